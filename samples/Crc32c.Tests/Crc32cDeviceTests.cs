@@ -1,0 +1,41 @@
+using FluentAssertions;
+using VfioUser;
+using VfioUser.Testing;
+using Xunit;
+
+public class Crc32cDeviceTests
+{
+    [Theory]
+    [InlineData(GuestMemory.Mapped)]       // a descriptor came with the map: read in place
+    [InlineData(GuestMemory.FileIo)]       // a descriptor that could shrink: read with system calls
+    [InlineData(GuestMemory.TwinSocket)]   // none: DMA_READ on the second socket
+    [InlineData(GuestMemory.SingleSocket)] // none, and no second socket: DMA_READ in between commands
+    public void Doorbell_hashes_the_guest_buffer_and_raises_msix_0(GuestMemory memory)
+    {
+        using var guest = TestGuest.Attach(new Crc32cDevice(), memory); // real server, real sockets, no VM
+        Iova buffer = guest.Place("123456789"u8);
+
+        guest.Bar0.Write(0x00, buffer.Value);
+        guest.Bar0.Write(0x08, 9u);
+        guest.Bar0.Write(0x14, 1u);
+
+        guest.MsiX[0].Count.Should().Be(1);
+        guest.Bar0.Read<uint>(0x0C).Should().Be(0xE3069283u); // the published CRC-32C check value
+        guest.Bar0.Read<uint>(0x10).Should().Be(0u);
+    }
+
+    [Theory]
+    [InlineData(GuestMemory.Mapped)]
+    [InlineData(GuestMemory.SingleSocket)]
+    public void Unmapped_iova_sets_fault_and_keeps_the_connection(GuestMemory memory)
+    {
+        using var guest = TestGuest.Attach(new Crc32cDevice(), memory);
+
+        guest.Bar0.Write(0x00, 0xDEAD_0000ul);
+        guest.Bar0.Write(0x08, 9u);
+        guest.Bar0.Write(0x14, 1u);
+
+        guest.Bar0.Read<uint>(0x10).Should().Be(1u);
+        guest.MsiX[0].Count.Should().Be(1);
+    }
+}

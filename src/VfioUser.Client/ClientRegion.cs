@@ -1,0 +1,41 @@
+using Microsoft.Win32.SafeHandles;
+using VfioUser.Protocol;
+
+namespace VfioUser.Client;
+
+/// <summary>What a server says of a region. Owns the descriptor to map it with, if there is one.</summary>
+/// <remarks>Spec: VFIO_USER_DEVICE_GET_REGION_INFO.</remarks>
+public sealed class ClientRegion : IDisposable
+{
+    internal ClientRegion(RegionInfo info, IReadOnlyList<SparseMmapArea> areas, SafeFileHandle? file)
+    {
+        Info = info;
+        Areas = areas;
+        File = file;
+    }
+
+    /// <summary>The fixed part of the reply.</summary>
+    public RegionInfo Info { get; }
+
+    /// <summary>In bytes; 0 for a region that the device does not have.</summary>
+    public ulong Size => Info.Size;
+
+    /// <summary>What of the region can be mapped: offset and size each. Empty when nothing can.</summary>
+    public IReadOnlyList<SparseMmapArea> Areas { get; }
+
+    /// <summary>The file to map, from <see cref="RegionInfo.Offset"/> on; null when nothing can be mapped.</summary>
+    public SafeFileHandle? File { get; }
+
+    /// <summary>Maps an area, as a guest's monitor does.</summary>
+    /// <param name="area">One of <see cref="Areas"/>.</param>
+    /// <exception cref="InvalidOperationException">The region cannot be mapped.</exception>
+    public SharedMemory Map(SparseMmapArea area)
+    {
+        if (File is null)
+            throw new InvalidOperationException($"Region {Info.Index} cannot be mapped.");
+        return SharedMemory.Map(Protocol.Interop.FileCalls.Duplicate(File), Info.Offset + area.Offset, area.Size);
+    }
+
+    /// <summary>Closes the descriptor.</summary>
+    public void Dispose() => File?.Dispose();
+}

@@ -1,0 +1,50 @@
+using VfioUser.Protocol;
+
+namespace VfioUser.Client;
+
+/// <summary>Reads what of a region can be mapped from the capabilities behind its description.</summary>
+internal static class RegionAreas
+{
+    // a list of capabilities may be made to run in circles
+    private const int MaxCapabilities = 64;
+
+    public static IReadOnlyList<SparseMmapArea> Of(in RegionInfo info, ReadOnlySpan<byte> payload)
+    {
+        if ((info.Flags & RegionFlags.Mmap) == 0)
+            return [];
+        if ((info.Flags & RegionFlags.Caps) == 0)
+            return [new SparseMmapArea(0, info.Size)];
+        uint at = info.CapOffset;
+        for (int i = 0; i < MaxCapabilities && at != 0; i++)
+        {
+            RegionCapHeader header = ReadAt<RegionCapHeader>(payload, at);
+            if (header.Id == RegionCapId.SparseMmap)
+                return SparseAreas(payload, at + RegionCapHeader.WireSize, info.Size);
+            at = header.Next;
+        }
+        return [new SparseMmapArea(0, info.Size)];
+    }
+
+    private static SparseMmapArea[] SparseAreas(ReadOnlySpan<byte> payload, uint at, ulong size)
+    {
+        SparseMmap sparse = ReadAt<SparseMmap>(payload, at);
+        at += SparseMmap.WireSize;
+        if (sparse.AreaCount > (uint)payload.Length / SparseMmapArea.WireSize)
+            throw new VfioUserException(Command.DeviceGetRegionInfo, Errno.EBADMSG);
+        SparseMmapArea[] areas = new SparseMmapArea[sparse.AreaCount];
+        for (int i = 0; i < areas.Length; i++)
+        {
+            areas[i] = ReadAt<SparseMmapArea>(payload, at);
+            if (areas[i].Offset > size || areas[i].Size > size - areas[i].Offset)
+                throw new VfioUserException(Command.DeviceGetRegionInfo, Errno.EBADMSG);
+            at += SparseMmapArea.WireSize;
+        }
+        return areas;
+    }
+
+    private static T ReadAt<T>(ReadOnlySpan<byte> payload, uint at)
+        where T : unmanaged =>
+        at <= (uint)payload.Length && WireFormat.TryRead(payload[(int)at..], out T value)
+            ? value
+            : throw new VfioUserException(Command.DeviceGetRegionInfo, Errno.EBADMSG);
+}

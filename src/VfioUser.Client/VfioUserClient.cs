@@ -1,0 +1,127 @@
+using System.Net.Sockets;
+using VfioUser.Protocol;
+
+namespace VfioUser.Client;
+
+/// <summary>A client of a vfio-user server: what a virtual machine monitor is to a device.</summary>
+/// <remarks>
+/// Any thread. Commands wait for their replies and throw <see cref="VfioUserException"/> when they are refused.
+/// Whoever waits receives; with memory that is reached by message a thread of its own answers the server.
+/// </remarks>
+public sealed partial class VfioUserClient : IDisposable
+{
+    private readonly MessageChannel _channel;
+    private readonly MessageChannel? _twin;
+    private readonly DmaResponder? _responder;
+
+    private VfioUserClient(MessageChannel channel, MessageChannel? twin, VfioUserClientOptions options, ProtocolVersion version, Capabilities server)
+    {
+        _channel = channel;
+        _twin = twin;
+        Version = version;
+        ServerCapabilities = server;
+        Limits = SessionLimits.Between(options.Capabilities, server);
+        // without a twin socket the main one brings the server's commands, and somebody must always listen
+        if (twin is not null || options.DmaHandler is not null)
+            _responder = new DmaResponder(twin ?? channel, options.DmaHandler, Limits.MaxTransferToReceive);
+    }
+
+    /// <summary>The version that was agreed on.</summary>
+    public ProtocolVersion Version { get; }
+
+    /// <summary>What the server replied.</summary>
+    public Capabilities ServerCapabilities { get; }
+
+    /// <summary>What follows from what both said.</summary>
+    public SessionLimits Limits { get; }
+
+    /// <summary>Whether the server's commands come on a socket of their own.</summary>
+    public bool HasTwinSocket => _twin is not null;
+
+    /// <summary>Connects to a server's socket and negotiates.</summary>
+    /// <param name="path">A path, or <c>@name</c> for a name in the abstract namespace.</param>
+    /// <param name="options">Null for the defaults.</param>
+    /// <exception cref="IOException">Nobody listens there.</exception>
+    /// <exception cref="VfioUserException">The server refused.</exception>
+    /// <exception cref="ProtocolException">The reply cannot be lived with.</exception>
+    public static VfioUserClient Connect(string path, VfioUserClientOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        using Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            socket.Connect(new UnixDomainSocketEndPoint(path[0] == '@' ? "\0" + path[1..] : path));
+        }
+        catch (SocketException e)
+        {
+            throw new IOException($"Cannot connect to '{path}': {e.Message}", e);
+        }
+        return FromConnected(Protocol.Interop.SocketCalls.Duplicate(socket.SafeHandle), options);
+    }
+
+    /// <summary>Negotiates on a connected socket, which it takes over.</summary>
+    /// <inheritdoc cref="Connect"/>
+    public static VfioUserClient FromConnected(SafeSocketHandle socket, VfioUserClientOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(socket);
+        options ??= new VfioUserClientOptions();
+        MessageChannel channel = new(new MessageSocket(socket), ChannelOptions(options));
+        try
+        {
+            return Negotiate(channel, options);
+        }
+        catch
+        {
+            channel.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Sends any command and hands out the reply.</summary>
+    /// <exception cref="VfioUserException">It was refused, or not answered.</exception>
+    public Reply Call(Command command, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail = default,
+        ReadOnlySpan<System.Runtime.InteropServices.SafeHandle> fds = default)
+    {
+        Reply reply = _channel.Call(command, head, tail, fds);
+        if (reply.Errno == Errno.None)
+            return reply;
+        Errno errno = reply.Errno;
+        reply.Dispose();
+        throw new VfioUserException(command, errno);
+    }
+
+    /// <summary>Leaves the server.</summary>
+    public void Dispose()
+    {
+        _channel.Shutdown();
+        _twin?.Shutdown();
+        _responder?.Join();
+        _twin?.Dispose();
+        _channel.Dispose();
+    }
+
+    private static VfioUserClient Negotiate(MessageChannel channel, VfioUserClientOptions options)
+    {
+        byte[] proposal = VersionMessage.Format(options.Version, Negotiator.Propose(options.Capabilities, options.TwinSocket));
+        using Reply reply = channel.Call(Command.Version, proposal);
+        if (reply.Errno != Errno.None)
+            throw new VfioUserException(Command.Version, reply.Errno);
+        Errno errno = VersionMessage.TryParse(reply.Payload, out ProtocolVersion version, out Capabilities server, out string? problem);
+        TwinSocketOutcome twin = TwinSocketOutcome.NotEnabled;
+        if (errno == Errno.None)
+        {
+            errno = Negotiator.CheckReply(options.Version, version, server, reply.Fds?.Count ?? 0, options.TwinSocket, out twin, out problem);
+        }
+        if (errno != Errno.None)
+            throw new ProtocolException($"The server's version reply cannot be used ({errno}): {problem}.");
+        MessageChannel? twinChannel = null;
+        if (twin.FdIndex is { } index)
+        {
+            using Microsoft.Win32.SafeHandles.SafeFileHandle fd = reply.Fds!.Take(index);
+            twinChannel = new MessageChannel(new MessageSocket(Protocol.Interop.SocketCalls.Duplicate(fd)), ChannelOptions(options));
+        }
+        return new VfioUserClient(channel, twinChannel, options, version, server);
+    }
+
+    private static MessageChannelOptions ChannelOptions(VfioUserClientOptions options) => new() { CallTimeout = options.Timeout };
+}

@@ -1,0 +1,25 @@
+using VfioUser.Protocol;
+
+namespace VfioUser.Client;
+
+/// <summary>What a client proposes and how patient it is. Immutable.</summary>
+public sealed record VfioUserClientOptions
+{
+    /// <summary>The version to propose.</summary>
+    public ProtocolVersion Version { get; init; } = Negotiator.Version;
+
+    /// <summary>What to propose, apart from the twin socket.</summary>
+    public Capabilities Capabilities { get; init; } = Capabilities.ClientDefaults;
+
+    /// <summary>Whether to offer a socket of their own for the server's commands, and to insist on it.</summary>
+    public TwinSocketPolicy TwinSocket { get; init; } = TwinSocketPolicy.Prefer;
+
+    /// <summary>How long the server may take to answer a command.</summary>
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>
+    /// Answers the server's reads and writes of memory that it cannot reach by itself. Null when all memory is shared by
+    /// descriptor: then the server's commands are refused.
+    /// </summary>
+    public IDmaHandler? DmaHandler { get; init; }
+}

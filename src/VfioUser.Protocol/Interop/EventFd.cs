@@ -1,0 +1,73 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using VfioUser.Protocol.Interop;
+
+namespace VfioUser.Protocol;
+
+/// <summary>An eventfd: a counter in the kernel that one side adds to and the other one waits for.</summary>
+/// <remarks>Any thread. Owns its descriptor. See <c>eventfd(2)</c>.</remarks>
+public sealed unsafe class EventFd : IDisposable
+{
+    private readonly bool _mayBlock;
+
+    /// <summary>Makes a new one with the counter at 0. It does not block.</summary>
+    public EventFd()
+        : this(Libc.Own(Libc.EventFd(0, Libc.EfdCloexec | Libc.EfdNonBlock), "eventfd"))
+    {
+    }
+
+    /// <summary>Takes over a descriptor, usually one that a client sent.</summary>
+    public EventFd(SafeFileHandle handle)
+    {
+        ArgumentNullException.ThrowIfNull(handle);
+        Handle = handle;
+        int flags = Libc.Fcntl(handle, Libc.FGetFl, 0);
+        _mayBlock = flags >= 0 && (flags & Libc.ONonBlock) == 0;
+    }
+
+    /// <summary>The descriptor, to be borrowed.</summary>
+    public SafeFileHandle Handle { get; }
+
+    /// <summary>Adds one to the counter with one <c>write</c>.</summary>
+    /// <returns>False when it could not be added: the counter is full, or this is no eventfd. Then a wake-up is under
+    /// way already, or nobody ever listens.</returns>
+    public bool Signal()
+    {
+        // the sender may have left it in blocking mode, with a counter that is full to make us wait for ever
+        if (_mayBlock && !PollCalls.IsWritable(Handle))
+            return false;
+        ulong one = 1;
+        while (true)
+        {
+            // SAFETY: eight bytes on this stack.
+            if (Libc.Write(Handle, &one, sizeof(ulong)) == sizeof(ulong))
+                return true;
+            if (Libc.LastErrno != Errno.EINTR)
+                return false;
+        }
+    }
+
+    /// <summary>Takes the counter and sets it to 0, without waiting.</summary>
+    /// <returns>What was added since the last time; 0 when nothing was.</returns>
+    public ulong Take()
+    {
+        if (_mayBlock && !PollCalls.WaitReadable(Handle, 0))
+            return 0;
+        ulong count = 0;
+        while (true)
+        {
+            // SAFETY: eight bytes on this stack.
+            if (Libc.Read(Handle, &count, sizeof(ulong)) == sizeof(ulong))
+                return count;
+            if (Libc.LastErrno is Errno errno and not Errno.EINTR)
+                return errno == Errno.EAGAIN ? 0ul : throw Libc.Failure("read(eventfd)", errno);
+        }
+    }
+
+    /// <summary>Waits until the counter is not 0.</summary>
+    /// <returns>False when the time ran out before.</returns>
+    public bool Wait(TimeSpan timeout) => PollCalls.WaitReadable(Handle, (int)timeout.TotalMilliseconds);
+
+    /// <summary>Closes the descriptor.</summary>
+    public void Dispose() => Handle.Dispose();
+}

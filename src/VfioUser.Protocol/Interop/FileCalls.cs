@@ -1,0 +1,113 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace VfioUser.Protocol.Interop;
+
+/// <summary>What is asked of the files that clients and authors pass.</summary>
+internal static unsafe class FileCalls
+{
+    private const int AtEmptyPath = 0x1000;
+    private const uint StatxTypeAndSize = 0x1 | 0x200;
+    private const int StatxLength = 256;
+    private const int StatxMode = 28;
+    private const int StatxSize = 40;
+    private const int StatfsLength = 256;
+    private const int FormatMask = 0xF000;
+    private const int FormatRegular = 0x8000;
+    private const int FormatSocket = 0xC000;
+    private const int AtFdCwd = -100;
+    private const long HugetlbfsMagic = 0x958458F6;
+    private const int SealSeal = 1;
+    private const int SealShrink = 2;
+    private const int SealGrow = 4;
+
+    /// <summary>Whether it is a regular file, and of how many bytes. Devices and the like have no size.</summary>
+    public static bool TryGetLength(SafeHandle file, out bool regular, out ulong length)
+    {
+        byte* statx = stackalloc byte[StatxLength];
+        byte emptyPath = 0;
+        // SAFETY: a struct statx has 256 bytes, and the path is an empty, terminated string on this stack.
+        int result = Libc.Statx(file, &emptyPath, AtEmptyPath, StatxTypeAndSize, statx);
+        regular = result == 0 && (*(ushort*)(statx + StatxMode) & FormatMask) == FormatRegular;
+        length = result == 0 ? *(ulong*)(statx + StatxSize) : 0;
+        return result == 0;
+    }
+
+    /// <summary>Whether a path leads to a socket.</summary>
+    public static bool IsSocket(string path)
+    {
+        byte* statx = stackalloc byte[StatxLength];
+        // SAFETY: a struct statx has 256 bytes.
+        return Libc.Statx(AtFdCwd, path, 0, StatxTypeAndSize, statx) == 0
+            && (*(ushort*)(statx + StatxMode) & FormatMask) == FormatSocket;
+    }
+
+    /// <summary>Whether nobody can make the file shorter any more, so that its pages can be mapped and touched safely.</summary>
+    public static bool IsSealedAgainstShrinking(SafeHandle file)
+    {
+        int seals = Libc.Fcntl(file, Libc.FGetSeals, 0);
+        return seals >= 0 && (seals & SealShrink) != 0;
+    }
+
+    /// <summary>Whether the file lies in a hugetlbfs, which can be mapped but not written with a system call.</summary>
+    public static bool IsHugetlbfs(SafeHandle file)
+    {
+        byte* statfs = stackalloc byte[StatfsLength];
+        // SAFETY: a struct statfs has less than 256 bytes, its type first.
+        return Libc.Fstatfs(file, statfs) == 0 && *(long*)statfs == HugetlbfsMagic;
+    }
+
+    /// <summary>A file of memory of the given length, which neither shrinks nor grows.</summary>
+    public static SafeFileHandle CreateMemory(string name, ulong length)
+    {
+        SafeFileHandle file = Libc.Own(Libc.MemfdCreate(name, Libc.MfdCloexec | Libc.MfdAllowSealing), "memfd_create");
+        if (Libc.Ftruncate(file, checked((long)length)) == 0
+            && Libc.Fcntl(file, Libc.FAddSeals, SealShrink | SealGrow | SealSeal) == 0)
+            return file;
+        IOException failure = Libc.Failure($"making a memory file of {length} bytes");
+        file.Dispose();
+        throw failure;
+    }
+
+    /// <summary>One more descriptor of the same open file.</summary>
+    public static SafeFileHandle Duplicate(SafeHandle file) =>
+        Libc.Own(Libc.Fcntl(file, Libc.FDupFdCloexec, 0), "fcntl(F_DUPFD_CLOEXEC)");
+
+    public static Errno ReadAt(SafeHandle file, Span<byte> destination, ulong offset)
+    {
+        fixed (byte* start = destination)
+        {
+            for (int done = 0; done < destination.Length;)
+            {
+                // SAFETY: the span is pinned, and what is asked for is what is left of it.
+                nint count = Libc.Pread(file, start + done, (nuint)(destination.Length - done), (long)(offset + (ulong)done));
+                if (count == 0)
+                    return Errno.EIO; // past the end: the file has shrunk
+                if (count > 0)
+                    done += (int)count;
+                else if (Libc.LastErrno is Errno errno and not Errno.EINTR)
+                    return errno;
+            }
+        }
+        return Errno.None;
+    }
+
+    public static Errno WriteAt(SafeHandle file, ReadOnlySpan<byte> source, ulong offset)
+    {
+        fixed (byte* start = source)
+        {
+            for (int done = 0; done < source.Length;)
+            {
+                // SAFETY: the span is pinned, and what is given is what is left of it.
+                nint count = Libc.Pwrite(file, start + done, (nuint)(source.Length - done), (long)(offset + (ulong)done));
+                if (count == 0)
+                    return Errno.EIO;
+                if (count > 0)
+                    done += (int)count;
+                else if (Libc.LastErrno is Errno errno and not Errno.EINTR)
+                    return errno;
+            }
+        }
+        return Errno.None;
+    }
+}

@@ -1,0 +1,153 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace VfioUser.Protocol.Interop;
+
+/// <summary>The system calls that .NET does not offer, as libc declares them. Numbers are Linux's.</summary>
+internal static unsafe partial class Libc
+{
+    private const string Library = "libc";
+
+    public const int SolSocket = 1;
+    public const int ScmRights = 1;
+    public const int SoRcvTimeo = 20;
+    public const int SoSndBuf = 7;
+    public const int SoRcvBuf = 8;
+    public const int SoPeerCred = 17;
+
+    public const int MsgCtrunc = 0x8;
+    public const int MsgDontWait = 0x40;
+    public const int MsgWaitAll = 0x100;
+    public const int MsgNoSignal = 0x4000;
+    public const int MsgCmsgCloexec = 0x40000000;
+
+    public const int SockCloexec = 0x80000;
+    public const int AfUnix = 1;
+    public const int SockStream = 1;
+    public const int ShutRdWr = 2;
+
+    public const int ProtRead = 1;
+    public const int ProtWrite = 2;
+    public const int MapShared = 1;
+
+    public const int MfdCloexec = 1;
+    public const int MfdAllowSealing = 2;
+    public const int EfdCloexec = 0x80000;
+    public const int EfdNonBlock = 0x800;
+
+    public const int FGetFl = 3;
+    public const int FDupFdCloexec = 1030;
+    public const int FAddSeals = 1033;
+    public const int FGetSeals = 1034;
+    public const int ONonBlock = 0x800;
+
+    public const short PollIn = 1;
+    public const short PollOut = 4;
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct IoVec
+    {
+        public void* Base;
+        public nuint Length;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct MsgHdr
+    {
+        public void* Name;
+        public uint NameLength;
+        public IoVec* Iov;
+        public nuint IovLength;
+        public void* Control;
+        public nuint ControlLength;
+        public int Flags;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct CmsgHdr
+    {
+        public nuint Length;
+        public int Level;
+        public int Type;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct PollFd
+    {
+        public int Fd;
+        public short Events;
+        public short Revents;
+    }
+
+    [LibraryImport(Library, EntryPoint = "recvmsg", SetLastError = true)]
+    public static partial nint RecvMsg(SafeHandle socket, MsgHdr* message, int flags);
+
+    [LibraryImport(Library, EntryPoint = "sendmsg", SetLastError = true)]
+    public static partial nint SendMsg(SafeHandle socket, MsgHdr* message, int flags);
+
+    [LibraryImport(Library, EntryPoint = "shutdown", SetLastError = true)]
+    public static partial int Shutdown(SafeHandle socket, int how);
+
+    [LibraryImport(Library, EntryPoint = "socketpair", SetLastError = true)]
+    public static partial int SocketPair(int domain, int type, int protocol, int* fds);
+
+    [LibraryImport(Library, EntryPoint = "setsockopt", SetLastError = true)]
+    public static partial int SetSockOpt(SafeHandle socket, int level, int name, void* value, uint length);
+
+    [LibraryImport(Library, EntryPoint = "getsockopt", SetLastError = true)]
+    public static partial int GetSockOpt(SafeHandle socket, int level, int name, void* value, uint* length);
+
+    [LibraryImport(Library, EntryPoint = "poll", SetLastError = true)]
+    public static partial int Poll(PollFd* fds, nuint count, int timeoutMilliseconds);
+
+    [LibraryImport(Library, EntryPoint = "mmap", SetLastError = true)]
+    public static partial nint Mmap(nint address, nuint length, int protection, int flags, SafeHandle file, long offset);
+
+    [LibraryImport(Library, EntryPoint = "munmap", SetLastError = true)]
+    public static partial int Munmap(nint address, nuint length);
+
+    [LibraryImport(Library, EntryPoint = "pread64", SetLastError = true)]
+    public static partial nint Pread(SafeHandle file, byte* buffer, nuint count, long offset);
+
+    [LibraryImport(Library, EntryPoint = "pwrite64", SetLastError = true)]
+    public static partial nint Pwrite(SafeHandle file, byte* buffer, nuint count, long offset);
+
+    [LibraryImport(Library, EntryPoint = "read", SetLastError = true)]
+    public static partial nint Read(SafeHandle file, void* buffer, nuint count);
+
+    [LibraryImport(Library, EntryPoint = "write", SetLastError = true)]
+    public static partial nint Write(SafeHandle file, void* buffer, nuint count);
+
+    [LibraryImport(Library, EntryPoint = "memfd_create", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int MemfdCreate(string name, uint flags);
+
+    [LibraryImport(Library, EntryPoint = "ftruncate64", SetLastError = true)]
+    public static partial int Ftruncate(SafeHandle file, long length);
+
+    [LibraryImport(Library, EntryPoint = "eventfd", SetLastError = true)]
+    public static partial int EventFd(uint initial, int flags);
+
+    // variadic in C, which x86-64 and arm64 Linux pass like a plain call of three
+    [LibraryImport(Library, EntryPoint = "fcntl", SetLastError = true)]
+    public static partial int Fcntl(SafeHandle file, int command, nint argument);
+
+    [LibraryImport(Library, EntryPoint = "statx", SetLastError = true)]
+    public static partial int Statx(SafeHandle directory, byte* path, int flags, uint mask, byte* result);
+
+    [LibraryImport(Library, EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Statx(int directory, string path, int flags, uint mask, byte* result);
+
+    [LibraryImport(Library, EntryPoint = "fstatfs64", SetLastError = true)]
+    public static partial int Fstatfs(SafeHandle file, byte* result);
+
+    public static Errno LastErrno => (Errno)Marshal.GetLastPInvokeError();
+
+    public static IOException Failure(string call) => Failure(call, LastErrno);
+
+    public static IOException Failure(string call, Errno errno) =>
+        new($"{call} failed: {Marshal.GetPInvokeErrorMessage((int)errno)} ({errno})", (int)errno);
+
+    /// <summary>Takes ownership of what a system call returned.</summary>
+    public static SafeFileHandle Own(int fd, string call) =>
+        fd >= 0 ? new SafeFileHandle(fd, ownsHandle: true) : throw Failure(call);
+}

@@ -1,0 +1,49 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace VfioUser.Protocol.Interop;
+
+/// <summary>A shared mapping of part of a file. Unmapped when disposed, or when nobody holds it any more.</summary>
+internal sealed unsafe class MappedMemory : SafeHandleZeroOrMinusOneIsInvalid
+{
+    private readonly nuint _mappedLength;
+    private readonly byte* _start;
+
+    private MappedMemory(nint mapping, nuint mappedLength, nuint skip, ulong length)
+        : base(ownsHandle: true)
+    {
+        SetHandle(mapping);
+        _mappedLength = mappedLength;
+        _start = (byte*)mapping + skip;
+        Length = length;
+    }
+
+    /// <summary>In bytes, from the offset that was asked for.</summary>
+    public ulong Length { get; }
+
+    /// <summary>Maps <paramref name="length"/> bytes of a file from <paramref name="offset"/> on, which need not be a page's start.</summary>
+    /// <returns>Null when the system refuses; <paramref name="errno"/> says why.</returns>
+    public static MappedMemory? TryMap(SafeHandle file, ulong offset, ulong length, bool readable, bool writable, out Errno errno)
+    {
+        nuint skip = (nuint)(offset % (ulong)Environment.SystemPageSize);
+        nuint mappedLength = checked((nuint)length + skip);
+        int protection = (readable ? Libc.ProtRead : 0) | (writable ? Libc.ProtWrite : 0);
+        nint mapping = Libc.Mmap(0, mappedLength, protection, Libc.MapShared, file, (long)(offset - skip));
+        errno = mapping == -1 ? Libc.LastErrno : Errno.None;
+        return mapping == -1 ? null : new MappedMemory(mapping, mappedLength, skip, length);
+    }
+
+    /// <summary>The bytes themselves.</summary>
+    /// <remarks>The caller keeps this object alive and open for as long as it uses the span.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Span<byte> Slice(ulong offset, int length)
+    {
+        if (offset > Length || (ulong)length > Length - offset)
+            throw new ArgumentOutOfRangeException(nameof(offset), offset, $"{length} bytes from there on leave the mapping of {Length}.");
+        // SAFETY: offset and length were checked against the mapping, which lives until this handle is closed.
+        return new Span<byte>(_start + offset, length);
+    }
+
+    protected override bool ReleaseHandle() => Libc.Munmap(handle, _mappedLength) == 0;
+}

@@ -1,0 +1,57 @@
+using Microsoft.Win32.SafeHandles;
+using VfioUser.Protocol.Interop;
+
+namespace VfioUser.Protocol;
+
+/// <summary>Memory that two processes see: a file that is mapped here, and whose descriptor can be sent.</summary>
+/// <remarks>Any thread. Unmapped when disposed; do not keep spans of it beyond that.</remarks>
+public sealed class SharedMemory : IDisposable
+{
+    private readonly MappedMemory _mapping;
+
+    private SharedMemory(SafeFileHandle file, ulong fileOffset, MappedMemory mapping)
+    {
+        File = file;
+        FileOffset = fileOffset;
+        _mapping = mapping;
+    }
+
+    /// <summary>The file behind the memory, to be borrowed.</summary>
+    public SafeFileHandle File { get; }
+
+    /// <summary>Where in the file the memory begins, in bytes.</summary>
+    public ulong FileOffset { get; }
+
+    /// <summary>In bytes.</summary>
+    public ulong Length => _mapping.Length;
+
+    /// <summary>Makes a memory file that cannot shrink, as careful peers want it, and maps it.</summary>
+    /// <exception cref="IOException">The system refused.</exception>
+    public static SharedMemory Create(ulong length, string name = "vfio-user")
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(length);
+        return Map(FileCalls.CreateMemory(name, length), 0, length);
+    }
+
+    /// <summary>Maps part of a file for reading and writing, and takes the file over.</summary>
+    /// <exception cref="IOException">The system refused.</exception>
+    public static SharedMemory Map(SafeFileHandle file, ulong fileOffset, ulong length)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        MappedMemory? mapping = MappedMemory.TryMap(file, fileOffset, length, readable: true, writable: true, out Errno errno);
+        if (mapping is not null)
+            return new SharedMemory(file, fileOffset, mapping);
+        file.Dispose();
+        throw Libc.Failure("mmap", errno);
+    }
+
+    /// <summary>Part of the memory.</summary>
+    public Span<byte> Slice(ulong offset, int length) => _mapping.Slice(offset, length);
+
+    /// <summary>Unmaps the memory and closes the file.</summary>
+    public void Dispose()
+    {
+        _mapping.Dispose();
+        File.Dispose();
+    }
+}

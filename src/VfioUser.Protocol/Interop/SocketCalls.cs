@@ -1,0 +1,153 @@
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+
+namespace VfioUser.Protocol.Interop;
+
+/// <summary>One receive or send each, EINTR handled, on a stream socket of AF_UNIX.</summary>
+internal static unsafe class SocketCalls
+{
+    /// <summary>One <c>recvmsg</c>.</summary>
+    /// <returns>Bytes received; 0 at the end of the stream; a negated errno when it failed.</returns>
+    public static int Receive(SafeSocketHandle socket, Span<byte> buffer, int flags, ref FdList? fds, out bool truncated)
+    {
+        byte* control = stackalloc byte[ControlMessage.Space(ControlMessage.MaxReceived)];
+        // SAFETY: buffer is pinned and control is on this stack for the whole call; both lengths are theirs.
+        fixed (byte* data = buffer)
+        {
+            Libc.IoVec iov = new() { Base = data, Length = (nuint)buffer.Length };
+            while (true)
+            {
+                Libc.MsgHdr message = new()
+                {
+                    Iov = &iov,
+                    IovLength = 1,
+                    Control = control,
+                    ControlLength = (nuint)ControlMessage.Space(ControlMessage.MaxReceived),
+                };
+                nint received = Libc.RecvMsg(socket, &message, flags | Libc.MsgCmsgCloexec);
+                if (received >= 0)
+                {
+                    truncated = (message.Flags & Libc.MsgCtrunc) != 0;
+                    if (message.ControlLength != 0)
+                        ControlMessage.TakeFds(new ReadOnlySpan<byte>(control, (int)message.ControlLength), ref fds);
+                    return (int)received;
+                }
+                Errno errno = Libc.LastErrno;
+                if (errno != Errno.EINTR)
+                {
+                    truncated = false;
+                    return -(int)errno;
+                }
+            }
+        }
+    }
+
+    /// <summary>One <c>sendmsg</c> of up to two pieces; it may take less than all.</summary>
+    /// <returns>Bytes sent, or a negated errno.</returns>
+    public static int Send(SafeSocketHandle socket, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, ReadOnlySpan<SafeHandle> fds, int flags)
+    {
+        int space = ControlMessage.Space(fds.Length);
+        Span<byte> control = stackalloc byte[space];
+        Span<int> raw = stackalloc int[fds.Length];
+        int held = 0;
+        try
+        {
+            // a reference on each keeps its number ours until the call is over
+            for (; held < fds.Length; held++)
+            {
+                bool added = false;
+                fds[held].DangerousAddRef(ref added);
+                raw[held] = (int)fds[held].DangerousGetHandle();
+            }
+            if (space != 0)
+                ControlMessage.PutFds(control, raw);
+            return Send(socket, first, second, control, flags);
+        }
+        finally
+        {
+            while (held > 0)
+                fds[--held].DangerousRelease();
+        }
+    }
+
+    private static int Send(SafeSocketHandle socket, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, ReadOnlySpan<byte> control, int flags)
+    {
+        Libc.IoVec* iov = stackalloc Libc.IoVec[2];
+        // SAFETY: the three spans are pinned for the whole call, and each length is that of its span.
+        fixed (byte* head = first, tail = second, ancillary = control)
+        {
+            iov[0] = new Libc.IoVec { Base = head, Length = (nuint)first.Length };
+            iov[1] = new Libc.IoVec { Base = tail, Length = (nuint)second.Length };
+            while (true)
+            {
+                Libc.MsgHdr message = new()
+                {
+                    Iov = iov,
+                    IovLength = second.IsEmpty ? 1u : 2u,
+                    Control = ancillary,
+                    ControlLength = (nuint)control.Length,
+                };
+                nint sent = Libc.SendMsg(socket, &message, flags | Libc.MsgNoSignal);
+                if (sent >= 0)
+                    return (int)sent;
+                Errno errno = Libc.LastErrno;
+                if (errno != Errno.EINTR)
+                    return -(int)errno;
+            }
+        }
+    }
+
+    public static (SafeSocketHandle First, SafeSocketHandle Second) CreatePair()
+    {
+        int* fds = stackalloc int[2];
+        // SAFETY: socketpair writes exactly two descriptors.
+        if (Libc.SocketPair(Libc.AfUnix, Libc.SockStream | Libc.SockCloexec, 0, fds) != 0)
+            throw Libc.Failure("socketpair");
+        return (new SafeSocketHandle(fds[0], ownsHandle: true), new SafeSocketHandle(fds[1], ownsHandle: true));
+    }
+
+    /// <summary>One more descriptor of the same socket.</summary>
+    public static SafeSocketHandle Duplicate(SafeHandle socket)
+    {
+        int fd = Libc.Fcntl(socket, Libc.FDupFdCloexec, 0);
+        return fd >= 0 ? new SafeSocketHandle(fd, ownsHandle: true) : throw Libc.Failure("fcntl(F_DUPFD_CLOEXEC)");
+    }
+
+    /// <summary>Makes blocking receives return EAGAIN after this long, so that a waiter can look at its own clock.</summary>
+    public static void SetReceiveTimeout(SafeSocketHandle socket, TimeSpan timeout)
+    {
+        long* timeval = stackalloc long[2];
+        timeval[0] = (long)timeout.TotalSeconds;
+        timeval[1] = timeout.Ticks % TimeSpan.TicksPerSecond / TimeSpan.TicksPerMicrosecond;
+        // SAFETY: a timeval is two longs on 64-bit Linux.
+        if (Libc.SetSockOpt(socket, Libc.SolSocket, Libc.SoRcvTimeo, timeval, 2 * sizeof(long)) != 0)
+            throw Libc.Failure("setsockopt(SO_RCVTIMEO)");
+    }
+
+    /// <summary>Asks for larger buffers; the kernel grants up to its limit, and less is no error.</summary>
+    public static void SetBufferSize(SafeSocketHandle socket, int bytes)
+    {
+        // SAFETY: both options take one int.
+        _ = Libc.SetSockOpt(socket, Libc.SolSocket, Libc.SoSndBuf, &bytes, sizeof(int));
+        _ = Libc.SetSockOpt(socket, Libc.SolSocket, Libc.SoRcvBuf, &bytes, sizeof(int));
+    }
+
+    /// <summary>Who is at the other end: process, user and group, as the kernel saw them connect.</summary>
+    public static (int ProcessId, uint UserId, uint GroupId) PeerCredentials(SafeSocketHandle socket)
+    {
+        int* ucred = stackalloc int[3];
+        uint length = 3 * sizeof(int);
+        // SAFETY: a ucred is three ints.
+        if (Libc.GetSockOpt(socket, Libc.SolSocket, Libc.SoPeerCred, ucred, &length) != 0)
+            throw Libc.Failure("getsockopt(SO_PEERCRED)");
+        return (ucred[0], (uint)ucred[1], (uint)ucred[2]);
+    }
+
+    /// <summary>Ends both directions, which also wakes whoever waits in a receive.</summary>
+    public static void Shutdown(SafeSocketHandle socket)
+    {
+        // ENOTCONN: the peer was faster, and that is what was wanted
+        if (Libc.Shutdown(socket, Libc.ShutRdWr) != 0 && Libc.LastErrno != Errno.ENOTCONN)
+            throw Libc.Failure("shutdown");
+    }
+}

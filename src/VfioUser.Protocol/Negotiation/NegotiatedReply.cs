@@ -1,0 +1,11 @@
+namespace VfioUser.Protocol;
+
+/// <summary>What a server answers to a version message.</summary>
+/// <param name="Version">The version that both will speak.</param>
+/// <param name="Capabilities">What goes into the reply. With a twin socket its descriptor must be the reply's only one.</param>
+/// <remarks>Immutable.</remarks>
+public sealed record NegotiatedReply(ProtocolVersion Version, Capabilities Capabilities)
+{
+    /// <summary>True if the server has to make a socket pair and send the client's end with the reply, at index 0.</summary>
+    public bool HasTwinSocket => Capabilities.TwinSocket is { Supported: true };
+}

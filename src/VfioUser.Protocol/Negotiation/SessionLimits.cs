@@ -1,0 +1,37 @@
+namespace VfioUser.Protocol;
+
+/// <summary>What a negotiated session may do, seen from one side.</summary>
+/// <param name="MaxFdsToSend">Descriptors that may go with one message to the peer; 0 is possible.</param>
+/// <param name="MaxFdsToReceive">Descriptors that may come with one message from the peer.</param>
+/// <param name="MaxTransferToSend">Bytes in one read or write that we ask of the peer; longer transfers are split.</param>
+/// <param name="MaxTransferToReceive">Bytes in one read or write that the peer asks of us; more is EINVAL.</param>
+/// <param name="MaxDmaMaps">DMA regions mapped at one time.</param>
+/// <param name="WriteMultiple">True if <see cref="Command.RegionWriteMulti"/> may be sent.</param>
+/// <remarks>
+/// Immutable. Spec: VFIO_USER_VERSION, Read and Write Operations. The first four follow from what each side says of
+/// itself, so they may differ by direction; the last two are the smaller of both sides'.
+/// </remarks>
+public sealed record SessionLimits(
+    int MaxFdsToSend,
+    int MaxFdsToReceive,
+    int MaxTransferToSend,
+    int MaxTransferToReceive,
+    long MaxDmaMaps,
+    bool WriteMultiple)
+{
+    /// <summary>Computes the limits from the capabilities of both sides, as sent in proposal and reply.</summary>
+    /// <param name="own">What this side sent.</param>
+    /// <param name="peer">What the other side sent.</param>
+    public static SessionLimits Between(Capabilities own, Capabilities peer)
+    {
+        ArgumentNullException.ThrowIfNull(own);
+        ArgumentNullException.ThrowIfNull(peer);
+        return new SessionLimits(
+            MaxFdsToSend: Math.Min(peer.MaxMessageFds, ProtocolLimits.MaxMessageFds),
+            MaxFdsToReceive: Math.Min(own.MaxMessageFds, ProtocolLimits.MaxMessageFds),
+            MaxTransferToSend: (int)Math.Min(peer.MaxDataTransferSize, ProtocolLimits.MaxDataTransferSize),
+            MaxTransferToReceive: (int)Math.Min(own.MaxDataTransferSize, ProtocolLimits.MaxDataTransferSize),
+            MaxDmaMaps: Math.Min(own.MaxDmaMaps, peer.MaxDmaMaps),
+            WriteMultiple: own.WriteMultiple && peer.WriteMultiple);
+    }
+}

@@ -1,0 +1,46 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace VfioUser.Protocol;
+
+/// <summary>The descriptors that came with a message. It owns them: what nobody takes is closed with the message.</summary>
+/// <remarks>One thread at a time: the one that handles the message.</remarks>
+public sealed class FdList : IDisposable
+{
+    private readonly List<SafeFileHandle?> _fds = [];
+
+    /// <summary>How many descriptors came, taken or not.</summary>
+    public int Count => _fds.Count;
+
+    /// <summary>Hands over the descriptor at <paramref name="index"/>; the caller owns it from now on.</summary>
+    /// <param name="index">From 0 to <see cref="Count"/> - 1, in the order in which the peer sent them.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such descriptor.</exception>
+    /// <exception cref="InvalidOperationException">It has been taken before.</exception>
+    public SafeFileHandle Take(int index)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(index);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, _fds.Count);
+        SafeFileHandle fd = _fds[index] ?? throw new InvalidOperationException($"Descriptor {index} has been taken before.");
+        _fds[index] = null;
+        return fd;
+    }
+
+    /// <summary>Closes every descriptor that was not taken.</summary>
+    public void Dispose()
+    {
+        foreach (SafeFileHandle? fd in _fds)
+            fd?.Dispose();
+        _fds.Clear();
+    }
+
+    internal void Add(SafeFileHandle fd) => _fds.Add(fd);
+
+    /// <summary>Takes over what <paramref name="other"/> has: a message's descriptors may come in pieces.</summary>
+    internal void Append(FdList other)
+    {
+        _fds.AddRange(other._fds);
+        other._fds.Clear();
+    }
+
+    internal SafeHandle[] Borrow() => [.. _fds.Select(fd => fd ?? throw new InvalidOperationException("A descriptor was taken."))];
+}

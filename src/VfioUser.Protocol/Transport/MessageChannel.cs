@@ -1,0 +1,353 @@
+using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
+
+namespace VfioUser.Protocol;
+
+/// <summary>
+/// A socket on which both sides may send commands: hands the peer's commands to one thread in order, and
+/// replies to whoever waits for them.
+/// </summary>
+/// <remarks>
+/// Whoever waits may be the one who receives: at any time one thread at most has that role. A thread that waits for
+/// its reply takes it when nobody has it, queues the commands that come first and leaves them to the command thread.
+/// So a command's handler may call the peer on the very channel that the command came from, and so may any other
+/// thread meanwhile. Spec: "Command Concurrency": "unrelated messages sent from the server to the client can appear
+/// in between a client to server request/reply and vice versa".
+/// </remarks>
+public sealed class MessageChannel : IDisposable
+{
+    private readonly MessageSocket _socket;
+    private readonly MessageChannelOptions _options;
+    private readonly object _gate = new();
+    private readonly PendingCall?[] _calls = new PendingCall?[PendingCall.MaxConcurrent];
+    private readonly Stack<PendingCall> _freeCalls = new();
+    private CommandQueue _queue;
+    private CommandQueue _batch;
+    private int _createdCalls;
+    private int _waiting; // for a reply
+    private int _waiters; // on the gate
+    private bool _receiving;
+    private bool _commandInUse;
+    private bool _closed;
+    private bool _ticks;
+    private Exception? _fault;
+
+    /// <summary>Takes over a socket.</summary>
+    public MessageChannel(MessageSocket socket, MessageChannelOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(socket);
+        _socket = socket;
+        _options = options ?? new MessageChannelOptions();
+        _queue = new CommandQueue(_options);
+        _batch = new CommandQueue(_options);
+    }
+
+    /// <summary>The socket beneath, for replies.</summary>
+    public MessageSocket Socket => _socket;
+
+    /// <summary>Whether a command is waiting to be handled that was received already. Command thread.</summary>
+    public bool HasBufferedCommand => _batch.Count > 0;
+
+    /// <summary>Takes the peer's next command. The one before is over then: its payload becomes invalid.</summary>
+    /// <param name="wait">Whether to wait for one.</param>
+    /// <param name="message">The command; or a reply that nobody waits for, which the caller refuses.</param>
+    /// <exception cref="ProtocolException">The stream is broken. Everything that came before has been handed out.</exception>
+    /// <remarks>Command thread: one thread at a time.</remarks>
+    public ReceiveStatus ReceiveCommand(bool wait, out ReceivedMessage message) => ReceiveCommand(wait, comeBack: false, out message);
+
+    /// <summary>As <see cref="ReceiveCommand(bool, out ReceivedMessage)"/>, but comes back with
+    /// <see cref="ReceiveStatus.Empty"/> when the socket's receive timeout was over before a command came.</summary>
+    public ReceiveStatus ReceiveCommandOrTick(out ReceivedMessage message) => ReceiveCommand(wait: true, comeBack: true, out message);
+
+    private ReceiveStatus ReceiveCommand(bool wait, bool comeBack, out ReceivedMessage message)
+    {
+        if (_batch.TryDequeue(out message))
+            return ReceiveStatus.Received;
+        lock (_gate)
+        {
+            _commandInUse = false;
+            while (true)
+            {
+                if (_queue.Count > 0)
+                {
+                    (_batch, _queue) = (_queue, _batch);
+                    _commandInUse = true;
+                    _batch.TryDequeue(out message);
+                    return ReceiveStatus.Received;
+                }
+                if (_fault is not null)
+                    throw new ProtocolException(_fault.Message, _fault) { Header = (_fault as ProtocolException)?.Header };
+                if (_closed)
+                    return ReceiveStatus.Closed;
+                if (_receiving)
+                {
+                    if (!wait)
+                        return ReceiveStatus.Empty;
+                    Wait(Timeout.InfiniteTimeSpan);
+                }
+                else if (ReceiveOnce(wait) == ReceiveStatus.Empty && (comeBack || !wait))
+                {
+                    return ReceiveStatus.Empty;
+                }
+            }
+        }
+    }
+
+    /// <summary>Sends a command and waits for its reply.</summary>
+    /// <param name="command">What to ask for.</param>
+    /// <param name="head">The payload, or its first part.</param>
+    /// <param name="tail">The rest of the payload; sent without a copy.</param>
+    /// <param name="fds">Descriptors that go with it; borrowed.</param>
+    /// <remarks>Any thread, the command thread too.</remarks>
+    public Reply Call(Command command, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail = default, ReadOnlySpan<SafeHandle> fds = default)
+    {
+        long deadline = Stopwatch.GetTimestamp() + (long)(_options.CallTimeout.TotalSeconds * Stopwatch.Frequency);
+        PendingCall? call = BeginCall(command, deadline, out Errno failure);
+        if (call is null)
+            return new Reply(this, null, failure);
+
+        if (!SendCommand(call.MessageId, command, MessageFlags.Command, head, tail, fds))
+        {
+            Release(call);
+            return new Reply(this, null, Errno.ENOTCONN);
+        }
+        failure = AwaitReply(call, deadline);
+        if (failure == Errno.None && call.Reply.IsError)
+            failure = call.Reply.Error == 0 ? Errno.EIO : (Errno)call.Reply.Error;
+        if (failure == Errno.None)
+            failure = call.FdProblem;
+        if (failure == Errno.None)
+            return new Reply(this, call, Errno.None);
+        Release(call);
+        return new Reply(this, null, failure);
+    }
+
+    /// <summary>Sends a command that asks for no reply.</summary>
+    /// <returns>False when the peer has gone.</returns>
+    public bool Post(Command command, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail = default) =>
+        SendCommand(0, command, MessageFlags.NoReply, head, tail, default);
+
+    /// <summary>Receives for those who wait for replies, whenever none of them does it. Returns when the channel is closed.</summary>
+    /// <remarks>For a thread of its own: the reply pump of a channel that brings no commands.</remarks>
+    public void PumpReplies()
+    {
+        lock (_gate)
+        {
+            while (!_closed && _fault is null)
+            {
+                if (_receiving || _waiting == 0)
+                    Monitor.Wait(_gate);
+                else
+                    ReceiveOnce(wait: true);
+            }
+        }
+    }
+
+    /// <summary>Ends the conversation: whoever waits comes back. Any thread.</summary>
+    public void Shutdown()
+    {
+        _socket.Shutdown();
+        lock (_gate)
+        {
+            _closed = true;
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    /// <summary>Closes the socket and whatever came and was not handled.</summary>
+    /// <remarks>Once the command thread has left.</remarks>
+    public void Dispose()
+    {
+        Shutdown();
+        lock (_gate)
+        {
+            while (_receiving)
+                Monitor.Wait(_gate);
+            _queue.DisposeFds();
+            _batch.DisposeFds();
+        }
+        _socket.Dispose();
+    }
+
+    internal void Release(PendingCall call)
+    {
+        lock (_gate)
+        {
+            call.End();
+            _freeCalls.Push(call);
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    private bool SendCommand(ushort id, Command command, MessageFlags flags, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail, ReadOnlySpan<SafeHandle> fds)
+    {
+        Span<byte> first = stackalloc byte[MessageHeader.WireSize + head.Length];
+        uint size = (uint)(first.Length + tail.Length);
+        WireFormat.Write(first, new MessageHeader(id, command, size, flags, 0));
+        head.CopyTo(first[MessageHeader.WireSize..]);
+        return _socket.Send(first, tail, fds);
+    }
+
+    private PendingCall? BeginCall(Command command, long deadline, out Errno failure)
+    {
+        lock (_gate)
+        {
+            while (true)
+            {
+                failure = Errno.None;
+                if (_closed || _fault is not null)
+                {
+                    failure = Errno.ENOTCONN;
+                    return null;
+                }
+                if (!_ticks)
+                {
+                    // so that a receive with the role looks at its deadline now and then
+                    _ticks = true;
+                    TimeSpan tick = TimeSpan.FromMilliseconds(Math.Clamp(_options.CallTimeout.TotalMilliseconds / 8, 1, 250));
+                    _socket.SetReceiveTimeout(tick);
+                }
+                if (_freeCalls.TryPop(out PendingCall? call) || TryCreateCall(out call))
+                {
+                    call.Begin(command);
+                    return call;
+                }
+                if (!Wait(TimeLeft(deadline)))
+                {
+                    failure = Errno.ETIMEDOUT;
+                    return null;
+                }
+            }
+        }
+    }
+
+    private bool TryCreateCall([NotNullWhen(true)] out PendingCall? call)
+    {
+        call = null;
+        if (_createdCalls == _calls.Length)
+            return false;
+        call = _calls[_createdCalls] = new PendingCall(_createdCalls);
+        _createdCalls++;
+        return true;
+    }
+
+    private Errno AwaitReply(PendingCall call, long deadline)
+    {
+        lock (_gate)
+        {
+            _waiting++;
+            try
+            {
+                while (!call.Done)
+                {
+                    if (_closed || _fault is not null)
+                        return Errno.ENOTCONN;
+                    TimeSpan left = TimeLeft(deadline);
+                    if (left <= TimeSpan.Zero)
+                        return Errno.ETIMEDOUT;
+                    if (_receiving)
+                        Wait(left);
+                    else
+                        ReceiveOnce(wait: true);
+                }
+                return Errno.None;
+            }
+            finally
+            {
+                _waiting--;
+            }
+        }
+    }
+
+    // Under the gate, which it leaves for the receive itself. Has the role meanwhile.
+    private ReceiveStatus ReceiveOnce(bool wait)
+    {
+        bool mayReuse = !_commandInUse && _queue.Count == 0;
+        _receiving = true;
+        Monitor.Exit(_gate);
+        ReceiveStatus status;
+        Exception? failure = null;
+        try
+        {
+            status = _socket.Receive(wait, mayReuse);
+        }
+        catch (IOException e)
+        {
+            (status, failure) = (ReceiveStatus.Closed, e);
+        }
+        finally
+        {
+            Monitor.Enter(_gate);
+            _receiving = false;
+        }
+        if (status == ReceiveStatus.Received)
+            failure = ParseAll();
+        else if (status == ReceiveStatus.Closed)
+            _closed = true;
+        _fault ??= failure;
+        if (_waiters > 0)
+            Monitor.PulseAll(_gate);
+        return status;
+    }
+
+    private bool Wait(TimeSpan timeout)
+    {
+        _waiters++;
+        try
+        {
+            return Monitor.Wait(_gate, timeout);
+        }
+        finally
+        {
+            _waiters--;
+        }
+    }
+
+    private ProtocolException? ParseAll()
+    {
+        bool queued = false;
+        try
+        {
+            while (_socket.TryParse(out ReceivedMessage message))
+            {
+                if (message.Header.IsReply && TryComplete(message))
+                    continue;
+                _queue.Enqueue(message);
+                _socket.KeepParsed();
+                queued = true;
+            }
+        }
+        catch (ProtocolException e)
+        {
+            return e;
+        }
+        // one receive's worth is bounded by the buffer; what piles up behind a busy handler is bounded here
+        return queued && _commandInUse && _queue.IsOverLimit
+            ? new ProtocolException("The client sent more commands than may wait while one is being handled.")
+            : null;
+    }
+
+    private bool TryComplete(in ReceivedMessage reply)
+    {
+        ushort id = reply.Header.MessageId;
+        PendingCall? call = _calls[PendingCall.IndexOf(id)];
+        if (call is null)
+            return false;
+        if (call.Active && !call.Done && call.MessageId == id && call.Command == reply.Header.Command)
+        {
+            call.Complete(reply);
+            return true;
+        }
+        if (!call.ForgetAbandoned(id))
+            return false;
+        reply.Fds?.Dispose();
+        return true;
+    }
+
+    private static TimeSpan TimeLeft(long deadline)
+    {
+        long ticks = deadline - Stopwatch.GetTimestamp();
+        return ticks <= 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(0, ticks);
+    }
+}

@@ -1,0 +1,212 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using VfioUser.Protocol.Interop;
+
+namespace VfioUser.Protocol;
+
+/// <summary>One AF_UNIX stream socket that carries vfio-user messages and their descriptors.</summary>
+/// <remarks>
+/// Receiving: one thread at a time. Sending: any thread; a message is never torn by another.
+/// Owns the socket. Spec: "Socket", "Header".
+/// </remarks>
+public sealed class MessageSocket : IDisposable
+{
+    private const int BufferSize = 64 << 10;
+    // from here on the rest of a message is worth waiting for in one call
+    private const int WaitForAll = 64 << 10;
+
+    private readonly SafeSocketHandle _socket;
+    private readonly MessageSocketOptions _options;
+    private readonly ReceiveBuffer _buffer = new(BufferSize);
+    private readonly Lock _sendLock = new();
+    private readonly Lock _closeLock = new();
+    private readonly FdArrivals _arrivals;
+    private long _parsed;
+    private volatile bool _closed;
+
+    /// <summary>Takes over a connected socket.</summary>
+    /// <param name="socket">A connected AF_UNIX stream socket in blocking mode; disposed with this.</param>
+    /// <param name="options">Null for the defaults.</param>
+    public MessageSocket(SafeSocketHandle socket, MessageSocketOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(socket);
+        _socket = socket;
+        _options = options ?? new MessageSocketOptions();
+        _arrivals = new FdArrivals(_options.MaxMessageFds);
+        if (_options.SocketBufferSize is int size)
+            SocketCalls.SetBufferSize(socket, size);
+    }
+
+    /// <summary>The socket, to be borrowed: to wait for it, or to send it to a peer. It stays this object's.</summary>
+    public SafeSocketHandle Handle => _socket;
+
+    /// <summary>Two sockets that talk to each other.</summary>
+    public static (MessageSocket First, MessageSocket Second) CreatePair(MessageSocketOptions? options = null)
+    {
+        (SafeSocketHandle first, SafeSocketHandle second) = SocketCalls.CreatePair();
+        return (new MessageSocket(first, options), new MessageSocket(second, options));
+    }
+
+    /// <summary>Receives what is there with one <c>recvmsg</c>.</summary>
+    /// <param name="wait">Whether to wait for something to come. The wait can end early with <see cref="ReceiveStatus.Empty"/>
+    /// when <see cref="SetReceiveTimeout"/> was called.</param>
+    /// <param name="mayReuse">No message from an earlier receive is in use any more, so that its bytes may be overwritten.
+    /// Otherwise those stay that <see cref="KeepParsed"/> was called for.</param>
+    public ReceiveStatus Receive(bool wait, bool mayReuse = true)
+    {
+        if (_closed)
+            return ReceiveStatus.Closed;
+        if (mayReuse)
+            _buffer.ReleaseKept();
+        int missing = MissingBytes();
+        int flags = !wait ? Libc.MsgDontWait : missing >= WaitForAll ? Libc.MsgWaitAll : 0;
+        // waiting for all must not wait for what comes after the message
+        Span<byte> free = missing >= WaitForAll ? _buffer.Free[..missing] : _buffer.Free;
+
+        FdList? fds = null;
+        int received;
+        bool truncated;
+        if (wait && _options.Spin > TimeSpan.Zero && TrySpin(free, ref fds, out received, out truncated))
+            flags = 0;
+        else
+            received = SocketCalls.Receive(_socket, free, flags, ref fds, out truncated);
+
+        if (received <= 0)
+            return Ended((Errno)(-received));
+        int older = _buffer.End - _buffer.Start;
+        _buffer.Received(received);
+        if (fds is not null || truncated)
+        {
+            int owner = FdRouting.FindOwner(_buffer.Unparsed, older);
+            _arrivals.Add(_parsed + owner, fds, truncated);
+        }
+        return ReceiveStatus.Received;
+    }
+
+    /// <summary>Cuts the next complete message from what was received.</summary>
+    /// <exception cref="ProtocolException">The header claims a size that no message has: the stream is lost.</exception>
+    public bool TryParse(out ReceivedMessage message)
+    {
+        ReadOnlySpan<byte> unparsed = _buffer.Unparsed;
+        if (!WireFormat.TryRead(unparsed, out MessageHeader header))
+        {
+            message = default;
+            return false;
+        }
+        if (header.MessageSize < MessageHeader.WireSize || header.MessageSize > (uint)_options.MaxMessageSize)
+        {
+            throw new ProtocolException($"{header.Command} (message {header.MessageId}) claims a size of {header.MessageSize} bytes; " +
+                $"messages have {MessageHeader.WireSize} to {_options.MaxMessageSize}.") { Header = header };
+        }
+        int size = (int)header.MessageSize;
+        if (unparsed.Length < size)
+        {
+            message = default;
+            return false;
+        }
+        Errno fdProblem = Errno.None;
+        FdList? fds = _arrivals.IsEmpty ? null : _arrivals.TakeUntil(_parsed + size, out fdProblem);
+        message = new ReceivedMessage(header, _buffer.Bytes, _buffer.Start + MessageHeader.WireSize, size - MessageHeader.WireSize, fds, fdProblem);
+        _buffer.Consume(size);
+        _parsed += size;
+        return true;
+    }
+
+    /// <summary>Lets what was parsed so far stay in use over the receives that follow.</summary>
+    public void KeepParsed() => _buffer.KeepParsed();
+
+    /// <summary>Sends one message, or several that follow each other in <paramref name="head"/>.</summary>
+    /// <param name="head">Begins with a header.</param>
+    /// <param name="tail">Follows <paramref name="head"/> in the same message without being copied; may be empty.</param>
+    /// <param name="fds">Borrowed for the call. At most what the peer accepts.</param>
+    /// <returns>False when the peer has gone.</returns>
+    /// <remarks>Any thread. Blocks while the peer does not read.</remarks>
+    public bool Send(ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail = default, ReadOnlySpan<SafeHandle> fds = default)
+    {
+        lock (_sendLock)
+        {
+            while (head.Length + tail.Length > 0)
+            {
+                if (_closed)
+                    return false;
+                int sent = SocketCalls.Send(_socket, head, tail, fds, 0);
+                if (sent < 0)
+                {
+                    Errno errno = (Errno)(-sent);
+                    if (errno == Errno.EAGAIN)
+                    {
+                        // the author's own socket may be non-blocking
+                        PollCalls.WaitWritable(_socket);
+                        continue;
+                    }
+                    if (errno is Errno.EPIPE or Errno.ECONNRESET or Errno.ENOTCONN)
+                        return false;
+                    throw Libc.Failure("sendmsg", errno);
+                }
+                fds = default; // they left with the first byte
+                int ofHead = Math.Min(sent, head.Length);
+                head = head[ofHead..];
+                tail = tail[(sent - ofHead)..];
+            }
+        }
+        return true;
+    }
+
+    /// <summary>Makes waiting receives come back after this long with <see cref="ReceiveStatus.Empty"/>.</summary>
+    public void SetReceiveTimeout(TimeSpan timeout) => SocketCalls.SetReceiveTimeout(_socket, timeout);
+
+    /// <summary>Ends the conversation: receives and sends in progress come back. Any thread.</summary>
+    public void Shutdown()
+    {
+        _closed = true;
+        lock (_closeLock)
+        {
+            if (!_socket.IsClosed)
+                SocketCalls.Shutdown(_socket);
+        }
+    }
+
+    /// <summary>Closes the socket and every descriptor that arrived and was not taken.</summary>
+    /// <remarks>After the last receive has come back; <see cref="Shutdown"/> makes it come back.</remarks>
+    public void Dispose()
+    {
+        Shutdown();
+        lock (_sendLock)
+        {
+            lock (_closeLock)
+                _socket.Dispose();
+        }
+        _arrivals.Dispose();
+    }
+
+    // Room for the message that has begun, and how many bytes of it have not come.
+    private int MissingBytes()
+    {
+        int needed = MessageHeader.WireSize;
+        if (WireFormat.TryRead(_buffer.Unparsed, out MessageHeader header))
+            needed = (int)Math.Clamp(header.MessageSize, MessageHeader.WireSize, (uint)_options.MaxMessageSize);
+        _buffer.Reserve(needed);
+        return needed - _buffer.Unparsed.Length;
+    }
+
+    private bool TrySpin(Span<byte> free, ref FdList? fds, out int received, out bool truncated)
+    {
+        long start = Stopwatch.GetTimestamp();
+        do
+        {
+            received = SocketCalls.Receive(_socket, free, Libc.MsgDontWait, ref fds, out truncated);
+            if (received != -(int)Errno.EAGAIN)
+                return true;
+        }
+        while (!_closed && Stopwatch.GetElapsedTime(start) < _options.Spin);
+        return false;
+    }
+
+    private static ReceiveStatus Ended(Errno errno) => errno switch
+    {
+        Errno.EAGAIN => ReceiveStatus.Empty,
+        Errno.None or Errno.ECONNRESET or Errno.ENOTCONN or Errno.EPIPE => ReceiveStatus.Closed,
+        _ => throw Libc.Failure("recvmsg", errno),
+    };
+}

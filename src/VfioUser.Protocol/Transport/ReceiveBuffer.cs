@@ -1,0 +1,72 @@
+namespace VfioUser.Protocol;
+
+/// <summary>Bytes between a socket and the messages cut from them; messages are handled where they were received.</summary>
+/// <remarks>
+/// <code>
+/// Bytes: | kept: messages still in use | parsed, free again | Start  not parsed yet  End | free |
+/// </code>
+/// </remarks>
+internal sealed class ReceiveBuffer(int capacity)
+{
+    // a buffer that grew for a large message goes when this many receives in a row had no use for it
+    private const int ShrinkAfter = 256;
+
+    private readonly int _capacity = capacity;
+    private int _kept;
+    private int _smallInARow;
+
+    public byte[] Bytes { get; private set; } = Allocate(capacity);
+
+    public int Start { get; private set; }
+
+    public int End { get; private set; }
+
+    public ReadOnlySpan<byte> Unparsed => Bytes.AsSpan(Start, End - Start);
+
+    public Span<byte> Free => Bytes.AsSpan(End);
+
+    /// <summary>What was parsed so far stays where it is until <see cref="ReleaseKept"/>.</summary>
+    public void KeepParsed() => _kept = Start;
+
+    public void ReleaseKept() => _kept = 0;
+
+    /// <summary>Makes room for a message of <paramref name="needed"/> bytes that begins at <see cref="Start"/>.</summary>
+    public void Reserve(int needed)
+    {
+        int unparsed = End - Start;
+        if (unparsed == 0)
+            Start = End = _kept;
+        if (Start == 0 && Bytes.Length > _capacity && needed <= _capacity && unparsed == 0 && ++_smallInARow == ShrinkAfter)
+        {
+            MoveTo(Allocate(_capacity));
+            return;
+        }
+        if (needed > _capacity)
+            _smallInARow = 0;
+        if (Start + needed <= Bytes.Length && End < Bytes.Length)
+            return;
+        if (_kept + needed <= Bytes.Length && _kept + unparsed < Bytes.Length)
+        {
+            Buffer.BlockCopy(Bytes, Start, Bytes, _kept, unparsed);
+            (Start, End) = (_kept, _kept + unparsed);
+            return;
+        }
+        MoveTo(Allocate(Math.Max(_capacity, needed + MessageHeader.WireSize)));
+    }
+
+    public void Received(int count) => End += count;
+
+    public void Consume(int count) => Start += count;
+
+    // messages in use keep the old array alive by themselves
+    private void MoveTo(byte[] bytes)
+    {
+        int unparsed = End - Start;
+        Buffer.BlockCopy(Bytes, Start, bytes, 0, unparsed);
+        Bytes = bytes;
+        (Start, End, _kept, _smallInARow) = (0, unparsed, 0, 0);
+    }
+
+    // pinned for life: a blocking receive holds the array for as long as the peer is silent
+    private static byte[] Allocate(int size) => GC.AllocateUninitializedArray<byte>(size, pinned: true);
+}

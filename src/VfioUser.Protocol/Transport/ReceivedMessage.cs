@@ -1,0 +1,54 @@
+namespace VfioUser.Protocol;
+
+/// <summary>One message as it came from the peer: header, payload and descriptors.</summary>
+/// <remarks>The payload lies in the receive buffer: it is valid until the next message is asked for.</remarks>
+public readonly struct ReceivedMessage : IEquatable<ReceivedMessage>
+{
+    private readonly byte[]? _buffer;
+    private readonly int _offset;
+    private readonly int _length;
+
+    internal ReceivedMessage(in MessageHeader header, byte[] buffer, int offset, int length, FdList? fds, Errno fdProblem)
+    {
+        Header = header;
+        _buffer = buffer;
+        _offset = offset;
+        _length = length;
+        Fds = fds;
+        FdProblem = fdProblem;
+    }
+
+    /// <summary>The header, its size checked.</summary>
+    public MessageHeader Header { get; }
+
+    /// <summary>What follows the header; may be empty.</summary>
+    public ReadOnlySpan<byte> Payload => new(_buffer, _offset, _length);
+
+    /// <summary>The descriptors that came with it, or null. Whoever handles the message disposes them.</summary>
+    public FdList? Fds { get; }
+
+    /// <summary>How many descriptors came with it.</summary>
+    public int FdCount => Fds?.Count ?? 0;
+
+    /// <summary>
+    /// Set when descriptors were lost: <see cref="Errno.EINVAL"/> when there were more than a message may have,
+    /// <see cref="Errno.EMFILE"/> when this process could not hold them. The message must then be refused.
+    /// </summary>
+    public Errno FdProblem { get; }
+
+    /// <inheritdoc/>
+    public bool Equals(ReceivedMessage other) =>
+        Header == other.Header && _buffer == other._buffer && _offset == other._offset && Fds == other.Fds;
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => obj is ReceivedMessage other && Equals(other);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Header, _offset);
+
+    /// <summary>Whether both are the same received message.</summary>
+    public static bool operator ==(ReceivedMessage left, ReceivedMessage right) => left.Equals(right);
+
+    /// <summary>Whether the two are different messages.</summary>
+    public static bool operator !=(ReceivedMessage left, ReceivedMessage right) => !left.Equals(right);
+}

@@ -1,0 +1,96 @@
+using System.Runtime.InteropServices;
+
+namespace VfioUser.Protocol;
+
+/// <summary>Builds replies one after another in one buffer and sends them with one <c>sendmsg</c>.</summary>
+/// <remarks>Command thread.</remarks>
+public sealed class ReplyWriter
+{
+    private const int SendFrom = 64 << 10;
+    private const int ShrinkAfter = 256;
+
+    private readonly MessageSocket _socket;
+    private byte[] _bytes = Allocate(SendFrom);
+    private MessageHeader _request;
+    private int _length;
+    private int _smallInARow;
+
+    /// <summary>A writer of replies for <paramref name="socket"/>, which it borrows.</summary>
+    public ReplyWriter(MessageSocket socket)
+    {
+        ArgumentNullException.ThrowIfNull(socket);
+        _socket = socket;
+    }
+
+    /// <summary>Starts the reply to <paramref name="request"/>.</summary>
+    /// <returns>Memory for the payload, of the length asked for and not cleared.</returns>
+    public Span<byte> Begin(in MessageHeader request, int payloadLength)
+    {
+        _request = request;
+        int end = _length + MessageHeader.WireSize + payloadLength;
+        if (end > _bytes.Length)
+            Array.Resize(ref _bytes, Math.Max(end, Math.Min(2 * _bytes.Length, 1 << 20)));
+        return _bytes.AsSpan(_length + MessageHeader.WireSize, payloadLength);
+    }
+
+    /// <summary>Ends the reply that was begun, with the first <paramref name="payloadLength"/> bytes of its payload.</summary>
+    /// <returns>False when the peer has gone.</returns>
+    public bool End(int payloadLength)
+    {
+        if (_request.NoReply)
+            return true;
+        PutHeader(payloadLength, MessageFlags.Reply, 0);
+        return _length < SendFrom || Flush();
+    }
+
+    /// <summary>Ends the reply that was begun and sends it with descriptors, which it borrows.</summary>
+    public bool End(int payloadLength, ReadOnlySpan<SafeHandle> fds)
+    {
+        if (fds.IsEmpty || _request.NoReply)
+            return End(payloadLength);
+        // descriptors belong to one message: what was built before goes first, and this one alone
+        int start = _length;
+        PutHeader(payloadLength, MessageFlags.Reply, 0);
+        bool sent = start == 0 || _socket.Send(_bytes.AsSpan(0, start));
+        sent = sent && _socket.Send(_bytes.AsSpan(start, _length - start), default, fds);
+        _length = 0;
+        return sent;
+    }
+
+    /// <summary>Answers with an error: a bare header, as the specification wants it.</summary>
+    public bool Fail(in MessageHeader request, Errno errno)
+    {
+        _ = Begin(request, 0);
+        if (request.NoReply)
+            return true;
+        PutHeader(0, MessageFlags.Reply | MessageFlags.Error, (uint)errno);
+        return _length < SendFrom || Flush();
+    }
+
+    /// <summary>Sends what was built.</summary>
+    /// <returns>False when the peer has gone.</returns>
+    public bool Flush()
+    {
+        if (_length == 0)
+            return true;
+        bool sent = _socket.Send(_bytes.AsSpan(0, _length));
+        // a buffer that grew for a large reply goes when it is not used any more
+        if (_bytes.Length > 2 * SendFrom)
+        {
+            _smallInARow = _length > SendFrom ? 0 : _smallInARow + 1;
+            if (_smallInARow == ShrinkAfter)
+                (_bytes, _smallInARow) = (Allocate(SendFrom), 0);
+        }
+        _length = 0;
+        return sent;
+    }
+
+    private void PutHeader(int payloadLength, MessageFlags flags, uint error)
+    {
+        int size = MessageHeader.WireSize + payloadLength;
+        WireFormat.Write(_bytes.AsSpan(_length), new MessageHeader(_request.MessageId, _request.Command, (uint)size, flags, error));
+        _length += size;
+    }
+
+    private static byte[] Allocate(int size) => GC.AllocateUninitializedArray<byte>(size);
+}

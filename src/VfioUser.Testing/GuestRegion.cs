@@ -1,0 +1,53 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using VfioUser.Client;
+
+namespace VfioUser.Testing;
+
+/// <summary>A region, as a driver sees it: typed reads and writes, each of which the device has handled when it returns.</summary>
+public sealed class GuestRegion
+{
+    private readonly VfioUserClient _client;
+
+    internal GuestRegion(VfioUserClient client, PciRegion index)
+    {
+        _client = client;
+        Index = index;
+    }
+
+    /// <summary>Which region it is.</summary>
+    public PciRegion Index { get; }
+
+    /// <summary>In bytes, as the server says; 0 if the device has no such region.</summary>
+    public ulong Size
+    {
+        get
+        {
+            using ClientRegion region = _client.GetRegionInfo((uint)Index);
+            return region.Size;
+        }
+    }
+
+    /// <summary>Reads a value, little-endian, in one access.</summary>
+    public T Read<T>(ulong offset)
+        where T : unmanaged
+    {
+        Unsafe.SkipInit(out T value);
+        Read(offset, MemoryMarshal.AsBytes(new Span<T>(ref value)));
+        return value;
+    }
+
+    /// <summary>Reads bytes in one access.</summary>
+    public void Read(ulong offset, Span<byte> destination) => _client.ReadRegion((uint)Index, offset, destination);
+
+    /// <summary>Writes a value, little-endian, in one access, and waits until the device has handled it.</summary>
+    public void Write<T>(ulong offset, T value)
+        where T : unmanaged => Write(offset, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
+
+    /// <summary>Writes bytes in one access, and waits until the device has handled it.</summary>
+    public void Write(ulong offset, ReadOnlySpan<byte> source) => _client.WriteRegion((uint)Index, offset, source);
+
+    /// <summary>Writes a value without waiting, as QEMU does; later accesses find it done.</summary>
+    public void Post<T>(ulong offset, T value)
+        where T : unmanaged => _client.PostRegionWrite((uint)Index, offset, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
+}

@@ -1,0 +1,195 @@
+using System.Runtime.InteropServices;
+
+namespace VfioUser;
+
+/// <summary>
+/// The configuration space of a device: header, capabilities and whatever else the author puts there. 256 bytes, or
+/// 4096 once the device has a PCI Express or an extended capability.
+/// </summary>
+/// <remarks>
+/// <para>
+/// Three bytes describe each byte: its content, the bits that a guest can write, and the bits that a guest clears by
+/// writing 1. So every access works at any offset and any width, and a guest can do nothing wrong: bits that it
+/// cannot write are dropped.
+/// </para>
+/// <para>
+/// <b>Setup</b> for all that adds; the rest is <b>Any thread</b>, as each member says. Guest accesses run on the
+/// Command thread. Each byte changes atomically, a register of several bytes does not.
+/// </para>
+/// </remarks>
+public sealed partial class ConfigSpace
+{
+    private readonly byte[] _bytes = new byte[PciRegister.ExtendedSize];
+    private readonly byte[] _writeMask = new byte[PciRegister.ExtendedSize];
+    private readonly byte[] _clearMask = new byte[PciRegister.ExtendedSize];
+    private readonly List<ConfigHook<ConfigReadHandler>> _readHooks = [];
+    private readonly List<ConfigHook<ConfigWriteHandler>> _writeHooks = [];
+    private readonly List<(int Offset, int End, string Name)> _claims = [];
+    private byte[]? _described;
+
+    internal ConfigSpace(PciId id, PciClass deviceClass)
+    {
+        DescribeHeader(id, deviceClass);
+    }
+
+    /// <summary>Size in bytes: 256, or 4096.</summary>
+    /// <remarks>Any thread. It grows when a PCI Express or an extended capability is added, and with
+    /// <see cref="Extend"/>.</remarks>
+    public int Size { get; private set; } = PciRegister.ConventionalSize;
+
+    /// <summary>Whether <see cref="Seal"/> has been called.</summary>
+    internal bool IsSealed => _described is not null;
+
+    /// <summary>Makes the configuration space 4096 bytes large; without effect if it is already.</summary>
+    /// <exception cref="InvalidOperationException">The device is being served.</exception>
+    /// <remarks>Setup. Only needed for fields beyond the first 256 bytes in a device without extended capabilities.
+    /// Linux does not look there unless the device has a PCI Express capability.</remarks>
+    public void Extend()
+    {
+        ThrowIfSealed();
+        Size = PciRegister.ExtendedSize;
+    }
+
+    /// <summary>Reads a value, as it is stored.</summary>
+    /// <typeparam name="T">An integer, or a struct of integers; little-endian.</typeparam>
+    /// <param name="offset">First byte, 0 to <see cref="Size"/> - size of <typeparamref name="T"/>; need not be aligned.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The value does not lie within the configuration space.</exception>
+    /// <remarks>Any thread. Read handlers are not asked.</remarks>
+    public T Read<T>(int offset)
+        where T : unmanaged
+    {
+        T value = default;
+        Read(offset, MemoryMarshal.AsBytes(new Span<T>(ref value)));
+        return value;
+    }
+
+    /// <summary>Reads bytes, as they are stored.</summary>
+    /// <param name="offset">First byte, 0 to <see cref="Size"/>.</param>
+    /// <param name="destination">Filled completely.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The bytes do not all lie within the configuration space.</exception>
+    /// <remarks>Any thread. Read handlers are not asked.</remarks>
+    public void Read(int offset, Span<byte> destination)
+    {
+        ThrowIfOutside(offset, destination.Length);
+        _bytes.AsSpan(offset, destination.Length).CopyTo(destination);
+    }
+
+    /// <summary>Writes a value as the device, whatever a guest may write there.</summary>
+    /// <typeparam name="T">An integer, or a struct of integers; little-endian.</typeparam>
+    /// <param name="offset">First byte, 0 to <see cref="Size"/> - size of <typeparamref name="T"/>; need not be aligned.</param>
+    /// <param name="value">Replaces what is there, read-only bits included.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The value does not lie within the configuration space.</exception>
+    /// <remarks>
+    /// Setup: then this is the value that a reset brings back. Later on, Command thread; Any thread for bytes that no
+    /// guest can write. A reset keeps what was written later to read-only bits. Write handlers are not called.
+    /// </remarks>
+    public void Write<T>(int offset, T value)
+        where T : unmanaged => Write(offset, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
+
+    /// <summary>Writes bytes as the device, whatever a guest may write there.</summary>
+    /// <param name="offset">First byte, 0 to <see cref="Size"/>.</param>
+    /// <param name="source">Replaces what is there, read-only bits included.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The bytes do not all lie within the configuration space.</exception>
+    /// <remarks>As <see cref="Write{T}(int, T)"/>.</remarks>
+    public void Write(int offset, ReadOnlySpan<byte> source)
+    {
+        ThrowIfOutside(offset, source.Length);
+        source.CopyTo(_bytes.AsSpan(offset));
+    }
+
+    /// <summary>A guest reads. Command thread; never fails: beyond the end it reads ones, as from a bus without device.</summary>
+    internal void GuestRead(int offset, Span<byte> destination)
+    {
+        int length = Clip(offset, destination.Length);
+        destination[length..].Fill(0xFF);
+        if (length == 0) return;
+
+        _bytes.AsSpan(offset, length).CopyTo(destination);
+        for (int i = 0; i < _readHooks.Count; i++)
+        {
+            if (_readHooks[i].Overlaps(offset, length, out int start, out int count))
+                _readHooks[i].Handler(start, destination.Slice(start - offset, count));
+        }
+    }
+
+    /// <summary>A guest writes. Command thread; never fails: what cannot be written is dropped.</summary>
+    internal void GuestWrite(int offset, ReadOnlySpan<byte> source)
+    {
+        int length = Clip(offset, source.Length);
+        for (int i = 0; i < length; i++) Merge(offset + i, source[i]);
+
+        for (int i = 0; i < _writeHooks.Count; i++)
+        {
+            if (_writeHooks[i].Overlaps(offset, length, out int start, out int count))
+                _writeHooks[i].Handler(start, source.Slice(start - offset, count));
+        }
+    }
+
+    /// <summary>Ends describing. What is stored now in bits that a guest can change is what <see cref="Reset"/> brings back.</summary>
+    internal void Seal() => _described ??= _bytes.ToArray();
+
+    /// <summary>
+    /// Gives the bits that a guest can change the values that the author described: BARs and command register lose
+    /// theirs, interrupts are off and none is pending, the power state is D0. Command thread; calls no handler, since
+    /// the device learns of the reset itself.
+    /// </summary>
+    internal void Reset()
+    {
+        if (_described is null) throw new InvalidOperationException("Call Seal before Reset.");
+
+        for (int i = 0; i < Size; i++)
+        {
+            byte mask = (byte)(_writeMask[i] | _clearMask[i]);
+            if (mask != 0) SetBits(i, mask, _described[i]);
+        }
+
+        PowerManagement?.OnReset();
+        Msi?.OnReset();
+    }
+
+    /// <summary>Replaces the bits in <paramref name="mask"/>, and no others. Any thread.</summary>
+    internal void SetBits(int offset, byte mask, byte value)
+    {
+        byte seen = Volatile.Read(ref _bytes[offset]);
+        while (true)
+        {
+            byte next = (byte)((seen & ~mask) | (value & mask));
+            byte found = Interlocked.CompareExchange(ref _bytes[offset], next, seen);
+            if (found == seen) return;
+            seen = found;
+        }
+    }
+
+    /// <summary>One byte, not older than what this thread saw before. Any thread.</summary>
+    internal byte ReadByte(int offset) => Volatile.Read(ref _bytes[offset]);
+
+    private void Merge(int offset, byte value)
+    {
+        // A cleared bit is a bit that is replaced by 0. One exchange does both kinds, so that neither a device thread
+        // that raises a status bit nor the guest that clears its neighbour is lost.
+        int mask = _writeMask[offset] | (_clearMask[offset] & value);
+        if (mask != 0) SetBits(offset, (byte)mask, (byte)(value & _writeMask[offset]));
+    }
+
+    private int Clip(int offset, int length) => (uint)offset < (uint)Size ? Math.Min(length, Size - offset) : 0;
+
+    private void ThrowIfSealed()
+    {
+        if (IsSealed)
+        {
+            throw new InvalidOperationException(
+                "The configuration space cannot be described any more, since the device is being served: " +
+                "do it in the device's constructor.");
+        }
+    }
+
+    private void ThrowIfOutside(int offset, int length)
+    {
+        if (offset < 0 || length > Size - offset)
+        {
+            throw new ArgumentOutOfRangeException(nameof(offset), offset,
+                $"{length} bytes at 0x{offset:X} do not lie within the {Size} bytes of configuration space. " +
+                (Size == PciRegister.ConventionalSize ? "Call Extend first to have 4096." : "Use a smaller offset."));
+        }
+    }
+}

@@ -1,0 +1,100 @@
+using System.Numerics;
+
+namespace VfioUser;
+
+/// <summary>The PCI Express capability of an endpoint, in its second version.</summary>
+/// <remarks>Any thread. PCI Express 2.0 7.8.</remarks>
+public sealed class PciExpressCapability : PciCapability
+{
+    internal const int Length = 60;
+
+    // Offsets within the capability. Slot and root registers are not for endpoints and stay 0.
+    private const int Capabilities = 0x02;
+    private const int DeviceCapabilities = 0x04;
+    private const int DeviceControl = 0x08;
+    private const int DeviceStatus = 0x0A;
+    private const int LinkCapabilities = 0x0C;
+    private const int LinkControl = 0x10;
+    private const int LinkStatus = 0x12;
+    private const int DeviceCapabilities2 = 0x24;
+    private const int DeviceControl2 = 0x28;
+    private const int LinkCapabilities2 = 0x2C;
+    private const int LinkControl2 = 0x30;
+
+    private const int Version2 = 2;
+    private const uint RoleBasedErrorReporting = 0x0000_8000;
+    private const uint ExtendedTagSupported = 0x0000_0020;
+    private const uint FunctionLevelResetCapable = 0x1000_0000;
+
+    // Reset value: relaxed ordering, no snoop, reads of up to 512 bytes. A guest cannot write bits of what is missing:
+    // phantom functions (9), auxiliary power (10). Initiate FLR (15) reads as 0.
+    private const ushort DeviceControlDefault = 0x2810;
+    private const ushort DeviceControlWritable = 0x79FF;
+    private const byte InitiateFunctionLevelResetHigh = 0x80;
+
+    private const ushort DeviceStatusErrors = 0x000F;
+
+    // ASPM, read completion boundary, common clock, extended synch, no autonomous width change. The rest is for
+    // downstream ports, or needs clock power management.
+    private const ushort LinkControlWritable = 0x02CB;
+
+    // All but selectable de-emphasis, which is for downstream ports.
+    private const ushort LinkControl2Writable = 0xFFBF;
+
+    // Disabling the completion timeout, which an endpoint must support, and ID-based ordering.
+    private const uint CompletionTimeoutDisableSupported = 0x10;
+    private const ushort DeviceControl2Writable = 0x0310;
+
+    private readonly ConfigSpace _config;
+    private readonly bool _canReset;
+
+    internal PciExpressCapability(ConfigSpace config, int offset, PciExpressOptions options)
+        : base(PciRegister.CapabilityPciExpress, offset, Length)
+    {
+        _config = config;
+        _canReset = options.FunctionLevelReset;
+
+        config.Define(offset + Capabilities, (ushort)(Version2 | ((int)options.Type << 4)));
+        uint maxPayload = (uint)BitOperations.Log2((uint)options.MaxPayload) - 7;
+        config.Define(
+            offset + DeviceCapabilities,
+            maxPayload | ExtendedTagSupported | RoleBasedErrorReporting | (_canReset ? FunctionLevelResetCapable : 0));
+        config.Define(offset + DeviceControl, DeviceControlDefault, writeMask: DeviceControlWritable);
+        config.Define<ushort>(offset + DeviceStatus, 0, clearMask: DeviceStatusErrors);
+        config.Define(offset + DeviceCapabilities2, CompletionTimeoutDisableSupported);
+        config.Define<ushort>(offset + DeviceControl2, 0, writeMask: DeviceControl2Writable);
+        if (options.Type != PciExpressType.RootComplexIntegratedEndpoint)
+            DescribeLink(options.LinkSpeed, options.LinkWidth);
+
+        config.Watch(offset + DeviceControl + 1, 1, OnDeviceControlWritten);
+    }
+
+    /// <summary>The largest payload in bytes that the guest permits, 128 to 4096.</summary>
+    /// <remarks>Any thread. DMA over vfio-user is not bound by it.</remarks>
+    public int MaxPayload => Bytes(_config.ReadByte(Offset + DeviceControl) >> 5);
+
+    /// <summary>The largest read request in bytes that the guest permits, 128 to 4096.</summary>
+    /// <remarks>Any thread. DMA over vfio-user is not bound by it.</remarks>
+    public int MaxReadRequest => Bytes(_config.ReadByte(Offset + DeviceControl + 1) >> 4);
+
+    /// <summary>Called on the Command thread when a guest asks for a function-level reset.</summary>
+    internal Action? FunctionLevelReset { get; set; }
+
+    // 3 bits; 6 and 7 are reserved, and a guest may write them all the same.
+    private static int Bytes(int code) => Math.Min(128 << (code & 7), 4096);
+
+    private void DescribeLink(int speed, int width)
+    {
+        ushort link = (ushort)(speed | (width << 4));
+        _config.Define(Offset + LinkCapabilities, (uint)link);
+        _config.Define<ushort>(Offset + LinkControl, 0, writeMask: LinkControlWritable);
+        _config.Define(Offset + LinkStatus, link);
+        _config.Define(Offset + LinkCapabilities2, ((1u << speed) - 1) << 1); // a bit for each speed, from bit 1
+        _config.Define(Offset + LinkControl2, (ushort)speed, writeMask: LinkControl2Writable);
+    }
+
+    private void OnDeviceControlWritten(int offset, ReadOnlySpan<byte> written)
+    {
+        if (_canReset && (written[0] & InitiateFunctionLevelResetHigh) != 0) FunctionLevelReset?.Invoke();
+    }
+}

@@ -1,0 +1,50 @@
+using System.Numerics;
+
+namespace VfioUser;
+
+/// <summary>What a PCI Express device says about itself.</summary>
+/// <remarks>Immutable. PCI Express 2.0 7.8.</remarks>
+public sealed record PciExpressOptions
+{
+    /// <summary>What kind of endpoint.</summary>
+    public PciExpressType Type { get; init; } = PciExpressType.Endpoint;
+
+    /// <summary>Whether a guest can reset the device through its capability. Needs nothing from the author that a reset
+    /// by other means does not.</summary>
+    public bool FunctionLevelReset { get; init; } = true;
+
+    /// <summary>Largest payload in bytes: a power of two, 128 to 4096.</summary>
+    public int MaxPayload { get; init; } = 128;
+
+    /// <summary>Speed of the link: 1 (2.5 GT/s) to 5 (32 GT/s). A slot that is slower makes Linux log a warning.</summary>
+    public int LinkSpeed { get; init; } = 1;
+
+    /// <summary>Lanes of the link: 1, 2, 4, 8, 16 or 32.</summary>
+    public int LinkWidth { get; init; } = 1;
+
+    internal void Check(string parameter)
+    {
+        if (!Enum.IsDefined(Type))
+            throw new ArgumentException($"Type {Type} is no endpoint: use a named PciExpressType.", parameter);
+        if (!BitOperations.IsPow2(MaxPayload) || MaxPayload is < 128 or > 4096)
+            throw new ArgumentException($"MaxPayload {MaxPayload} is not a power of two from 128 to 4096.", parameter);
+        if (LinkSpeed is < 1 or > 5)
+            throw new ArgumentException($"LinkSpeed {LinkSpeed} is not 1 (2.5 GT/s) to 5 (32 GT/s).", parameter);
+        if (!BitOperations.IsPow2(LinkWidth) || LinkWidth > 32)
+            throw new ArgumentException($"LinkWidth {LinkWidth} is not 1, 2, 4, 8, 16 or 32.", parameter);
+    }
+}
+
+/// <summary>Kinds of PCI Express endpoints.</summary>
+/// <remarks>Immutable. The number that goes into the PCI Express capabilities register.</remarks>
+public enum PciExpressType
+{
+    /// <summary>An endpoint that works without I/O space.</summary>
+    Endpoint = 0,
+
+    /// <summary>An endpoint that needs I/O space.</summary>
+    LegacyEndpoint = 1,
+
+    /// <summary>An endpoint within the root complex: it has no link.</summary>
+    RootComplexIntegratedEndpoint = 9,
+}

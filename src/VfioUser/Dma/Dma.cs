@@ -1,0 +1,191 @@
+using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace VfioUser;
+
+/// <summary>The device's way into guest memory. Mapped, by file, by message: one interface for all.</summary>
+/// <remarks>
+/// Any thread, at any time, several at once. While an access is under way the client's unmap waits for it; once the
+/// unmap has begun a new access fails, and so does every access when no client is there. A bad address is guest input
+/// and no exception. Nothing is said about order between accesses of different threads.
+/// Bus mastering is not looked at: <see cref="ConfigSpace.BusMasterEnabled"/> is there for devices that care.
+/// </remarks>
+public sealed class Dma
+{
+    private volatile DmaTable _table = DmaTable.Empty;
+
+    internal Dma()
+    {
+    }
+
+    /// <summary>What is mapped now, by address.</summary>
+    public IReadOnlyList<DmaRegion> Regions => [.. _table.All.Select(mapping => mapping.Region)];
+
+    internal DmaTable Table
+    {
+        get => _table;
+        set => _table = value;
+    }
+
+    /// <summary>Copies guest memory into <paramref name="destination"/>.</summary>
+    /// <param name="address">First byte to read.</param>
+    /// <param name="destination">Filled completely, or cleared when the read fails. Length in bytes.</param>
+    /// <returns>False if any byte lies outside what the device may read, or the client has gone or does not answer.</returns>
+    /// <remarks>Any thread. May cross region borders. May block for a round trip where memory comes by message.
+    /// Spec: VFIO_USER_DMA_READ.</remarks>
+    public bool TryRead(Iova address, Span<byte> destination)
+    {
+        ulong at = address.Value;
+        Span<byte> rest = destination;
+        while (!rest.IsEmpty)
+        {
+            DmaMapping? mapping = _table.Find(at);
+            if (mapping is null || !mapping.Region.IsReadable || !mapping.TryEnter())
+                return Cleared(destination);
+            int count = Within(mapping, at, rest.Length);
+            try
+            {
+                if (!mapping.Read(at - mapping.Start, rest[..count]))
+                    return Cleared(destination);
+            }
+            finally
+            {
+                mapping.Exit();
+            }
+            rest = rest[count..];
+            at = unchecked(at + (ulong)count);
+        }
+        return true;
+    }
+
+    /// <summary>Copies <paramref name="source"/> into guest memory.</summary>
+    /// <param name="address">First byte to write.</param>
+    /// <param name="source">Length in bytes.</param>
+    /// <returns>False if any byte lies outside what the device may write, or the client has gone or does not answer;
+    /// then bytes before the first bad one may have been written.</returns>
+    /// <remarks>Any thread. May cross region borders. May block for a round trip where memory comes by message.
+    /// Spec: VFIO_USER_DMA_WRITE.</remarks>
+    public bool TryWrite(Iova address, ReadOnlySpan<byte> source)
+    {
+        ulong at = address.Value;
+        while (!source.IsEmpty)
+        {
+            DmaMapping? mapping = _table.Find(at);
+            if (mapping is null || !mapping.Region.IsWritable || !mapping.TryEnter())
+                return false;
+            int count = Within(mapping, at, source.Length);
+            try
+            {
+                if (!mapping.Write(at - mapping.Start, source[..count]))
+                    return false;
+            }
+            finally
+            {
+                mapping.Exit();
+            }
+            source = source[count..];
+            at = unchecked(at + (ulong)count);
+        }
+        return true;
+    }
+
+    /// <summary>Reads one value, little-endian as the guest's are.</summary>
+    /// <typeparam name="T">An integer or a struct of them; aligned integers are read in one piece.</typeparam>
+    /// <inheritdoc cref="TryRead(Iova, Span{byte})"/>
+    public bool TryRead<T>(Iova address, out T value)
+        where T : unmanaged
+    {
+        Unsafe.SkipInit(out value);
+        return TryRead(address, MemoryMarshal.AsBytes(new Span<T>(ref value)));
+    }
+
+    /// <summary>Writes one value, little-endian as the guest's are.</summary>
+    /// <typeparam name="T">An integer or a struct of them; aligned integers are written in one piece.</typeparam>
+    /// <inheritdoc cref="TryWrite(Iova, ReadOnlySpan{byte})"/>
+    public bool TryWrite<T>(Iova address, in T value)
+        where T : unmanaged => TryWrite(address, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
+
+    /// <summary>Works on guest memory in place where it is mapped as one piece; elsewhere on a copy that is read before
+    /// and, if <paramref name="writable"/>, written back after.</summary>
+    /// <param name="address">First byte.</param>
+    /// <param name="length">In bytes.</param>
+    /// <param name="writable">Whether the action changes the memory.</param>
+    /// <param name="state">Passed to <paramref name="action"/>.</param>
+    /// <param name="action">Called once when the memory is there; keep it short, for an unmap waits for it.</param>
+    /// <returns>As the copying accesses.</returns>
+    /// <remarks>Any thread. Allocates nothing where the memory is mapped.</remarks>
+    public bool TryAccess<TState>(Iova address, int length, bool writable, TState state, DmaAction<TState> action)
+        where TState : allows ref struct
+    {
+        ArgumentNullException.ThrowIfNull(action);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        if (_table.Find(address.Value) is MappedDma mapped && MayAccess(mapped.Region, writable)
+            && Within(mapped, address.Value, length) == length && mapped.TryEnter())
+        {
+            try
+            {
+                action(mapped.Slice(address.Value - mapped.Start, length), state);
+                return true;
+            }
+            finally
+            {
+                mapped.Exit();
+            }
+        }
+        byte[] copy = ArrayPool<byte>.Shared.Rent(length);
+        try
+        {
+            if (!TryRead(address, copy.AsSpan(0, length)))
+                return false;
+            action(copy.AsSpan(0, length), state);
+            return !writable || TryWrite(address, copy.AsSpan(0, length));
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(copy);
+        }
+    }
+
+    /// <summary>Takes hold of guest memory for longer than one access.</summary>
+    /// <param name="address">First byte.</param>
+    /// <param name="length">In bytes; the range may cross region borders.</param>
+    /// <param name="writable">Whether the device wants to write it, besides reading.</param>
+    /// <param name="lease">To be disposed soon: the client's unmap waits for it.</param>
+    /// <returns>False if any byte lies outside what the device may access.</returns>
+    /// <remarks>Any thread; the lease too.</remarks>
+    public bool TryLease(Iova address, ulong length, bool writable, [NotNullWhen(true)] out DmaLease? lease)
+    {
+        List<DmaMapping> held = [];
+        ulong at = address.Value;
+        ulong left = length;
+        while (left > 0)
+        {
+            DmaMapping? mapping = _table.Find(at);
+            if (mapping is null || !MayAccess(mapping.Region, writable) || !mapping.TryEnter())
+            {
+                held.ForEach(entered => entered.Exit());
+                lease = null;
+                return false;
+            }
+            held.Add(mapping);
+            ulong count = Math.Min(left - 1, mapping.Last - at) + 1;
+            left -= count;
+            at = unchecked(at + count);
+        }
+        lease = new DmaLease(address, length, writable, [.. held]);
+        return true;
+    }
+
+    private static bool MayAccess(DmaRegion region, bool writable) => region.IsReadable && (region.IsWritable || !writable);
+
+    private static int Within(DmaMapping mapping, ulong address, int length) =>
+        length == 0 ? 0 : (int)Math.Min((ulong)(length - 1), mapping.Last - address) + 1;
+
+    private static bool Cleared(Span<byte> destination)
+    {
+        destination.Clear();
+        return false;
+    }
+}

@@ -1,0 +1,52 @@
+using System.Runtime.CompilerServices;
+
+namespace VfioUser;
+
+/// <summary>A DMA region with its users: its memory is let go when it was closed and the last of them has left.</summary>
+internal abstract class DmaMapping(DmaRegion region)
+{
+    private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private UseCount _uses = UseCount.Open;
+
+    public DmaRegion Region { get; } = region;
+
+    public ulong Start { get; } = region.Address.Value;
+
+    // the last byte, not the one after it: a region may end at the top of the address space
+    public ulong Last { get; } = region.Address.Value + (region.Length - 1);
+
+    /// <summary>Begins a use. False once closing has begun.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryEnter() => _uses.TryEnter();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Exit()
+    {
+        if (_uses.Exit())
+            LetGo();
+    }
+
+    /// <summary>Lets no new user in. Whoever leaves last lets the memory go.</summary>
+    public void Close()
+    {
+        if (_uses.Close())
+            LetGo();
+    }
+
+    /// <summary>Waits until the last user has left.</summary>
+    public bool WaitDrained(TimeSpan timeout, CancellationToken cancellation) => _drained.Task.Wait((int)timeout.TotalMilliseconds, cancellation);
+
+    /// <summary>Fills <paramref name="destination"/>; the caller is in, and stays within the region.</summary>
+    public abstract bool Read(ulong offset, Span<byte> destination);
+
+    /// <summary>Takes <paramref name="source"/>; the caller is in, and stays within the region.</summary>
+    public abstract bool Write(ulong offset, ReadOnlySpan<byte> source);
+
+    protected abstract void Release();
+
+    private void LetGo()
+    {
+        Release();
+        _drained.SetResult();
+    }
+}

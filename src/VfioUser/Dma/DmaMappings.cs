@@ -1,0 +1,150 @@
+using Microsoft.Win32.SafeHandles;
+using VfioUser.Protocol;
+using VfioUser.Protocol.Interop;
+
+namespace VfioUser;
+
+/// <summary>What a client maps and unmaps. Decides how each region is reached, so that no client can harm this process.</summary>
+/// <remarks>Command thread. Readers go by <see cref="Dma.Table"/>.</remarks>
+internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxMaps, bool trustClient, ServerLog log)
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+
+    private readonly Dma _dma = device.Dma;
+
+    /// <summary>Cancelled when the server stops: an unmap then waits no longer.</summary>
+    public CancellationToken Stopping { get; init; }
+
+    /// <summary>Maps a region whose bounds are sound. Takes over the file.</summary>
+    public Errno Map(in DmaMap map, SafeFileHandle? file)
+    {
+        Errno errno = Errno.None;
+        DmaMapping? mapping = null;
+        if (_dma.Table.Overlaps(map.Address, map.Address + (map.Size - 1)))
+            errno = Errno.EEXIST;
+        else if (_dma.Table.Count >= maxMaps)
+            errno = Errno.EINVAL;
+        else
+            errno = Open(map, file, out mapping);
+        if (mapping is null)
+            file?.Dispose();
+        else
+            Publish(mapping);
+        return errno;
+    }
+
+    public Errno Unmap(ulong address, ulong size)
+    {
+        if (_dma.Table.Find(address) is not { } mapping || mapping.Start != address || mapping.Region.Length != size)
+            return Errno.ENOENT;
+        Close([mapping]);
+        return Errno.None;
+    }
+
+    public void UnmapAll() => Close([.. _dma.Table.All]);
+
+    // Table first, then the users: whoever looked the region up before still gets in or is turned away by itself.
+    private void Close(DmaMapping[] mappings)
+    {
+        DmaTable table = _dma.Table;
+        if (mappings.Length == table.Count)
+            table = DmaTable.Empty;
+        else
+            table = mappings.Aggregate(table, (left, mapping) => left.Remove(mapping));
+        _dma.Table = table;
+        foreach (DmaMapping mapping in mappings)
+            mapping.Close();
+        foreach (DmaMapping mapping in mappings)
+        {
+            try
+            {
+                device.DmaUnmapping(mapping.Region);
+            }
+            finally
+            {
+                AwaitDrained(mapping);
+            }
+        }
+    }
+
+    private void AwaitDrained(DmaMapping mapping)
+    {
+        try
+        {
+            while (!mapping.WaitDrained(Patience, Stopping))
+                log.UnmapWaits(mapping.Region.Address, mapping.Region.Length);
+        }
+        catch (OperationCanceledException)
+        {
+            // the server stops: whoever still holds the region lets it go when it is done
+            log.UnmapAbandoned(mapping.Region.Address, mapping.Region.Length);
+        }
+    }
+
+    private void Publish(DmaMapping mapping)
+    {
+        _dma.Table = _dma.Table.Add(mapping);
+        log.Mapped(mapping.Region.Address, mapping.Region.Length, mapping.Region.Way);
+        try
+        {
+            device.DmaMapped(mapping.Region);
+        }
+        catch
+        {
+            // the client will read that nothing is mapped
+            Close([mapping]);
+            throw;
+        }
+    }
+
+    private Errno Open(in DmaMap map, SafeFileHandle? file, out DmaMapping? mapping)
+    {
+        mapping = null;
+        bool readable = (map.Flags & DmaMapFlags.Readable) != 0;
+        bool writable = (map.Flags & DmaMapFlags.Writeable) != 0;
+        Errno errno = Choose(map, file, out DmaWay way);
+        if (errno != Errno.None)
+            return errno;
+        DmaRegion region = new(new Iova(map.Address), map.Size, readable, writable, way);
+        switch (way)
+        {
+            case DmaWay.Mapped:
+                if (MappedMemory.TryMap(file!, map.Offset, map.Size, readable, writable, out errno) is not { } memory)
+                    return errno;
+                file!.Dispose(); // the mapping holds the file by itself
+                mapping = new MappedDma(region, memory);
+                return Errno.None;
+            case DmaWay.FileIo:
+                mapping = new FileDma(region, file!, map.Offset);
+                return Errno.None;
+            default:
+                file?.Dispose();
+                mapping = new MessageDma(region, channel);
+                return Errno.None;
+        }
+    }
+
+    // A page that a client can take away from under a mapping kills the process that touches it (SIGBUS), so what is
+    // mapped is sealed against shrinking, or its sender is trusted.
+    private Errno Choose(in DmaMap map, SafeFileHandle? file, out DmaWay way)
+    {
+        way = DmaWay.Message;
+        if (file is null)
+            return Errno.None;
+        way = DmaWay.FileIo;
+        if (map.Offset > long.MaxValue || map.Size > long.MaxValue - map.Offset)
+            return Errno.EINVAL;
+        // some files that are meant for system calls have no size, such as /proc/PID/mem
+        if ((map.Flags & DmaMapFlags.FileIo) != 0 && (map.Flags & DmaMapFlags.Mmap) == 0)
+            return Errno.None;
+        if (!FileCalls.TryGetLength(file, out bool regular, out ulong length))
+            return Errno.EINVAL;
+        if (regular && map.Offset + map.Size > length)
+            return Errno.EINVAL;
+        if (trustClient || (regular && FileCalls.IsSealedAgainstShrinking(file)))
+            way = DmaWay.Mapped;
+        else if (FileCalls.IsHugetlbfs(file))
+            way = DmaWay.Message;
+        return Errno.None;
+    }
+}

@@ -1,0 +1,127 @@
+using System.Runtime.CompilerServices;
+
+namespace VfioUser;
+
+/// <summary>DMA regions by address. Immutable: a change makes a new table, and readers never wait.</summary>
+/// <remarks>
+/// Two levels, so that a change copies two short arrays however many regions there are:
+/// <code>
+/// _starts: first address of each leaf     _leaves[i]: Starts | Mappings, sorted, at most LeafSize
+/// </code>
+/// </remarks>
+internal sealed class DmaTable
+{
+    private const int LeafSize = 256;
+
+    public static readonly DmaTable Empty = new([], [], 0);
+
+    private readonly ulong[] _starts;
+    private readonly Leaf[] _leaves;
+
+    private DmaTable(ulong[] starts, Leaf[] leaves, int count)
+    {
+        _starts = starts;
+        _leaves = leaves;
+        Count = count;
+    }
+
+    private sealed record Leaf(ulong[] Starts, DmaMapping[] Mappings);
+
+    public int Count { get; }
+
+    public IEnumerable<DmaMapping> All => _leaves.SelectMany(leaf => leaf.Mappings);
+
+    /// <summary>The region that holds <paramref name="address"/>, or null.</summary>
+    public DmaMapping? Find(ulong address)
+    {
+        int at = LastNotAbove(_starts, address);
+        if (at < 0)
+            return null;
+        Leaf leaf = _leaves[at];
+        at = LastNotAbove(leaf.Starts, address);
+        DmaMapping mapping = leaf.Mappings[at];
+        return address <= mapping.Last ? mapping : null;
+    }
+
+    /// <summary>Whether any region has a byte from <paramref name="first"/> to <paramref name="last"/>.</summary>
+    public bool Overlaps(ulong first, ulong last)
+    {
+        // the region that starts last at or before the range's end is the only one that matters
+        int at = LastNotAbove(_starts, last);
+        if (at < 0)
+            return false;
+        Leaf leaf = _leaves[at];
+        return leaf.Mappings[LastNotAbove(leaf.Starts, last)].Last >= first;
+    }
+
+    public DmaTable Add(DmaMapping mapping)
+    {
+        if (_leaves.Length == 0)
+            return new DmaTable([mapping.Start], [new Leaf([mapping.Start], [mapping])], 1);
+        int at = Math.Max(0, LastNotAbove(_starts, mapping.Start));
+        Leaf leaf = _leaves[at];
+        int index = LastNotAbove(leaf.Starts, mapping.Start) + 1;
+        Leaf grown = new(Inserted(leaf.Starts, index, mapping.Start), Inserted(leaf.Mappings, index, mapping));
+        if (grown.Starts.Length <= LeafSize)
+            return new DmaTable(Replaced(_starts, at, grown.Starts[0]), Replaced(_leaves, at, grown), Count + 1);
+        // maps often come in rising order: then a full leaf stays full
+        int half = index == leaf.Starts.Length ? LeafSize : grown.Starts.Length / 2;
+        Leaf left = new(grown.Starts[..half], grown.Mappings[..half]);
+        Leaf right = new(grown.Starts[half..], grown.Mappings[half..]);
+        return new DmaTable(
+            Inserted(Replaced(_starts, at, left.Starts[0]), at + 1, right.Starts[0]),
+            Inserted(Replaced(_leaves, at, left), at + 1, right),
+            Count + 1);
+    }
+
+    public DmaTable Remove(DmaMapping mapping)
+    {
+        int at = LastNotAbove(_starts, mapping.Start);
+        Leaf leaf = _leaves[at];
+        int index = LastNotAbove(leaf.Starts, mapping.Start);
+        if (leaf.Starts.Length == 1)
+            return new DmaTable(Removed(_starts, at), Removed(_leaves, at), Count - 1);
+        Leaf shrunk = new(Removed(leaf.Starts, index), Removed(leaf.Mappings, index));
+        return new DmaTable(Replaced(_starts, at, shrunk.Starts[0]), Replaced(_leaves, at, shrunk), Count - 1);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int LastNotAbove(ulong[] sorted, ulong value)
+    {
+        int low = 0;
+        int high = sorted.Length;
+        while (low < high)
+        {
+            int middle = (low + high) >>> 1;
+            if (sorted[middle] <= value)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        return low - 1;
+    }
+
+    private static T[] Inserted<T>(T[] array, int index, T item)
+    {
+        T[] result = new T[array.Length + 1];
+        array.AsSpan(0, index).CopyTo(result);
+        result[index] = item;
+        array.AsSpan(index).CopyTo(result.AsSpan(index + 1));
+        return result;
+    }
+
+    private static T[] Replaced<T>(T[] array, int index, T item)
+    {
+        T[] result = (T[])array.Clone();
+        result[index] = item;
+        return result;
+    }
+
+    private static T[] Removed<T>(T[] array, int index)
+    {
+        T[] result = new T[array.Length - 1];
+        array.AsSpan(0, index).CopyTo(result);
+        array.AsSpan(index + 1).CopyTo(result.AsSpan(index));
+        return result;
+    }
+}

@@ -1,0 +1,17 @@
+using Microsoft.Win32.SafeHandles;
+using VfioUser.Protocol;
+using VfioUser.Protocol.Interop;
+
+namespace VfioUser;
+
+/// <summary>Guest memory behind a file that is read and written with system calls: whatever happens to it is an error, not a signal.</summary>
+internal sealed class FileDma(DmaRegion region, SafeFileHandle file, ulong fileOffset) : DmaMapping(region)
+{
+    public override bool Read(ulong offset, Span<byte> destination) =>
+        FileCalls.ReadAt(file, destination, fileOffset + offset) == Errno.None;
+
+    public override bool Write(ulong offset, ReadOnlySpan<byte> source) =>
+        FileCalls.WriteAt(file, source, fileOffset + offset) == Errno.None;
+
+    protected override void Release() => file.Dispose();
+}

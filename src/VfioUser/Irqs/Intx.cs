@@ -1,0 +1,55 @@
+namespace VfioUser;
+
+/// <summary>The interrupt pin: a level that the device asserts until the driver has dealt with the cause.</summary>
+/// <remarks>
+/// Any thread. It masks itself when it is delivered; the client unmasks it when the guest has handled it, and if the
+/// level still stands it is delivered again. PCI 3.0 2.2.6, 6.2.2.
+/// </remarks>
+public sealed class Intx : Irq
+{
+    private readonly ConfigSpace _config;
+    private bool _asserted;
+
+    internal Intx(ConfigSpace config)
+        : base(PciIrq.Intx, 0, autoMask: true)
+    {
+        _config = config;
+    }
+
+    /// <summary>Whether the device holds the pin asserted.</summary>
+    public bool Asserted => Volatile.Read(ref _asserted);
+
+    private protected override bool IsAsserted => Asserted;
+
+    private protected override bool IsHeldBack => _config.IntxDisabled;
+
+    /// <summary>Asserts the pin, which interrupts the guest, and keeps it asserted.</summary>
+    /// <returns>As <see cref="Irq.Trigger"/>.</returns>
+    public bool Assert()
+    {
+        Volatile.Write(ref _asserted, true);
+        _config.SetInterruptStatus(true);
+        return Trigger();
+    }
+
+    /// <summary>Releases the pin: the cause is gone.</summary>
+    public void Deassert()
+    {
+        Volatile.Write(ref _asserted, false);
+        _config.SetInterruptStatus(false);
+        ForgetPending();
+    }
+
+    internal override void Reset()
+    {
+        Deassert();
+        base.Reset();
+    }
+
+    /// <summary>The guest wrote the command register, which may have let the pin go again.</summary>
+    internal void CommandWritten()
+    {
+        if (!_config.IntxDisabled)
+            DeliverIfAsserted();
+    }
+}

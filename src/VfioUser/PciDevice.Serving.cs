@@ -1,0 +1,70 @@
+namespace VfioUser;
+
+/// <content>What the server does with a device.</content>
+public abstract partial class PciDevice
+{
+    internal bool IsServed => Volatile.Read(ref _served) != 0;
+
+    /// <summary>BARs, ROM and VGA by index, without the configuration space; null for what the device does not have.</summary>
+    internal Region? RegionAt(uint index) => index < PciRegionCount ? _regions[index] : null;
+
+    internal IrqVectors? IrqsAt(uint index) => index < PciIrqCount ? _irqs[index] : null;
+
+    internal void ThrowIfServed()
+    {
+        if (IsServed)
+            throw new InvalidOperationException("The device is being served and cannot change its shape any more. Declare everything in its constructor.");
+    }
+
+    /// <summary>From now on the device belongs to one server.</summary>
+    internal void BeginServing()
+    {
+        if (Interlocked.Exchange(ref _served, 1) != 0)
+            throw new InvalidOperationException("The device is being served already. Make another one for another server.");
+        Config.Seal();
+        if (Config.PciExpress is { } express)
+            express.FunctionLevelReset = () => Reset(ResetReason.FunctionLevel);
+    }
+
+    internal void EndServing() => Volatile.Write(ref _served, 0);
+
+    internal IrqVectors AddMsiX(int vectors, int bar, uint table, uint pending)
+    {
+        ThrowIfServed();
+        Config.AddMsiX(vectors, bar, table, bar, pending);
+        return AddIrqs(IrqVectors.Create(PciIrq.MsiX, vectors));
+    }
+
+    internal void Attached() => OnAttached();
+
+    internal void Detached()
+    {
+        foreach (IrqVectors? irqs in _irqs)
+            irqs?.Disable();
+        OnDetached();
+    }
+
+    internal void Reset(ResetReason reason)
+    {
+        Config.Reset();
+        foreach (IrqVectors? irqs in _irqs)
+            irqs?.Reset();
+        foreach (Region? region in _regions)
+            region?.Reset();
+        OnReset(reason);
+    }
+
+    internal void DmaMapped(DmaRegion region) => OnDmaMapped(region);
+
+    internal void DmaUnmapping(DmaRegion region) => OnDmaUnmapping(region);
+
+    private IrqVectors AddIrqs(IrqVectors irqs)
+    {
+        ThrowIfServed();
+        ref IrqVectors? place = ref _irqs[(int)irqs.Type];
+        if (place is not null)
+            throw new InvalidOperationException($"The device has {irqs.Type} interrupts already. Ask for all vectors at once.");
+        place = irqs;
+        return irqs;
+    }
+}

@@ -1,0 +1,45 @@
+namespace VfioUser;
+
+/// <summary>A region that the guest places in its address space: what one base address register describes.</summary>
+/// <remarks>Setup for all that describes it. PCI 3.0 6.2.5.1.</remarks>
+public sealed class Bar : Region
+{
+    private const int TableEntrySize = 16;
+
+    internal Bar(PciDevice device, int number, BarKind kind, ulong size, IRegionHandler? handler)
+        : base(device, (PciRegion)number, size, writable: true, handler)
+    {
+        Number = number;
+        Kind = kind;
+    }
+
+    /// <summary>0 to 5. A 64-bit one takes the next number too.</summary>
+    public int Number { get; }
+
+    /// <summary>Address space and width.</summary>
+    public BarKind Kind { get; }
+
+    /// <summary>Where the guest has placed it, 0 before. Any thread.</summary>
+    public ulong Address => Device.Config.BarAddress(Number);
+
+    /// <summary>Gives the device MSI-X, with vector table and pending bits in this BAR.</summary>
+    /// <param name="offset">Of the table, a multiple of 8; it takes 16 bytes a vector.</param>
+    /// <param name="vectors">1 to 2048.</param>
+    /// <param name="pendingOffset">Of the pending bits, one a vector, a multiple of 8; right behind the table when null.</param>
+    /// <returns>The vectors.</returns>
+    /// <exception cref="ArgumentException">It does not fit, or the BAR is one of ports.</exception>
+    /// <remarks>Setup. PCI 3.0 6.8.2. Drivers and monitors like the table on a page of its own.</remarks>
+    public IrqVectors AddMsiX(uint offset, int vectors, uint? pendingOffset = null)
+    {
+        if (Kind == BarKind.Io)
+            throw new ArgumentException($"BAR {Number} holds ports; the MSI-X table needs memory.");
+        ArgumentOutOfRangeException.ThrowIfLessThan(vectors, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(vectors, 2048);
+        uint tableSize = (uint)(vectors * TableEntrySize);
+        uint pending = pendingOffset ?? offset + tableSize;
+        IrqVectors irqs = Device.AddMsiX(vectors, Number, offset, pending);
+        Add(new VectorTablePart(offset, tableSize), $"MSI-X table at 0x{offset:x}");
+        Add(new PendingBitsPart(pending, irqs), $"MSI-X pending bits at 0x{pending:x}");
+        return irqs;
+    }
+}

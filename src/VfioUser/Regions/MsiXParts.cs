@@ -1,0 +1,47 @@
+namespace VfioUser;
+
+/// <summary>The MSI-X vector table. Monitors keep the real one themselves and send eventfds; this one only remembers.</summary>
+internal sealed class VectorTablePart(ulong start, ulong length) : RegionPart(start, length)
+{
+    private const int EntrySize = 16;
+    private const int VectorControl = 12;
+    private readonly byte[] _entries = Masked(new byte[length]);
+
+    public override void Read(ulong offset, Span<byte> destination) =>
+        _entries.AsSpan((int)offset, destination.Length).CopyTo(destination);
+
+    public override void Write(ulong offset, ReadOnlySpan<byte> source) => source.CopyTo(_entries.AsSpan((int)offset));
+
+    public override void Reset() => Masked(_entries);
+
+    // PCI 3.0 6.8.2.9: every vector is masked after a reset
+    private static byte[] Masked(byte[] entries)
+    {
+        Array.Clear(entries);
+        for (int entry = 0; entry < entries.Length; entry += EntrySize)
+            entries[entry + VectorControl] = 1;
+        return entries;
+    }
+}
+
+/// <summary>The MSI-X pending bits: which vectors were triggered while they were masked.</summary>
+internal sealed class PendingBitsPart(ulong start, IrqVectors vectors)
+    : RegionPart(start, (ulong)((vectors.Count + 63) / 64 * sizeof(ulong)))
+{
+    public override void Read(ulong offset, Span<byte> destination)
+    {
+        for (int i = 0; i < destination.Length; i++)
+        {
+            int first = ((int)offset + i) * 8;
+            int bits = 0;
+            for (int bit = 0; bit < 8 && first + bit < vectors.Count; bit++)
+                bits |= vectors[first + bit].IsPending ? 1 << bit : 0;
+            destination[i] = (byte)bits;
+        }
+    }
+
+    public override void Write(ulong offset, ReadOnlySpan<byte> source)
+    {
+        // read-only
+    }
+}

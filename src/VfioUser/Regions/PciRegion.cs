@@ -1,0 +1,32 @@
+namespace VfioUser;
+
+/// <summary>Indices of a PCI device's regions. Source: <c>linux/vfio.h</c>, VFIO_PCI_*_REGION_INDEX.</summary>
+public enum PciRegion
+{
+    /// <summary>Base address register 0.</summary>
+    Bar0 = 0,
+
+    /// <summary>Base address register 1.</summary>
+    Bar1 = 1,
+
+    /// <summary>Base address register 2.</summary>
+    Bar2 = 2,
+
+    /// <summary>Base address register 3.</summary>
+    Bar3 = 3,
+
+    /// <summary>Base address register 4.</summary>
+    Bar4 = 4,
+
+    /// <summary>Base address register 5.</summary>
+    Bar5 = 5,
+
+    /// <summary>Expansion ROM.</summary>
+    Rom = 6,
+
+    /// <summary>Configuration space.</summary>
+    Config = 7,
+
+    /// <summary>Legacy VGA: memory at 0xA0000, ports at 0x3B0 and 0x3C0, at those offsets.</summary>
+    Vga = 8,
+}

@@ -1,0 +1,27 @@
+using Microsoft.Win32.SafeHandles;
+using VfioUser.Protocol;
+
+namespace VfioUser;
+
+/// <summary>Spec: VFIO_USER_DMA_MAP.</summary>
+internal sealed class DmaMapHandler : CommandHandler
+{
+    private const DmaMapFlags Known = DmaMapFlags.Readable | DmaMapFlags.Writeable | DmaMapFlags.Mmap | DmaMapFlags.FileIo;
+
+    public override int MaxFds => 1;
+
+    public override Errno Handle(Session session, in ReceivedMessage message)
+    {
+        if (!WireFormat.TryRead(message.Payload, out DmaMap map) || map.Argsz < DmaMap.WireSize || (map.Flags & ~Known) != 0
+            || map.Size == 0 || map.Address > ulong.MaxValue - (map.Size - 1)
+            || (message.FdCount == 0 && (map.Flags & (DmaMapFlags.Mmap | DmaMapFlags.FileIo)) != 0))
+            return Errno.EINVAL;
+        SafeFileHandle? file = message.FdCount == 0 ? null : message.Fds!.Take(0);
+        Errno errno = session.DmaMappings.Map(map, file);
+        if (errno != Errno.None)
+            return errno;
+        session.Replies.Begin(message.Header, 0);
+        session.Replies.End(0);
+        return Errno.None;
+    }
+}

@@ -1,0 +1,33 @@
+using VfioUser.Protocol;
+
+namespace VfioUser;
+
+/// <summary>Spec: VFIO_USER_REGION_READ.</summary>
+internal sealed class RegionReadHandler : CommandHandler
+{
+    public override Errno Handle(Session session, in ReceivedMessage message)
+    {
+        if (!WireFormat.TryRead(message.Payload, out RegionAccess access) || access.Count > (uint)session.Limits.MaxTransferToReceive)
+            return Errno.EINVAL;
+        if (!RegionBounds.Contains(session.Device, access, out Region? region))
+            return Errno.EINVAL;
+        Span<byte> payload = session.Replies.Begin(message.Header, RegionAccess.WireSize + (int)access.Count);
+        WireFormat.Write(payload, access);
+        Span<byte> data = payload[RegionAccess.WireSize..];
+        try
+        {
+            if (region is null)
+                session.Device.Config.GuestRead((int)access.Offset, data);
+            else
+                region.Read(access.Offset, data);
+        }
+        catch (Exception e)
+        {
+            // as a dead device on a bus reads; one client in use waits for ever for the data of an error reply
+            session.DeviceThrew(message.Header.Command, e);
+            data.Fill(0xFF);
+        }
+        session.Replies.End(payload.Length);
+        return Errno.None;
+    }
+}

@@ -1,0 +1,32 @@
+using VfioUser.Protocol;
+
+namespace VfioUser;
+
+/// <summary>Spec: VFIO_USER_REGION_WRITE.</summary>
+internal sealed class RegionWriteHandler : CommandHandler
+{
+    public override Errno Handle(Session session, in ReceivedMessage message)
+    {
+        ReadOnlySpan<byte> payload = message.Payload;
+        if (!WireFormat.TryRead(payload, out RegionAccess access) || access.Count > (uint)session.Limits.MaxTransferToReceive
+            || access.Count != payload.Length - RegionAccess.WireSize)
+            return Errno.EINVAL;
+        Errno errno = Write(session, access, payload[RegionAccess.WireSize..]);
+        if (errno != Errno.None)
+            return errno;
+        WireFormat.Write(session.Replies.Begin(message.Header, RegionAccess.WireSize), access);
+        session.Replies.End(RegionAccess.WireSize);
+        return Errno.None;
+    }
+
+    public static Errno Write(Session session, in RegionAccess access, ReadOnlySpan<byte> data)
+    {
+        if (!RegionBounds.Contains(session.Device, access, out Region? region) || region is { IsWritable: false })
+            return Errno.EINVAL;
+        if (region is null)
+            session.Device.Config.GuestWrite((int)access.Offset, data);
+        else
+            region.Write(access.Offset, data);
+        return Errno.None;
+    }
+}

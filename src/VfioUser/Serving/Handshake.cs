@@ -1,0 +1,116 @@
+using System.Diagnostics;
+using Microsoft.Win32.SafeHandles;
+using VfioUser.Protocol;
+
+namespace VfioUser;
+
+/// <summary>The first message and its reply. Spec: VFIO_USER_VERSION.</summary>
+internal static class Handshake
+{
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Negotiates on a fresh connection.</summary>
+    /// <returns>The session, or null when there is none to be had; then the client was told, as far as it can be.</returns>
+    public static Session? TryBegin(PciDevice device, MessageChannel channel, VfioUserServerOptions options, ServerLog log, CancellationToken stopping)
+    {
+        if (!TryReceive(channel, options.NegotiationTimeout, log, out ReceivedMessage message))
+            return null;
+        try
+        {
+            Errno errno = Check(message, out ProtocolVersion version, out Capabilities proposed, out string? problem);
+            NegotiatedReply? reply = null;
+            Capabilities own = Capabilities.ServerDefaults with { MaxDmaMaps = options.MaxDmaMaps };
+            if (errno == Errno.None)
+                errno = Negotiator.Negotiate(version, proposed, own, options.TwinSocket, out reply, out problem);
+            if (reply is not null)
+                return Begin(device, channel, message.Header, proposed, reply, options, log, stopping);
+            log.NegotiationFailed(errno, problem ?? "");
+            ReplyWriter replies = new(channel.Socket);
+            replies.Fail(message.Header, errno);
+            replies.Flush();
+            return null;
+        }
+        finally
+        {
+            message.Fds?.Dispose();
+        }
+    }
+
+    private static bool TryReceive(MessageChannel channel, TimeSpan timeout, ServerLog log, out ReceivedMessage message)
+    {
+        long start = Stopwatch.GetTimestamp();
+        channel.Socket.SetReceiveTimeout(Tick);
+        try
+        {
+            while (Stopwatch.GetElapsedTime(start) < timeout)
+            {
+                switch (channel.ReceiveCommandOrTick(out message))
+                {
+                    case ReceiveStatus.Received:
+                        channel.Socket.SetReceiveTimeout(TimeSpan.Zero);
+                        return true;
+                    case ReceiveStatus.Closed:
+                        return false;
+                    case ReceiveStatus.Empty:
+                        break;
+                }
+            }
+            log.NegotiationFailed(Errno.ETIMEDOUT, "the client did not say a word");
+        }
+        catch (ProtocolException e)
+        {
+            log.NegotiationFailed(Errno.EINVAL, e.Message);
+            if (e.Header is { } header)
+            {
+                ReplyWriter replies = new(channel.Socket);
+                replies.Fail(header, Errno.EINVAL);
+                replies.Flush();
+            }
+        }
+        message = default;
+        return false;
+    }
+
+    private static Errno Check(in ReceivedMessage message, out ProtocolVersion version, out Capabilities proposed, out string? problem)
+    {
+        version = default;
+        proposed = Capabilities.Unspecified;
+        problem = null;
+        if (!message.Header.IsCommand || message.Header.Command != Command.Version)
+            problem = $"the first message is {message.Header.Command} and not Version";
+        else if (message.FdCount != 0 || message.FdProblem != Errno.None)
+            problem = "the version message came with descriptors";
+        return problem is null ? VersionMessage.TryParse(message.Payload, out version, out proposed, out problem) : Errno.EINVAL;
+    }
+
+    private static Session Begin(PciDevice device, MessageChannel channel, in MessageHeader request, Capabilities proposed,
+        NegotiatedReply reply, VfioUserServerOptions options, ServerLog log, CancellationToken stopping)
+    {
+        MessageChannel? twin = null;
+        MessageSocket? clientEnd = null;
+        if (reply.HasTwinSocket)
+        {
+            (MessageSocket serverEnd, clientEnd) = MessageSocket.CreatePair();
+            twin = new MessageChannel(serverEnd, new MessageChannelOptions { CallTimeout = options.DmaTimeout });
+        }
+        try
+        {
+            byte[] payload = VersionMessage.Format(reply.Version, reply.Capabilities);
+            ReplyWriter replies = new(channel.Socket);
+            payload.CopyTo(replies.Begin(request, payload.Length));
+            if (clientEnd is null)
+                replies.End(payload.Length);
+            else
+                replies.End(payload.Length, [clientEnd.Handle]);
+            replies.Flush();
+        }
+        finally
+        {
+            // the client has its own copy now
+            clientEnd?.Dispose();
+        }
+        log.Negotiated(reply.Version.Major, reply.Version.Minor, twin is not null);
+        SessionLimits limits = SessionLimits.Between(reply.Capabilities, proposed);
+        return new Session(device, channel, twin, limits, options, log, stopping);
+    }
+}

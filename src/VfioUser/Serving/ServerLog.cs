@@ -1,0 +1,57 @@
+using Microsoft.Extensions.Logging;
+using VfioUser.Protocol;
+
+namespace VfioUser;
+
+/// <summary>Everything that a server says. Event ids are stable: they are part of the interface.</summary>
+internal sealed partial class ServerLog(ILogger logger)
+{
+    private readonly ILogger _logger = logger;
+
+    public bool IsTracing => _logger.IsEnabled(LogLevel.Trace);
+
+    [LoggerMessage(1, LogLevel.Information, "Listening on {Address}.")]
+    public partial void Listening(string address);
+
+    [LoggerMessage(2, LogLevel.Information, "Client attached: process {ProcessId}, user {UserId}.")]
+    public partial void Attached(int processId, uint userId);
+
+    [LoggerMessage(3, LogLevel.Information, "Client detached.")]
+    public partial void Detached();
+
+    [LoggerMessage(4, LogLevel.Warning, "Client refused: process {ProcessId}, user {UserId} may not attach.")]
+    public partial void PeerRefused(int processId, uint userId);
+
+    [LoggerMessage(5, LogLevel.Warning, "Negotiation failed with {Errno}: {Problem}.")]
+    public partial void NegotiationFailed(Errno errno, string problem);
+
+    [LoggerMessage(6, LogLevel.Information, "Negotiated version {Major}.{Minor}, twin socket: {TwinSocket}.")]
+    public partial void Negotiated(ushort major, ushort minor, bool twinSocket);
+
+    [LoggerMessage(7, LogLevel.Warning, "The session ends: {Problem}")]
+    public partial void SessionBroken(string problem);
+
+    [LoggerMessage(8, LogLevel.Error, "The session ends because of a failure of this side.")]
+    public partial void SessionFailed(Exception exception);
+
+    [LoggerMessage(9, LogLevel.Error, "The device threw while it handled {Command}.")]
+    public partial void DeviceThrew(Command command, Exception exception);
+
+    [LoggerMessage(10, LogLevel.Debug, "{Command} (message {MessageId}, {Size} bytes) refused with {Errno}.")]
+    public partial void Refused(Command command, ushort messageId, uint size, Errno errno);
+
+    [LoggerMessage(11, LogLevel.Debug, "DMA region {Address} of {Length} bytes mapped, reached by {Way}.")]
+    public partial void Mapped(Iova address, ulong length, DmaWay way);
+
+    [LoggerMessage(12, LogLevel.Warning, "The unmap of DMA region {Address} of {Length} bytes still waits for the device to let go.")]
+    public partial void UnmapWaits(Iova address, ulong length);
+
+    [LoggerMessage(13, LogLevel.Warning, "The server stops while the device holds DMA region {Address} of {Length} bytes.")]
+    public partial void UnmapAbandoned(Iova address, ulong length);
+
+    [LoggerMessage(14, LogLevel.Trace, "{Message}")]
+    public partial void Received(string message);
+
+    [LoggerMessage(15, LogLevel.Error, "The hook for exceptions of the device threw.")]
+    public partial void HookThrew(Exception exception);
+}

@@ -1,0 +1,162 @@
+using VfioUser.Protocol;
+
+namespace VfioUser;
+
+/// <summary>One client and the device, from the end of negotiation until the client has gone.</summary>
+/// <remarks>Command thread, all of it.</remarks>
+internal sealed class Session : IDisposable
+{
+    private readonly MessageChannel _channel;
+    private readonly MessageChannel? _twin;
+    private readonly ServerLog _log;
+    private readonly VfioUserServerOptions _options;
+    private readonly Thread _commandThread = Thread.CurrentThread;
+    private readonly Thread? _replyPump;
+    private bool _tracing;
+
+    public Session(PciDevice device, MessageChannel channel, MessageChannel? twin, SessionLimits limits,
+        VfioUserServerOptions options, ServerLog log, CancellationToken stopping)
+    {
+        Device = device;
+        Limits = limits;
+        Replies = new ReplyWriter(channel.Socket);
+        _channel = channel;
+        _twin = twin;
+        _log = log;
+        _options = options;
+        DmaChannel dma = new(twin ?? channel, limits.MaxTransferToSend, FlushBeforeCall);
+        int maxMaps = (int)Math.Min(options.MaxDmaMaps, limits.MaxDmaMaps);
+        DmaMappings = new DmaMappings(device, dma, maxMaps, options.TrustClientMemory, log) { Stopping = stopping };
+        if (twin is not null)
+        {
+            _replyPump = new Thread(twin.PumpReplies) { Name = "vfio-user replies", IsBackground = true };
+            _replyPump.Start();
+        }
+    }
+
+    public PciDevice Device { get; }
+
+    public SessionLimits Limits { get; }
+
+    public ReplyWriter Replies { get; }
+
+    public DmaMappings DmaMappings { get; }
+
+    /// <summary>Handles the client's commands in order until it has gone or the server stops.</summary>
+    public void Run()
+    {
+        try
+        {
+            Device.Attached();
+        }
+        catch (Exception e)
+        {
+            DeviceThrew(Command.Version, e);
+        }
+        while (RunOnce(wait: true) != ReceiveStatus.Closed)
+        {
+        }
+    }
+
+    /// <summary>Handles one command.</summary>
+    public ReceiveStatus RunOnce(bool wait)
+    {
+        if (!_channel.HasBufferedCommand)
+        {
+            _tracing = _log.IsTracing;
+            if (!Replies.Flush())
+                return ReceiveStatus.Closed;
+        }
+        ReceiveStatus status = _channel.ReceiveCommand(wait, out ReceivedMessage message);
+        if (status == ReceiveStatus.Received)
+            Dispatch(message);
+        return status;
+    }
+
+    /// <summary>Answers the header that broke the stream; nothing that follows it can be read.</summary>
+    public void Refuse(in MessageHeader header)
+    {
+        Replies.Fail(header, Errno.EINVAL);
+        Replies.Flush();
+    }
+
+    public void DeviceThrew(Command command, Exception exception)
+    {
+        _log.DeviceThrew(command, exception);
+        try
+        {
+            _options.DeviceException?.Invoke(new DeviceExceptionContext(Device, command, exception));
+        }
+        catch (Exception e)
+        {
+            _log.HookThrew(e);
+        }
+    }
+
+    /// <summary>The client has gone: its memory and its interrupts go too, the device's state stays.</summary>
+    public void Dispose()
+    {
+        // whoever waits for a reply of this client must not hold up the unmapping
+        _channel.Shutdown();
+        _twin?.Shutdown();
+        Guarded(Command.DmaUnmap, DmaMappings.UnmapAll);
+        Guarded(Command.Version, Device.Detached);
+        _replyPump?.Join();
+        _twin?.Dispose();
+        _channel.Dispose();
+    }
+
+    private void Dispatch(in ReceivedMessage message)
+    {
+        if (_tracing)
+            _log.Received(MessageText.Describe(message));
+        Errno errno;
+        try
+        {
+            errno = Handle(message);
+        }
+        catch (Exception e) when (e is not IOException { Source: "VfioUser.Protocol" })
+        {
+            DeviceThrew(message.Header.Command, e);
+            errno = Errno.EIO;
+        }
+        finally
+        {
+            message.Fds?.Dispose();
+        }
+        if (errno == Errno.None)
+            return;
+        _log.Refused(message.Header.Command, message.Header.MessageId, message.Header.MessageSize, errno);
+        Replies.Fail(message.Header, errno);
+    }
+
+    private Errno Handle(in ReceivedMessage message)
+    {
+        if (!message.Header.IsCommand)
+            return Errno.EINVAL;
+        if (message.FdProblem != Errno.None)
+            return message.FdProblem;
+        if (CommandTable.Find(message.Header.Command) is not { } handler || message.FdCount > handler.MaxFds)
+            return Errno.EINVAL;
+        return handler.Handle(this, message);
+    }
+
+    // Replies that are still to be sent must not wait for the client's answer: it may wait for them.
+    private void FlushBeforeCall()
+    {
+        if (Thread.CurrentThread == _commandThread)
+            Replies.Flush();
+    }
+
+    private void Guarded(Command command, Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (Exception e)
+        {
+            DeviceThrew(command, e);
+        }
+    }
+}

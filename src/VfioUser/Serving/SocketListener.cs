@@ -1,0 +1,109 @@
+using System.Net.Sockets;
+using VfioUser.Protocol.Interop;
+
+namespace VfioUser;
+
+/// <summary>A listening AF_UNIX socket.</summary>
+internal sealed class SocketListener : IClientSource
+{
+    private readonly Socket _socket;
+    private readonly string? _path;
+
+    private SocketListener(Socket socket, string address, string? path)
+    {
+        _socket = socket;
+        Address = address;
+        _path = path;
+    }
+
+    public string Address { get; }
+
+    public static SocketListener OnPath(string path, UnixFileMode mode)
+    {
+        RemoveStale(path);
+        Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            socket.Bind(new UnixDomainSocketEndPoint(path));
+            // before listening: until then nobody can connect, whatever the umask let through
+            if (OperatingSystem.IsLinux())
+                File.SetUnixFileMode(path, mode);
+            socket.Listen(backlog: 16);
+            return new SocketListener(socket, path, path);
+        }
+        catch (SocketException e)
+        {
+            socket.Dispose();
+            throw new IOException($"Cannot listen on '{path}': {e.Message}", e);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    public static SocketListener OnAbstractName(string name)
+    {
+        Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            socket.Bind(new UnixDomainSocketEndPoint("\0" + name));
+            socket.Listen(backlog: 16);
+            return new SocketListener(socket, "@" + name, path: null);
+        }
+        catch (SocketException e)
+        {
+            socket.Dispose();
+            throw new IOException($"Cannot listen on the abstract name '{name}': {e.Message}", e);
+        }
+    }
+
+    public SafeSocketHandle? Next(CancellationToken cancellation)
+    {
+        try
+        {
+            using Socket client = _socket.AcceptAsync(cancellation).AsTask().GetAwaiter().GetResult();
+            return SocketCalls.Duplicate(client.SafeHandle);
+        }
+        catch (ObjectDisposedException)
+        {
+            return null;
+        }
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.OperationAborted or SocketError.Interrupted)
+        {
+            return null;
+        }
+    }
+
+    public void Dispose()
+    {
+        _socket.Dispose();
+        if (_path is not null)
+            File.Delete(_path);
+    }
+
+    // A socket file stays when its server dies. Whether one is alive only a connection tells.
+    private static void RemoveStale(string path)
+    {
+        if (!File.Exists(path))
+            return;
+        using Socket probe = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            probe.Connect(new UnixDomainSocketEndPoint(path));
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused)
+        {
+            if (!FileCalls.IsSocket(path))
+                throw new IOException($"'{path}' exists and is no socket. Remove it or choose another path.", e);
+            File.Delete(path);
+            return;
+        }
+        catch (SocketException e)
+        {
+            throw new IOException($"'{path}' is in use, or cannot be asked: {e.Message}", e);
+        }
+        throw new IOException($"A server is listening on '{path}' already. Stop it or choose another path.");
+    }
+}

@@ -1,0 +1,42 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using VfioUser.Protocol;
+
+namespace VfioUser;
+
+/// <summary>How a server treats its socket and its clients. Immutable.</summary>
+public sealed record VfioUserServerOptions
+{
+    /// <summary>Who may connect, by the socket file's mode. By default its owner alone (0600).</summary>
+    public UnixFileMode SocketMode { get; init; } = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    /// <summary>Asked before a word is exchanged; false turns the client away. Everyone who can connect is welcome when it is null.</summary>
+    public Func<PeerCredentials, bool>? AcceptPeer { get; init; }
+
+    /// <summary>Whether the server's own commands travel on a socket of their own where the client offers it.</summary>
+    public TwinSocketPolicy TwinSocket { get; init; } = TwinSocketPolicy.Prefer;
+
+    /// <summary>
+    /// Maps guest memory even if its file could shrink, which kills this process when the client makes it shrink.
+    /// For clients that are trusted and whose files carry no seal. By default such memory is read and written with system calls.
+    /// </summary>
+    public bool TrustClientMemory { get; init; }
+
+    /// <summary>DMA regions that may be mapped at one time.</summary>
+    public int MaxDmaMaps { get; init; } = ProtocolLimits.MaxDmaMaps;
+
+    /// <summary>How long a client may take to answer a read or write of guest memory before the access fails.</summary>
+    public TimeSpan DmaTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long a client may take from connecting to the end of negotiation.</summary>
+    public TimeSpan NegotiationTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long the command thread looks for the next command before it sleeps. Costs a core, saves microseconds.</summary>
+    public TimeSpan Spin { get; init; }
+
+    /// <summary>Where the server tells what happens; trace level has a line for each message.</summary>
+    public ILogger Logger { get; init; } = NullLogger.Instance;
+
+    /// <summary>Called when code of the device threw, after it was logged: the session goes on. Command thread; it must not throw.</summary>
+    public Action<DeviceExceptionContext>? DeviceException { get; init; }
+}
