@@ -137,7 +137,7 @@ public sealed class MessageChannel : IDisposable
             while (!_closed && _fault is null)
             {
                 if (_receiving || _waiting == 0)
-                    Monitor.Wait(_gate);
+                    Wait(Timeout.InfiniteTimeSpan);
                 else
                     ReceiveOnce(wait: true);
             }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
-using Microsoft.Win32.SafeHandles;
+using System.Net.Sockets;
 using VfioUser.Protocol;
+using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
@@ -87,11 +88,11 @@ internal static class Handshake
         NegotiatedReply reply, VfioUserServerOptions options, ServerLog log, CancellationToken stopping)
     {
         MessageChannel? twin = null;
-        MessageSocket? clientEnd = null;
+        SafeSocketHandle? clientEnd = null;
         if (reply.HasTwinSocket)
         {
-            (MessageSocket serverEnd, clientEnd) = MessageSocket.CreatePair();
-            twin = new MessageChannel(serverEnd, new MessageChannelOptions { CallTimeout = options.DmaTimeout });
+            (SafeSocketHandle serverEnd, clientEnd) = SocketCalls.CreatePair();
+            twin = new MessageChannel(new MessageSocket(serverEnd), new MessageChannelOptions { CallTimeout = options.DmaTimeout });
         }
         try
         {
@@ -101,12 +102,12 @@ internal static class Handshake
             if (clientEnd is null)
                 replies.End(payload.Length);
             else
-                replies.End(payload.Length, [clientEnd.Handle]);
+                replies.End(payload.Length, [clientEnd]);
             replies.Flush();
         }
         finally
         {
-            // the client has its own copy now
+            // the client has its own copy now; a shutdown would end that too
             clientEnd?.Dispose();
         }
         log.Negotiated(reply.Version.Major, reply.Version.Minor, twin is not null);
