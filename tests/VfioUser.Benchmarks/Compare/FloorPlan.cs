@@ -1,0 +1,26 @@
+using System.Runtime.InteropServices;
+
+namespace VfioUser.Benchmarks;
+
+/// <summary>What the floor's server does with what it receives.</summary>
+internal enum FloorMode
+{
+    /// <summary>Answers each request of so many bytes with a reply of so many.</summary>
+    PingPong,
+
+    /// <summary>Drops so many bytes in all, then sends one reply.</summary>
+    Sink,
+
+    /// <summary>Signals the eventfd that came with the plan for each request.</summary>
+    Signal,
+
+    /// <summary>Maps the descriptor that comes with a request, closes it, replies.</summary>
+    Map,
+
+    /// <summary>Unmaps what was mapped last, replies.</summary>
+    Unmap,
+}
+
+/// <summary>The first message to the floor's server: what is to come.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal readonly record struct FloorPlan(FloorMode Mode, int RequestBytes, int ReplyBytes, int Rounds, int SpinMicroseconds);

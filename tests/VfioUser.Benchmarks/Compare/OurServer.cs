@@ -1,0 +1,31 @@
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace VfioUser.Benchmarks;
+
+/// <summary>A device with all that is measured, behind the library's server.</summary>
+internal sealed class OurServer : PciDevice
+{
+    public const ulong DoorbellOffset = 0x100;
+
+    private OurServer()
+        : base(new PciId(0x1B36, 0x00F0), PciClass.Unclassified)
+    {
+        Bar bar0 = AddBar(0, BarKind.Memory32, 0x2000);
+        bar0.AddRegister<uint>(0x0);
+        bar0.AddRegister<ulong>(0x8);
+        Irq irq = bar0.AddMsiX(0x1000, 1)[0];
+        bar0.AddDoorbell(DoorbellOffset, () => irq.Trigger());
+        Bar bar2 = AddBar(2, BarKind.Memory64, 2 << 20);
+        bar2.ShareMemory();
+    }
+
+    public static void Run(string path, int spinMicroseconds)
+    {
+        using VfioUserServer server = VfioUserServer.Bind(path, new VfioUserServerOptions
+        {
+            Spin = TimeSpan.FromMicroseconds(spinMicroseconds),
+            Logger = NullLogger.Instance,
+        });
+        server.Run(new OurServer());
+    }
+}

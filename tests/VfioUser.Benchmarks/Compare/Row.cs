@@ -1,0 +1,12 @@
+namespace VfioUser.Benchmarks;
+
+/// <summary>One line of the table: what is measured on both sides, and what it may cost.</summary>
+/// <param name="Name">What is done.</param>
+/// <param name="Unit">µs each, or GB/s.</param>
+/// <param name="Target">Of the ratio ours / floor.</param>
+/// <param name="Floor">Measures the floor once, in the unit.</param>
+/// <param name="Ours">Measures the library once, in the unit.</param>
+internal sealed record Row(string Name, string Unit, double Target, Func<double> Floor, Func<double> Ours)
+{
+    public bool MoreIsBetter => string.Equals(Unit, "GB/s", StringComparison.Ordinal);
+}

@@ -1,0 +1,186 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using VfioUser.Protocol;
+
+namespace VfioUser.Benchmarks;
+
+/// <summary>The rows that cross a socket. The client does the same calls to both servers.</summary>
+internal sealed class SocketRows(Peer floor, Peer ours, Peer oursSpinning)
+{
+    private const int Large = 1 << 20;
+    private const int SpinMicroseconds = 50;
+    private readonly byte[] _buffer = GC.AllocateArray<byte>(2 * Large, pinned: true);
+    private readonly SharedMemory _memory = SharedMemory.Create(4096);
+    private readonly EventFd _event = new();
+
+    public IEnumerable<Row> All()
+    {
+        Negotiate(ours);
+        Negotiate(oursSpinning);
+        byte[] read = Requests.Read(PciRegion.Bar0, 0, 4);
+        byte[] write = Requests.Write(PciRegion.Bar0, 8, 8, posted: true);
+        byte[] largeRead = Requests.Read(PciRegion.Bar2, 0, Large);
+        byte[] largeWrite = Requests.Write(PciRegion.Bar2, 0, Large, posted: false);
+        yield return PingPong("4-byte region read, round trip", 1.10, read, Requests.ReadSize + 4, 20_000);
+        yield return PingPong("the same, server spinning", 1.10, read, Requests.ReadSize + 4, 20_000, spinning: true);
+        yield return Posted("posted 8-byte write, one a send", 1.15, write, 1, 200_000);
+        yield return Posted("posted 8-byte write, 64 a send", 2.0, write, 64, 2_000_000);
+        yield return Pipelined(read, 32, 5_000);
+        yield return Bandwidth("1 MiB region read", largeRead, Requests.ReadSize + Large, 300);
+        yield return Bandwidth("1 MiB region write", largeWrite, Requests.ReadSize, 300);
+        yield return Interrupt(20_000);
+        yield return MapOrUnmap("map 4 KiB with descriptor", 1.30, timeMap: true, 3_000);
+        yield return MapOrUnmap("unmap the same", 1.20, timeMap: false, 3_000);
+    }
+
+    private Row PingPong(string name, double target, byte[] request, int replyBytes, int rounds, bool spinning = false) => new(name, "µs", target,
+        () =>
+        {
+            Plan(new FloorPlan(FloorMode.PingPong, request.Length, replyBytes, rounds, spinning ? SpinMicroseconds : 0));
+            return RoundTrips(floor, request, replyBytes, rounds);
+        },
+        () => RoundTrips(spinning ? oursSpinning : ours, request, replyBytes, rounds));
+
+    private Row Posted(string name, double target, byte[] write, int perSend, int writes)
+    {
+        byte[] batch = Requests.Repeat(write, perSend);
+        byte[] sync = Requests.Read(PciRegion.Bar0, 0, 4);
+        return new Row(name, "µs", target,
+            () =>
+            {
+                Plan(new FloorPlan(FloorMode.Sink, batch.Length, Requests.ReadSize + 4, writes / perSend, 0));
+                return Sends(floor, batch, null, writes / perSend) / perSend;
+            },
+            () => Sends(ours, batch, sync, writes / perSend) / perSend);
+    }
+
+    private Row Pipelined(byte[] read, int depth, int rounds)
+    {
+        byte[] batch = Requests.Repeat(read, depth);
+        int replyBytes = depth * (Requests.ReadSize + 4);
+        return new Row($"{depth} pipelined 4-byte reads, each", "µs", 1.25,
+            () =>
+            {
+                Plan(new FloorPlan(FloorMode.PingPong, batch.Length, replyBytes, rounds, 0));
+                return RoundTrips(floor, batch, replyBytes, rounds) / depth;
+            },
+            () => RoundTrips(ours, batch, replyBytes, rounds) / depth);
+    }
+
+    private Row Bandwidth(string name, byte[] request, int replyBytes, int rounds) => new(name, "GB/s", 0.75,
+        () =>
+        {
+            Plan(new FloorPlan(FloorMode.PingPong, request.Length, replyBytes, rounds, 0));
+            return Large / 1e3 / RoundTrips(floor, request, replyBytes, rounds);
+        },
+        () => Large / 1e3 / RoundTrips(ours, request, replyBytes, rounds));
+
+    private Row Interrupt(int rounds)
+    {
+        byte[] ring = Requests.Write(PciRegion.Bar0, OurServer.DoorbellOffset, 4, posted: true);
+        bool bound = false;
+        return new Row("eventfd from doorbell write, round trip", "µs", 1.10,
+            () =>
+            {
+                Plan(new FloorPlan(FloorMode.Signal, ring.Length, 0, rounds, 0), _event.Handle);
+                return Rings(floor, ring, rounds);
+            },
+            () =>
+            {
+                if (!bound)
+                    Exchange(ours, Requests.SetIrq(), MessageHeader.WireSize, _event.Handle);
+                bound = true;
+                return Rings(ours, ring, rounds);
+            });
+    }
+
+    private Row MapOrUnmap(string name, double target, bool timeMap, int rounds)
+    {
+        byte[] map = Requests.Map(0x1000_0000);
+        byte[] unmap = Requests.Unmap(0x1000_0000);
+        return new Row(name, "µs", target,
+            () => MapsAndUnmaps(rounds, timeMap,
+                () => Plan(new FloorPlan(FloorMode.Map, map.Length, MessageHeader.WireSize, 1, 0)),
+                () => Exchange(floor, map, MessageHeader.WireSize, _memory.File),
+                () => Plan(new FloorPlan(FloorMode.Unmap, unmap.Length, MessageHeader.WireSize, 1, 0)),
+                () => Exchange(floor, unmap, MessageHeader.WireSize + DmaUnmap.WireSize)),
+            () => MapsAndUnmaps(rounds, timeMap,
+                () => { },
+                () => Exchange(ours, map, MessageHeader.WireSize, _memory.File),
+                () => { },
+                () => Exchange(ours, unmap, MessageHeader.WireSize + DmaUnmap.WireSize)));
+    }
+
+    private static double MapsAndUnmaps(int rounds, bool timeMap, Action beforeMap, Action map, Action beforeUnmap, Action unmap)
+    {
+        long ticks = 0;
+        for (int i = 0; i < rounds; i++)
+        {
+            beforeMap();
+            long start = Stopwatch.GetTimestamp();
+            map();
+            if (timeMap)
+                ticks += Stopwatch.GetTimestamp() - start;
+            beforeUnmap();
+            start = Stopwatch.GetTimestamp();
+            unmap();
+            if (!timeMap)
+                ticks += Stopwatch.GetTimestamp() - start;
+        }
+        return ticks * 1e6 / Stopwatch.Frequency / rounds;
+    }
+
+    private double RoundTrips(Peer peer, byte[] request, int replyBytes, int rounds)
+    {
+        long start = Stopwatch.GetTimestamp();
+        for (int i = 0; i < rounds; i++)
+        {
+            Bare.Send(peer.Socket, request);
+            Bare.ReceiveExactly(peer.Socket, _buffer.AsSpan(0, replyBytes));
+        }
+        return Stopwatch.GetElapsedTime(start).TotalMicroseconds / rounds;
+    }
+
+    private double Sends(Peer peer, byte[] batch, byte[]? sync, int sends)
+    {
+        long start = Stopwatch.GetTimestamp();
+        for (int i = 0; i < sends; i++)
+            Bare.Send(peer.Socket, batch);
+        if (sync is not null)
+            Bare.Send(peer.Socket, sync);
+        Bare.ReceiveExactly(peer.Socket, _buffer.AsSpan(0, Requests.ReadSize + 4));
+        return Stopwatch.GetElapsedTime(start).TotalMicroseconds / sends;
+    }
+
+    private double Rings(Peer peer, byte[] ring, int rounds)
+    {
+        int fd = (int)_event.Handle.DangerousGetHandle();
+        long start = Stopwatch.GetTimestamp();
+        for (int i = 0; i < rounds; i++)
+        {
+            Bare.Send(peer.Socket, ring);
+            Bare.WaitEvent(fd);
+        }
+        return Stopwatch.GetElapsedTime(start).TotalMicroseconds / rounds;
+    }
+
+    private void Exchange(Peer peer, byte[] request, int replyBytes, SafeHandle? fd = null)
+    {
+        Bare.Send(peer.Socket, request, fd is null ? -1 : (int)fd.DangerousGetHandle());
+        Span<byte> reply = _buffer.AsSpan(0, replyBytes);
+        Bare.ReceiveExactly(peer.Socket, reply);
+        if (peer != floor && WireFormat.Read<MessageHeader>(reply).IsError)
+            throw new InvalidOperationException(MessageText.Describe(WireFormat.Read<MessageHeader>(reply), default, 0));
+    }
+
+    private void Plan(FloorPlan plan, SafeHandle? fd = null) =>
+        Bare.Send(floor.Socket, MemoryMarshal.AsBytes(new ReadOnlySpan<FloorPlan>(in plan)), fd is null ? -1 : (int)fd.DangerousGetHandle());
+
+    private void Negotiate(Peer peer)
+    {
+        Bare.Send(peer.Socket, Requests.Version());
+        Bare.ReceiveExactly(peer.Socket, _buffer.AsSpan(0, MessageHeader.WireSize));
+        uint size = WireFormat.Read<MessageHeader>(_buffer).MessageSize;
+        Bare.ReceiveExactly(peer.Socket, _buffer.AsSpan(0, (int)size - MessageHeader.WireSize));
+    }
+}

@@ -1,0 +1,25 @@
+using BenchmarkDotNet.Running;
+using VfioUser.Benchmarks;
+
+switch (args)
+{
+    case ["compare", .. string[] filters]:
+        return Comparison.RunPinned(filters);
+    case ["measure", .. string[] filters]:
+        return Comparison.Measure(filters);
+    case ["floor", string path]:
+        FloorServer.Run(path);
+        return 0;
+    case ["ours" or "ours-spinning", string path, string spin]:
+        OurServer.Run(path, int.Parse(spin, System.Globalization.CultureInfo.InvariantCulture));
+        return 0;
+    case ["micro", .. string[] rest]:
+        BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(rest.Length == 0 ? ["--filter", "*"] : rest);
+        return 0;
+    default:
+        Console.WriteLine("""
+            compare [NAME...]   the library beside bare sockets, end to end; only rows whose name holds a NAME
+            micro [ARGS...]     BenchmarkDotNet: allocations and time of the hot paths
+            """);
+        return args.Length == 0 ? 0 : 2;
+}

@@ -1,0 +1,36 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace VfioUser.Vm.Tests.Harness;
+
+/// <summary>What a guest consists of beside its kernel: modules, loaded at boot in this order, and programs.</summary>
+/// <remarks>Any thread, any process: the file is named by what goes into it and appears only when it is whole.</remarks>
+internal sealed class Initramfs(IReadOnlyList<string> modules, IReadOnlyList<string> programs)
+{
+    /// <summary>Makes the file, unless it is there already, and returns its path.</summary>
+    public string Build()
+    {
+        string folder = Path.Combine(VmFolder.Folder, "initramfs");
+        string path = Path.Combine(folder, $"{ContentHash()}.cpio.gz");
+        if (!File.Exists(path))
+        {
+            Directory.CreateDirectory(folder);
+            Script.Run("make-initramfs", [VmFolder.Folder, path, Script.PathOf("init"), .. modules, "--", .. programs])
+                .OutputOrThrow("make-initramfs");
+        }
+
+        return path;
+    }
+
+    private string ContentHash()
+    {
+        string content = string.Join('\n',
+        [
+            VmFolder.KernelRelease,
+            File.ReadAllText(Script.PathOf("make-initramfs")),
+            File.ReadAllText(Script.PathOf("init")),
+            .. modules, "--", .. programs,
+        ]);
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(content)))[..16];
+    }
+}

@@ -1,0 +1,126 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace VfioUser.Vm.Tests.Harness;
+
+/// <summary>A Linux guest in QEMU that runs commands and, if given a socket, has the vfio-user device that is served there.</summary>
+/// <remarks>Any thread, but one command at a time: the guest has one serial port.</remarks>
+internal sealed class VirtualMachine : IAsyncDisposable
+{
+    private static readonly TimeSpan BootTimeout = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan CommandTimeout = TimeSpan.FromSeconds(60);
+
+    private readonly Process _qemu;
+    private readonly SerialConsole _console = new();
+    private readonly Task _reading;
+    private int _lastCommand;
+    private int _seen;
+
+    private VirtualMachine(Process qemu)
+    {
+        _qemu = qemu;
+        _reading = ReadConsole();
+    }
+
+    /// <summary>Boots a guest and returns when it takes commands.</summary>
+    public static async Task<VirtualMachine> Start(Initramfs guest, string? socketPath = null)
+    {
+        var start = new ProcessStartInfo(VmFolder.Qemu, QemuArguments.Of(guest.Build(), socketPath))
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
+        var machine = new VirtualMachine(Process.Start(start) ?? throw new InvalidOperationException("QEMU did not start"));
+        try
+        {
+            await machine.WaitUntilReady();
+            return machine;
+        }
+        catch
+        {
+            await machine.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Waits for console output that comes after what was waited for last.</summary>
+    public async Task<string> WaitFor(string pattern, TimeSpan? timeout = null)
+    {
+        Match match = await _console.WaitFor(pattern, _seen, timeout ?? CommandTimeout);
+        _seen = match.Index + match.Length;
+        return match.Value;
+    }
+
+    /// <summary>Runs one line of shell in the guest and waits for its end.</summary>
+    public async Task<CommandResult> Run(string command, TimeSpan? timeout = null)
+    {
+        int id = await Send(command);
+        Match match = await _console.WaitFor(
+            $@"^vm: begin {id}\n(?<output>[\s\S]*?)\n?vm: end {id} (?<code>\d+)\n", _seen, timeout ?? CommandTimeout);
+        _seen = match.Index + match.Length;
+        return new CommandResult(int.Parse(match.Groups["code"].ValueSpan, CultureInfo.InvariantCulture), match.Groups["output"].Value);
+    }
+
+    /// <summary>As <see cref="Run"/>, for a command that must not fail.</summary>
+    public async Task<string> Output(string command) => (await Run(command)).OutputOrThrow(command);
+
+    /// <summary>Resets the machine from within the guest and returns when it takes commands again.</summary>
+    public async Task Reboot()
+    {
+        await Send("reboot -f");
+        await WaitUntilReady();
+    }
+
+    /// <summary>Switches the machine off from within the guest, so that QEMU ends in its own way.</summary>
+    public async Task PowerOff()
+    {
+        await Send("poweroff -f");
+        await _qemu.WaitForExitAsync().WaitAsync(CommandTimeout);
+    }
+
+    /// <summary>Ends QEMU with SIGKILL: it closes nothing and says nothing to the device.</summary>
+    public async Task Kill()
+    {
+        _qemu.Kill();
+        await _qemu.WaitForExitAsync().WaitAsync(CommandTimeout);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Kill();
+        await _reading;
+        _qemu.Dispose();
+    }
+
+    private Task<string> WaitUntilReady() => WaitFor("^vm: ready$", BootTimeout);
+
+    private async Task<int> Send(string command)
+    {
+        if (command.Contains('\n', StringComparison.Ordinal))
+        {
+            throw new ArgumentException("a command is one line", nameof(command));
+        }
+
+        int id = ++_lastCommand;
+        await _qemu.StandardInput.BaseStream.WriteAsync(Encoding.UTF8.GetBytes($"{id} {command}\n"));
+        await _qemu.StandardInput.BaseStream.FlushAsync();
+        return id;
+    }
+
+    private async Task ReadConsole()
+    {
+        Task<string> errors = _qemu.StandardError.ReadToEndAsync();
+        char[] buffer = new char[4096];
+        int count;
+        while ((count = await _qemu.StandardOutput.ReadAsync(buffer)) > 0)
+        {
+            _console.Append(new string(buffer, 0, count));
+        }
+
+        _console.End($"QEMU has ended. {await errors}".TrimEnd());
+    }
+}
