@@ -4,7 +4,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Testing;
 
-/// <summary>The vectors of one interrupt type. They are enabled when they are first looked at, as a driver does it.</summary>
+/// <summary>The vectors of one interrupt type. All are enabled when the guest attaches.</summary>
 public sealed class GuestInterrupts : IReadOnlyList<GuestIrq>, IDisposable
 {
     private readonly VfioUserClient _client;

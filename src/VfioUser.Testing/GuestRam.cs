@@ -41,11 +41,12 @@ public sealed class GuestRam : IDmaHandler, IDisposable
     {
         lock (_lock)
         {
-            ulong rounded = (Math.Max(length, 1) + PageSize - 1) / PageSize * PageSize;
-            if (rounded > Size - _allocated)
-                throw new InvalidOperationException($"The guest has {Size} bytes of memory, {Size - _allocated} are left. Ask for more in the options.");
+            ulong left = Size - _allocated;
+            ulong pages = Math.Max(length, 1) / PageSize + (Math.Max(length, 1) % PageSize == 0 ? 0ul : 1ul);
+            if (pages > left / PageSize)
+                throw new InvalidOperationException($"The guest has {Size} bytes of memory, {left} are left. Ask for more in the options.");
             Iova address = Address + _allocated;
-            _allocated += rounded;
+            _allocated += pages * PageSize;
             return address;
         }
     }

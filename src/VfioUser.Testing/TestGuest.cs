@@ -26,19 +26,32 @@ public sealed class TestGuest : IDisposable
         Options = options;
         (SafeSocketHandle serverEnd, SafeSocketHandle clientEnd) = SocketCalls.CreatePair();
         _server = VfioUserServer.FromConnected(serverEnd, options.Server with { TwinSocket = TwinSocketPolicy.Prefer });
-        _serving = _server.RunAsync(device);
         Memory = new GuestRam(options);
-        Client = VfioUserClient.FromConnected(clientEnd, new VfioUserClientOptions
+        _serving = Task.CompletedTask;
+        _interrupts = [];
+        try
         {
-            TwinSocket = options.Memory == GuestMemory.TwinSocket ? TwinSocketPolicy.Require : TwinSocketPolicy.Never,
-            DmaHandler = options.Memory is GuestMemory.TwinSocket or GuestMemory.SingleSocket ? Memory : null,
-            Timeout = options.Timeout,
-        });
-        Memory.MapInto(Client);
+            _serving = _server.RunAsync(device);
+            Client = VfioUserClient.FromConnected(clientEnd, new VfioUserClientOptions
+            {
+                TwinSocket = options.Memory == GuestMemory.TwinSocket ? TwinSocketPolicy.Require : TwinSocketPolicy.Never,
+                DmaHandler = options.Memory is GuestMemory.TwinSocket or GuestMemory.SingleSocket ? Memory : null,
+                Timeout = options.Timeout,
+            });
+            Memory.MapInto(Client);
+            _interrupts = [.. Enum.GetValues<PciIrq>().Select(type => new GuestInterrupts(Client, type, options.Timeout))];
+        }
+        catch
+        {
+            // the device must be free for another guest; the first failure is the one to tell of
+            Client?.Dispose();
+            clientEnd.Dispose();
+            Leave();
+            throw;
+        }
         _bars = [.. Enumerable.Range(0, 6).Select(bar => new GuestRegion(Client, (PciRegion)bar))];
         Config = new GuestRegion(Client, PciRegion.Config);
         Rom = new GuestRegion(Client, PciRegion.Rom);
-        _interrupts = [.. Enum.GetValues<PciIrq>().Select(type => new GuestInterrupts(Client, type, options.Timeout))];
     }
 
     /// <summary>The device under test.</summary>
@@ -114,13 +127,26 @@ public sealed class TestGuest : IDisposable
     public void Reset() => Client.ResetDevice();
 
     /// <summary>Detaches and stops the server.</summary>
+    /// <exception cref="TimeoutException">A callback of the device does not come back.</exception>
     public void Dispose()
     {
         Client.Dispose();
+        if (!Leave())
+            throw new TimeoutException($"The guest has left, but {Device.GetType().Name} still handles something after {Options.Timeout}.");
+    }
+
+    private bool Leave()
+    {
         _server.Dispose();
-        _serving.Wait(Options.Timeout);
-        foreach (GuestInterrupts interrupts in _interrupts)
-            interrupts.Dispose();
-        Memory.Dispose();
+        try
+        {
+            return _serving.Wait(Options.Timeout);
+        }
+        finally
+        {
+            foreach (GuestInterrupts interrupts in _interrupts)
+                interrupts.Dispose();
+            Memory.Dispose();
+        }
     }
 }

@@ -61,7 +61,8 @@ internal static unsafe class FileCalls
     public static SafeFileHandle CreateMemory(string name, ulong length)
     {
         SafeFileHandle file = Libc.Own(Libc.MemfdCreate(name, Libc.MfdCloexec | Libc.MfdAllowSealing), "memfd_create");
-        if (Libc.Ftruncate(file, checked((long)length)) == 0
+        // what is no file length is negative, and refused as such
+        if (Libc.Ftruncate(file, unchecked((long)length)) == 0
             && Libc.Fcntl(file, Libc.FAddSeals, SealShrink | SealGrow | SealSeal) == 0)
             return file;
         IOException failure = Libc.Failure($"making a memory file of {length} bytes");

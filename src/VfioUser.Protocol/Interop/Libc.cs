@@ -10,6 +10,7 @@ internal static unsafe partial class Libc
 
     public const int SolSocket = 1;
     public const int ScmRights = 1;
+    public const int SoType = 3;
     public const int SoRcvTimeo = 20;
     public const int SoSndBuf = 7;
     public const int SoRcvBuf = 8;
@@ -36,6 +37,7 @@ internal static unsafe partial class Libc
     public const int EfdNonBlock = 0x800;
 
     public const int FGetFl = 3;
+    public const int FSetFl = 4;
     public const int FDupFdCloexec = 1030;
     public const int FAddSeals = 1033;
     public const int FGetSeals = 1034;
@@ -96,6 +98,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, EntryPoint = "getsockopt", SetLastError = true)]
     public static partial int GetSockOpt(SafeHandle socket, int level, int name, void* value, uint* length);
+
+    [LibraryImport(Library, EntryPoint = "getpeername", SetLastError = true)]
+    public static partial int GetPeerName(SafeHandle socket, void* address, uint* length);
 
     [LibraryImport(Library, EntryPoint = "poll", SetLastError = true)]
     public static partial int Poll(PollFd* fds, nuint count, int timeoutMilliseconds);

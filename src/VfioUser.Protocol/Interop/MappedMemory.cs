@@ -27,7 +27,12 @@ internal sealed unsafe class MappedMemory : SafeHandleZeroOrMinusOneIsInvalid
     public static MappedMemory? TryMap(SafeHandle file, ulong offset, ulong length, bool readable, bool writable, out Errno errno)
     {
         nuint skip = (nuint)(offset % (ulong)Environment.SystemPageSize);
-        nuint mappedLength = checked((nuint)length + skip);
+        nuint mappedLength = unchecked((nuint)length + skip);
+        if (mappedLength < skip)
+        {
+            errno = Errno.ENOMEM; // more than there are addresses
+            return null;
+        }
         int protection = (readable ? Libc.ProtRead : 0) | (writable ? Libc.ProtWrite : 0);
         nint mapping = Libc.Mmap(0, mappedLength, protection, Libc.MapShared, file, (long)(offset - skip));
         errno = mapping == -1 ? Libc.LastErrno : Errno.None;

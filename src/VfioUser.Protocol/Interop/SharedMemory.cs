@@ -46,7 +46,11 @@ public sealed class SharedMemory : IDisposable
     }
 
     /// <summary>Part of the memory.</summary>
-    public Span<byte> Slice(ulong offset, int length) => _mapping.Slice(offset, length);
+    public Span<byte> Slice(ulong offset, int length)
+    {
+        ObjectDisposedException.ThrowIf(_mapping.IsClosed, this);
+        return _mapping.Slice(offset, length);
+    }
 
     /// <summary>Unmaps the memory and closes the file.</summary>
     public void Dispose()

@@ -1,30 +1,60 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
 namespace VfioUser.Protocol;
 
-/// <summary>Commands that were received and not handled yet, in order, within bounds.</summary>
+/// <summary>Messages that were received and not handled yet, in order, within bounds.</summary>
+/// <remarks>It remembers where they lie and no more, for many small ones come at once.</remarks>
 internal sealed class CommandQueue(MessageChannelOptions limits)
 {
-    private readonly Queue<ReceivedMessage> _messages = new();
-    private int _bytes;
+    // a queue that was longer shall not keep buffers alive
+    private const int Short = 64;
+
+    private Entry[] _entries = new Entry[Short];
+    private int _next;
+    private int _last;
+    private int _offset; // of the next message within the next entry
+    private int _messages;
+    private long _bytes;
     private int _fds;
 
-    public int Count => _messages.Count;
+    // one message, or a run of them without descriptors
+    [StructLayout(LayoutKind.Auto)]
+    private readonly record struct Entry(byte[] Buffer, int Offset, int Length, FdList? Fds, Errno FdProblem);
 
-    public bool IsOverLimit =>
-        _messages.Count > limits.MaxQueuedCommands || _bytes > limits.MaxQueuedBytes || _fds > limits.MaxQueuedFds;
+    public bool IsEmpty => _next == _last;
+
+    /// <summary>Counts what was put in since the queue was empty last, which is what it may hold.</summary>
+    public bool IsOverLimit => _messages > limits.MaxQueuedCommands || _bytes > limits.MaxQueuedBytes || _fds > limits.MaxQueuedFds;
+
+    public void Enqueue(in MessageRun run)
+    {
+        Append(new Entry(run.Buffer, run.Offset, run.Length, null, Errno.None));
+        _messages += run.Count;
+    }
 
     public void Enqueue(in ReceivedMessage message)
     {
-        _messages.Enqueue(message);
-        _bytes += (int)message.Header.MessageSize;
+        Append(new Entry(message.Buffer, message.HeaderOffset, (int)message.Header.MessageSize, message.Fds, message.FdProblem));
+        _messages++;
         _fds += message.FdCount;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryDequeue(out ReceivedMessage message)
     {
-        if (!_messages.TryDequeue(out message))
+        if (_next == _last)
+        {
+            message = default;
             return false;
-        _bytes -= (int)message.Header.MessageSize;
-        _fds -= message.FdCount;
+        }
+        ref readonly Entry entry = ref _entries[_next];
+        int at = entry.Offset + _offset;
+        MessageHeader header = WireFormat.Read<MessageHeader>(entry.Buffer.AsSpan(at));
+        message = new ReceivedMessage(header, entry.Buffer, at, entry.Fds, entry.FdProblem);
+        _offset += (int)header.MessageSize;
+        if (_offset == entry.Length)
+            NextEntry();
         return true;
     }
 
@@ -32,5 +62,23 @@ internal sealed class CommandQueue(MessageChannelOptions limits)
     {
         while (TryDequeue(out ReceivedMessage message))
             message.Fds?.Dispose();
+    }
+
+    private void Append(in Entry entry)
+    {
+        if (_last == _entries.Length)
+            Array.Resize(ref _entries, 2 * _last);
+        _entries[_last++] = entry;
+        _bytes += entry.Length;
+    }
+
+    private void NextEntry()
+    {
+        _offset = 0;
+        if (++_next < _last)
+            return;
+        if (_last > Short)
+            Array.Clear(_entries, 0, _last);
+        (_next, _last, _messages, _bytes, _fds) = (0, 0, 0, 0, 0);
     }
 }

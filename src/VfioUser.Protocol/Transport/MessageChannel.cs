@@ -1,5 +1,5 @@
-using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace VfioUser.Protocol;
@@ -17,6 +17,8 @@ namespace VfioUser.Protocol;
 /// </remarks>
 public sealed class MessageChannel : IDisposable
 {
+    private const int MaxOnStack = 1024;
+
     private readonly MessageSocket _socket;
     private readonly MessageChannelOptions _options;
     private readonly object _gate = new();
@@ -47,7 +49,11 @@ public sealed class MessageChannel : IDisposable
     public MessageSocket Socket => _socket;
 
     /// <summary>Whether a command is waiting to be handled that was received already. Command thread.</summary>
-    public bool HasBufferedCommand => _batch.Count > 0;
+    public bool HasBufferedCommand => !_batch.IsEmpty;
+
+    /// <summary>Takes the next command of those that came together. Command thread.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryNextBuffered(out ReceivedMessage message) => _batch.TryDequeue(out message);
 
     /// <summary>Takes the peer's next command. The one before is over then: its payload becomes invalid.</summary>
     /// <param name="wait">Whether to wait for one.</param>
@@ -69,7 +75,7 @@ public sealed class MessageChannel : IDisposable
             _commandInUse = false;
             while (true)
             {
-                if (_queue.Count > 0)
+                if (!_queue.IsEmpty)
                 {
                     (_batch, _queue) = (_queue, _batch);
                     _commandInUse = true;
@@ -102,31 +108,34 @@ public sealed class MessageChannel : IDisposable
     /// <remarks>Any thread, the command thread too.</remarks>
     public Reply Call(Command command, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail = default, ReadOnlySpan<SafeHandle> fds = default)
     {
-        long deadline = Stopwatch.GetTimestamp() + (long)(_options.CallTimeout.TotalSeconds * Stopwatch.Frequency);
+        Deadline deadline = Deadline.After(_options.CallTimeout);
         PendingCall? call = BeginCall(command, deadline, out Errno failure);
         if (call is null)
             return new Reply(this, null, failure);
 
-        if (!SendCommand(call.MessageId, command, MessageFlags.Command, head, tail, fds))
+        ushort id = call.MessageId;
+        bool answered = false;
+        try
         {
-            Release(call);
-            return new Reply(this, null, Errno.ENOTCONN);
+            failure = SendCommand(id, command, MessageFlags.Command, head, tail, fds, deadline);
+            if (failure == Errno.None)
+                failure = AwaitReply(call, deadline);
+            if (failure == Errno.None)
+                failure = call.Failure;
+            answered = failure == Errno.None;
         }
-        failure = AwaitReply(call, deadline);
-        if (failure == Errno.None && call.Reply.IsError)
-            failure = call.Reply.Error == 0 ? Errno.EIO : (Errno)call.Reply.Error;
-        if (failure == Errno.None)
-            failure = call.FdProblem;
-        if (failure == Errno.None)
-            return new Reply(this, call, Errno.None);
-        Release(call);
-        return new Reply(this, null, failure);
+        finally
+        {
+            if (!answered)
+                Release(call, id);
+        }
+        return new Reply(this, answered ? call : null, failure);
     }
 
     /// <summary>Sends a command that asks for no reply.</summary>
     /// <returns>False when the peer has gone.</returns>
     public bool Post(Command command, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail = default) =>
-        SendCommand(0, command, MessageFlags.NoReply, head, tail, default);
+        SendCommand(0, command, MessageFlags.NoReply, head, tail, default, Deadline.Never) == Errno.None;
 
     /// <summary>Receives for those who wait for replies, whenever none of them does it. Returns when the channel is closed.</summary>
     /// <remarks>For a thread of its own: the reply pump of a channel that brings no commands.</remarks>
@@ -163,33 +172,38 @@ public sealed class MessageChannel : IDisposable
         lock (_gate)
         {
             while (_receiving)
-                Monitor.Wait(_gate);
+                Wait(Timeout.InfiniteTimeSpan);
             _queue.DisposeFds();
             _batch.DisposeFds();
         }
         _socket.Dispose();
     }
 
-    internal void Release(PendingCall call)
+    internal void Release(PendingCall call, ushort messageId)
     {
         lock (_gate)
         {
+            // given back before, and in other hands perhaps
+            if (!call.Active || call.MessageId != messageId)
+                return;
             call.End();
             _freeCalls.Push(call);
             Monitor.PulseAll(_gate);
         }
     }
 
-    private bool SendCommand(ushort id, Command command, MessageFlags flags, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail, ReadOnlySpan<SafeHandle> fds)
+    private Errno SendCommand(ushort id, Command command, MessageFlags flags, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail,
+        ReadOnlySpan<SafeHandle> fds, Deadline deadline)
     {
-        Span<byte> first = stackalloc byte[MessageHeader.WireSize + head.Length];
+        int length = MessageHeader.WireSize + head.Length;
+        Span<byte> first = length <= MaxOnStack ? stackalloc byte[length] : new byte[length];
         uint size = (uint)(first.Length + tail.Length);
         WireFormat.Write(first, new MessageHeader(id, command, size, flags, 0));
         head.CopyTo(first[MessageHeader.WireSize..]);
-        return _socket.Send(first, tail, fds);
+        return _socket.Send(first, tail, fds, deadline);
     }
 
-    private PendingCall? BeginCall(Command command, long deadline, out Errno failure)
+    private PendingCall? BeginCall(Command command, Deadline deadline, out Errno failure)
     {
         lock (_gate)
         {
@@ -205,7 +219,8 @@ public sealed class MessageChannel : IDisposable
                 {
                     // so that a receive with the role looks at its deadline now and then
                     _ticks = true;
-                    TimeSpan tick = TimeSpan.FromMilliseconds(Math.Clamp(_options.CallTimeout.TotalMilliseconds / 8, 1, 250));
+                    double eighth = deadline.IsNever ? double.MaxValue : _options.CallTimeout.TotalMilliseconds / 8;
+                    TimeSpan tick = TimeSpan.FromMilliseconds(Math.Clamp(eighth, 1, 250));
                     _socket.SetReceiveTimeout(tick);
                 }
                 if (_freeCalls.TryPop(out PendingCall? call) || TryCreateCall(out call))
@@ -213,11 +228,13 @@ public sealed class MessageChannel : IDisposable
                     call.Begin(command);
                     return call;
                 }
-                if (!Wait(TimeLeft(deadline)))
+                TimeSpan left = deadline.Left;
+                if (left <= TimeSpan.Zero)
                 {
                     failure = Errno.ETIMEDOUT;
                     return null;
                 }
+                Wait(left);
             }
         }
     }
@@ -232,7 +249,7 @@ public sealed class MessageChannel : IDisposable
         return true;
     }
 
-    private Errno AwaitReply(PendingCall call, long deadline)
+    private Errno AwaitReply(PendingCall call, Deadline deadline)
     {
         lock (_gate)
         {
@@ -243,7 +260,7 @@ public sealed class MessageChannel : IDisposable
                 {
                     if (_closed || _fault is not null)
                         return Errno.ENOTCONN;
-                    TimeSpan left = TimeLeft(deadline);
+                    TimeSpan left = deadline.Left;
                     if (left <= TimeSpan.Zero)
                         return Errno.ETIMEDOUT;
                     if (_receiving)
@@ -263,7 +280,7 @@ public sealed class MessageChannel : IDisposable
     // Under the gate, which it leaves for the receive itself. Has the role meanwhile.
     private ReceiveStatus ReceiveOnce(bool wait)
     {
-        bool mayReuse = !_commandInUse && _queue.Count == 0;
+        bool mayReuse = !_commandInUse && _queue.IsEmpty;
         _receiving = true;
         Monitor.Exit(_gate);
         ReceiveStatus status;
@@ -280,23 +297,24 @@ public sealed class MessageChannel : IDisposable
         {
             Monitor.Enter(_gate);
             _receiving = false;
+            // they look when the gate is free, and find what follows done
+            if (_waiters > 0)
+                Monitor.PulseAll(_gate);
         }
         if (status == ReceiveStatus.Received)
             failure = ParseAll();
         else if (status == ReceiveStatus.Closed)
             _closed = true;
         _fault ??= failure;
-        if (_waiters > 0)
-            Monitor.PulseAll(_gate);
         return status;
     }
 
-    private bool Wait(TimeSpan timeout)
+    private void Wait(TimeSpan timeout)
     {
         _waiters++;
         try
         {
-            return Monitor.Wait(_gate, timeout);
+            Monitor.Wait(_gate, timeout);
         }
         finally
         {
@@ -307,10 +325,19 @@ public sealed class MessageChannel : IDisposable
     private ProtocolException? ParseAll()
     {
         bool queued = false;
+        bool behind = _commandInUse || !_queue.IsEmpty;
         try
         {
-            while (_socket.TryParse(out ReceivedMessage message))
+            while (true)
             {
+                if (_socket.TryTakeRun(out MessageRun run))
+                {
+                    _queue.Enqueue(run);
+                    _socket.KeepParsed();
+                    queued = true;
+                }
+                if (!_socket.TryParse(out ReceivedMessage message))
+                    break;
                 if (message.Header.IsReply && TryComplete(message))
                     continue;
                 _queue.Enqueue(message);
@@ -322,9 +349,9 @@ public sealed class MessageChannel : IDisposable
         {
             return e;
         }
-        // one receive's worth is bounded by the buffer; what piles up behind a busy handler is bounded here
-        return queued && _commandInUse && _queue.IsOverLimit
-            ? new ProtocolException("The client sent more commands than may wait while one is being handled.")
+        // one receive's worth is bounded by the buffer; what piles up behind a busy handler, or none, is bounded here
+        return queued && behind && _queue.IsOverLimit
+            ? new ProtocolException("The peer sent more commands than may wait while one is being handled.")
             : null;
     }
 
@@ -343,11 +370,5 @@ public sealed class MessageChannel : IDisposable
             return false;
         reply.Fds?.Dispose();
         return true;
-    }
-
-    private static TimeSpan TimeLeft(long deadline)
-    {
-        long ticks = deadline - Stopwatch.GetTimestamp();
-        return ticks <= 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(0, ticks);
     }
 }

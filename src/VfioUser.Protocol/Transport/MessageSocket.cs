@@ -26,7 +26,7 @@ public sealed class MessageSocket : IDisposable
     private volatile bool _closed;
 
     /// <summary>Takes over a connected socket.</summary>
-    /// <param name="socket">A connected AF_UNIX stream socket in blocking mode; disposed with this.</param>
+    /// <param name="socket">A connected AF_UNIX stream socket; disposed with this. It is put into blocking mode.</param>
     /// <param name="options">Null for the defaults.</param>
     public MessageSocket(SafeSocketHandle socket, MessageSocketOptions? options = null)
     {
@@ -34,6 +34,7 @@ public sealed class MessageSocket : IDisposable
         _socket = socket;
         _options = options ?? new MessageSocketOptions();
         _arrivals = new FdArrivals(_options.MaxMessageFds);
+        SocketCalls.SetBlocking(socket);
         if (_options.SocketBufferSize is int size)
             SocketCalls.SetBufferSize(socket, size);
     }
@@ -107,10 +108,33 @@ public sealed class MessageSocket : IDisposable
         }
         Errno fdProblem = Errno.None;
         FdList? fds = _arrivals.IsEmpty ? null : _arrivals.TakeUntil(_parsed + size, out fdProblem);
-        message = new ReceivedMessage(header, _buffer.Bytes, _buffer.Start + MessageHeader.WireSize, size - MessageHeader.WireSize, fds, fdProblem);
+        message = new ReceivedMessage(header, _buffer.Bytes, _buffer.Start, fds, fdProblem);
         _buffer.Consume(size);
         _parsed += size;
+        if (_options.Trace is { IsEnabled: true } trace)
+            trace.Message(sent: false, header, message.Payload, message.FdCount);
         return true;
+    }
+
+    /// <summary>Takes all complete commands that follow each other and brought no descriptors, without looking closer.</summary>
+    /// <remarks>Many small ones come at once; this is what each of them costs before it is handled.</remarks>
+    internal bool TryTakeRun(out MessageRun run)
+    {
+        ReadOnlySpan<byte> unparsed = _buffer.Unparsed;
+        int length = 0;
+        int count = 0;
+        bool plain = _arrivals.IsEmpty && _options.Trace is not { IsEnabled: true };
+        while (plain && WireFormat.TryRead(unparsed[length..], out MessageHeader header) && header.IsCommand
+            && header.MessageSize >= MessageHeader.WireSize && header.MessageSize <= (uint)(unparsed.Length - length)
+            && header.MessageSize <= (uint)_options.MaxMessageSize)
+        {
+            length += (int)header.MessageSize;
+            count++;
+        }
+        run = new MessageRun(_buffer.Bytes, _buffer.Start, length, count);
+        _buffer.Consume(length);
+        _parsed += length;
+        return count > 0;
     }
 
     /// <summary>Lets what was parsed so far stay in use over the receives that follow.</summary>
@@ -122,35 +146,58 @@ public sealed class MessageSocket : IDisposable
     /// <param name="fds">Borrowed for the call. At most what the peer accepts.</param>
     /// <returns>False when the peer has gone.</returns>
     /// <remarks>Any thread. Blocks while the peer does not read.</remarks>
-    public bool Send(ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail = default, ReadOnlySpan<SafeHandle> fds = default)
+    public bool Send(ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail = default, ReadOnlySpan<SafeHandle> fds = default) =>
+        Send(head, tail, fds, Deadline.Never) == Errno.None;
+
+    /// <summary>As <see cref="Send(ReadOnlySpan{byte}, ReadOnlySpan{byte}, ReadOnlySpan{SafeHandle})"/>, but does not block for ever.</summary>
+    /// <returns>ENOTCONN when the peer has gone; ETIMEDOUT when it did not read in time: if it got part of the message, the
+    /// conversation is over, as nothing can follow that.</returns>
+    internal Errno Send(ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail, ReadOnlySpan<SafeHandle> fds, Deadline deadline)
     {
-        lock (_sendLock)
+        if (_options.Trace is { IsEnabled: true } trace)
+            MessageText.TraceSent(trace, head, tail, fds.Length);
+        if (deadline.IsNever)
+            _sendLock.Enter();
+        else if (!_sendLock.TryEnter(deadline.Left))
+            return Errno.ETIMEDOUT;
+        bool torn = false;
+        try
         {
+            int flags = deadline.IsNever ? 0 : Libc.MsgDontWait;
             while (head.Length + tail.Length > 0)
             {
                 if (_closed)
-                    return false;
-                int sent = SocketCalls.Send(_socket, head, tail, fds, 0);
-                if (sent < 0)
+                    return Errno.ENOTCONN;
+                int sent = SocketCalls.Send(_socket, head, tail, fds, flags);
+                if (sent > 0)
                 {
-                    Errno errno = (Errno)(-sent);
-                    if (errno == Errno.EAGAIN)
-                    {
-                        // the author's own socket may be non-blocking
-                        PollCalls.WaitWritable(_socket);
-                        continue;
-                    }
-                    if (errno is Errno.EPIPE or Errno.ECONNRESET or Errno.ENOTCONN)
-                        return false;
-                    throw Libc.Failure("sendmsg", errno);
+                    fds = default; // they left with the first byte
+                    int ofHead = Math.Min(sent, head.Length);
+                    head = head[ofHead..];
+                    tail = tail[(sent - ofHead)..];
+                    torn = head.Length + tail.Length > 0;
+                    continue;
                 }
-                fds = default; // they left with the first byte
-                int ofHead = Math.Min(sent, head.Length);
-                head = head[ofHead..];
-                tail = tail[(sent - ofHead)..];
+                switch ((Errno)(-sent))
+                {
+                    case Errno.EAGAIN:
+                        if (!WaitWritable(deadline))
+                            return Errno.ETIMEDOUT;
+                        break;
+                    case Errno.EPIPE or Errno.ECONNRESET or Errno.ENOTCONN:
+                        return Errno.ENOTCONN;
+                    default:
+                        throw Libc.Failure("sendmsg", (Errno)(-sent));
+                }
             }
+            return Errno.None;
         }
-        return true;
+        finally
+        {
+            _sendLock.Exit();
+            if (torn)
+                Shutdown();
+        }
     }
 
     /// <summary>Makes waiting receives come back after this long with <see cref="ReceiveStatus.Empty"/>.</summary>
@@ -188,6 +235,18 @@ public sealed class MessageSocket : IDisposable
             needed = (int)Math.Clamp(header.MessageSize, MessageHeader.WireSize, (uint)_options.MaxMessageSize);
         _buffer.Reserve(needed);
         return needed - _buffer.Unparsed.Length;
+    }
+
+    private bool WaitWritable(Deadline deadline)
+    {
+        while (true)
+        {
+            TimeSpan left = deadline.Left;
+            if (PollCalls.WaitWritable(_socket, (int)Math.Ceiling(left.TotalMilliseconds)))
+                return true;
+            if (left <= TimeSpan.Zero)
+                return false;
+        }
     }
 
     private bool TrySpin(Span<byte> free, ref FdList? fds, out int received, out bool truncated)

@@ -15,6 +15,9 @@ public sealed record MessageSocketOptions
     /// </summary>
     public TimeSpan Spin { get; init; }
 
+    /// <summary>Sees all messages; null for nobody.</summary>
+    public IMessageTrace? Trace { get; init; }
+
     /// <summary>Bytes of socket buffer to ask the kernel for in each direction; it may grant less. Null leaves its default.</summary>
     public int? SocketBufferSize { get; init; } = 1 << 20;
 }

@@ -5,6 +5,9 @@ namespace VfioUser.Protocol;
 /// <summary>Messages as one readable line each, for logs and traces.</summary>
 public static class MessageText
 {
+    // bytes of data in a line
+    private const int Shown = 16;
+
     /// <summary>Describes a message: command, id, the fields of its payload, its descriptors.</summary>
     public static string Describe(in ReceivedMessage message) =>
         Describe(message.Header, message.Payload, message.FdCount);
@@ -20,6 +23,19 @@ public static class MessageText
         string fds = fdCount == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" +{fdCount} fd");
         return string.Create(CultureInfo.InvariantCulture,
             $"{header.Command} #{header.MessageId} {kind}, {header.MessageSize} bytes{error}{fds} {Payload(header.Command, payload)}").TrimEnd();
+    }
+
+    /// <summary>Shows each message of what is sent together.</summary>
+    internal static void TraceSent(IMessageTrace trace, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail, int fdCount)
+    {
+        while (WireFormat.TryRead(head, out MessageHeader header))
+        {
+            int length = (int)Math.Min(header.MessageSize, (uint)head.Length);
+            ReadOnlySpan<byte> payload = head[MessageHeader.WireSize..length];
+            head = head[length..];
+            // the data of a single message may lie apart from its head
+            trace.Message(sent: true, header, head.IsEmpty && !tail.IsEmpty ? [.. payload, .. tail[..Math.Min(tail.Length, Shown)]] : payload, fdCount);
+        }
     }
 
     private static string Payload(Command command, ReadOnlySpan<byte> payload) => command switch
@@ -45,7 +61,6 @@ public static class MessageText
 
     private static string Data(ReadOnlySpan<byte> payload, int start)
     {
-        const int Shown = 16;
         if (payload.Length <= start)
             return "";
         ReadOnlySpan<byte> data = payload[start..];

@@ -4,9 +4,11 @@ namespace VfioUser.Protocol;
 internal sealed class PendingCall(int index)
 {
     private const int Slots = 256;
+    private const int Generations = 256;
     private byte[] _payload = [];
     private int _length;
     private byte _generation;
+    private bool[]? _abandoned; // by generation: the caller gave up, and the reply may still come
 
     /// <summary>One more than the last number that this slot used, so that a late reply is not taken for the next one.</summary>
     public ushort MessageId { get; private set; } = (ushort)index;
@@ -27,13 +29,18 @@ internal sealed class PendingCall(int index)
 
     public ReadOnlySpan<byte> Payload => _payload.AsSpan(0, _length);
 
-    /// <summary>The message id whose caller gave up; its reply may still come and means nothing.</summary>
-    public ushort? Abandoned { get; private set; }
+    /// <summary>What the reply says of the call's success.</summary>
+    public Errno Failure => Reply.IsError ? (Reply.Error == 0 ? Errno.EIO : (Errno)Reply.Error) : FdProblem;
 
     public static int IndexOf(ushort messageId) => messageId % Slots;
 
     public void Begin(Command command)
     {
+        int tries = Generations;
+        while (_abandoned is not null && _abandoned[(byte)(_generation + 1)] && --tries > 0)
+            _generation++;
+        if (tries == 0)
+            _abandoned = null; // all of them: who has been silent for so long will not answer any more
         _generation++;
         MessageId = (ushort)(_generation * Slots + index);
         Command = command;
@@ -58,17 +65,19 @@ internal sealed class PendingCall(int index)
     public void End()
     {
         if (!Done)
-            Abandoned = MessageId;
+            (_abandoned ??= new bool[Generations])[_generation] = true;
         Active = false;
         Fds?.Dispose();
         Fds = null;
     }
 
+    /// <summary>Whether this is the late reply to a call whose caller gave up: it means nothing.</summary>
     public bool ForgetAbandoned(ushort messageId)
     {
-        if (Abandoned != messageId)
+        int generation = messageId / Slots;
+        if (_abandoned is null || !_abandoned[generation])
             return false;
-        Abandoned = null;
+        _abandoned[generation] = false;
         return true;
     }
 }

@@ -51,7 +51,9 @@ internal sealed class ReceiveBuffer(int capacity)
             (Start, End) = (_kept, _kept + unparsed);
             return;
         }
-        MoveTo(Allocate(Math.Max(_capacity, needed + MessageHeader.WireSize)));
+        // more that is not parsed than is needed: nobody parses, and the room must grow all the same
+        int length = needed > unparsed ? needed + MessageHeader.WireSize : checked(2 * unparsed);
+        MoveTo(Allocate(Math.Max(_capacity, length)));
     }
 
     public void Received(int count) => End += count;

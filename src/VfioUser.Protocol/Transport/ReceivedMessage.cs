@@ -6,14 +6,17 @@ public readonly struct ReceivedMessage : IEquatable<ReceivedMessage>
 {
     private readonly byte[]? _buffer;
     private readonly int _offset;
-    private readonly int _length;
 
-    internal ReceivedMessage(in MessageHeader header, byte[] buffer, int offset, int length, FdList? fds, Errno fdProblem)
+    /// <param name="header">As it stands in the buffer, its size checked against what was received.</param>
+    /// <param name="buffer">Holds the whole message.</param>
+    /// <param name="offset">Of the header.</param>
+    /// <param name="fds">What came with it.</param>
+    /// <param name="fdProblem">What was lost.</param>
+    internal ReceivedMessage(in MessageHeader header, byte[] buffer, int offset, FdList? fds, Errno fdProblem)
     {
         Header = header;
         _buffer = buffer;
         _offset = offset;
-        _length = length;
         Fds = fds;
         FdProblem = fdProblem;
     }
@@ -22,7 +25,9 @@ public readonly struct ReceivedMessage : IEquatable<ReceivedMessage>
     public MessageHeader Header { get; }
 
     /// <summary>What follows the header; may be empty.</summary>
-    public ReadOnlySpan<byte> Payload => new(_buffer, _offset, _length);
+    public ReadOnlySpan<byte> Payload => _buffer is null
+        ? default
+        : _buffer.AsSpan(_offset + MessageHeader.WireSize, (int)Header.MessageSize - MessageHeader.WireSize);
 
     /// <summary>The descriptors that came with it, or null. Whoever handles the message disposes them.</summary>
     public FdList? Fds { get; }
@@ -35,6 +40,10 @@ public readonly struct ReceivedMessage : IEquatable<ReceivedMessage>
     /// <see cref="Errno.EMFILE"/> when this process could not hold them. The message must then be refused.
     /// </summary>
     public Errno FdProblem { get; }
+
+    internal byte[] Buffer => _buffer ?? [];
+
+    internal int HeaderOffset => _offset;
 
     /// <inheritdoc/>
     public bool Equals(ReceivedMessage other) =>

@@ -5,11 +5,13 @@ public readonly ref struct Reply
 {
     private readonly MessageChannel _channel;
     private readonly PendingCall? _call;
+    private readonly ushort _messageId;
 
     internal Reply(MessageChannel channel, PendingCall? call, Errno errno)
     {
         _channel = channel;
         _call = call;
+        _messageId = call?.MessageId ?? 0;
         Errno = errno;
     }
 
@@ -29,6 +31,6 @@ public readonly ref struct Reply
     public void Dispose()
     {
         if (_call is not null)
-            _channel.Release(_call);
+            _channel.Release(_call, _messageId);
     }
 }

@@ -51,10 +51,10 @@ public sealed class ReplyWriter
         // descriptors belong to one message: what was built before goes first, and this one alone
         int start = _length;
         PutHeader(payloadLength, MessageFlags.Reply, 0);
-        bool sent = start == 0 || _socket.Send(_bytes.AsSpan(0, start));
-        sent = sent && _socket.Send(_bytes.AsSpan(start, _length - start), default, fds);
-        _length = 0;
-        return sent;
+        int end = _length;
+        _length = 0; // if a descriptor cannot be sent, that throws: nothing must be sent twice
+        return (start == 0 || _socket.Send(_bytes.AsSpan(0, start)))
+            && _socket.Send(_bytes.AsSpan(start, end - start), default, fds);
     }
 
     /// <summary>Answers with an error: a bare header, as the specification wants it.</summary>

@@ -56,6 +56,8 @@ public sealed class Dma
             }
             rest = rest[count..];
             at = unchecked(at + (ulong)count);
+            if (at == 0 && !rest.IsEmpty)
+                return Cleared(destination); // there is nothing behind the last address
         }
         return true;
     }
@@ -87,6 +89,8 @@ public sealed class Dma
             }
             source = source[count..];
             at = unchecked(at + (ulong)count);
+            if (at == 0 && !source.IsEmpty)
+                return false;
         }
         return true;
     }
@@ -163,7 +167,8 @@ public sealed class Dma
         while (left > 0)
         {
             DmaMapping? mapping = _table.Find(at);
-            if (mapping is null || !MayAccess(mapping.Region, writable) || !mapping.TryEnter())
+            bool wrapped = at == 0 && left != length;
+            if (wrapped || mapping is null || !MayAccess(mapping.Region, writable) || !mapping.TryEnter())
             {
                 held.ForEach(entered => entered.Exit());
                 lease = null;

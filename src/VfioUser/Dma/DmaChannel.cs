@@ -12,6 +12,9 @@ internal sealed class DmaChannel(MessageChannel channel, int maxTransfer, Action
     // What the reply to a write holds besides nothing: 12 bytes in the specification, 16 in QEMU and libvfio-user.
     private const int ShortWriteReply = 12;
 
+    /// <summary>Sends the replies that are ready: what the caller is about to wait for may depend on them.</summary>
+    public void BeforeWaiting() => beforeCall();
+
     public bool TryRead(ulong address, Span<byte> destination)
     {
         beforeCall();

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Microsoft.Win32.SafeHandles;
 using VfioUser.Protocol;
 using VfioUser.Protocol.Interop;
@@ -54,23 +55,33 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
         _dma.Table = table;
         foreach (DmaMapping mapping in mappings)
             mapping.Close();
+        // every one is told and waited for, whatever the device throws: a lease may hold several
+        Exception? failure = null;
         foreach (DmaMapping mapping in mappings)
         {
             try
             {
                 device.DmaUnmapping(mapping.Region);
             }
-            finally
+            catch (Exception e)
             {
-                AwaitDrained(mapping);
+                failure ??= e;
             }
         }
+        foreach (DmaMapping mapping in mappings)
+            AwaitDrained(mapping);
+        if (failure is not null)
+            ExceptionDispatchInfo.Throw(failure);
     }
 
     private void AwaitDrained(DmaMapping mapping)
     {
         try
         {
+            if (mapping.WaitDrained(TimeSpan.Zero, Stopping))
+                return;
+            // a virtual CPU that waits for an earlier reply must not wait for the device as well
+            channel.BeforeWaiting();
             while (!mapping.WaitDrained(Patience, Stopping))
                 log.UnmapWaits(mapping.Region.Address, mapping.Region.Length);
         }
@@ -125,26 +136,32 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
     }
 
     // A page that a client can take away from under a mapping kills the process that touches it (SIGBUS), so what is
-    // mapped is sealed against shrinking, or its sender is trusted.
+    // mapped is sealed against shrinking, or its sender is trusted. A huge page can be taken away in spite of the seal:
+    // by a hole in the file, when there are no more of them to fill it.
     private Errno Choose(in DmaMap map, SafeFileHandle? file, out DmaWay way)
     {
         way = DmaWay.Message;
         if (file is null)
             return Errno.None;
+        if (map.Offset > long.MaxValue || map.Size > long.MaxValue - map.Offset
+            || !FileCalls.TryGetLength(file, out bool regular, out ulong length))
+            return Errno.EINVAL;
+        bool systemCalls = (map.Flags & DmaMapFlags.FileIo) != 0 && (map.Flags & DmaMapFlags.Mmap) == 0;
+        // a system call on a device or a queue may never come back
+        if (!regular && !trustClient)
+            return systemCalls ? Errno.EINVAL : Errno.None;
         way = DmaWay.FileIo;
-        if (map.Offset > long.MaxValue || map.Size > long.MaxValue - map.Offset)
-            return Errno.EINVAL;
         // some files that are meant for system calls have no size, such as /proc/PID/mem
-        if ((map.Flags & DmaMapFlags.FileIo) != 0 && (map.Flags & DmaMapFlags.Mmap) == 0)
+        if (systemCalls)
             return Errno.None;
-        if (!FileCalls.TryGetLength(file, out bool regular, out ulong length))
-            return Errno.EINVAL;
         if (regular && map.Offset + map.Size > length)
             return Errno.EINVAL;
-        if (trustClient || (regular && FileCalls.IsSealedAgainstShrinking(file)))
+        if (trustClient)
             way = DmaWay.Mapped;
         else if (FileCalls.IsHugetlbfs(file))
             way = DmaWay.Message;
+        else if (FileCalls.IsSealedAgainstShrinking(file))
+            way = DmaWay.Mapped;
         return Errno.None;
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
@@ -10,15 +11,42 @@ internal sealed class MappedDma(DmaRegion region, MappedMemory memory) : DmaMapp
 
     public override bool Read(ulong offset, Span<byte> destination)
     {
-        memory.Slice(offset, destination.Length).CopyTo(destination);
+        Span<byte> source = memory.Slice(offset, destination.Length);
+        if (!TryCopyOnce(source, destination))
+            source.CopyTo(destination);
         return true;
     }
 
     public override bool Write(ulong offset, ReadOnlySpan<byte> source)
     {
-        source.CopyTo(memory.Slice(offset, source.Length));
+        Span<byte> destination = memory.Slice(offset, source.Length);
+        if (!TryCopyOnce(source, destination))
+            source.CopyTo(destination);
         return true;
     }
 
     protected override void Release() => memory.Dispose();
+
+    // A value in one load and one store. The general copy may store the same bytes twice, and what the guest wrote
+    // between the two would be lost.
+    private static bool TryCopyOnce(ReadOnlySpan<byte> source, Span<byte> destination)
+    {
+        switch (source.Length)
+        {
+            case sizeof(byte):
+                destination[0] = source[0];
+                return true;
+            case sizeof(ushort):
+                MemoryMarshal.Write(destination, MemoryMarshal.Read<ushort>(source));
+                return true;
+            case sizeof(uint):
+                MemoryMarshal.Write(destination, MemoryMarshal.Read<uint>(source));
+                return true;
+            case sizeof(ulong):
+                MemoryMarshal.Write(destination, MemoryMarshal.Read<ulong>(source));
+                return true;
+            default:
+                return false;
+        }
+    }
 }

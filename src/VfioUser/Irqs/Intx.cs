@@ -25,19 +25,15 @@ public sealed class Intx : Irq
 
     /// <summary>Asserts the pin, which interrupts the guest, and keeps it asserted.</summary>
     /// <returns>As <see cref="Irq.Trigger"/>.</returns>
-    public bool Assert()
-    {
-        Volatile.Write(ref _asserted, true);
-        _config.SetInterruptStatus(true);
-        return Trigger();
-    }
+    public bool Assert() => SetLevel(true);
 
     /// <summary>Releases the pin: the cause is gone.</summary>
-    public void Deassert()
+    public void Deassert() => SetLevel(false);
+
+    private protected override void LevelChanged(bool asserted)
     {
-        Volatile.Write(ref _asserted, false);
-        _config.SetInterruptStatus(false);
-        ForgetPending();
+        Volatile.Write(ref _asserted, asserted);
+        _config.SetInterruptStatus(asserted);
     }
 
     internal override void Reset()

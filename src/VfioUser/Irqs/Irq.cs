@@ -42,6 +42,11 @@ public class Irq
     /// <summary>Whether the interrupt's condition still holds, so that unmasking delivers it again.</summary>
     private protected virtual bool IsAsserted => false;
 
+    /// <summary>Takes note of the level. Under the lock.</summary>
+    private protected virtual void LevelChanged(bool asserted)
+    {
+    }
+
     /// <summary>Whether something besides the mask keeps it from being delivered now.</summary>
     private protected virtual bool IsHeldBack => false;
 
@@ -54,7 +59,13 @@ public class Irq
             return Deliver();
     }
 
-    internal void SetTrigger(EventFd? eventFd) => Replace(ref _trigger, eventFd);
+    internal void SetTrigger(EventFd? eventFd)
+    {
+        Replace(ref _trigger, eventFd);
+        // a level that stands interrupts whoever begins to listen
+        if (eventFd is not null)
+            DeliverIfAsserted();
+    }
 
     internal void SetMaskListener(EventFd? eventFd) => Replace(ref _onMask, eventFd);
 
@@ -98,10 +109,17 @@ public class Irq
             DeliverHeld();
     }
 
-    private protected void ForgetPending()
+    /// <summary>Changes what <see cref="IsAsserted"/> depends on, in one piece with what follows from it.</summary>
+    private protected bool SetLevel(bool asserted)
     {
         lock (_lock)
+        {
+            LevelChanged(asserted);
+            if (asserted)
+                return Deliver();
             _pending = false;
+            return false;
+        }
     }
 
     // Under the lock.

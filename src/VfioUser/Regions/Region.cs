@@ -1,5 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 using VfioUser.Protocol;
+using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
@@ -93,8 +94,17 @@ public class Region
     /// <param name="fileOffset">In bytes; a multiple of the page size.</param>
     /// <param name="areas">As in the other overload.</param>
     /// <inheritdoc cref="ShareMemory(ReadOnlySpan{MemoryArea})"/>
-    public RegionMemory ShareMemory(SafeFileHandle file, ulong fileOffset, params ReadOnlySpan<MemoryArea> areas) =>
-        ShareMemory(SharedMemory.Map(file, fileOffset, Size), areas);
+    /// <exception cref="ArgumentException">The file ends before the region does.</exception>
+    public RegionMemory ShareMemory(SafeFileHandle file, ulong fileOffset, params ReadOnlySpan<MemoryArea> areas)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        if (ProblemOf(file, fileOffset) is { } problem)
+        {
+            file.Dispose();
+            throw new ArgumentException(problem, nameof(file));
+        }
+        return ShareMemory(SharedMemory.Map(file, fileOffset, Size), areas);
+    }
 
     internal void Add(RegionPart part, string what)
     {
@@ -140,6 +150,11 @@ public class Region
         while (!source.IsEmpty)
         {
             RegionPart? part = Find(offset, out ulong until);
+            if (part is not null && (ulong)source.Length <= until - offset)
+            {
+                part.Write(offset - part.Start, source);
+                return;
+            }
             int length = (int)Math.Min(until - offset, (ulong)source.Length);
             if (part is not null)
                 part.Write(offset - part.Start, source[..length]);
@@ -156,8 +171,19 @@ public class Region
             part.Reset();
     }
 
+    // A touch of a page behind the end of the file would end the process.
+    private string? ProblemOf(SafeFileHandle file, ulong fileOffset)
+    {
+        if (fileOffset % (ulong)Environment.SystemPageSize != 0)
+            return $"The file's offset 0x{fileOffset:x} is no multiple of the page size, {Environment.SystemPageSize}: clients map pages.";
+        if (FileCalls.TryGetLength(file, out bool regular, out ulong length) && regular && (fileOffset > length || Size > length - fileOffset))
+            return $"The file ends at 0x{length:x}, before {Index}, whose 0x{Size:x} bytes begin at 0x{fileOffset:x} in it. Make it longer first.";
+        return null;
+    }
+
     private RegionMemory ShareMemory(SharedMemory memory, ReadOnlySpan<MemoryArea> areas)
     {
+        RegionPart[] before = _decoded;
         try
         {
             Device.ThrowIfServed();
@@ -179,6 +205,9 @@ public class Region
         }
         catch
         {
+            _parts.Clear();
+            _parts.AddRange(before);
+            _decoded = before;
             memory.Dispose();
             throw;
         }

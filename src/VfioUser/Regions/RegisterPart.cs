@@ -32,12 +32,8 @@ internal sealed class RegisterPart(
 
     public override void Write(ulong offset, ReadOnlySpan<byte> source)
     {
-        Span<byte> bytes = stackalloc byte[sizeof(ulong)];
-        bytes.Clear();
-        source.CopyTo(bytes[(int)offset..]);
-        ulong written = BinaryPrimitives.ReadUInt64LittleEndian(bytes);
-        ulong touched = (source.Length == sizeof(ulong) ? ulong.MaxValue : (1UL << (8 * source.Length)) - 1) << (8 * (int)offset);
-        ulong mask = touched & writeMask;
+        ulong written = Load(source) << (8 * (int)offset);
+        ulong mask = writeMask & (BitsOf(source.Length) << (8 * (int)offset));
         switch (access)
         {
             case Access.ReadWrite:
@@ -58,8 +54,25 @@ internal sealed class RegisterPart(
 
     public override void Reset() => Value = _resetValue;
 
+    private static ulong BitsOf(int bytes) => ulong.MaxValue >> (64 - 8 * bytes);
+
+    private static ulong Load(ReadOnlySpan<byte> source)
+    {
+        switch (source.Length)
+        {
+            case sizeof(ulong): return BinaryPrimitives.ReadUInt64LittleEndian(source);
+            case sizeof(uint): return BinaryPrimitives.ReadUInt32LittleEndian(source);
+        }
+        ulong value = 0;
+        for (int i = source.Length - 1; i >= 0; i--)
+            value = value << 8 | source[i];
+        return value;
+    }
+
     private ulong Merge(ulong mask, ulong written)
     {
+        if (mask == BitsOf(width))
+            return Value = written; // nothing of the old value is left, so nothing can be lost
         while (true)
         {
             ulong old = Value;

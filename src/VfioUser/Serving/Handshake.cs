@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net.Sockets;
 using VfioUser.Protocol;
 using VfioUser.Protocol.Interop;
@@ -8,13 +7,17 @@ namespace VfioUser;
 /// <summary>The first message and its reply. Spec: VFIO_USER_VERSION.</summary>
 internal static class Handshake
 {
-    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(100);
+    // of a timer
+    private static readonly TimeSpan LongestTimeout = TimeSpan.FromMilliseconds(int.MaxValue);
 
     /// <summary>Negotiates on a fresh connection.</summary>
     /// <returns>The session, or null when there is none to be had; then the client was told, as far as it can be.</returns>
     public static Session? TryBegin(PciDevice device, MessageChannel channel, VfioUserServerOptions options, ServerLog log, CancellationToken stopping)
     {
-        if (!TryReceive(channel, options.NegotiationTimeout, log, out ReceivedMessage message))
+        // a client that keeps sending and never comes to an end would not be noticed by waiting for it
+        using CancellationTokenSource late = new(options.NegotiationTimeout < LongestTimeout ? options.NegotiationTimeout : Timeout.InfiniteTimeSpan);
+        using CancellationTokenRegistration cutOff = late.Token.Register(channel.Shutdown);
+        if (!TryReceive(channel, log, late.Token, out ReceivedMessage message))
             return null;
         try
         {
@@ -37,26 +40,15 @@ internal static class Handshake
         }
     }
 
-    private static bool TryReceive(MessageChannel channel, TimeSpan timeout, ServerLog log, out ReceivedMessage message)
+    private static bool TryReceive(MessageChannel channel, ServerLog log, CancellationToken late, out ReceivedMessage message)
     {
-        long start = Stopwatch.GetTimestamp();
-        channel.Socket.SetReceiveTimeout(Tick);
         try
         {
-            while (Stopwatch.GetElapsedTime(start) < timeout)
-            {
-                switch (channel.ReceiveCommandOrTick(out message))
-                {
-                    case ReceiveStatus.Received:
-                        channel.Socket.SetReceiveTimeout(TimeSpan.Zero);
-                        return true;
-                    case ReceiveStatus.Closed:
-                        return false;
-                    case ReceiveStatus.Empty:
-                        break;
-                }
-            }
-            log.NegotiationFailed(Errno.ETIMEDOUT, "the client did not say a word");
+            if (channel.ReceiveCommand(wait: true, out message) == ReceiveStatus.Received)
+                return true;
+            if (late.IsCancellationRequested)
+                log.NegotiationFailed(Errno.ETIMEDOUT, "the client did not propose a version in time");
+            return false;
         }
         catch (ProtocolException e)
         {
@@ -92,7 +84,7 @@ internal static class Handshake
         if (reply.HasTwinSocket)
         {
             (SafeSocketHandle serverEnd, clientEnd) = SocketCalls.CreatePair();
-            twin = new MessageChannel(new MessageSocket(serverEnd), new MessageChannelOptions { CallTimeout = options.DmaTimeout });
+            twin = new MessageChannel(new MessageSocket(serverEnd, new MessageSocketOptions { Trace = log }), new MessageChannelOptions { CallTimeout = options.DmaTimeout });
         }
         try
         {
@@ -104,6 +96,11 @@ internal static class Handshake
             else
                 replies.End(payload.Length, [clientEnd]);
             replies.Flush();
+        }
+        catch
+        {
+            twin?.Dispose();
+            throw;
         }
         finally
         {

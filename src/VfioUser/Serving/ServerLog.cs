@@ -4,11 +4,11 @@ using VfioUser.Protocol;
 namespace VfioUser;
 
 /// <summary>Everything that a server says. Event ids are stable: they are part of the interface.</summary>
-internal sealed partial class ServerLog(ILogger logger)
+internal sealed partial class ServerLog(ILogger logger) : IMessageTrace
 {
     private readonly ILogger _logger = logger;
 
-    public bool IsTracing => _logger.IsEnabled(LogLevel.Trace);
+    bool IMessageTrace.IsEnabled => _logger.IsEnabled(LogLevel.Trace);
 
     [LoggerMessage(1, LogLevel.Information, "Listening on {Address}.")]
     public partial void Listening(string address);
@@ -49,9 +49,12 @@ internal sealed partial class ServerLog(ILogger logger)
     [LoggerMessage(13, LogLevel.Warning, "The server stops while the device holds DMA region {Address} of {Length} bytes.")]
     public partial void UnmapAbandoned(Iova address, ulong length);
 
-    [LoggerMessage(14, LogLevel.Trace, "{Message}")]
-    public partial void Received(string message);
+    [LoggerMessage(14, LogLevel.Trace, "{Direction} {Message}")]
+    public partial void Message(string direction, string message);
 
     [LoggerMessage(15, LogLevel.Error, "The hook for exceptions of the device threw.")]
     public partial void HookThrew(Exception exception);
+
+    void IMessageTrace.Message(bool sent, in MessageHeader header, ReadOnlySpan<byte> payload, int fdCount) =>
+        Message(sent ? "->" : "<-", MessageText.Describe(header, payload, fdCount));
 }

@@ -12,7 +12,7 @@ internal sealed class Session : IDisposable
     private readonly VfioUserServerOptions _options;
     private readonly Thread _commandThread = Thread.CurrentThread;
     private readonly Thread? _replyPump;
-    private bool _tracing;
+    private readonly CancellationTokenRegistration _stopping;
 
     public Session(PciDevice device, MessageChannel channel, MessageChannel? twin, SessionLimits limits,
         VfioUserServerOptions options, ServerLog log, CancellationToken stopping)
@@ -31,6 +31,8 @@ internal sealed class Session : IDisposable
         {
             _replyPump = new Thread(twin.PumpReplies) { Name = "vfio-user replies", IsBackground = true };
             _replyPump.Start();
+            // a device that waits for its reply here does not notice that the main socket was shut down
+            _stopping = stopping.Register(twin.Shutdown);
         }
     }
 
@@ -58,19 +60,16 @@ internal sealed class Session : IDisposable
         }
     }
 
-    /// <summary>Handles one command.</summary>
+    /// <summary>Handles what came at once, and answers it at once.</summary>
     public ReceiveStatus RunOnce(bool wait)
     {
-        if (!_channel.HasBufferedCommand)
-        {
-            _tracing = _log.IsTracing;
-            if (!Replies.Flush())
-                return ReceiveStatus.Closed;
-        }
         ReceiveStatus status = _channel.ReceiveCommand(wait, out ReceivedMessage message);
-        if (status == ReceiveStatus.Received)
+        if (status != ReceiveStatus.Received)
+            return status;
+        do
             Dispatch(message);
-        return status;
+        while (_channel.TryNextBuffered(out message));
+        return Replies.Flush() ? ReceiveStatus.Received : ReceiveStatus.Closed;
     }
 
     /// <summary>Answers the header that broke the stream; nothing that follows it can be read.</summary>
@@ -101,6 +100,7 @@ internal sealed class Session : IDisposable
         _twin?.Shutdown();
         Guarded(Command.DmaUnmap, DmaMappings.UnmapAll);
         Guarded(Command.Version, Device.Detached);
+        _stopping.Dispose();
         _replyPump?.Join();
         _twin?.Dispose();
         _channel.Dispose();
@@ -108,14 +108,12 @@ internal sealed class Session : IDisposable
 
     private void Dispatch(in ReceivedMessage message)
     {
-        if (_tracing)
-            _log.Received(MessageText.Describe(message));
         Errno errno;
         try
         {
             errno = Handle(message);
         }
-        catch (Exception e) when (e is not IOException { Source: "VfioUser.Protocol" })
+        catch (Exception e)
         {
             DeviceThrew(message.Header.Command, e);
             errno = Errno.EIO;
@@ -132,6 +130,8 @@ internal sealed class Session : IDisposable
 
     private Errno Handle(in ReceivedMessage message)
     {
+        if (message.Header is { IsReply: true, Command: Command.DmaRead or Command.DmaWrite })
+            return Errno.None; // too late: nobody waits for it any more, and clients do not expect an answer to an answer
         if (!message.Header.IsCommand)
             return Errno.EINVAL;
         if (message.FdProblem != Errno.None)

@@ -7,7 +7,7 @@ namespace VfioUser;
 internal sealed class SocketListener : IClientSource
 {
     private readonly Socket _socket;
-    private readonly string? _path;
+    private string? _path;
 
     private SocketListener(Socket socket, string address, string? path)
     {
@@ -57,6 +57,11 @@ internal sealed class SocketListener : IClientSource
             socket.Dispose();
             throw new IOException($"Cannot listen on the abstract name '{name}': {e.Message}", e);
         }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
     }
 
     public SafeSocketHandle? Next(CancellationToken cancellation)
@@ -79,8 +84,9 @@ internal sealed class SocketListener : IClientSource
     public void Dispose()
     {
         _socket.Dispose();
-        if (_path is not null)
-            File.Delete(_path);
+        // once: later on the path may be another server's
+        if (Interlocked.Exchange(ref _path, null) is { } path)
+            File.Delete(path);
     }
 
     // A socket file stays when its server dies. Whether one is alive only a connection tells.
@@ -88,7 +94,8 @@ internal sealed class SocketListener : IClientSource
     {
         if (!File.Exists(path))
             return;
-        using Socket probe = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        // not to wait: a live server with many clients in its queue answers no one
+        using Socket probe = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { Blocking = false };
         try
         {
             probe.Connect(new UnixDomainSocketEndPoint(path));

@@ -74,7 +74,15 @@ public sealed class VfioUserServer : IDisposable
         ObjectDisposedException.ThrowIf(_disposed.IsCancellationRequested, this);
         if (Interlocked.Exchange(ref _running, 1) != 0)
             throw new InvalidOperationException("The server serves a device already. A second device needs a second server.");
-        device.BeginServing();
+        try
+        {
+            device.BeginServing();
+        }
+        catch
+        {
+            Volatile.Write(ref _running, 0);
+            throw;
+        }
         TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
         Thread thread = new(() => CommandPump(device, done, cancellation)) { Name = "vfio-user commands", IsBackground = true };
         thread.Start();
@@ -118,7 +126,7 @@ public sealed class VfioUserServer : IDisposable
 
     private void Serve(PciDevice device, SafeSocketHandle socket, CancellationToken stop)
     {
-        MessageSocket messages = new(socket, new MessageSocketOptions { Spin = _options.Spin });
+        MessageSocket messages = new(socket, new MessageSocketOptions { Spin = _options.Spin, Trace = _log });
         using MessageChannel channel = new(messages, new MessageChannelOptions { CallTimeout = _options.DmaTimeout });
         using CancellationTokenRegistration registration = stop.Register(channel.Shutdown);
         try

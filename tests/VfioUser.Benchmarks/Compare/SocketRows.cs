@@ -21,16 +21,16 @@ internal sealed class SocketRows(Peer floor, Peer ours, Peer oursSpinning)
         byte[] write = Requests.Write(PciRegion.Bar0, 8, 8, posted: true);
         byte[] largeRead = Requests.Read(PciRegion.Bar2, 0, Large);
         byte[] largeWrite = Requests.Write(PciRegion.Bar2, 0, Large, posted: false);
-        yield return PingPong("4-byte region read, round trip", 1.10, read, Requests.ReadSize + 4, 20_000);
-        yield return PingPong("the same, server spinning", 1.10, read, Requests.ReadSize + 4, 20_000, spinning: true);
-        yield return Posted("posted 8-byte write, one a send", 1.15, write, 1, 200_000);
-        yield return Posted("posted 8-byte write, 64 a send", 2.0, write, 64, 2_000_000);
-        yield return Pipelined(read, 32, 5_000);
-        yield return Bandwidth("1 MiB region read", largeRead, Requests.ReadSize + Large, 300);
-        yield return Bandwidth("1 MiB region write", largeWrite, Requests.ReadSize, 300);
-        yield return Interrupt(20_000);
-        yield return MapOrUnmap("map 4 KiB with descriptor", 1.30, timeMap: true, 3_000);
-        yield return MapOrUnmap("unmap the same", 1.20, timeMap: false, 3_000);
+        yield return PingPong("4-byte region read, round trip", 1.10, read, Requests.ReadSize + 4, 5_000);
+        yield return PingPong("the same, server spinning", 1.10, read, Requests.ReadSize + 4, 5_000, spinning: true);
+        yield return Posted("posted 8-byte write, one a send", 1.15, write, 1, 50_000);
+        yield return Posted("posted 8-byte write, 64 a send", 2.0, write, 64, 640_000);
+        yield return Pipelined(read, 32, 1_000);
+        yield return Bandwidth("1 MiB region read", largeRead, Requests.ReadSize + Large, 100);
+        yield return Bandwidth("1 MiB region write", largeWrite, Requests.ReadSize, 100);
+        yield return Interrupt(5_000);
+        yield return MapOrUnmap("map 4 KiB with descriptor", 1.30, timeMap: true, 500);
+        yield return MapOrUnmap("unmap the same", 1.20, timeMap: false, 500);
     }
 
     private Row PingPong(string name, double target, byte[] request, int replyBytes, int rounds, bool spinning = false) => new(name, "µs", target,
@@ -102,7 +102,7 @@ internal sealed class SocketRows(Peer floor, Peer ours, Peer oursSpinning)
             () => MapsAndUnmaps(rounds, timeMap,
                 () => Plan(new FloorPlan(FloorMode.Map, map.Length, MessageHeader.WireSize, 1, 0)),
                 () => Exchange(floor, map, MessageHeader.WireSize, _memory.File),
-                () => Plan(new FloorPlan(FloorMode.Unmap, unmap.Length, MessageHeader.WireSize, 1, 0)),
+                () => Plan(new FloorPlan(FloorMode.Unmap, unmap.Length, MessageHeader.WireSize + DmaUnmap.WireSize, 1, 0)),
                 () => Exchange(floor, unmap, MessageHeader.WireSize + DmaUnmap.WireSize)),
             () => MapsAndUnmaps(rounds, timeMap,
                 () => { },

@@ -27,6 +27,10 @@ internal sealed class RegionReadHandler : CommandHandler
             session.DeviceThrew(message.Header.Command, e);
             data.Fill(0xFF);
         }
+        // a device that asked the client for memory meanwhile has sent what was before this reply: it moves to the front
+        Span<byte> place = session.Replies.Begin(message.Header, payload.Length);
+        if (place != payload)
+            payload.CopyTo(place);
         session.Replies.End(payload.Length);
         return Errno.None;
     }

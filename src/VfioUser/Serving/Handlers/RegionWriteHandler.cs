@@ -14,6 +14,8 @@ internal sealed class RegionWriteHandler : CommandHandler
         Errno errno = Write(session, access, payload[RegionAccess.WireSize..]);
         if (errno != Errno.None)
             return errno;
+        if (message.Header.NoReply)
+            return Errno.None;
         WireFormat.Write(session.Replies.Begin(message.Header, RegionAccess.WireSize), access);
         session.Replies.End(RegionAccess.WireSize);
         return Errno.None;
