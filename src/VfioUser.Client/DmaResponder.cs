@@ -21,10 +21,12 @@ internal sealed class DmaResponder
         _thread.Start();
     }
 
-    /// <summary>Why the conversation ended, if it was not by intent.</summary>
-    public Exception? Failure { get; private set; }
-
-    public void Join() => _thread.Join();
+    public void Join()
+    {
+        // the handler may be the one who leaves the server
+        if (Thread.CurrentThread != _thread)
+            _thread.Join();
+    }
 
     private void Run()
     {
@@ -32,19 +34,37 @@ internal sealed class DmaResponder
         {
             while (_channel.ReceiveCommand(wait: true, out ReceivedMessage message) == ReceiveStatus.Received)
             {
-                Errno errno = Handle(message);
-                message.Fds?.Dispose();
-                if (errno != Errno.None)
-                    _replies.Fail(message.Header, errno);
+                Answer(message);
                 if (!_channel.HasBufferedCommand && !_replies.Flush())
                     break;
             }
         }
         catch (Exception e) when (e is ProtocolException or IOException)
         {
-            Failure = e;
+            // the stream is broken: whoever calls on this channel is told by its end
             _channel.Shutdown();
         }
+    }
+
+    private void Answer(in ReceivedMessage message)
+    {
+        Errno errno;
+        try
+        {
+            errno = Handle(message);
+        }
+        catch (Exception)
+        {
+            // the handler's mistake is no reason to leave the server without an answer, and none to end the process
+            errno = Errno.EIO;
+        }
+        finally
+        {
+            message.Fds?.Dispose();
+        }
+        // a reply that nobody waits for is not answered: two who did would never come to an end
+        if (errno != Errno.None && !message.Header.IsReply)
+            _replies.Fail(message.Header, errno);
     }
 
     private Errno Handle(in ReceivedMessage message)

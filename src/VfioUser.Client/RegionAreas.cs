@@ -12,6 +12,8 @@ internal static class RegionAreas
     {
         if ((info.Flags & RegionFlags.Mmap) == 0)
             return [];
+        if (info.Size > ulong.MaxValue - info.Offset)
+            throw Malformed();
         if ((info.Flags & RegionFlags.Caps) == 0)
             return [new SparseMmapArea(0, info.Size)];
         uint at = info.CapOffset;
@@ -22,7 +24,7 @@ internal static class RegionAreas
                 return SparseAreas(payload, at + RegionCapHeader.WireSize, info.Size);
             at = header.Next;
         }
-        return [new SparseMmapArea(0, info.Size)];
+        return at == 0 ? [new SparseMmapArea(0, info.Size)] : throw Malformed();
     }
 
     private static SparseMmapArea[] SparseAreas(ReadOnlySpan<byte> payload, uint at, ulong size)
@@ -30,13 +32,13 @@ internal static class RegionAreas
         SparseMmap sparse = ReadAt<SparseMmap>(payload, at);
         at += SparseMmap.WireSize;
         if (sparse.AreaCount > (uint)payload.Length / SparseMmapArea.WireSize)
-            throw new VfioUserException(Command.DeviceGetRegionInfo, Errno.EBADMSG);
+            throw Malformed();
         SparseMmapArea[] areas = new SparseMmapArea[sparse.AreaCount];
         for (int i = 0; i < areas.Length; i++)
         {
             areas[i] = ReadAt<SparseMmapArea>(payload, at);
             if (areas[i].Offset > size || areas[i].Size > size - areas[i].Offset)
-                throw new VfioUserException(Command.DeviceGetRegionInfo, Errno.EBADMSG);
+                throw Malformed();
             at += SparseMmapArea.WireSize;
         }
         return areas;
@@ -46,5 +48,7 @@ internal static class RegionAreas
         where T : unmanaged =>
         at <= (uint)payload.Length && WireFormat.TryRead(payload[(int)at..], out T value)
             ? value
-            : throw new VfioUserException(Command.DeviceGetRegionInfo, Errno.EBADMSG);
+            : throw Malformed();
+
+    private static VfioUserException Malformed() => new(Command.DeviceGetRegionInfo, Errno.EBADMSG);
 }

@@ -16,21 +16,10 @@ public sealed partial class VfioUserClient
     public ClientRegion GetRegionInfo(uint index)
     {
         uint argsz = RegionInfo.WireSize;
-        while (true)
-        {
-            Span<byte> request = stackalloc byte[RegionInfo.WireSize];
-            WireFormat.Write(request, new RegionInfo(argsz, 0, index, 0, 0, 0));
-            using Reply reply = Call(Command.DeviceGetRegionInfo, request);
-            RegionInfo info = Parse<RegionInfo>(Command.DeviceGetRegionInfo, reply.Payload);
-            if (info.Argsz > argsz && info.Argsz <= Limits.MaxTransferToReceive)
-            {
-                // there is more to say than was asked for
-                argsz = info.Argsz;
-                continue;
-            }
-            SafeFileHandle? file = reply.Fds is { Count: > 0 } fds ? fds.Take(0) : null;
-            return new ClientRegion(info, file is null ? [] : RegionAreas.Of(info, reply.Payload), file);
-        }
+        ClientRegion? region = TryGetRegionInfo(index, ref argsz);
+        // there was more to say than was asked for: now there is room for it, unless the server changes its mind
+        region ??= TryGetRegionInfo(index, ref argsz);
+        return region ?? throw new VfioUserException(Command.DeviceGetRegionInfo, Errno.EBADMSG);
     }
 
     /// <summary>Asks about an interrupt type. Spec: VFIO_USER_DEVICE_GET_IRQ_INFO.</summary>
@@ -140,6 +129,24 @@ public sealed partial class VfioUserClient
     public void ResetDevice()
     {
         using Reply reply = Call(Command.DeviceReset, default);
+    }
+
+    private ClientRegion? TryGetRegionInfo(uint index, ref uint argsz)
+    {
+        Span<byte> request = stackalloc byte[RegionInfo.WireSize];
+        WireFormat.Write(request, new RegionInfo(argsz, 0, index, 0, 0, 0));
+        using Reply reply = Call(Command.DeviceGetRegionInfo, request);
+        RegionInfo info = Parse<RegionInfo>(Command.DeviceGetRegionInfo, reply.Payload);
+        if (info.Argsz > argsz && info.Argsz <= Limits.MaxTransferToReceive)
+        {
+            argsz = info.Argsz;
+            return null;
+        }
+        if (reply.Fds is not { Count: > 0 } fds)
+            return new ClientRegion(info, [], null);
+        // may throw; then the descriptor is still the reply's
+        IReadOnlyList<SparseMmapArea> areas = RegionAreas.Of(info, reply.Payload);
+        return new ClientRegion(info, areas, fds.Take(0));
     }
 
     private TReply Ask<TRequest, TReply>(Command command, TRequest request)

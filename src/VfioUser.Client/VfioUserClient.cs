@@ -118,6 +118,8 @@ public sealed partial class VfioUserClient : IDisposable
         if (twin.FdIndex is { } index)
         {
             using Microsoft.Win32.SafeHandles.SafeFileHandle fd = reply.Fds!.Take(index);
+            if (!Protocol.Interop.SocketCalls.IsConnectedStream(fd))
+                throw new ProtocolException($"The server's version reply cannot be used: descriptor {index} is no connected socket.");
             twinChannel = new MessageChannel(new MessageSocket(Protocol.Interop.SocketCalls.Duplicate(fd)), ChannelOptions(options));
         }
         return new VfioUserClient(channel, twinChannel, options, version, server);

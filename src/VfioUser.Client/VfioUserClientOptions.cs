@@ -19,7 +19,7 @@ public sealed record VfioUserClientOptions
 
     /// <summary>
     /// Answers the server's reads and writes of memory that it cannot reach by itself. Null when all memory is shared by
-    /// descriptor: then the server's commands are refused.
+    /// descriptor: then a server that asks all the same is refused on a twin socket, and is not heard on the main one.
     /// </summary>
     public IDmaHandler? DmaHandler { get; init; }
 }

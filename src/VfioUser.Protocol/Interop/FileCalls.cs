@@ -9,6 +9,7 @@ internal static unsafe class FileCalls
     private const int AtEmptyPath = 0x1000;
     private const uint StatxTypeAndSize = 0x1 | 0x200;
     private const int StatxLength = 256;
+    private const int StatxBlockSize = 4;
     private const int StatxMode = 28;
     private const int StatxSize = 40;
     private const int StatfsLength = 256;
@@ -21,16 +22,23 @@ internal static unsafe class FileCalls
     private const int SealShrink = 2;
     private const int SealGrow = 4;
 
-    /// <summary>Whether it is a regular file, and of how many bytes. Devices and the like have no size.</summary>
-    public static bool TryGetLength(SafeHandle file, out bool regular, out ulong length)
+    /// <summary>What a file is. False if the system does not say.</summary>
+    public static bool TryDescribe(SafeHandle file, out FileFacts facts)
     {
         byte* statx = stackalloc byte[StatxLength];
         byte emptyPath = 0;
         // SAFETY: a struct statx has 256 bytes, and the path is an empty, terminated string on this stack.
-        int result = Libc.Statx(file, &emptyPath, AtEmptyPath, StatxTypeAndSize, statx);
-        regular = result == 0 && (*(ushort*)(statx + StatxMode) & FormatMask) == FormatRegular;
-        length = result == 0 ? *(ulong*)(statx + StatxSize) : 0;
-        return result == 0;
+        if (Libc.Statx(file, &emptyPath, AtEmptyPath, StatxTypeAndSize, statx) != 0)
+        {
+            facts = default;
+            return false;
+        }
+        int type = *(ushort*)(statx + StatxMode) & FormatMask;
+        int block = *(int*)(statx + StatxBlockSize);
+        // only where blocks are that large it is worth asking which file system it is
+        bool huge = block > Environment.SystemPageSize && IsHugetlbfs(file);
+        facts = new FileFacts(type == FormatRegular, type == 0, *(ulong*)(statx + StatxSize), huge ? block : Environment.SystemPageSize);
+        return true;
     }
 
     /// <summary>Whether a path leads to a socket.</summary>
@@ -50,7 +58,7 @@ internal static unsafe class FileCalls
     }
 
     /// <summary>Whether the file lies in a hugetlbfs, which can be mapped but not written with a system call.</summary>
-    public static bool IsHugetlbfs(SafeHandle file)
+    private static bool IsHugetlbfs(SafeHandle file)
     {
         byte* statfs = stackalloc byte[StatfsLength];
         // SAFETY: a struct statfs has less than 256 bytes, its type first.

@@ -24,11 +24,14 @@ internal sealed unsafe class MappedMemory : SafeHandleZeroOrMinusOneIsInvalid
 
     /// <summary>Maps <paramref name="length"/> bytes of a file from <paramref name="offset"/> on, which need not be a page's start.</summary>
     /// <returns>Null when the system refuses; <paramref name="errno"/> says why.</returns>
-    public static MappedMemory? TryMap(SafeHandle file, ulong offset, ulong length, bool readable, bool writable, out Errno errno)
+    public static MappedMemory? TryMap(SafeHandle file, ulong offset, ulong length, bool readable, bool writable, out Errno errno,
+        int pageSize = 0)
     {
-        nuint skip = (nuint)(offset % (ulong)Environment.SystemPageSize);
-        nuint mappedLength = unchecked((nuint)length + skip);
-        if (mappedLength < skip)
+        // huge pages are mapped and unmapped whole
+        nuint page = (nuint)(pageSize == 0 ? Environment.SystemPageSize : pageSize);
+        nuint skip = (nuint)offset % page;
+        nuint mappedLength = unchecked((nuint)length + skip + page - 1) / page * page;
+        if (mappedLength < length)
         {
             errno = Errno.ENOMEM; // more than there are addresses
             return null;

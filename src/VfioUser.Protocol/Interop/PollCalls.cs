@@ -14,6 +14,35 @@ internal static unsafe class PollCalls
     /// <summary>Whether a write would not block. An error alone is none: an eventfd whose counter has run over blocks.</summary>
     public static bool IsWritable(SafeHandle file) => (Poll(file, Libc.PollOut, 0) & Libc.PollOut) != 0;
 
+    /// <summary>Waits until one of two can be read. False if it is the second, whatever the first does.</summary>
+    public static bool WaitForFirst(SafeHandle first, SafeHandle second)
+    {
+        bool firstAdded = false;
+        bool secondAdded = false;
+        try
+        {
+            first.DangerousAddRef(ref firstAdded);
+            second.DangerousAddRef(ref secondAdded);
+            Libc.PollFd* fds = stackalloc Libc.PollFd[2];
+            fds[0] = new Libc.PollFd { Fd = (int)first.DangerousGetHandle(), Events = Libc.PollIn };
+            fds[1] = new Libc.PollFd { Fd = (int)second.DangerousGetHandle(), Events = Libc.PollIn };
+            // SAFETY: two pollfds on this stack.
+            while (Libc.Poll(fds, 2, Timeout.Infinite) < 0)
+            {
+                if (Libc.LastErrno != Errno.EINTR)
+                    throw Libc.Failure("poll");
+            }
+            return fds[1].Revents == 0;
+        }
+        finally
+        {
+            if (secondAdded)
+                second.DangerousRelease();
+            if (firstAdded)
+                first.DangerousRelease();
+        }
+    }
+
     private static short Poll(SafeHandle file, short events, int timeoutMilliseconds)
     {
         bool added = false;

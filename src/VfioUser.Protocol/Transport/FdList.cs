@@ -1,5 +1,5 @@
-using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
+using VfioUser.Protocol.Interop;
 
 namespace VfioUser.Protocol;
 
@@ -42,5 +42,6 @@ public sealed class FdList : IDisposable
         other._fds.Clear();
     }
 
-    internal SafeHandle[] Borrow() => [.. _fds.Select(fd => fd ?? throw new InvalidOperationException("A descriptor was taken."))];
+    /// <summary>Whether the descriptor is an eventfd; not to be asked of one that was taken.</summary>
+    internal bool IsEventFd(int index) => FileCalls.TryDescribe(_fds[index]!, out FileFacts facts) && facts.IsAnonymous;
 }

@@ -42,7 +42,7 @@ public sealed class Dma
         while (!rest.IsEmpty)
         {
             DmaMapping? mapping = _table.Find(at);
-            if (mapping is null || !mapping.Region.IsReadable || !mapping.TryEnter())
+            if (mapping is null || !mapping.IsReadable || !mapping.TryEnter())
                 return Cleared(destination);
             int count = Within(mapping, at, rest.Length);
             try
@@ -75,7 +75,7 @@ public sealed class Dma
         while (!source.IsEmpty)
         {
             DmaMapping? mapping = _table.Find(at);
-            if (mapping is null || !mapping.Region.IsWritable || !mapping.TryEnter())
+            if (mapping is null || !mapping.IsWritable || !mapping.TryEnter())
                 return false;
             int count = Within(mapping, at, source.Length);
             try
@@ -125,7 +125,7 @@ public sealed class Dma
     {
         ArgumentNullException.ThrowIfNull(action);
         ArgumentOutOfRangeException.ThrowIfNegative(length);
-        if (_table.Find(address.Value) is MappedDma mapped && MayAccess(mapped.Region, writable)
+        if (_table.Find(address.Value) is MappedDma mapped && MayAccess(mapped, writable)
             && Within(mapped, address.Value, length) == length && mapped.TryEnter())
         {
             try
@@ -168,7 +168,7 @@ public sealed class Dma
         {
             DmaMapping? mapping = _table.Find(at);
             bool wrapped = at == 0 && left != length;
-            if (wrapped || mapping is null || !MayAccess(mapping.Region, writable) || !mapping.TryEnter())
+            if (wrapped || mapping is null || !MayAccess(mapping, writable) || !mapping.TryEnter())
             {
                 held.ForEach(entered => entered.Exit());
                 lease = null;
@@ -183,7 +183,7 @@ public sealed class Dma
         return true;
     }
 
-    private static bool MayAccess(DmaRegion region, bool writable) => region.IsReadable && (region.IsWritable || !writable);
+    private static bool MayAccess(DmaMapping mapping, bool writable) => mapping.IsReadable && (mapping.IsWritable || !writable);
 
     private static int Within(DmaMapping mapping, ulong address, int length) =>
         length == 0 ? 0 : (int)Math.Min((ulong)(length - 1), mapping.Last - address) + 1;

@@ -10,6 +10,11 @@ internal abstract class DmaMapping(DmaRegion region)
 
     public DmaRegion Region { get; } = region;
 
+    // copies, for they are looked at in every access
+    public bool IsReadable { get; } = region.IsReadable;
+
+    public bool IsWritable { get; } = region.IsWritable;
+
     public ulong Start { get; } = region.Address.Value;
 
     // the last byte, not the one after it: a region may end at the top of the address space

@@ -16,6 +16,9 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
     /// <summary>Cancelled when the server stops: an unmap then waits no longer.</summary>
     public CancellationToken Stopping { get; init; }
 
+    /// <summary>What all clients of this process may use up together.</summary>
+    public DmaBudget Budget { get; init; } = DmaBudget.OfProcess;
+
     /// <summary>Maps a region whose bounds are sound. Takes over the file.</summary>
     public Errno Map(in DmaMap map, SafeFileHandle? file)
     {
@@ -113,20 +116,27 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
         mapping = null;
         bool readable = (map.Flags & DmaMapFlags.Readable) != 0;
         bool writable = (map.Flags & DmaMapFlags.Writeable) != 0;
-        Errno errno = Choose(map, file, out DmaWay way);
+        Errno errno = Choose(map, file, out FileFacts facts, out DmaWay way);
         if (errno != Errno.None)
             return errno;
+        if (way == DmaWay.Mapped && !Budget.TryTakeMapping(map.Size))
+            way = DmaWay.FileIo; // slower, and the process lives
+        if (way == DmaWay.FileIo && !Budget.TryTakeFile())
+            return Errno.ENOSPC;
         DmaRegion region = new(new Iova(map.Address), map.Size, readable, writable, way);
         switch (way)
         {
             case DmaWay.Mapped:
-                if (MappedMemory.TryMap(file!, map.Offset, map.Size, readable, writable, out errno) is not { } memory)
+                if (MappedMemory.TryMap(file!, map.Offset, map.Size, readable, writable, out errno, facts.PageSize) is not { } memory)
+                {
+                    Budget.GiveMappingBack(map.Size);
                     return errno;
+                }
                 file!.Dispose(); // the mapping holds the file by itself
-                mapping = new MappedDma(region, memory);
+                mapping = new MappedDma(region, memory, Budget);
                 return Errno.None;
             case DmaWay.FileIo:
-                mapping = new FileDma(region, file!, map.Offset);
+                mapping = new FileDma(region, file!, map.Offset, Budget);
                 return Errno.None;
             default:
                 file?.Dispose();
@@ -138,27 +148,28 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
     // A page that a client can take away from under a mapping kills the process that touches it (SIGBUS), so what is
     // mapped is sealed against shrinking, or its sender is trusted. A huge page can be taken away in spite of the seal:
     // by a hole in the file, when there are no more of them to fill it.
-    private Errno Choose(in DmaMap map, SafeFileHandle? file, out DmaWay way)
+    private Errno Choose(in DmaMap map, SafeFileHandle? file, out FileFacts facts, out DmaWay way)
     {
+        facts = default;
         way = DmaWay.Message;
         if (file is null)
             return Errno.None;
         if (map.Offset > long.MaxValue || map.Size > long.MaxValue - map.Offset
-            || !FileCalls.TryGetLength(file, out bool regular, out ulong length))
+            || !FileCalls.TryDescribe(file, out facts))
             return Errno.EINVAL;
         bool systemCalls = (map.Flags & DmaMapFlags.FileIo) != 0 && (map.Flags & DmaMapFlags.Mmap) == 0;
         // a system call on a device or a queue may never come back
-        if (!regular && !trustClient)
+        if (!facts.IsRegular && !trustClient)
             return systemCalls ? Errno.EINVAL : Errno.None;
         way = DmaWay.FileIo;
         // some files that are meant for system calls have no size, such as /proc/PID/mem
         if (systemCalls)
             return Errno.None;
-        if (regular && map.Offset + map.Size > length)
+        if (facts.IsRegular && map.Offset + map.Size > facts.Length)
             return Errno.EINVAL;
         if (trustClient)
             way = DmaWay.Mapped;
-        else if (FileCalls.IsHugetlbfs(file))
+        else if (facts.IsHuge)
             way = DmaWay.Message;
         else if (FileCalls.IsSealedAgainstShrinking(file))
             way = DmaWay.Mapped;

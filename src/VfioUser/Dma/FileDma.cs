@@ -5,7 +5,7 @@ using VfioUser.Protocol.Interop;
 namespace VfioUser;
 
 /// <summary>Guest memory behind a file that is read and written with system calls: whatever happens to it is an error, not a signal.</summary>
-internal sealed class FileDma(DmaRegion region, SafeFileHandle file, ulong fileOffset) : DmaMapping(region)
+internal sealed class FileDma(DmaRegion region, SafeFileHandle file, ulong fileOffset, DmaBudget budget) : DmaMapping(region)
 {
     public override bool Read(ulong offset, Span<byte> destination) =>
         FileCalls.ReadAt(file, destination, fileOffset + offset) == Errno.None;
@@ -13,5 +13,9 @@ internal sealed class FileDma(DmaRegion region, SafeFileHandle file, ulong fileO
     public override bool Write(ulong offset, ReadOnlySpan<byte> source) =>
         FileCalls.WriteAt(file, source, fileOffset + offset) == Errno.None;
 
-    protected override void Release() => file.Dispose();
+    protected override void Release()
+    {
+        file.Dispose();
+        budget.GiveFileBack();
+    }
 }

@@ -4,7 +4,7 @@ using VfioUser.Protocol.Interop;
 namespace VfioUser;
 
 /// <summary>Guest memory that is mapped into this process.</summary>
-internal sealed class MappedDma(DmaRegion region, MappedMemory memory) : DmaMapping(region)
+internal sealed class MappedDma(DmaRegion region, MappedMemory memory, DmaBudget budget) : DmaMapping(region)
 {
     /// <summary>For use between enter and exit, and not a moment longer.</summary>
     public Span<byte> Slice(ulong offset, int length) => memory.Slice(offset, length);
@@ -25,7 +25,11 @@ internal sealed class MappedDma(DmaRegion region, MappedMemory memory) : DmaMapp
         return true;
     }
 
-    protected override void Release() => memory.Dispose();
+    protected override void Release()
+    {
+        memory.Dispose();
+        budget.GiveMappingBack(Region.Length);
+    }
 
     // A value in one load and one store. The general copy may store the same bytes twice, and what the guest wrote
     // between the two would be lost.

@@ -1,3 +1,5 @@
+using VfioUser.Protocol;
+
 namespace VfioUser;
 
 /// <summary>The interrupt pin: a level that the device asserts until the driver has dealt with the cause.</summary>
@@ -9,6 +11,7 @@ public sealed class Intx : Irq
 {
     private readonly ConfigSpace _config;
     private bool _asserted;
+    private UnmaskWatch? _unmaskWatch;
 
     internal Intx(ConfigSpace config)
         : base(PciIrq.Intx, 0, autoMask: true)
@@ -34,6 +37,12 @@ public sealed class Intx : Irq
     {
         Volatile.Write(ref _asserted, asserted);
         _config.SetInterruptStatus(asserted);
+    }
+
+    internal override void SetUnmaskListener(EventFd? eventFd)
+    {
+        _unmaskWatch?.Dispose();
+        _unmaskWatch = eventFd is null ? null : new UnmaskWatch(this, eventFd);
     }
 
     internal override void Reset()

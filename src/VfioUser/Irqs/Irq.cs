@@ -69,7 +69,7 @@ public class Irq
 
     internal void SetMaskListener(EventFd? eventFd) => Replace(ref _onMask, eventFd);
 
-    internal void SetUnmaskListener(EventFd? eventFd) => Replace(ref _onUnmask, eventFd);
+    internal virtual void SetUnmaskListener(EventFd? eventFd) => Replace(ref _onUnmask, eventFd);
 
     internal void Mask()
     {

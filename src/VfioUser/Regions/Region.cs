@@ -176,8 +176,8 @@ public class Region
     {
         if (fileOffset % (ulong)Environment.SystemPageSize != 0)
             return $"The file's offset 0x{fileOffset:x} is no multiple of the page size, {Environment.SystemPageSize}: clients map pages.";
-        if (FileCalls.TryGetLength(file, out bool regular, out ulong length) && regular && (fileOffset > length || Size > length - fileOffset))
-            return $"The file ends at 0x{length:x}, before {Index}, whose 0x{Size:x} bytes begin at 0x{fileOffset:x} in it. Make it longer first.";
+        if (FileCalls.TryDescribe(file, out FileFacts facts) && facts.IsRegular && (fileOffset > facts.Length || Size > facts.Length - fileOffset))
+            return $"The file ends at 0x{facts.Length:x}, before {Index}, whose 0x{Size:x} bytes begin at 0x{fileOffset:x} in it. Make it longer first.";
         return null;
     }
 

@@ -16,9 +16,9 @@ public sealed class SharedMemoryTests
         Libc.Fcntl(memory.File, Libc.FGetSeals, 0).Should().Be(SealSeal | SealShrink | SealGrow);
         FileCalls.IsSealedAgainstShrinking(memory.File).Should().BeTrue();
         Libc.Ftruncate(memory.File, 100).Should().Be(-1);
-        FileCalls.TryGetLength(memory.File, out bool regular, out ulong length).Should().BeTrue();
-        regular.Should().BeTrue();
-        length.Should().Be(5000);
+        FileCalls.TryDescribe(memory.File, out FileFacts facts).Should().BeTrue();
+        facts.IsRegular.Should().BeTrue();
+        facts.Length.Should().Be(5000);
     }
 
     [Fact]

@@ -35,6 +35,12 @@ internal sealed class SetIrqsHandler : CommandHandler
             irqs.Disable();
             return Errno.None;
         }
+        // all or none; and whoever writes to something else may wait for ever
+        for (int i = 0; i < message.FdCount; i++)
+        {
+            if (!message.Fds!.IsEventFd(i))
+                return Errno.EINVAL;
+        }
         for (int i = 0; i < (int)set.Count; i++)
         {
             Irq irq = irqs[(int)set.Start + i];

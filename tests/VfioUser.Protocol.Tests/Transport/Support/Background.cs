@@ -34,7 +34,10 @@ internal sealed class Background<T>
             {
                 _failure = ExceptionDispatchInfo.Capture(e);
             }
-        }) { IsBackground = true };
+        })
+        {
+            IsBackground = true,
+        };
         _thread.Start();
     }
 

@@ -1,0 +1,87 @@
+using System.Globalization;
+
+namespace VfioUser;
+
+/// <summary>
+/// What clients may use up of the things that this process has only so many of: mappings, addresses, descriptors.
+/// A runtime that gets no more of them dies, so half is for clients and the other half keeps the process alive.
+/// </summary>
+/// <remarks>Any thread.</remarks>
+/// <param name="mappings">How many mappings all clients may have together.</param>
+/// <param name="mappedBytes">How many addresses those may take.</param>
+/// <param name="files">How many descriptors may stay open.</param>
+internal sealed class DmaBudget(long mappings, long mappedBytes, long files)
+{
+    private long _mappings;
+    private long _mappedBytes;
+    private long _files;
+
+    /// <summary>The limits are the process's, and so is the count of all servers in it.</summary>
+    public static DmaBudget OfProcess { get; } = new(MaxMappings() / 2, AddressSpace() / 2, MaxFiles() / 2);
+
+    public bool TryTakeMapping(ulong bytes)
+    {
+        if (bytes > long.MaxValue || !TryTake(ref _mappings, 1, mappings))
+            return false;
+        if (TryTake(ref _mappedBytes, (long)bytes, mappedBytes))
+            return true;
+        Interlocked.Decrement(ref _mappings);
+        return false;
+    }
+
+    public void GiveMappingBack(ulong bytes)
+    {
+        Interlocked.Add(ref _mappedBytes, -(long)bytes);
+        Interlocked.Decrement(ref _mappings);
+    }
+
+    public bool TryTakeFile() => TryTake(ref _files, 1, files);
+
+    public void GiveFileBack() => Interlocked.Decrement(ref _files);
+
+    private static bool TryTake(ref long used, long amount, long limit)
+    {
+        long seen = Volatile.Read(ref used);
+        while (amount <= limit - seen)
+        {
+            long found = Interlocked.CompareExchange(ref used, seen + amount, seen);
+            if (found == seen)
+                return true;
+            seen = found;
+        }
+        return false;
+    }
+
+    private static long MaxMappings() => Number(FirstLine("/proc/sys/vm/max_map_count", _ => true)) ?? 65530;
+
+    // "Max open files            1024                 524288               files"
+    private static long MaxFiles() =>
+        Number(FirstLine("/proc/self/limits", line => line.StartsWith("Max open files", StringComparison.Ordinal))?["Max open files".Length..]) ?? 1024;
+
+    // The stack lies at the top: "7ffd3c5e0000-7ffd3c601000 rw-p ...  [stack]". So many bits has an address.
+    private static long AddressSpace()
+    {
+        string? stack = FirstLine("/proc/self/maps", line => line.EndsWith("[stack]", StringComparison.Ordinal));
+        return stack is not null && long.TryParse(stack.AsSpan(0, Math.Max(0, stack.IndexOf('-', StringComparison.Ordinal))),
+            NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out long top) && top > 0
+            ? 1L << (64 - System.Numerics.BitOperations.LeadingZeroCount((ulong)top))
+            : 1L << 39;
+    }
+
+    private static string? FirstLine(string path, Func<string, bool> matches)
+    {
+        try
+        {
+            return File.ReadLines(path).FirstOrDefault(matches);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null; // a process that may not look at itself goes by what is usual
+        }
+    }
+
+    private static long? Number(string? line) =>
+        long.TryParse(line?.Split(' ', StringSplitOptions.RemoveEmptyEntries).FirstOrDefault(), NumberStyles.None, CultureInfo.InvariantCulture, out long number)
+            ? number
+            : null;
+}

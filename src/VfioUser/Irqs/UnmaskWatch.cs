@@ -1,0 +1,43 @@
+using VfioUser.Protocol;
+using VfioUser.Protocol.Interop;
+
+namespace VfioUser;
+
+/// <summary>Unmasks an interrupt whenever the client signals an eventfd, on a thread of its own.</summary>
+/// <remarks>
+/// The specification has the server write to this eventfd. The kernel's VFIO reads it, and QEMU with KVM relies on that:
+/// KVM signals it when the guest has handled the interrupt, and no message is sent.
+/// </remarks>
+internal sealed class UnmaskWatch : IDisposable
+{
+    private readonly Irq _irq;
+    private readonly EventFd _handled;
+    private readonly EventFd _stop = new();
+    private readonly Thread _thread;
+
+    /// <summary>Takes over the eventfd.</summary>
+    public UnmaskWatch(Irq irq, EventFd handled)
+    {
+        _irq = irq;
+        _handled = handled;
+        _thread = new Thread(Run) { Name = "vfio-user unmask", IsBackground = true };
+        _thread.Start();
+    }
+
+    public void Dispose()
+    {
+        _stop.Signal();
+        _thread.Join();
+        _stop.Dispose();
+        _handled.Dispose();
+    }
+
+    private void Run()
+    {
+        while (PollCalls.WaitForFirst(_handled.Handle, _stop.Handle))
+        {
+            if (_handled.Take() != 0)
+                _irq.Unmask();
+        }
+    }
+}

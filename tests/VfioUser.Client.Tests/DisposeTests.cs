@@ -1,0 +1,96 @@
+namespace VfioUser.Client.Tests;
+
+public class DisposeTests
+{
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Commands_of_the_server_that_are_pending_do_not_hold_it_up(bool handler)
+    {
+        using TestFile file = new();
+        using FakeServer server = FakeServer.Negotiated(FakeServer.NoTwin with { DmaHandler = handler ? new Memory() : null });
+        for (ushort id = 1; id <= 100; id++)
+            server.Peer.Write(Frame.DmaMap(id), file.Handle);
+
+        Background.Run(server.Client.Dispose).Join();
+
+        file.OpenCopies.Should().Be(0);
+    }
+
+    [Fact]
+    public void Calls_that_are_pending_come_back()
+    {
+        using FakeServer server = FakeServer.Negotiated();
+        VfioUserClient client = server.Client;
+        Background<bool> reset = Background.Run(client.ResetDevice);
+        server.Peer.ReadHeader();
+
+        Background.Run(client.Dispose).Join();
+
+        reset.Invoking(it => it.Join()).Should().Throw<VfioUserException>().Which.Errno.Should().Be(Errno.ENOTCONN);
+        client.Invoking(it => it.ResetDevice()).Should().Throw<VfioUserException>().Which.Errno.Should().Be(Errno.ENOTCONN);
+        client.Invoking(it => it.Dispose()).Should().NotThrow();
+    }
+
+    [Fact]
+    public void The_handler_itself_may_do_it()
+    {
+        VfioUserClient? client = null;
+        using ManualResetEventSlim disposed = new();
+        using FakeServer server = FakeServer.Negotiated(FakeServer.NoTwin with
+        {
+            DmaHandler = new Memory
+            {
+                Before = () =>
+                {
+                    client!.Dispose();
+                    disposed.Set();
+                },
+            },
+        });
+        client = server.Client;
+
+        server.Peer.Write(Frame.Command(1, Command.DmaRead, new byte[16]));
+
+        disposed.Wait(Background.Patience).Should().BeTrue();
+        server.Peer.ReadMessage().Should().BeNull();
+    }
+
+    [Fact]
+    public void A_server_that_does_not_read_does_not_hold_it_up()
+    {
+        Memory memory = new();
+        using FakeServer server = FakeServer.Negotiated(FakeServer.NoTwin with { DmaHandler = memory });
+        byte[] access = new byte[DmaAccess.WireSize];
+        WireFormat.Write(access, new DmaAccess(Memory.Start, 1 << 20));
+        for (ushort id = 1; id <= 10; id++)
+            server.Peer.Write(Frame.Command(id, Command.DmaRead, access));
+        server.Peer.ReadBytes(1); // it is in the middle of answering
+
+        Background.Run(server.Client.Dispose).Join();
+    }
+
+    [Fact]
+    public void A_server_that_floods_a_client_which_never_listens_is_cut_off()
+    {
+        using FakeServer server = FakeServer.Negotiated();
+        VfioUserClient client = server.Client;
+        Background<bool> reset = Background.Run(client.ResetDevice);
+        Background<bool> flood = Background.Run(() =>
+        {
+            try
+            {
+                while (reset.IsRunning)
+                    server.Peer.Write(Frame.RegionWrite(1, 4000));
+            }
+            catch (IOException)
+            {
+                // cut off
+            }
+        });
+
+        reset.Invoking(it => it.Join()).Should().Throw<VfioUserException>().Which.Errno.Should().Be(Errno.ENOTCONN);
+        client.Dispose();
+        flood.Join();
+    }
+}

@@ -1,0 +1,90 @@
+using VfioUser.Client;
+using VfioUser.Protocol;
+
+namespace VfioUser.Tests;
+
+public class DmaCallbackTests
+{
+    private const ulong At = 0x1_0000_0000;
+
+    [Fact]
+    public void A_new_region_can_be_used_when_the_device_hears_of_it()
+    {
+        BlankDevice device = new();
+        List<DmaRegion> heard = [];
+        device.WhenMapped = region =>
+        {
+            heard.Add(region);
+            device.Dma.TryWrite(region.Address, 0x1234).Should().BeTrue();
+        };
+        using DmaRig rig = new(device: device);
+
+        SharedMemory memory = rig.Map(At, 0x1000);
+
+        heard.Should().Equal(rig.Dma.Regions);
+        memory.Slice(0, 2).ToArray().Should().Equal(0x34, 0x12);
+    }
+
+    [Fact]
+    public void A_device_that_throws_when_memory_is_mapped_does_not_get_it()
+    {
+        List<Exception> hooked = [];
+        BlankDevice device = new() { WhenMapped = _ => throw new FormatException() };
+        using DmaRig rig = new(server: new VfioUserServerOptions { DeviceException = context => hooked.Add(context.Exception) }, device: device);
+        string name = OpenFiles.UniqueName();
+
+        rig.Invoking(it => it.Map(At, 0x1000, name: name)).Should().Throw<VfioUserException>().Which.Errno.Should().Be(Errno.EIO);
+
+        hooked.Should().ContainSingle().Which.Should().BeOfType<FormatException>();
+        rig.Dma.Regions.Should().BeEmpty();
+        OpenFiles.Mappings(name).Should().Be(1, "only the guest has it");
+        OpenFiles.Descriptors(name).Should().Be(1);
+        device.WhenMapped = null;
+        rig.Map(At, 0x1000);
+        rig.Dma.TryRead(new Iova(At), out byte _).Should().BeTrue();
+    }
+
+    [Fact]
+    public void A_device_that_throws_when_memory_is_unmapped_loses_it_all_the_same()
+    {
+        BlankDevice device = new() { WhenUnmapping = _ => throw new FormatException() };
+        using DmaRig rig = new(device: device);
+        string name = OpenFiles.UniqueName();
+        rig.Map(At, 0x1000, name: name);
+
+        rig.Client.Invoking(client => client.UnmapDma(At, 0x1000)).Should().Throw<VfioUserException>().Which.Errno.Should().Be(Errno.EIO);
+
+        rig.Dma.Regions.Should().BeEmpty();
+        OpenFiles.Mappings(name).Should().Be(1);
+    }
+
+    [Fact]
+    public async Task A_device_that_throws_for_one_region_hears_of_the_others_and_they_are_waited_for()
+    {
+        BlankDevice device = new();
+        List<ulong> asked = [];
+        device.WhenUnmapping = region =>
+        {
+            asked.Add(region.Address.Value);
+            if (region.Address.Value == At)
+                throw new FormatException();
+        };
+        List<string> order = [];
+        device.WhenDetached = () => order.Add("detached");
+        List<Exception> hooked = [];
+        using DmaRig rig = new(server: new VfioUserServerOptions { DeviceException = context => hooked.Add(context.Exception) }, device: device);
+        rig.Map(At, 0x1000);
+        rig.Map(At + 0x1000, 0x1000);
+        rig.Dma.TryLease(new Iova(At + 0x1000), 0x1000, writable: false, out DmaLease? lease).Should().BeTrue();
+
+        rig.Client.Dispose();
+        Background.MustBecomeTrue(() => asked.Count == 2 || order.Count > 0, "the device hears of both");
+        asked.Should().Equal(At, At + 0x1000);
+        order.Add("released");
+        lease!.Dispose();
+        await rig.Serving.WaitAsync(Background.Patience);
+
+        order.Should().Equal("released", "detached");
+        hooked.Should().ContainSingle().Which.Should().BeOfType<FormatException>();
+    }
+}

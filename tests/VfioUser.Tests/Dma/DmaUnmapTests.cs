@@ -1,0 +1,179 @@
+using VfioUser.Client;
+using VfioUser.Protocol;
+using VfioUser.Testing;
+
+namespace VfioUser.Tests;
+
+public class DmaUnmapTests
+{
+    private const ulong At = 0x1_0000_0000;
+
+    [Fact]
+    public async Task It_is_answered_when_the_last_access_has_ended_and_no_new_one_begins_meanwhile()
+    {
+        using DmaRig rig = new();
+        string name = OpenFiles.UniqueName();
+        SharedMemory memory = rig.Map(At, 0x1000, name: name);
+        OpenFiles.Mappings(name).Should().Be(2, "guest and device have mapped it");
+        using ManualResetEventSlim entered = new();
+        using ManualResetEventSlim leave = new();
+
+        Task<bool> access = Background.Run(() => rig.Dma.TryAccess(new Iova(At), 4, writable: true, 0, (bytes, _) =>
+        {
+            entered.Set();
+            leave.Wait(Background.Patience);
+            bytes.Fill(0x42); // crashes if the memory is gone
+        }));
+        entered.MustComeSoon("the access begins");
+        Task unmap = Background.Run(() => rig.Client.UnmapDma(At, 0x1000));
+        Background.MustBecomeTrue(() => rig.Dma.Regions.Count == 0, "the unmap begins");
+
+        rig.Dma.TryRead(new Iova(At), out byte _).Should().BeFalse();
+        rig.Dma.TryWrite(new Iova(At), (byte)1).Should().BeFalse();
+        rig.Dma.TryAccess(new Iova(At), 1, writable: false, 0, (_, _) => { }).Should().BeFalse();
+        rig.Dma.TryLease(new Iova(At), 1, writable: false, out _).Should().BeFalse();
+        OpenFiles.Mappings(name).Should().Be(2, "the access still needs it");
+        unmap.IsCompleted.Should().BeFalse();
+        leave.Set();
+
+        (await access.WaitAsync(Background.Patience)).Should().BeTrue();
+        await unmap.WaitAsync(Background.Patience);
+        memory.Slice(0, 4).ToArray().Should().Equal(0x42, 0x42, 0x42, 0x42);
+        OpenFiles.Mappings(name).Should().Be(1, "only the guest has it");
+        OpenFiles.Descriptors(name).Should().Be(1);
+    }
+
+    [Theory]
+    [ClassData(typeof(EachWay))]
+    public async Task A_lease_works_on_while_the_unmap_waits_for_it(GuestMemory way)
+    {
+        using DmaRig rig = new(way);
+        SharedMemory memory = rig.Map(At, 0x1000);
+        rig.Dma.TryLease(new Iova(At), 0x1000, writable: true, out DmaLease? lease).Should().BeTrue();
+
+        Task unmap = Background.Run(() => rig.Client.UnmapDma(At, 0x1000));
+        Background.MustBecomeTrue(() => rig.Dma.Regions.Count == 0, "the unmap begins");
+
+        lease!.TryWrite(8, [1, 2, 3]).Should().BeTrue();
+        byte[] back = new byte[3];
+        lease.TryRead(8, back).Should().BeTrue();
+        back.Should().Equal(1, 2, 3);
+        unmap.IsCompleted.Should().BeFalse();
+        lease.Dispose();
+        await unmap.WaitAsync(Background.Patience);
+        memory.Slice(8, 3).ToArray().Should().Equal(1, 2, 3);
+    }
+
+    [Fact]
+    public async Task Only_the_regions_of_a_lease_wait_for_it()
+    {
+        using DmaRig rig = new();
+        rig.Map(At, 0x1000);
+        rig.Map(At + 0x1000, 0x1000);
+        rig.Map(At + 0x2000, 0x1000);
+        rig.Dma.TryLease(new Iova(At + 0x0FFF), 2, writable: false, out DmaLease? lease).Should().BeTrue();
+
+        rig.Client.UnmapDma(At + 0x2000, 0x1000);
+        Task unmap = Background.Run(() => rig.Client.UnmapDma(At + 0x1000, 0x1000));
+        Background.MustBecomeTrue(() => rig.Dma.Regions.Count == 1, "the unmap begins");
+        unmap.IsCompleted.Should().BeFalse();
+        lease!.Dispose();
+        await unmap.WaitAsync(Background.Patience);
+        rig.Client.UnmapDma(At, 0x1000);
+    }
+
+    [Fact]
+    public void The_device_is_asked_to_let_go_and_can_drop_its_lease_then()
+    {
+        using DmaRig rig = new();
+        rig.Map(At, 0x1000);
+        rig.Dma.TryLease(new Iova(At), 0x1000, writable: false, out DmaLease? lease).Should().BeTrue();
+        List<DmaRegion> asked = [];
+        rig.Device.WhenUnmapping = region =>
+        {
+            asked.Add(region);
+            rig.Dma.TryRead(region.Address, out byte _).Should().BeFalse("new accesses fail already");
+            lease!.Dispose();
+        };
+
+        rig.Client.UnmapDma(At, 0x1000);
+
+        asked.Should().Equal(new DmaRegion(new Iova(At), 0x1000, true, true, DmaWay.Mapped));
+    }
+
+    [Fact]
+    public void When_all_is_unmapped_the_device_hears_of_all_before_the_server_waits_for_any()
+    {
+        using DmaRig rig = new();
+        rig.Map(At, 0x1000);
+        rig.Map(At + 0x1000, 0x1000);
+        rig.Dma.TryLease(new Iova(At), 0x2000, writable: false, out DmaLease? lease).Should().BeTrue();
+        List<ulong> asked = [];
+        rig.Device.WhenUnmapping = region =>
+        {
+            asked.Add(region.Address.Value);
+            if (region.Address.Value == At + 0x1000)
+                lease!.Dispose();
+        };
+
+        rig.Client.UnmapAllDma();
+
+        asked.Should().Equal(At, At + 0x1000);
+    }
+
+    [Fact]
+    public void Memory_can_be_mapped_again_where_it_was()
+    {
+        using DmaRig rig = new();
+        for (byte i = 1; i < 20; i++)
+        {
+            rig.Map(At, 0x1000).Slice(0, 1).Fill(i);
+            rig.Dma.TryRead(new Iova(At), out byte value).Should().BeTrue();
+            value.Should().Be(i);
+            rig.Client.UnmapDma(At, 0x1000);
+        }
+    }
+
+    [Theory]
+    [InlineData(At, 0x0FFFul)]
+    [InlineData(At, 0x1001ul)]
+    [InlineData(At + 1, 0x0FFFul)]
+    [InlineData(At + 0x1000, 0x1000ul)]
+    [InlineData(At, 0ul)]
+    public void What_was_not_mapped_like_that_cannot_be_unmapped(ulong address, ulong size)
+    {
+        using DmaRig rig = new();
+        rig.Map(At, 0x1000);
+
+        rig.Client.Invoking(client => client.UnmapDma(address, size)).Should().Throw<VfioUserException>().Which.Errno.Should().Be(Errno.ENOENT);
+
+        rig.Dma.TryRead(new Iova(At), out byte _).Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task A_message_in_progress_holds_the_region_too()
+    {
+        foreach (GuestMemory way in new[] { GuestMemory.TwinSocket, GuestMemory.SingleSocket })
+        {
+            using DmaRig rig = new(way);
+            rig.Map(At, 0x1000).Slice(0, 1).Fill(7);
+            using ManualResetEventSlim asked = new();
+            using ManualResetEventSlim answer = new();
+            rig.WhenAsked = () =>
+            {
+                asked.Set();
+                answer.Wait(Background.Patience);
+            };
+
+            Task<bool> read = Background.Run(() => rig.Dma.TryRead(new Iova(At), out byte value) && value == 7);
+            asked.MustComeSoon("the client is asked for the memory");
+            Task unmap = Background.Run(() => rig.Client.UnmapDma(At, 0x1000));
+            Background.MustBecomeTrue(() => rig.Dma.Regions.Count == 0, "the unmap begins");
+            unmap.IsCompleted.Should().BeFalse();
+            answer.Set();
+
+            (await read.WaitAsync(Background.Patience)).Should().BeTrue();
+            await unmap.WaitAsync(Background.Patience);
+        }
+    }
+}

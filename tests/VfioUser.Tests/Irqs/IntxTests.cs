@@ -1,0 +1,211 @@
+using VfioUser.Protocol;
+using VfioUser.Testing;
+
+namespace VfioUser.Tests;
+
+public class IntxTests
+{
+    private const ulong Command = 0x04;
+    private const ulong Status = 0x06;
+    private const ushort InterruptDisable = 1 << 10;
+    private const ushort InterruptStatus = 1 << 3;
+
+    private readonly IrqDevice _device = new();
+
+    [Fact]
+    public void It_masks_itself_when_it_comes()
+    {
+        using var guest = TestGuest.Attach(_device);
+
+        _device.Intx.Assert().Should().BeTrue();
+        _device.Intx.Assert().Should().BeTrue("it will come again");
+
+        guest.Intx.Count.Should().Be(1);
+        _device.Intx.IsMasked.Should().BeTrue();
+    }
+
+    [Fact]
+    public void It_comes_again_when_the_guest_unmasks_it_without_having_removed_the_cause()
+    {
+        using var guest = TestGuest.Attach(_device);
+
+        _device.Intx.Assert();
+        guest.Intx.Unmask();
+        guest.Intx.Unmask();
+
+        guest.Intx.Count.Should().Be(3);
+    }
+
+    [Fact]
+    public void It_comes_again_when_the_client_signals_the_eventfd_that_it_gave_for_unmasking()
+    {
+        using var guest = TestGuest.Attach(_device);
+        using EventFd handled = new();
+        guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionUnmask, PciIrq.Intx, 0, 1, null, handled);
+
+        _device.Intx.Assert();
+        guest.Intx.WaitFor(1);
+        handled.Signal();
+
+        guest.Intx.WaitFor(2);
+        guest.Interrupts(PciIrq.Intx).Disable();
+        OpenFiles.Descriptors(handled).Should().Be(1, "only the client's own is left");
+    }
+
+    [Fact]
+    public void It_does_not_come_again_when_the_cause_is_gone()
+    {
+        using var guest = TestGuest.Attach(_device);
+
+        _device.Intx.Assert();
+        _device.Intx.Deassert();
+        guest.Intx.Unmask();
+        guest.Intx.Count.Should().Be(1);
+        _device.Intx.Assert();
+
+        guest.Intx.Count.Should().Be(2);
+    }
+
+    [Fact]
+    public void What_rose_and_fell_while_it_was_masked_is_forgotten()
+    {
+        using var guest = TestGuest.Attach(_device);
+        guest.Intx.Mask();
+
+        _device.Intx.Assert();
+        _device.Intx.IsPending.Should().BeTrue();
+        _device.Intx.Deassert();
+        guest.Intx.Unmask();
+
+        _device.Intx.IsPending.Should().BeFalse();
+        guest.Intx.Count.Should().Be(0);
+    }
+
+    [Fact]
+    public void What_rose_while_it_was_masked_comes_once_when_it_is_unmasked()
+    {
+        using var guest = TestGuest.Attach(_device);
+        guest.Intx.Mask();
+
+        _device.Intx.Assert();
+        guest.Intx.Count.Should().Be(0);
+        guest.Intx.Unmask();
+
+        guest.Intx.Count.Should().Be(1);
+    }
+
+    [Fact]
+    public void The_status_register_shows_the_level_even_if_it_is_masked_or_disabled()
+    {
+        using var guest = TestGuest.Attach(_device);
+        guest.Intx.Mask();
+        guest.Config.Write(Command, InterruptDisable);
+
+        _device.Intx.Assert();
+        _device.Intx.Asserted.Should().BeTrue();
+        (guest.Config.Read<ushort>(Status) & InterruptStatus).Should().Be(InterruptStatus);
+        _device.Intx.Deassert();
+
+        (guest.Config.Read<ushort>(Status) & InterruptStatus).Should().Be(0);
+    }
+
+    [Fact]
+    public void The_command_register_holds_it_back_and_lets_it_go_once()
+    {
+        using var guest = TestGuest.Attach(_device);
+        guest.Config.Write(Command, InterruptDisable);
+
+        _device.Intx.Assert().Should().BeTrue("it will come");
+        guest.Intx.Count.Should().Be(0);
+        guest.Config.Write<ushort>(Command, 0);
+        guest.Config.Write<ushort>(Command, 0);
+
+        guest.Intx.Count.Should().Be(1);
+    }
+
+    [Fact]
+    public void Both_the_mask_and_the_command_register_must_let_it_through()
+    {
+        using var guest = TestGuest.Attach(_device);
+        guest.Config.Write(Command, InterruptDisable);
+        guest.Intx.Mask();
+        _device.Intx.Assert();
+
+        guest.Intx.Unmask();
+        guest.Intx.Count.Should().Be(0);
+        guest.Intx.Mask();
+        guest.Config.Write<ushort>(Command, 0);
+        guest.Intx.Count.Should().Be(0);
+        guest.Intx.Unmask();
+
+        guest.Intx.Count.Should().Be(1);
+    }
+
+    [Fact]
+    public void A_level_that_fell_while_it_was_held_back_does_not_come()
+    {
+        using var guest = TestGuest.Attach(_device);
+        guest.Config.Write(Command, InterruptDisable);
+
+        _device.Intx.Assert();
+        _device.Intx.Deassert();
+        guest.Config.Write<ushort>(Command, 0);
+
+        guest.Intx.Count.Should().Be(0);
+    }
+
+    [Fact]
+    public void A_level_that_stands_already_comes_when_the_client_begins_to_listen()
+    {
+        _device.Intx.Assert().Should().BeFalse("nobody listens yet");
+
+        using var guest = TestGuest.Attach(_device);
+
+        guest.Intx.Count.Should().Be(1);
+        _device.Intx.IsMasked.Should().BeTrue();
+    }
+
+    [Fact]
+    public void A_level_outlives_the_client_that_did_not_handle_it()
+    {
+        using (var first = TestGuest.Attach(_device))
+        {
+            _device.Intx.Assert();
+            first.Intx.Count.Should().Be(1);
+        }
+
+        using var second = TestGuest.Attach(_device);
+
+        second.Intx.Count.Should().Be(1);
+    }
+
+    [Fact]
+    public async Task Level_and_status_agree_whatever_threads_do_to_them_at_once()
+    {
+        using var guest = TestGuest.Attach(_device);
+        for (int round = 0; round < 150; round++)
+        {
+            using Barrier start = new(2);
+            await Task.WhenAll(
+                Background.Run(() =>
+                {
+                    start.SignalAndWait();
+                    _device.Intx.Assert();
+                }),
+                Background.Run(() =>
+                {
+                    start.SignalAndWait();
+                    _device.Intx.Deassert();
+                })).WaitAsync(Background.Patience);
+
+            bool status = (_device.Config.Read<ushort>((int)Status) & InterruptStatus) != 0;
+            status.Should().Be(_device.Intx.Asserted);
+            guest.Intx.Unmask();
+            int before = guest.Intx.Count;
+            guest.Intx.Unmask();
+            (guest.Intx.Count - before).Should().Be(_device.Intx.Asserted ? 1 : 0, "only a level that stands comes again");
+            _device.Intx.Deassert();
+            guest.Intx.Unmask();
+        }
+    }
+}

@@ -1,0 +1,120 @@
+using VfioUser.Protocol;
+using VfioUser.Testing;
+
+namespace VfioUser.Tests;
+
+public class IrqMaskTests
+{
+    [Theory]
+    [InlineData(PciIrq.Msi)]
+    [InlineData(PciIrq.MsiX)]
+    public void What_is_triggered_while_masked_comes_once_when_it_is_unmasked(PciIrq type)
+    {
+        IrqDevice device = new();
+        using var guest = TestGuest.Attach(device);
+        Irq irq = device.All(type)[1];
+        GuestIrq seen = guest.Interrupts(type)[1];
+
+        seen.Mask();
+        irq.IsMasked.Should().BeTrue();
+        for (int i = 0; i < 3; i++)
+            irq.Trigger().Should().BeTrue("it will be delivered");
+        seen.Count.Should().Be(0);
+        irq.IsPending.Should().BeTrue();
+        seen.Unmask();
+
+        seen.Count.Should().Be(1);
+        irq.IsMasked.Should().BeFalse();
+        irq.IsPending.Should().BeFalse();
+        irq.Trigger();
+        seen.Count.Should().Be(2);
+    }
+
+    [Fact]
+    public void Unmasking_without_a_trigger_delivers_nothing()
+    {
+        using var guest = TestGuest.Attach(new IrqDevice());
+
+        guest.MsiX[0].Mask();
+        guest.MsiX[0].Unmask();
+        guest.MsiX[0].Unmask();
+        guest.Intx.Unmask();
+
+        guest.MsiX[0].Count.Should().Be(0);
+        guest.Intx.Count.Should().Be(0);
+    }
+
+    [Fact]
+    public void Disabling_a_type_forgets_masks_and_what_is_pending()
+    {
+        IrqDevice device = new();
+        using var guest = TestGuest.Attach(device);
+        guest.MsiX[0].Mask();
+        device.MsiX[0].Trigger();
+
+        guest.MsiX.Disable();
+        guest.MsiX.Enable();
+
+        device.MsiX[0].IsMasked.Should().BeFalse();
+        device.MsiX[0].IsPending.Should().BeFalse();
+        guest.MsiX[0].Count.Should().Be(0);
+    }
+
+    [Fact]
+    public void A_reset_forgets_masks_and_what_is_pending_and_keeps_the_eventfds()
+    {
+        IrqDevice device = new();
+        using var guest = TestGuest.Attach(device);
+        guest.MsiX[0].Mask();
+        device.MsiX[0].Trigger();
+        device.Intx.Assert();
+
+        guest.Reset();
+
+        device.MsiX[0].IsPending.Should().BeFalse();
+        device.Intx.Asserted.Should().BeFalse();
+        device.MsiX[0].Trigger().Should().BeTrue();
+        guest.MsiX[0].Count.Should().Be(1);
+        guest.Intx.Count.Should().Be(1, "from before the reset");
+    }
+
+    [Fact]
+    public void The_client_is_told_of_masking_and_unmasking_if_it_gave_eventfds_for_that()
+    {
+        using var guest = TestGuest.Attach(new IrqDevice());
+        using EventFd masked = new();
+        using EventFd unmasked = new();
+        guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionMask, PciIrq.MsiX, 2, 1, null, masked);
+        guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionUnmask, PciIrq.MsiX, 2, 1, null, unmasked);
+
+        guest.MsiX[2].Mask();
+        masked.Take().Should().Be(1);
+        unmasked.Take().Should().Be(0);
+        guest.MsiX[2].Unmask();
+        unmasked.Take().Should().Be(1);
+
+        OpenFiles.Descriptors(masked).Should().Be(2);
+        guest.MsiX.Disable();
+        OpenFiles.Descriptors(masked).Should().Be(1);
+        OpenFiles.Descriptors(unmasked).Should().Be(1);
+    }
+
+    [Fact]
+    public async Task No_trigger_is_lost_between_masking_and_unmasking()
+    {
+        IrqDevice device = new();
+        using var guest = TestGuest.Attach(device);
+        GuestIrq seen = guest.MsiX[0];
+        for (int round = 0; round < 60; round++)
+        {
+            int before = seen.Count;
+            seen.Mask();
+            Task trigger = Background.Run(() => device.MsiX[0].Trigger());
+
+            seen.Unmask();
+
+            await trigger.WaitAsync(Background.Patience);
+            seen.Count.Should().Be(before + 1);
+        }
+    }
+}

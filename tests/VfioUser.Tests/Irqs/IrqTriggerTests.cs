@@ -1,0 +1,167 @@
+using VfioUser.Protocol;
+using VfioUser.Testing;
+
+namespace VfioUser.Tests;
+
+public class IrqTriggerTests
+{
+    [Theory]
+    [InlineData(PciIrq.Intx, 0)]
+    [InlineData(PciIrq.Msi, 0)]
+    [InlineData(PciIrq.Msi, 3)]
+    [InlineData(PciIrq.MsiX, 0)]
+    [InlineData(PciIrq.MsiX, 2)]
+    [InlineData(PciIrq.Error, 0)]
+    [InlineData(PciIrq.Request, 0)]
+    public void A_trigger_arrives_at_its_vector_and_no_other(PciIrq type, int vector)
+    {
+        IrqDevice device = new();
+        using var guest = TestGuest.Attach(device);
+        Irq irq = device.All(type)[vector];
+
+        irq.Trigger().Should().BeTrue();
+
+        irq.Type.Should().Be(type);
+        irq.Vector.Should().Be(vector);
+        foreach (PciIrq other in Enum.GetValues<PciIrq>())
+        {
+            for (int i = 0; i < guest.Interrupts(other).Count; i++)
+                guest.Interrupts(other)[i].Count.Should().Be(other == type && i == vector ? 1 : 0);
+        }
+    }
+
+    [Theory]
+    [InlineData(PciIrq.Intx, 1, IrqInfoFlags.EventFd | IrqInfoFlags.Maskable | IrqInfoFlags.AutoMasked)]
+    [InlineData(PciIrq.Msi, 4, IrqInfoFlags.EventFd | IrqInfoFlags.Maskable)]
+    [InlineData(PciIrq.MsiX, 3, IrqInfoFlags.EventFd | IrqInfoFlags.Maskable)]
+    [InlineData(PciIrq.Error, 1, IrqInfoFlags.EventFd)]
+    [InlineData(PciIrq.Request, 1, IrqInfoFlags.EventFd)]
+    public void The_client_is_told_how_many_there_are_and_what_can_be_done_with_them(PciIrq type, uint count, IrqInfoFlags flags)
+    {
+        using var guest = TestGuest.Attach(new IrqDevice());
+
+        IrqInfo info = guest.Client.GetIrqInfo((uint)type);
+
+        info.Count.Should().Be(count);
+        (info.Flags & (IrqInfoFlags.EventFd | IrqInfoFlags.Maskable | IrqInfoFlags.AutoMasked)).Should().Be(flags);
+    }
+
+    [Fact]
+    public void Every_trigger_of_a_message_interrupt_counts()
+    {
+        IrqDevice device = new();
+        using var guest = TestGuest.Attach(device);
+
+        for (int i = 0; i < 10; i++)
+            device.MsiX[1].Trigger().Should().BeTrue();
+
+        guest.MsiX[1].Count.Should().Be(10);
+        device.MsiX[1].Trigger();
+        guest.MsiX[1].WaitFor(11);
+        guest.MsiX[1].Count.Should().Be(11);
+    }
+
+    [Fact]
+    public void Without_a_client_nobody_hears_of_it()
+    {
+        IrqDevice device = new();
+
+        device.MsiX[0].Trigger().Should().BeFalse();
+        device.Intx.Assert().Should().BeFalse();
+        device.MsiX[0].IsEnabled.Should().BeFalse();
+        device.MsiX[0].IsPending.Should().BeFalse();
+    }
+
+    [Fact]
+    public void When_the_client_has_gone_its_eventfds_are_closed()
+    {
+        IrqDevice device = new();
+        using EventFd eventFd = new();
+        using (var guest = TestGuest.Attach(device))
+        {
+            guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, PciIrq.MsiX, 0, 1, null, eventFd);
+            guest.MsiX[1].Mask();
+            device.MsiX[1].Trigger().Should().BeTrue();
+            OpenFiles.Descriptors(eventFd).Should().Be(2);
+        }
+
+        OpenFiles.Descriptors(eventFd).Should().Be(1);
+        device.MsiX.Should().OnlyContain(irq => !irq.IsEnabled && !irq.IsMasked && !irq.IsPending);
+        device.MsiX[0].Trigger().Should().BeFalse();
+        eventFd.Take().Should().Be(0);
+    }
+
+    [Fact]
+    public async Task Triggers_from_many_threads_are_all_counted()
+    {
+        const int Threads = 4;
+        const int Each = 5000;
+        IrqDevice device = new();
+        using var guest = TestGuest.Attach(device);
+
+        await Task.WhenAll(Enumerable.Range(0, Threads).Select(_ => Background.Run(() =>
+        {
+            for (int i = 0; i < Each; i++)
+                device.MsiX[i % 3].Trigger();
+        }))).WaitAsync(Background.Patience);
+
+        guest.MsiX.Sum(irq => irq.Count).Should().Be(Threads * Each);
+    }
+
+    [Fact]
+    public async Task Triggers_go_on_while_the_client_replaces_and_removes_the_eventfd()
+    {
+        IrqDevice device = new();
+        using var guest = TestGuest.Attach(device);
+        using CancellationTokenSource done = new();
+        using EventFd first = new();
+        using EventFd second = new();
+        Irq irq = device.MsiX[0];
+        Task<long>[] triggers = [.. Enumerable.Range(0, 2).Select(_ => Background.Run(() =>
+        {
+            long delivered = 0;
+            while (!done.IsCancellationRequested)
+                delivered += irq.Trigger() ? 1 : 0;
+            return delivered;
+        }))];
+
+        guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, PciIrq.MsiX, 0, 1);
+        ulong before = (ulong)guest.MsiX[0].Count;
+        for (int i = 0; i < 300; i++)
+        {
+            guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, PciIrq.MsiX, 0, 1, null, i % 2 == 0 ? first : second);
+            if (i % 10 == 0)
+                guest.Set(IrqSetFlags.DataNone | IrqSetFlags.ActionTrigger, PciIrq.MsiX, 0, 0);
+        }
+        await done.CancelAsync();
+        long[] delivered = await Task.WhenAll(triggers).WaitAsync(Background.Patience);
+
+        (first.Take() + second.Take() + before).Should().Be((ulong)delivered.Sum(), "each trigger went to exactly one of them");
+    }
+
+    [Fact]
+    public void A_trigger_allocates_nothing()
+    {
+        IrqDevice device = new();
+        using var guest = TestGuest.Attach(device);
+        for (int i = 0; i < 100; i++)
+            device.MsiX[0].Trigger();
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 1000; i++)
+            device.MsiX[0].Trigger();
+
+        (GC.GetAllocatedBytesForCurrentThread() - before).Should().Be(0);
+    }
+
+    [Fact]
+    public void Types_that_the_device_lacks_have_no_vectors()
+    {
+        using var guest = TestGuest.Attach(new BlankDevice());
+
+        guest.Client.GetIrqInfo((uint)PciIrq.MsiX).Count.Should().Be(0);
+        guest.MsiX.Count.Should().Be(0);
+        guest.Invoking(it => it.Set(IrqSetFlags.DataNone | IrqSetFlags.ActionTrigger, PciIrq.MsiX, 0, 0))
+            .Should().Throw<Client.VfioUserException>().Which.Errno.Should().Be(Errno.EINVAL);
+    }
+}

@@ -1,0 +1,116 @@
+using VfioUser.Testing;
+
+namespace VfioUser.Tests;
+
+public class MsiXTableTests
+{
+    [Fact]
+    public void Every_entry_is_zero_and_masked_at_first()
+    {
+        using var guest = TestGuest.Attach(new IrqDevice());
+
+        for (ulong entry = 0; entry < 3; entry++)
+        {
+            guest.Bar0.Read<ulong>(IrqDevice.TableOffset + entry * 16).Should().Be(0);
+            guest.Bar0.Read<ulong>(IrqDevice.TableOffset + entry * 16 + 8).Should().Be(0x1_0000_0000);
+        }
+        guest.Bar0.Read<ulong>(IrqDevice.TableOffset + 3 * 16).Should().Be(0, "the table ends there");
+    }
+
+    [Fact]
+    public void It_remembers_what_the_guest_writes_in_any_width_until_the_reset()
+    {
+        using var guest = TestGuest.Attach(new IrqDevice());
+
+        guest.Bar0.Write(IrqDevice.TableOffset + 16, 0xFEE0_0000ul);
+        guest.Bar0.Write(IrqDevice.TableOffset + 24, 0x4021u);
+        guest.Bar0.Write(IrqDevice.TableOffset + 28, (byte)0);
+
+        byte[] entry = new byte[16];
+        guest.Bar0.Read(IrqDevice.TableOffset + 16, entry);
+        entry.Should().Equal(0, 0, 0xE0, 0xFE, 0, 0, 0, 0, 0x21, 0x40, 0, 0, 0, 0, 0, 0);
+        guest.Reset();
+        guest.Bar0.Read(IrqDevice.TableOffset + 16, entry);
+        entry.Should().Equal(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0);
+    }
+
+    [Fact]
+    public void The_pending_bits_show_vectors_that_were_triggered_while_masked()
+    {
+        IrqDevice device = new(msiX: 11);
+        using var guest = TestGuest.Attach(device);
+        guest.MsiX[0].Mask();
+        guest.MsiX[9].Mask();
+        guest.MsiX[10].Mask();
+
+        device.MsiX[0].Trigger();
+        device.MsiX[1].Trigger();
+        device.MsiX[9].Trigger();
+
+        guest.Bar0.Read<ulong>(IrqDevice.PendingOffset).Should().Be(0x201);
+        guest.Bar0.Read<byte>(IrqDevice.PendingOffset + 1).Should().Be(2);
+        guest.MsiX[0].Unmask();
+        guest.Bar0.Read<ulong>(IrqDevice.PendingOffset).Should().Be(0x200);
+    }
+
+    [Fact]
+    public void The_pending_bits_cannot_be_written()
+    {
+        IrqDevice device = new();
+        using var guest = TestGuest.Attach(device);
+        guest.MsiX[2].Mask();
+        device.MsiX[2].Trigger();
+
+        guest.Bar0.Write(IrqDevice.PendingOffset, ulong.MaxValue);
+        guest.Bar0.Read<ulong>(IrqDevice.PendingOffset).Should().Be(4);
+        guest.Bar0.Write(IrqDevice.PendingOffset, 0ul);
+
+        guest.Bar0.Read<ulong>(IrqDevice.PendingOffset).Should().Be(4);
+    }
+
+    [Fact]
+    public void The_pending_bits_of_all_2048_vectors_lie_behind_the_table()
+    {
+        IrqDevice device = new(msiX: 2048);
+        using var guest = TestGuest.Attach(device);
+        guest.MsiX[2047].Mask();
+
+        device.MsiX[2047].Trigger();
+
+        byte[] pending = new byte[256];
+        guest.Bar0.Read(IrqDevice.TableOffset + 2048 * 16, pending);
+        pending[..255].Should().OnlyContain(bits => bits == 0);
+        pending[255].Should().Be(0x80);
+        guest.Bar0.Read<ulong>(IrqDevice.TableOffset + 2047 * 16 + 8).Should().Be(0x1_0000_0000);
+    }
+
+    [Theory]
+    [InlineData(0x0FF8u, 1, null)]
+    [InlineData(0x0FF0u, 1, null)]
+    [InlineData(0x1000u, 1, null)]
+    [InlineData(0xFFFF_FFF8u, 1, null)]
+    [InlineData(0x0000u, 4, 0x38u)]
+    [InlineData(0x0000u, 4, 0x1000u)]
+    [InlineData(0x0004u, 1, null)]
+    [InlineData(0x0000u, 0, null)]
+    [InlineData(0x0000u, 2049, null)]
+    public void A_table_that_does_not_fit_is_the_authors_mistake(uint offset, int vectors, uint? pending)
+    {
+        BlankDevice device = new();
+        Bar bar = device.AddBar(0, BarKind.Memory32, 0x1000);
+
+        bar.Invoking(it => it.AddMsiX(offset, vectors, pending)).Should().Throw<ArgumentException>();
+    }
+
+    [Fact]
+    public void Ports_hold_no_table_and_a_device_has_one()
+    {
+        BlankDevice device = new();
+        Bar ports = device.AddBar(0, BarKind.Io, 0x100);
+        Bar memory = device.AddBar(1, BarKind.Memory32, 0x1000);
+
+        ports.Invoking(it => it.AddMsiX(0, 1)).Should().Throw<ArgumentException>().WithMessage("*ports*memory*");
+        memory.AddMsiX(0, 1).Count.Should().Be(1);
+        memory.Invoking(it => it.AddMsiX(0x800, 1)).Should().Throw<InvalidOperationException>();
+    }
+}

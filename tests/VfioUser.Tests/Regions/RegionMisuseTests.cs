@@ -1,0 +1,118 @@
+using VfioUser.Testing;
+
+namespace VfioUser.Tests;
+
+public class RegionMisuseTests
+{
+    private readonly BlankDevice _device = new();
+
+    [Theory]
+    [InlineData(0x1000ul)]
+    [InlineData(0xFFFF_FFFF_FFFF_FFFCul)]
+    public void A_register_behind_the_end_is_refused(ulong offset)
+    {
+        Bar bar = _device.AddBar(0, BarKind.Memory32, 0x1000);
+
+        bar.Invoking(it => it.AddRegister<uint>(offset)).Should().Throw<ArgumentException>().WithMessage($"*0x{offset:x}*Bar0*4096*");
+    }
+
+    [Fact]
+    public void A_register_lies_at_a_multiple_of_its_width()
+    {
+        Bar bar = _device.AddBar(0, BarKind.Memory32, 0x1000);
+
+        bar.Invoking(it => it.AddRegister<uint>(2)).Should().Throw<ArgumentException>().WithMessage("*4 bytes*0x2*");
+        bar.Invoking(it => it.AddRegister<ulong>(0xFFC)).Should().Throw<ArgumentException>();
+        bar.AddRegister<byte>(0xFFF).Value.Should().Be(0);
+    }
+
+    [Fact]
+    public void A_register_has_at_most_eight_bytes()
+    {
+        Bar bar = _device.AddBar(0, BarKind.Memory32, 0x1000);
+
+        bar.Invoking(it => it.AddRegister<UInt128>(0)).Should().Throw<ArgumentException>().WithMessage("*16*");
+    }
+
+    [Fact]
+    public void Overlapping_parts_are_refused_and_both_named()
+    {
+        Bar bar = _device.AddBar(0, BarKind.Memory32, 0x1000);
+        bar.AddRegister<ulong>(0x10);
+
+        bar.Invoking(it => it.AddRegister<ushort>(0x16)).Should().Throw<ArgumentException>().WithMessage("*0x16*0x10*0x17*");
+        bar.Invoking(it => it.AddDoorbell(0x10, () => { })).Should().Throw<ArgumentException>();
+        bar.Invoking(it => it.AddMsiX(0x10, 1)).Should().Throw<ArgumentException>();
+        bar.AddRegister<ulong>(0x08);
+        bar.AddRegister<ulong>(0x18);
+    }
+
+    [Fact]
+    public void Missing_callbacks_are_refused()
+    {
+        Bar bar = _device.AddBar(0, BarKind.Memory32, 0x1000);
+
+        bar.Invoking(it => it.AddDoorbell(0, null!)).Should().Throw<ArgumentNullException>();
+        bar.Invoking(it => it.AddDoorbell<ushort>(0, null!)).Should().Throw<ArgumentNullException>();
+        bar.Invoking(it => it.AddRegister<uint>(0, null!)).Should().Throw<ArgumentNullException>();
+        _device.Invoking(it => it.AddVga(null!)).Should().Throw<ArgumentNullException>();
+    }
+
+    [Fact]
+    public void Whatever_there_can_be_one_of_is_declared_once()
+    {
+        _device.AddBar(0, BarKind.Memory64, 0x1000);
+        _device.AddRom("ROM"u8);
+        _device.AddVga(new RecordingHandler());
+        _device.AddIntx();
+        _device.AddMsi(1);
+        _device.AddErrorIrq();
+        _device.AddRequestIrq();
+
+        _device.Invoking(it => it.AddBar(0, BarKind.Memory32, 0x1000)).Should().Throw<ArgumentException>();
+        _device.Invoking(it => it.AddBar(1, BarKind.Memory32, 0x1000)).Should().Throw<ArgumentException>();
+        _device.Invoking(it => it.AddRom("ROM"u8)).Should().Throw<InvalidOperationException>();
+        _device.Invoking(it => it.AddVga(new RecordingHandler())).Should().Throw<InvalidOperationException>();
+        _device.Invoking(it => it.AddIntx()).Should().Throw<InvalidOperationException>();
+        _device.Invoking(it => it.AddMsi(1)).Should().Throw<InvalidOperationException>();
+        _device.Invoking(it => it.AddErrorIrq()).Should().Throw<InvalidOperationException>();
+        _device.Invoking(it => it.AddRequestIrq()).Should().Throw<InvalidOperationException>();
+    }
+
+    [Theory]
+    [InlineData(-1, BarKind.Memory32, 0x1000ul)]
+    [InlineData(6, BarKind.Memory32, 0x1000ul)]
+    [InlineData(5, BarKind.Memory64, 0x1000ul)]
+    [InlineData(0, BarKind.Memory32, 0ul)]
+    [InlineData(0, BarKind.Memory32, 0x1001ul)]
+    [InlineData(0, BarKind.Memory32, 8ul)]
+    [InlineData(0, BarKind.Memory32, 0x1_0000_0000ul)]
+    [InlineData(0, BarKind.Io, 2ul)]
+    public void A_bar_that_no_device_can_have_is_refused(int number, BarKind kind, ulong size) =>
+        _device.Invoking(it => it.AddBar(number, kind, size)).Should().Throw<ArgumentException>();
+
+    [Fact]
+    public void A_device_that_is_being_served_keeps_its_shape()
+    {
+        Bar bar = _device.AddBar(0, BarKind.Memory32, 0x1000);
+        using var guest = TestGuest.Attach(_device);
+
+        foreach (Action change in new Action[]
+        {
+            () => bar.AddRegister<uint>(0),
+            () => bar.AddDoorbell(0, () => { }),
+            () => bar.AddMsiX(0, 1),
+            () => bar.ShareMemory(),
+            () => _device.AddBar(1, BarKind.Memory32, 0x1000),
+            () => _device.AddRom("ROM"u8),
+            () => _device.AddVga(new RecordingHandler()),
+            () => _device.AddIntx(),
+            () => _device.AddMsi(1),
+            () => _device.AddErrorIrq(),
+        })
+        {
+            change.Should().Throw<InvalidOperationException>().WithMessage("*constructor*");
+        }
+        _device.Invoking(it => it.Config.AddField(0x40, 1u)).Should().Throw<InvalidOperationException>();
+    }
+}

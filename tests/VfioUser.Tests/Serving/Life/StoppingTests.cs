@@ -1,0 +1,239 @@
+using VfioUser.Protocol;
+
+namespace VfioUser.Tests.Serving;
+
+/// <summary>Cancelling and disposing, whatever the client is doing. Bounds are far above what is needed, and far below what others wait.</summary>
+public sealed class StoppingTests
+{
+    private static readonly VfioUserServerOptions Patient = new()
+    {
+        NegotiationTimeout = TimeSpan.FromHours(1),
+        DmaTimeout = TimeSpan.FromHours(1),
+    };
+
+    public enum Way
+    {
+        Cancel,
+        Dispose,
+    }
+
+    private sealed class Stopped : IDisposable
+    {
+        private readonly CancellationTokenSource _cancel = new();
+        private readonly Way _way;
+
+        public Stopped(Way way)
+        {
+            _way = way;
+            Server = VfioUserServer.BindAbstract($"vfio-user-test-{Guid.NewGuid():N}", Patient with { Logger = Log });
+            Running = Server.RunAsync(Device, _cancel.Token);
+        }
+
+        public ProbeDevice Device { get; } = new();
+
+        public CapturedLog Log { get; } = new();
+
+        public VfioUserServer Server { get; }
+
+        public Task Running { get; }
+
+        public RawClient Connect() => RawClient.Connect(Server.Address);
+
+        /// <summary>Asks the server to stop, which must not wait for anyone.</summary>
+        public void Stop() => Wait.Start(() =>
+        {
+            if (_way == Way.Cancel)
+                _cancel.Cancel();
+            else
+                Server.Dispose();
+        }).ShouldEnd();
+
+        public void Dispose()
+        {
+            Server.Dispose();
+            Running.ShouldEnd();
+            Running.IsCompletedSuccessfully.Should().BeTrue("that is how a run ends");
+            _cancel.Dispose();
+            Log.Failures.Should().BeEmpty();
+        }
+    }
+
+    [Theory]
+    [InlineData(Way.Cancel)]
+    [InlineData(Way.Dispose)]
+    public void With_no_client(Way way)
+    {
+        using Stopped server = new(way);
+
+        server.Stop();
+
+        server.Running.ShouldEnd();
+    }
+
+    [Theory]
+    [InlineData(Way.Cancel)]
+    [InlineData(Way.Dispose)]
+    public void With_an_idle_client(Way way)
+    {
+        using Stopped server = new(way);
+        using RawClient client = server.Connect();
+        Served.Negotiate(client);
+        client.ShouldBeServed();
+
+        server.Stop();
+
+        client.ShouldHearTheEnd();
+        server.Running.ShouldEnd();
+        server.Device.ShouldTell("detached");
+    }
+
+    [Theory]
+    [InlineData(Way.Cancel, 0)]
+    [InlineData(Way.Cancel, 20)]
+    [InlineData(Way.Dispose, 0)]
+    [InlineData(Way.Dispose, 20)]
+    public void With_a_client_that_has_not_negotiated(Way way, int length)
+    {
+        using Stopped server = new(way);
+        using RawClient client = server.Connect();
+        client.SayBytes(RawClient.Message(1, Command.Version, Served.Version(0, 1, "{}")).AsSpan(0, length));
+
+        server.Stop();
+
+        server.Running.ShouldEnd();
+    }
+
+    [Theory]
+    [InlineData(Way.Cancel)]
+    [InlineData(Way.Dispose)]
+    public void With_a_client_in_mid_message(Way way)
+    {
+        using Stopped server = new(way);
+        using RawClient client = server.Connect();
+        Served.Negotiate(client);
+        client.SayBytes(RawClient.Message(new MessageHeader(1, Command.RegionWrite, 1 << 20, MessageFlags.Command, 0)));
+
+        server.Stop();
+
+        server.Running.ShouldEnd();
+    }
+
+    [Theory]
+    [InlineData(Way.Cancel)]
+    [InlineData(Way.Dispose)]
+    public void With_a_device_that_is_busy(Way way)
+    {
+        using ManualResetEvent reading = new(false), released = new(false);
+        using Stopped server = new(way);
+        server.Device.Read = (_, _) =>
+        {
+            reading.Set();
+            released.ShouldBeSet();
+        };
+        using RawClient client = server.Connect();
+        Served.Negotiate(client);
+        client.Say(Command.RegionRead, new RegionAccess(0, ProbeDevice.Plain, 4));
+        reading.ShouldBeSet();
+
+        server.Stop(); // comes back; the run cannot end yet
+
+        client.ShouldHearTheEnd();
+        server.Running.IsCompleted.Should().BeFalse();
+        released.Set();
+        server.Running.ShouldEnd();
+    }
+
+    [Theory]
+    [InlineData(Way.Cancel, false)]
+    [InlineData(Way.Dispose, false)]
+    [InlineData(Way.Cancel, true)]
+    [InlineData(Way.Dispose, true)]
+    public void With_a_device_that_waits_for_the_clients_memory(Way way, bool twin)
+    {
+        using Stopped server = new(way);
+        bool? done = null;
+        server.Device.Read = (_, destination) => done = server.Device.Dma.TryRead(new Iova(0x1000), destination);
+        using RawClient client = server.Connect();
+        Served.Negotiate(client, twin ? Served.TwinProposal : Served.QemuProposal);
+        client.Ask(Command.DmaMap, new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable, 0, 0x1000, 0x1000)).ShouldBeGranted();
+        client.Say(Command.RegionRead, new RegionAccess(0, ProbeDevice.Plain, 4));
+        (client.Twin ?? client).HearCommand(Command.DmaRead); // and no answer
+
+        server.Stop();
+
+        server.Running.ShouldEnd();
+        done.Should().BeFalse();
+    }
+
+    [Theory]
+    [InlineData(Way.Cancel)]
+    [InlineData(Way.Dispose)]
+    public void With_a_client_that_does_not_take_its_replies(Way way)
+    {
+        using Stopped server = new(way);
+        using RawClient client = server.Connect();
+        Served.Negotiate(client);
+        using ManualResetEvent reading = new(false);
+        server.Device.Read = (_, _) => reading.Set();
+        // 16 MB of replies, more than any socket buffer takes: the server stands in its send
+        byte[] read = RawClient.Message(1, Command.RegionRead, new RegionAccess(0, ProbeDevice.Plain, ProbeDevice.PlainSize));
+        client.SayBytes([.. Enumerable.Repeat(read, 4000).SelectMany(bytes => bytes)]);
+        reading.ShouldBeSet();
+
+        server.Stop();
+
+        server.Running.ShouldEnd();
+    }
+
+    [Theory]
+    [InlineData(Way.Cancel)]
+    [InlineData(Way.Dispose)]
+    public void With_a_lease_that_is_never_given_back(Way way)
+    {
+        using Stopped server = new(way);
+        using RawClient client = server.Connect();
+        Served.Negotiate(client);
+        client.Ask(Command.DmaMap, new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable, 0, 0x1000, 0x1000)).ShouldBeGranted();
+        server.Device.Dma.TryLease(new Iova(0x1000), 0x1000, writable: false, out DmaLease? lease).Should().BeTrue();
+        client.Say(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, 0, 0x1000, 0x1000));
+        server.Device.ShouldTell("unmapping 0x1000");
+
+        server.Stop();
+
+        server.Running.ShouldEnd();
+        lease!.TryRead(0, new byte[4]).Should().BeFalse(); // the client has gone
+        lease.Dispose();
+    }
+
+    [Fact]
+    public void Before_it_began()
+    {
+        using CancellationTokenSource cancel = new();
+        cancel.Cancel();
+        using VfioUserServer server = VfioUserServer.BindAbstract($"vfio-user-test-{Guid.NewGuid():N}");
+
+        server.RunAsync(new ProbeDevice(), cancel.Token).ShouldEnd();
+    }
+
+    [Fact]
+    public void And_running_again()
+    {
+        ProbeDevice device = new();
+        using VfioUserServer server = VfioUserServer.BindAbstract($"vfio-user-test-{Guid.NewGuid():N}");
+        using (CancellationTokenSource cancel = new())
+        {
+            Task first = server.RunAsync(device, cancel.Token);
+            cancel.Cancel();
+            first.ShouldEnd();
+        }
+
+        Task second = server.RunAsync(device);
+        using (RawClient client = RawClient.Connect(server.Address))
+        {
+            Served.Negotiate(client);
+            client.ShouldBeServed();
+        }
+        server.Dispose();
+        second.ShouldEnd();
+    }
+}

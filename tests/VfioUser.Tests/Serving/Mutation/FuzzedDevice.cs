@@ -1,0 +1,81 @@
+using System.Buffers.Binary;
+
+namespace VfioUser.Tests.Serving;
+
+/// <summary>What a device throws on purpose; anything else is somebody's mistake.</summary>
+internal sealed class FuzzException : Exception;
+
+/// <summary>A device that does everything that a device can do when a guest tells it to.</summary>
+internal sealed class FuzzedDevice : PciDevice, IRegionHandler
+{
+    public const ulong TouchMemory = 0xF00;
+    public const ulong Interrupt = 0xF10;
+    public const ulong Throw = 0xF20;
+
+    private readonly byte[] _memory = new byte[0x1000];
+    private readonly byte[] _buffer = new byte[256];
+    private readonly IrqVectors _msix;
+    private readonly Intx _intx;
+
+    public FuzzedDevice()
+        : base(new PciId(0x1B36, 0x00F5), PciClass.ProcessingAccelerator)
+    {
+        AddBar(0, BarKind.Memory32, 0x1000, this);
+        _msix = AddBar(1, BarKind.Memory64, 0x1000).AddMsiX(0, vectors: 64);
+        AddBar(3, BarKind.Memory32, 0x4000).ShareMemory(new MemoryArea(0x1000, 0x1000), new MemoryArea(0x3000, 0x1000));
+        Bar ports = AddBar(4, BarKind.Io, 0x20);
+        ports.AddRegister<uint>(0);
+        ports.AddRegister<ushort>(4, Access.WriteOneToClear);
+        ports.AddDoorbell(8, () => _intx!.Assert());
+        ports.AddDoorbell(12, () => _intx!.Deassert());
+        AddRom("ROM"u8);
+        AddMsi(4, perVectorMask: true);
+        AddErrorIrq();
+        AddRequestIrq();
+        _intx = AddIntx();
+        Config.AddPowerManagement();
+        Config.AddPciExpress();
+        Config.AddDeviceSerialNumber(1);
+    }
+
+    /// <summary>How often it used the client's memory, by the way in which it is reached.</summary>
+    public int[] Touched { get; } = new int[3];
+
+    /// <summary>How often an interrupt was taken.</summary>
+    public int Interrupted { get; private set; }
+
+    public void Read(ulong offset, Span<byte> destination)
+    {
+        if (offset == Throw)
+            throw new FuzzException();
+        _memory.AsSpan((int)offset, destination.Length).CopyTo(destination);
+    }
+
+    public void Write(ulong offset, ReadOnlySpan<byte> source)
+    {
+        source.CopyTo(_memory.AsSpan((int)offset));
+        ulong value = BinaryPrimitives.ReadUInt64LittleEndian(_memory.AsSpan((int)TouchMemory));
+        switch (offset)
+        {
+            case TouchMemory:
+                Touch(new Iova(value));
+                break;
+            case Interrupt:
+                Interrupted += _msix[_memory[(int)Interrupt] % _msix.Count].Trigger() ? 1 : 0;
+                break;
+            case Throw:
+                throw new FuzzException();
+        }
+    }
+
+    private void Touch(Iova address)
+    {
+        if (Dma.Regions.FirstOrDefault(region => region.Address == address) is { } region)
+            Touched[(int)region.Way]++;
+        if (Dma.TryRead(address, _buffer.AsSpan(0, 100)) && Dma.TryWrite(address, _buffer.AsSpan(0, 100)) && Dma.TryLease(address, 200, writable: true, out DmaLease? lease))
+        {
+            using (lease)
+                lease.TryRead(0, _buffer.AsSpan(0, 200));
+        }
+    }
+}

@@ -1,0 +1,180 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using VfioUser.Protocol;
+
+namespace VfioUser.Tests.Serving;
+
+/// <summary>Whatever a client sends and however it leaves: not a descriptor more than before.</summary>
+[Collection(OpenFds.Name)]
+public sealed class DescriptorTests : IDisposable
+{
+    private readonly ProbeDevice _device = new();
+    private readonly EventFd _eventFd = new();
+    private readonly SafeFileHandle _sealed = Files.Sealed(0x10000);
+    private readonly SafeFileHandle _unsealed = Files.Unsealed(0x10000);
+
+    public DescriptorTests()
+    {
+        // what the runtime opens at the first time and keeps
+        Conversation(client => client.ShouldBeServed());
+        Conversation(client => client.ShouldBeServed(), Served.TwinProposal);
+    }
+
+    public void Dispose()
+    {
+        _eventFd.Dispose();
+        _sealed.Dispose();
+        _unsealed.Dispose();
+    }
+
+    private void Conversation(Action<RawClient> talk, string? proposal = Served.QemuProposal)
+    {
+        using Served served = Served.Start(_device);
+        using RawClient client = served.Connect();
+        if (proposal is not null)
+            Served.Negotiate(client, proposal);
+        talk(client);
+    }
+
+    private void ShouldLeaveNothing(Action<RawClient> talk, string? proposal = Served.QemuProposal)
+    {
+        OpenFds before = OpenFds.Now();
+        int mappings = OpenFds.Mappings("vfio-user-test");
+
+        Conversation(talk, proposal);
+
+        before.More().Should().BeEmpty();
+        OpenFds.Mappings("vfio-user-test").Should().Be(mappings);
+    }
+
+    private SafeHandle[] Many(int count) => [.. Enumerable.Repeat((SafeHandle)_eventFd.Handle, count)];
+
+    public static TheoryData<Command> Commands => [.. Enum.GetValues<Command>(), (Command)999];
+
+    [Theory]
+    [MemberData(nameof(Commands))]
+    public void Of_commands_that_bring_descriptors_uncalled_for(Command command) => ShouldLeaveNothing(client =>
+    {
+        foreach (int count in (int[])[1, 2, 16, 17, 64, 65, 253])
+        {
+            client.Ask(command, new byte[40], Many(count)).ShouldBeRefused(Errno.EINVAL);
+            client.Say(command, new byte[40], MessageFlags.NoReply, Many(count));
+        }
+        client.ShouldBeServed();
+    });
+
+    [Fact]
+    public void Of_replies_that_bring_descriptors() => ShouldLeaveNothing(client =>
+    {
+        foreach (Command command in Enum.GetValues<Command>())
+            client.Say(command, new byte[40], MessageFlags.Reply, Many(2));
+        client.StopTalking();
+    });
+
+    [Fact]
+    public void Of_a_bad_request_whose_descriptors_were_right() => ShouldLeaveNothing(client =>
+    {
+        DmaMap map = new(32, DmaMapFlags.Readable, 0, 0x1000, 0x1000);
+        client.Ask(Command.DmaMap, map, _sealed).ShouldBeGranted();
+        client.Ask(Command.DmaMap, map, _sealed).ShouldBeRefused(Errno.EEXIST);
+        client.Ask(Command.DmaMap, map with { Address = 0x5000, Size = 0x20000 }, _unsealed).ShouldBeRefused(Errno.EINVAL);
+        client.Ask(Command.DmaMap, map with { Address = 0x5000, Flags = (DmaMapFlags)0x10 }, _unsealed).ShouldBeRefused(Errno.EINVAL);
+        client.Ask(Command.DeviceSetIrqs, new IrqSet(20, (IrqSetFlags)0x24, 2, 2040, 16), Many(16)).ShouldBeRefused(Errno.EINVAL);
+        client.Ask(Command.DeviceSetIrqs, new IrqSet(20, (IrqSetFlags)0x22, 2, 0, 1), Many(2)).ShouldBeRefused(Errno.EINVAL);
+        client.Ask(Command.Version, Served.Version(0, 1, "{}"), Many(3)).ShouldBeRefused(Errno.EINVAL);
+    });
+
+    [Fact]
+    public void Of_maps_and_interrupts_that_the_client_leaves_behind() => ShouldLeaveNothing(client =>
+    {
+        for (ulong i = 0; i < 100; i++)
+            client.Ask(Command.DmaMap, new DmaMap(32, DmaMapFlags.Readable, 0, i * 0x10000, 0x10000), i % 2 == 0 ? _sealed : _unsealed).ShouldBeGranted();
+        foreach (uint action in (uint[])[0x24, 0x14, 0xC])
+        {
+            for (uint start = 0; start < 2048; start += 16)
+                client.Ask(Command.DeviceSetIrqs, new IrqSet(20, (IrqSetFlags)action, 2, start, 16), Many(16)).ShouldBeGranted();
+        }
+    });
+
+    [Fact]
+    public void Of_maps_and_interrupts_that_are_replaced_and_taken_back()
+    {
+        using Served served = Served.Start(_device);
+        using RawClient client = served.Attach();
+        IrqSet set = new(20, (IrqSetFlags)0x24, 2, 0, 16);
+        DmaMap map = new(32, DmaMapFlags.Readable, 0, 0x1000, 0x1000);
+        OpenFds before = OpenFds.Now();
+        for (int i = 0; i < 50; i++)
+        {
+            client.Ask(Command.DeviceSetIrqs, set, Many(16)).ShouldBeGranted();
+            client.Ask(Command.DmaMap, map, i % 2 == 0 ? _sealed : _unsealed).ShouldBeGranted();
+            client.Ask(Command.DmaUnmap, new DmaUnmap(24, 0, 0x1000, 0x1000)).ShouldBeGranted<DmaUnmap>();
+        }
+        before.More().Should().HaveCount(16);
+
+        client.Ask(Command.DeviceSetIrqs, new IrqSet(20, (IrqSetFlags)0x21, 2, 0, 0)).ShouldBeGranted();
+
+        before.More().Should().BeEmpty();
+    }
+
+    [Theory]
+    [InlineData(3)] // in the header
+    [InlineData(20)] // in the body
+    public void Of_a_message_that_never_ends(int length) => ShouldLeaveNothing(client =>
+        client.SayBytes(RawClient.Message(1, Command.DeviceSetIrqs, new IrqSet(20, (IrqSetFlags)0x24, 2, 0, 16)).AsSpan(0, length), Many(16)));
+
+    [Fact]
+    public void Of_a_message_whose_every_byte_brings_descriptors() => ShouldLeaveNothing(client =>
+    {
+        byte[] message = RawClient.Message(1, Command.DeviceSetIrqs, new IrqSet(20, (IrqSetFlags)0x24, 2, 0, 16));
+        for (int i = 0; i < message.Length; i++)
+            client.SayBytes(message.AsSpan(i, 1), Many(10));
+        client.HearReply(1, Command.DeviceSetIrqs).ShouldBeRefused(Errno.EINVAL);
+        client.ShouldBeServed();
+    });
+
+    [Fact]
+    public void Of_requests_that_nobody_came_to_handle() => ShouldLeaveNothing(client =>
+    {
+        for (ushort id = 0; id < 50; id++)
+            client.SayBytes(RawClient.Message(id, Command.DeviceSetIrqs, new IrqSet(20, (IrqSetFlags)0x24, 2, 0, 16)), Many(16));
+        client.Dispose();
+    });
+
+    [Fact]
+    public void Of_a_proposal_that_was_refused() => ShouldLeaveNothing(
+        client => client.Ask(Command.Version, Served.Version(0, 1, "{}"), Many(5)).ShouldBeRefused(Errno.EINVAL), proposal: null);
+
+    [Fact]
+    public void Of_a_first_message_that_never_ends() => ShouldLeaveNothing(
+        client => client.SayBytes(RawClient.Message(1, Command.Version, Served.Version(0, 1, "{}")).AsSpan(0, 17), Many(5)), proposal: null);
+
+    [Fact]
+    public void Of_a_twin_socket() => ShouldLeaveNothing(client =>
+    {
+        client.Twin.Should().NotBeNull();
+        client.ShouldBeServed();
+    }, Served.TwinProposal);
+
+    [Fact]
+    public void Of_what_comes_over_the_twin_socket_uncalled_for() => ShouldLeaveNothing(client =>
+    {
+        client.Ask(Command.DmaMap, new DmaMap(32, DmaMapFlags.Readable, 0, 0x1000, 0x1000)).ShouldBeGranted();
+        Task<bool> access = Wait.Start(() => _device.Dma.TryRead(new Iova(0x1000), out int _));
+        RawReply request = client.Twin!.HearCommand(Command.DmaRead);
+        for (ushort id = 0; id < 20; id++)
+            client.Twin.SayBytes(RawClient.Message(id, Command.DeviceSetIrqs, new IrqSet(20, (IrqSetFlags)0x24, 2, 0, 16)), Many(6));
+        client.Twin.Answer(request, request.Payload);
+        access.ShouldEnd();
+    }, Served.TwinProposal);
+
+    [Fact]
+    public void Of_region_descriptors_that_the_client_was_given() => ShouldLeaveNothing(client =>
+    {
+        for (int i = 0; i < 20; i++)
+        {
+            RawReply reply = client.Ask(Command.DeviceGetRegionInfo, new RegionInfo(80, 0, ProbeDevice.Sparse, 0, 0, 0));
+            reply.Fds!.Dispose();
+        }
+    });
+}

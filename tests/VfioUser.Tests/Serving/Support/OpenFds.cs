@@ -1,0 +1,38 @@
+namespace VfioUser.Tests.Serving;
+
+/// <summary>What this process holds open: tests that look at it run alone.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public class OpenFds
+{
+    public const string Name = "open descriptors";
+
+    private readonly List<string> _targets;
+
+    private OpenFds(List<string> targets) => _targets = targets;
+
+    /// <summary>Every descriptor by what is behind it, after what earlier tests forgot is gone.</summary>
+    internal static OpenFds Now()
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        List<string> targets = [];
+        foreach (string link in Directory.GetFileSystemEntries("/proc/self/fd"))
+        {
+            // the descriptor of this very listing is gone by now, and assemblies are loaded when they are needed
+            if (new FileInfo(link).LinkTarget is { } target && !target.EndsWith("/fd", StringComparison.Ordinal) && !target.EndsWith(".dll", StringComparison.Ordinal))
+                targets.Add(target);
+        }
+        return new OpenFds(targets);
+    }
+
+    /// <summary>How often the memory of a file is mapped.</summary>
+    internal static int Mappings(string name) => File.ReadLines("/proc/self/maps").Count(line => line.Contains(name, StringComparison.Ordinal));
+
+    /// <summary>What is open now and was not before.</summary>
+    internal IReadOnlyList<string> More()
+    {
+        List<string> more = Now()._targets;
+        _targets.ForEach(target => more.Remove(target));
+        return more;
+    }
+}

@@ -1,0 +1,19 @@
+namespace VfioUser.Tests;
+
+/// <summary>Work on threads of its own, and waits that end: what takes longer than this hangs.</summary>
+internal static class Background
+{
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    public static Task<T> Run<T>(Func<T> work) =>
+        Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+    public static Task Run(Action work) =>
+        Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+    public static void MustComeSoon(this ManualResetEventSlim happened, string what) =>
+        happened.Wait(Patience).Should().BeTrue(what);
+
+    public static void MustBecomeTrue(Func<bool> condition, string what) =>
+        SpinWait.SpinUntil(condition, Patience).Should().BeTrue(what);
+}
