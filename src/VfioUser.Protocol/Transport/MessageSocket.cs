@@ -97,8 +97,9 @@ public sealed class MessageSocket : IDisposable
         }
         if (header.MessageSize < MessageHeader.WireSize || header.MessageSize > (uint)_options.MaxMessageSize)
         {
-            throw new ProtocolException($"{header.Command} (message {header.MessageId}) claims a size of {header.MessageSize} bytes; " +
-                $"messages have {MessageHeader.WireSize} to {_options.MaxMessageSize}.") { Header = header };
+            string problem = $"{header.Command} (message {header.MessageId}) claims a size of {header.MessageSize} bytes; " +
+                $"messages have {MessageHeader.WireSize} to {_options.MaxMessageSize}.";
+            throw new ProtocolException(problem) { Header = header };
         }
         int size = (int)header.MessageSize;
         if (unparsed.Length < size)

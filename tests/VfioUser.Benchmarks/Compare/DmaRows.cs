@@ -46,7 +46,7 @@ internal sealed class DmaRows
             MappedMemory mapping = MappedMemory.TryMap(file, 0, Page, readable: true, writable: true, out Errno errno)
                 ?? throw new InvalidOperationException($"mmap: {errno}");
             DmaRegion region = new(new Iova((ulong)(2 * i + 1) * Page), Page, IsReadable: true, IsWritable: true, DmaWay.Mapped);
-            dma.Table = dma.Table.Add(new MappedDma(region, mapping));
+            dma.Table = dma.Table.Add(new MappedDma(region, mapping, DmaBudget.OfProcess));
         }
         return dma;
     }
