@@ -28,8 +28,11 @@ public sealed partial class VfioUserClient
                 argsz = info.Argsz;
                 continue;
             }
-            SafeFileHandle? file = reply.Fds is { Count: > 0 } fds ? fds.Take(0) : null;
-            return new ClientRegion(info, file is null ? [] : RegionAreas.Of(info, reply.Payload), file);
+            // parsed first: what cannot be parsed throws, and the reply still owns its descriptor then
+            RegionType? type = RegionAreas.TypeOf(info, reply.Payload);
+            bool mappable = reply.Fds is { Count: > 0 };
+            IReadOnlyList<SparseMmapArea> areas = mappable ? RegionAreas.Of(info, reply.Payload) : [];
+            return new ClientRegion(info, areas, mappable ? reply.Fds!.Take(0) : null, type);
         }
     }
 

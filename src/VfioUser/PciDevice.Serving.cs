@@ -5,8 +5,11 @@ public abstract partial class PciDevice
 {
     internal bool IsServed => Volatile.Read(ref _served) != 0;
 
-    /// <summary>BARs, ROM and VGA by index, without the configuration space; null for what the device does not have.</summary>
-    internal Region? RegionAt(uint index) => index < PciRegionCount ? _regions[index] : null;
+    /// <summary>How many regions a client can ask about: the nine of PCI, and the device's own behind them.</summary>
+    internal int RegionCount => _regions.Length;
+
+    /// <summary>BARs, ROM, VGA and the device's own by index, without the configuration space; null for what the device does not have.</summary>
+    internal Region? RegionAt(uint index) => index < (uint)_regions.Length ? _regions[index] : null;
 
     internal IrqVectors? IrqsAt(uint index) => index < PciIrqCount ? _irqs[index] : null;
 
