@@ -30,6 +30,7 @@ public sealed class TestGuest : IDisposable
         Memory = new GuestRam(options);
         _serving = Task.CompletedTask;
         _interrupts = [];
+        _bars = [];
         try
         {
             _serving = _server.RunAsync(device);
@@ -163,6 +164,8 @@ public sealed class TestGuest : IDisposable
         {
             foreach (GuestInterrupts interrupts in _interrupts)
                 interrupts.Dispose();
+            foreach (GuestRegion region in _bars.Concat(_others))
+                region.Close();
             Memory.Dispose();
         }
     }

@@ -38,16 +38,21 @@ public abstract partial class PciDevice
         return AddIrqs(IrqVectors.Create(PciIrq.MsiX, vectors));
     }
 
+    internal Notifiers Notifiers { get; } = new();
+
     internal void Attached() => OnAttached();
 
     internal void Detached()
     {
+        Notifiers.Detach();
         foreach (IrqVectors? irqs in _irqs)
             irqs?.Disable();
         OnDetached();
     }
 
-    internal void Reset(ResetReason reason)
+    internal void Reset(ResetReason reason) => Notifiers.Quietly(() => ResetQuietly(reason));
+
+    private void ResetQuietly(ResetReason reason)
     {
         Config.Reset();
         foreach (IrqVectors? irqs in _irqs)
