@@ -7,8 +7,9 @@ namespace VfioUser.Client;
 /// <remarks>Spec: VFIO_USER_DEVICE_GET_REGION_INFO.</remarks>
 public sealed class ClientRegion : IDisposable
 {
-    internal ClientRegion(RegionInfo info, IReadOnlyList<SparseMmapArea> areas, SafeFileHandle? file)
+    internal ClientRegion(RegionInfo info, IReadOnlyList<SparseMmapArea> areas, SafeFileHandle? file, RegionType? type)
     {
+        Type = type;
         Info = info;
         Areas = areas;
         File = file;
@@ -19,6 +20,9 @@ public sealed class ClientRegion : IDisposable
 
     /// <summary>In bytes; 0 for a region that the device does not have.</summary>
     public ulong Size => Info.Size;
+
+    /// <summary>What it is, if it is one of the device's own; null for those of PCI. Spec: "Device-Specific Regions".</summary>
+    public RegionType? Type { get; }
 
     /// <summary>What of the region can be mapped: offset and size each. Empty when nothing can.</summary>
     public IReadOnlyList<SparseMmapArea> Areas { get; }

@@ -2,7 +2,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Client;
 
-/// <summary>Reads what of a region can be mapped from the capabilities behind its description.</summary>
+/// <summary>Reads what of a region can be mapped, and what it is, from the capabilities behind its description.</summary>
 internal static class RegionAreas
 {
     // a list of capabilities may be made to run in circles
@@ -14,17 +14,28 @@ internal static class RegionAreas
             return [];
         if (info.Size > ulong.MaxValue - info.Offset)
             throw Malformed();
-        if ((info.Flags & RegionFlags.Caps) == 0)
-            return [new SparseMmapArea(0, info.Size)];
-        uint at = info.CapOffset;
+        return TryFind(info, payload, RegionCapId.SparseMmap, out uint at)
+            ? SparseAreas(payload, at, info.Size)
+            : [new SparseMmapArea(0, info.Size)];
+    }
+
+    /// <summary>What a region beyond those of PCI is; null when the server does not say.</summary>
+    public static RegionType? TypeOf(in RegionInfo info, ReadOnlySpan<byte> payload) =>
+        TryFind(info, payload, RegionCapId.Type, out uint at) ? ReadAt<RegionType>(payload, at) : null;
+
+    private static bool TryFind(in RegionInfo info, ReadOnlySpan<byte> payload, RegionCapId id, out uint content)
+    {
+        content = 0;
+        uint at = (info.Flags & RegionFlags.Caps) == 0 ? 0 : info.CapOffset;
         for (int i = 0; i < MaxCapabilities && at != 0; i++)
         {
             RegionCapHeader header = ReadAt<RegionCapHeader>(payload, at);
-            if (header.Id == RegionCapId.SparseMmap)
-                return SparseAreas(payload, at + RegionCapHeader.WireSize, info.Size);
+            content = at + RegionCapHeader.WireSize;
+            if (header.Id == id)
+                return true;
             at = header.Next;
         }
-        return at == 0 ? [new SparseMmapArea(0, info.Size)] : throw Malformed();
+        return at == 0 ? false : throw Malformed();
     }
 
     private static SparseMmapArea[] SparseAreas(ReadOnlySpan<byte> payload, uint at, ulong size)

@@ -142,11 +142,12 @@ public sealed partial class VfioUserClient
             argsz = info.Argsz;
             return null;
         }
+        // what cannot be parsed throws, and the descriptor is still the reply's then
+        RegionType? type = RegionAreas.TypeOf(info, reply.Payload);
         if (reply.Fds is not { Count: > 0 } fds)
-            return new ClientRegion(info, [], null);
-        // may throw; then the descriptor is still the reply's
+            return new ClientRegion(info, [], null, type);
         IReadOnlyList<SparseMmapArea> areas = RegionAreas.Of(info, reply.Payload);
-        return new ClientRegion(info, areas, fds.Take(0));
+        return new ClientRegion(info, areas, fds.Take(0), type);
     }
 
     private TReply Ask<TRequest, TReply>(Command command, TRequest request)

@@ -5,7 +5,7 @@ using VfioUser.Client;
 namespace VfioUser.Testing;
 
 /// <summary>A region, as a driver sees it: typed reads and writes, each of which the device has handled when it returns.</summary>
-public sealed class GuestRegion
+public sealed partial class GuestRegion
 {
     private readonly VfioUserClient _client;
 

@@ -19,6 +19,7 @@ public sealed class TestGuest : IDisposable
     private readonly Task _serving;
     private readonly GuestInterrupts[] _interrupts;
     private readonly GuestRegion[] _bars;
+    private readonly List<GuestRegion> _others = [];
 
     private TestGuest(PciDevice device, TestGuestOptions options)
     {
@@ -29,6 +30,7 @@ public sealed class TestGuest : IDisposable
         Memory = new GuestRam(options);
         _serving = Task.CompletedTask;
         _interrupts = [];
+        _bars = [];
         try
         {
             _serving = _server.RunAsync(device);
@@ -50,8 +52,9 @@ public sealed class TestGuest : IDisposable
             throw;
         }
         _bars = [.. Enumerable.Range(0, 6).Select(bar => new GuestRegion(Client, (PciRegion)bar))];
-        Config = new GuestRegion(Client, PciRegion.Config);
-        Rom = new GuestRegion(Client, PciRegion.Rom);
+        Config = AddRegion(PciRegion.Config);
+        Rom = AddRegion(PciRegion.Rom);
+        Vga = AddRegion(PciRegion.Vga);
     }
 
     /// <summary>The device under test.</summary>
@@ -71,6 +74,9 @@ public sealed class TestGuest : IDisposable
 
     /// <summary>The expansion ROM.</summary>
     public GuestRegion Rom { get; }
+
+    /// <summary>The legacy VGA region.</summary>
+    public GuestRegion Vga { get; }
 
     /// <summary>Base address register 0.</summary>
     public GuestRegion Bar0 => _bars[0];
@@ -114,6 +120,11 @@ public sealed class TestGuest : IDisposable
     /// <summary>The vectors of any type.</summary>
     public GuestInterrupts Interrupts(PciIrq type) => _interrupts[(int)type];
 
+    /// <summary>Any region by its index, such as one that the device has beyond those of PCI.</summary>
+    public GuestRegion Region(PciRegion index) => (int)index < _bars.Length
+        ? _bars[(int)index]
+        : _others.FirstOrDefault(region => region.Index == index) ?? AddRegion(index);
+
     /// <summary>Puts bytes into guest memory, on a page of their own.</summary>
     /// <returns>Where the device finds them.</returns>
     public Iova Place(ReadOnlySpan<byte> bytes)
@@ -135,6 +146,13 @@ public sealed class TestGuest : IDisposable
             throw new TimeoutException($"The guest has left, but {Device.GetType().Name} still handles something after {Options.Timeout}.");
     }
 
+    private GuestRegion AddRegion(PciRegion index)
+    {
+        GuestRegion region = new(Client, index);
+        _others.Add(region);
+        return region;
+    }
+
     private bool Leave()
     {
         _server.Dispose();
@@ -146,6 +164,8 @@ public sealed class TestGuest : IDisposable
         {
             foreach (GuestInterrupts interrupts in _interrupts)
                 interrupts.Dispose();
+            foreach (GuestRegion region in _bars.Concat(_others))
+                region.Close();
             Memory.Dispose();
         }
     }

@@ -5,8 +5,11 @@ public abstract partial class PciDevice
 {
     internal bool IsServed => Volatile.Read(ref _served) != 0;
 
-    /// <summary>BARs, ROM and VGA by index, without the configuration space; null for what the device does not have.</summary>
-    internal Region? RegionAt(uint index) => index < PciRegionCount ? _regions[index] : null;
+    /// <summary>How many regions a client can ask about: the nine of PCI, and the device's own behind them.</summary>
+    internal int RegionCount => _regions.Length;
+
+    /// <summary>BARs, ROM, VGA and the device's own by index, without the configuration space; null for what the device does not have.</summary>
+    internal Region? RegionAt(uint index) => index < (uint)_regions.Length ? _regions[index] : null;
 
     internal IrqVectors? IrqsAt(uint index) => index < PciIrqCount ? _irqs[index] : null;
 
@@ -35,16 +38,21 @@ public abstract partial class PciDevice
         return AddIrqs(IrqVectors.Create(PciIrq.MsiX, vectors));
     }
 
+    internal Notifiers Notifiers { get; } = new();
+
     internal void Attached() => OnAttached();
 
     internal void Detached()
     {
+        Notifiers.Detach();
         foreach (IrqVectors? irqs in _irqs)
             irqs?.Disable();
         OnDetached();
     }
 
-    internal void Reset(ResetReason reason)
+    internal void Reset(ResetReason reason) => Notifiers.Quietly(() => ResetQuietly(reason));
+
+    private void ResetQuietly(ResetReason reason)
     {
         Config.Reset();
         foreach (IrqVectors? irqs in _irqs)

@@ -11,7 +11,7 @@ namespace VfioUser;
 /// </remarks>
 public abstract partial class PciDevice
 {
-    private readonly Region?[] _regions = new Region?[PciRegionCount];
+    private Region?[] _regions = new Region?[PciRegionCount];
     private readonly IrqVectors?[] _irqs = new IrqVectors?[PciIrqCount];
     private int _served;
 

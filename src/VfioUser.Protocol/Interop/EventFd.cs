@@ -64,6 +64,31 @@ public sealed unsafe class EventFd : IDisposable
         }
     }
 
+    /// <summary>As <see cref="Take"/>, for an eventfd that the peer holds too: it may make it block, and read it first.</summary>
+    internal ulong TakeShared()
+    {
+        ulong count = 0;
+        // SAFETY: eight bytes on this stack, described on this stack.
+        Libc.IoVec piece = new() { Base = &count, Length = sizeof(ulong) };
+        while (true)
+        {
+            // the flags of the file are as much the peer's as ours, those of the call are not
+            if (Libc.Preadv2(Handle, &piece, 1, -1, Libc.RwfNoWait) == sizeof(ulong))
+                return count;
+            switch (Libc.LastErrno)
+            {
+                case Errno.EINTR:
+                    continue;
+                case Errno.EAGAIN:
+                    return 0;
+                case Errno.EOPNOTSUPP: // before Linux 5.8
+                    return PollCalls.WaitReadable(Handle, 0) ? Take() : 0;
+                case Errno errno:
+                    throw Libc.Failure("preadv2(eventfd)", errno);
+            }
+        }
+    }
+
     /// <summary>Waits until the counter is not 0.</summary>
     /// <returns>False when the time ran out before.</returns>
     public bool Wait(TimeSpan timeout) => PollCalls.WaitReadable(Handle, (int)timeout.TotalMilliseconds);

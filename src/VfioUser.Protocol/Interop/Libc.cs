@@ -43,6 +43,8 @@ internal static unsafe partial class Libc
     public const int FGetSeals = 1034;
     public const int ONonBlock = 0x800;
 
+    public const int RwfNoWait = 8;
+
     public const short PollIn = 1;
     public const short PollOut = 4;
 
@@ -122,6 +124,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, EntryPoint = "write", SetLastError = true)]
     public static partial nint Write(SafeHandle file, void* buffer, nuint count);
+
+    [LibraryImport(Library, EntryPoint = "preadv2", SetLastError = true)]
+    public static partial nint Preadv2(SafeHandle file, IoVec* pieces, int count, long offset, int flags);
 
     [LibraryImport(Library, EntryPoint = "memfd_create", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int MemfdCreate(string name, uint flags);

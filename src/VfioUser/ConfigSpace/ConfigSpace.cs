@@ -104,6 +104,29 @@ public sealed partial class ConfigSpace
         destination[length..].Fill(0xFF);
         if (length == 0) return;
 
+        destination = destination[..length];
+        if (_interceptor is null)
+        {
+            AnswerRead(offset, destination);
+            return;
+        }
+        destination.Clear();
+        _interceptor.Read((ulong)offset, destination);
+    }
+
+    /// <summary>A guest writes. Command thread; never fails: what cannot be written is dropped.</summary>
+    internal void GuestWrite(int offset, ReadOnlySpan<byte> source)
+    {
+        int length = Clip(offset, source.Length);
+        if (_interceptor is null)
+            AnswerWrite(offset, source[..length]);
+        else if (length > 0)
+            _interceptor.Write((ulong)offset, source[..length]);
+    }
+
+    private void AnswerRead(int offset, Span<byte> destination)
+    {
+        int length = destination.Length;
         _bytes.AsSpan(offset, length).CopyTo(destination);
         for (int i = 0; i < _readHooks.Count; i++)
         {
@@ -112,10 +135,9 @@ public sealed partial class ConfigSpace
         }
     }
 
-    /// <summary>A guest writes. Command thread; never fails: what cannot be written is dropped.</summary>
-    internal void GuestWrite(int offset, ReadOnlySpan<byte> source)
+    private void AnswerWrite(int offset, ReadOnlySpan<byte> source)
     {
-        int length = Clip(offset, source.Length);
+        int length = source.Length;
         for (int i = 0; i < length; i++) Merge(offset + i, source[i]);
 
         for (int i = 0; i < _writeHooks.Count; i++)

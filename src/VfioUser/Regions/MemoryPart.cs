@@ -5,9 +5,15 @@ namespace VfioUser;
 /// <summary>Shared memory, for those accesses that come as messages all the same.</summary>
 internal sealed class MemoryPart(SharedMemory memory, MemoryArea area) : RegionPart(area.Offset, area.Length)
 {
+    /// <summary>Called when a message has changed it.</summary>
+    public Action? Written { get; set; }
+
     public override void Read(ulong offset, Span<byte> destination) =>
         memory.Slice(Start + offset, destination.Length).CopyTo(destination);
 
-    public override void Write(ulong offset, ReadOnlySpan<byte> source) =>
+    public override void Write(ulong offset, ReadOnlySpan<byte> source)
+    {
         source.CopyTo(memory.Slice(Start + offset, source.Length));
+        Written?.Invoke();
+    }
 }

@@ -10,7 +10,7 @@ namespace VfioUser;
 /// what lies between them. Without a handler the rest reads as zeros and ignores writes.
 /// Spec: VFIO_USER_DEVICE_GET_REGION_INFO.
 /// </remarks>
-public class Region
+public partial class Region
 {
     private readonly List<RegionPart> _parts = [];
     private RegionPart[] _decoded = [];
@@ -147,6 +147,8 @@ public class Region
     /// <summary>Command thread. The range was checked against <see cref="Size"/>.</summary>
     internal void Write(ulong offset, ReadOnlySpan<byte> source)
     {
+        if (_rings is not null && TryRing(offset, source))
+            return;
         while (!source.IsEmpty)
         {
             RegionPart? part = Find(offset, out ulong until);

@@ -55,6 +55,7 @@ internal sealed class Session : IDisposable
         {
             DeviceThrew(Command.Version, e);
         }
+        Guarded(Command.Version, () => Device.Notifiers.Attach(e => DeviceThrew(Command.RegionWrite, e)));
         while (RunOnce(wait: true) != ReceiveStatus.Closed)
         {
         }

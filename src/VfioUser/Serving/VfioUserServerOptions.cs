@@ -37,6 +37,6 @@ public sealed record VfioUserServerOptions
     /// <summary>Where the server tells what happens; trace level has a line for each message.</summary>
     public ILogger Logger { get; init; } = NullLogger.Instance;
 
-    /// <summary>Called when code of the device threw, after it was logged: the session goes on. Command thread; it must not throw.</summary>
+    /// <summary>Called when code of the device threw, after it was logged: the session goes on. On the thread that ran the code; it must not throw.</summary>
     public Action<DeviceExceptionContext>? DeviceException { get; init; }
 }

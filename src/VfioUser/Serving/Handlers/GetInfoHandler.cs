@@ -10,7 +10,7 @@ internal sealed class GetInfoHandler : CommandHandler
         if (!WireFormat.TryRead(message.Payload, out DeviceInfo info) || info.Argsz < DeviceInfo.WireSize)
             return Errno.EINVAL;
         WireFormat.Write(session.Replies.Begin(message.Header, DeviceInfo.WireSize), new DeviceInfo(
-            DeviceInfo.WireSize, DeviceFlags.Pci | DeviceFlags.Reset, PciDevice.PciRegionCount, PciDevice.PciIrqCount));
+            DeviceInfo.WireSize, DeviceFlags.Pci | DeviceFlags.Reset, (uint)session.Device.RegionCount, PciDevice.PciIrqCount));
         session.Replies.End(DeviceInfo.WireSize);
         return Errno.None;
     }

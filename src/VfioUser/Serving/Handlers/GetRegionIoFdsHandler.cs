@@ -1,19 +1,81 @@
+using System.Runtime.InteropServices;
 using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>Spec: VFIO_USER_DEVICE_GET_REGION_IO_FDS. No region has any: clients then send messages.</summary>
+/// <summary>Spec: VFIO_USER_DEVICE_GET_REGION_IO_FDS. What cannot be sent is left out: clients then send messages.</summary>
 internal sealed class GetRegionIoFdsHandler : CommandHandler
 {
     public override Errno Handle(Session session, in ReceivedMessage message)
     {
         if (!WireFormat.TryRead(message.Payload, out RegionIoFds request) || request.Flags != 0 || request.Count != 0
-            || request.Argsz < RegionIoFds.WireSize || request.Argsz > (uint)session.Limits.MaxTransferToReceive
-            || RegionBounds.SizeOf(session.Device, request.Index, session.Device.RegionAt(request.Index)) == 0)
+            || request.Argsz < RegionIoFds.WireSize || request.Argsz > (uint)session.Limits.MaxTransferToReceive)
             return Errno.EINVAL;
-        WireFormat.Write(session.Replies.Begin(message.Header, RegionIoFds.WireSize),
-            new RegionIoFds(RegionIoFds.WireSize, 0, request.Index, 0));
-        session.Replies.End(RegionIoFds.WireSize);
+        Region? region = session.Device.RegionAt(request.Index);
+        if (RegionBounds.SizeOf(session.Device, request.Index, region) == 0)
+            return Errno.EINVAL;
+
+        List<IoFdPlace> places = [];
+        List<IFdSource> sources = [];
+        Choose(region?.IoFds ?? [], session.Limits.MaxFdsToSend, places, sources);
+        bool withShadow = places.Exists(place => place.ShadowFd is not null);
+        int entrySize = withShadow ? IoEventFdShadow.WireSize : IoEventFd.WireSize;
+        int needed = RegionIoFds.WireSize + places.Count * entrySize;
+        bool fits = request.Argsz >= needed && needed <= session.Limits.MaxTransferToSend;
+
+        SafeHandle[] fds = [];
+        if (fits && !TryOpen(sources, out fds, out Errno errno))
+            return errno;
+        int length = fits ? needed : RegionIoFds.WireSize;
+        Span<byte> payload = session.Replies.Begin(message.Header, length);
+        WireFormat.Write(payload, new RegionIoFds((uint)needed, 0, request.Index, (uint)places.Count));
+        for (int i = 0; i < places.Count && fits; i++)
+        {
+            Span<byte> entry = payload.Slice(RegionIoFds.WireSize + i * entrySize, entrySize);
+            uint fd = (uint)sources.IndexOf(places[i].Fd);
+            if (withShadow)
+                places[i].WriteLong(entry, fd, places[i].ShadowFd is { } shadow ? (uint)sources.IndexOf(shadow) : 0);
+            else
+                places[i].Write(entry, fd);
+        }
+        session.Replies.End(length, fds);
         return Errno.None;
+    }
+
+    // In the order of declaration; a place whose descriptors are there already costs nothing.
+    private static void Choose(IReadOnlyList<IoFdPlace> all, int maxFds, List<IoFdPlace> places, List<IFdSource> sources)
+    {
+        foreach (IoFdPlace place in all)
+        {
+            int before = sources.Count;
+            AddNew(sources, place.Fd);
+            AddNew(sources, place.ShadowFd);
+            if (sources.Count <= maxFds)
+                places.Add(place);
+            else
+                sources.RemoveRange(before, sources.Count - before);
+        }
+    }
+
+    private static void AddNew(List<IFdSource> sources, IFdSource? source)
+    {
+        if (source is not null && !sources.Contains(source))
+            sources.Add(source);
+    }
+
+    private static bool TryOpen(List<IFdSource> sources, out SafeHandle[] fds, out Errno errno)
+    {
+        errno = Errno.None;
+        fds = [];
+        try
+        {
+            fds = [.. sources.Select(source => source.Open())];
+            return true;
+        }
+        catch (IOException e)
+        {
+            errno = (Errno)e.HResult; // what the system said: usually that this process has too many open
+            return false;
+        }
     }
 }

@@ -1,0 +1,47 @@
+using System.Runtime.InteropServices;
+using VfioUser.Client;
+
+namespace VfioUser.Testing;
+
+/// <content>Ringing without messages.</content>
+public sealed partial class GuestRegion
+{
+    private ClientIoFds? _ioFds;
+    private GuestIoEventFd[]? _ioEventFds;
+
+    /// <summary>The region's eventfds, asked for when they are first used; they live as long as the guest.</summary>
+    public IReadOnlyList<GuestIoEventFd> IoEventFds
+    {
+        get
+        {
+            if (_ioEventFds is null)
+            {
+                _ioFds = _client.GetRegionIoFds((uint)Index);
+                _ioEventFds = [.. _ioFds.Where(entry => entry.IsEventFd).Select(entry => new GuestIoEventFd(entry))];
+            }
+            return _ioEventFds;
+        }
+    }
+
+    /// <summary>Writes as a guest under KVM does: by eventfd where one matches, else with a message that is not waited for.</summary>
+    /// <returns>Whether it went by eventfd. Then the device handles it on another thread, sometime after this returns.</returns>
+    public bool Ring<T>(ulong offset, T value)
+        where T : unmanaged
+    {
+        ReadOnlySpan<byte> source = MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value));
+        foreach (GuestIoEventFd eventFd in IoEventFds)
+        {
+            if (eventFd.Matches(offset, source))
+                return eventFd.Ring(source);
+        }
+        _client.PostRegionWrite((uint)Index, offset, source);
+        return false;
+    }
+
+    internal void Close()
+    {
+        foreach (GuestIoEventFd eventFd in _ioEventFds ?? [])
+            eventFd.Dispose();
+        _ioFds?.Dispose();
+    }
+}

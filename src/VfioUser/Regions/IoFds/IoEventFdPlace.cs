@@ -1,0 +1,80 @@
+using System.Runtime.InteropServices;
+using VfioUser.Protocol;
+
+namespace VfioUser;
+
+/// <summary>A place where a write rings.</summary>
+internal sealed class IoEventFdPlace : IoFdPlace
+{
+    private readonly IoEventFdFlags _flags;
+    private readonly ulong? _datamatch;
+    private readonly SharedMemory? _shadow;
+    private readonly ulong _shadowOffset;
+
+    public IoEventFdPlace(RegionIoEventFd bell, ulong offset, IoEventFdOptions options, bool isPorts)
+        : base(offset, (ulong)options.Size, bell)
+    {
+        Bell = bell;
+        _datamatch = options.Datamatch;
+        _shadow = options.Shadow;
+        _shadowOffset = options.ShadowOffset;
+        _flags = (isPorts ? IoEventFdFlags.Pio : 0) | (_datamatch is null ? 0 : IoEventFdFlags.Datamatch);
+        ShadowFd = _shadow is null ? null : new FixedFd(_shadow.File);
+    }
+
+    public RegionIoEventFd Bell { get; }
+
+    public override IFdSource? ShadowFd { get; }
+
+    /// <summary>Whether there is a write that would ring both.</summary>
+    public bool Collides(IoEventFdPlace other) => Offset == other.Offset && (Size == 0 || other.Size == 0 || Size == other.Size)
+        && (_datamatch is null || other._datamatch is null || _datamatch == other._datamatch);
+
+    /// <summary>Whether a write to its offset is one that rings, by KVM's rules.</summary>
+    public bool Matches(ReadOnlySpan<byte> source) =>
+        (Size == 0 ? source.Length is 1 or 2 or 4 or 8 : (ulong)source.Length == Size)
+        && (_datamatch is null || _datamatch == Load(source));
+
+    /// <summary>A message brought what a client with the descriptor does by itself.</summary>
+    public void Ring(ReadOnlySpan<byte> source)
+    {
+        if (_shadow is not null)
+            Store(_shadow.Slice(_shadowOffset, sizeof(ulong)), source);
+        Bell.RingFromMessage();
+    }
+
+    public override void Write(Span<byte> entry, uint fdIndex) =>
+        WireFormat.Write(entry, new IoEventFd(Offset, Size, fdIndex, IoFdType.IoEventFd, _flags, 0, _datamatch ?? 0));
+
+    public override void WriteLong(Span<byte> entry, uint fdIndex, uint shadowIndex) =>
+        WireFormat.Write(entry, new IoEventFdShadow(Offset, Size, fdIndex, _shadow is null ? IoFdType.IoEventFd : IoFdType.IoEventFdShadow,
+            _flags, shadowIndex, _shadow is null ? 0 : _shadow.FileOffset + _shadowOffset, _datamatch ?? 0));
+
+    private static ulong Load(ReadOnlySpan<byte> source) => source.Length switch
+    {
+        sizeof(byte) => source[0],
+        sizeof(ushort) => MemoryMarshal.Read<ushort>(source),
+        sizeof(uint) => MemoryMarshal.Read<uint>(source),
+        _ => MemoryMarshal.Read<ulong>(source),
+    };
+
+    // in one piece, as the guest's processor writes it
+    private static void Store(Span<byte> place, ReadOnlySpan<byte> source)
+    {
+        switch (source.Length)
+        {
+            case sizeof(byte):
+                place[0] = source[0];
+                break;
+            case sizeof(ushort):
+                Volatile.Write(ref MemoryMarshal.AsRef<ushort>(place), MemoryMarshal.Read<ushort>(source));
+                break;
+            case sizeof(uint):
+                Volatile.Write(ref MemoryMarshal.AsRef<uint>(place), MemoryMarshal.Read<uint>(source));
+                break;
+            default:
+                Volatile.Write(ref MemoryMarshal.AsRef<ulong>(place), MemoryMarshal.Read<ulong>(source));
+                break;
+        }
+    }
+}

@@ -1,0 +1,132 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using VfioUser.Protocol;
+using VfioUser.Protocol.Interop;
+
+namespace VfioUser;
+
+/// <summary>The thread that waits for a device's eventfds. Lives from the first one that a client asks for until it has gone.</summary>
+internal sealed class IoEventFdWatcher : IDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly List<RegionIoEventFd> _bells = [];
+    private readonly EventFd _wake = new();
+    private readonly Action<Exception> _threw;
+    private readonly Thread _thread;
+    private bool _changed;
+    private bool _stopping;
+
+    public IoEventFdWatcher(Action<Exception> threw)
+    {
+        _threw = threw;
+        _thread = new Thread(Run) { Name = "vfio-user ioeventfds", IsBackground = true };
+        _thread.Start();
+    }
+
+    public void Add(RegionIoEventFd bell)
+    {
+        lock (_lock)
+        {
+            _bells.Add(bell);
+            _changed = true;
+        }
+        _wake.Signal();
+    }
+
+    /// <summary>Waits for the handler that runs.</summary>
+    public void Dispose()
+    {
+        Volatile.Write(ref _stopping, true);
+        _wake.Signal();
+        _thread.Join();
+        _wake.Dispose();
+    }
+
+    private void Run()
+    {
+        PollSet? set = null;
+        try
+        {
+            RegionIoEventFd[] bells = [];
+            TimeSpan spin = TimeSpan.Zero;
+            while (!Volatile.Read(ref _stopping))
+            {
+                if (set is null || TakeChange())
+                {
+                    set?.Dispose();
+                    set = null;
+                    lock (_lock)
+                        bells = [.. _bells];
+                    set = new PollSet([_wake.Handle, .. bells.Select(bell => bell.Handle!)]);
+                    spin = bells.Length == 0 ? TimeSpan.Zero : bells.Max(bell => bell.Spin);
+                }
+                Wait(set, spin);
+                if (set.IsReady(0))
+                    _wake.Take();
+                for (int i = 0; i < bells.Length; i++)
+                {
+                    if (set.IsReady(i + 1) && !TryPoll(bells[i]))
+                        Remove(bells[i]);
+                }
+            }
+        }
+        catch (Exception e)
+        {
+            // of the system; the client's writes then come to nothing, and the host knows
+            _threw(e);
+        }
+        finally
+        {
+            set?.Dispose();
+        }
+    }
+
+    private static void Wait(PollSet set, TimeSpan spin)
+    {
+        if (spin > TimeSpan.Zero)
+        {
+            long start = Stopwatch.GetTimestamp();
+            do
+            {
+                if (set.Wait(0))
+                    return;
+            }
+            while (Stopwatch.GetElapsedTime(start) < spin);
+        }
+        set.Wait(Timeout.Infinite);
+    }
+
+    // An eventfd that cannot be read would be ready for ever.
+    private bool TryPoll(RegionIoEventFd bell)
+    {
+        try
+        {
+            bell.Poll();
+            return true;
+        }
+        catch (IOException e)
+        {
+            _threw(e);
+            return false;
+        }
+    }
+
+    private bool TakeChange()
+    {
+        lock (_lock)
+        {
+            bool changed = _changed;
+            _changed = false;
+            return changed;
+        }
+    }
+
+    private void Remove(RegionIoEventFd bell)
+    {
+        lock (_lock)
+        {
+            _bells.Remove(bell);
+            _changed = true;
+        }
+    }
+}

@@ -1,0 +1,74 @@
+namespace VfioUser;
+
+/// <summary>All of a device's sources of calls that are not commands, and the thread that watches its eventfds.</summary>
+/// <remarks>Command thread, but for what says otherwise.</remarks>
+internal sealed class Notifiers
+{
+    private readonly List<INotifier> _all = [];
+    private IoEventFdWatcher? _watcher;
+    private Action<Exception>? _threw;
+
+    /// <summary>Setup.</summary>
+    public void Add(INotifier notifier) => _all.Add(notifier);
+
+    /// <summary>A client is there.</summary>
+    /// <param name="threw">Told of exceptions of the device, on any thread.</param>
+    public void Attach(Action<Exception> threw)
+    {
+        Volatile.Write(ref _threw, threw);
+        foreach (INotifier notifier in _all)
+            notifier.Attached();
+    }
+
+    /// <summary>The client has gone. Waits for calls that run. Without effect if there was none.</summary>
+    public void Detach()
+    {
+        _watcher?.Dispose();
+        _watcher = null;
+        foreach (INotifier notifier in _all)
+            notifier.Detached();
+        Volatile.Write(ref _threw, null);
+    }
+
+    /// <summary>Has an eventfd watched until the client has gone. The thread starts with the first one.</summary>
+    public void Watch(RegionIoEventFd bell) => (_watcher ??= new IoEventFdWatcher(Report)).Add(bell);
+
+    /// <summary>Does something while no call runs; what was notified before or meanwhile is forgotten.</summary>
+    public void Quietly(Action action)
+    {
+        foreach (INotifier notifier in _all)
+            notifier.Enter();
+        try
+        {
+            action();
+        }
+        finally
+        {
+            try
+            {
+                foreach (INotifier notifier in _all)
+                    notifier.Forget();
+            }
+            finally
+            {
+                foreach (INotifier notifier in _all)
+                    notifier.Exit();
+            }
+        }
+    }
+
+    /// <summary>Runs code of the device. Any thread. Without a client there is nobody to tell, so the caller hears of an exception.</summary>
+    public void Guard(Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (Exception e) when (Volatile.Read(ref _threw) is not null)
+        {
+            Report(e);
+        }
+    }
+
+    private void Report(Exception exception) => Volatile.Read(ref _threw)?.Invoke(exception);
+}

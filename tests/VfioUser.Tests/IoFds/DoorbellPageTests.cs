@@ -1,0 +1,149 @@
+using System.Runtime.InteropServices;
+using VfioUser.Client;
+using VfioUser.Protocol;
+using VfioUser.Testing;
+
+namespace VfioUser.Tests;
+
+public class DoorbellPageTests
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly DoorbellPageOptions Polling = new() { Mode = IoEventFdMode.Polling, Stride = 8 };
+
+    [Fact]
+    public void Changed_values_ring_once()
+    {
+        List<(int, uint)> rung = [];
+        DoorbellPage? page = null;
+        using TestGuest guest = TestGuest.Attach(new OddDevice(d => page = Page(d, (index, value) => rung.Add((index, value)), Polling)));
+        using SharedMemory mapped = Map(guest);
+
+        page!.Poll().Should().Be(0);
+        Put(mapped, 0x08, 5);
+        Put(mapped, 0x18, uint.MaxValue);
+        Put(mapped, 0x04, 9); // between two doorbells
+        Put(mapped, 0x20, 9); // behind the last
+        page.Poll().Should().Be(2);
+        page.Poll().Should().Be(0);
+
+        rung.Should().Equal((1, 5u), (3, uint.MaxValue));
+        page.Count.Should().Be(4);
+    }
+
+    [Fact]
+    public void A_thread_notices_by_itself_however_long_it_was_idle()
+    {
+        using SemaphoreSlim rung = new(0);
+        DoorbellPageOptions options = new() { Spin = TimeSpan.Zero, LongestWait = TimeSpan.FromMilliseconds(2) };
+        using TestGuest guest = TestGuest.Attach(new OddDevice(d => Page(d, (_, _) => rung.Release(), options)));
+        using SharedMemory mapped = Map(guest);
+
+        for (uint i = 1; i < 5; i++)
+        {
+            Put(mapped, 4, i);
+            rung.Wait(Patience).Should().BeTrue();
+        }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_stopped_thread_is_woken_by_the_author_or_by_a_message(bool byAuthor)
+    {
+        using SemaphoreSlim rung = new(0);
+        DoorbellPage? page = null;
+        DoorbellPageOptions options = new() { Spin = TimeSpan.Zero, StopAfter = TimeSpan.Zero };
+        using TestGuest guest = TestGuest.Attach(new OddDevice(d => page = Page(d, (_, _) => rung.Release(), options)));
+        using SharedMemory mapped = Map(guest);
+
+        if (byAuthor)
+        {
+            Put(mapped, 4, 1);
+            page!.Wake();
+        }
+        else
+        {
+            guest.Bar0.Write(0x1004, 1u);
+        }
+
+        rung.Wait(Patience).Should().BeTrue();
+    }
+
+    [Fact]
+    public void What_stands_there_after_a_reset_counts_as_seen()
+    {
+        int rung = 0;
+        DoorbellPage? page = null;
+        using TestGuest guest = TestGuest.Attach(new OddDevice(d => page = Page(d, (_, _) => rung++, Polling)));
+        using SharedMemory mapped = Map(guest);
+        Put(mapped, 0, 1);
+
+        guest.Reset();
+
+        page!.Poll().Should().Be(0);
+        Put(mapped, 0, 0);
+        page.Poll().Should().Be(1);
+    }
+
+    [Fact]
+    public void An_exception_for_one_doorbell_keeps_no_other_from_ringing()
+    {
+        List<int> rung = [];
+        List<Exception> threw = [];
+        DoorbellPage? page = null;
+        OddDevice device = new(d => page = Page(d, (index, _) =>
+        {
+            if (index == 0)
+                throw new InvalidOperationException("bang");
+            rung.Add(index);
+        }, Polling));
+        using TestGuest guest = TestGuest.Attach(device, new TestGuestOptions
+        {
+            Server = new VfioUserServerOptions { DeviceException = context => threw.Add(context.Exception) },
+        });
+        using SharedMemory mapped = Map(guest);
+        Put(mapped, 0, 1);
+        Put(mapped, 8, 1);
+
+        page!.Poll().Should().Be(2);
+
+        rung.Should().Equal(1);
+        threw.Should().ContainSingle();
+    }
+
+    [Theory]
+    [InlineData(0x1002, 1, 4)] // not aligned
+    [InlineData(0x1000, 1, 6)]
+    [InlineData(0x1000, 1, 0)]
+    [InlineData(0x1000, 0, 4)]
+    [InlineData(0x0FFC, 2, 4)] // begins before the area
+    [InlineData(0x1FFC, 2, 4)] // ends behind it
+    [InlineData(0x1000, int.MaxValue, int.MaxValue - 3)]
+    [InlineData(0x3000, 1, 4)] // no memory there
+    public void Doorbells_lie_in_one_area_of_shared_memory(ulong offset, int count, int stride)
+    {
+        OddDevice device = new(_ => { });
+        Bar bar = device.Bar(0, BarKind.Memory32, 0x4000);
+        bar.ShareMemory(new MemoryArea(0x1000, 0x1000));
+
+        Action add = () => bar.AddDoorbellPage(offset, count, (_, _) => { }, new DoorbellPageOptions { Stride = stride });
+
+        add.Should().Throw<ArgumentException>();
+    }
+
+    private static DoorbellPage Page(OddDevice device, Action<int, uint> ring, DoorbellPageOptions options)
+    {
+        Bar bar = device.Bar(0, BarKind.Memory32, 0x4000);
+        bar.ShareMemory(new MemoryArea(0x1000, 0x1000));
+        return bar.AddDoorbellPage(0x1000, 4, ring, options);
+    }
+
+    private static SharedMemory Map(TestGuest guest)
+    {
+        using ClientRegion region = guest.Client.GetRegionInfo(0);
+        return region.Map(region.Areas[0]);
+    }
+
+    private static void Put(SharedMemory memory, ulong offset, uint value) =>
+        Volatile.Write(ref MemoryMarshal.AsRef<uint>(memory.Slice(offset, sizeof(uint))), value);
+}

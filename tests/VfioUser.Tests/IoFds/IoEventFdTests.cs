@@ -1,0 +1,320 @@
+using VfioUser.Client;
+using VfioUser.Protocol;
+using VfioUser.Protocol.Interop;
+using VfioUser.Testing;
+
+namespace VfioUser.Tests;
+
+public class IoEventFdTests
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    [Fact]
+    public void The_same_handler_is_called_by_eventfd_and_by_message()
+    {
+        using SemaphoreSlim rung = new(0);
+        using TestGuest guest = TestGuest.Attach(new OddDevice(d => d.Bar(0, BarKind.Memory32, 0x1000).AddIoEventFd(0x10, () => rung.Release())));
+
+        guest.Bar0.Ring(0x10, 1u).Should().BeTrue();
+        rung.Wait(Patience).Should().BeTrue();
+        guest.Bar0.Write(0x10, 1u);
+
+        rung.CurrentCount.Should().Be(1); // handled when the write returned
+    }
+
+    [Theory]
+    [InlineData(0x10, 4, true)]
+    [InlineData(0x10, 2, false)]
+    [InlineData(0x10, 8, false)]
+    [InlineData(0x0E, 4, false)]
+    [InlineData(0x12, 2, false)]
+    [InlineData(0x20, 1, true)] // any width
+    [InlineData(0x20, 8, true)]
+    [InlineData(0x20, 3, false)] // no width that a processor has
+    [InlineData(0x21, 1, false)]
+    public void Only_writes_of_its_place_and_width_ring(ulong offset, int length, bool rings)
+    {
+        int rung = 0;
+        Recorder recorder = new();
+        OddDevice device = new(d =>
+        {
+            Bar bar = d.Bar(0, BarKind.Memory32, 0x1000, recorder);
+            bar.AddIoEventFd(0x10, () => rung++);
+            bar.AddIoEventFd(0x20, () => rung++, size: 0);
+        });
+        using TestGuest guest = TestGuest.Attach(device);
+
+        guest.Bar0.Write(offset, new byte[length]);
+
+        rung.Should().Be(rings ? 1 : 0);
+        recorder.Seen.Should().HaveCount(rings ? 0 : 1); // the others are the handler's
+    }
+
+    [Fact]
+    public void Datamatch_tells_rings_at_one_place_apart()
+    {
+        List<uint> rung = [];
+        Recorder recorder = new();
+        OddDevice device = new(d =>
+        {
+            Bar bar = d.Bar(0, BarKind.Memory32, 0x1000, recorder);
+            for (uint queue = 0; queue < 3; queue++)
+            {
+                uint number = queue;
+                bar.AddIoEventFd(0x10, () => rung.Add(number), size: 2, datamatch: queue);
+            }
+        });
+        using TestGuest guest = TestGuest.Attach(device);
+
+        guest.Bar0.Write(0x10, (ushort)2);
+        guest.Bar0.Write(0x10, (ushort)0);
+        guest.Bar0.Write(0x10, (ushort)3);
+
+        rung.Should().Equal(2, 0);
+        recorder.Seen.Should().Equal("write 10 0300");
+        guest.Bar0.Read<ushort>(0x10).Should().Be(0x1110); // reads are not taken away
+    }
+
+    [Fact]
+    public void On_a_mapped_place_a_message_is_stored_and_rings()
+    {
+        int rung = 0;
+        RegionMemory? memory = null;
+        OddDevice device = new(d =>
+        {
+            Bar bar = d.Bar(0, BarKind.Memory32, 0x1000);
+            memory = bar.ShareMemory();
+            bar.AddIoEventFd(0x40, () => rung++);
+        });
+        using TestGuest guest = TestGuest.Attach(device);
+
+        guest.Bar0.Write(0x40, 0xCAFEu);
+
+        rung.Should().Be(1);
+        memory!.Span(0x40, 2).ToArray().Should().Equal(0xFE, 0xCA);
+        guest.Bar0.Read<uint>(0x40).Should().Be(0xCAFE);
+        guest.Bar0.IoEventFds.Should().ContainSingle(); // both ways are offered
+        using ClientRegion region = guest.Client.GetRegionInfo(0);
+        region.Areas.Should().ContainSingle();
+    }
+
+    [Fact]
+    public void A_polled_handler_runs_in_poll_only()
+    {
+        List<int> threads = [];
+        RegionIoEventFd? bell = null;
+        using TestGuest guest = TestGuest.Attach(new OddDevice(d => bell = d.Bar(0, BarKind.Memory32, 0x1000)
+            .AddIoEventFd(0, () => threads.Add(Environment.CurrentManagedThreadId), new IoEventFdOptions { Mode = IoEventFdMode.Polling })));
+
+        bell!.Poll().Should().BeFalse();
+        guest.Bar0.Write(0, 1u);
+        threads.Should().BeEmpty();
+        bell.Poll().Should().BeTrue();
+        guest.Bar0.Ring(0, 1u).Should().BeTrue();
+        guest.Bar0.Ring(0, 1u).Should().BeTrue();
+        bell.Poll().Should().BeTrue();
+        bell.Poll().Should().BeFalse();
+
+        threads.Should().Equal(Environment.CurrentManagedThreadId, Environment.CurrentManagedThreadId);
+    }
+
+    [Fact]
+    public void A_polled_handlers_exception_reaches_the_hook_and_not_the_poller()
+    {
+        List<DeviceExceptionContext> threw = [];
+        RegionIoEventFd? bell = null;
+        OddDevice device = new(d => bell = d.Bar(0, BarKind.Memory32, 0x1000).AddIoEventFd(
+            0, () => throw new InvalidOperationException("bang"), new IoEventFdOptions { Mode = IoEventFdMode.Polling }));
+        using TestGuest guest = TestGuest.Attach(device, new TestGuestOptions { Server = new VfioUserServerOptions { DeviceException = threw.Add } });
+
+        guest.Bar0.Write(0, 1u);
+
+        bell!.Poll().Should().BeTrue();
+        threw.Should().ContainSingle().Which.Command.Should().Be(Command.RegionWrite);
+    }
+
+    [Fact]
+    public void A_watched_handlers_exception_does_not_end_the_watching()
+    {
+        using SemaphoreSlim rung = new(0);
+        using SemaphoreSlim threw = new(0);
+        int calls = 0;
+        OddDevice device = new(d => d.Bar(0, BarKind.Memory32, 0x1000).AddIoEventFd(0, () =>
+        {
+            if (calls++ == 0)
+                throw new InvalidOperationException("bang");
+            rung.Release();
+        }));
+        using TestGuest guest = TestGuest.Attach(device, new TestGuestOptions { Server = new VfioUserServerOptions { DeviceException = _ => threw.Release() } });
+
+        guest.Bar0.Ring(0, 1u);
+        threw.Wait(Patience).Should().BeTrue();
+        guest.Bar0.Ring(0, 1u);
+
+        rung.Wait(Patience).Should().BeTrue();
+    }
+
+    [Fact]
+    public void An_exception_in_a_ring_by_message_is_eio()
+    {
+        OddDevice device = new(d => d.Bar(0, BarKind.Memory32, 0x1000).AddIoEventFd(0, () => throw new InvalidOperationException("bang")));
+        using TestGuest guest = TestGuest.Attach(device);
+
+        DeviceRegionTests.Refusal(() => guest.Bar0.Write(0, 1u)).Should().Be(Errno.EIO);
+        guest.Bar0.Read<uint>(0).Should().Be(0);
+    }
+
+    [Fact]
+    public void A_reset_forgets_what_was_rung_before()
+    {
+        int rung = 0;
+        RegionIoEventFd? bell = null;
+        using TestGuest guest = TestGuest.Attach(new OddDevice(d => bell = d.Bar(0, BarKind.Memory32, 0x1000)
+            .AddIoEventFd(0, () => rung++, new IoEventFdOptions { Mode = IoEventFdMode.Polling })));
+        guest.Bar0.Write(0, 1u);
+        guest.Bar0.Ring(0, 1u);
+
+        guest.Reset();
+
+        bell!.Poll().Should().BeFalse();
+        guest.Bar0.Ring(0, 1u);
+        bell.Poll().Should().BeTrue();
+        rung.Should().Be(1);
+    }
+
+    [Fact]
+    public async Task A_reset_waits_for_the_handler_that_runs()
+    {
+        using ManualResetEventSlim entered = new();
+        using ManualResetEventSlim leave = new();
+        bool left = false;
+        OddDevice device = new(d => d.Bar(0, BarKind.Memory32, 0x1000).AddIoEventFd(0, () =>
+        {
+            entered.Set();
+            leave.Wait(Patience);
+            Volatile.Write(ref left, true);
+        }));
+        using TestGuest guest = TestGuest.Attach(device);
+        guest.Bar0.Ring(0, 1u);
+        entered.Wait(Patience).Should().BeTrue();
+
+        Task<bool> reset = Task.Run(() =>
+        {
+            guest.Reset();
+            return Volatile.Read(ref left);
+        });
+        leave.Set();
+
+        (await reset.WaitAsync(Patience)).Should().BeTrue();
+    }
+
+    [Fact]
+    public void A_client_that_has_left_cannot_ring_for_the_next_one()
+    {
+        RegionIoEventFd? bell = null;
+        OddDevice device = new(d => bell = d.Bar(0, BarKind.Memory32, 0x1000)
+            .AddIoEventFd(0, () => { }, new IoEventFdOptions { Mode = IoEventFdMode.Polling }));
+        TestGuest first = TestGuest.Attach(device);
+        ClientIoFds kept = first.Client.GetRegionIoFds(0);
+        using EventFd old = new(FileCalls.Duplicate(kept[0].Fd!));
+        kept.Dispose();
+        first.Dispose();
+        using TestGuest second = TestGuest.Attach(device);
+
+        old.Signal();
+        bell!.Poll().Should().BeFalse();
+
+        second.Bar0.Ring(0, 1u);
+        bell.Poll().Should().BeTrue();
+    }
+
+    [Fact]
+    public void A_client_that_reads_the_eventfd_empty_and_makes_it_block_holds_nobody_up()
+    {
+        RegionIoEventFd? bell = null;
+        using TestGuest guest = TestGuest.Attach(new OddDevice(d => bell = d.Bar(0, BarKind.Memory32, 0x1000)
+            .AddIoEventFd(0, () => { }, new IoEventFdOptions { Mode = IoEventFdMode.Polling })));
+        using ClientIoFds ioFds = guest.Client.GetRegionIoFds(0);
+        Libc.Fcntl(ioFds[0].Fd!, Libc.FSetFl, 0).Should().Be(0);
+
+        bell!.Poll().Should().BeFalse(); // a plain read would wait for ever
+    }
+
+    [Fact]
+    public void The_value_is_found_in_the_shadow()
+    {
+        using SharedMemory shadow = SharedMemory.Create(0x1000);
+        RegionIoEventFd? bell = null;
+        OddDevice device = new(d => bell = d.Bar(0, BarKind.Memory32, 0x1000).AddIoEventFd(8, () => { },
+            new IoEventFdOptions { Size = 8, Shadow = shadow, ShadowOffset = 0x10, Mode = IoEventFdMode.Polling }));
+        using TestGuest guest = TestGuest.Attach(device);
+
+        guest.Bar0.Ring(8, 0xDEAD_BEEFUL).Should().BeTrue();
+        bell!.Poll().Should().BeTrue();
+        shadow.Slice(0x10, 8).ToArray().Should().Equal(0xEF, 0xBE, 0xAD, 0xDE, 0, 0, 0, 0);
+        guest.Bar0.Write(8, 0x0102_0304_0506_0708UL);
+
+        bell.Poll().Should().BeTrue();
+        shadow.Slice(0x10, 8).ToArray().Should().Equal(8, 7, 6, 5, 4, 3, 2, 1);
+    }
+
+    [Fact]
+    public void Its_eventfd_exists_only_while_a_client_has_asked_for_it()
+    {
+        RegionIoEventFd? bell = null;
+        OddDevice device = new(d => bell = d.Bar(0, BarKind.Memory32, 0x1000).AddIoEventFd(0, () => { }));
+        TestGuest guest = TestGuest.Attach(device);
+
+        bell!.Handle.Should().BeNull();
+        guest.Bar0.IoEventFds.Should().ContainSingle();
+        System.Runtime.InteropServices.SafeHandle handle = bell.Handle!;
+        guest.Dispose();
+
+        bell.Handle.Should().BeNull();
+        handle.IsClosed.Should().BeTrue();
+    }
+
+    [Theory]
+    [InlineData(0x1000, 4, null)] // beyond the end
+    [InlineData(0xFFE, 4, null)]
+    [InlineData(0x1000, 0, null)]
+    [InlineData(ulong.MaxValue, 8, null)]
+    [InlineData(0x800, 4096, null)]
+    [InlineData(0, 3, null)]
+    [InlineData(0, -1, null)]
+    [InlineData(0, 0, 1UL)] // a value without a width
+    [InlineData(0, 1, 0x100UL)] // a value that cannot be written
+    [InlineData(0, 4, 0x1_0000_0000UL)]
+    [InlineData(0x20, 4, null)] // taken
+    [InlineData(0x20, 4, 7UL)]
+    [InlineData(0x20, 0, null)]
+    public void What_could_never_ring_or_rings_already_is_refused(ulong offset, int size, ulong? datamatch)
+    {
+        OddDevice device = new(_ => { });
+        Bar bar = device.Bar(0, BarKind.Memory32, 0x1000);
+        bar.AddIoEventFd(0x20, () => { });
+
+        Action add = () => bar.AddIoEventFd(offset, () => { }, size, datamatch);
+
+        add.Should().Throw<ArgumentException>();
+        bar.IoFds.Should().ContainSingle();
+    }
+
+    [Fact]
+    public void Roms_foreign_regions_bad_shadows_and_served_devices_are_refused()
+    {
+        using SharedMemory shadow = SharedMemory.Create(0x1000);
+        OddDevice device = new(_ => { });
+        Bar bar = device.Bar(0, BarKind.Memory32, 0x1000);
+        Region rom = device.OwnRom([1, 2, 3]);
+        RegionIoEventFd bell = bar.AddIoEventFd(0x20, () => { });
+
+        FluentActions.Invoking(() => rom.AddIoEventFd(0, () => { })).Should().Throw<ArgumentException>();
+        FluentActions.Invoking(() => new OddDevice(_ => { }).Bar(0, BarKind.Memory32, 0x1000).AddIoEventFd(0, () => { }).AddPlace(bar, 0)).Should().Throw<ArgumentException>();
+        FluentActions.Invoking(() => bar.AddIoEventFd(0, () => { }, new IoEventFdOptions { Shadow = shadow, ShadowOffset = 4 })).Should().Throw<ArgumentException>();
+        FluentActions.Invoking(() => bar.AddIoEventFd(0, () => { }, new IoEventFdOptions { Shadow = shadow, ShadowOffset = 0x1000 })).Should().Throw<ArgumentException>();
+        using TestGuest guest = TestGuest.Attach(device);
+        FluentActions.Invoking(() => bell.AddPlace(bar, 0)).Should().Throw<InvalidOperationException>();
+        FluentActions.Invoking(() => bar.AddIoRegionFd(0, 4, FileCalls.Duplicate(shadow.File))).Should().Throw<InvalidOperationException>();
+    }
+}
