@@ -35,7 +35,11 @@ public abstract partial class PciDevice
         return AddIrqs(IrqVectors.Create(PciIrq.MsiX, vectors));
     }
 
-    internal void Attached() => OnAttached();
+    internal void Attached()
+    {
+        Migration?.Attached();
+        OnAttached();
+    }
 
     internal void Detached()
     {
@@ -51,7 +55,14 @@ public abstract partial class PciDevice
             irqs?.Reset();
         foreach (Region? region in _regions)
             region?.Reset();
-        OnReset(reason);
+        try
+        {
+            OnReset(reason);
+        }
+        finally
+        {
+            Migration?.Reset();
+        }
     }
 
     internal void DmaMapped(DmaRegion region) => OnDmaMapped(region);
