@@ -49,7 +49,8 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
     }
 
     /// <summary>Reads the device's state. The device is in the saving group.</summary>
-    public int Read(Span<byte> destination) => _writer!.Read(destination, stopped: State == MigrationState.StopCopy);
+    public int Read(Span<byte> destination) => (_writer ?? throw new InvalidOperationException("The save was ended, though not left."))
+        .Read(destination, stopped: State == MigrationState.StopCopy);
 
     /// <summary>Takes the device's state. The device is resuming.</summary>
     /// <returns>What is wrong with it, or null.</returns>
