@@ -40,7 +40,11 @@ public abstract partial class PciDevice
 
     internal Notifiers Notifiers { get; } = new();
 
-    internal void Attached() => OnAttached();
+    internal void Attached()
+    {
+        Migration?.Attached();
+        OnAttached();
+    }
 
     internal void Detached()
     {
@@ -59,7 +63,14 @@ public abstract partial class PciDevice
             irqs?.Reset();
         foreach (Region? region in _regions)
             region?.Reset();
-        OnReset(reason);
+        try
+        {
+            OnReset(reason);
+        }
+        finally
+        {
+            Migration?.Reset();
+        }
     }
 
     internal void DmaMapped(DmaRegion region) => OnDmaMapped(region);

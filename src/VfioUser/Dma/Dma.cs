@@ -135,6 +135,8 @@ public sealed class Dma
             }
             finally
             {
+                if (writable)
+                    mapped.Written(address.Value - mapped.Start, length);
                 mapped.Exit();
             }
         }

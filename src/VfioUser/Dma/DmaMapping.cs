@@ -7,6 +7,7 @@ internal abstract class DmaMapping(DmaRegion region)
 {
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private UseCount _uses = UseCount.Open;
+    private volatile DirtyPages? _dirty;
 
     public DmaRegion Region { get; } = region;
 
@@ -19,6 +20,13 @@ internal abstract class DmaMapping(DmaRegion region)
 
     // the last byte, not the one after it: a region may end at the top of the address space
     public ulong Last { get; } = region.Address.Value + (region.Length - 1);
+
+    /// <summary>Where writes are noted; null while the client does not want to know.</summary>
+    public DirtyPages? Dirty
+    {
+        get => _dirty;
+        set => _dirty = value;
+    }
 
     /// <summary>Begins a use. False once closing has begun.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -46,6 +54,14 @@ internal abstract class DmaMapping(DmaRegion region)
 
     /// <summary>Takes <paramref name="source"/>; the caller is in, and stays within the region.</summary>
     public abstract bool Write(ulong offset, ReadOnlySpan<byte> source);
+
+    /// <summary>Notes a write that is done; the caller is still in.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Written(ulong offset, int length)
+    {
+        if (_dirty is { } dirty && length > 0)
+            dirty.Mark(offset, length);
+    }
 
     protected abstract void Release();
 

@@ -7,11 +7,14 @@ namespace VfioUser;
 
 /// <summary>What a client maps and unmaps. Decides how each region is reached, so that no client can harm this process.</summary>
 /// <remarks>Command thread. Readers go by <see cref="Dma.Table"/>.</remarks>
-internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxMaps, bool trustClient, ServerLog log)
+internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxMaps, bool trustClient, long maxDirtyBitmap, ServerLog log)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
     private readonly Dma _dma = device.Dma;
+
+    /// <summary>Which pages the device writes.</summary>
+    public DirtyPagesLog Dirty { get; } = new(device.Dma, maxDirtyBitmap, log);
 
     /// <summary>Cancelled when the server stops: an unmap then waits no longer.</summary>
     public CancellationToken Stopping { get; init; }
@@ -31,9 +34,18 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
         else
             errno = Open(map, file, out mapping);
         if (mapping is null)
+        {
             file?.Dispose();
+        }
+        else if (!Dirty.TryAdd(mapping))
+        {
+            mapping.Close();
+            errno = Errno.ENOMEM;
+        }
         else
+        {
             Publish(mapping);
+        }
         return errno;
     }
 
@@ -42,6 +54,18 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
         if (_dma.Table.Find(address) is not { } mapping || mapping.Start != address || mapping.Region.Length != size)
             return Errno.ENOENT;
         Close([mapping]);
+        return Errno.None;
+    }
+
+    /// <summary>Unmaps a region and reports what the device wrote to it until it could not any more.</summary>
+    public Errno Unmap(in DirtyPagesReport report)
+    {
+        if (_dma.Table.Find(report.First) is not { } mapping || mapping.Start != report.First || mapping.Region.Length != report.Length)
+            return Errno.ENOENT;
+        if (!Dirty.IsOn || mapping.Region.Way == DmaWay.Message)
+            return Errno.EINVAL;
+        Close([mapping]);
+        mapping.Dirty?.Take(mapping.Start, mapping.Last, report);
         return Errno.None;
     }
 
@@ -72,7 +96,10 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
             }
         }
         foreach (DmaMapping mapping in mappings)
+        {
             AwaitDrained(mapping);
+            Dirty.Remove(mapping);
+        }
         if (failure is not null)
             ExceptionDispatchInfo.Throw(failure);
     }

@@ -54,6 +54,19 @@ internal sealed class DmaTable
         return leaf.Mappings[LastNotAbove(leaf.Starts, last)].Last >= first;
     }
 
+    /// <summary>The regions that have a byte from <paramref name="first"/> to <paramref name="last"/>.</summary>
+    public IEnumerable<DmaMapping> Between(ulong first, ulong last)
+    {
+        for (int at = Math.Max(0, LastNotAbove(_starts, first)); at < _leaves.Length && _starts[at] <= last; at++)
+        {
+            foreach (DmaMapping mapping in _leaves[at].Mappings)
+            {
+                if (mapping.Start <= last && mapping.Last >= first)
+                    yield return mapping;
+            }
+        }
+    }
+
     public DmaTable Add(DmaMapping mapping)
     {
         if (_leaves.Length == 0)

@@ -10,8 +10,12 @@ internal sealed class FileDma(DmaRegion region, SafeFileHandle file, ulong fileO
     public override bool Read(ulong offset, Span<byte> destination) =>
         FileCalls.ReadAt(file, destination, fileOffset + offset) == Errno.None;
 
-    public override bool Write(ulong offset, ReadOnlySpan<byte> source) =>
-        FileCalls.WriteAt(file, source, fileOffset + offset) == Errno.None;
+    public override bool Write(ulong offset, ReadOnlySpan<byte> source)
+    {
+        Errno errno = FileCalls.WriteAt(file, source, fileOffset + offset);
+        Written(offset, source.Length); // of a write that failed the first part may have been done
+        return errno == Errno.None;
+    }
 
     protected override void Release()
     {

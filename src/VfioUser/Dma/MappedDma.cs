@@ -22,6 +22,7 @@ internal sealed class MappedDma(DmaRegion region, MappedMemory memory, DmaBudget
         Span<byte> destination = memory.Slice(offset, source.Length);
         if (!TryCopyOnce(source, destination))
             source.CopyTo(destination);
+        Written(offset, source.Length);
         return true;
     }
 

@@ -103,6 +103,33 @@ public class Irq
             _masked = _pending = false;
     }
 
+    /// <summary>What of the vector moves to another host: bit 0, an interrupt is pending; bit 1, the pin is asserted.</summary>
+    internal byte SaveState()
+    {
+        lock (_lock)
+            return (byte)((_pending ? 1 : 0) | (IsAsserted ? 2 : 0));
+    }
+
+    /// <summary>Takes over what was saved, and delivers nothing yet: the device is stopped.</summary>
+    internal void RestoreState(byte state)
+    {
+        lock (_lock)
+        {
+            _pending = (state & 1) != 0;
+            LevelChanged((state & 2) != 0);
+        }
+    }
+
+    /// <summary>The device runs again. A client that does not listen yet gets it when it does.</summary>
+    internal void DeliverRestored()
+    {
+        lock (_lock)
+        {
+            if (_trigger is not null)
+                DeliverHeld();
+        }
+    }
+
     private protected void DeliverIfAsserted()
     {
         lock (_lock)

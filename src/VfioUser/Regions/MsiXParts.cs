@@ -14,6 +14,12 @@ internal sealed class VectorTablePart(ulong start, ulong length) : RegionPart(st
 
     public override void Reset() => Masked(_entries);
 
+    public override int StateSize => _entries.Length;
+
+    public override void SaveState(Span<byte> destination) => _entries.CopyTo(destination);
+
+    public override void RestoreState(ReadOnlySpan<byte> source) => source.CopyTo(_entries);
+
     // PCI 3.0 6.8.2.9: every vector is masked after a reset
     private static byte[] Masked(byte[] entries)
     {

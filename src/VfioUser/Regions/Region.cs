@@ -38,6 +38,9 @@ public partial class Region
 
     internal IRegionHandler? Handler { get; }
 
+    /// <summary>Registers, memory and the like, by offset.</summary>
+    internal IReadOnlyList<RegionPart> Parts => _decoded;
+
     /// <summary>What the client may map, or null.</summary>
     internal RegionMemory? Memory => _memory;
 

@@ -16,4 +16,15 @@ internal abstract class RegionPart(ulong start, ulong length)
     public virtual void Reset()
     {
     }
+
+    /// <summary>Bytes that a migration carries of it; 0 for what is not here or follows from something else.</summary>
+    public virtual int StateSize => 0;
+
+    public virtual void SaveState(Span<byte> destination)
+    {
+    }
+
+    public virtual void RestoreState(ReadOnlySpan<byte> source)
+    {
+    }
 }

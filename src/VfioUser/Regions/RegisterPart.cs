@@ -54,6 +54,14 @@ internal sealed class RegisterPart(
 
     public override void Reset() => Value = _resetValue;
 
+    public override int StateSize => sizeof(ulong);
+
+    public override void SaveState(Span<byte> destination) => BinaryPrimitives.WriteUInt64LittleEndian(destination, Value);
+
+    // the value must be one of the register's: the source may be a liar
+    public override void RestoreState(ReadOnlySpan<byte> source) =>
+        Value = BinaryPrimitives.ReadUInt64LittleEndian(source) & BitsOf(width);
+
     private static ulong BitsOf(int bytes) => ulong.MaxValue >> (64 - 8 * bytes);
 
     private static ulong Load(ReadOnlySpan<byte> source)

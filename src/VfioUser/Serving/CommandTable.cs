@@ -23,6 +23,9 @@ internal static class CommandTable
         table[(int)Command.RegionWrite] = new RegionWriteHandler();
         table[(int)Command.RegionWriteMulti] = new RegionWriteMultiHandler();
         table[(int)Command.DeviceReset] = new DeviceResetHandler();
+        table[(int)Command.DeviceFeature] = new DeviceFeatureHandler();
+        table[(int)Command.MigDataRead] = new MigDataReadHandler();
+        table[(int)Command.MigDataWrite] = new MigDataWriteHandler();
         return table;
     }
 }

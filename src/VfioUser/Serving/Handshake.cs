@@ -23,7 +23,7 @@ internal static class Handshake
         {
             Errno errno = Check(message, out ProtocolVersion version, out Capabilities proposed, out string? problem);
             NegotiatedReply? reply = null;
-            Capabilities own = Capabilities.ServerDefaults with { MaxDmaMaps = options.MaxDmaMaps };
+            Capabilities own = Capabilities.ServerDefaults with { MaxDmaMaps = options.MaxDmaMaps, Migration = MigrationOf(device) };
             if (errno == Errno.None)
                 errno = Negotiator.Negotiate(version, proposed, own, options.TwinSocket, out reply, out problem);
             if (reply is not null)
@@ -39,6 +39,10 @@ internal static class Handshake
             message.Fds?.Dispose();
         }
     }
+
+    // what left the specification but is how QEMU and libvfio-user say that a device can be migrated
+    private static MigrationCapability? MigrationOf(PciDevice device) => device.Migration is null ? null
+        : new MigrationCapability { PageSize = ProtocolLimits.PageSize, MaxBitmapSize = ProtocolLimits.MaxDataTransferSize };
 
     private static bool TryReceive(MessageChannel channel, ServerLog log, CancellationToken late, out ReceivedMessage message)
     {

@@ -55,6 +55,21 @@ internal sealed partial class ServerLog(ILogger logger) : IMessageTrace
     [LoggerMessage(15, LogLevel.Error, "The hook for exceptions of the device threw.")]
     public partial void HookThrew(Exception exception);
 
+    [LoggerMessage(40, LogLevel.Information, "Migration state {From} -> {To}.")]
+    public partial void MigrationStateChanged(MigrationState from, MigrationState to);
+
+    [LoggerMessage(41, LogLevel.Warning, "Migration from {From} to {To} failed; the device is in {Now}.")]
+    public partial void MigrationStateFailed(MigrationState from, MigrationState to, MigrationState now);
+
+    [LoggerMessage(42, LogLevel.Warning, "The migration data is refused: {Problem}.")]
+    public partial void MigrationDataRefused(string problem);
+
+    [LoggerMessage(43, LogLevel.Information, "Logging of written pages begins: {PageSize} bytes a page, {Bytes} bytes of bitmaps.")]
+    public partial void DirtyPagesStarted(ulong pageSize, long bytes);
+
+    [LoggerMessage(44, LogLevel.Warning, "Bitmaps for logging written pages of {Bytes} bytes are refused: the limit is {Limit}.")]
+    public partial void DirtyPagesTooLarge(long bytes, long limit);
+
     void IMessageTrace.Message(bool sent, in MessageHeader header, ReadOnlySpan<byte> payload, int fdCount) =>
         Message(sent ? "->" : "<-", MessageText.Describe(header, payload, fdCount));
 }

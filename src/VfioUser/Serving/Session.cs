@@ -26,7 +26,7 @@ internal sealed class Session : IDisposable
         _options = options;
         DmaChannel dma = new(twin ?? channel, limits.MaxTransferToSend, FlushBeforeCall);
         int maxMaps = (int)Math.Min(options.MaxDmaMaps, limits.MaxDmaMaps);
-        DmaMappings = new DmaMappings(device, dma, maxMaps, options.TrustClientMemory, log) { Stopping = stopping };
+        DmaMappings = new DmaMappings(device, dma, maxMaps, options.TrustClientMemory, options.MaxDirtyBitmapSize, log) { Stopping = stopping };
         if (twin is not null)
         {
             _replyPump = new Thread(twin.PumpReplies) { Name = "vfio-user replies", IsBackground = true };
@@ -43,6 +43,8 @@ internal sealed class Session : IDisposable
     public ReplyWriter Replies { get; }
 
     public DmaMappings DmaMappings { get; }
+
+    public ServerLog Log => _log;
 
     /// <summary>Handles the client's commands in order until it has gone or the server stops.</summary>
     public void Run()
@@ -138,6 +140,8 @@ internal sealed class Session : IDisposable
         if (message.FdProblem != Errno.None)
             return message.FdProblem;
         if (CommandTable.Find(message.Header.Command) is not { } handler || message.FdCount > handler.MaxFds)
+            return Errno.EINVAL;
+        if (Device.Migration is { } migration && !migration.Allows(message.Header.Command))
             return Errno.EINVAL;
         return handler.Handle(this, message);
     }

@@ -25,6 +25,10 @@ public sealed record VfioUserServerOptions
     /// <summary>DMA regions that may be mapped at one time.</summary>
     public int MaxDmaMaps { get; init; } = ProtocolLimits.MaxDmaMaps;
 
+    /// <summary>Bytes that bitmaps of written pages may take together; what needs more is refused. A bit a page: 32 KiB for
+    /// 1 GiB of guest memory in pages of 4 KiB.</summary>
+    public long MaxDirtyBitmapSize { get; init; } = 256 << 20;
+
     /// <summary>How long a client may take to answer a read or write of guest memory before the access fails.</summary>
     public TimeSpan DmaTimeout { get; init; } = TimeSpan.FromSeconds(5);
 

@@ -5,12 +5,13 @@ namespace VfioUser;
 /// <summary>The one place where an access that a client asks for is held against the device's regions.</summary>
 internal static class RegionBounds
 {
-    /// <summary>Whether every byte of the access lies in a region. That region, or null for the configuration space.</summary>
+    /// <summary>Whether every byte of the access lies in a region that can be accessed now. That region, or null for the configuration space.</summary>
     public static bool Contains(PciDevice device, in RegionAccess access, out Region? region)
     {
         region = device.RegionAt(access.Region);
         ulong size = SizeOf(device, access.Region, region);
-        return access.Offset <= size && access.Count <= size - access.Offset && size != 0;
+        return access.Offset <= size && access.Count <= size - access.Offset && size != 0
+            && (device.Migration is not { } migration || migration.AllowsAccess(access.Region));
     }
 
     public static ulong SizeOf(PciDevice device, uint index, Region? region) =>

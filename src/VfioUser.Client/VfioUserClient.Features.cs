@@ -1,0 +1,110 @@
+using System.Runtime.CompilerServices;
+using VfioUser.Protocol;
+
+namespace VfioUser.Client;
+
+/// <content>Device features and migration.</content>
+public sealed partial class VfioUserClient
+{
+    private const int StackData = 64;
+
+    /// <summary>Asks whether the device has a feature. Spec: VFIO_USER_DEVICE_FEATURE.</summary>
+    /// <param name="feature">Which one.</param>
+    /// <param name="methods"><see cref="DeviceFeatureFlags.Get"/>, <see cref="DeviceFeatureFlags.Set"/>, both or none: what must be possible with it.</param>
+    /// <returns>False when the server says EINVAL or EOPNOTSUPP.</returns>
+    /// <exception cref="VfioUserException">It said something else, or nothing.</exception>
+    public bool ProbeFeature(DeviceFeatureId feature, DeviceFeatureFlags methods = DeviceFeatureFlags.None)
+    {
+        Span<byte> request = stackalloc byte[DeviceFeature.WireSize];
+        WireFormat.Write(request, new DeviceFeature(DeviceFeature.WireSize, FlagsOf(feature, methods | DeviceFeatureFlags.Probe)));
+        try
+        {
+            using Reply reply = Call(Command.DeviceFeature, request);
+            return true;
+        }
+        catch (VfioUserException e) when (e.Errno is Errno.EINVAL or Errno.EOPNOTSUPP)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Gets a feature. Spec: VFIO_USER_DEVICE_FEATURE.</summary>
+    /// <typeparam name="T">The wire structure of the feature's data.</typeparam>
+    public T GetFeature<T>(DeviceFeatureId feature)
+        where T : unmanaged
+    {
+        Span<byte> request = stackalloc byte[DeviceFeature.WireSize];
+        WireFormat.Write(request, new DeviceFeature((uint)(DeviceFeature.WireSize + Unsafe.SizeOf<T>()), FlagsOf(feature, DeviceFeatureFlags.Get)));
+        using Reply reply = Call(Command.DeviceFeature, request);
+        return Parse<T>(Command.DeviceFeature, DataOf(reply));
+    }
+
+    /// <summary>Sets a feature, and gets what the server made of it. Spec: VFIO_USER_DEVICE_FEATURE.</summary>
+    /// <typeparam name="T">The wire structure of the feature's data.</typeparam>
+    /// <param name="feature">Which one.</param>
+    /// <param name="data">What to set.</param>
+    /// <param name="tail">What follows the structure.</param>
+    /// <returns>The structure in the reply: in general the same.</returns>
+    public T SetFeature<T>(DeviceFeatureId feature, T data, ReadOnlySpan<byte> tail = default)
+        where T : unmanaged
+    {
+        int length = DeviceFeature.WireSize + Unsafe.SizeOf<T>();
+        Span<byte> request = stackalloc byte[StackData];
+        request = length <= request.Length ? request[..length] : new byte[length];
+        WireFormat.Write(request, new DeviceFeature((uint)(length + tail.Length), FlagsOf(feature, DeviceFeatureFlags.Set)));
+        WireFormat.Write(request[DeviceFeature.WireSize..], data);
+        using Reply reply = Call(Command.DeviceFeature, request, tail);
+        return Parse<T>(Command.DeviceFeature, DataOf(reply));
+    }
+
+    /// <summary>Asks in which way the device can be migrated. Spec: VFIO_DEVICE_FEATURE_MIGRATION.</summary>
+    /// <returns><see cref="MigrationFlags.None"/> when it cannot.</returns>
+    public MigrationFlags GetMigrationFlags() => ProbeFeature(DeviceFeatureId.Migration, DeviceFeatureFlags.Get)
+        ? GetFeature<MigrationFeature>(DeviceFeatureId.Migration).Flags : MigrationFlags.None;
+
+    /// <summary>Asks for the device's migration state. Spec: VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE.</summary>
+    public MigrationState GetMigrationState() => GetFeature<MigrationDeviceState>(DeviceFeatureId.MigDeviceState).State;
+
+    /// <summary>Brings the device into a migration state; when this returns it is in it. Spec: VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE.</summary>
+    /// <param name="state">Any that the device has, but not <see cref="MigrationState.Error"/>.</param>
+    /// <exception cref="VfioUserException">There is no way, or the device failed on it: ask where it stands now.</exception>
+    public void SetMigrationState(MigrationState state) =>
+        SetFeature(DeviceFeatureId.MigDeviceState, new MigrationDeviceState(state, 0));
+
+    /// <summary>Reads migration data from a device in <see cref="MigrationState.PreCopy"/> or <see cref="MigrationState.StopCopy"/>.</summary>
+    /// <param name="destination">At most what <see cref="Limits"/> allow.</param>
+    /// <returns>Bytes read. Fewer than asked for: there is no more, in pre-copy for now. Spec: VFIO_USER_MIG_DATA_READ.</returns>
+    public int ReadMigrationData(Span<byte> destination)
+    {
+        Span<byte> request = stackalloc byte[MigrationData.WireSize];
+        WireFormat.Write(request, new MigrationData((uint)(MigrationData.WireSize + destination.Length), (uint)destination.Length));
+        using Reply reply = Call(Command.MigDataRead, request);
+        MigrationData done = Parse<MigrationData>(Command.MigDataRead, reply.Payload);
+        ReadOnlySpan<byte> data = reply.Payload[MigrationData.WireSize..];
+        // libvfio-user sends as many bytes as were asked for, whatever it has
+        if (done.Size > (uint)destination.Length || done.Size > (uint)data.Length)
+            throw new VfioUserException(Command.MigDataRead, Errno.EBADMSG);
+        data[..(int)done.Size].CopyTo(destination);
+        return (int)done.Size;
+    }
+
+    /// <summary>Writes migration data to a device in <see cref="MigrationState.Resuming"/>. Spec: VFIO_USER_MIG_DATA_WRITE.</summary>
+    /// <param name="source">Of any length: sent in as many messages as <see cref="Limits"/> ask for.</param>
+    public void WriteMigrationData(ReadOnlySpan<byte> source)
+    {
+        Span<byte> request = stackalloc byte[MigrationData.WireSize];
+        int most = Math.Min(Limits.MaxTransferToSend, Limits.MaxTransferToReceive);
+        while (!source.IsEmpty)
+        {
+            int count = Math.Min(source.Length, most);
+            WireFormat.Write(request, new MigrationData((uint)(MigrationData.WireSize + count), (uint)count));
+            using Reply reply = Call(Command.MigDataWrite, request, source[..count]);
+            source = source[count..];
+        }
+    }
+
+    private static DeviceFeatureFlags FlagsOf(DeviceFeatureId feature, DeviceFeatureFlags methods) => (DeviceFeatureFlags)feature | methods;
+
+    private static ReadOnlySpan<byte> DataOf(in Reply reply) => reply.Payload.Length >= DeviceFeature.WireSize
+        ? reply.Payload[DeviceFeature.WireSize..] : throw new VfioUserException(Command.DeviceFeature, Errno.EBADMSG);
+}

@@ -1,0 +1,20 @@
+namespace VfioUser;
+
+public sealed partial class ConfigSpace
+{
+    /// <summary>
+    /// Gives the bits that a guest can change the values that they had on another host. Command thread; calls no handler,
+    /// since the device learns of the restore itself.
+    /// </summary>
+    /// <param name="saved">All of the other device's configuration space, as long as this one.</param>
+    internal void Restore(ReadOnlySpan<byte> saved)
+    {
+        for (int i = 0; i < saved.Length; i++)
+        {
+            byte mask = (byte)(_writeMask[i] | _clearMask[i]);
+            if (mask != 0) SetBits(i, mask, saved[i]);
+        }
+
+        PowerManagement?.OnReset();
+    }
+}

@@ -1,0 +1,137 @@
+using System.Numerics;
+using VfioUser.Protocol;
+
+namespace VfioUser;
+
+/// <summary>Whether the client wants to know which pages the device writes, and of which memory.</summary>
+/// <remarks>
+/// Command thread; lasts as long as the session. Memory that the client reads and writes by message is not logged: there
+/// it carries out each write itself. Spec: VFIO_DEVICE_FEATURE_DMA_LOGGING_START.
+/// </remarks>
+internal sealed class DirtyPagesLog(Dma dma, long maxSize, ServerLog log)
+{
+    private const ulong SmallestPage = 4 << 10;
+    private const ulong LargestPage = 1 << 30;
+    private const int MaxRanges = 1024;
+
+    private readonly List<DmaLoggingRange> _ranges = []; // none: everything
+    private ulong _pageSize;
+    private long _size;
+
+    public bool IsOn => _pageSize != 0;
+
+    /// <summary>Begins, or adds ranges to what is logged already.</summary>
+    /// <param name="wanted">The page size that the client would like; once it is chosen, that and no other.</param>
+    /// <param name="ranges">What the client is interested in; all memory if there are none.</param>
+    /// <param name="chosen">The page size of the log.</param>
+    public Errno Start(ulong wanted, ReadOnlySpan<DmaLoggingRange> ranges, out ulong chosen)
+    {
+        chosen = _pageSize;
+        if (wanted == 0 || (IsOn && wanted != _pageSize))
+            return Errno.EINVAL;
+        foreach (DmaLoggingRange range in ranges)
+        {
+            if (range.Length == 0 || range.Iova > ulong.MaxValue - (range.Length - 1))
+                return Errno.EINVAL;
+        }
+        bool all = ranges.IsEmpty || (IsOn && _ranges.Count == 0);
+        if (!all && _ranges.Count + ranges.Length > MaxRanges)
+            return Errno.E2BIG;
+
+        bool wasOn = IsOn;
+        DmaLoggingRange[] before = [.. _ranges];
+        if (!wasOn)
+            _pageSize = Math.Clamp(1ul << BitOperations.Log2(wanted), SmallestPage, LargestPage);
+        if (all)
+            _ranges.Clear();
+        else
+            _ranges.AddRange(ranges);
+        if (!Fits(dma.Table.All))
+        {
+            _ranges.Clear();
+            _ranges.AddRange(before);
+            if (!wasOn)
+                _pageSize = 0;
+            return Errno.ENOMEM;
+        }
+        foreach (DmaMapping mapping in dma.Table.All)
+            Attach(mapping);
+        Settle();
+        chosen = _pageSize;
+        log.DirtyPagesStarted(_pageSize, _size);
+        return Errno.None;
+    }
+
+    public void Stop()
+    {
+        if (!IsOn)
+            return;
+        _pageSize = 0;
+        _size = 0;
+        _ranges.Clear();
+        foreach (DmaMapping mapping in dma.Table.All)
+            mapping.Dirty = null;
+    }
+
+    /// <summary>Reports what was written in a range since the last time, and forgets it.</summary>
+    public Errno Report(in DirtyPagesReport report)
+    {
+        if (!IsOn || report.First > ulong.MaxValue - (report.Length - 1))
+            return Errno.EINVAL;
+        bool mapped = false;
+        bool seen = false;
+        foreach (DmaMapping mapping in dma.Table.Between(report.First, report.Last))
+        {
+            mapped = true;
+            seen |= mapping.Region.Way != DmaWay.Message;
+            mapping.Dirty?.Take(report.First, report.Last, report);
+        }
+        if (!seen)
+            return mapped ? Errno.EINVAL : Errno.ENOENT;
+        Settle();
+        return Errno.None;
+    }
+
+    /// <summary>A region is about to be mapped. False when there is no room for its bitmap.</summary>
+    public bool TryAdd(DmaMapping mapping)
+    {
+        if (IsOn && !Fits([mapping]))
+            return false;
+        Attach(mapping);
+        return true;
+    }
+
+    /// <summary>A region was unmapped, and its last user has left.</summary>
+    public void Remove(DmaMapping mapping) => _size -= mapping.Dirty?.Size ?? 0;
+
+    // A processor may still hold back the write of somebody who found the log off or his bit set. Whatever was written
+    // before must be there when the client hears of our doing.
+    private static void Settle() => Interlocked.MemoryBarrierProcessWide();
+
+    private bool Fits(IEnumerable<DmaMapping> mappings)
+    {
+        long size = _size;
+        foreach (DmaMapping mapping in mappings.Where(Wants))
+        {
+            size += DirtyPages.SizeOf(mapping.Start, mapping.Last, _pageSize);
+            if (size > maxSize)
+            {
+                log.DirtyPagesTooLarge(size, maxSize);
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private void Attach(DmaMapping mapping)
+    {
+        if (!IsOn || !Wants(mapping))
+            return;
+        DirtyPages pages = new(mapping.Start, mapping.Last, _pageSize);
+        mapping.Dirty = pages;
+        _size += pages.Size;
+    }
+
+    private bool Wants(DmaMapping mapping) => mapping.Dirty is null && mapping.Region is { IsWritable: true, Way: not DmaWay.Message }
+        && (_ranges.Count == 0 || _ranges.Exists(range => range.Iova <= mapping.Last && range.Iova + (range.Length - 1) >= mapping.Start));
+}

@@ -1,0 +1,151 @@
+using VfioUser.Protocol;
+
+namespace VfioUser;
+
+/// <summary>Where a device stands in the migration state machine, and what it does on the way.</summary>
+/// <remarks>Command thread. Spec: VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE.</remarks>
+internal sealed class DeviceMigration(PciDevice device, IMigrationState? author, bool preCopy)
+{
+    private MigrationShape? _shape;
+    private MigrationWriter? _writer;
+    private MigrationReader? _reader;
+
+    public MigrationState State { get; private set; } = MigrationState.Running;
+
+    public bool HasPreCopy { get; } = preCopy;
+
+    // the device is declared completely by now
+    private MigrationShape Shape => _shape ??= new MigrationShape(device);
+
+    /// <summary>Whether a command is served in the state that the device is in.</summary>
+    /// <remarks>As libvfio-user, but for the reset: it is the way out of everything.</remarks>
+    public bool Allows(Command command) => State is not (MigrationState.Stop or MigrationState.StopCopy)
+        || command is Command.RegionRead or Command.RegionWrite or Command.RegionWriteMulti or Command.DeviceFeature
+            or Command.MigDataRead or Command.DeviceReset;
+
+    /// <summary>
+    /// Whether a region can be accessed. The configuration space can while nobody copies it: a monitor that loads a
+    /// machine's state touches it. Source: <c>linux/vfio.h</c>, on VFIO_DEVICE_STATE_STOP.
+    /// </summary>
+    public bool AllowsAccess(uint region) => MigrationArcs.IsActive(State)
+        || (region == (uint)PciRegion.Config && State is (MigrationState.Stop or MigrationState.Resuming));
+
+    /// <summary>Goes to a state, step by step; stays at the last one that was reached when a step fails.</summary>
+    /// <param name="target">From the client; any number.</param>
+    /// <param name="problem">What is wrong with the data of a restore, or null.</param>
+    /// <remarks>What the author throws passes through, with the state as it is then.</remarks>
+    public Errno TrySet(MigrationState target, out string? problem)
+    {
+        problem = null;
+        if (MigrationArcs.Path(State, target, HasPreCopy) is not { } path)
+            return Errno.EINVAL;
+        foreach (MigrationState next in path)
+        {
+            problem = Step(next);
+            if (problem is not null)
+                return Errno.EINVAL;
+        }
+        return Errno.None;
+    }
+
+    /// <summary>Reads the device's state. The device is in the saving group.</summary>
+    public int Read(Span<byte> destination) => (_writer ?? throw new InvalidOperationException("The save was ended, though not left."))
+        .Read(destination, stopped: State == MigrationState.StopCopy);
+
+    /// <summary>Takes the device's state. The device is resuming.</summary>
+    /// <returns>What is wrong with it, or null.</returns>
+    public string? Write(ReadOnlySpan<byte> source)
+    {
+        if (source.IsEmpty)
+            return _reader?.Problem;
+        if (_reader is null)
+        {
+            // not earlier: who comes to think better of it before the first byte has a device as it was
+            _reader = new MigrationReader(device, Shape, author);
+            author?.BeginRestore();
+        }
+        _reader.Feed(source);
+        return _reader.Problem;
+    }
+
+    /// <summary>The device was reset, which brings it back from everywhere.</summary>
+    public void Reset()
+    {
+        MigrationState was = State;
+        State = MigrationState.Running;
+        _reader = null;
+        try
+        {
+            EndSave();
+        }
+        finally
+        {
+            if (!MigrationArcs.IsActive(was))
+                device.Started();
+        }
+    }
+
+    /// <summary>A client comes. What its predecessor began is over: the device runs, after a reset if it has half a state.</summary>
+    public void Attached()
+    {
+        if (_reader is not null || State == MigrationState.Error)
+            device.Reset(ResetReason.Device);
+        else
+            Reset();
+    }
+
+    private string? Step(MigrationState next)
+    {
+        switch (State, next)
+        {
+            case (MigrationState.Running, MigrationState.PreCopy):
+            case (MigrationState.Stop, MigrationState.StopCopy):
+                BeginSave();
+                break;
+            case (MigrationState.Running, MigrationState.Stop):
+            case (MigrationState.PreCopy, MigrationState.StopCopy):
+                device.Stopped();
+                break;
+            case (MigrationState.PreCopy, MigrationState.Running):
+            case (MigrationState.StopCopy, MigrationState.Stop):
+                EndSave();
+                break;
+            case (MigrationState.Stop, MigrationState.Running):
+                device.Started();
+                Shape.DeliverIrqs();
+                break;
+            case (MigrationState.Resuming, MigrationState.Stop):
+                if (FinishRestore() is { } problem)
+                    return problem;
+                break;
+        }
+        State = next;
+        return null;
+    }
+
+    private void BeginSave()
+    {
+        author?.BeginSave();
+        _writer = new MigrationWriter(device, Shape, author);
+    }
+
+    private void EndSave()
+    {
+        if (_writer is null)
+            return;
+        _writer = null;
+        author?.EndSave();
+    }
+
+    private string? FinishRestore()
+    {
+        if (_reader is not { } reader)
+            return null;
+        // until it has succeeded the device is neither what it was nor what it is to be
+        State = MigrationState.Error;
+        string? problem = reader.Finish();
+        if (problem is null)
+            _reader = null;
+        return problem;
+    }
+}

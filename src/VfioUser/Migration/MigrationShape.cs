@@ -1,0 +1,103 @@
+using System.Buffers.Binary;
+
+namespace VfioUser;
+
+/// <summary>What the library carries of a device: its sizes follow from the declarations, so both sides know them.</summary>
+/// <remarks>Command thread; the device is declared completely.</remarks>
+internal sealed class MigrationShape(PciDevice device)
+{
+    private readonly List<(Region Region, RegionPart Part)> _parts = [.. PartsOf(device)];
+    private readonly List<Irq> _irqs = [.. IrqsOf(device)];
+
+    public int ConfigSize => device.Config.Size;
+
+    public int PartsSize => _parts.Sum(part => MigrationStream.PartHeadSize + part.Part.StateSize);
+
+    public int IrqsSize => _irqs.Count;
+
+    /// <summary>Shared memory, area by area.</summary>
+    public IEnumerable<(Region Region, MemoryArea Area)> Memory =>
+        from index in Enumerable.Range(0, PciDevice.PciRegionCount)
+        let region = device.RegionAt((uint)index)
+        where region?.Memory is not null
+        from area in region!.Memory!.Areas
+        select (region, area);
+
+    public void SaveParts(Span<byte> destination)
+    {
+        foreach ((Region region, RegionPart part) in _parts)
+        {
+            PutHead(destination, region, part);
+            part.SaveState(destination.Slice(MigrationStream.PartHeadSize, part.StateSize));
+            destination = destination[(MigrationStream.PartHeadSize + part.StateSize)..];
+        }
+    }
+
+    /// <summary>What is wrong with a record of parts, whose size is right; null if nothing is.</summary>
+    public string? ProblemOfParts(ReadOnlySpan<byte> source)
+    {
+        Span<byte> head = stackalloc byte[MigrationStream.PartHeadSize];
+        foreach ((Region region, RegionPart part) in _parts)
+        {
+            PutHead(head, region, part);
+            if (!source.StartsWith(head))
+                return $"it has no register or table at 0x{part.Start:x} of {region.Index} where this device has one";
+            source = source[(MigrationStream.PartHeadSize + part.StateSize)..];
+        }
+        return null;
+    }
+
+    public void RestoreParts(ReadOnlySpan<byte> source)
+    {
+        foreach ((Region _, RegionPart part) in _parts)
+        {
+            part.RestoreState(source.Slice(MigrationStream.PartHeadSize, part.StateSize));
+            source = source[(MigrationStream.PartHeadSize + part.StateSize)..];
+        }
+    }
+
+    public void SaveIrqs(Span<byte> destination)
+    {
+        for (int i = 0; i < _irqs.Count; i++)
+            destination[i] = _irqs[i].SaveState();
+    }
+
+    public void RestoreIrqs(ReadOnlySpan<byte> source)
+    {
+        for (int i = 0; i < _irqs.Count; i++)
+            _irqs[i].RestoreState(source[i]);
+    }
+
+    /// <summary>The device runs again: what a restore left pending goes out.</summary>
+    public void DeliverIrqs()
+    {
+        foreach (Irq irq in _irqs)
+            irq.DeliverRestored();
+    }
+
+    /// <summary>The memory of a region, if the bytes lie in an area of it.</summary>
+    public RegionMemory? MemoryAt(uint region, ulong offset, ulong length)
+    {
+        RegionMemory? memory = device.RegionAt(region)?.Memory;
+        return memory is not null && memory.Areas.Any(area =>
+            offset >= area.Offset && offset - area.Offset <= area.Length && length <= area.Length - (offset - area.Offset)) ? memory : null;
+    }
+
+    private static void PutHead(Span<byte> destination, Region region, RegionPart part)
+    {
+        BinaryPrimitives.WriteUInt32LittleEndian(destination, (uint)region.Index);
+        BinaryPrimitives.WriteInt32LittleEndian(destination[4..], part.StateSize);
+        BinaryPrimitives.WriteUInt64LittleEndian(destination[8..], part.Start);
+    }
+
+    private static IEnumerable<(Region Region, RegionPart Part)> PartsOf(PciDevice device) =>
+        from index in Enumerable.Range(0, PciDevice.PciRegionCount)
+        let region = device.RegionAt((uint)index)
+        where region is not null
+        from part in region.Parts
+        where part.StateSize > 0
+        select (region, part);
+
+    private static IEnumerable<Irq> IrqsOf(PciDevice device) =>
+        Enumerable.Range(0, PciDevice.PciIrqCount).SelectMany(type => device.IrqsAt((uint)type) ?? Enumerable.Empty<Irq>());
+}

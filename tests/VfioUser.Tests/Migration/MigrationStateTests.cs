@@ -1,0 +1,212 @@
+using VfioUser.Client;
+using VfioUser.Protocol;
+using VfioUser.Testing;
+using static VfioUser.Protocol.MigrationState;
+
+namespace VfioUser.Tests;
+
+public class MigrationStateTests
+{
+    [Fact]
+    public void Every_transition_over_the_wire_is_granted_or_refused_as_the_ways_say()
+    {
+        MigrationState[] states = [Stop, Running, StopCopy, Resuming, PreCopy];
+        using var guest = TestGuest.Attach(new MovingDevice());
+
+        foreach (MigrationState from in states)
+        {
+            foreach (uint to in Enumerable.Range(0, 9).Append(0xABCD))
+            {
+                guest.Reset();
+                guest.Client.SetMigrationState(from);
+                bool possible = MigrationArcs.Path(from, (MigrationState)to, preCopy: true) is not null;
+
+                guest.Client.TrySetState(to).Should().Be(possible ? Errno.None : Errno.EINVAL, "{0} to {1}", from, to);
+                guest.Client.GetMigrationState().Should().Be(possible ? (MigrationState)to : from);
+            }
+        }
+    }
+
+    [Fact]
+    public void The_device_is_told_what_it_goes_through()
+    {
+        MovingDevice device = new();
+        using var guest = TestGuest.Attach(device);
+
+        guest.Client.SetMigrationState(PreCopy);
+        guest.Client.SetMigrationState(StopCopy);
+        guest.Client.SetMigrationState(Running);
+        guest.Client.SetMigrationState(Resuming);
+        guest.Client.SetMigrationState(Running);
+
+        device.Diary.Should().Equal("BeginSave", "OnStopped", "EndSave", "OnStarted", "OnStopped", "OnStarted");
+    }
+
+    [Fact]
+    public void Stop_copy_to_pre_copy_is_refused()
+    {
+        using var guest = TestGuest.Attach(new MovingDevice());
+        guest.Client.SetMigrationState(StopCopy);
+
+        guest.Client.TrySetState(PreCopy).Should().Be(Errno.EINVAL);
+        guest.Client.GetMigrationState().Should().Be(StopCopy);
+    }
+
+    [Fact]
+    public void Without_pre_copy_there_is_neither_the_flag_nor_the_state()
+    {
+        using var guest = TestGuest.Attach(new PlainDevice());
+
+        guest.Client.GetMigrationFlags().Should().Be(MigrationFlags.StopCopy);
+        guest.Client.TrySetState(PreCopy).Should().Be(Errno.EINVAL);
+        guest.Client.GetMigrationState().Should().Be(Running);
+    }
+
+    [Theory]
+    [InlineData("OnStopped", Running, Stop, Running)]
+    [InlineData("BeginSave", Running, StopCopy, Stop)]
+    [InlineData("BeginSave", Running, PreCopy, Running)]
+    [InlineData("OnStarted", Stop, Running, Stop)]
+    [InlineData("EndSave", StopCopy, Stop, StopCopy)]
+    public void A_device_that_throws_fails_the_step_and_stays_where_it_was(string where, MigrationState from, MigrationState to, MigrationState stays)
+    {
+        MovingDevice device = new();
+        using var guest = TestGuest.Attach(device);
+        guest.Client.SetMigrationState(from);
+        device.Throws[where] = new InvalidOperationException("on purpose");
+
+        guest.Client.TrySetState(to).Should().Be(Errno.EIO);
+        guest.Client.GetMigrationState().Should().Be(stays);
+
+        device.Throws.Clear();
+        guest.Client.TrySetState(Running).Should().Be(Errno.None);
+    }
+
+    [Theory]
+    [InlineData(Stop, false, true)]
+    [InlineData(StopCopy, false, false)]
+    [InlineData(Resuming, false, true)]
+    [InlineData(PreCopy, true, true)]
+    [InlineData(Running, true, true)]
+    public void Regions_are_closed_while_the_device_is_stopped(MigrationState state, bool bar, bool config)
+    {
+        using var guest = TestGuest.Attach(new MovingDevice());
+        guest.Client.SetMigrationState(state);
+
+        Try(() => guest.Bar0.Read<uint>(0)).Should().Be(bar);
+        Try(() => guest.Bar0.Write(0, 1u)).Should().Be(bar);
+        Try(() => guest.Config.Read<uint>(0)).Should().Be(config);
+        Try(() => guest.Config.Write(0x80, 1u)).Should().Be(config);
+    }
+
+    [Fact]
+    public void Other_commands_are_refused_in_stop_and_stop_copy_but_not_in_resuming()
+    {
+        using var guest = TestGuest.Attach(new MovingDevice());
+        foreach (MigrationState state in new[] { Stop, StopCopy, Resuming })
+        {
+            guest.Client.SetMigrationState(state);
+            bool open = state == Resuming;
+
+            Try(() => guest.Client.GetDeviceInfo()).Should().Be(open, "{0}", state);
+            Try(() => guest.Client.GetRegionInfo(0).Dispose()).Should().Be(open, "{0}", state);
+            Try(() => guest.Client.GetIrqInfo(0)).Should().Be(open, "{0}", state);
+            Try(() => guest.Client.DisableIrqs(2)).Should().Be(open, "{0}", state);
+            Try(() => guest.Client.MapDma(0x10_0000, 0x1000)).Should().Be(open, "{0}", state);
+            Try(() => guest.Client.UnmapDma(0x10_0000, 0x1000)).Should().Be(open, "{0}", state);
+            guest.Client.GetMigrationState().Should().Be(state);
+        }
+    }
+
+    [Theory]
+    [InlineData(Stop)]
+    [InlineData(StopCopy)]
+    [InlineData(Resuming)]
+    [InlineData(PreCopy)]
+    public void A_reset_leads_back_to_running_from_everywhere(MigrationState state)
+    {
+        MovingDevice device = new();
+        using var guest = TestGuest.Attach(device);
+        guest.Client.SetMigrationState(state);
+        device.Diary.Clear();
+
+        guest.Reset();
+
+        guest.Client.GetMigrationState().Should().Be(Running);
+        device.Diary.Should().Contain("OnReset");
+        device.Diary.Contains("OnStarted").Should().Be(state != PreCopy);
+        guest.Bar0.Read<uint>(0).Should().Be(0);
+    }
+
+    [Fact]
+    public void The_next_client_finds_a_running_device()
+    {
+        MovingDevice device = new();
+        using (var first = TestGuest.Attach(device))
+        {
+            first.Bar0.Write(0, 7u);
+            first.Client.SetMigrationState(StopCopy);
+        }
+        device.Diary[^1].Should().NotBe("OnStarted", "a device whose guest has moved away must not work on");
+
+        using var second = TestGuest.Attach(device);
+
+        second.Client.GetMigrationState().Should().Be(Running);
+        device.Diary[^1].Should().Be("OnStarted");
+        second.Bar0.Read<uint>(0).Should().Be(7);
+    }
+
+    [Fact]
+    public void The_next_client_finds_a_reset_device_when_a_restore_was_left_half_done()
+    {
+        MovingDevice device = new();
+        using (var first = TestGuest.Attach(device))
+        {
+            first.Bar0.Write(0, 7u);
+            first.Client.SetMigrationState(Resuming);
+            first.Client.WriteMigrationData("VFUM"u8);
+        }
+
+        using var second = TestGuest.Attach(device);
+
+        device.Diary.Should().EndWith(["OnReset", "OnStarted"]);
+        second.Bar0.Read<uint>(0).Should().Be(0);
+    }
+
+    [Fact]
+    public void Migration_is_negotiated_when_client_and_device_have_it()
+    {
+        MigrationCapability wanted = new() { PageSize = 65536, MaxBitmapSize = 256 << 20 };
+
+        Negotiated(new PlainDevice(), wanted).Should().Be(new MigrationCapability { PageSize = 4096, MaxBitmapSize = 1 << 20 });
+        Negotiated(new PlainDevice(migration: false), wanted).Should().BeNull();
+        Negotiated(new PlainDevice(), null).Should().BeNull();
+
+        static MigrationCapability? Negotiated(PciDevice device, MigrationCapability? migration)
+        {
+            var (server, client) = Protocol.Interop.SocketCalls.CreatePair();
+            using VfioUserServer serving = VfioUserServer.FromConnected(server);
+            Task run = serving.RunAsync(device);
+            using (VfioUserClient connected = VfioUserClient.FromConnected(client, new VfioUserClientOptions
+            {
+                Capabilities = Capabilities.ClientDefaults with { Migration = migration },
+            }))
+            {
+                return connected.ServerCapabilities.Migration;
+            }
+        }
+    }
+
+    private static bool Try(Action action)
+    {
+        try
+        {
+            action();
+            return true;
+        }
+        catch (VfioUserException e) when (e.Errno == Errno.EINVAL)
+        {
+            return false;
+        }
+    }
+}
