@@ -55,6 +55,9 @@ internal sealed partial class ServerLog(ILogger logger) : IMessageTrace
     [LoggerMessage(15, LogLevel.Error, "The hook for exceptions of the device threw.")]
     public partial void HookThrew(Exception exception);
 
+    [LoggerMessage(16, LogLevel.Warning, "No client can be let in for now: {Problem}")]
+    public partial void CannotAccept(string problem);
+
     void IMessageTrace.Message(bool sent, in MessageHeader header, ReadOnlySpan<byte> payload, int fdCount) =>
         Message(sent ? "->" : "<-", MessageText.Describe(header, payload, fdCount));
 }
