@@ -34,10 +34,17 @@ internal sealed class UnmaskWatch : IDisposable
 
     private void Run()
     {
-        while (PollCalls.WaitForFirst(_handled.Handle, _stop.Handle))
+        try
         {
-            if (_handled.Take() != 0)
-                _irq.Unmask();
+            while (PollCalls.WaitForFirst(_handled.Handle, _stop.Handle))
+            {
+                if (_handled.TakeShared() != 0)
+                    _irq.Unmask();
+            }
+        }
+        catch (IOException)
+        {
+            // what the client gave is no eventfd after all: it will be unmasked by message, or not at all
         }
     }
 }

@@ -70,6 +70,9 @@ internal sealed partial class ServerLog(ILogger logger) : IMessageTrace
     [LoggerMessage(44, LogLevel.Warning, "Bitmaps for logging written pages of {Bytes} bytes are refused: the limit is {Limit}.")]
     public partial void DirtyPagesTooLarge(long bytes, long limit);
 
+    [LoggerMessage(16, LogLevel.Warning, "No client can be let in for now: {Problem}")]
+    public partial void CannotAccept(string problem);
+
     void IMessageTrace.Message(bool sent, in MessageHeader header, ReadOnlySpan<byte> payload, int fdCount) =>
         Message(sent ? "->" : "<-", MessageText.Describe(header, payload, fdCount));
 }

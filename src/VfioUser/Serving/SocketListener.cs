@@ -79,6 +79,10 @@ internal sealed class SocketListener : IClientSource
         {
             return null;
         }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.TooManyOpenSockets)
+        {
+            throw new IOException($"accept failed: {e.Message}", e);
+        }
     }
 
     public void Dispose()

@@ -12,6 +12,8 @@ namespace VfioUser;
 /// </remarks>
 public sealed class VfioUserServer : IDisposable
 {
+    private static readonly TimeSpan AcceptAgainAfter = TimeSpan.FromMilliseconds(100);
+
     private readonly IClientSource _clients;
     private readonly VfioUserServerOptions _options;
     private readonly ServerLog _log;
@@ -102,7 +104,7 @@ public sealed class VfioUserServer : IDisposable
         Exception? failure = null;
         try
         {
-            while (!stop.IsCancellationRequested && _clients.Next(stop.Token) is { } socket)
+            while (!stop.IsCancellationRequested && NextClient(stop.Token) is { } socket)
                 Serve(device, socket, stop.Token);
         }
         catch (OperationCanceledException)
@@ -122,6 +124,24 @@ public sealed class VfioUserServer : IDisposable
             done.SetResult();
         else
             done.SetException(failure);
+    }
+
+    // a process that has no descriptor left has some again when a session somewhere else in it ends
+    private SafeSocketHandle? NextClient(CancellationToken stop)
+    {
+        while (true)
+        {
+            try
+            {
+                return _clients.Next(stop);
+            }
+            catch (IOException e)
+            {
+                _log.CannotAccept(e.Message);
+                stop.WaitHandle.WaitOne(AcceptAgainAfter);
+                stop.ThrowIfCancellationRequested();
+            }
+        }
     }
 
     private void Serve(PciDevice device, SafeSocketHandle socket, CancellationToken stop)

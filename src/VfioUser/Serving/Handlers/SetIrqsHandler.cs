@@ -35,21 +35,40 @@ internal sealed class SetIrqsHandler : CommandHandler
             irqs.Disable();
             return Errno.None;
         }
-        // all or none; and whoever writes to something else may wait for ever
-        for (int i = 0; i < message.FdCount; i++)
-        {
-            if (!message.Fds!.IsEventFd(i))
-                return Errno.EINVAL;
-        }
+        if (TakeEventFds(message) is not { } eventFds)
+            return Errno.EINVAL;
         for (int i = 0; i < (int)set.Count; i++)
         {
             Irq irq = irqs[(int)set.Start + i];
             if (data == IrqSetFlags.DataEventFd)
-                Bind(irq, action, message.FdCount == 0 ? null : new EventFd(message.Fds!.Take(i)));
+                Bind(irq, action, eventFds.Length == 0 ? null : eventFds[i]);
             else if (data == IrqSetFlags.DataNone || bools[i] != 0)
                 Act(irq, action);
         }
         return Errno.None;
+    }
+
+    // All or none, and nothing else: to write to a pipe may take for ever, and to read from an epoll descriptor fails.
+    private static EventFd[]? TakeEventFds(in ReceivedMessage message)
+    {
+        EventFd[] eventFds = new EventFd[message.FdCount];
+        for (int i = 0; i < eventFds.Length; i++)
+        {
+            if (!message.Fds!.IsEventFd(i))
+                return Refuse(eventFds);
+            eventFds[i] = new EventFd(message.Fds.Take(i));
+            // every anonymous file of the kernel looks like an eventfd until it is asked for its name; null without a /proc
+            if (new FileInfo($"/proc/self/fd/{eventFds[i].Handle.DangerousGetHandle()}").LinkTarget is not (null or "anon_inode:[eventfd]"))
+                return Refuse(eventFds);
+        }
+        return eventFds;
+    }
+
+    private static EventFd[]? Refuse(EventFd[] eventFds)
+    {
+        foreach (EventFd? eventFd in eventFds)
+            eventFd?.Dispose();
+        return null;
     }
 
     private static bool IsSound(in IrqSet set, IrqSetFlags data, IrqSetFlags action, int bools, int fds)

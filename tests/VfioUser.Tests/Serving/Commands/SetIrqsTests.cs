@@ -256,4 +256,20 @@ public sealed class SetIrqsTests : IDisposable
         _client.ShouldBeServed();
         _served.Device.MsiX.Should().OnlyContain(irq => !irq.IsEnabled);
     }
+
+    [Theory]
+    [InlineData(Trigger)]
+    [InlineData(Mask)]
+    [InlineData(Unmask)]
+    public void An_anonymous_file_that_is_no_eventfd_is_refused(uint action)
+    {
+        _first.Signal();
+        using Microsoft.Win32.SafeHandles.SafeFileHandle epoll = Files.Epoll(_first.Handle);
+
+        Ask(Set(EventFds | action, IntxType, 0, 1), epoll).ShouldBeRefused(Errno.EINVAL);
+        Ask(Set(EventFds | action, MsiXType, 0, 2), _second.Handle, epoll).ShouldBeRefused(Errno.EINVAL);
+
+        _client.ShouldBeServed();
+        _served.Device.MsiX.Should().OnlyContain(irq => !irq.IsEnabled);
+    }
 }

@@ -31,8 +31,11 @@ public sealed class MutationTests(ITestOutputHelper output)
         using SafeFileHandle unmovable = Files.Sealed(Corpus.FileSize), movable = Files.Unsealed((long)Corpus.FileSize), nothing = Files.DevNull();
         using EventFd eventFd = new();
         using AnonymousPipeServerStream pipe = new(PipeDirection.Out);
+        using EventFd ready = new();
+        ready.Signal();
+        using SafeFileHandle epoll = Files.Epoll(ready.Handle);
         // memory most often, so that maps succeed
-        SafeHandle[] files = [unmovable, unmovable, unmovable, movable, eventFd.Handle, eventFd.Handle, eventFd.Handle, eventFd.Handle, eventFd.Handle, nothing, pipe.SafePipeHandle, pipe.ClientSafePipeHandle];
+        SafeHandle[] files = [unmovable, unmovable, unmovable, movable, eventFd.Handle, eventFd.Handle, eventFd.Handle, eventFd.Handle, eventFd.Handle, nothing, pipe.SafePipeHandle, pipe.ClientSafePipeHandle, epoll];
         Run(device, log, new Mutator(seed), eventFd.Handle, files, messages: 1000); // what the runtime opens at the first time and keeps
         OpenFds before = OpenFds.Now();
 

@@ -12,6 +12,7 @@ internal sealed class CapturedLog : ILogger
     public const int SessionFailed = 8;
     public const int DeviceThrew = 9;
     public const int HookThrew = 15;
+    public const int CannotAccept = 16;
 
     private readonly ConcurrentQueue<LogEntry> _entries = new();
 

@@ -18,8 +18,8 @@ public class OpenFds
         List<string> targets = [];
         foreach (string link in Directory.GetFileSystemEntries("/proc/self/fd"))
         {
-            // the descriptor of this very listing is gone by now, and assemblies are loaded when they are needed
-            if (new FileInfo(link).LinkTarget is { } target && !target.EndsWith("/fd", StringComparison.Ordinal) && !target.EndsWith(".dll", StringComparison.Ordinal))
+            // files on disk are the runtime's: assemblies and symbols, opened when they are needed
+            if (new FileInfo(link).LinkTarget is { } target && (target[0] != '/' || target.StartsWith("/memfd:", StringComparison.Ordinal) || target.StartsWith("/dev/", StringComparison.Ordinal)))
                 targets.Add(target);
         }
         return new OpenFds(targets);
