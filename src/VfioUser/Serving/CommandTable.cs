@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using VfioUser.Protocol;
 
 namespace VfioUser;
@@ -7,6 +8,7 @@ internal static class CommandTable
 {
     private static readonly CommandHandler?[] Handlers = Fill();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static CommandHandler? Find(Command command) => (int)command < Handlers.Length ? Handlers[(int)command] : null;
 
     private static CommandHandler?[] Fill()

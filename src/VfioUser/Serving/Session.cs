@@ -133,13 +133,14 @@ internal sealed class Session : IDisposable
 
     private Errno Handle(in ReceivedMessage message)
     {
-        if (message.Header is { IsReply: true, Command: Command.DmaRead or Command.DmaWrite })
-            return Errno.None; // too late: nobody waits for it any more, and clients do not expect an answer to an answer
         if (!message.Header.IsCommand)
-            return Errno.EINVAL;
+        {
+            // an answer to the device's DMA that came too late: nobody waits for it, and clients expect no answer to an answer
+            return message.Header is { IsReply: true, Command: Command.DmaRead or Command.DmaWrite } ? Errno.None : Errno.EINVAL;
+        }
         if (message.FdProblem != Errno.None)
             return message.FdProblem;
-        if (CommandTable.Find(message.Header.Command) is not { } handler || message.FdCount > handler.MaxFds)
+        if (CommandTable.Find(message.Header.Command) is not { } handler || (message.Fds is not null && message.FdCount > handler.MaxFds))
             return Errno.EINVAL;
         if (Device.Migration is { } migration && !migration.Allows(message.Header.Command))
             return Errno.EINVAL;
