@@ -86,8 +86,16 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "recvmsg", SetLastError = true)]
     public static partial nint RecvMsg(SafeHandle socket, MsgHdr* message, int flags);
 
+    // for a call that does not wait: it is over before a collection would have to wait for it, and errno is still there after it
+    [SuppressGCTransition]
+    [LibraryImport(Library, EntryPoint = "recvmsg")]
+    public static partial nint RecvMsgNow(int socket, MsgHdr* message, int flags);
+
     [LibraryImport(Library, EntryPoint = "sendmsg", SetLastError = true)]
     public static partial nint SendMsg(SafeHandle socket, MsgHdr* message, int flags);
+
+    [LibraryImport(Library, EntryPoint = "send", SetLastError = true)]
+    public static partial nint Send(int socket, byte* bytes, nuint length, int flags);
 
     [LibraryImport(Library, EntryPoint = "shutdown", SetLastError = true)]
     public static partial int Shutdown(SafeHandle socket, int how);

@@ -335,6 +335,8 @@ public sealed class MessageChannel : IDisposable
                     _queue.Enqueue(run);
                     _socket.KeepParsed();
                     queued = true;
+                    if (_socket.IsParsed)
+                        break;
                 }
                 if (!_socket.TryParse(out ReceivedMessage message))
                     break;

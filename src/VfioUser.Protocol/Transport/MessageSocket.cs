@@ -17,11 +17,13 @@ public sealed class MessageSocket : IDisposable
     private const int WaitForAll = 64 << 10;
 
     private readonly SafeSocketHandle _socket;
+    private readonly int _descriptor; // of _socket; under the send lock, while not closed
     private readonly MessageSocketOptions _options;
     private readonly ReceiveBuffer _buffer = new(BufferSize);
     private readonly Lock _sendLock = new();
     private readonly Lock _closeLock = new();
     private readonly FdArrivals _arrivals;
+    private IMessageTrace? _trace; // null while nobody reads it
     private long _parsed;
     private volatile bool _closed;
 
@@ -32,8 +34,10 @@ public sealed class MessageSocket : IDisposable
     {
         ArgumentNullException.ThrowIfNull(socket);
         _socket = socket;
+        _descriptor = (int)socket.DangerousGetHandle();
         _options = options ?? new MessageSocketOptions();
         _arrivals = new FdArrivals(_options.MaxMessageFds);
+        _trace = EnabledTrace();
         SocketCalls.SetBlocking(socket);
         if (_options.SocketBufferSize is int size)
             SocketCalls.SetBufferSize(socket, size);
@@ -58,6 +62,8 @@ public sealed class MessageSocket : IDisposable
     {
         if (_closed)
             return ReceiveStatus.Closed;
+        // asked here, where nobody waits for an answer
+        _trace = EnabledTrace();
         if (mayReuse)
             _buffer.ReleaseKept();
         int missing = MissingBytes();
@@ -112,10 +118,13 @@ public sealed class MessageSocket : IDisposable
         message = new ReceivedMessage(header, _buffer.Bytes, _buffer.Start, fds, fdProblem);
         _buffer.Consume(size);
         _parsed += size;
-        if (_options.Trace is { IsEnabled: true } trace)
+        if (_trace is { } trace)
             trace.Message(sent: false, header, message.Payload, message.FdCount);
         return true;
     }
+
+    /// <summary>Whether nothing is left of what was received.</summary>
+    internal bool IsParsed => _buffer.Start == _buffer.End;
 
     /// <summary>Takes all complete commands that follow each other and brought no descriptors, without looking closer.</summary>
     /// <remarks>Many small ones come at once; this is what each of them costs before it is handled.</remarks>
@@ -124,7 +133,7 @@ public sealed class MessageSocket : IDisposable
         ReadOnlySpan<byte> unparsed = _buffer.Unparsed;
         int length = 0;
         int count = 0;
-        bool plain = _arrivals.IsEmpty && _options.Trace is not { IsEnabled: true };
+        bool plain = _arrivals.IsEmpty && _trace is null;
         while (plain && WireFormat.TryRead(unparsed[length..], out MessageHeader header) && header.IsCommand
             && header.MessageSize >= MessageHeader.WireSize && header.MessageSize <= (uint)(unparsed.Length - length)
             && header.MessageSize <= (uint)_options.MaxMessageSize)
@@ -155,7 +164,7 @@ public sealed class MessageSocket : IDisposable
     /// conversation is over, as nothing can follow that.</returns>
     internal Errno Send(ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail, ReadOnlySpan<SafeHandle> fds, Deadline deadline)
     {
-        if (_options.Trace is { IsEnabled: true } trace)
+        if (_trace is { } trace)
             MessageText.TraceSent(trace, head, tail, fds.Length);
         if (deadline.IsNever)
             _sendLock.Enter();
@@ -169,7 +178,9 @@ public sealed class MessageSocket : IDisposable
             {
                 if (_closed)
                     return Errno.ENOTCONN;
-                int sent = SocketCalls.Send(_socket, head, tail, fds, flags);
+                int sent = tail.IsEmpty && fds.IsEmpty
+                    ? SocketCalls.Send(_descriptor, head, flags)
+                    : SocketCalls.Send(_socket, head, tail, fds, flags);
                 if (sent > 0)
                 {
                     fds = default; // they left with the first byte
@@ -252,16 +263,11 @@ public sealed class MessageSocket : IDisposable
 
     private bool TrySpin(Span<byte> free, ref FdList? fds, out int received, out bool truncated)
     {
-        long start = Stopwatch.GetTimestamp();
-        do
-        {
-            received = SocketCalls.Receive(_socket, free, Libc.MsgDontWait, ref fds, out truncated);
-            if (received != -(int)Errno.EAGAIN)
-                return true;
-        }
-        while (!_closed && Stopwatch.GetElapsedTime(start) < _options.Spin);
-        return false;
+        received = SocketCalls.ReceiveSpinning(_socket, free, (long)(_options.Spin.TotalSeconds * Stopwatch.Frequency), ref fds, out truncated);
+        return received != -(int)Errno.EAGAIN;
     }
+
+    private IMessageTrace? EnabledTrace() => _options.Trace is { IsEnabled: true } trace ? trace : null;
 
     private static ReceiveStatus Ended(Errno errno) => errno switch
     {
