@@ -8,7 +8,7 @@ internal static class Comparison
 {
     private const int ServerCore = 0;
     private const int ClientCore = 1;
-    private const int Alternations = 11;
+    private const int Alternations = 21;
 
     /// <summary>Starts itself again, pinned to the client's core.</summary>
     public static int RunPinned(string[] filters)

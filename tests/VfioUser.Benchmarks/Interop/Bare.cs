@@ -94,11 +94,11 @@ internal static unsafe partial class Bare
         }
     }
 
-    public static void ReceiveExactly(int socket, Span<byte> buffer)
+    public static void ReceiveExactly(int socket, Span<byte> buffer, TimeSpan spin = default)
     {
         while (!buffer.IsEmpty)
         {
-            int received = Receive(socket, buffer);
+            int received = Receive(socket, buffer, spin);
             if (received <= 0)
                 throw new EndOfStreamException();
             buffer = buffer[received..];
