@@ -26,6 +26,7 @@ internal sealed class SocketRows(Peer floor, Peer ours, Peer oursSpinning)
         yield return PingPong("the same, client spinning too", 1.10, read, Requests.ReadSize + 4, 5_000, serverSpins: true, clientSpins: true);
         yield return Posted("posted 8-byte write, one a send", 1.15, write, 1, 50_000);
         yield return Posted("posted 8-byte write, 64 a send", 2.0, write, 64, 640_000);
+        yield return Multi(write, 64, 640_000);
         yield return Pipelined(read, 32, 1_000);
         yield return Bandwidth("1 MiB region read", largeRead, Requests.ReadSize + Large, 100);
         yield return Bandwidth("1 MiB region write", largeWrite, Requests.ReadSize, 100);
@@ -57,6 +58,16 @@ internal sealed class SocketRows(Peer floor, Peer ours, Peer oursSpinning)
                 return Sends(floor, batch, null, writes / perSend) / perSend;
             },
             () => Sends(ours, batch, sync, writes / perSend) / perSend);
+    }
+
+    // beside our own single writes: this is what the command is for
+    private Row Multi(byte[] write, int perMessage, int writes)
+    {
+        byte[] multi = Requests.WriteMulti(PciRegion.Bar0, 8, 8, perMessage);
+        byte[] sync = Requests.Read(PciRegion.Bar0, 0, 4);
+        return new Row($"{perMessage} writes in one REGION_WRITE_MULTI, beside single posted ones", "µs", 0.2,
+            () => Sends(ours, write, sync, writes / perMessage),
+            () => Sends(ours, multi, sync, writes / perMessage) / perMessage);
     }
 
     private Row Pipelined(byte[] read, int depth, int rounds)

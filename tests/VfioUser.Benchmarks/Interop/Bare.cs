@@ -126,6 +126,14 @@ internal static unsafe partial class Bare
 
     public static void Close(int fd) => _ = close(fd);
 
+    /// <summary>Keeps the calling thread on a core.</summary>
+    public static void Pin(int core)
+    {
+        ulong mask = 1ul << core;
+        if (sched_setaffinity(0, sizeof(ulong), &mask) != 0)
+            throw new IOException("sched_setaffinity failed");
+    }
+
     public static int Raw(SafeSocketHandle socket) => (int)socket.DangerousGetHandle();
 
     [StructLayout(LayoutKind.Sequential)]
@@ -157,6 +165,9 @@ internal static unsafe partial class Bare
 
     [LibraryImport("libc")]
     private static partial int munmap(nint address, nuint length);
+
+    [LibraryImport("libc")]
+    private static partial int sched_setaffinity(int thread, nuint size, ulong* mask);
 
     [LibraryImport("libc")]
     private static partial int close(int fd);
