@@ -107,18 +107,7 @@ public sealed class ChannelQueueTests
         {
             // no command thread at all: a channel for calls alone
             Background<Errno> caller = Background.Run(() => channel.AskInVain());
-            Background<bool> flood = Background.Run(() =>
-            {
-                try
-                {
-                    while (caller.IsRunning)
-                        peer.Write(Frame.RegionRead(1));
-                }
-                catch (IOException)
-                {
-                    // cut off
-                }
-            });
+            Background<bool> flood = peer.Flood(Frame.RegionRead(1));
 
             caller.Result.Should().Be(Errno.ENOTCONN);
             channel.Shutdown();
