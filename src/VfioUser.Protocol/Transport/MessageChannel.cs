@@ -24,6 +24,7 @@ public sealed class MessageChannel : IDisposable
     private readonly object _gate = new();
     private readonly PendingCall?[] _calls = new PendingCall?[PendingCall.MaxConcurrent];
     private readonly Stack<PendingCall> _freeCalls = new();
+    private readonly ReplyBuffers _replyBuffers = new();
     private CommandQueue _queue;
     private CommandQueue _batch;
     private int _createdCalls;
@@ -244,7 +245,7 @@ public sealed class MessageChannel : IDisposable
         call = null;
         if (_createdCalls == _calls.Length)
             return false;
-        call = _calls[_createdCalls] = new PendingCall(_createdCalls);
+        call = _calls[_createdCalls] = new PendingCall(_createdCalls, _replyBuffers);
         _createdCalls++;
         return true;
     }
