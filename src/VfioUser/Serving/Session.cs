@@ -26,7 +26,11 @@ internal sealed class Session : IDisposable
         _options = options;
         DmaChannel dma = new(twin ?? channel, limits.MaxTransferToSend, FlushBeforeCall);
         int maxMaps = (int)Math.Min(options.MaxDmaMaps, limits.MaxDmaMaps);
-        DmaMappings = new DmaMappings(device, dma, maxMaps, options.TrustClientMemory, options.MaxDirtyBitmapSize, log) { Stopping = stopping };
+        DmaMappings = new DmaMappings(device, dma, maxMaps, options.TrustClientMemory, options.MaxDirtyBitmapSize, log)
+        {
+            Stopping = stopping,
+            UnmappingThrew = e => DeviceThrew(Command.DmaUnmap, e),
+        };
         if (twin is not null)
         {
             _replyPump = new Thread(twin.PumpReplies) { Name = "vfio-user replies", IsBackground = true };
