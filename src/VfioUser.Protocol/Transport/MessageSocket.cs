@@ -154,14 +154,15 @@ public sealed class MessageSocket : IDisposable
     /// <param name="head">Begins with a header.</param>
     /// <param name="tail">Follows <paramref name="head"/> in the same message without being copied; may be empty.</param>
     /// <param name="fds">Borrowed for the call. At most what the peer accepts.</param>
-    /// <returns>False when the peer has gone.</returns>
+    /// <returns>False when the peer has gone, or the system does not pass the descriptors on.</returns>
     /// <remarks>Any thread. Blocks while the peer does not read.</remarks>
     public bool Send(ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail = default, ReadOnlySpan<SafeHandle> fds = default) =>
         Send(head, tail, fds, Deadline.Never) == Errno.None;
 
     /// <summary>As <see cref="Send(ReadOnlySpan{byte}, ReadOnlySpan{byte}, ReadOnlySpan{SafeHandle})"/>, but does not block for ever.</summary>
-    /// <returns>ENOTCONN when the peer has gone; ETIMEDOUT when it did not read in time: if it got part of the message, the
-    /// conversation is over, as nothing can follow that.</returns>
+    /// <returns>ENOTCONN when the peer has gone, or the system cannot send and the conversation is over. ETIMEDOUT when it did not
+    /// read in time: if it got part of the message, the conversation is over, as nothing can follow that. Another errno when
+    /// the descriptors are not passed on, ETOOMANYREFS for one: nothing was sent, and the conversation is as it was.</returns>
     internal Errno Send(ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail, ReadOnlySpan<SafeHandle> fds, Deadline deadline)
     {
         if (_trace is { } trace)
@@ -198,8 +199,11 @@ public sealed class MessageSocket : IDisposable
                         break;
                     case Errno.EPIPE or Errno.ECONNRESET or Errno.ENOTCONN:
                         return Errno.ENOTCONN;
+                    case Errno errno when !fds.IsEmpty:
+                        return errno; // other peers that do not read can use up what a user may have under way
                     default:
-                        throw Libc.Failure("sendmsg", (Errno)(-sent));
+                        torn = true; // no memory, no socket: somebody will wait for this message in vain
+                        return Errno.ENOTCONN;
                 }
             }
             return Errno.None;

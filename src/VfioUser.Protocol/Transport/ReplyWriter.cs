@@ -43,7 +43,9 @@ public sealed class ReplyWriter
         return _length < SendFrom || Flush();
     }
 
-    /// <summary>Ends the reply that was begun and sends it with descriptors, which it borrows.</summary>
+    /// <summary>Ends the reply that was begun and sends it with descriptors, which it borrows. An error takes its place when the
+    /// system does not pass them on.</summary>
+    /// <returns>False when the peer has gone.</returns>
     public bool End(int payloadLength, ReadOnlySpan<SafeHandle> fds)
     {
         if (fds.IsEmpty || _request.NoReply)
@@ -52,9 +54,11 @@ public sealed class ReplyWriter
         int start = _length;
         PutHeader(payloadLength, MessageFlags.Reply, 0);
         int end = _length;
-        _length = 0; // if a descriptor cannot be sent, that throws: nothing must be sent twice
-        return (start == 0 || _socket.Send(_bytes.AsSpan(0, start)))
-            && _socket.Send(_bytes.AsSpan(start, end - start), default, fds);
+        _length = 0; // if a descriptor is closed already, that throws: nothing must be sent twice
+        if (start != 0 && !_socket.Send(_bytes.AsSpan(0, start)))
+            return false;
+        Errno errno = _socket.Send(_bytes.AsSpan(start, end - start), default, fds, Deadline.Never);
+        return errno is Errno.None or Errno.ENOTCONN ? errno == Errno.None : Fail(_request, errno);
     }
 
     /// <summary>Answers with an error: a bare header, as the specification wants it.</summary>

@@ -1,4 +1,3 @@
-using System.Runtime.ExceptionServices;
 using Microsoft.Win32.SafeHandles;
 using VfioUser.Protocol;
 using VfioUser.Protocol.Interop;
@@ -18,6 +17,9 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
 
     /// <summary>Cancelled when the server stops: an unmap then waits no longer.</summary>
     public CancellationToken Stopping { get; init; }
+
+    /// <summary>Told of what the device throws when memory goes: the client has nothing to do with that.</summary>
+    public Action<Exception>? UnmappingThrew { get; init; }
 
     /// <summary>What all clients of this process may use up together.</summary>
     public DmaBudget Budget { get; init; } = DmaBudget.OfProcess;
@@ -83,7 +85,6 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
         foreach (DmaMapping mapping in mappings)
             mapping.Close();
         // every one is told and waited for, whatever the device throws: a lease may hold several
-        Exception? failure = null;
         foreach (DmaMapping mapping in mappings)
         {
             try
@@ -92,7 +93,7 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
             }
             catch (Exception e)
             {
-                failure ??= e;
+                UnmappingThrew?.Invoke(e);
             }
         }
         foreach (DmaMapping mapping in mappings)
@@ -100,8 +101,6 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
             AwaitDrained(mapping);
             Dirty.Remove(mapping);
         }
-        if (failure is not null)
-            ExceptionDispatchInfo.Throw(failure);
     }
 
     private void AwaitDrained(DmaMapping mapping)

@@ -9,6 +9,8 @@ namespace VfioUser;
 /// </remarks>
 public class Irq
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(10);
+
     private readonly Lock _lock = new();
     private readonly bool _autoMask;
     private EventFd? _trigger;
@@ -73,13 +75,13 @@ public class Irq
 
     internal void Mask()
     {
-        lock (_lock)
+        using (EnterForClient())
             SetMasked(true);
     }
 
     internal void Unmask()
     {
-        lock (_lock)
+        using (EnterForClient())
         {
             SetMasked(false);
             DeliverHeld();
@@ -92,14 +94,14 @@ public class Irq
         SetTrigger(null);
         SetMaskListener(null);
         SetUnmaskListener(null);
-        lock (_lock)
+        using (EnterForClient())
             _masked = _pending = false;
     }
 
     /// <summary>A reset of the device: nothing is pending any more; the client's eventfds stay.</summary>
     internal virtual void Reset()
     {
-        lock (_lock)
+        using (EnterForClient())
             _masked = _pending = false;
     }
 
@@ -130,9 +132,17 @@ public class Irq
         }
     }
 
+    /// <summary>Frees a thread that signals one of the client's eventfds and waits: the client filled it and made it block.</summary>
+    internal void Unblock()
+    {
+        Empty(Volatile.Read(ref _trigger));
+        Empty(Volatile.Read(ref _onMask));
+        Empty(Volatile.Read(ref _onUnmask));
+    }
+
     private protected void DeliverIfAsserted()
     {
-        lock (_lock)
+        using (EnterForClient())
             DeliverHeld();
     }
 
@@ -185,11 +195,34 @@ public class Irq
     private void Replace(ref EventFd? place, EventFd? eventFd)
     {
         EventFd? old;
-        lock (_lock)
+        using (EnterForClient())
         {
             old = place;
             place = eventFd;
         }
         old?.Dispose();
+    }
+
+    // What the client wants done must not wait for a thread that waits for the client.
+    private Lock.Scope EnterForClient()
+    {
+        while (!_lock.TryEnter(Patience))
+            Unblock();
+        Lock.Scope scope = _lock.EnterScope();
+        _lock.Exit();
+        return scope;
+    }
+
+    private static void Empty(EventFd? eventFd)
+    {
+        try
+        {
+            if (eventFd is { IsFull: true })
+                eventFd.TakeShared();
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        {
+            // then nobody waits for it any more
+        }
     }
 }

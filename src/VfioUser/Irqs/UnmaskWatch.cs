@@ -10,6 +10,8 @@ namespace VfioUser;
 /// </remarks>
 internal sealed class UnmaskWatch : IDisposable
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(10);
+
     private readonly Irq _irq;
     private readonly EventFd _handled;
     private readonly EventFd _stop = new();
@@ -27,7 +29,9 @@ internal sealed class UnmaskWatch : IDisposable
     public void Dispose()
     {
         _stop.Signal();
-        _thread.Join();
+        // unmasking delivers, and the client may have made that wait
+        while (!_thread.Join(Patience))
+            _irq.Unblock();
         _stop.Dispose();
         _handled.Dispose();
     }

@@ -73,6 +73,9 @@ internal sealed partial class ServerLog(ILogger logger) : IMessageTrace
     [LoggerMessage(16, LogLevel.Warning, "No client can be let in for now: {Problem}")]
     public partial void CannotAccept(string problem);
 
+    [LoggerMessage(17, LogLevel.Debug, "A reply to {Command} (message {MessageId}) that nobody waits for is dropped.")]
+    public partial void ReplyDropped(Command command, ushort messageId);
+
     void IMessageTrace.Message(bool sent, in MessageHeader header, ReadOnlySpan<byte> payload, int fdCount) =>
         Message(sent ? "->" : "<-", MessageText.Describe(header, payload, fdCount));
 }

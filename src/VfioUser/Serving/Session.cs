@@ -26,7 +26,11 @@ internal sealed class Session : IDisposable
         _options = options;
         DmaChannel dma = new(twin ?? channel, limits.MaxTransferToSend, FlushBeforeCall);
         int maxMaps = (int)Math.Min(options.MaxDmaMaps, limits.MaxDmaMaps);
-        DmaMappings = new DmaMappings(device, dma, maxMaps, options.TrustClientMemory, options.MaxDirtyBitmapSize, log) { Stopping = stopping };
+        DmaMappings = new DmaMappings(device, dma, maxMaps, options.TrustClientMemory, options.MaxDirtyBitmapSize, log)
+        {
+            Stopping = stopping,
+            UnmappingThrew = e => DeviceThrew(Command.DmaUnmap, e),
+        };
         if (twin is not null)
         {
             _replyPump = new Thread(twin.PumpReplies) { Name = "vfio-user replies", IsBackground = true };
@@ -133,11 +137,14 @@ internal sealed class Session : IDisposable
 
     private Errno Handle(in ReceivedMessage message)
     {
-        if (!message.Header.IsCommand)
+        if (message.Header.IsReply)
         {
-            // an answer to the device's DMA that came too late: nobody waits for it, and clients expect no answer to an answer
-            return message.Header is { IsReply: true, Command: Command.DmaRead or Command.DmaWrite } ? Errno.None : Errno.EINVAL;
+            // to answer an answer is to invite another one
+            _log.ReplyDropped(message.Header.Command, message.Header.MessageId);
+            return Errno.None;
         }
+        if (!message.Header.IsCommand)
+            return Errno.EINVAL;
         if (message.FdProblem != Errno.None)
             return message.FdProblem;
         if (CommandTable.Find(message.Header.Command) is not { } handler || (message.Fds is not null && message.FdCount > handler.MaxFds))

@@ -29,6 +29,7 @@ internal sealed class DmaUnmapHandler : CommandHandler
         session.Replies.End(DmaUnmap.WireSize);
         return Errno.None;
     }
+
     // The last writes to the region are over only when it is unmapped, so everything that can be wrong is looked at before.
     private static Errno WithBitmap(Session session, in ReceivedMessage message, in DmaUnmap unmap)
     {

@@ -98,6 +98,26 @@ public sealed class DmaInHandlerTests
     }
 
     [Fact]
+    public void As_many_posted_writes_as_a_guest_makes_may_come_before_the_answer()
+    {
+        const uint Writes = 100_000;
+        using DmaSession session = new(twin: false);
+
+        session.Client.SayBytes(DmaSession.Read(1, 0, 4));
+        RawReply request = session.HearRead(0, 4);
+        for (uint i = 1; i <= Writes; i++)
+        {
+            session.Client.SayBytes(RawClient.Message(2, Command.RegionWrite,
+                RawClient.Bytes(new RegionAccess(0, ProbeDevice.Shared, 4), BitConverter.GetBytes(i)), MessageFlags.NoReply));
+        }
+        session.Answer(request, 1, 2, 3, 4);
+
+        session.ShouldHaveRead(1, 1, 2, 3, 4);
+        session.Client.Ask(Command.RegionRead, new RegionAccess(0, ProbeDevice.Shared, 4)).ShouldBegin<RegionAccess>(out byte[] last);
+        last.Should().Equal(BitConverter.GetBytes(Writes));
+    }
+
+    [Fact]
     public void The_answer_may_stand_between_commands_in_one_write()
     {
         using DmaSession session = new(twin: false);
