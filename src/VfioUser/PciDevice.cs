@@ -93,24 +93,24 @@ public abstract partial class PciDevice
         return intx;
     }
 
-    /// <summary>Gives the device message signalled interrupts. For MSI-X see <see cref="Bar.AddMsiX"/>.</summary>
+    /// <summary>Gives the device message signalled interrupts. For MSI-X see <see cref="Bar.AddMsiX(uint, int, uint?)"/>.</summary>
     /// <param name="vectors">A power of two up to 32; the guest may enable fewer.</param>
     /// <param name="perVectorMask">Whether the guest can mask each by itself.</param>
+    /// <param name="capabilityOffset">Of the capability in the configuration space; null for the first place that is free.</param>
     /// <remarks>Setup. PCI 3.0 6.8.1.</remarks>
-    protected IrqVectors AddMsi(int vectors, bool perVectorMask = false)
+    protected IrqVectors AddMsi(int vectors, bool perVectorMask = false, int? capabilityOffset = null)
     {
         ThrowIfServed();
-        Config.AddMsi(vectors, perVectorMask);
-        return AddIrqs(IrqVectors.Create(PciIrq.Msi, vectors));
+        return AddIrqs(IrqVectors.Of(Config.AddMsi(vectors, perVectorMask, capabilityOffset)));
     }
 
     /// <summary>Gives the device a way to tell the client that it has failed beyond repair.</summary>
     /// <remarks>Setup. QEMU stops the machine then.</remarks>
-    protected Irq AddErrorIrq() => AddIrqs(IrqVectors.Create(PciIrq.Error, 1))[0];
+    protected Irq AddErrorIrq() => AddIrqs(new IrqVectors(PciIrq.Error, new Irq(PciIrq.Error, 0)))[0];
 
     /// <summary>Gives the device a way to ask the client to give it back, which the client answers by unplugging it.</summary>
     /// <remarks>Setup.</remarks>
-    protected Irq AddRequestIrq() => AddIrqs(IrqVectors.Create(PciIrq.Request, 1))[0];
+    protected Irq AddRequestIrq() => AddIrqs(new IrqVectors(PciIrq.Request, new Irq(PciIrq.Request, 0)))[0];
 
     /// <summary>A client has connected and negotiated. It has not mapped memory nor set interrupts yet.</summary>
     protected virtual void OnAttached()

@@ -28,7 +28,8 @@ internal sealed class BlankDevice : PciDevice
 
     public new Intx AddIntx() => base.AddIntx();
 
-    public new IrqVectors AddMsi(int vectors, bool perVectorMask = false) => base.AddMsi(vectors, perVectorMask);
+    public new IrqVectors AddMsi(int vectors, bool perVectorMask = false, int? capabilityOffset = null) =>
+        base.AddMsi(vectors, perVectorMask, capabilityOffset);
 
     public new Irq AddErrorIrq() => base.AddErrorIrq();
 
