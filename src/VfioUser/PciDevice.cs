@@ -45,13 +45,14 @@ public abstract partial class PciDevice
     /// <param name="kind">Address space and width.</param>
     /// <param name="size">In bytes: a power of two, from 16, or from 4 for ports.</param>
     /// <param name="handler">Answers what is neither register nor memory; null reads as zeros and ignores writes.</param>
+    /// <param name="writable">False for one that the guest only reads: a write is refused, and clients map its memory for reading.</param>
     /// <exception cref="ArgumentException">The number is taken, or the size is none.</exception>
     /// <remarks>Setup. PCI 3.0 6.2.5.1.</remarks>
-    protected Bar AddBar(int number, BarKind kind, ulong size, IRegionHandler? handler = null)
+    protected Bar AddBar(int number, BarKind kind, ulong size, IRegionHandler? handler = null, bool writable = true)
     {
         ThrowIfServed();
         Config.SetBar(number, kind, size);
-        Bar bar = new(this, number, kind, size, handler);
+        Bar bar = new(this, number, kind, size, writable, handler);
         _regions[number] = bar;
         return bar;
     }
@@ -59,12 +60,19 @@ public abstract partial class PciDevice
     /// <summary>Adds an expansion ROM with the given content.</summary>
     /// <param name="image">What firmware finds there; padded with ones to a power of two of at least 2 KiB.</param>
     /// <remarks>Setup. PCI 3.0 6.2.5.2, 6.3.1.</remarks>
-    protected Region AddRom(ReadOnlySpan<byte> image)
+    protected Region AddRom(ReadOnlySpan<byte> image) =>
+        AddRom(System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(image.Length, 2048)), new RomImage(image));
+
+    /// <summary>Adds an expansion ROM whose content a handler gives.</summary>
+    /// <param name="size">In bytes: a power of two, 2 KiB to 16 MiB.</param>
+    /// <param name="handler">Answers reads. It is never written to.</param>
+    /// <remarks>Setup. PCI 3.0 6.2.5.2, 6.3.1.</remarks>
+    protected Region AddRom(uint size, IRegionHandler handler)
     {
+        ArgumentNullException.ThrowIfNull(handler);
         ThrowIfServed();
-        uint size = System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(image.Length, 2048));
         Config.SetRom(size);
-        Region rom = new(this, PciRegion.Rom, size, writable: false, new RomImage(image));
+        Region rom = new(this, PciRegion.Rom, size, writable: false, handler);
         _regions[(int)PciRegion.Rom] = rom;
         return rom;
     }

@@ -6,8 +6,8 @@ public sealed class Bar : Region
 {
     private const int TableEntrySize = 16;
 
-    internal Bar(PciDevice device, int number, BarKind kind, ulong size, IRegionHandler? handler)
-        : base(device, (PciRegion)number, size, writable: true, handler)
+    internal Bar(PciDevice device, int number, BarKind kind, ulong size, bool writable, IRegionHandler? handler)
+        : base(device, (PciRegion)number, size, writable, handler)
     {
         Number = number;
         Kind = kind;

@@ -19,10 +19,15 @@ internal sealed class BlankDevice : PciDevice
 
     public Action<DmaRegion>? WhenUnmapping { get; set; }
 
-    public new Bar AddBar(int number, BarKind kind, ulong size, IRegionHandler? handler = null) =>
-        base.AddBar(number, kind, size, handler);
+    public new Bar AddBar(int number, BarKind kind, ulong size, IRegionHandler? handler = null, bool writable = true) =>
+        base.AddBar(number, kind, size, handler, writable);
+
+    public new DeviceRegion AddDeviceRegion(uint type, uint subtype, ulong size, IRegionHandler? handler = null, bool writable = true) =>
+        base.AddDeviceRegion(type, subtype, size, handler, writable);
 
     public new Region AddRom(ReadOnlySpan<byte> image) => base.AddRom(image);
+
+    public new Region AddRom(uint size, IRegionHandler handler) => base.AddRom(size, handler);
 
     public new Region AddVga(IRegionHandler handler) => base.AddVga(handler);
 
@@ -34,6 +39,8 @@ internal sealed class BlankDevice : PciDevice
     public new Irq AddErrorIrq() => base.AddErrorIrq();
 
     public new Irq AddRequestIrq() => base.AddRequestIrq();
+
+    public new void EnableMigration() => base.EnableMigration();
 
     protected override void OnAttached() => WhenAttached?.Invoke();
 
