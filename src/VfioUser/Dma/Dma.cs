@@ -23,6 +23,12 @@ public sealed class Dma
     /// <summary>What is mapped now, by address.</summary>
     public IReadOnlyList<DmaRegion> Regions => [.. _table.All.Select(mapping => mapping.Region)];
 
+    /// <summary>What is mapped at an address, and how it is reached.</summary>
+    /// <returns>Null for an address that the client has not opened. It may be unmapped when this returns: for a hold see
+    /// <see cref="TryLease"/>.</returns>
+    /// <remarks>Any thread. Allocates nothing.</remarks>
+    public DmaRegion? Find(Iova address) => _table.Find(address.Value)?.Region;
+
     internal DmaTable Table
     {
         get => _table;

@@ -55,6 +55,6 @@ public sealed class Intx : Irq
     internal void CommandWritten()
     {
         if (!_config.IntxDisabled)
-            DeliverIfAsserted();
+            Released();
     }
 }

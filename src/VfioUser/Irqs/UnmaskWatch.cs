@@ -43,12 +43,24 @@ internal sealed class UnmaskWatch : IDisposable
             while (PollCalls.WaitForFirst(_handled.Handle, _stop.Handle))
             {
                 if (_handled.TakeShared() != 0)
-                    _irq.Unmask();
+                    Unmask();
             }
         }
         catch (IOException)
         {
             // what the client gave is no eventfd after all: it will be unmasked by message, or not at all
+        }
+    }
+
+    private void Unmask()
+    {
+        try
+        {
+            _irq.Unmask();
+        }
+        catch (Exception e)
+        {
+            _irq.Device?.Notifiers.Report(e);
         }
     }
 }

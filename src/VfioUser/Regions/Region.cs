@@ -32,7 +32,7 @@ public partial class Region
     /// <summary>In bytes.</summary>
     public ulong Size { get; }
 
-    /// <summary>Whether the guest may write; a ROM it may not.</summary>
+    /// <summary>Whether the guest may write: a ROM it may not, and other regions unless the author says so.</summary>
     public bool IsWritable { get; }
 
     internal PciDevice Device { get; }

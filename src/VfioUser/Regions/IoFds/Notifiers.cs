@@ -70,5 +70,6 @@ internal sealed class Notifiers
         }
     }
 
-    private void Report(Exception exception) => Volatile.Read(ref _threw)?.Invoke(exception);
+    /// <summary>Tells of an exception of the device, if there is a session to tell. Any thread.</summary>
+    public void Report(Exception exception) => Volatile.Read(ref _threw)?.Invoke(exception);
 }
