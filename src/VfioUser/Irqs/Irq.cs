@@ -16,6 +16,7 @@ public class Irq
     private EventFd? _onUnmask;
     private bool _masked;
     private bool _pending;
+    private IrqMeter? _meter;
 
     internal Irq(PciIrq type, int vector, bool autoMask = false)
     {
@@ -57,6 +58,12 @@ public class Irq
     {
         lock (_lock)
             return Deliver();
+    }
+
+    /// <summary>Counts what is sent; null as long as there was no client.</summary>
+    internal IrqMeter? Meter
+    {
+        set => Volatile.Write(ref _meter, value);
     }
 
     internal void SetTrigger(EventFd? eventFd)
@@ -168,10 +175,12 @@ public class Irq
             _pending = true;
             return true;
         }
-        bool delivered = _trigger.Signal();
-        if (delivered && _autoMask)
+        if (!_trigger.Signal())
+            return false;
+        _meter?.Sent();
+        if (_autoMask)
             SetMasked(true);
-        return delivered;
+        return true;
     }
 
     private void SetMasked(bool masked)
