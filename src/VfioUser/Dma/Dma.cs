@@ -143,6 +143,7 @@ public sealed class Dma
             {
                 if (writable)
                     mapped.Written(address.Value - mapped.Start, length);
+                mapped.Meter?.Accessed(writable, length);
                 mapped.Exit();
             }
         }
@@ -187,6 +188,8 @@ public sealed class Dma
             left -= count;
             at = unchecked(at + count);
         }
+        if (held.Count > 0)
+            held[0].Meter?.Leased();
         lease = new DmaLease(address, length, writable, [.. held]);
         return true;
     }

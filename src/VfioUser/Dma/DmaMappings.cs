@@ -150,6 +150,7 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
         if (way == DmaWay.FileIo && !Budget.TryTakeFile())
             return Errno.ENOSPC;
         DmaRegion region = new(new Iova(map.Address), map.Size, readable, writable, way);
+        DmaMeter meter = log.Metrics.Of(way);
         switch (way)
         {
             case DmaWay.Mapped:
@@ -159,14 +160,14 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
                     return errno;
                 }
                 file!.Dispose(); // the mapping holds the file by itself
-                mapping = new MappedDma(region, memory, Budget);
+                mapping = new MappedDma(region, memory, Budget) { Meter = meter };
                 return Errno.None;
             case DmaWay.FileIo:
-                mapping = new FileDma(region, file!, map.Offset, Budget);
+                mapping = new FileDma(region, file!, map.Offset, Budget) { Meter = meter };
                 return Errno.None;
             default:
                 file?.Dispose();
-                mapping = new MessageDma(region, channel);
+                mapping = new MessageDma(region, channel) { Meter = meter };
                 return Errno.None;
         }
     }

@@ -19,6 +19,7 @@ public class Irq
     private bool _masked;
     private bool _pending;
     private Action<bool>? _maskChanged;
+    private IrqMeter? _meter;
 
     internal Irq(PciIrq type, int vector, bool autoMask = false)
     {
@@ -81,6 +82,12 @@ public class Irq
         ArgumentNullException.ThrowIfNull(handler);
         Device?.ThrowIfServed();
         _maskChanged = handler;
+    }
+
+    /// <summary>Counts what is sent; null as long as there was no client.</summary>
+    internal IrqMeter? Meter
+    {
+        set => Volatile.Write(ref _meter, value);
     }
 
     internal void SetTrigger(EventFd? eventFd)
@@ -202,10 +209,12 @@ public class Irq
             SetPending(true);
             return true;
         }
-        bool delivered = _trigger.Signal();
-        if (delivered && _autoMask)
+        if (!_trigger.Signal())
+            return false;
+        _meter?.Sent();
+        if (_autoMask)
             SetMasked(true);
-        return delivered;
+        return true;
     }
 
     private bool SetMasked(bool masked)

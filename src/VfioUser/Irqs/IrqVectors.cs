@@ -56,6 +56,13 @@ public sealed class IrqVectors : IReadOnlyList<Irq>
             irq.Released();
     }
 
+    /// <summary>Has those that are sent counted from now on.</summary>
+    internal void MeterWith(IrqMeter meter)
+    {
+        foreach (Irq irq in _vectors)
+            irq.Meter = meter;
+    }
+
     internal void Disable()
     {
         foreach (Irq irq in _vectors)

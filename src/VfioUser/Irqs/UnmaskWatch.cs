@@ -14,16 +14,35 @@ internal sealed class UnmaskWatch : IDisposable
 
     private readonly Irq _irq;
     private readonly EventFd _handled;
-    private readonly EventFd _stop = new();
+    private readonly EventFd _stop;
     private readonly Thread _thread;
 
-    /// <summary>Takes over the eventfd.</summary>
-    public UnmaskWatch(Irq irq, EventFd handled)
+    private UnmaskWatch(Irq irq, EventFd handled, EventFd stop)
     {
         _irq = irq;
         _handled = handled;
+        _stop = stop;
         _thread = new Thread(Run) { Name = "vfio-user unmask", IsBackground = true };
-        _thread.Start();
+    }
+
+    /// <summary>Takes over the eventfd, also when it fails.</summary>
+    /// <exception cref="IOException">The process has no descriptor left.</exception>
+    public static UnmaskWatch Start(Irq irq, EventFd handled)
+    {
+        EventFd? stop = null;
+        try
+        {
+            stop = new EventFd();
+            UnmaskWatch watch = new(irq, handled, stop);
+            watch._thread.Start();
+            return watch;
+        }
+        catch
+        {
+            stop?.Dispose();
+            handled.Dispose();
+            throw;
+        }
     }
 
     public void Dispose()

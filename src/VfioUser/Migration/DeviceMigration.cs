@@ -49,8 +49,15 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
     }
 
     /// <summary>Reads the device's state. The device is in the saving group.</summary>
-    public int Read(Span<byte> destination) => (_writer ?? throw new InvalidOperationException("The save was ended, though not left."))
-        .Read(destination, stopped: State == MigrationState.StopCopy);
+    /// <returns>False when there is nothing to go on with: an earlier read failed, or the end of the save did.</returns>
+    public bool TryRead(Span<byte> destination, out int count)
+    {
+        count = 0;
+        if (_writer is not { IsBroken: false } writer)
+            return false;
+        count = writer.Read(destination, stopped: State == MigrationState.StopCopy);
+        return true;
+    }
 
     /// <summary>Takes the device's state. The device is resuming.</summary>
     /// <returns>What is wrong with it, or null.</returns>

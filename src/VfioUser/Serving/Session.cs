@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using VfioUser.Protocol;
 
 namespace VfioUser;
@@ -13,6 +14,7 @@ internal sealed class Session : IDisposable
     private readonly Thread _commandThread = Thread.CurrentThread;
     private readonly Thread? _replyPump;
     private readonly CancellationTokenRegistration _stopping;
+    private bool _metered;
 
     public Session(PciDevice device, MessageChannel channel, MessageChannel? twin, SessionLimits limits,
         VfioUserServerOptions options, ServerLog log, CancellationToken stopping)
@@ -38,6 +40,7 @@ internal sealed class Session : IDisposable
             // a device that waits for its reply here does not notice that the main socket was shut down
             _stopping = stopping.Register(twin.Shutdown);
         }
+        log.Metrics.SessionBegan(device);
     }
 
     public PciDevice Device { get; }
@@ -73,6 +76,7 @@ internal sealed class Session : IDisposable
         ReceiveStatus status = _channel.ReceiveCommand(wait, out ReceivedMessage message);
         if (status != ReceiveStatus.Received)
             return status;
+        _metered = _log.Metrics.AreCommandsMetered;
         do
             Dispatch(message);
         while (_channel.TryNextBuffered(out message));
@@ -111,10 +115,12 @@ internal sealed class Session : IDisposable
         _replyPump?.Join();
         _twin?.Dispose();
         _channel.Dispose();
+        _log.Metrics.SessionEnded();
     }
 
     private void Dispatch(in ReceivedMessage message)
     {
+        long began = _metered ? Stopwatch.GetTimestamp() : 0;
         Errno errno;
         try
         {
@@ -129,6 +135,8 @@ internal sealed class Session : IDisposable
         {
             message.Fds?.Dispose();
         }
+        if (_metered)
+            _log.Metrics.Handled(message.Header.Command, errno, began);
         if (errno == Errno.None)
             return;
         _log.Refused(message.Header.Command, message.Header.MessageId, message.Header.MessageSize, errno);

@@ -12,6 +12,9 @@ namespace VfioUser;
 /// </remarks>
 public sealed class VfioUserServer : IDisposable
 {
+    /// <summary>The meter that measures servers. What it measures stands in <c>docs/observability.md</c>.</summary>
+    public const string MeterName = "VfioUser";
+
     private static readonly TimeSpan AcceptAgainAfter = TimeSpan.FromMilliseconds(100);
 
     private readonly IClientSource _clients;
@@ -24,7 +27,7 @@ public sealed class VfioUserServer : IDisposable
     {
         _clients = clients;
         _options = options;
-        _log = new ServerLog(options.Logger);
+        _log = new ServerLog(options.Logger, new ServerMetrics(ServerInstruments.Of(options.MeterFactory), options.Name ?? clients.Address));
         _log.Listening(clients.Address);
     }
 
