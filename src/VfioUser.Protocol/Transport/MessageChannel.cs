@@ -152,8 +152,9 @@ public sealed class MessageChannel : IDisposable
         {
             while (!_closed && _fault is null)
             {
+                // not one of those who are told after each receive: who waits for a reply can receive it by itself, and sooner
                 if (_receiving || _waiting == 0 || _queue.IsOverLimit)
-                    Wait(Timeout.InfiniteTimeSpan);
+                    Monitor.Wait(_gate);
                 else
                     ReceiveOnce(wait: true);
             }
@@ -195,7 +196,8 @@ public sealed class MessageChannel : IDisposable
                 return;
             call.End();
             _freeCalls.Push(call);
-            Monitor.PulseAll(_gate);
+            if (_waiters > 0)
+                Monitor.PulseAll(_gate);
         }
     }
 
@@ -323,6 +325,8 @@ public sealed class MessageChannel : IDisposable
         else if (status == ReceiveStatus.Closed)
             _closed = true;
         _fault ??= failure;
+        if (_closed || _fault is not null)
+            Monitor.PulseAll(_gate);
         return status;
     }
 
