@@ -42,7 +42,14 @@ public abstract partial class PciDevice
 
     internal void Attached()
     {
-        Migration?.Attached();
+        try
+        {
+            Migration?.Attached();
+        }
+        finally
+        {
+            ResumeFromBefore();
+        }
         OnAttached();
     }
 

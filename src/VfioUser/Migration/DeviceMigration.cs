@@ -14,6 +14,9 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
 
     public bool HasPreCopy { get; } = preCopy;
 
+    /// <summary>Whether the device works for the guest.</summary>
+    public bool IsActive => MigrationArcs.IsActive(State);
+
     // the device is declared completely by now
     private MigrationShape Shape => _shape ??= new MigrationShape(device);
 
@@ -27,8 +30,11 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
     /// Whether a region can be accessed. The configuration space can while nobody copies it: a monitor that loads a
     /// machine's state touches it. Source: <c>linux/vfio.h</c>, on VFIO_DEVICE_STATE_STOP.
     /// </summary>
-    public bool AllowsAccess(uint region) => MigrationArcs.IsActive(State)
+    public bool AllowsAccess(uint region) => IsActive
         || (region == (uint)PciRegion.Config && State is (MigrationState.Stop or MigrationState.Resuming));
+
+    /// <summary>Whether there is another state to go to, and a way.</summary>
+    public bool CanChangeTo(MigrationState target) => target != State && MigrationArcs.Path(State, target, HasPreCopy) is not null;
 
     /// <summary>Goes to a state, step by step; stays at the last one that was reached when a step fails.</summary>
     /// <param name="target">From the client; any number.</param>
