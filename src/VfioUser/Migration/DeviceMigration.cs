@@ -87,7 +87,7 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
         finally
         {
             if (!MigrationArcs.IsActive(was))
-                device.Started();
+                Restart();
         }
     }
 
@@ -98,6 +98,19 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
             device.Reset(ResetReason.Device);
         else
             Reset();
+    }
+
+    // It runs, even if its author does not manage to say so.
+    private void Restart()
+    {
+        try
+        {
+            device.Started();
+        }
+        finally
+        {
+            device.Notifiers.Continue();
+        }
     }
 
     private string? Step(MigrationState next)
@@ -151,7 +164,10 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
         State = MigrationState.Error;
         string? problem = reader.Finish();
         if (problem is null)
+        {
             _reader = null;
+            device.Notifiers.Forget();
+        }
         return problem;
     }
 }
