@@ -8,6 +8,7 @@ internal sealed class LateAnswer : IDisposable
     private readonly TaskCompletionSource<bool> _answer = new();
     private readonly ManualResetEvent _asked = new(false);
     private readonly ManualResetEvent _cancelled = new(false);
+    private CancellationTokenRegistration _told;
     private int _count;
 
     /// <summary>On which thread the device was told to give up.</summary>
@@ -16,7 +17,7 @@ internal sealed class LateAnswer : IDisposable
     public ValueTask<bool> Ask(QuiesceReason reason, CancellationToken cancellation)
     {
         Interlocked.Increment(ref _count).Should().Be(1, "a device is not asked again before it has answered");
-        cancellation.Register(() =>
+        _told = cancellation.Register(() =>
         {
             CancelledOn = Thread.CurrentThread;
             _cancelled.Set();
@@ -39,6 +40,7 @@ internal sealed class LateAnswer : IDisposable
 
     public void Dispose()
     {
+        _told.Dispose();
         _asked.Dispose();
         _cancelled.Dispose();
     }
