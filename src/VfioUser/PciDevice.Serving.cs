@@ -41,7 +41,14 @@ public abstract partial class PciDevice
 
     internal void Attached()
     {
-        Migration?.Attached();
+        try
+        {
+            Migration?.Attached();
+        }
+        finally
+        {
+            ResumeFromBefore();
+        }
         OnAttached();
     }
 

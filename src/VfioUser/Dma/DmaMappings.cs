@@ -24,16 +24,20 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
     /// <summary>What all clients of this process may use up together.</summary>
     public DmaBudget Budget { get; init; } = DmaBudget.OfProcess;
 
+    /// <summary>Whether there is room for a region whose bounds are sound.</summary>
+    public Errno Check(in DmaMap map)
+    {
+        if (_dma.Table.Overlaps(map.Address, map.Address + (map.Size - 1)))
+            return Errno.EEXIST;
+        return _dma.Table.Count < maxMaps ? Errno.None : Errno.EINVAL;
+    }
+
     /// <summary>Maps a region whose bounds are sound. Takes over the file.</summary>
     public Errno Map(in DmaMap map, SafeFileHandle? file)
     {
-        Errno errno = Errno.None;
         DmaMapping? mapping = null;
-        if (_dma.Table.Overlaps(map.Address, map.Address + (map.Size - 1)))
-            errno = Errno.EEXIST;
-        else if (_dma.Table.Count >= maxMaps)
-            errno = Errno.EINVAL;
-        else
+        Errno errno = Check(map);
+        if (errno == Errno.None)
             errno = Open(map, file, out mapping);
         if (mapping is null)
         {
@@ -51,9 +55,13 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
         return errno;
     }
 
+    /// <summary>The region that has exactly these bounds, or null.</summary>
+    public DmaMapping? Find(ulong address, ulong size) =>
+        _dma.Table.Find(address) is { } mapping && mapping.Start == address && mapping.Region.Length == size ? mapping : null;
+
     public Errno Unmap(ulong address, ulong size)
     {
-        if (_dma.Table.Find(address) is not { } mapping || mapping.Start != address || mapping.Region.Length != size)
+        if (Find(address, size) is not { } mapping)
             return Errno.ENOENT;
         Close([mapping]);
         return Errno.None;
@@ -62,7 +70,7 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
     /// <summary>Unmaps a region and reports what the device wrote to it until it could not any more.</summary>
     public Errno Unmap(in DirtyPagesReport report)
     {
-        if (_dma.Table.Find(report.First) is not { } mapping || mapping.Start != report.First || mapping.Region.Length != report.Length)
+        if (Find(report.First, report.Length) is not { } mapping)
             return Errno.ENOENT;
         if (!Dirty.IsOn || mapping.Region.Way == DmaWay.Message)
             return Errno.EINVAL;

@@ -121,6 +121,15 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
     [LoggerMessage(44, LogLevel.Warning, "Bitmaps for logging written pages of {Bytes} bytes are refused: the limit is {Limit}.")]
     public partial void DirtyPagesTooLarge(long bytes, long limit);
 
+    [LoggerMessage(60, LogLevel.Warning, "The device was asked to come to rest ({Reason}) and has not answered yet.")]
+    public partial void QuiesceWaits(QuiesceReason reason);
+
+    [LoggerMessage(61, LogLevel.Warning, "The server stops, and the device has not answered whether it is at rest ({Reason}).")]
+    public partial void QuiesceAbandoned(QuiesceReason reason);
+
+    [LoggerMessage(62, LogLevel.Warning, "The client has gone and the device did not come to rest: memory is unmapped all the same.")]
+    public partial void QuiesceFailed();
+
     void IMessageTrace.Message(bool sent, in MessageHeader header, ReadOnlySpan<byte> payload, int fdCount)
     {
         Metrics.Message(sent, header.MessageSize);

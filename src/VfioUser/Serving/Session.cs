@@ -28,6 +28,7 @@ internal sealed class Session : IDisposable
         _options = options;
         DmaChannel dma = new(twin ?? channel, limits.MaxTransferToSend, FlushBeforeCall);
         int maxMaps = (int)Math.Min(options.MaxDmaMaps, limits.MaxDmaMaps);
+        Quiescence = new Quiescence(this, channel.Socket.Handle, stopping);
         DmaMappings = new DmaMappings(device, dma, maxMaps, options.TrustClientMemory, options.MaxDirtyBitmapSize, log)
         {
             Stopping = stopping,
@@ -51,6 +52,8 @@ internal sealed class Session : IDisposable
 
     public DmaMappings DmaMappings { get; }
 
+    public Quiescence Quiescence { get; }
+
     public ServerLog Log => _log;
 
     /// <summary>Handles the client's commands in order until it has gone or the server stops.</summary>
@@ -71,16 +74,23 @@ internal sealed class Session : IDisposable
     }
 
     /// <summary>Handles what came at once, and answers it at once.</summary>
+    /// <remarks>Without waiting it comes back with <see cref="ReceiveStatus.Empty"/> too while the device is coming to rest
+    /// for a command; then it is of use again when <see cref="VfioUser.Quiescence.Descriptor"/> is readable, or the client hangs up.</remarks>
     public ReceiveStatus RunOnce(bool wait)
     {
-        ReceiveStatus status = _channel.ReceiveCommand(wait, out ReceivedMessage message);
+        Quiescence.MayWait = wait;
+        ReceivedMessage message;
+        ReceiveStatus status = Quiescence.IsPending ? Quiescence.Continue(out message) : _channel.ReceiveCommand(wait, out message);
         if (status != ReceiveStatus.Received)
             return status;
         _metered = _log.Metrics.AreCommandsMetered;
-        do
-            Dispatch(message);
-        while (_channel.TryNextBuffered(out message));
-        return Replies.Flush() ? ReceiveStatus.Received : ReceiveStatus.Closed;
+        while (Dispatch(message))
+        {
+            if (!_channel.TryNextBuffered(out message))
+                return Replies.Flush() ? ReceiveStatus.Received : ReceiveStatus.Closed;
+        }
+        // the device is coming to rest, or the client left before it had: what is behind that command waits, or is dropped
+        return Replies.Flush() && Quiescence.IsPending ? ReceiveStatus.Empty : ReceiveStatus.Closed;
     }
 
     /// <summary>Answers the header that broke the stream; nothing that follows it can be read.</summary>
@@ -109,8 +119,11 @@ internal sealed class Session : IDisposable
         // whoever waits for a reply of this client must not hold up the unmapping
         _channel.Shutdown();
         _twin?.Shutdown();
+        Quiescence.TryLeave(wait: true);
         Guarded(Command.DmaUnmap, DmaMappings.UnmapAll);
         Guarded(Command.Version, Device.Detached);
+        Quiescence.Resume();
+        Quiescence.Dispose();
         _stopping.Dispose();
         _replyPump?.Join();
         _twin?.Dispose();
@@ -118,7 +131,8 @@ internal sealed class Session : IDisposable
         _log.Metrics.SessionEnded();
     }
 
-    private void Dispatch(in ReceivedMessage message)
+    // False when no more commands are to be handled: not yet, or not at all.
+    private bool Dispatch(in ReceivedMessage message)
     {
         long began = _metered ? Stopwatch.GetTimestamp() : 0;
         Errno errno;
@@ -135,12 +149,15 @@ internal sealed class Session : IDisposable
         {
             message.Fds?.Dispose();
         }
+        if (errno == Quiescence.NoAnswer)
+            return false;
         if (_metered)
             _log.Metrics.Handled(message.Header.Command, errno, began);
         if (errno == Errno.None)
-            return;
+            return true;
         _log.Refused(message.Header.Command, message.Header.MessageId, message.Header.MessageSize, errno);
         Replies.Fail(message.Header, errno);
+        return true;
     }
 
     private Errno Handle(in ReceivedMessage message)

@@ -30,6 +30,9 @@ public class EventIdTests
         [42] = "MigrationDataRefused",
         [43] = "DirtyPagesStarted",
         [44] = "DirtyPagesTooLarge",
+        [60] = "QuiesceWaits",
+        [61] = "QuiesceAbandoned",
+        [62] = "QuiesceFailed",
     };
 
     private static readonly List<(int Id, string Name, LogLevel Level)> Events =
