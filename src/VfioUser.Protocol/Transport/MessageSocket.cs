@@ -10,15 +10,17 @@ namespace VfioUser.Protocol;
 /// Receiving: one thread at a time. Sending: any thread; a message is never torn by another.
 /// Owns the socket. Spec: "Socket", "Header".
 /// </remarks>
-public sealed class MessageSocket : IDisposable
+public sealed partial class MessageSocket : IDisposable
 {
+    // what a client with one small request at a time needs; many sockets may be idle
+    private const int FirstBufferSize = 4 << 10;
     private const int BufferSize = 64 << 10;
     // from here on the rest of a message is worth waiting for in one call
     private const int WaitForAll = 64 << 10;
 
     private readonly SafeSocketHandle _socket;
     private readonly MessageSocketOptions _options;
-    private readonly ReceiveBuffer _buffer = new(BufferSize);
+    private readonly ReceiveBuffer _buffer = new(FirstBufferSize, BufferSize);
     private readonly Lock _sendLock = new();
     private readonly Lock _closeLock = new();
     private readonly FdArrivals _arrivals;
@@ -164,6 +166,8 @@ public sealed class MessageSocket : IDisposable
         bool torn = false;
         try
         {
+            if (HasUnsent && SendUnsentFirst(deadline) is Errno errno and not Errno.None)
+                return errno;
             int flags = deadline.IsNever ? 0 : Libc.MsgDontWait;
             while (head.Length + tail.Length > 0)
             {
@@ -225,6 +229,7 @@ public sealed class MessageSocket : IDisposable
             lock (_closeLock)
                 _socket.Dispose();
         }
+        _unsent?.Dispose();
         _arrivals.Dispose();
     }
 

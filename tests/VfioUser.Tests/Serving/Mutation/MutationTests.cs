@@ -3,6 +3,7 @@ using System.IO.Pipes;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using VfioUser.Protocol;
+using VfioUser.Tests.Polling;
 using Xunit.Abstractions;
 
 namespace VfioUser.Tests.Serving;
@@ -17,8 +18,10 @@ public sealed class MutationTests(ITestOutputHelper output)
     private const int DefaultMessages = 1_000_000;
     private const int DefaultSeed = 20260101;
 
-    [Fact]
-    public void Whatever_clients_say_the_process_lives_and_nothing_leaks()
+    [Theory]
+    [InlineData(ServedBy.OwnThread)]
+    [InlineData(ServedBy.Poller)]
+    public void Whatever_clients_say_the_process_lives_and_nothing_leaks(ServedBy by)
     {
         int messages = Setting("VFIO_USER_FUZZ_MESSAGES", DefaultMessages);
         int seed = Setting("VFIO_USER_FUZZ_SEED", DefaultSeed);
@@ -36,10 +39,10 @@ public sealed class MutationTests(ITestOutputHelper output)
         using SafeFileHandle epoll = Files.Epoll(ready.Handle);
         // memory most often, so that maps succeed
         SafeHandle[] files = [unmovable, unmovable, unmovable, movable, eventFd.Handle, eventFd.Handle, eventFd.Handle, eventFd.Handle, eventFd.Handle, nothing, pipe.SafePipeHandle, pipe.ClientSafePipeHandle, epoll];
-        Run(device, log, new Mutator(seed), eventFd.Handle, files, messages: 1000); // what the runtime opens at the first time and keeps
+        Run(by, device, log, new Mutator(seed), eventFd.Handle, files, messages: 1000); // what the runtime opens at the first time and keeps
         OpenFds before = OpenFds.Now();
 
-        Run(device, log, new Mutator(seed), eventFd.Handle, files, messages);
+        Run(by, device, log, new Mutator(seed), eventFd.Handle, files, messages);
 
         before.More().Should().BeEmpty();
         OpenFds.Mappings("vfio-user-test").Should().Be(0);
@@ -55,14 +58,14 @@ public sealed class MutationTests(ITestOutputHelper output)
         device.Interrupted.Should().BePositive();
     }
 
-    private void Run(FuzzedDevice device, FuzzLog log, Mutator mutator, SafeHandle eventFd, SafeHandle[] files, int messages)
+    private void Run(ServedBy by, FuzzedDevice device, FuzzLog log, Mutator mutator, SafeHandle eventFd, SafeHandle[] files, int messages)
     {
         using VfioUserServer server = VfioUserServer.BindAbstract($"vfio-user-test-{Guid.NewGuid():N}", new VfioUserServerOptions
         {
             DmaTimeout = TimeSpan.FromMilliseconds(1),
             Logger = log,
         });
-        Task running = server.RunAsync(device);
+        Task running = by == ServedBy.OwnThread ? server.RunAsync(device) : Polled.RunAsync(server, device);
         int sessions = 0;
         for (int sent = 0; sent < messages; sessions++)
         {
