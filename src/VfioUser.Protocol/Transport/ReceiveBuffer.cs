@@ -76,10 +76,9 @@ internal sealed class ReceiveBuffer(int first, int capacity)
     public void Received(int count)
     {
         End += count;
-        if (count < _first)
-            return;
-        _wasFull = End == Bytes.Length;
-        if (Bytes.Length <= _capacity)
+        if (End == Bytes.Length)
+            _wasFull = true;
+        if (count >= _first && Bytes.Length <= _capacity)
             _smallInARow = 0;
     }
 
