@@ -27,7 +27,6 @@ public sealed class ManyDevicesTests
         RawClient[] clients = [.. hosted.Select(device => RawClient.Connect(device.Address))];
         foreach (RawClient client in clients)
             Served.Negotiate(client);
-        hosted.Should().OnlyContain(device => device.State == ServingState.Attached);
 
         // all at once, each its own
         for (int round = 0; round < 5; round++)
@@ -37,6 +36,7 @@ public sealed class ManyDevicesTests
             for (int i = 0; i < devices; i++)
                 clients[i].HearReply((ushort)(i + 1), Command.RegionWrite);
         }
+        hosted.Should().OnlyContain(device => device.State == ServingState.Attached);
         for (int i = 0; i < devices; i++)
             ((ProbeDevice)hosted[i].Device).Memory.Take(2).Should().Equal((byte)i, 4);
 

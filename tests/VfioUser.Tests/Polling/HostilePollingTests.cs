@@ -198,37 +198,53 @@ public sealed class HostilePollingTests
         RawReply request = client.HearCommand(Command.DmaRead); // it receives now
 
         client.SayBytes(Read(3, count: 4));
-        rig.Until(PollEvents.Commands);
-        client.HearReply(3, Command.RegionRead);
         client.Answer(request, RawClient.Bytes(WireFormat.Read<DmaAccess>(request.Payload), 1, 2, 3, 4));
+        reading.ShouldGive(true); // so the command lies in the socket no more
 
-        reading.ShouldGive(true);
+        rig.IsReady.Should().BeTrue();
+        rig.Poller.Process().Commands.Should().Be(1);
+        client.HearReply(3, Command.RegionRead);
     }
 
-    [Fact]
-    public void Another_threads_request_is_never_in_the_middle_of_a_reply_that_waits()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(2)]
+    [InlineData(4)]
+    [InlineData(6)]
+    [InlineData(8)]
+    public void Another_threads_request_is_never_in_the_middle_of_a_reply_that_waits(int before)
     {
         using PollerRig rig = new(new VfioUserServerOptions { DmaTimeout = TimeSpan.FromHours(1) });
         using RawClient client = rig.Attach();
         client.Say(Command.DmaMap, new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable, 0, 0x1000, 0x1000));
         rig.Until(PollEvents.Commands);
         client.Hear().ShouldBeGranted();
-        int handled = 0;
-        while (SayWhatFits(client, Read(1)) > 0)
-            handled += rig.UntilIdle();
-        handled += rig.UntilIdle();
+        // where the socket is full depends on what is in it already
+        for (int i = 0; i < before; i++)
+        {
+            SayWhatFits(client, Read(1));
+            rig.UntilIdle();
+        }
+        int handled;
+        do
+        {
+            // the replies to so many are sent together, and cut in the middle of one
+            for (int i = 0; i < 64; i++)
+                SayWhatFits(client, Read(1));
+            handled = rig.UntilIdle();
+        }
+        while (handled == 64);
         Task<bool> reading = Wait.Start(() => rig.Device.Dma.TryRead(new Iova(0x1000), new byte[4]));
 
         RawReply message = client.Hear();
         for (; message.Header.IsReply; message = client.Hear())
         {
+            message.Header.Command.Should().Be(Command.RegionRead);
             message.Payload.Should().HaveCount(RegionAccess.WireSize + (int)ProbeDevice.PlainSize);
-            rig.Poller.Process();
         }
 
         message.Header.Command.Should().Be(Command.DmaRead);
         client.Answer(message, RawClient.Bytes(WireFormat.Read<DmaAccess>(message.Payload), 1, 2, 3, 4));
         reading.ShouldGive(true);
-        handled.Should().BePositive();
     }
 }

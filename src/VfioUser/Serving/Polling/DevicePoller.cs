@@ -79,7 +79,11 @@ public sealed partial class DevicePoller : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxCommands, 1);
         if (Interlocked.Exchange(ref _busy, 1) != 0)
-            throw new InvalidOperationException("The poller is in use: one thread at a time processes, and no code of the device.");
+        {
+            return Volatile.Read(ref _disposed) != 0
+                ? new PollResult(PollEvents.Ended, 0) // another thread is about to close it
+                : throw new InvalidOperationException("The poller is in use: one thread at a time processes, and no code of the device.");
+        }
         try
         {
             int left = maxCommands;
