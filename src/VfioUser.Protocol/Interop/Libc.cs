@@ -6,7 +6,7 @@ namespace VfioUser.Protocol.Interop;
 /// <summary>The system calls that .NET does not offer, as libc declares them. Numbers are Linux's.</summary>
 internal static unsafe partial class Libc
 {
-    private const string Library = "libc";
+    public const string Library = "libc";
 
     public const int SolSocket = 1;
     public const int ScmRights = 1;

@@ -53,6 +53,22 @@ public sealed class MessageChannel : IDisposable
     /// <summary>Whether a command is waiting to be handled that was received already. Command thread.</summary>
     public bool HasBufferedCommand => !_batch.IsEmpty;
 
+    /// <summary>Called when a thread that waits for a reply has received something that it leaves to the command thread, or
+    /// the end. On that thread, with a lock held: to wake somebody up and no more. Set it before there are such threads.</summary>
+    internal Action? LeftBehind { get; set; }
+
+    /// <summary>Whether <see cref="ReceiveCommand(bool, out ReceivedMessage)"/> has something to say that was received already.</summary>
+    internal bool HasReceived
+    {
+        get
+        {
+            if (!_batch.IsEmpty)
+                return true;
+            lock (_gate)
+                return !_queue.IsEmpty || _closed || _fault is not null;
+        }
+    }
+
     /// <summary>Takes the next command of those that came together. Command thread.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryNextBuffered(out ReceivedMessage message) => _batch.TryDequeue(out message);
@@ -285,7 +301,7 @@ public sealed class MessageChannel : IDisposable
                     if (_receiving || _queue.IsOverLimit)
                         Wait(left);
                     else
-                        ReceiveOnce(wait: true);
+                        ReceiveForOthers();
                 }
                 return Errno.None;
             }
@@ -294,6 +310,13 @@ public sealed class MessageChannel : IDisposable
                 _waiting--;
             }
         }
+    }
+
+    private void ReceiveForOthers()
+    {
+        ReceiveOnce(wait: true);
+        if (LeftBehind is { } wake && (!_queue.IsEmpty || _closed || _fault is not null))
+            wake();
     }
 
     // Under the gate, which it leaves for the receive itself. Has the role meanwhile.

@@ -10,8 +10,10 @@ namespace VfioUser.Protocol;
 /// Receiving: one thread at a time. Sending: any thread; a message is never torn by another.
 /// Owns the socket. Spec: "Socket", "Header".
 /// </remarks>
-public sealed class MessageSocket : IDisposable
+public sealed partial class MessageSocket : IDisposable
 {
+    // what a client with one small request at a time needs; many sockets may be idle
+    private const int FirstBufferSize = 4 << 10;
     private const int BufferSize = 64 << 10;
     // from here on the rest of a message is worth waiting for in one call
     private const int WaitForAll = 64 << 10;
@@ -19,7 +21,7 @@ public sealed class MessageSocket : IDisposable
     private readonly SafeSocketHandle _socket;
     private readonly int _descriptor; // of _socket; under the send lock, while not closed
     private readonly MessageSocketOptions _options;
-    private readonly ReceiveBuffer _buffer = new(BufferSize);
+    private readonly ReceiveBuffer _buffer = new(FirstBufferSize, BufferSize);
     private readonly Lock _sendLock = new();
     private readonly Lock _closeLock = new();
     private readonly FdArrivals _arrivals;
@@ -174,6 +176,8 @@ public sealed class MessageSocket : IDisposable
         bool torn = false;
         try
         {
+            if (HasUnsent && SendUnsentFirst(deadline) is Errno errno and not Errno.None)
+                return errno;
             int flags = deadline.IsNever ? 0 : Libc.MsgDontWait;
             while (head.Length + tail.Length > 0)
             {
@@ -199,8 +203,8 @@ public sealed class MessageSocket : IDisposable
                         break;
                     case Errno.EPIPE or Errno.ECONNRESET or Errno.ENOTCONN:
                         return Errno.ENOTCONN;
-                    case Errno errno when !fds.IsEmpty:
-                        return errno; // other peers that do not read can use up what a user may have under way
+                    case Errno failure when !fds.IsEmpty:
+                        return failure; // other peers that do not read can use up what a user may have under way
                     default:
                         torn = true; // no memory, no socket: somebody will wait for this message in vain
                         return Errno.ENOTCONN;
@@ -240,6 +244,7 @@ public sealed class MessageSocket : IDisposable
             lock (_closeLock)
                 _socket.Dispose();
         }
+        _unsent?.Dispose();
         _arrivals.Dispose();
     }
 

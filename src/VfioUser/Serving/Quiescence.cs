@@ -50,6 +50,9 @@ internal sealed class Quiescence : IDisposable
     /// <summary>Whether a command waits for the device to come to rest; those behind it must not be handled.</summary>
     public bool IsPending => _pending is not null;
 
+    /// <summary>Whether it matters for what is pending that the client hangs up.</summary>
+    public bool LooksAtClient => _pending is { Reason: not QuiesceReason.ClientGone } && !_clientGone.IsCancellationRequested;
+
     /// <summary>Becomes readable when it is worthwhile to go on with what is pending; null while nothing is.</summary>
     public SafeHandle? Descriptor => _pending?.Descriptor;
 
@@ -169,7 +172,7 @@ internal sealed class Quiescence : IDisposable
             return NoAnswer;
         }
         // a device may have come to rest just because its client has gone
-        LooksAtClient(request);
+        LookAtClient(request);
         _pending = null;
         request.Dispose();
         Errno errno;
@@ -191,7 +194,7 @@ internal sealed class Quiescence : IDisposable
         while (!request.IsAnswered)
         {
             bool stops = _stopping.IsCancellationRequested;
-            bool watches = LooksAtClient(request);
+            bool watches = LookAtClient(request);
             if (!MayWait)
                 return request.IsAnswered;
             if (request.Wait(watches ? _socket : null, Patience))
@@ -207,7 +210,7 @@ internal sealed class Quiescence : IDisposable
     }
 
     // Whether the client is there still, so that the command is worth waiting for.
-    private bool LooksAtClient(QuiesceRequest request)
+    private bool LookAtClient(QuiesceRequest request)
     {
         if (request.Reason == QuiesceReason.ClientGone || _clientGone.IsCancellationRequested)
             return false;

@@ -5,42 +5,38 @@ namespace VfioUser;
 
 /// <summary>One client and the device, from the end of negotiation until the client has gone.</summary>
 /// <remarks>Command thread, all of it.</remarks>
-internal sealed class Session : IDisposable
+internal sealed partial class Session : IDisposable
 {
     private readonly MessageChannel _channel;
     private readonly MessageChannel? _twin;
     private readonly ServerLog _log;
     private readonly VfioUserServerOptions _options;
-    private readonly Thread _commandThread = Thread.CurrentThread;
-    private readonly Thread? _replyPump;
     private readonly CancellationTokenRegistration _stopping;
+    private Thread? _commandThread; // only it may send replies
+    private Thread? _replyPump;
     private bool _metered;
 
-    public Session(PciDevice device, MessageChannel channel, MessageChannel? twin, SessionLimits limits,
-        VfioUserServerOptions options, ServerLog log, CancellationToken stopping)
+    public Session(ServerRun run, MessageChannel channel, MessageChannel? twin, SessionLimits limits, ReplyWriter replies)
     {
+        (PciDevice device, VfioUserServerOptions options, ServerLog log) = (run.Device, run.Options, run.Log);
         Device = device;
         Limits = limits;
-        Replies = new ReplyWriter(channel.Socket);
+        Replies = replies;
         _channel = channel;
         _twin = twin;
         _log = log;
         _options = options;
         DmaChannel dma = new(twin ?? channel, limits.MaxTransferToSend, FlushBeforeCall);
         int maxMaps = (int)Math.Min(options.MaxDmaMaps, limits.MaxDmaMaps);
-        Quiescence = new Quiescence(this, channel.Socket.Handle, stopping);
+        Quiescence = new Quiescence(this, channel.Socket.Handle, run.Stopping);
         DmaMappings = new DmaMappings(device, dma, maxMaps, options.TrustClientMemory, options.MaxDirtyBitmapSize, log)
         {
-            Stopping = stopping,
+            Stopping = run.Stopping,
             UnmappingThrew = e => DeviceThrew(Command.DmaUnmap, e),
         };
+        // a device that waits for its reply there does not notice that the main socket was shut down
         if (twin is not null)
-        {
-            _replyPump = new Thread(twin.PumpReplies) { Name = "vfio-user replies", IsBackground = true };
-            _replyPump.Start();
-            // a device that waits for its reply here does not notice that the main socket was shut down
-            _stopping = stopping.Register(twin.Shutdown);
-        }
+            _stopping = run.Stopping.Register(twin.Shutdown);
         log.Metrics.SessionBegan(device);
     }
 
@@ -59,6 +55,21 @@ internal sealed class Session : IDisposable
     /// <summary>Handles the client's commands in order until it has gone or the server stops.</summary>
     public void Run()
     {
+        _commandThread = Thread.CurrentThread;
+        if (_twin is not null)
+        {
+            _replyPump = new Thread(_twin.PumpReplies) { Name = "vfio-user replies", IsBackground = true };
+            _replyPump.Start();
+        }
+        Begin();
+        while (RunOnce(wait: true) != ReceiveStatus.Closed)
+        {
+        }
+    }
+
+    /// <summary>Tells the device that a client is there. Before its first command.</summary>
+    public void Begin()
+    {
         try
         {
             Device.Attached();
@@ -68,9 +79,6 @@ internal sealed class Session : IDisposable
             DeviceThrew(Command.Version, e);
         }
         Guarded(Command.Version, () => Device.Notifiers.Attach(e => DeviceThrew(Command.RegionWrite, e)));
-        while (RunOnce(wait: true) != ReceiveStatus.Closed)
-        {
-        }
     }
 
     /// <summary>Handles what came at once, and answers it at once.</summary>
@@ -182,8 +190,11 @@ internal sealed class Session : IDisposable
     // Replies that are still to be sent must not wait for the client's answer: it may wait for them.
     private void FlushBeforeCall()
     {
-        if (Thread.CurrentThread == _commandThread)
-            Replies.Flush();
+        if (Thread.CurrentThread != _commandThread)
+            return;
+        Replies.Flush();
+        if (HasUnsent)
+            _channel.Socket.SendUnsent(Deadline.After(_options.DmaTimeout));
     }
 
     private void Guarded(Command command, Action action)

@@ -5,9 +5,8 @@ using VfioUser.Tests.Serving;
 namespace VfioUser.Tests.Quiesce;
 
 /// <summary>Clients that leave and servers that stop, in the middle and elsewhere.</summary>
-public sealed class QuiesceLeavingTests
+public class QuiesceLeavingTests : QuiesceTestBase
 {
-    private const int QuiesceWaits = 60;
     private const int QuiesceAbandoned = 61;
     private const int QuiesceFailed = 62;
 
@@ -16,7 +15,7 @@ public sealed class QuiesceLeavingTests
     [Fact]
     public void A_device_comes_to_rest_before_the_memory_of_a_client_that_has_gone_goes()
     {
-        using QuiesceRig rig = new();
+        using QuiesceRig rig = Rig();
         RawClient client = rig.Attach();
 
         client.Dispose();
@@ -28,7 +27,7 @@ public sealed class QuiesceLeavingTests
     [Fact]
     public void It_may_take_its_time_and_its_memory_stays_meanwhile()
     {
-        using QuiesceRig rig = new();
+        using QuiesceRig rig = Rig();
         using LateAnswer answer = new();
         RawClient client = rig.Attach();
         rig.Device.Answer = answer.Ask;
@@ -51,7 +50,7 @@ public sealed class QuiesceLeavingTests
     [InlineData(true)]
     public void A_device_that_does_not_come_to_rest_loses_the_memory_all_the_same(bool throws)
     {
-        using QuiesceRig rig = new();
+        using QuiesceRig rig = Rig();
         RawClient client = rig.Attach();
         rig.Device.Answer = (_, _) => throws ? throw new InvalidOperationException("stuck") : new ValueTask<bool>(false);
 
@@ -71,7 +70,7 @@ public sealed class QuiesceLeavingTests
     [MemberData(nameof(Commands))]
     public void A_client_that_leaves_meanwhile_has_its_command_dropped_and_the_device_is_not_asked_twice(string what)
     {
-        using QuiesceRig rig = new();
+        using QuiesceRig rig = Rig();
         RawClient client = rig.Attach();
         using LateAnswer answer = rig.Device.AnswerLater();
         string reason = QuiesceRig.ReasonOf(what).ToString();
@@ -97,7 +96,7 @@ public sealed class QuiesceLeavingTests
     [InlineData("fails")]
     public void A_device_that_did_not_come_to_rest_for_it_is_asked_again_as_the_client_has_gone(string how)
     {
-        using QuiesceRig rig = new();
+        using QuiesceRig rig = Rig();
         RawClient client = rig.Attach();
         using LateAnswer answer = rig.Device.AnswerLater();
 
@@ -127,7 +126,7 @@ public sealed class QuiesceLeavingTests
     [Fact]
     public void What_is_told_of_the_leaving_runs_on_none_of_the_servers_threads()
     {
-        using QuiesceRig rig = new();
+        using QuiesceRig rig = Rig();
         RawClient client = rig.Attach();
         using LateAnswer answer = rig.Device.AnswerLater();
 
@@ -144,7 +143,7 @@ public sealed class QuiesceLeavingTests
     [Fact]
     public void A_client_that_only_sends_no_more_gets_its_answer()
     {
-        using QuiesceRig rig = new();
+        using QuiesceRig rig = Rig();
         using RawClient client = rig.Attach();
         using LateAnswer answer = rig.Device.AnswerLater();
 
@@ -163,7 +162,7 @@ public sealed class QuiesceLeavingTests
     [Fact]
     public void A_server_that_stops_has_the_device_come_to_rest_too()
     {
-        using QuiesceRig rig = new();
+        using QuiesceRig rig = Rig();
         using RawClient client = rig.Attach();
         bool cancelled = true;
         rig.Device.Answer = (_, cancellation) =>
@@ -184,7 +183,7 @@ public sealed class QuiesceLeavingTests
     [InlineData(true)]
     public void A_server_that_stops_gives_a_device_that_never_answers_up(bool inCommand)
     {
-        using QuiesceRig rig = new();
+        using QuiesceRig rig = Rig();
         using RawClient client = rig.Attach();
         using LateAnswer answer = rig.Device.AnswerLater();
         if (inCommand)
@@ -222,7 +221,7 @@ public sealed class QuiesceLeavingTests
 
         if (!whileServed)
             Answer();
-        using QuiesceRig second = new(device);
+        using QuiesceRig second = Rig(device);
         using RawClient next = RawClient.Connect(second.Server.Address);
         Served.Negotiate(next);
         next.ShouldBeServed();
@@ -252,7 +251,7 @@ public sealed class QuiesceLeavingTests
     [Fact]
     public void A_device_that_waits_in_its_answer_is_told_of_the_stop()
     {
-        using QuiesceRig rig = new();
+        using QuiesceRig rig = Rig();
         using RawClient client = rig.Attach();
         using ManualResetEvent waiting = new(false);
         rig.Device.Answer = (reason, cancellation) =>
@@ -271,6 +270,12 @@ public sealed class QuiesceLeavingTests
         rig.Running.ShouldEnd();
         rig.Device.Diary.Should().Equal("asked Reset", "asked ClientGone", "unmapping", "detached", "resumed ClientGone");
     }
+}
+
+/// <summary>What a thread does that waits; a poller does not.</summary>
+public sealed class QuiescePatienceTests
+{
+    private const int QuiesceWaits = 60;
 
     [Fact]
     public void A_long_wait_is_logged()

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Win32.SafeHandles;
 using VfioUser.Protocol;
+using VfioUser.Tests.Polling;
 using VfioUser.Tests.Serving;
 
 namespace VfioUser.Tests.Quiesce;
@@ -12,7 +13,7 @@ internal sealed class QuiesceRig : IDisposable
     public const ulong Mapped = 0x10000;
     public const ulong Fresh = 0x20000;
 
-    public QuiesceRig(RestingDevice? device = null)
+    public QuiesceRig(RestingDevice? device = null, ServedBy by = ServedBy.OwnThread)
     {
         Device = device ?? new RestingDevice();
         Server = VfioUserServer.BindAbstract($"vfio-user-test-{Guid.NewGuid():N}", new VfioUserServerOptions
@@ -21,7 +22,7 @@ internal sealed class QuiesceRig : IDisposable
             DeviceException = context => Threw.Enqueue((context.Command, context.Exception)),
             DmaTimeout = Wait.Bound,
         });
-        Running = Server.RunAsync(Device);
+        Running = by == ServedBy.OwnThread ? Server.RunAsync(Device) : Polled.RunAsync(Server, Device);
     }
 
     public RestingDevice Device { get; }

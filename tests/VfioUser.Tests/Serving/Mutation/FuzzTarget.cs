@@ -1,4 +1,5 @@
 using VfioUser.Protocol;
+using VfioUser.Tests.Polling;
 
 namespace VfioUser.Tests.Serving;
 
@@ -8,7 +9,7 @@ internal sealed class FuzzTarget : IDisposable
     private readonly VfioUserServer _server;
     private readonly Task _running;
 
-    public FuzzTarget(FuzzedDevice device, bool preCopy, FuzzLog log, Coverage coverage)
+    public FuzzTarget(FuzzedDevice device, bool preCopy, FuzzLog log, Coverage coverage, ServedBy by)
     {
         string name = $"vfio-user-test-{Guid.NewGuid():N}";
         coverage.Add(name, device);
@@ -20,7 +21,7 @@ internal sealed class FuzzTarget : IDisposable
             MeterFactory = coverage,
             Name = name,
         });
-        _running = _server.RunAsync(device);
+        _running = by == ServedBy.OwnThread ? _server.RunAsync(device) : Polled.RunAsync(_server, device);
         Scripts = Serving.Scripts.For(Save(), preCopy);
     }
 

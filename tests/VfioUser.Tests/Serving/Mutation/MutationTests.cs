@@ -3,6 +3,7 @@ using System.IO.Pipes;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using VfioUser.Protocol;
+using VfioUser.Tests.Polling;
 using Xunit.Abstractions;
 
 namespace VfioUser.Tests.Serving;
@@ -23,8 +24,10 @@ public sealed class MutationTests(ITestOutputHelper output)
     private static readonly MigrationState[] States =
         [MigrationState.Running, MigrationState.Stop, MigrationState.StopCopy, MigrationState.Resuming, MigrationState.PreCopy, MigrationState.Error];
 
-    [Fact]
-    public void Whatever_clients_say_the_process_lives_and_nothing_leaks()
+    [Theory]
+    [InlineData(ServedBy.OwnThread)]
+    [InlineData(ServedBy.Poller)]
+    public void Whatever_clients_say_the_process_lives_and_nothing_leaks(ServedBy by)
     {
         int messages = Setting("VFIO_USER_FUZZ_MESSAGES", DefaultMessages);
         int seed = Setting("VFIO_USER_FUZZ_SEED", DefaultSeed);
@@ -43,12 +46,12 @@ public sealed class MutationTests(ITestOutputHelper output)
         // memory most often, so that maps succeed
         SafeHandle[] files = [unmovable, unmovable, unmovable, movable, eventFd.Handle, eventFd.Handle, eventFd.Handle, eventFd.Handle, eventFd.Handle, nothing, pipe.SafePipeHandle, pipe.ClientSafePipeHandle, epoll];
         using (Coverage warmUp = new())
-            Run(devices, log, warmUp, new Mutator(seed), eventFd.Handle, files, messages: 1000); // what the runtime opens at the first time and keeps
+            Run(by, devices, log, warmUp, new Mutator(seed), eventFd.Handle, files, messages: 1000); // what the runtime opens at the first time and keeps
         OpenFds before = OpenFds.Now();
         string budget = DmaBudget.OfProcess.ToString();
 
         using Coverage coverage = new();
-        Run(devices, log, coverage, new Mutator(seed), eventFd.Handle, files, messages);
+        Run(by, devices, log, coverage, new Mutator(seed), eventFd.Handle, files, messages);
 
         before.More().Should().BeEmpty();
         OpenFds.Mappings("vfio-user-test").Should().Be(0);
@@ -62,9 +65,9 @@ public sealed class MutationTests(ITestOutputHelper output)
             ShouldHaveBeenEverywhere(devices, log, coverage, messages);
     }
 
-    private void Run(FuzzedDevice[] devices, FuzzLog log, Coverage coverage, Mutator mutator, SafeHandle eventFd, SafeHandle[] files, int messages)
+    private void Run(ServedBy by, FuzzedDevice[] devices, FuzzLog log, Coverage coverage, Mutator mutator, SafeHandle eventFd, SafeHandle[] files, int messages)
     {
-        using FuzzTarget stopping = new(devices[0], preCopy: false, log, coverage), copying = new(devices[1], preCopy: true, log, coverage);
+        using FuzzTarget stopping = new(devices[0], preCopy: false, log, coverage, by), copying = new(devices[1], preCopy: true, log, coverage, by);
         int sessions = 0;
         for (int sent = 0; sent < messages; sessions++)
         {
