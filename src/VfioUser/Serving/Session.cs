@@ -10,7 +10,7 @@ internal sealed partial class Session : IDisposable
     private readonly MessageChannel? _twin;
     private readonly ServerLog _log;
     private readonly VfioUserServerOptions _options;
-        private readonly CancellationTokenRegistration _stopping;
+    private readonly CancellationTokenRegistration _stopping;
     private Thread? _commandThread; // only it may send replies
     private Thread? _replyPump;
 
