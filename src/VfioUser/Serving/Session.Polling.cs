@@ -18,6 +18,7 @@ internal sealed partial class Session
     {
         _commandThread = Thread.CurrentThread;
         Quiescence.MayWait = false;
+        _metered = _log.Metrics.AreCommandsMetered;
         try
         {
             bool there = _channel.Socket.TrySendUnsent();
@@ -32,7 +33,6 @@ internal sealed partial class Session
                     case ReceiveStatus.Closed:
                         return false;
                 }
-                _metered = _log.Metrics.AreCommandsMetered;
                 do
                 {
                     // the device is coming to rest, or the client left before it had

@@ -87,11 +87,12 @@ internal sealed partial class Session : IDisposable
     public ReceiveStatus RunOnce(bool wait)
     {
         Quiescence.MayWait = wait;
+        // asked here, where nobody waits for an answer
+        _metered = _log.Metrics.AreCommandsMetered;
         ReceivedMessage message;
         ReceiveStatus status = Quiescence.IsPending ? Quiescence.Continue(out message) : _channel.ReceiveCommand(wait, out message);
         if (status != ReceiveStatus.Received)
             return status;
-        _metered = _log.Metrics.AreCommandsMetered;
         while (Dispatch(message))
         {
             if (!_channel.TryNextBuffered(out message))
