@@ -1,0 +1,3 @@
+using Nvme.Cli;
+
+return await CommandLine.Create().Parse(args).InvokeAsync();

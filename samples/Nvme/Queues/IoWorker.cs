@@ -1,0 +1,129 @@
+using System.Runtime.InteropServices;
+using Nvme.Commands;
+using Nvme.Controller;
+using Nvme.Threads;
+using Nvme.Wire;
+
+namespace Nvme.Queues;
+
+/// <summary>Serves some I/O queues in turn: fetches commands, carries them out or has them carried out where they have to wait.</summary>
+internal sealed class IoWorker : Worker
+{
+    private const int MaxBurst = 32;
+
+    private readonly ControllerParts _parts;
+    private readonly CommandContext _context;
+    private readonly byte[] _entries = new byte[MaxBurst * Command.WireSize];
+    private volatile SubmissionQueue[] _queues = [];
+
+    public IoWorker(ControllerParts parts, int number)
+        : base($"nvme io {number}", parts.Options.Spin)
+    {
+        _parts = parts;
+        _context = new CommandContext(parts);
+    }
+
+    /// <summary>Whose queues it serves. The admin thread changes them.</summary>
+    public IReadOnlyCollection<SubmissionQueue> Queues => _queues;
+
+    public void Add(SubmissionQueue queue)
+    {
+        queue.Worker = this;
+        _queues = [.. _queues, queue];
+        Wake();
+    }
+
+    public void Remove(SubmissionQueue queue) => _queues = [.. _queues.Where(other => other != queue)];
+
+    public void RemoveAll() => _queues = [];
+
+    protected override bool Work()
+    {
+        bool worked = false;
+        foreach (SubmissionQueue queue in _queues)
+            worked |= Serve(queue);
+        return worked;
+    }
+
+    protected override bool LastLook()
+    {
+        if (!_context.Pass.TryEnter())
+            return false;
+        try
+        {
+            bool found = false;
+            foreach (SubmissionQueue queue in _queues)
+            {
+                queue.Tail.Arm();
+                if (queue.Completions.IsStarved)
+                    queue.Completions.Head.Arm();
+                if (queue.Pending() == 0 || _parts.HasFailed)
+                    continue;
+                int room = queue.Completions.Reserve(1);
+                queue.Completions.Release(room);
+                found |= room > 0;
+            }
+            return found;
+        }
+        finally
+        {
+            _context.Pass.Leave();
+        }
+    }
+
+    // nobody tells of what a guest writes to a mapped page
+    protected override TimeSpan LongestSleep(TimeSpan idle) =>
+        _parts.Doorbells.IsMapped && _queues.Length > 0 ? MappedSleep.After(idle) : Timeout.InfiniteTimeSpan;
+
+    protected override void Failed(Exception exception) => _parts.Fail(exception.ToString());
+
+    private bool Serve(SubmissionQueue queue)
+    {
+        if (!_context.Pass.TryEnter())
+            return false;
+        try
+        {
+            if (_parts.HasFailed)
+                return false;
+            int burst = Math.Min(MaxBurst, _parts.Features.ArbitrationBurst) * Command.WireSize;
+            if (!queue.TryFetch(_entries.AsSpan(0, burst), out int count))
+            {
+                _parts.Fail($"submission queue {queue.Id} is at 0x{queue.Address:x}, where there is no memory");
+                return false;
+            }
+            if (count > 0)
+                CarryOut(queue, MemoryMarshal.Cast<byte, Command>(_entries.AsSpan(0, count * Command.WireSize)));
+            return count > 0;
+        }
+        finally
+        {
+            _context.Pass.Leave();
+        }
+    }
+
+    private void CarryOut(SubmissionQueue queue, ReadOnlySpan<Command> commands)
+    {
+        bool posted = false;
+        // what waits for a disk goes elsewhere, unless there is nothing that it could keep waiting
+        bool mayWait = commands.Length == 1 && queue.InFlight.Count == 1 && _queues.Length == 1;
+        for (int i = 0; i < commands.Length; i++)
+        {
+            if (!mayWait && _parts.IoCommands.Blocks(commands[i]) && _parts.Pool.TryPost(queue, commands[i]))
+                continue;
+            Status status = _parts.IoCommands.Execute(commands[i], queue.Id, _context);
+            if (!_context.Pass.IsInside && !_context.Pass.TryEnter())
+            {
+                queue.Abandon(commands.Length - i); // the controller was reset meanwhile
+                return;
+            }
+            if (status == Status.NoCompletion)
+                queue.Abandon(1);
+            else if (queue.TryComplete(commands[i].Id, status, 0))
+                posted = true;
+            else
+                _parts.Fail($"completion queue {queue.Completions.Id} is at 0x{queue.Completions.Address:x}, where there is no memory");
+        }
+        if (posted)
+            _parts.Interrupts.Notify(queue.Completions);
+    }
+}
