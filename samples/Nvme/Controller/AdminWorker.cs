@@ -29,7 +29,7 @@ internal sealed class AdminWorker : Worker
             return worked;
         try
         {
-            if (_parts.Queues.Admin is not { } queue || _parts.HasFailed || _parts.Lifecycle.IsPaused)
+            if (_parts.Queues.Admin is not { } queue || _parts.HasFailed)
                 return worked;
             worked |= Serve(queue);
             if (_context.Pass.IsInside && _parts.Events.Deliver(queue))

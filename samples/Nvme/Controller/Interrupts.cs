@@ -57,12 +57,15 @@ internal sealed class Interrupts(IrqVectors vectors, Intx pin, MsiXCapability ca
         Update();
     }
 
+    /// <summary>What was saved; the level of the pin is the library's.</summary>
+    public void RestoreMask(uint mask) => Volatile.Write(ref _mask, mask);
+
     /// <summary>As after a reset of the controller.</summary>
-    public void Reset(uint mask = 0)
+    public void Reset()
     {
         lock (_lock)
         {
-            Volatile.Write(ref _mask, mask);
+            Volatile.Write(ref _mask, 0);
             pin.Deassert();
         }
     }

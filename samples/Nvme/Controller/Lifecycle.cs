@@ -16,9 +16,6 @@ internal sealed class Lifecycle(ControllerParts parts)
     private bool _enabled;
     private bool _paused;
 
-    /// <summary>Whether nothing is fetched: the device is about to be saved.</summary>
-    public bool IsPaused => Volatile.Read(ref _paused);
-
     /// <summary>The guest wrote CC. Command thread.</summary>
     public void ConfigurationWritten()
     {
@@ -51,14 +48,14 @@ internal sealed class Lifecycle(ControllerParts parts)
     /// <summary>Lets what was fetched come to its end and stops then. Command thread.</summary>
     public void Pause()
     {
-        SubmissionQueue[] queues;
         lock (_lock)
-        {
             _paused = true;
-            queues = [.. parts.Queues.Submissions];
-        }
-        foreach (SubmissionQueue queue in queues)
+        // the admin queue first: its commands make queues
+        foreach (SubmissionQueue queue in parts.Queues.Submissions)
+        {
+            queue.Stop();
             queue.InFlight.WaitForNone();
+        }
         parts.Gate.Close();
     }
 
@@ -69,17 +66,27 @@ internal sealed class Lifecycle(ControllerParts parts)
         {
             _paused = false;
             if (_enabled)
+            {
+                foreach (SubmissionQueue queue in parts.Queues.Submissions)
+                    queue.Continue();
                 parts.Gate.Open();
+            }
         }
         parts.AdminWorker.Wake();
         parts.WakeWorkers();
+        parts.Interrupts.Update();
     }
 
-    /// <summary>Takes over what was restored; goes on with <see cref="Resume"/>.</summary>
-    public void Restored(bool enabled)
+    /// <summary>Makes room for a state that is restored, between <see cref="Pause"/> and <see cref="Resume"/>.</summary>
+    /// <param name="enabled">Whether the controller is at work in it.</param>
+    public void BeginRestore(bool enabled)
     {
         lock (_lock)
+        {
+            Disable();
+            _draining.Clear(); // nothing is in flight
             _enabled = enabled;
+        }
     }
 
     /// <summary>Whether the controller is at work. A saved state says so.</summary>

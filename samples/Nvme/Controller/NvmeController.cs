@@ -16,7 +16,7 @@ namespace Nvme.Controller;
 /// 0x3000   MSI-X pending bits
 /// </code>
 /// The Command thread answers registers and passes doorbells on. Commands are carried out on threads of the controller's
-/// own, which live as long as it does. Without a client it is disabled.
+/// own, which live as long as it does. Without a client it is disabled. What is on the disks does not move with it.
 /// </remarks>
 public sealed class NvmeController : PciDevice, IDisposable
 {
@@ -58,6 +58,8 @@ public sealed class NvmeController : PciDevice, IDisposable
             Events = events,
         };
         _parts.Complete();
+        ControllerState state = new(_parts);
+        EnableMigration(state.Save, state.Restore, ControllerState.MaxSize);
         events.Wake = _parts.AdminWorker.Wake;
         _parts.Pool.Start();
         _parts.AdminWorker.Start();
@@ -83,4 +85,10 @@ public sealed class NvmeController : PciDevice, IDisposable
 
     /// <inheritdoc/>
     protected override void OnDetached() => _parts.Lifecycle.Reset();
+
+    /// <inheritdoc/>
+    protected override void OnStopped() => _parts.Lifecycle.Pause();
+
+    /// <inheritdoc/>
+    protected override void OnStarted() => _parts.Lifecycle.Resume();
 }

@@ -37,6 +37,9 @@ internal sealed class Doorbell
     /// <summary>The last value that made sense.</summary>
     public uint Value => Volatile.Read(ref _value);
 
+    /// <summary>What is to be saved: the newest value, but for memory of the guest, where it will be found again.</summary>
+    public uint Newest => Shadow is null ? Look() : Value;
+
     /// <summary>Looks.</summary>
     /// <returns>The newest value that makes sense.</returns>
     public uint Look()

@@ -35,9 +35,9 @@ internal sealed class DoorbellWrites(Func<ControllerParts> controller) : IRegion
 
     private static void Tail(ControllerParts parts, int id, int index, uint value)
     {
-        if (parts.Queues.Submission(id) is not { } queue)
+        if (parts.Queues.Submission(id) is not { } queue || value >= queue.Size)
         {
-            parts.Events.Raise(AsyncEvent.InvalidDoorbellRegister);
+            parts.Events.Raise(parts.Queues.Submission(id) is null ? AsyncEvent.InvalidDoorbellRegister : AsyncEvent.InvalidDoorbellValue);
             return;
         }
         parts.Doorbells.Write(index, value);
@@ -49,9 +49,9 @@ internal sealed class DoorbellWrites(Func<ControllerParts> controller) : IRegion
 
     private static void Head(ControllerParts parts, int id, int index, uint value)
     {
-        if (parts.Queues.Completion(id) is not { } queue)
+        if (parts.Queues.Completion(id) is not { } queue || value >= queue.Size)
         {
-            parts.Events.Raise(AsyncEvent.InvalidDoorbellRegister);
+            parts.Events.Raise(parts.Queues.Completion(id) is null ? AsyncEvent.InvalidDoorbellRegister : AsyncEvent.InvalidDoorbellValue);
             return;
         }
         parts.Doorbells.Write(index, value);

@@ -28,6 +28,16 @@ internal sealed class DriverQueue
         Clear();
     }
 
+    /// <summary>A queue that has moved to another host with its guest.</summary>
+    public DriverQueue(NvmeDriver driver, DriverQueue source, GuestIrq? irq)
+    {
+        _driver = driver;
+        _memory = driver.Guest.Memory;
+        _irq = irq;
+        (Id, Entries, Submissions, Completions) = (source.Id, source.Entries, source.Submissions, source.Completions);
+        (_tail, _head, _phase, _nextId) = (source._tail, source._head, source._phase, source._nextId);
+    }
+
     public ushort Id { get; }
 
     public int Entries { get; }

@@ -30,12 +30,21 @@ internal sealed class NvmeDriver : IDisposable
         Admin = new DriverQueue(this, 0, 32, IrqOf(0));
     }
 
+    private NvmeDriver(NvmeDriver source, TestGuest guest)
+    {
+        Guest = guest;
+        UsesMsiX = source.UsesMsiX;
+        _doorbells = MapDoorbells(guest);
+        (_shadow, _eventIndexes) = (source._shadow, source._eventIndexes);
+        Admin = Move(source.Admin);
+    }
+
     public TestGuest Guest { get; }
 
     public bool UsesMsiX { get; }
 
     /// <summary>The admin queue, for use once the controller is enabled.</summary>
-    public DriverQueue Admin { get; private set; }
+    public DriverQueue Admin { get; }
 
     public uint Status => Guest.Bar0.Read<uint>(0x1C);
 
@@ -48,6 +57,12 @@ internal sealed class NvmeDriver : IDisposable
 
     /// <summary>How many doorbell registers were written by message.</summary>
     public int Rings { get; private set; }
+
+    /// <summary>The same driver on another host, to which its guest has moved with its memory.</summary>
+    public static NvmeDriver Moved(NvmeDriver source, TestGuest guest) => new(source, guest);
+
+    /// <summary>A queue of the driver that has moved here.</summary>
+    public DriverQueue Move(DriverQueue queue) => new(this, queue, IrqOf(UsesMsiX ? queue.Id : 0));
 
     /// <summary>Configures and enables the controller, and waits until it is ready.</summary>
     public void Enable()

@@ -66,7 +66,7 @@ internal sealed class CompletionQueue
         {
             lock (_lock)
             {
-                return new CompletionQueueState(Address, Id, Vector, (uint)Size, Head.Value, _tail,
+                return new CompletionQueueState(Address, Id, Vector, (uint)Size, Head.Newest, _tail,
                     (byte)(_phase ? 1 : 0), (byte)(InterruptsEnabled ? 1 : 0), 0);
             }
         }

@@ -43,10 +43,16 @@ internal sealed class SubmissionQueue
 
     public ushort Head => (ushort)Volatile.Read(ref _head);
 
-    public SubmissionQueueState State => new(Address, Id, Completions.Id, (uint)Size, _head, Tail.Value);
+    public SubmissionQueueState State => new(Address, Id, Completions.Id, (uint)Size, _head, Tail.Newest);
 
-    /// <summary>Nothing is fetched any more: the queue is being deleted.</summary>
-    public void Stop() => Volatile.Write(ref _stopped, true);
+    /// <summary>Nothing is fetched any more. Who looks at what is in flight after this sees all of it.</summary>
+    public void Stop()
+    {
+        Volatile.Write(ref _stopped, true);
+        Interlocked.MemoryBarrier();
+    }
+
+    public void Continue() => Volatile.Write(ref _stopped, false);
 
     /// <summary>How many commands wait to be fetched.</summary>
     public int Pending() => Volatile.Read(ref _stopped) ? 0 : (int)((Tail.Look() + (uint)Size - _head) % (uint)Size);
