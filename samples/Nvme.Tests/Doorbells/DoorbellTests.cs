@@ -139,4 +139,22 @@ public class DoorbellTests
         (page[257] & 1).Should().Be(offered);
         completion.Status.Should().Be(offered == 1 ? Status.Success : Status.InvalidOpcode);
     }
+
+    [Theory]
+    [InlineData(DoorbellKind.Trapped, false)]
+    [InlineData(DoorbellKind.Trapped, true)]
+    [InlineData(DoorbellKind.Mapped, false)]
+    public void Interrupt_pin_is_let_go_when_the_driver_has_taken_everything(DoorbellKind kind, bool shadow)
+    {
+        using Machine machine = new(options: new NvmeOptions { Doorbells = kind }, msiX: false);
+        DriverQueue queue = machine.Driver.CreateQueue(1);
+        if (shadow)
+            machine.Driver.UseShadowDoorbells();
+
+        for (int i = 0; i < 20; i++)
+        {
+            NvmeDriver.Expect(queue.Execute(NewCommand.Io(IoOpcode.Flush)));
+            SpinWait.SpinUntil(() => !machine.Controller.IsPinAsserted, TimeSpan.FromSeconds(60)).Should().BeTrue();
+        }
+    }
 }

@@ -26,7 +26,7 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
             0x03 => Descriptors(command.Nsid, page),
             // what version 2.0 has beside them, which Linux asks for: nothing to add to the above
             0x05 => otherSet ? Status.InvalidField : parts.Namespace(command.Nsid) is null ? Status.InvalidNamespace : Status.Success,
-            0x06 => otherSet ? Status.InvalidField : Status.Success,
+            0x06 => otherSet ? Status.InvalidField : Limits(page),
             _ => Status.InvalidField,
         };
         return status == Status.Success ? context.Return(command, page) : status;
@@ -63,6 +63,13 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
         Put32(page, 536, 1); // SGLS: of any length at any byte
         PutText(page.Slice(768, 256), $"nqn.2014-08.org.nvmexpress:uuid:{parts.Namespaces[0].Uuid}", '\0');
         Put16(page, 2048, 0); // the one power state takes no power
+        return Status.Success;
+    }
+
+    // NVM command set specification 1.0 figure 102: commands without data need not be as short as those with
+    private Status Limits(Span<byte> page)
+    {
+        page[1] = (byte)(4 + int.Log2(parts.Options.BlockSize)); // WZSL: 65,536 blocks, in pages
         return Status.Success;
     }
 

@@ -25,6 +25,8 @@ internal sealed class AdminWorker : Worker
     protected override bool Work()
     {
         bool worked = _parts.Lifecycle.Advance();
+        if (_parts.Interrupts.NeedsLooks)
+            _parts.Interrupts.Update();
         if (!_context.Pass.TryEnter())
             return worked;
         try

@@ -1,3 +1,4 @@
+using Nvme.Doorbells;
 using Nvme.Queues;
 using Nvme.Threads;
 using VfioUser;
@@ -6,7 +7,7 @@ namespace Nvme.Controller;
 
 /// <summary>Tells the guest of completions: by MSI-X, or by the pin while MSI-X is off. NVMe 1.4 7.5.</summary>
 /// <remarks>Any thread.</remarks>
-internal sealed class Interrupts(IrqVectors vectors, Intx pin, MsiXCapability capability, Gate gate, Func<QueueSet> queues)
+internal sealed class Interrupts(IrqVectors vectors, Intx pin, MsiXCapability capability, DoorbellRegisters doorbells, Gate gate, Func<QueueSet> queues)
 {
     private readonly Lock _lock = new();
     private uint _mask;
@@ -18,6 +19,11 @@ internal sealed class Interrupts(IrqVectors vectors, Intx pin, MsiXCapability ca
 
     /// <summary>Whether the pin is what the guest uses.</summary>
     public bool UsesPin => !capability.Enabled;
+
+    public bool IsPinAsserted => pin.Asserted;
+
+    /// <summary>Whether the pin is asserted and what lets it go is written where nobody tells of it.</summary>
+    public bool NeedsLooks => doorbells.IsMapped && UsesPin && pin.Asserted;
 
     /// <summary>A completion was posted. Within the gate.</summary>
     public void Notify(CompletionQueue queue)
@@ -78,7 +84,7 @@ internal sealed class Interrupts(IrqVectors vectors, Intx pin, MsiXCapability ca
             if ((_mask & 1) == 0)
             {
                 for (int id = 0; id <= queues().LastId && !assert; id++)
-                    assert = queues().Completion(id) is { InterruptsEnabled: true } queue && queue.HasUnread;
+                    assert = queues().Completion(id) is { InterruptsEnabled: true } queue && queue.IsUnread();
             }
             if (assert == pin.Asserted)
                 return;

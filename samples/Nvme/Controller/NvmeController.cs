@@ -43,7 +43,7 @@ public sealed class NvmeController : PciDevice, IDisposable
         DoorbellRegisters doorbells = new(bar, options.IoQueues + 1, options.Doorbells == DoorbellKind.Mapped);
         AsyncEvents events = new();
         QueueSet queues = new(Dma, doorbells, options.IoQueues, (_, _) => events.Raise(AsyncEvent.InvalidDoorbellValue));
-        Interrupts interrupts = new(vectors, AddIntx(), Config.MsiX!, gate, () => queues);
+        Interrupts interrupts = new(vectors, AddIntx(), Config.MsiX!, doorbells, gate, () => queues);
         _parts = new ControllerParts
         {
             Options = options,
@@ -69,6 +69,8 @@ public sealed class NvmeController : PciDevice, IDisposable
 
     /// <summary>What was done. Any thread.</summary>
     public Statistics Statistics => _parts.Statistics;
+
+    internal bool IsPinAsserted => _parts.Interrupts.IsPinAsserted;
 
     /// <summary>Ends the controller's threads; commands that wait for a disk are waited for. Once it is not served any more.</summary>
     public void Dispose()

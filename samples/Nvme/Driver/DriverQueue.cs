@@ -110,12 +110,12 @@ internal sealed class DriverQueue
         while (true)
         {
             int seen = _irq?.Count ?? 0;
-            if (TryTake(out Completion completion, ring))
-            {
-                if (_irq is not null && !_driver.UsesMsiX)
-                    _irq.Unmask();
+            bool taken = TryTake(out Completion completion, ring);
+            // the pin masks itself when it comes, for whichever reason
+            if (!_driver.UsesMsiX)
+                _irq?.Unmask();
+            if (taken)
                 return completion;
-            }
             if (_irq is null)
                 Thread.Yield();
             else

@@ -50,16 +50,6 @@ internal sealed class CompletionQueue
     /// <summary>Whether somebody waits for room.</summary>
     public bool IsStarved => Volatile.Read(ref _starved);
 
-    /// <summary>Whether the driver has not taken everything.</summary>
-    public bool HasUnread
-    {
-        get
-        {
-            lock (_lock)
-                return Head.Look() != _tail;
-        }
-    }
-
     public CompletionQueueState State
     {
         get
@@ -69,6 +59,18 @@ internal sealed class CompletionQueue
                 return new CompletionQueueState(Address, Id, Vector, (uint)Size, Head.Newest, _tail,
                     (byte)(_phase ? 1 : 0), (byte)(InterruptsEnabled ? 1 : 0), 0);
             }
+        }
+    }
+
+    /// <summary>Whether the driver has not taken everything. Has it tell when it does.</summary>
+    public bool IsUnread()
+    {
+        lock (_lock)
+        {
+            if (Head.Look() == _tail)
+                return false;
+            Head.Arm();
+            return Head.Look() != _tail;
         }
     }
 

@@ -42,6 +42,8 @@ internal sealed class IoWorker : Worker
         bool worked = false;
         foreach (SubmissionQueue queue in _queues)
             worked |= Serve(queue);
+        if (_parts.Interrupts.NeedsLooks)
+            _parts.Interrupts.Update();
         return worked;
     }
 
@@ -104,11 +106,9 @@ internal sealed class IoWorker : Worker
     private void CarryOut(SubmissionQueue queue, ReadOnlySpan<Command> commands)
     {
         bool posted = false;
-        // what waits for a disk goes elsewhere, unless there is nothing that it could keep waiting
-        bool mayWait = commands.Length == 1 && queue.InFlight.Count == 1 && _queues.Length == 1;
         for (int i = 0; i < commands.Length; i++)
         {
-            if (!mayWait && _parts.IoCommands.Blocks(commands[i]) && _parts.Pool.TryPost(queue, commands[i]))
+            if (!MayWait(commands) && _parts.IoCommands.Blocks(commands[i]) && _parts.Pool.TryPost(queue, commands[i]))
                 continue;
             Status status = _parts.IoCommands.Execute(commands[i], queue.Id, _context);
             if (!_context.Pass.IsInside && !_context.Pass.TryEnter())
@@ -125,5 +125,16 @@ internal sealed class IoWorker : Worker
         }
         if (posted)
             _parts.Interrupts.Notify(queue.Completions);
+    }
+
+    // What waits for a disk goes elsewhere, unless it is short and there is nothing that it could keep waiting.
+    private bool MayWait(ReadOnlySpan<Command> commands)
+    {
+        if (commands.Length != 1 || commands[0].IsForceUnitAccess || (IoOpcode)commands[0].Opcode is not (IoOpcode.Read or IoOpcode.Write))
+            return false;
+        int inFlight = 0;
+        foreach (SubmissionQueue queue in _queues)
+            inFlight += queue.InFlight.Count;
+        return inFlight == 1;
     }
 }
