@@ -33,6 +33,8 @@ public sealed class ClientRegion : IDisposable
     /// <summary>Maps an area, as a guest's monitor does.</summary>
     /// <param name="area">One of <see cref="Areas"/>.</param>
     /// <exception cref="InvalidOperationException">The region cannot be mapped.</exception>
+    /// <exception cref="IOException">The server's file is shorter than it says, or the system refused.</exception>
+    /// <remarks>A server that shortens the file later kills the process that touches the memory.</remarks>
     public SharedMemory Map(SparseMmapArea area)
     {
         if (File is null)

@@ -60,7 +60,8 @@ public abstract partial class PciDevice
 
     /// <summary>The device is to come to rest: when this returns it touches no guest memory, triggers no interrupt and
     /// changes nothing of what is saved, until <see cref="OnStarted"/>.</summary>
-    /// <remarks>Command thread. Only devices that can be migrated are stopped. An exception fails the client's command, and
+    /// <remarks>Command thread, after <see cref="OnQuiesceAsync"/>. What the guest rang through eventfds and doorbell pages
+    /// has been handled, and is handled no more; where the author polls for it, this is the last time to poll. Only devices that can be migrated are stopped. An exception fails the client's command, and
     /// the device runs on. Spec: VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE.</remarks>
     protected virtual void OnStopped()
     {
@@ -73,9 +74,26 @@ public abstract partial class PciDevice
     {
     }
 
-    internal void Stopped() => OnStopped();
+    internal void Stopped()
+    {
+        Notifiers.Pause();
+        try
+        {
+            OnStopped();
+        }
+        catch
+        {
+            Notifiers.Continue();
+            throw;
+        }
+        Notifiers.PausePolled();
+    }
 
-    internal void Started() => OnStarted();
+    internal void Started()
+    {
+        OnStarted();
+        Notifiers.Continue();
+    }
 
     private void MakeMigratable(IMigrationState? author, bool preCopy)
     {

@@ -31,18 +31,24 @@ public abstract partial class PciDevice
 
     internal void EndServing() => Volatile.Write(ref _served, 0);
 
-    internal IrqVectors AddMsiX(int vectors, int bar, uint table, uint pending)
+    internal IrqVectors AddMsiX(int vectors, int tableBar, uint table, int pendingBar, uint pending, int? capabilityOffset)
     {
         ThrowIfServed();
-        Config.AddMsiX(vectors, bar, table, bar, pending);
-        return AddIrqs(IrqVectors.Create(PciIrq.MsiX, vectors));
+        return AddIrqs(IrqVectors.Of(Config.AddMsiX(vectors, tableBar, table, pendingBar, pending, capabilityOffset)));
     }
 
     internal Notifiers Notifiers { get; } = new();
 
     internal void Attached()
     {
-        Migration?.Attached();
+        try
+        {
+            Migration?.Attached();
+        }
+        finally
+        {
+            ResumeFromBefore();
+        }
         OnAttached();
     }
 
@@ -84,6 +90,8 @@ public abstract partial class PciDevice
         if (place is not null)
             throw new InvalidOperationException($"The device has {irqs.Type} interrupts already. Ask for all vectors at once.");
         place = irqs;
+        foreach (Irq irq in irqs)
+            irq.Device = this;
         return irqs;
     }
 }

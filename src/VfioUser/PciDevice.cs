@@ -45,13 +45,14 @@ public abstract partial class PciDevice
     /// <param name="kind">Address space and width.</param>
     /// <param name="size">In bytes: a power of two, from 16, or from 4 for ports.</param>
     /// <param name="handler">Answers what is neither register nor memory; null reads as zeros and ignores writes.</param>
+    /// <param name="writable">False for one that the guest only reads: a write is refused, and clients map its memory for reading.</param>
     /// <exception cref="ArgumentException">The number is taken, or the size is none.</exception>
     /// <remarks>Setup. PCI 3.0 6.2.5.1.</remarks>
-    protected Bar AddBar(int number, BarKind kind, ulong size, IRegionHandler? handler = null)
+    protected Bar AddBar(int number, BarKind kind, ulong size, IRegionHandler? handler = null, bool writable = true)
     {
         ThrowIfServed();
         Config.SetBar(number, kind, size);
-        Bar bar = new(this, number, kind, size, handler);
+        Bar bar = new(this, number, kind, size, writable, handler);
         _regions[number] = bar;
         return bar;
     }
@@ -59,12 +60,19 @@ public abstract partial class PciDevice
     /// <summary>Adds an expansion ROM with the given content.</summary>
     /// <param name="image">What firmware finds there; padded with ones to a power of two of at least 2 KiB.</param>
     /// <remarks>Setup. PCI 3.0 6.2.5.2, 6.3.1.</remarks>
-    protected Region AddRom(ReadOnlySpan<byte> image)
+    protected Region AddRom(ReadOnlySpan<byte> image) =>
+        AddRom(System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(image.Length, 2048)), new RomImage(image));
+
+    /// <summary>Adds an expansion ROM whose content a handler gives.</summary>
+    /// <param name="size">In bytes: a power of two, 2 KiB to 16 MiB.</param>
+    /// <param name="handler">Answers reads. It is never written to.</param>
+    /// <remarks>Setup. PCI 3.0 6.2.5.2, 6.3.1.</remarks>
+    protected Region AddRom(uint size, IRegionHandler handler)
     {
+        ArgumentNullException.ThrowIfNull(handler);
         ThrowIfServed();
-        uint size = System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(image.Length, 2048));
         Config.SetRom(size);
-        Region rom = new(this, PciRegion.Rom, size, writable: false, new RomImage(image));
+        Region rom = new(this, PciRegion.Rom, size, writable: false, handler);
         _regions[(int)PciRegion.Rom] = rom;
         return rom;
     }
@@ -93,24 +101,24 @@ public abstract partial class PciDevice
         return intx;
     }
 
-    /// <summary>Gives the device message signalled interrupts. For MSI-X see <see cref="Bar.AddMsiX"/>.</summary>
+    /// <summary>Gives the device message signalled interrupts. For MSI-X see <see cref="Bar.AddMsiX(uint, int, uint?)"/>.</summary>
     /// <param name="vectors">A power of two up to 32; the guest may enable fewer.</param>
     /// <param name="perVectorMask">Whether the guest can mask each by itself.</param>
+    /// <param name="capabilityOffset">Of the capability in the configuration space; null for the first place that is free.</param>
     /// <remarks>Setup. PCI 3.0 6.8.1.</remarks>
-    protected IrqVectors AddMsi(int vectors, bool perVectorMask = false)
+    protected IrqVectors AddMsi(int vectors, bool perVectorMask = false, int? capabilityOffset = null)
     {
         ThrowIfServed();
-        Config.AddMsi(vectors, perVectorMask);
-        return AddIrqs(IrqVectors.Create(PciIrq.Msi, vectors));
+        return AddIrqs(IrqVectors.Of(Config.AddMsi(vectors, perVectorMask, capabilityOffset)));
     }
 
     /// <summary>Gives the device a way to tell the client that it has failed beyond repair.</summary>
     /// <remarks>Setup. QEMU stops the machine then.</remarks>
-    protected Irq AddErrorIrq() => AddIrqs(IrqVectors.Create(PciIrq.Error, 1))[0];
+    protected Irq AddErrorIrq() => AddIrqs(new IrqVectors(PciIrq.Error, new Irq(PciIrq.Error, 0)))[0];
 
     /// <summary>Gives the device a way to ask the client to give it back, which the client answers by unplugging it.</summary>
     /// <remarks>Setup.</remarks>
-    protected Irq AddRequestIrq() => AddIrqs(IrqVectors.Create(PciIrq.Request, 1))[0];
+    protected Irq AddRequestIrq() => AddIrqs(new IrqVectors(PciIrq.Request, new Irq(PciIrq.Request, 0)))[0];
 
     /// <summary>A client has connected and negotiated. It has not mapped memory nor set interrupts yet.</summary>
     protected virtual void OnAttached()

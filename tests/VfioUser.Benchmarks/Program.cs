@@ -13,12 +13,23 @@ switch (args)
     case ["ours" or "ours-spinning", string path, string spin]:
         OurServer.Run(path, int.Parse(spin, System.Globalization.CultureInfo.InvariantCulture));
         return 0;
+    case ["many"]:
+        return ManyDevices.RunPinned();
+    case ["measure-many"]:
+        return ManyDevices.Measure();
+    case ["devices", string folder, string threads]:
+        DevicesProcess.Run(folder, int.Parse(threads, System.Globalization.CultureInfo.InvariantCulture));
+        return 0;
+    case ["hammer", string folder, string first, string count]:
+        Hammer.Run(folder, int.Parse(first, System.Globalization.CultureInfo.InvariantCulture), int.Parse(count, System.Globalization.CultureInfo.InvariantCulture));
+        return 0;
     case ["micro", .. string[] rest]:
         BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(rest.Length == 0 ? ["--filter", "*"] : rest);
         return 0;
     default:
         Console.WriteLine("""
             compare [NAME...]   the library beside bare sockets, end to end; only rows whose name holds a NAME
+            many                memory, threads, descriptors and latency with 1 to 500 attached devices
             micro [ARGS...]     BenchmarkDotNet: allocations and time of the hot paths
             """);
         return args.Length == 0 ? 0 : 2;

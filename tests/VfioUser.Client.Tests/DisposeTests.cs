@@ -76,18 +76,7 @@ public class DisposeTests
         using FakeServer server = FakeServer.Negotiated();
         VfioUserClient client = server.Client;
         Background<bool> reset = Background.Run(client.ResetDevice);
-        Background<bool> flood = Background.Run(() =>
-        {
-            try
-            {
-                while (reset.IsRunning)
-                    server.Peer.Write(Frame.RegionWrite(1, 4000));
-            }
-            catch (IOException)
-            {
-                // cut off
-            }
-        });
+        Background<bool> flood = server.Peer.Flood(Frame.RegionWrite(1, 4000));
 
         reset.Invoking(it => it.Join()).Should().Throw<VfioUserException>().Which.Errno.Should().Be(Errno.ENOTCONN);
         client.Dispose();

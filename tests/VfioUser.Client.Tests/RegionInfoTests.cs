@@ -33,6 +33,29 @@ public sealed class RegionInfoTests : IDisposable
         _file.IsSameAs(region.File!).Should().BeTrue();
     }
 
+    [Theory]
+    [InlineData(0ul, 0x1000ul)]
+    [InlineData(0x40ul, 0x3000ul)] // all of it lies behind the end
+    [InlineData(0x100000ul, 8ul)]
+    public void A_file_that_is_shorter_than_the_server_says_is_not_mapped(ulong offset, ulong size)
+    {
+        using ClientRegion region = Answer(new RegionInfo(32, Mappable, 0, 0, size, offset), []);
+
+        region.Invoking(it => it.Map(it.Areas[0])).Should().Throw<IOException>().WithMessage("*the file has 64*");
+
+        _file.OpenCopies.Should().Be(1, "only the region has it");
+    }
+
+    [Fact]
+    public void A_file_is_mapped_up_to_its_end()
+    {
+        using ClientRegion region = Answer(new RegionInfo(32, Mappable, 0, 0, 64, 0), []);
+
+        using SharedMemory memory = region.Map(region.Areas[0]);
+
+        memory.Slice(0, 7).ToArray().Should().Equal("fd-test"u8.ToArray());
+    }
+
     [Fact]
     public void More_to_say_is_asked_for_again()
     {

@@ -45,14 +45,20 @@ internal static class CommandLine
         });
         Option<int> spin = new("--spin")
         {
-            Description = "Microseconds that a thread looks for the next command before it sleeps.",
+            Description = "Microseconds that a thread looks for the next command without a pause.",
             DefaultValueFactory = _ => (int)new NvmeOptions().Spin.TotalMicroseconds,
         };
         spin.Validators.Add(result => RequireRange(result, spin, 0, 1_000_000));
+        Option<int> nap = new("--nap")
+        {
+            Description = "Microseconds that a thread pauses between two looks at mapped doorbells.",
+            DefaultValueFactory = _ => (int)new NvmeOptions().Nap.TotalMicroseconds,
+        };
+        nap.Validators.Add(result => RequireRange(result, nap, 0, 10_000));
         Option<bool> noShadow = new("--no-shadow-doorbells") { Description = "Do not let drivers keep doorbells in their memory." };
         Option<bool> readOnly = new("--read-only") { Description = "Refuse writes." };
 
-        Command serve = new("serve", "Serves disks on a socket until Ctrl-C.") { socket, disk, size, queues, doorbells, blockSize, serial, spin, noShadow, readOnly };
+        Command serve = new("serve", "Serves disks on a socket until Ctrl-C.") { socket, disk, size, queues, doorbells, blockSize, serial, spin, nap, noShadow, readOnly };
         serve.SetAction((parsed, _) => Serve.Run(new ServeOptions(
             parsed.GetRequiredValue(socket),
             parsed.GetValue(disk) ?? [],
@@ -65,6 +71,7 @@ internal static class CommandLine
                 BlockSize = parsed.GetValue(blockSize),
                 SerialNumber = parsed.GetValue(serial)!,
                 Spin = TimeSpan.FromMicroseconds(parsed.GetValue(spin)),
+                Nap = TimeSpan.FromMicroseconds(parsed.GetValue(nap)),
                 ShadowDoorbells = !parsed.GetValue(noShadow),
             })));
         return serve;

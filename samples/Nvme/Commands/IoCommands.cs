@@ -12,8 +12,10 @@ internal sealed partial class IoCommands(ControllerParts parts)
     // errno of ENOSPC, which is what an IOException has for a result
     private const int NoSpace = 28;
 
-    /// <summary>Whether a command may have to wait for a disk.</summary>
-    public bool Blocks(in Command command) => command.Nsid == AllNamespaces || parts.Namespace(command.Nsid) is { Backend.Blocks: true };
+    /// <summary>Whether a command may have to wait for a disk, or is about so many blocks that it takes its time.</summary>
+    public bool Blocks(in Command command) => command.Nsid == AllNamespaces
+        || (IoOpcode)command.Opcode is IoOpcode.WriteZeroes or IoOpcode.DatasetManagement or IoOpcode.Verify
+        || parts.Namespace(command.Nsid) is { Backend.Blocks: true };
 
     /// <summary>Carries a command out.</summary>
     /// <param name="command">A copy of ours.</param>

@@ -57,7 +57,7 @@ internal sealed class ControllerParts
     public void Complete()
     {
         IoCommands = new IoCommands(this);
-        Pool = new IoPool(this, Namespaces.Any(space => space.Backend.Blocks) ? Options.DiskThreads : 0);
+        Pool = new IoPool(this, Namespaces.Any(space => space.Backend.Blocks) ? Options.DiskThreads : 1);
         Workers = [.. Enumerable.Range(1, Options.WorkerCount).Select(number => new IoWorker(this, number))];
         Lifecycle = new Lifecycle(this);
         AdminWorker = new AdminWorker(this);

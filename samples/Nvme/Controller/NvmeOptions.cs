@@ -38,6 +38,9 @@ public sealed record NvmeOptions
     /// <summary>How long a thread looks for the next command before it sleeps. Costs a core while it lasts.</summary>
     public TimeSpan Spin { get; init; } = TimeSpan.FromMicroseconds(50);
 
+    /// <summary>How long a thread pauses between two looks at mapped doorbells while there is something to do.</summary>
+    public TimeSpan Nap { get; init; } = TimeSpan.FromMicroseconds(50);
+
     /// <summary>Told when the guest has made the controller fail, in one line. Any thread.</summary>
     public Action<string>? Log { get; init; }
 

@@ -42,7 +42,7 @@ internal sealed class DoorbellWrites(Func<ControllerParts> controller) : IRegion
         }
         parts.Doorbells.Write(index, value);
         if (queue.Worker is { } worker)
-            worker.Wake();
+            worker.Rung(queue);
         else
             parts.AdminWorker.Wake();
     }

@@ -5,7 +5,7 @@ using Nvme.Wire;
 
 namespace Nvme.Queues;
 
-/// <summary>Threads for commands that wait for a disk: as many may wait at one time as there are threads.</summary>
+/// <summary>Threads for commands that wait for a disk or take their time: as many may wait at one time as there are threads.</summary>
 internal sealed class IoPool : IDisposable
 {
     private readonly object _gate = new();
@@ -18,11 +18,11 @@ internal sealed class IoPool : IDisposable
     private bool _stopping;
 
     /// <param name="parts">The controller.</param>
-    /// <param name="threads">How many; 0 if no backend blocks.</param>
+    /// <param name="threads">How many.</param>
     public IoPool(ControllerParts parts, int threads)
     {
         _parts = parts;
-        _jobs = new Job[threads * 4];
+        _jobs = new Job[threads * 4 + IoWorker.FewCommands];
         _threads = [.. Enumerable.Range(0, threads).Select(i => new Thread(Run) { Name = $"nvme disk {i}", IsBackground = true })];
     }
 
@@ -32,13 +32,19 @@ internal sealed class IoPool : IDisposable
             thread.Start();
     }
 
+    /// <summary>Whether as many as <see cref="IoWorker.FewCommands"/> that are urgent will find room.</summary>
+    public bool HasRoom => Volatile.Read(ref _count) <= _jobs.Length - IoWorker.FewCommands;
+
     /// <summary>Has a command carried out and completed.</summary>
+    /// <param name="queue">Where it came from.</param>
+    /// <param name="command">A copy of ours.</param>
+    /// <param name="urgent">For the Command thread, which must not do it itself: it has room that nobody else gets.</param>
     /// <returns>False when there is no room: then the caller does it, and meanwhile fetches no more.</returns>
-    public bool TryPost(SubmissionQueue queue, in Command command)
+    public bool TryPost(SubmissionQueue queue, in Command command, bool urgent)
     {
         lock (_gate)
         {
-            if (_count == _jobs.Length)
+            if (_count >= _jobs.Length - (urgent ? 0 : IoWorker.FewCommands))
                 return false;
             _jobs[(_first + _count) % _jobs.Length] = new Job(queue, command);
             _count++;

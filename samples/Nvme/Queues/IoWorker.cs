@@ -11,13 +11,17 @@ internal sealed class IoWorker : Worker
 {
     private const int MaxBurst = 32;
 
+    // what another thread than this one's does at one time
+    public const int FewCommands = 2;
+
+    private readonly Lock _serving = new();
     private readonly ControllerParts _parts;
     private readonly CommandContext _context;
     private readonly byte[] _entries = new byte[MaxBurst * Command.WireSize];
     private volatile SubmissionQueue[] _queues = [];
 
     public IoWorker(ControllerParts parts, int number)
-        : base($"nvme io {number}", parts.Options.Spin)
+        : base($"nvme io {number}", parts.Options.Spin, parts.Options.Nap)
     {
         _parts = parts;
         _context = new CommandContext(parts);
@@ -37,17 +41,57 @@ internal sealed class IoWorker : Worker
 
     public void RemoveAll() => _queues = [];
 
+    /// <summary>A queue was rung: serves it on the caller's thread if this one sleeps, for waking it takes longer than a few commands.</summary>
+    /// <remarks>Command thread. Waits for no disk and for no other thread.</remarks>
+    public void Rung(SubmissionQueue queue)
+    {
+        if (!IsAsleep || !_parts.Pool.HasRoom || !_serving.TryEnter())
+        {
+            Wake();
+            return;
+        }
+        bool more = true;
+        try
+        {
+            // many are better done in one go, with one interrupt
+            if (queue.Pending() <= FewCommands)
+            {
+                Serve(queue, FewCommands, mayWait: false);
+                more = LookAndArm();
+            }
+        }
+        catch (Exception e)
+        {
+            Failed(e);
+        }
+        finally
+        {
+            _serving.Exit();
+        }
+        if (more)
+            Wake();
+    }
+
     protected override bool Work()
     {
         bool worked = false;
-        foreach (SubmissionQueue queue in _queues)
-            worked |= Serve(queue);
+        lock (_serving)
+        {
+            foreach (SubmissionQueue queue in _queues)
+                worked |= Serve(queue, MaxBurst, mayWait: true);
+        }
         if (_parts.Interrupts.NeedsLooks)
             _parts.Interrupts.Update();
         return worked;
     }
 
     protected override bool LastLook()
+    {
+        lock (_serving)
+            return LookAndArm();
+    }
+
+    private bool LookAndArm()
     {
         if (!_context.Pass.TryEnter())
             return false;
@@ -73,13 +117,15 @@ internal sealed class IoWorker : Worker
         }
     }
 
+    protected override TimeSpan NapFor => _parts.Doorbells.IsMapped ? MappedSleep.NapFor : TimeSpan.Zero;
+
     // nobody tells of what a guest writes to a mapped page
     protected override TimeSpan LongestSleep(TimeSpan idle) =>
         _parts.Doorbells.IsMapped && _queues.Length > 0 ? MappedSleep.After(idle) : Timeout.InfiniteTimeSpan;
 
     protected override void Failed(Exception exception) => _parts.Fail(exception.ToString());
 
-    private bool Serve(SubmissionQueue queue)
+    private bool Serve(SubmissionQueue queue, int most, bool mayWait)
     {
         if (!_context.Pass.TryEnter())
             return false;
@@ -87,14 +133,14 @@ internal sealed class IoWorker : Worker
         {
             if (_parts.HasFailed)
                 return false;
-            int burst = Math.Min(MaxBurst, _parts.Features.ArbitrationBurst) * Command.WireSize;
+            int burst = Math.Min(most, _parts.Features.ArbitrationBurst) * Command.WireSize;
             if (!queue.TryFetch(_entries.AsSpan(0, burst), out int count))
             {
                 _parts.Fail($"submission queue {queue.Id} is at 0x{queue.Address:x}, where there is no memory");
                 return false;
             }
             if (count > 0)
-                CarryOut(queue, MemoryMarshal.Cast<byte, Command>(_entries.AsSpan(0, count * Command.WireSize)));
+                CarryOut(queue, MemoryMarshal.Cast<byte, Command>(_entries.AsSpan(0, count * Command.WireSize)), mayWait);
             return count > 0;
         }
         finally
@@ -103,12 +149,12 @@ internal sealed class IoWorker : Worker
         }
     }
 
-    private void CarryOut(SubmissionQueue queue, ReadOnlySpan<Command> commands)
+    private void CarryOut(SubmissionQueue queue, ReadOnlySpan<Command> commands, bool mayWait)
     {
         bool posted = false;
         for (int i = 0; i < commands.Length; i++)
         {
-            if (!MayWait(commands) && _parts.IoCommands.Blocks(commands[i]) && _parts.Pool.TryPost(queue, commands[i]))
+            if (!(mayWait && MayWait(commands)) && _parts.IoCommands.Blocks(commands[i]) && _parts.Pool.TryPost(queue, commands[i], urgent: !mayWait))
                 continue;
             Status status = _parts.IoCommands.Execute(commands[i], queue.Id, _context);
             if (!_context.Pass.IsInside && !_context.Pass.TryEnter())

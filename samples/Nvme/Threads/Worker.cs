@@ -14,18 +14,24 @@ internal abstract class Worker : IDisposable
     private readonly AutoResetEvent _wake = new(initialState: false);
     private readonly Thread _thread;
     private readonly TimeSpan _spin;
+    private readonly TimeSpan _nap;
     private int _asleep;
     private bool _stopping;
 
     /// <param name="name">Of the thread.</param>
-    /// <param name="spin">How long it looks for more before it sleeps.</param>
-    protected Worker(string name, TimeSpan spin)
+    /// <param name="spin">How long it looks for more without a pause.</param>
+    /// <param name="nap">How long it pauses from one look to the next after that.</param>
+    protected Worker(string name, TimeSpan spin, TimeSpan nap)
     {
         _spin = spin;
+        _nap = nap;
         _thread = new Thread(Run) { Name = name, IsBackground = true };
     }
 
     public void Start() => _thread.Start();
+
+    /// <summary>Whether it sleeps, or is about to.</summary>
+    protected bool IsAsleep => Volatile.Read(ref _asleep) != 0;
 
     /// <summary>Has it look for work. Any thread; costs a system call only if it sleeps.</summary>
     public void Wake()
@@ -53,6 +59,9 @@ internal abstract class Worker : IDisposable
     /// <returns>Whether there is something to do after all.</returns>
     protected abstract bool LastLook();
 
+    /// <summary>How long after the last work it pauses for short times only, and does not sleep.</summary>
+    protected virtual TimeSpan NapFor => TimeSpan.Zero;
+
     /// <summary>How long to sleep at most: for work that nobody announces.</summary>
     /// <param name="idle">For how long there was nothing to do.</param>
     protected virtual TimeSpan LongestSleep(TimeSpan idle) => Timeout.InfiniteTimeSpan;
@@ -77,9 +86,17 @@ internal abstract class Worker : IDisposable
                     (worked, last) = (false, Stopwatch.GetTimestamp());
                 TimeSpan idle = Stopwatch.GetElapsedTime(last);
                 if (idle < _spin)
+                {
                     Thread.SpinWait(SpinIterations);
+                }
+                else if (idle < NapFor)
+                {
+                    Nap.Take(_nap);
+                }
                 else
+                {
                     Sleep(idle);
+                }
             }
             catch (Exception e)
             {

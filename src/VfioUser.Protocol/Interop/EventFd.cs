@@ -89,6 +89,9 @@ public sealed unsafe class EventFd : IDisposable
         }
     }
 
+    /// <summary>Whether the counter takes no more, so that a signal fails or waits.</summary>
+    internal bool IsFull => !PollCalls.IsWritable(Handle);
+
     /// <summary>Waits until the counter is not 0.</summary>
     /// <returns>False when the time ran out before.</returns>
     public bool Wait(TimeSpan timeout) => PollCalls.WaitReadable(Handle, (int)timeout.TotalMilliseconds);

@@ -41,6 +41,23 @@ internal static unsafe class FileCalls
         return true;
     }
 
+    /// <summary>Whether it is an eventfd, as far as the system says: without a /proc every anonymous file of the kernel looks like one.</summary>
+    public static bool IsEventFd(SafeHandle file)
+    {
+        if (!TryDescribe(file, out FileFacts facts) || !facts.IsAnonymous)
+            return false;
+        bool added = false;
+        file.DangerousAddRef(ref added);
+        try
+        {
+            return new FileInfo($"/proc/self/fd/{file.DangerousGetHandle()}").LinkTarget is null or "anon_inode:[eventfd]";
+        }
+        finally
+        {
+            file.DangerousRelease();
+        }
+    }
+
     /// <summary>Whether a path leads to a socket.</summary>
     public static bool IsSocket(string path)
     {

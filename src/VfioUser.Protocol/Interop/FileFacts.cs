@@ -4,7 +4,7 @@ namespace VfioUser.Protocol.Interop;
 
 /// <summary>What matters of a file that somebody passed.</summary>
 /// <param name="IsRegular">It has a length, and system calls on it come back.</param>
-/// <param name="IsAnonymous">It is of no type at all, as an eventfd is.</param>
+/// <param name="IsAnonymous">It is of no type at all, as an eventfd is, and much else of the kernel's.</param>
 /// <param name="Length">In bytes; nothing for what is not regular.</param>
 /// <param name="PageSize">What a mapping of it consists of: its huge pages, or the system's.</param>
 [StructLayout(LayoutKind.Auto)]

@@ -6,7 +6,7 @@ namespace VfioUser.Protocol.Interop;
 /// <summary>The system calls that .NET does not offer, as libc declares them. Numbers are Linux's.</summary>
 internal static unsafe partial class Libc
 {
-    private const string Library = "libc";
+    public const string Library = "libc";
 
     public const int SolSocket = 1;
     public const int ScmRights = 1;
@@ -47,6 +47,7 @@ internal static unsafe partial class Libc
 
     public const short PollIn = 1;
     public const short PollOut = 4;
+    public const short PollHup = 0x10;
 
     [StructLayout(LayoutKind.Sequential)]
     public struct IoVec
@@ -86,8 +87,16 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "recvmsg", SetLastError = true)]
     public static partial nint RecvMsg(SafeHandle socket, MsgHdr* message, int flags);
 
+    // for a call that does not wait: it is over before a collection would have to wait for it, and errno is still there after it
+    [SuppressGCTransition]
+    [LibraryImport(Library, EntryPoint = "recvmsg")]
+    public static partial nint RecvMsgNow(int socket, MsgHdr* message, int flags);
+
     [LibraryImport(Library, EntryPoint = "sendmsg", SetLastError = true)]
     public static partial nint SendMsg(SafeHandle socket, MsgHdr* message, int flags);
+
+    [LibraryImport(Library, EntryPoint = "send", SetLastError = true)]
+    public static partial nint Send(int socket, byte* bytes, nuint length, int flags);
 
     [LibraryImport(Library, EntryPoint = "shutdown", SetLastError = true)]
     public static partial int Shutdown(SafeHandle socket, int how);

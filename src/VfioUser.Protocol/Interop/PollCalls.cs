@@ -43,6 +43,45 @@ internal static unsafe class PollCalls
         }
     }
 
+    /// <summary>Whether the peer of a socket has closed it, or it was shut down here. A peer that only sends no more has not.</summary>
+    public static bool HasHungUp(SafeHandle socket) => (Poll(socket, 0, 0) & Libc.PollHup) != 0;
+
+    /// <summary>Waits until a descriptor can be read, or the peer of a socket hangs up; what it has sent does not matter.</summary>
+    /// <param name="file">To be read.</param>
+    /// <param name="socket">Null to wait for the other one alone.</param>
+    /// <param name="timeoutMilliseconds">-1 to wait for ever.</param>
+    /// <returns>False when nothing of that happened within the time.</returns>
+    public static bool WaitForReadOrHangUp(SafeHandle file, SafeHandle? socket, int timeoutMilliseconds)
+    {
+        bool fileAdded = false;
+        bool socketAdded = false;
+        try
+        {
+            file.DangerousAddRef(ref fileAdded);
+            socket?.DangerousAddRef(ref socketAdded);
+            Libc.PollFd* fds = stackalloc Libc.PollFd[2];
+            fds[0] = new Libc.PollFd { Fd = (int)file.DangerousGetHandle(), Events = Libc.PollIn };
+            // a negative descriptor is skipped; a hang-up comes unasked
+            fds[1] = new Libc.PollFd { Fd = (int)(socket?.DangerousGetHandle() ?? -1) };
+            while (true)
+            {
+                // SAFETY: two pollfds on this stack.
+                int ready = Libc.Poll(fds, 2, timeoutMilliseconds);
+                if (ready >= 0)
+                    return ready > 0;
+                if (Libc.LastErrno != Errno.EINTR)
+                    throw Libc.Failure("poll");
+            }
+        }
+        finally
+        {
+            if (socketAdded)
+                socket!.DangerousRelease();
+            if (fileAdded)
+                file.DangerousRelease();
+        }
+    }
+
     private static short Poll(SafeHandle file, short events, int timeoutMilliseconds)
     {
         bool added = false;

@@ -34,10 +34,16 @@ public sealed class SharedMemory : IDisposable
     }
 
     /// <summary>Maps part of a file for reading and writing, and takes the file over.</summary>
-    /// <exception cref="IOException">The system refused.</exception>
+    /// <exception cref="IOException">The file ends before that, or the system refused.</exception>
     public static SharedMemory Map(SafeFileHandle file, ulong fileOffset, ulong length)
     {
         ArgumentNullException.ThrowIfNull(file);
+        // pages behind the end can be mapped too, and kill the process that touches them; what is no regular file has no length
+        if (FileCalls.TryDescribe(file, out FileFacts facts) && facts.IsRegular && (UInt128)fileOffset + length > facts.Length)
+        {
+            file.Dispose();
+            throw new IOException($"{length} bytes from byte {fileOffset} on cannot be mapped: the file has {facts.Length}.");
+        }
         MappedMemory? mapping = MappedMemory.TryMap(file, fileOffset, length, readable: true, writable: true, out Errno errno);
         if (mapping is not null)
             return new SharedMemory(file, fileOffset, mapping);

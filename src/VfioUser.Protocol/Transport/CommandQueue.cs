@@ -9,6 +9,7 @@ internal sealed class CommandQueue(MessageChannelOptions limits)
 {
     // a queue that was longer shall not keep buffers alive
     private const int Short = 64;
+    private const int Long = 4096;
 
     private Entry[] _entries = new Entry[Short];
     private int _next;
@@ -69,7 +70,7 @@ internal sealed class CommandQueue(MessageChannelOptions limits)
         if (_last == _entries.Length)
             Array.Resize(ref _entries, 2 * _last);
         _entries[_last++] = entry;
-        _bytes += entry.Length;
+        _bytes += entry.Length + Unsafe.SizeOf<Entry>();
     }
 
     private void NextEntry()
@@ -77,7 +78,9 @@ internal sealed class CommandQueue(MessageChannelOptions limits)
         _offset = 0;
         if (++_next < _last)
             return;
-        if (_last > Short)
+        if (_last > Long)
+            _entries = new Entry[Short];
+        else if (_last > Short)
             Array.Clear(_entries, 0, _last);
         (_next, _last, _messages, _bytes, _fds) = (0, 0, 0, 0, 0);
     }

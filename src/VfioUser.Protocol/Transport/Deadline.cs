@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace VfioUser.Protocol;
 
 /// <summary>Until when something is waited for; possibly for ever.</summary>
-internal readonly struct Deadline
+internal readonly record struct Deadline
 {
     // no wait takes more milliseconds than an int holds; who comes back early looks again
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
@@ -15,6 +15,9 @@ internal readonly struct Deadline
     public static Deadline Never => new(long.MaxValue);
 
     public bool IsNever => _timestamp == long.MaxValue;
+
+    /// <summary>Whether there is more left than can be waited for at once.</summary>
+    public bool IsFar => Left == LongestWait;
 
     /// <summary>What is left of it, as far as it can be waited for at once; zero when it is over.</summary>
     public TimeSpan Left

@@ -43,5 +43,5 @@ public sealed class FdList : IDisposable
     }
 
     /// <summary>Whether the descriptor is an eventfd; not to be asked of one that was taken.</summary>
-    internal bool IsEventFd(int index) => FileCalls.TryDescribe(_fds[index]!, out FileFacts facts) && facts.IsAnonymous;
+    internal bool IsEventFd(int index) => FileCalls.IsEventFd(_fds[index]!);
 }

@@ -12,7 +12,7 @@ namespace VfioUser.Protocol;
 /// Whoever waits may be the one who receives: at any time one thread at most has that role. A thread that waits for
 /// its reply takes it when nobody has it, queues the commands that come first and leaves them to the command thread.
 /// So a command's handler may call the peer on the very channel that the command came from, and so may any other
-/// thread meanwhile. Spec: "Command Concurrency": "unrelated messages sent from the server to the client can appear
+/// thread meanwhile. When more commands have come than may wait, nobody receives until the command thread takes them. Spec: "Command Concurrency": "unrelated messages sent from the server to the client can appear
 /// in between a client to server request/reply and vice versa".
 /// </remarks>
 public sealed class MessageChannel : IDisposable
@@ -24,6 +24,7 @@ public sealed class MessageChannel : IDisposable
     private readonly object _gate = new();
     private readonly PendingCall?[] _calls = new PendingCall?[PendingCall.MaxConcurrent];
     private readonly Stack<PendingCall> _freeCalls = new();
+    private readonly ReplyBuffers _replyBuffers = new();
     private CommandQueue _queue;
     private CommandQueue _batch;
     private int _createdCalls;
@@ -33,6 +34,7 @@ public sealed class MessageChannel : IDisposable
     private bool _commandInUse;
     private bool _closed;
     private bool _ticks;
+    private int _commandThread; // its id, once there is one
     private Exception? _fault;
 
     /// <summary>Takes over a socket.</summary>
@@ -50,6 +52,22 @@ public sealed class MessageChannel : IDisposable
 
     /// <summary>Whether a command is waiting to be handled that was received already. Command thread.</summary>
     public bool HasBufferedCommand => !_batch.IsEmpty;
+
+    /// <summary>Called when a thread that waits for a reply has received something that it leaves to the command thread, or
+    /// the end. On that thread, with a lock held: to wake somebody up and no more. Set it before there are such threads.</summary>
+    internal Action? LeftBehind { get; set; }
+
+    /// <summary>Whether <see cref="ReceiveCommand(bool, out ReceivedMessage)"/> has something to say that was received already.</summary>
+    internal bool HasReceived
+    {
+        get
+        {
+            if (!_batch.IsEmpty)
+                return true;
+            lock (_gate)
+                return !_queue.IsEmpty || _closed || _fault is not null;
+        }
+    }
 
     /// <summary>Takes the next command of those that came together. Command thread.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -73,10 +91,14 @@ public sealed class MessageChannel : IDisposable
         lock (_gate)
         {
             _commandInUse = false;
+            _commandThread = Environment.CurrentManagedThreadId;
             while (true)
             {
                 if (!_queue.IsEmpty)
                 {
+                    // whoever waits for room receives again
+                    if (_waiters > 0 && _queue.IsOverLimit)
+                        Monitor.PulseAll(_gate);
                     (_batch, _queue) = (_queue, _batch);
                     _commandInUse = true;
                     _batch.TryDequeue(out message);
@@ -105,7 +127,8 @@ public sealed class MessageChannel : IDisposable
     /// <param name="head">The payload, or its first part.</param>
     /// <param name="tail">The rest of the payload; sent without a copy.</param>
     /// <param name="fds">Descriptors that go with it; borrowed.</param>
-    /// <remarks>Any thread, the command thread too.</remarks>
+    /// <remarks>Any thread, the command thread too: there it fails with <see cref="Errno.ENOMEM"/> when more commands come before
+    /// the reply than may wait.</remarks>
     public Reply Call(Command command, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail = default, ReadOnlySpan<SafeHandle> fds = default)
     {
         Deadline deadline = Deadline.After(_options.CallTimeout);
@@ -145,8 +168,9 @@ public sealed class MessageChannel : IDisposable
         {
             while (!_closed && _fault is null)
             {
-                if (_receiving || _waiting == 0)
-                    Wait(Timeout.InfiniteTimeSpan);
+                // not one of those who are told after each receive: who waits for a reply can receive it by itself, and sooner
+                if (_receiving || _waiting == 0 || _queue.IsOverLimit)
+                    Monitor.Wait(_gate);
                 else
                     ReceiveOnce(wait: true);
             }
@@ -188,9 +212,13 @@ public sealed class MessageChannel : IDisposable
                 return;
             call.End();
             _freeCalls.Push(call);
-            Monitor.PulseAll(_gate);
+            if (_waiters > 0)
+                Monitor.PulseAll(_gate);
         }
     }
+
+    // The command thread would wait for a reply that is behind more than may wait for the command thread.
+    private bool MustHandleFirst => _queue.IsOverLimit && Environment.CurrentManagedThreadId == _commandThread;
 
     private Errno SendCommand(ushort id, Command command, MessageFlags flags, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail,
         ReadOnlySpan<SafeHandle> fds, Deadline deadline)
@@ -213,6 +241,11 @@ public sealed class MessageChannel : IDisposable
                 if (_closed || _fault is not null)
                 {
                     failure = Errno.ENOTCONN;
+                    return null;
+                }
+                if (MustHandleFirst)
+                {
+                    failure = Errno.ENOMEM;
                     return null;
                 }
                 if (!_ticks)
@@ -244,7 +277,7 @@ public sealed class MessageChannel : IDisposable
         call = null;
         if (_createdCalls == _calls.Length)
             return false;
-        call = _calls[_createdCalls] = new PendingCall(_createdCalls);
+        call = _calls[_createdCalls] = new PendingCall(_createdCalls, _replyBuffers);
         _createdCalls++;
         return true;
     }
@@ -263,10 +296,12 @@ public sealed class MessageChannel : IDisposable
                     TimeSpan left = deadline.Left;
                     if (left <= TimeSpan.Zero)
                         return Errno.ETIMEDOUT;
-                    if (_receiving)
+                    if (MustHandleFirst)
+                        return Errno.ENOMEM;
+                    if (_receiving || _queue.IsOverLimit)
                         Wait(left);
                     else
-                        ReceiveOnce(wait: true);
+                        ReceiveForOthers();
                 }
                 return Errno.None;
             }
@@ -275,6 +310,13 @@ public sealed class MessageChannel : IDisposable
                 _waiting--;
             }
         }
+    }
+
+    private void ReceiveForOthers()
+    {
+        ReceiveOnce(wait: true);
+        if (LeftBehind is { } wake && (!_queue.IsEmpty || _closed || _fault is not null))
+            wake();
     }
 
     // Under the gate, which it leaves for the receive itself. Has the role meanwhile.
@@ -306,6 +348,8 @@ public sealed class MessageChannel : IDisposable
         else if (status == ReceiveStatus.Closed)
             _closed = true;
         _fault ??= failure;
+        if (_closed || _fault is not null)
+            Monitor.PulseAll(_gate);
         return status;
     }
 
@@ -324,8 +368,6 @@ public sealed class MessageChannel : IDisposable
 
     private ProtocolException? ParseAll()
     {
-        bool queued = false;
-        bool behind = _commandInUse || !_queue.IsEmpty;
         try
         {
             while (true)
@@ -334,7 +376,8 @@ public sealed class MessageChannel : IDisposable
                 {
                     _queue.Enqueue(run);
                     _socket.KeepParsed();
-                    queued = true;
+                    if (_socket.IsParsed)
+                        break;
                 }
                 if (!_socket.TryParse(out ReceivedMessage message))
                     break;
@@ -342,16 +385,15 @@ public sealed class MessageChannel : IDisposable
                     continue;
                 _queue.Enqueue(message);
                 _socket.KeepParsed();
-                queued = true;
             }
         }
         catch (ProtocolException e)
         {
             return e;
         }
-        // one receive's worth is bounded by the buffer; what piles up behind a busy handler, or none, is bounded here
-        return queued && behind && _queue.IsOverLimit
-            ? new ProtocolException("The peer sent more commands than may wait while one is being handled.")
+        // with a command thread nothing is received from here on until it has taken what there is
+        return _commandThread == 0 && _queue.IsOverLimit
+            ? new ProtocolException("The peer sends commands where nobody handles any.")
             : null;
     }
 

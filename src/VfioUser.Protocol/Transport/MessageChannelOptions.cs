@@ -6,11 +6,12 @@ public sealed record MessageChannelOptions
     /// <summary>How long a command that was sent may stay unanswered. Default 5 seconds.</summary>
     public TimeSpan CallTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Commands that may queue up while one is being handled, before the peer is cut off. Default 4096.</summary>
-    public int MaxQueuedCommands { get; init; } = 4096;
+    /// <summary>Commands that may wait while one is being handled. Then nothing is received until that is over, and a call in
+    /// its handler fails with <see cref="Errno.ENOMEM"/>. Default 1,048,576.</summary>
+    public int MaxQueuedCommands { get; init; } = 1 << 20;
 
-    /// <summary>Bytes that such commands may take. Default 8 MiB.</summary>
-    public int MaxQueuedBytes { get; init; } = 8 << 20;
+    /// <summary>Bytes that such commands may take, with what is kept of each. Default 32 MiB.</summary>
+    public int MaxQueuedBytes { get; init; } = 32 << 20;
 
     /// <summary>Descriptors that such commands may hold. Default 128.</summary>
     public int MaxQueuedFds { get; init; } = 128;

@@ -10,18 +10,22 @@ namespace VfioUser.Protocol;
 /// Receiving: one thread at a time. Sending: any thread; a message is never torn by another.
 /// Owns the socket. Spec: "Socket", "Header".
 /// </remarks>
-public sealed class MessageSocket : IDisposable
+public sealed partial class MessageSocket : IDisposable
 {
+    // what a client with one small request at a time needs; many sockets may be idle
+    private const int FirstBufferSize = 4 << 10;
     private const int BufferSize = 64 << 10;
     // from here on the rest of a message is worth waiting for in one call
     private const int WaitForAll = 64 << 10;
 
     private readonly SafeSocketHandle _socket;
+    private readonly int _descriptor; // of _socket; under the send lock, while not closed
     private readonly MessageSocketOptions _options;
-    private readonly ReceiveBuffer _buffer = new(BufferSize);
+    private readonly ReceiveBuffer _buffer = new(FirstBufferSize, BufferSize);
     private readonly Lock _sendLock = new();
     private readonly Lock _closeLock = new();
     private readonly FdArrivals _arrivals;
+    private IMessageTrace? _trace; // null while nobody reads it
     private long _parsed;
     private volatile bool _closed;
 
@@ -32,8 +36,10 @@ public sealed class MessageSocket : IDisposable
     {
         ArgumentNullException.ThrowIfNull(socket);
         _socket = socket;
+        _descriptor = (int)socket.DangerousGetHandle();
         _options = options ?? new MessageSocketOptions();
         _arrivals = new FdArrivals(_options.MaxMessageFds);
+        _trace = EnabledTrace();
         SocketCalls.SetBlocking(socket);
         if (_options.SocketBufferSize is int size)
             SocketCalls.SetBufferSize(socket, size);
@@ -58,6 +64,8 @@ public sealed class MessageSocket : IDisposable
     {
         if (_closed)
             return ReceiveStatus.Closed;
+        // asked here, where nobody waits for an answer
+        _trace = EnabledTrace();
         if (mayReuse)
             _buffer.ReleaseKept();
         int missing = MissingBytes();
@@ -112,10 +120,13 @@ public sealed class MessageSocket : IDisposable
         message = new ReceivedMessage(header, _buffer.Bytes, _buffer.Start, fds, fdProblem);
         _buffer.Consume(size);
         _parsed += size;
-        if (_options.Trace is { IsEnabled: true } trace)
+        if (_trace is { } trace)
             trace.Message(sent: false, header, message.Payload, message.FdCount);
         return true;
     }
+
+    /// <summary>Whether nothing is left of what was received.</summary>
+    internal bool IsParsed => _buffer.Start == _buffer.End;
 
     /// <summary>Takes all complete commands that follow each other and brought no descriptors, without looking closer.</summary>
     /// <remarks>Many small ones come at once; this is what each of them costs before it is handled.</remarks>
@@ -124,7 +135,7 @@ public sealed class MessageSocket : IDisposable
         ReadOnlySpan<byte> unparsed = _buffer.Unparsed;
         int length = 0;
         int count = 0;
-        bool plain = _arrivals.IsEmpty && _options.Trace is not { IsEnabled: true };
+        bool plain = _arrivals.IsEmpty && _trace is null;
         while (plain && WireFormat.TryRead(unparsed[length..], out MessageHeader header) && header.IsCommand
             && header.MessageSize >= MessageHeader.WireSize && header.MessageSize <= (uint)(unparsed.Length - length)
             && header.MessageSize <= (uint)_options.MaxMessageSize)
@@ -145,17 +156,18 @@ public sealed class MessageSocket : IDisposable
     /// <param name="head">Begins with a header.</param>
     /// <param name="tail">Follows <paramref name="head"/> in the same message without being copied; may be empty.</param>
     /// <param name="fds">Borrowed for the call. At most what the peer accepts.</param>
-    /// <returns>False when the peer has gone.</returns>
+    /// <returns>False when the peer has gone, or the system does not pass the descriptors on.</returns>
     /// <remarks>Any thread. Blocks while the peer does not read.</remarks>
     public bool Send(ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail = default, ReadOnlySpan<SafeHandle> fds = default) =>
         Send(head, tail, fds, Deadline.Never) == Errno.None;
 
     /// <summary>As <see cref="Send(ReadOnlySpan{byte}, ReadOnlySpan{byte}, ReadOnlySpan{SafeHandle})"/>, but does not block for ever.</summary>
-    /// <returns>ENOTCONN when the peer has gone; ETIMEDOUT when it did not read in time: if it got part of the message, the
-    /// conversation is over, as nothing can follow that.</returns>
+    /// <returns>ENOTCONN when the peer has gone, or the system cannot send and the conversation is over. ETIMEDOUT when it did not
+    /// read in time: if it got part of the message, the conversation is over, as nothing can follow that. Another errno when
+    /// the descriptors are not passed on, ETOOMANYREFS for one: nothing was sent, and the conversation is as it was.</returns>
     internal Errno Send(ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail, ReadOnlySpan<SafeHandle> fds, Deadline deadline)
     {
-        if (_options.Trace is { IsEnabled: true } trace)
+        if (_trace is { } trace)
             MessageText.TraceSent(trace, head, tail, fds.Length);
         if (deadline.IsNever)
             _sendLock.Enter();
@@ -164,12 +176,16 @@ public sealed class MessageSocket : IDisposable
         bool torn = false;
         try
         {
+            if (HasUnsent && SendUnsentFirst(deadline) is Errno errno and not Errno.None)
+                return errno;
             int flags = deadline.IsNever ? 0 : Libc.MsgDontWait;
             while (head.Length + tail.Length > 0)
             {
                 if (_closed)
                     return Errno.ENOTCONN;
-                int sent = SocketCalls.Send(_socket, head, tail, fds, flags);
+                int sent = tail.IsEmpty && fds.IsEmpty
+                    ? SocketCalls.Send(_descriptor, head, flags)
+                    : SocketCalls.Send(_socket, head, tail, fds, flags);
                 if (sent > 0)
                 {
                     fds = default; // they left with the first byte
@@ -187,8 +203,11 @@ public sealed class MessageSocket : IDisposable
                         break;
                     case Errno.EPIPE or Errno.ECONNRESET or Errno.ENOTCONN:
                         return Errno.ENOTCONN;
+                    case Errno failure when !fds.IsEmpty:
+                        return failure; // other peers that do not read can use up what a user may have under way
                     default:
-                        throw Libc.Failure("sendmsg", (Errno)(-sent));
+                        torn = true; // no memory, no socket: somebody will wait for this message in vain
+                        return Errno.ENOTCONN;
                 }
             }
             return Errno.None;
@@ -225,6 +244,7 @@ public sealed class MessageSocket : IDisposable
             lock (_closeLock)
                 _socket.Dispose();
         }
+        _unsent?.Dispose();
         _arrivals.Dispose();
     }
 
@@ -252,16 +272,11 @@ public sealed class MessageSocket : IDisposable
 
     private bool TrySpin(Span<byte> free, ref FdList? fds, out int received, out bool truncated)
     {
-        long start = Stopwatch.GetTimestamp();
-        do
-        {
-            received = SocketCalls.Receive(_socket, free, Libc.MsgDontWait, ref fds, out truncated);
-            if (received != -(int)Errno.EAGAIN)
-                return true;
-        }
-        while (!_closed && Stopwatch.GetElapsedTime(start) < _options.Spin);
-        return false;
+        received = SocketCalls.ReceiveSpinning(_socket, free, (long)(_options.Spin.TotalSeconds * Stopwatch.Frequency), ref fds, out truncated);
+        return received != -(int)Errno.EAGAIN;
     }
+
+    private IMessageTrace? EnabledTrace() => _options.Trace is { IsEnabled: true } trace ? trace : null;
 
     private static ReceiveStatus Ended(Errno errno) => errno switch
     {

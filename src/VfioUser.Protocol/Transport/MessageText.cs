@@ -28,13 +28,21 @@ public static class MessageText
     /// <summary>Shows each message of what is sent together.</summary>
     internal static void TraceSent(IMessageTrace trace, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail, int fdCount)
     {
+        Span<byte> joined = stackalloc byte[2 * Shown];
         while (WireFormat.TryRead(head, out MessageHeader header))
         {
             int length = (int)Math.Min(header.MessageSize, (uint)head.Length);
-            ReadOnlySpan<byte> payload = head[MessageHeader.WireSize..length];
+            scoped ReadOnlySpan<byte> payload = head[MessageHeader.WireSize..length];
             head = head[length..];
-            // the data of a single message may lie apart from its head
-            trace.Message(sent: true, header, head.IsEmpty && !tail.IsEmpty ? [.. payload, .. tail[..Math.Min(tail.Length, Shown)]] : payload, fdCount);
+            // the data of a single message may lie apart from its head; both together are worth showing if the head is short
+            if (head.IsEmpty && !tail.IsEmpty && payload.Length <= Shown)
+            {
+                payload.CopyTo(joined);
+                ReadOnlySpan<byte> shown = tail[..Math.Min(tail.Length, Shown)];
+                shown.CopyTo(joined[payload.Length..]);
+                payload = joined[..(payload.Length + shown.Length)];
+            }
+            trace.Message(sent: true, header, payload, fdCount);
         }
     }
 

@@ -1,7 +1,7 @@
 namespace VfioUser.Protocol;
 
 /// <summary>A command that was sent and waits for its reply. Its state changes under the channel's lock.</summary>
-internal sealed class PendingCall(int index)
+internal sealed class PendingCall(int index, ReplyBuffers buffers)
 {
     private const int Slots = 256;
     private const int Generations = 256;
@@ -28,6 +28,9 @@ internal sealed class PendingCall(int index)
     public Errno FdProblem { get; private set; }
 
     public ReadOnlySpan<byte> Payload => _payload.AsSpan(0, _length);
+
+    /// <summary>Bytes of memory that it holds.</summary>
+    public int Capacity => _payload.Length;
 
     /// <summary>What the reply says of the call's success.</summary>
     public Errno Failure => Reply.IsError ? (Reply.Error == 0 ? Errno.EIO : (Errno)Reply.Error) : FdProblem;
@@ -56,8 +59,7 @@ internal sealed class PendingCall(int index)
         Fds = reply.Fds;
         FdProblem = reply.FdProblem;
         _length = reply.Payload.Length;
-        if (_payload.Length < _length)
-            _payload = GC.AllocateUninitializedArray<byte>(_length);
+        _payload = buffers.Grow(_payload, _length);
         reply.Payload.CopyTo(_payload);
         Done = true;
     }
@@ -69,6 +71,8 @@ internal sealed class PendingCall(int index)
         Active = false;
         Fds?.Dispose();
         Fds = null;
+        _length = 0;
+        _payload = buffers.Keep(_payload);
     }
 
     /// <summary>Whether this is the late reply to a call whose caller gave up: it means nothing.</summary>

@@ -6,16 +6,27 @@ namespace VfioUser.Protocol;
 /// Bytes: | kept: messages still in use | parsed, free again | Start  not parsed yet  End | free |
 /// </code>
 /// </remarks>
-internal sealed class ReceiveBuffer(int capacity)
+/// <param name="first">How large it is before it was filled once.</param>
+/// <param name="capacity">How large it is then.</param>
+internal sealed class ReceiveBuffer(int first, int capacity)
 {
     // a buffer that grew for a large message goes when this many receives in a row had no use for it
     private const int ShrinkAfter = 256;
+    // one that grew for many small ones may soon be filled again
+    private const int ShrinkToFirstAfter = 16384;
 
+    private readonly int _first = first;
     private readonly int _capacity = capacity;
     private int _kept;
     private int _smallInARow;
+    private bool _wasFull;
 
-    public byte[] Bytes { get; private set; } = Allocate(capacity);
+    public ReceiveBuffer(int capacity)
+        : this(capacity, capacity)
+    {
+    }
+
+    public byte[] Bytes { get; private set; } = Allocate(first);
 
     public int Start { get; private set; }
 
@@ -36,13 +47,19 @@ internal sealed class ReceiveBuffer(int capacity)
         int unparsed = End - Start;
         if (unparsed == 0)
             Start = End = _kept;
-        if (Start == 0 && Bytes.Length > _capacity && needed <= _capacity && unparsed == 0 && ++_smallInARow == ShrinkAfter)
+        if (Start == 0 && Bytes.Length > _first && needed <= _capacity && unparsed == 0 && IsTooLarge())
         {
-            MoveTo(Allocate(_capacity));
+            MoveTo(Allocate(Bytes.Length > _capacity ? _capacity : _first));
             return;
         }
         if (needed > _capacity)
             _smallInARow = 0;
+        if (_wasFull)
+        {
+            _wasFull = false;
+            if (Bytes.Length < _capacity)
+                MoveTo(Allocate(Math.Max(_capacity, needed + MessageHeader.WireSize)));
+        }
         if (Start + needed <= Bytes.Length && End < Bytes.Length)
             return;
         if (_kept + needed <= Bytes.Length && _kept + unparsed < Bytes.Length)
@@ -56,9 +73,18 @@ internal sealed class ReceiveBuffer(int capacity)
         MoveTo(Allocate(Math.Max(_capacity, length)));
     }
 
-    public void Received(int count) => End += count;
+    public void Received(int count)
+    {
+        End += count;
+        if (End == Bytes.Length)
+            _wasFull = true;
+        if (count >= _first && Bytes.Length <= _capacity)
+            _smallInARow = 0;
+    }
 
     public void Consume(int count) => Start += count;
+
+    private bool IsTooLarge() => ++_smallInARow == (Bytes.Length > _capacity ? ShrinkAfter : ShrinkToFirstAfter);
 
     // messages in use keep the old array alive by themselves
     private void MoveTo(byte[] bytes)

@@ -7,10 +7,14 @@ namespace VfioUser.Protocol;
 public sealed class ReplyWriter
 {
     private const int SendFrom = 64 << 10;
+    private const int Small = 4 << 10;
+    // flushes in a row that had no use for a large buffer, and for one that is not small
     private const int ShrinkAfter = 256;
+    private const int ShrinkToSmallAfter = 16384;
 
     private readonly MessageSocket _socket;
-    private byte[] _bytes = Allocate(SendFrom);
+    private readonly bool _keepsUnsent;
+    private byte[] _bytes = Allocate(Small);
     private MessageHeader _request;
     private int _length;
     private int _smallInARow;
@@ -20,6 +24,16 @@ public sealed class ReplyWriter
     {
         ArgumentNullException.ThrowIfNull(socket);
         _socket = socket;
+    }
+
+    /// <summary>One that never waits for the peer to read: what does not fit is kept by the socket. Who hands out commands
+    /// must stop while something is kept.</summary>
+    internal ReplyWriter(MessageSocket socket, bool keepsUnsent)
+        : this(socket)
+    {
+        _keepsUnsent = keepsUnsent;
+        if (keepsUnsent)
+            socket.KeepUnsent();
     }
 
     /// <summary>Starts the reply to <paramref name="request"/>.</summary>
@@ -43,7 +57,9 @@ public sealed class ReplyWriter
         return _length < SendFrom || Flush();
     }
 
-    /// <summary>Ends the reply that was begun and sends it with descriptors, which it borrows.</summary>
+    /// <summary>Ends the reply that was begun and sends it with descriptors, which it borrows. An error takes its place when the
+    /// system does not pass them on.</summary>
+    /// <returns>False when the peer has gone.</returns>
     public bool End(int payloadLength, ReadOnlySpan<SafeHandle> fds)
     {
         if (fds.IsEmpty || _request.NoReply)
@@ -52,9 +68,11 @@ public sealed class ReplyWriter
         int start = _length;
         PutHeader(payloadLength, MessageFlags.Reply, 0);
         int end = _length;
-        _length = 0; // if a descriptor cannot be sent, that throws: nothing must be sent twice
-        return (start == 0 || _socket.Send(_bytes.AsSpan(0, start)))
-            && _socket.Send(_bytes.AsSpan(start, end - start), default, fds);
+        _length = 0; // if a descriptor is closed already, that throws: nothing must be sent twice
+        if (start != 0 && Send(_bytes.AsSpan(0, start)) != Errno.None)
+            return false;
+        Errno errno = Send(_bytes.AsSpan(start, end - start), fds);
+        return errno is Errno.None or Errno.ENOTCONN ? errno == Errno.None : Fail(_request, errno);
     }
 
     /// <summary>Answers with an error: a bare header, as the specification wants it.</summary>
@@ -73,17 +91,24 @@ public sealed class ReplyWriter
     {
         if (_length == 0)
             return true;
-        bool sent = _socket.Send(_bytes.AsSpan(0, _length));
-        // a buffer that grew for a large reply goes when it is not used any more
-        if (_bytes.Length > 2 * SendFrom)
-        {
-            _smallInARow = _length > SendFrom ? 0 : _smallInARow + 1;
-            if (_smallInARow == ShrinkAfter)
-                (_bytes, _smallInARow) = (Allocate(SendFrom), 0);
-        }
+        bool sent = Send(_bytes.AsSpan(0, _length)) == Errno.None;
+        if (_bytes.Length > Small)
+            Shrink();
         _length = 0;
         return sent;
     }
+
+    // a buffer that grew for a large reply, or for many, goes when it is not used any more
+    private void Shrink()
+    {
+        bool large = _bytes.Length > 2 * SendFrom;
+        _smallInARow = _length > (large ? SendFrom : Small) ? 0 : _smallInARow + 1;
+        if (_smallInARow == (large ? ShrinkAfter : ShrinkToSmallAfter))
+            (_bytes, _smallInARow) = (Allocate(large ? SendFrom : Small), 0);
+    }
+
+    private Errno Send(ReadOnlySpan<byte> bytes, ReadOnlySpan<SafeHandle> fds = default) =>
+        _keepsUnsent ? _socket.SendOrKeep(bytes, fds) : _socket.Send(bytes, default, fds, Deadline.Never);
 
     private void PutHeader(int payloadLength, MessageFlags flags, uint error)
     {

@@ -80,6 +80,13 @@ public sealed class PciExpressCapability : PciCapability
     /// <summary>Called on the Command thread when a guest asks for a function-level reset.</summary>
     internal Action? FunctionLevelReset { get; set; }
 
+    /// <summary>Whether a guest's write to configuration space asks for a function-level reset.</summary>
+    internal bool AsksForReset(int offset, ReadOnlySpan<byte> source)
+    {
+        int at = Offset + DeviceControl + 1 - offset;
+        return _canReset && (uint)at < (uint)source.Length && (source[at] & InitiateFunctionLevelResetHigh) != 0;
+    }
+
     // 3 bits; 6 and 7 are reserved, and a guest may write them all the same.
     private static int Bytes(int code) => Math.Min(128 << (code & 7), 4096);
 

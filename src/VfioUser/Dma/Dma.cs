@@ -23,6 +23,12 @@ public sealed class Dma
     /// <summary>What is mapped now, by address.</summary>
     public IReadOnlyList<DmaRegion> Regions => [.. _table.All.Select(mapping => mapping.Region)];
 
+    /// <summary>What is mapped at an address, and how it is reached.</summary>
+    /// <returns>Null for an address that the client has not opened. It may be unmapped when this returns: for a hold see
+    /// <see cref="TryLease"/>.</returns>
+    /// <remarks>Any thread. Allocates nothing.</remarks>
+    public DmaRegion? Find(Iova address) => _table.Find(address.Value)?.Region;
+
     internal DmaTable Table
     {
         get => _table;
@@ -137,6 +143,7 @@ public sealed class Dma
             {
                 if (writable)
                     mapped.Written(address.Value - mapped.Start, length);
+                mapped.Meter?.Accessed(writable, length);
                 mapped.Exit();
             }
         }
@@ -181,6 +188,8 @@ public sealed class Dma
             left -= count;
             at = unchecked(at + count);
         }
+        if (held.Count > 0)
+            held[0].Meter?.Leased();
         lease = new DmaLease(address, length, writable, [.. held]);
         return true;
     }

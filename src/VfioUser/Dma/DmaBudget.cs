@@ -39,6 +39,10 @@ internal sealed class DmaBudget(long mappings, long mappedBytes, long files)
 
     public void GiveFileBack() => Interlocked.Decrement(ref _files);
 
+    /// <summary>What is used up.</summary>
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture, $"{Volatile.Read(ref _mappings)} mappings of {Volatile.Read(ref _mappedBytes)} bytes, {Volatile.Read(ref _files)} files");
+
     private static bool TryTake(ref long used, long amount, long limit)
     {
         long seen = Volatile.Read(ref used);

@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace VfioUser;
 
 /// <summary>A hold on guest memory: as long as it lasts the client's unmap of any part of it is not answered.</summary>
@@ -63,8 +65,7 @@ public sealed class DmaLease : IDisposable
     /// <inheritdoc cref="TryRead"/>
     public bool TryWrite(ulong offset, ReadOnlySpan<byte> source)
     {
-        if (!_writable)
-            throw new InvalidOperationException("The lease is for reading. Ask for a writable one.");
+        ThrowIfForReading(true);
         Enter(offset, source.Length);
         try
         {
@@ -84,11 +85,83 @@ public sealed class DmaLease : IDisposable
         }
     }
 
+    /// <summary>Works on the memory in place where the range is mapped as one piece; elsewhere on a copy that is read before
+    /// and, if <paramref name="writable"/>, written back after.</summary>
+    /// <param name="offset">Relative to the lease.</param>
+    /// <param name="length">In bytes.</param>
+    /// <param name="writable">Whether the action changes the memory.</param>
+    /// <param name="state">Passed to <paramref name="action"/>.</param>
+    /// <param name="action">Called once when the memory is there.</param>
+    /// <returns>As the copying accesses.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The range leaves the lease.</exception>
+    /// <exception cref="InvalidOperationException">The lease is for reading.</exception>
+    /// <exception cref="ObjectDisposedException">The lease is over.</exception>
+    /// <remarks>Allocates nothing where the memory is mapped.</remarks>
+    public bool TryAccess<TState>(ulong offset, int length, bool writable, TState state, DmaAction<TState> action)
+        where TState : allows ref struct
+    {
+        ArgumentNullException.ThrowIfNull(action);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        ThrowIfForReading(writable);
+        Enter(offset, length);
+        try
+        {
+            if (length > 0 && At(offset, length, out ulong within, out int count) is MappedDma mapped && count == length)
+            {
+                InPlace(mapped, within, length, writable, state, action);
+                return true;
+            }
+        }
+        finally
+        {
+            Exit();
+        }
+        return OnCopy(offset, length, writable, state, action);
+    }
+
     /// <summary>Ends the hold.</summary>
     public void Dispose()
     {
         if (_uses.Close())
             LetGo();
+    }
+
+    private static void InPlace<TState>(MappedDma mapped, ulong within, int length, bool writable, TState state, DmaAction<TState> action)
+        where TState : allows ref struct
+    {
+        try
+        {
+            action(mapped.Slice(within, length), state);
+        }
+        finally
+        {
+            if (writable)
+                mapped.Written(within, length);
+        }
+    }
+
+    private bool OnCopy<TState>(ulong offset, int length, bool writable, TState state, DmaAction<TState> action)
+        where TState : allows ref struct
+    {
+        byte[] rented = ArrayPool<byte>.Shared.Rent(length);
+        try
+        {
+            Span<byte> copy = rented.AsSpan(0, length);
+            if (!TryRead(offset, copy))
+                return false;
+            action(copy, state);
+            return !writable || TryWrite(offset, copy);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+        }
+    }
+
+    private void ThrowIfForReading(bool writable)
+    {
+        if (writable && !_writable)
+            throw new InvalidOperationException("The lease is for reading. Ask for a writable one.");
     }
 
     private void Enter(ulong offset, int length)

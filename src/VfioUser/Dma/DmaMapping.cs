@@ -28,6 +28,9 @@ internal abstract class DmaMapping(DmaRegion region)
         set => _dirty = value;
     }
 
+    /// <summary>Counts the uses; null for nobody.</summary>
+    public DmaMeter? Meter { get; init; }
+
     /// <summary>Begins a use. False once closing has begun.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryEnter() => _uses.TryEnter();
@@ -50,10 +53,24 @@ internal abstract class DmaMapping(DmaRegion region)
     public bool WaitDrained(TimeSpan timeout, CancellationToken cancellation) => _drained.Task.Wait((int)timeout.TotalMilliseconds, cancellation);
 
     /// <summary>Fills <paramref name="destination"/>; the caller is in, and stays within the region.</summary>
-    public abstract bool Read(ulong offset, Span<byte> destination);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool Read(ulong offset, Span<byte> destination)
+    {
+        if (!Get(offset, destination))
+            return false;
+        Meter?.Accessed(write: false, destination.Length);
+        return true;
+    }
 
     /// <summary>Takes <paramref name="source"/>; the caller is in, and stays within the region.</summary>
-    public abstract bool Write(ulong offset, ReadOnlySpan<byte> source);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool Write(ulong offset, ReadOnlySpan<byte> source)
+    {
+        if (!Put(offset, source))
+            return false;
+        Meter?.Accessed(write: true, source.Length);
+        return true;
+    }
 
     /// <summary>Notes a write that is done; the caller is still in.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -62,6 +79,10 @@ internal abstract class DmaMapping(DmaRegion region)
         if (_dirty is { } dirty && length > 0)
             dirty.Mark(offset, length);
     }
+
+    protected abstract bool Get(ulong offset, Span<byte> destination);
+
+    protected abstract bool Put(ulong offset, ReadOnlySpan<byte> source);
 
     protected abstract void Release();
 

@@ -1,4 +1,3 @@
-using System.Runtime.ExceptionServices;
 using Microsoft.Win32.SafeHandles;
 using VfioUser.Protocol;
 using VfioUser.Protocol.Interop;
@@ -19,19 +18,26 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
     /// <summary>Cancelled when the server stops: an unmap then waits no longer.</summary>
     public CancellationToken Stopping { get; init; }
 
+    /// <summary>Told of what the device throws when memory goes: the client has nothing to do with that.</summary>
+    public Action<Exception>? UnmappingThrew { get; init; }
+
     /// <summary>What all clients of this process may use up together.</summary>
     public DmaBudget Budget { get; init; } = DmaBudget.OfProcess;
+
+    /// <summary>Whether there is room for a region whose bounds are sound.</summary>
+    public Errno Check(in DmaMap map)
+    {
+        if (_dma.Table.Overlaps(map.Address, map.Address + (map.Size - 1)))
+            return Errno.EEXIST;
+        return _dma.Table.Count < maxMaps ? Errno.None : Errno.EINVAL;
+    }
 
     /// <summary>Maps a region whose bounds are sound. Takes over the file.</summary>
     public Errno Map(in DmaMap map, SafeFileHandle? file)
     {
-        Errno errno = Errno.None;
         DmaMapping? mapping = null;
-        if (_dma.Table.Overlaps(map.Address, map.Address + (map.Size - 1)))
-            errno = Errno.EEXIST;
-        else if (_dma.Table.Count >= maxMaps)
-            errno = Errno.EINVAL;
-        else
+        Errno errno = Check(map);
+        if (errno == Errno.None)
             errno = Open(map, file, out mapping);
         if (mapping is null)
         {
@@ -49,9 +55,13 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
         return errno;
     }
 
+    /// <summary>The region that has exactly these bounds, or null.</summary>
+    public DmaMapping? Find(ulong address, ulong size) =>
+        _dma.Table.Find(address) is { } mapping && mapping.Start == address && mapping.Region.Length == size ? mapping : null;
+
     public Errno Unmap(ulong address, ulong size)
     {
-        if (_dma.Table.Find(address) is not { } mapping || mapping.Start != address || mapping.Region.Length != size)
+        if (Find(address, size) is not { } mapping)
             return Errno.ENOENT;
         Close([mapping]);
         return Errno.None;
@@ -60,7 +70,7 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
     /// <summary>Unmaps a region and reports what the device wrote to it until it could not any more.</summary>
     public Errno Unmap(in DirtyPagesReport report)
     {
-        if (_dma.Table.Find(report.First) is not { } mapping || mapping.Start != report.First || mapping.Region.Length != report.Length)
+        if (Find(report.First, report.Length) is not { } mapping)
             return Errno.ENOENT;
         if (!Dirty.IsOn || mapping.Region.Way == DmaWay.Message)
             return Errno.EINVAL;
@@ -83,7 +93,6 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
         foreach (DmaMapping mapping in mappings)
             mapping.Close();
         // every one is told and waited for, whatever the device throws: a lease may hold several
-        Exception? failure = null;
         foreach (DmaMapping mapping in mappings)
         {
             try
@@ -92,7 +101,7 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
             }
             catch (Exception e)
             {
-                failure ??= e;
+                UnmappingThrew?.Invoke(e);
             }
         }
         foreach (DmaMapping mapping in mappings)
@@ -100,8 +109,6 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
             AwaitDrained(mapping);
             Dirty.Remove(mapping);
         }
-        if (failure is not null)
-            ExceptionDispatchInfo.Throw(failure);
     }
 
     private void AwaitDrained(DmaMapping mapping)
@@ -151,6 +158,7 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
         if (way == DmaWay.FileIo && !Budget.TryTakeFile())
             return Errno.ENOSPC;
         DmaRegion region = new(new Iova(map.Address), map.Size, readable, writable, way);
+        DmaMeter meter = log.Metrics.Of(way);
         switch (way)
         {
             case DmaWay.Mapped:
@@ -160,14 +168,14 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
                     return errno;
                 }
                 file!.Dispose(); // the mapping holds the file by itself
-                mapping = new MappedDma(region, memory, Budget);
+                mapping = new MappedDma(region, memory, Budget) { Meter = meter };
                 return Errno.None;
             case DmaWay.FileIo:
-                mapping = new FileDma(region, file!, map.Offset, Budget);
+                mapping = new FileDma(region, file!, map.Offset, Budget) { Meter = meter };
                 return Errno.None;
             default:
                 file?.Dispose();
-                mapping = new MessageDma(region, channel);
+                mapping = new MessageDma(region, channel) { Meter = meter };
                 return Errno.None;
         }
     }

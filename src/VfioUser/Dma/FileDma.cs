@@ -7,10 +7,10 @@ namespace VfioUser;
 /// <summary>Guest memory behind a file that is read and written with system calls: whatever happens to it is an error, not a signal.</summary>
 internal sealed class FileDma(DmaRegion region, SafeFileHandle file, ulong fileOffset, DmaBudget budget) : DmaMapping(region)
 {
-    public override bool Read(ulong offset, Span<byte> destination) =>
+    protected override bool Get(ulong offset, Span<byte> destination) =>
         FileCalls.ReadAt(file, destination, fileOffset + offset) == Errno.None;
 
-    public override bool Write(ulong offset, ReadOnlySpan<byte> source)
+    protected override bool Put(ulong offset, ReadOnlySpan<byte> source)
     {
         Errno errno = FileCalls.WriteAt(file, source, fileOffset + offset);
         Written(offset, source.Length); // of a write that failed the first part may have been done

@@ -9,7 +9,7 @@ internal sealed class MappedDma(DmaRegion region, MappedMemory memory, DmaBudget
     /// <summary>For use between enter and exit, and not a moment longer.</summary>
     public Span<byte> Slice(ulong offset, int length) => memory.Slice(offset, length);
 
-    public override bool Read(ulong offset, Span<byte> destination)
+    protected override bool Get(ulong offset, Span<byte> destination)
     {
         Span<byte> source = memory.Slice(offset, destination.Length);
         if (!TryCopyOnce(source, destination))
@@ -17,7 +17,7 @@ internal sealed class MappedDma(DmaRegion region, MappedMemory memory, DmaBudget
         return true;
     }
 
-    public override bool Write(ulong offset, ReadOnlySpan<byte> source)
+    protected override bool Put(ulong offset, ReadOnlySpan<byte> source)
     {
         Span<byte> destination = memory.Slice(offset, source.Length);
         if (!TryCopyOnce(source, destination))

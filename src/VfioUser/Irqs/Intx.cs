@@ -41,8 +41,11 @@ public sealed class Intx : Irq
 
     internal override void SetUnmaskListener(EventFd? eventFd)
     {
-        _unmaskWatch?.Dispose();
-        _unmaskWatch = eventFd is null ? null : new UnmaskWatch(this, eventFd);
+        UnmaskWatch? before = _unmaskWatch;
+        _unmaskWatch = null; // whatever becomes of the new one, the old one is over
+        before?.Dispose();
+        if (eventFd is not null)
+            _unmaskWatch = UnmaskWatch.Start(this, eventFd);
     }
 
     internal override void Reset()
@@ -55,6 +58,6 @@ public sealed class Intx : Irq
     internal void CommandWritten()
     {
         if (!_config.IntxDisabled)
-            DeliverIfAsserted();
+            Released();
     }
 }

@@ -9,6 +9,8 @@ namespace VfioUser;
 /// </remarks>
 public class Irq
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(10);
+
     private readonly Lock _lock = new();
     private readonly bool _autoMask;
     private EventFd? _trigger;
@@ -16,6 +18,8 @@ public class Irq
     private EventFd? _onUnmask;
     private bool _masked;
     private bool _pending;
+    private Action<bool>? _maskChanged;
+    private IrqMeter? _meter;
 
     internal Irq(PciIrq type, int vector, bool autoMask = false)
     {
@@ -39,6 +43,9 @@ public class Irq
     /// <summary>Whether it was triggered while it was masked.</summary>
     public bool IsPending => Volatile.Read(ref _pending);
 
+    /// <summary>Set when the device gets the vector.</summary>
+    internal PciDevice? Device { get; set; }
+
     /// <summary>Whether the interrupt's condition still holds, so that unmasking delivers it again.</summary>
     private protected virtual bool IsAsserted => false;
 
@@ -50,6 +57,11 @@ public class Irq
     /// <summary>Whether something besides the mask keeps it from being delivered now.</summary>
     private protected virtual bool IsHeldBack => false;
 
+    /// <summary>Takes note of whether it waits. Under the lock.</summary>
+    private protected virtual void PendingChanged(bool pending)
+    {
+    }
+
     /// <summary>Interrupts the guest.</summary>
     /// <returns>True when the guest was interrupted, or will be once it unmasks the vector; false when no client listens.</returns>
     /// <remarks>What the device wrote before is visible to the guest when it is interrupted.</remarks>
@@ -59,12 +71,31 @@ public class Irq
             return Deliver();
     }
 
+    /// <summary>Has a handler called when the client has masked or unmasked the vector, which the library sees to by itself.</summary>
+    /// <param name="handler">Gets whether it is masked now. Replaces an earlier one. Not called when <see cref="Intx"/> masks
+    /// itself, nor when a reset or the client's end unmasks.</param>
+    /// <exception cref="InvalidOperationException">The device is being served.</exception>
+    /// <remarks>Setup. The handler runs on the Command thread; for <see cref="Intx"/> also on the thread that watches the
+    /// client's eventfd for unmasking. Spec: VFIO_USER_DEVICE_SET_IRQS.</remarks>
+    public void OnMaskChange(Action<bool> handler)
+    {
+        ArgumentNullException.ThrowIfNull(handler);
+        Device?.ThrowIfServed();
+        _maskChanged = handler;
+    }
+
+    /// <summary>Counts what is sent; null as long as there was no client.</summary>
+    internal IrqMeter? Meter
+    {
+        set => Volatile.Write(ref _meter, value);
+    }
+
     internal void SetTrigger(EventFd? eventFd)
     {
         Replace(ref _trigger, eventFd);
         // a level that stands interrupts whoever begins to listen
         if (eventFd is not null)
-            DeliverIfAsserted();
+            Released();
     }
 
     internal void SetMaskListener(EventFd? eventFd) => Replace(ref _onMask, eventFd);
@@ -73,17 +104,30 @@ public class Irq
 
     internal void Mask()
     {
-        lock (_lock)
-            SetMasked(true);
+        bool changed;
+        using (EnterForClient())
+            changed = SetMasked(true);
+        if (changed)
+            _maskChanged?.Invoke(true);
     }
 
     internal void Unmask()
     {
-        lock (_lock)
+        bool changed;
+        using (EnterForClient())
         {
-            SetMasked(false);
+            changed = SetMasked(false);
             DeliverHeld();
         }
+        if (changed)
+            _maskChanged?.Invoke(false);
+    }
+
+    /// <summary>What held it back besides the mask may have gone.</summary>
+    internal void Released()
+    {
+        using (EnterForClient())
+            DeliverHeld();
     }
 
     /// <summary>Back to the state before any client; the condition of the device stays.</summary>
@@ -92,16 +136,11 @@ public class Irq
         SetTrigger(null);
         SetMaskListener(null);
         SetUnmaskListener(null);
-        lock (_lock)
-            _masked = _pending = false;
+        ForgetMaskAndPending();
     }
 
     /// <summary>A reset of the device: nothing is pending any more; the client's eventfds stay.</summary>
-    internal virtual void Reset()
-    {
-        lock (_lock)
-            _masked = _pending = false;
-    }
+    internal virtual void Reset() => ForgetMaskAndPending();
 
     /// <summary>What of the vector moves to another host: bit 0, an interrupt is pending; bit 1, the pin is asserted.</summary>
     internal byte SaveState()
@@ -115,7 +154,7 @@ public class Irq
     {
         lock (_lock)
         {
-            _pending = (state & 1) != 0;
+            SetPending((state & 1) != 0);
             LevelChanged((state & 2) != 0);
         }
     }
@@ -130,10 +169,12 @@ public class Irq
         }
     }
 
-    private protected void DeliverIfAsserted()
+    /// <summary>Frees a thread that signals one of the client's eventfds and waits: the client filled it and made it block.</summary>
+    internal void Unblock()
     {
-        lock (_lock)
-            DeliverHeld();
+        Empty(Volatile.Read(ref _trigger));
+        Empty(Volatile.Read(ref _onMask));
+        Empty(Volatile.Read(ref _onUnmask));
     }
 
     /// <summary>Changes what <see cref="IsAsserted"/> depends on, in one piece with what follows from it.</summary>
@@ -144,7 +185,7 @@ public class Irq
             LevelChanged(asserted);
             if (asserted)
                 return Deliver();
-            _pending = false;
+            SetPending(false);
             return false;
         }
     }
@@ -154,7 +195,7 @@ public class Irq
     {
         if (!_masked && (_pending || IsAsserted))
         {
-            _pending = false;
+            SetPending(false);
             Deliver();
         }
     }
@@ -165,31 +206,74 @@ public class Irq
             return false;
         if (_masked || IsHeldBack)
         {
-            _pending = true;
+            SetPending(true);
             return true;
         }
-        bool delivered = _trigger.Signal();
-        if (delivered && _autoMask)
+        if (!_trigger.Signal())
+            return false;
+        _meter?.Sent();
+        if (_autoMask)
             SetMasked(true);
-        return delivered;
+        return true;
     }
 
-    private void SetMasked(bool masked)
+    private bool SetMasked(bool masked)
     {
         if (_masked == masked)
-            return;
+            return false;
         _masked = masked;
         (masked ? _onMask : _onUnmask)?.Signal();
+        return true;
+    }
+
+    private void SetPending(bool pending)
+    {
+        if (_pending == pending)
+            return;
+        _pending = pending;
+        PendingChanged(pending);
+    }
+
+    private void ForgetMaskAndPending()
+    {
+        using (EnterForClient())
+        {
+            _masked = false;
+            SetPending(false);
+        }
     }
 
     private void Replace(ref EventFd? place, EventFd? eventFd)
     {
         EventFd? old;
-        lock (_lock)
+        using (EnterForClient())
         {
             old = place;
             place = eventFd;
         }
         old?.Dispose();
+    }
+
+    // What the client wants done must not wait for a thread that waits for the client.
+    private Lock.Scope EnterForClient()
+    {
+        while (!_lock.TryEnter(Patience))
+            Unblock();
+        Lock.Scope scope = _lock.EnterScope();
+        _lock.Exit();
+        return scope;
+    }
+
+    private static void Empty(EventFd? eventFd)
+    {
+        try
+        {
+            if (eventFd is { IsFull: true })
+                eventFd.TakeShared();
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        {
+            // then nobody waits for it any more
+        }
     }
 }

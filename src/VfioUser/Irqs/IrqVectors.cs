@@ -35,12 +35,32 @@ public sealed class IrqVectors : IReadOnlyList<Irq>
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
-    internal static IrqVectors Create(PciIrq type, int count)
+    internal static IrqVectors Of(MsiCapability msi)
     {
-        Irq[] vectors = new Irq[count];
-        for (int i = 0; i < count; i++)
-            vectors[i] = new Irq(type, i);
-        return new IrqVectors(type, vectors);
+        IrqVectors irqs = new(PciIrq.Msi, [.. Enumerable.Range(0, msi.Vectors).Select(vector => new MsiIrq(msi, vector))]);
+        msi.Written = irqs.Released;
+        return irqs;
+    }
+
+    internal static IrqVectors Of(MsiXCapability msiX)
+    {
+        IrqVectors irqs = new(PciIrq.MsiX, [.. Enumerable.Range(0, msiX.Vectors).Select(vector => new MsiXIrq(msiX, vector))]);
+        msiX.Written = irqs.Released;
+        return irqs;
+    }
+
+    // the guest wrote to the capability, which may have let vectors go again
+    private void Released()
+    {
+        foreach (Irq irq in _vectors)
+            irq.Released();
+    }
+
+    /// <summary>Has those that are sent counted from now on.</summary>
+    internal void MeterWith(IrqMeter meter)
+    {
+        foreach (Irq irq in _vectors)
+            irq.Meter = meter;
     }
 
     internal void Disable()

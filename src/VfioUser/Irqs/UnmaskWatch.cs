@@ -10,24 +10,47 @@ namespace VfioUser;
 /// </remarks>
 internal sealed class UnmaskWatch : IDisposable
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(10);
+
     private readonly Irq _irq;
     private readonly EventFd _handled;
-    private readonly EventFd _stop = new();
+    private readonly EventFd _stop;
     private readonly Thread _thread;
 
-    /// <summary>Takes over the eventfd.</summary>
-    public UnmaskWatch(Irq irq, EventFd handled)
+    private UnmaskWatch(Irq irq, EventFd handled, EventFd stop)
     {
         _irq = irq;
         _handled = handled;
+        _stop = stop;
         _thread = new Thread(Run) { Name = "vfio-user unmask", IsBackground = true };
-        _thread.Start();
+    }
+
+    /// <summary>Takes over the eventfd, also when it fails.</summary>
+    /// <exception cref="IOException">The process has no descriptor left.</exception>
+    public static UnmaskWatch Start(Irq irq, EventFd handled)
+    {
+        EventFd? stop = null;
+        try
+        {
+            stop = new EventFd();
+            UnmaskWatch watch = new(irq, handled, stop);
+            watch._thread.Start();
+            return watch;
+        }
+        catch
+        {
+            stop?.Dispose();
+            handled.Dispose();
+            throw;
+        }
     }
 
     public void Dispose()
     {
         _stop.Signal();
-        _thread.Join();
+        // unmasking delivers, and the client may have made that wait
+        while (!_thread.Join(Patience))
+            _irq.Unblock();
         _stop.Dispose();
         _handled.Dispose();
     }
@@ -39,12 +62,24 @@ internal sealed class UnmaskWatch : IDisposable
             while (PollCalls.WaitForFirst(_handled.Handle, _stop.Handle))
             {
                 if (_handled.TakeShared() != 0)
-                    _irq.Unmask();
+                    Unmask();
             }
         }
         catch (IOException)
         {
             // what the client gave is no eventfd after all: it will be unmasked by message, or not at all
+        }
+    }
+
+    private void Unmask()
+    {
+        try
+        {
+            _irq.Unmask();
+        }
+        catch (Exception e)
+        {
+            _irq.Device?.Notifiers.Report(e);
         }
     }
 }

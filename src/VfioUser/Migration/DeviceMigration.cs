@@ -14,6 +14,9 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
 
     public bool HasPreCopy { get; } = preCopy;
 
+    /// <summary>Whether the device works for the guest.</summary>
+    public bool IsActive => MigrationArcs.IsActive(State);
+
     // the device is declared completely by now
     private MigrationShape Shape => _shape ??= new MigrationShape(device);
 
@@ -27,8 +30,11 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
     /// Whether a region can be accessed. The configuration space can while nobody copies it: a monitor that loads a
     /// machine's state touches it. Source: <c>linux/vfio.h</c>, on VFIO_DEVICE_STATE_STOP.
     /// </summary>
-    public bool AllowsAccess(uint region) => MigrationArcs.IsActive(State)
+    public bool AllowsAccess(uint region) => IsActive
         || (region == (uint)PciRegion.Config && State is (MigrationState.Stop or MigrationState.Resuming));
+
+    /// <summary>Whether there is another state to go to, and a way.</summary>
+    public bool CanChangeTo(MigrationState target) => target != State && MigrationArcs.Path(State, target, HasPreCopy) is not null;
 
     /// <summary>Goes to a state, step by step; stays at the last one that was reached when a step fails.</summary>
     /// <param name="target">From the client; any number.</param>
@@ -49,8 +55,15 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
     }
 
     /// <summary>Reads the device's state. The device is in the saving group.</summary>
-    public int Read(Span<byte> destination) => (_writer ?? throw new InvalidOperationException("The save was ended, though not left."))
-        .Read(destination, stopped: State == MigrationState.StopCopy);
+    /// <returns>False when there is nothing to go on with: an earlier read failed, or the end of the save did.</returns>
+    public bool TryRead(Span<byte> destination, out int count)
+    {
+        count = 0;
+        if (_writer is not { IsBroken: false } writer)
+            return false;
+        count = writer.Read(destination, stopped: State == MigrationState.StopCopy);
+        return true;
+    }
 
     /// <summary>Takes the device's state. The device is resuming.</summary>
     /// <returns>What is wrong with it, or null.</returns>
@@ -81,7 +94,7 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
         finally
         {
             if (!MigrationArcs.IsActive(was))
-                device.Started();
+                Restart();
         }
     }
 
@@ -92,6 +105,19 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
             device.Reset(ResetReason.Device);
         else
             Reset();
+    }
+
+    // It runs, even if its author does not manage to say so.
+    private void Restart()
+    {
+        try
+        {
+            device.Started();
+        }
+        finally
+        {
+            device.Notifiers.Continue();
+        }
     }
 
     private string? Step(MigrationState next)
@@ -145,7 +171,10 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
         State = MigrationState.Error;
         string? problem = reader.Finish();
         if (problem is null)
+        {
             _reader = null;
+            device.Notifiers.Forget();
+        }
         return problem;
     }
 }

@@ -18,7 +18,6 @@ internal sealed class MigrationWriter
     private int _end;
     private uint _checksum = uint.MaxValue;
     private bool _stopped;
-    private bool _failed;
 
     public MigrationWriter(PciDevice device, MigrationShape shape, IMigrationState? author)
     {
@@ -28,13 +27,13 @@ internal sealed class MigrationWriter
         _records = Records().GetEnumerator();
     }
 
+    /// <summary>Whether a read failed: bytes of it are lost, and the save has to begin again.</summary>
+    public bool IsBroken { get; private set; }
+
     /// <summary>Fills <paramref name="destination"/> with what comes next.</summary>
     /// <returns>Bytes filled; fewer than asked for when there is nothing more now or, if <paramref name="stopped"/>, at all.</returns>
-    /// <exception cref="InvalidOperationException">An earlier read failed, and bytes of it are lost.</exception>
     public int Read(Span<byte> destination, bool stopped)
     {
-        if (_failed)
-            throw new InvalidOperationException("An earlier read of the device's state failed; the save has to begin again.");
         _stopped = stopped;
         int count = 0;
         while (count < destination.Length && (_at < _end || Next()))
@@ -58,7 +57,7 @@ internal sealed class MigrationWriter
         }
         catch
         {
-            _failed = true; // what was read so far has no continuation
+            IsBroken = true; // what was read so far has no continuation
             throw;
         }
     }

@@ -6,8 +6,8 @@ public sealed class Bar : Region
 {
     private const int TableEntrySize = 16;
 
-    internal Bar(PciDevice device, int number, BarKind kind, ulong size, IRegionHandler? handler)
-        : base(device, (PciRegion)number, size, writable: true, handler)
+    internal Bar(PciDevice device, int number, BarKind kind, ulong size, bool writable, IRegionHandler? handler)
+        : base(device, (PciRegion)number, size, writable, handler)
     {
         Number = number;
         Kind = kind;
@@ -29,17 +29,26 @@ public sealed class Bar : Region
     /// <returns>The vectors.</returns>
     /// <exception cref="ArgumentException">It does not fit, or the BAR is one of ports.</exception>
     /// <remarks>Setup. PCI 3.0 6.8.2. Drivers and monitors like the table on a page of its own.</remarks>
-    public IrqVectors AddMsiX(uint offset, int vectors, uint? pendingOffset = null)
+    public IrqVectors AddMsiX(uint offset, int vectors, uint? pendingOffset = null) =>
+        AddMsiX(offset, vectors, new MsiXOptions { PendingOffset = pendingOffset });
+
+    /// <summary>Gives the device MSI-X with the vector table in this BAR, and more to say about it.</summary>
+    /// <inheritdoc cref="AddMsiX(uint, int, uint?)"/>
+    public IrqVectors AddMsiX(uint offset, int vectors, MsiXOptions options)
     {
+        ArgumentNullException.ThrowIfNull(options);
         if (Kind == BarKind.Io)
             throw new ArgumentException($"BAR {Number} holds ports; the MSI-X table needs memory.");
         ArgumentOutOfRangeException.ThrowIfLessThan(vectors, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(vectors, 2048);
+        Bar pendingBar = options.PendingBar ?? this;
+        if (pendingBar.Device != Device)
+            throw new ArgumentException("The BAR for the pending bits is another device's.", nameof(options));
         uint tableSize = (uint)(vectors * TableEntrySize);
-        uint pending = pendingOffset ?? offset + tableSize;
-        IrqVectors irqs = Device.AddMsiX(vectors, Number, offset, pending);
+        uint pending = options.PendingOffset ?? (pendingBar == this ? offset + tableSize : 0);
+        IrqVectors irqs = Device.AddMsiX(vectors, Number, offset, pendingBar.Number, pending, options.CapabilityOffset);
         Add(new VectorTablePart(offset, tableSize), $"MSI-X table at 0x{offset:x}");
-        Add(new PendingBitsPart(pending, irqs), $"MSI-X pending bits at 0x{pending:x}");
+        pendingBar.Add(new PendingBitsPart(pending, irqs), $"MSI-X pending bits at 0x{pending:x}");
         return irqs;
     }
 }

@@ -6,8 +6,8 @@ public sealed class DeviceRegion : Region
 {
     private const uint VendorTypeFlag = 1u << 31;
 
-    internal DeviceRegion(PciDevice device, PciRegion index, uint type, uint subtype, ulong size, IRegionHandler? handler)
-        : base(device, index, size, writable: true, handler)
+    internal DeviceRegion(PciDevice device, PciRegion index, uint type, uint subtype, ulong size, bool writable, IRegionHandler? handler)
+        : base(device, index, size, writable, handler)
     {
         Type = type;
         Subtype = subtype;

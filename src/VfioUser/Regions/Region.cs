@@ -14,6 +14,7 @@ public partial class Region
 {
     private readonly List<RegionPart> _parts = [];
     private RegionPart[] _decoded = [];
+    private RegionPart? _last; // found; Command thread
     private RegionMemory? _memory;
 
     internal Region(PciDevice device, PciRegion index, ulong size, bool writable, IRegionHandler? handler)
@@ -31,7 +32,7 @@ public partial class Region
     /// <summary>In bytes.</summary>
     public ulong Size { get; }
 
-    /// <summary>Whether the guest may write; a ROM it may not.</summary>
+    /// <summary>Whether the guest may write: a ROM it may not, and other regions unless the author says so.</summary>
     public bool IsWritable { get; }
 
     internal PciDevice Device { get; }
@@ -221,6 +222,12 @@ public partial class Region
     // The part at offset, or null for the gap that ends at until.
     private RegionPart? Find(ulong offset, out ulong until)
     {
+        // drivers write the same register again and again
+        if (_last is { } last && offset >= last.Start && offset < last.End)
+        {
+            until = last.End;
+            return last;
+        }
         RegionPart[] parts = _decoded;
         int low = 0;
         int high = parts.Length;
@@ -238,7 +245,13 @@ public partial class Region
             return null;
         }
         RegionPart part = parts[low];
-        until = part.Start > offset ? part.Start : part.End;
-        return part.Start > offset ? null : part;
+        if (part.Start > offset)
+        {
+            until = part.Start;
+            return null;
+        }
+        until = part.End;
+        _last = part;
+        return part;
     }
 }

@@ -8,6 +8,8 @@ internal sealed class RegisterPart(
     : RegionPart(start, (ulong)width)
 {
     private readonly ulong _resetValue = resetValue;
+    // the guest may change every bit, as most registers have it
+    private readonly bool _isPlain = access == Access.ReadWrite && (writeMask & BitsOf(width)) == BitsOf(width);
     private ulong _value = resetValue;
 
     public ulong Value
@@ -32,6 +34,14 @@ internal sealed class RegisterPart(
 
     public override void Write(ulong offset, ReadOnlySpan<byte> source)
     {
+        if (_isPlain && source.Length == width)
+        {
+            // nothing of the old value is left, so nothing can be lost
+            ulong value = Load(source);
+            Value = value;
+            onWrite?.Invoke(value);
+            return;
+        }
         ulong written = Load(source) << (8 * (int)offset);
         ulong mask = writeMask & (BitsOf(source.Length) << (8 * (int)offset));
         switch (access)
@@ -79,8 +89,6 @@ internal sealed class RegisterPart(
 
     private ulong Merge(ulong mask, ulong written)
     {
-        if (mask == BitsOf(width))
-            return Value = written; // nothing of the old value is left, so nothing can be lost
         while (true)
         {
             ulong old = Value;

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 
 namespace VfioUser;
 
@@ -10,6 +11,10 @@ internal sealed class ConnectedClient(SafeSocketHandle socket) : IClientSource
     public string Address => "a connected socket";
 
     public SafeSocketHandle? Next(CancellationToken cancellation) => Interlocked.Exchange(ref _socket, null);
+
+    public SafeSocketHandle? TryNext() => Interlocked.Exchange(ref _socket, null);
+
+    public SafeHandle? Listening => null;
 
     public void Dispose() => Interlocked.Exchange(ref _socket, null)?.Dispose();
 }

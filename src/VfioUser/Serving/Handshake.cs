@@ -5,34 +5,84 @@ using VfioUser.Protocol.Interop;
 namespace VfioUser;
 
 /// <summary>The first message and its reply. Spec: VFIO_USER_VERSION.</summary>
-internal static class Handshake
+/// <remarks>Command thread.</remarks>
+/// <param name="run">What is negotiated for.</param>
+/// <param name="channel">A fresh connection; borrowed.</param>
+/// <param name="polled">Whether its thread never waits for the client to read.</param>
+internal sealed class Handshake(ServerRun run, MessageChannel channel, bool polled)
 {
     // of a timer
     private static readonly TimeSpan LongestTimeout = TimeSpan.FromMilliseconds(int.MaxValue);
 
-    /// <summary>Negotiates on a fresh connection.</summary>
+    private readonly ReplyWriter _replies = new(channel.Socket, keepsUnsent: polled);
+
+    /// <summary>How long the client may take.</summary>
+    public Deadline Deadline { get; } = Deadline.After(run.Options.NegotiationTimeout);
+
+    /// <summary>What came of it; null before, and if nothing did.</summary>
+    public Session? Session { get; private set; }
+
+    /// <summary>Waits for the client's proposal, and answers it.</summary>
     /// <returns>The session, or null when there is none to be had; then the client was told, as far as it can be.</returns>
-    public static Session? TryBegin(PciDevice device, MessageChannel channel, VfioUserServerOptions options, ServerLog log, CancellationToken stopping)
+    public Session? Run()
     {
         // a client that keeps sending and never comes to an end would not be noticed by waiting for it
-        using CancellationTokenSource late = new(options.NegotiationTimeout < LongestTimeout ? options.NegotiationTimeout : Timeout.InfiniteTimeSpan);
+        TimeSpan timeout = run.Options.NegotiationTimeout;
+        using CancellationTokenSource late = new(timeout < LongestTimeout ? timeout : Timeout.InfiniteTimeSpan);
         using CancellationTokenRegistration cutOff = late.Token.Register(channel.Shutdown);
-        if (!TryReceive(channel, log, late.Token, out ReceivedMessage message))
-            return null;
+        if (Advance(wait: true) == ReceiveStatus.Closed && late.IsCancellationRequested)
+            SayLate();
+        return Session;
+    }
+
+    /// <summary>Answers the proposal if it is there.</summary>
+    /// <returns>False when nothing will come of it.</returns>
+    public bool TryAdvance()
+    {
+        ReceiveStatus status = Advance(wait: false);
+        if (status != ReceiveStatus.Empty)
+            return Session is not null;
+        if (Deadline.Left > TimeSpan.Zero)
+            return true;
+        SayLate();
+        return false;
+    }
+
+    private ReceiveStatus Advance(bool wait)
+    {
         try
         {
+            ReceiveStatus status = channel.ReceiveCommand(wait, out ReceivedMessage message);
+            if (status == ReceiveStatus.Received)
+                Answer(message);
+            return status;
+        }
+        catch (ProtocolException e)
+        {
+            run.Log.NegotiationFailed(Errno.EINVAL, e.Message);
+            if (e.Header is { } header)
+                Refuse(header, Errno.EINVAL);
+            return ReceiveStatus.Received;
+        }
+    }
+
+    private void Answer(in ReceivedMessage message)
+    {
+        try
+        {
+            VfioUserServerOptions options = run.Options;
             Errno errno = Check(message, out ProtocolVersion version, out Capabilities proposed, out string? problem);
             NegotiatedReply? reply = null;
-            Capabilities own = Capabilities.ServerDefaults with { MaxDmaMaps = options.MaxDmaMaps, Migration = MigrationOf(device) };
+            Capabilities own = Capabilities.ServerDefaults with { MaxDmaMaps = options.MaxDmaMaps, Migration = MigrationOf(run.Device) };
             if (errno == Errno.None)
                 errno = Negotiator.Negotiate(version, proposed, own, options.TwinSocket, out reply, out problem);
             if (reply is not null)
-                return Begin(device, channel, message.Header, proposed, reply, options, log, stopping);
-            log.NegotiationFailed(errno, problem ?? "");
-            ReplyWriter replies = new(channel.Socket);
-            replies.Fail(message.Header, errno);
-            replies.Flush();
-            return null;
+            {
+                Session = Begin(message.Header, proposed, reply);
+                return;
+            }
+            run.Log.NegotiationFailed(errno, problem ?? "");
+            Refuse(message.Header, errno);
         }
         finally
         {
@@ -43,30 +93,6 @@ internal static class Handshake
     // what left the specification but is how QEMU and libvfio-user say that a device can be migrated
     private static MigrationCapability? MigrationOf(PciDevice device) => device.Migration is null ? null
         : new MigrationCapability { PageSize = ProtocolLimits.PageSize, MaxBitmapSize = ProtocolLimits.MaxDataTransferSize };
-
-    private static bool TryReceive(MessageChannel channel, ServerLog log, CancellationToken late, out ReceivedMessage message)
-    {
-        try
-        {
-            if (channel.ReceiveCommand(wait: true, out message) == ReceiveStatus.Received)
-                return true;
-            if (late.IsCancellationRequested)
-                log.NegotiationFailed(Errno.ETIMEDOUT, "the client did not propose a version in time");
-            return false;
-        }
-        catch (ProtocolException e)
-        {
-            log.NegotiationFailed(Errno.EINVAL, e.Message);
-            if (e.Header is { } header)
-            {
-                ReplyWriter replies = new(channel.Socket);
-                replies.Fail(header, Errno.EINVAL);
-                replies.Flush();
-            }
-        }
-        message = default;
-        return false;
-    }
 
     private static Errno Check(in ReceivedMessage message, out ProtocolVersion version, out Capabilities proposed, out string? problem)
     {
@@ -80,26 +106,25 @@ internal static class Handshake
         return problem is null ? VersionMessage.TryParse(message.Payload, out version, out proposed, out problem) : Errno.EINVAL;
     }
 
-    private static Session Begin(PciDevice device, MessageChannel channel, in MessageHeader request, Capabilities proposed,
-        NegotiatedReply reply, VfioUserServerOptions options, ServerLog log, CancellationToken stopping)
+    private Session Begin(in MessageHeader request, Capabilities proposed, NegotiatedReply reply)
     {
         MessageChannel? twin = null;
         SafeSocketHandle? clientEnd = null;
         if (reply.HasTwinSocket)
         {
             (SafeSocketHandle serverEnd, clientEnd) = SocketCalls.CreatePair();
-            twin = new MessageChannel(new MessageSocket(serverEnd, new MessageSocketOptions { Trace = log }), new MessageChannelOptions { CallTimeout = options.DmaTimeout });
+            twin = new MessageChannel(new MessageSocket(serverEnd, new MessageSocketOptions { Trace = run.Log }),
+                new MessageChannelOptions { CallTimeout = run.Options.DmaTimeout });
         }
         try
         {
             byte[] payload = VersionMessage.Format(reply.Version, reply.Capabilities);
-            ReplyWriter replies = new(channel.Socket);
-            payload.CopyTo(replies.Begin(request, payload.Length));
+            payload.CopyTo(_replies.Begin(request, payload.Length));
             if (clientEnd is null)
-                replies.End(payload.Length);
+                _replies.End(payload.Length);
             else
-                replies.End(payload.Length, [clientEnd]);
-            replies.Flush();
+                _replies.End(payload.Length, [clientEnd]);
+            _replies.Flush();
         }
         catch
         {
@@ -111,8 +136,15 @@ internal static class Handshake
             // the client has its own copy now; a shutdown would end that too
             clientEnd?.Dispose();
         }
-        log.Negotiated(reply.Version.Major, reply.Version.Minor, twin is not null);
-        SessionLimits limits = SessionLimits.Between(reply.Capabilities, proposed);
-        return new Session(device, channel, twin, limits, options, log, stopping);
+        run.Log.Negotiated(reply.Version.Major, reply.Version.Minor, twin is not null);
+        return new Session(run, channel, twin, SessionLimits.Between(reply.Capabilities, proposed), _replies);
     }
+
+    private void Refuse(in MessageHeader request, Errno errno)
+    {
+        _replies.Fail(request, errno);
+        _replies.Flush();
+    }
+
+    private void SayLate() => run.Log.NegotiationFailed(Errno.ETIMEDOUT, "the client did not propose a version in time");
 }

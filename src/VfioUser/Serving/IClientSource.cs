@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 
 namespace VfioUser;
 
@@ -10,4 +11,11 @@ internal interface IClientSource : IDisposable
     /// <summary>Waits for the next client; null when none will come any more.</summary>
     /// <exception cref="IOException">None can be let in now, but perhaps later.</exception>
     SafeSocketHandle? Next(CancellationToken cancellation);
+
+    /// <summary>The next client, if it is there already; else null.</summary>
+    /// <exception cref="IOException">None can be let in now, but perhaps later.</exception>
+    SafeSocketHandle? TryNext();
+
+    /// <summary>Readable when a client is there; null when none will come that is not there already.</summary>
+    SafeHandle? Listening { get; }
 }

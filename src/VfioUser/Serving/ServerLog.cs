@@ -4,11 +4,14 @@ using VfioUser.Protocol;
 namespace VfioUser;
 
 /// <summary>Everything that a server says. Event ids are stable: they are part of the interface.</summary>
-internal sealed partial class ServerLog(ILogger logger) : IMessageTrace
+internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics = null) : IMessageTrace
 {
     private readonly ILogger _logger = logger;
 
-    bool IMessageTrace.IsEnabled => _logger.IsEnabled(LogLevel.Trace);
+    /// <summary>What is counted besides; what goes wrong is counted where it is said.</summary>
+    public ServerMetrics Metrics { get; } = metrics ?? new ServerMetrics(ServerInstruments.Shared, MetricTags.Other);
+
+    bool IMessageTrace.IsEnabled => Metrics.AreMessagesMetered || _logger.IsEnabled(LogLevel.Trace);
 
     [LoggerMessage(1, LogLevel.Information, "Listening on {Address}.")]
     public partial void Listening(string address);
@@ -19,23 +22,53 @@ internal sealed partial class ServerLog(ILogger logger) : IMessageTrace
     [LoggerMessage(3, LogLevel.Information, "Client detached.")]
     public partial void Detached();
 
-    [LoggerMessage(4, LogLevel.Warning, "Client refused: process {ProcessId}, user {UserId} may not attach.")]
-    public partial void PeerRefused(int processId, uint userId);
+    [LoggerMessage(4, LogLevel.Warning, "Client refused: process {ProcessId}, user {UserId} may not attach.", EventName = nameof(PeerRefused))]
+    private partial void SayPeerRefused(int processId, uint userId);
 
-    [LoggerMessage(5, LogLevel.Warning, "Negotiation failed with {Errno}: {Problem}.")]
-    public partial void NegotiationFailed(Errno errno, string problem);
+    public void PeerRefused(int processId, uint userId)
+    {
+        Metrics.Failed("peer_refused");
+        SayPeerRefused(processId, userId);
+    }
+
+    [LoggerMessage(5, LogLevel.Warning, "Negotiation failed with {Errno}: {Problem}.", EventName = nameof(NegotiationFailed))]
+    private partial void SayNegotiationFailed(Errno errno, string problem);
+
+    public void NegotiationFailed(Errno errno, string problem)
+    {
+        Metrics.Failed("negotiation_failed");
+        SayNegotiationFailed(errno, problem);
+    }
 
     [LoggerMessage(6, LogLevel.Information, "Negotiated version {Major}.{Minor}, twin socket: {TwinSocket}.")]
     public partial void Negotiated(ushort major, ushort minor, bool twinSocket);
 
-    [LoggerMessage(7, LogLevel.Warning, "The session ends: {Problem}")]
-    public partial void SessionBroken(string problem);
+    [LoggerMessage(7, LogLevel.Warning, "The session ends: {Problem}", EventName = nameof(SessionBroken))]
+    private partial void SaySessionBroken(string problem);
 
-    [LoggerMessage(8, LogLevel.Error, "The session ends because of a failure of this side.")]
-    public partial void SessionFailed(Exception exception);
+    public void SessionBroken(string problem)
+    {
+        Metrics.Failed("session_broken");
+        SaySessionBroken(problem);
+    }
 
-    [LoggerMessage(9, LogLevel.Error, "The device threw while it handled {Command}.")]
-    public partial void DeviceThrew(Command command, Exception exception);
+    [LoggerMessage(8, LogLevel.Error, "The session ends because of a failure of this side.", EventName = nameof(SessionFailed))]
+    private partial void SaySessionFailed(Exception exception);
+
+    public void SessionFailed(Exception exception)
+    {
+        Metrics.Failed("session_failed");
+        SaySessionFailed(exception);
+    }
+
+    [LoggerMessage(9, LogLevel.Error, "The device threw while it handled {Command}.", EventName = nameof(DeviceThrew))]
+    private partial void SayDeviceThrew(Command command, Exception exception);
+
+    public void DeviceThrew(Command command, Exception exception)
+    {
+        Metrics.DeviceThrew(command, exception);
+        SayDeviceThrew(command, exception);
+    }
 
     [LoggerMessage(10, LogLevel.Debug, "{Command} (message {MessageId}, {Size} bytes) refused with {Errno}.")]
     public partial void Refused(Command command, ushort messageId, uint size, Errno errno);
@@ -52,8 +85,26 @@ internal sealed partial class ServerLog(ILogger logger) : IMessageTrace
     [LoggerMessage(14, LogLevel.Trace, "{Direction} {Message}")]
     public partial void Message(string direction, string message);
 
-    [LoggerMessage(15, LogLevel.Error, "The hook for exceptions of the device threw.")]
-    public partial void HookThrew(Exception exception);
+    [LoggerMessage(15, LogLevel.Error, "The hook for exceptions of the device threw.", EventName = nameof(HookThrew))]
+    private partial void SayHookThrew(Exception exception);
+
+    public void HookThrew(Exception exception)
+    {
+        Metrics.Failed("hook_threw");
+        SayHookThrew(exception);
+    }
+
+    [LoggerMessage(16, LogLevel.Warning, "No client can be let in for now: {Problem}", EventName = nameof(CannotAccept))]
+    private partial void SayCannotAccept(string problem);
+
+    public void CannotAccept(string problem)
+    {
+        Metrics.Failed("cannot_accept");
+        SayCannotAccept(problem);
+    }
+
+    [LoggerMessage(17, LogLevel.Debug, "A reply to {Command} (message {MessageId}) that nobody waits for is dropped.")]
+    public partial void ReplyDropped(Command command, ushort messageId);
 
     [LoggerMessage(40, LogLevel.Information, "Migration state {From} -> {To}.")]
     public partial void MigrationStateChanged(MigrationState from, MigrationState to);
@@ -70,9 +121,19 @@ internal sealed partial class ServerLog(ILogger logger) : IMessageTrace
     [LoggerMessage(44, LogLevel.Warning, "Bitmaps for logging written pages of {Bytes} bytes are refused: the limit is {Limit}.")]
     public partial void DirtyPagesTooLarge(long bytes, long limit);
 
-    [LoggerMessage(16, LogLevel.Warning, "No client can be let in for now: {Problem}")]
-    public partial void CannotAccept(string problem);
+    [LoggerMessage(60, LogLevel.Warning, "The device was asked to come to rest ({Reason}) and has not answered yet.")]
+    public partial void QuiesceWaits(QuiesceReason reason);
 
-    void IMessageTrace.Message(bool sent, in MessageHeader header, ReadOnlySpan<byte> payload, int fdCount) =>
-        Message(sent ? "->" : "<-", MessageText.Describe(header, payload, fdCount));
+    [LoggerMessage(61, LogLevel.Warning, "The server stops, and the device has not answered whether it is at rest ({Reason}).")]
+    public partial void QuiesceAbandoned(QuiesceReason reason);
+
+    [LoggerMessage(62, LogLevel.Warning, "The client has gone and the device did not come to rest: memory is unmapped all the same.")]
+    public partial void QuiesceFailed();
+
+    void IMessageTrace.Message(bool sent, in MessageHeader header, ReadOnlySpan<byte> payload, int fdCount)
+    {
+        Metrics.Message(sent, header.MessageSize);
+        if (_logger.IsEnabled(LogLevel.Trace))
+            Message(sent ? "->" : "<-", MessageText.Describe(header, payload, fdCount));
+    }
 }

@@ -1,39 +1,43 @@
+using System.Diagnostics;
 using VfioUser.Protocol;
 
 namespace VfioUser;
 
 /// <summary>One client and the device, from the end of negotiation until the client has gone.</summary>
 /// <remarks>Command thread, all of it.</remarks>
-internal sealed class Session : IDisposable
+internal sealed partial class Session : IDisposable
 {
     private readonly MessageChannel _channel;
     private readonly MessageChannel? _twin;
     private readonly ServerLog _log;
     private readonly VfioUserServerOptions _options;
-    private readonly Thread _commandThread = Thread.CurrentThread;
-    private readonly Thread? _replyPump;
     private readonly CancellationTokenRegistration _stopping;
+    private Thread? _commandThread; // only it may send replies
+    private Thread? _replyPump;
+    private bool _metered;
 
-    public Session(PciDevice device, MessageChannel channel, MessageChannel? twin, SessionLimits limits,
-        VfioUserServerOptions options, ServerLog log, CancellationToken stopping)
+    public Session(ServerRun run, MessageChannel channel, MessageChannel? twin, SessionLimits limits, ReplyWriter replies)
     {
+        (PciDevice device, VfioUserServerOptions options, ServerLog log) = (run.Device, run.Options, run.Log);
         Device = device;
         Limits = limits;
-        Replies = new ReplyWriter(channel.Socket);
+        Replies = replies;
         _channel = channel;
         _twin = twin;
         _log = log;
         _options = options;
         DmaChannel dma = new(twin ?? channel, limits.MaxTransferToSend, FlushBeforeCall);
         int maxMaps = (int)Math.Min(options.MaxDmaMaps, limits.MaxDmaMaps);
-        DmaMappings = new DmaMappings(device, dma, maxMaps, options.TrustClientMemory, options.MaxDirtyBitmapSize, log) { Stopping = stopping };
-        if (twin is not null)
+        Quiescence = new Quiescence(this, channel.Socket.Handle, run.Stopping);
+        DmaMappings = new DmaMappings(device, dma, maxMaps, options.TrustClientMemory, options.MaxDirtyBitmapSize, log)
         {
-            _replyPump = new Thread(twin.PumpReplies) { Name = "vfio-user replies", IsBackground = true };
-            _replyPump.Start();
-            // a device that waits for its reply here does not notice that the main socket was shut down
-            _stopping = stopping.Register(twin.Shutdown);
-        }
+            Stopping = run.Stopping,
+            UnmappingThrew = e => DeviceThrew(Command.DmaUnmap, e),
+        };
+        // a device that waits for its reply there does not notice that the main socket was shut down
+        if (twin is not null)
+            _stopping = run.Stopping.Register(twin.Shutdown);
+        log.Metrics.SessionBegan(device);
     }
 
     public PciDevice Device { get; }
@@ -44,10 +48,27 @@ internal sealed class Session : IDisposable
 
     public DmaMappings DmaMappings { get; }
 
+    public Quiescence Quiescence { get; }
+
     public ServerLog Log => _log;
 
     /// <summary>Handles the client's commands in order until it has gone or the server stops.</summary>
     public void Run()
+    {
+        _commandThread = Thread.CurrentThread;
+        if (_twin is not null)
+        {
+            _replyPump = new Thread(_twin.PumpReplies) { Name = "vfio-user replies", IsBackground = true };
+            _replyPump.Start();
+        }
+        Begin();
+        while (RunOnce(wait: true) != ReceiveStatus.Closed)
+        {
+        }
+    }
+
+    /// <summary>Tells the device that a client is there. Before its first command.</summary>
+    public void Begin()
     {
         try
         {
@@ -58,21 +79,27 @@ internal sealed class Session : IDisposable
             DeviceThrew(Command.Version, e);
         }
         Guarded(Command.Version, () => Device.Notifiers.Attach(e => DeviceThrew(Command.RegionWrite, e)));
-        while (RunOnce(wait: true) != ReceiveStatus.Closed)
-        {
-        }
     }
 
     /// <summary>Handles what came at once, and answers it at once.</summary>
+    /// <remarks>Without waiting it comes back with <see cref="ReceiveStatus.Empty"/> too while the device is coming to rest
+    /// for a command; then it is of use again when <see cref="VfioUser.Quiescence.Descriptor"/> is readable, or the client hangs up.</remarks>
     public ReceiveStatus RunOnce(bool wait)
     {
-        ReceiveStatus status = _channel.ReceiveCommand(wait, out ReceivedMessage message);
+        Quiescence.MayWait = wait;
+        // asked here, where nobody waits for an answer
+        _metered = _log.Metrics.AreCommandsMetered;
+        ReceivedMessage message;
+        ReceiveStatus status = Quiescence.IsPending ? Quiescence.Continue(out message) : _channel.ReceiveCommand(wait, out message);
         if (status != ReceiveStatus.Received)
             return status;
-        do
-            Dispatch(message);
-        while (_channel.TryNextBuffered(out message));
-        return Replies.Flush() ? ReceiveStatus.Received : ReceiveStatus.Closed;
+        while (Dispatch(message))
+        {
+            if (!_channel.TryNextBuffered(out message))
+                return Replies.Flush() ? ReceiveStatus.Received : ReceiveStatus.Closed;
+        }
+        // the device is coming to rest, or the client left before it had: what is behind that command waits, or is dropped
+        return Replies.Flush() && Quiescence.IsPending ? ReceiveStatus.Empty : ReceiveStatus.Closed;
     }
 
     /// <summary>Answers the header that broke the stream; nothing that follows it can be read.</summary>
@@ -101,16 +128,22 @@ internal sealed class Session : IDisposable
         // whoever waits for a reply of this client must not hold up the unmapping
         _channel.Shutdown();
         _twin?.Shutdown();
+        Quiescence.TryLeave(wait: true);
         Guarded(Command.DmaUnmap, DmaMappings.UnmapAll);
         Guarded(Command.Version, Device.Detached);
+        Quiescence.Resume();
+        Quiescence.Dispose();
         _stopping.Dispose();
         _replyPump?.Join();
         _twin?.Dispose();
         _channel.Dispose();
+        _log.Metrics.SessionEnded();
     }
 
-    private void Dispatch(in ReceivedMessage message)
+    // False when no more commands are to be handled: not yet, or not at all.
+    private bool Dispatch(in ReceivedMessage message)
     {
+        long began = _metered ? Stopwatch.GetTimestamp() : 0;
         Errno errno;
         try
         {
@@ -125,19 +158,27 @@ internal sealed class Session : IDisposable
         {
             message.Fds?.Dispose();
         }
+        if (errno == Quiescence.NoAnswer)
+            return false;
+        if (_metered)
+            _log.Metrics.Handled(message.Header.Command, errno, began);
         if (errno == Errno.None)
-            return;
+            return true;
         _log.Refused(message.Header.Command, message.Header.MessageId, message.Header.MessageSize, errno);
         Replies.Fail(message.Header, errno);
+        return true;
     }
 
     private Errno Handle(in ReceivedMessage message)
     {
-        if (!message.Header.IsCommand)
+        if (message.Header.IsReply)
         {
-            // an answer to the device's DMA that came too late: nobody waits for it, and clients expect no answer to an answer
-            return message.Header is { IsReply: true, Command: Command.DmaRead or Command.DmaWrite } ? Errno.None : Errno.EINVAL;
+            // to answer an answer is to invite another one
+            _log.ReplyDropped(message.Header.Command, message.Header.MessageId);
+            return Errno.None;
         }
+        if (!message.Header.IsCommand)
+            return Errno.EINVAL;
         if (message.FdProblem != Errno.None)
             return message.FdProblem;
         if (CommandTable.Find(message.Header.Command) is not { } handler || (message.Fds is not null && message.FdCount > handler.MaxFds))
@@ -150,8 +191,11 @@ internal sealed class Session : IDisposable
     // Replies that are still to be sent must not wait for the client's answer: it may wait for them.
     private void FlushBeforeCall()
     {
-        if (Thread.CurrentThread == _commandThread)
-            Replies.Flush();
+        if (Thread.CurrentThread != _commandThread)
+            return;
+        Replies.Flush();
+        if (HasUnsent)
+            _channel.Socket.SendUnsent(Deadline.After(_options.DmaTimeout));
     }
 
     private void Guarded(Command command, Action action)

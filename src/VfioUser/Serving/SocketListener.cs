@@ -1,4 +1,6 @@
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using VfioUser.Protocol;
 using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
@@ -87,6 +89,21 @@ internal sealed class SocketListener : IClientSource
             throw new IOException($"accept failed: {e.Message}", e);
         }
     }
+
+    public SafeSocketHandle? TryNext()
+    {
+        // as the runtime does it for the asynchronous accept
+        _socket.Blocking = false;
+        SafeSocketHandle? client = AcceptCalls.TryAccept(_socket.SafeHandle, out Errno errno);
+        return errno switch
+        {
+            Errno.None or Errno.EAGAIN => client,
+            Errno.EMFILE => throw new IOException("accept failed: no descriptor or memory is left"),
+            _ => throw new SocketException((int)errno, $"accept failed: {errno}"),
+        };
+    }
+
+    public SafeHandle Listening => _socket.SafeHandle;
 
     public void Dispose()
     {

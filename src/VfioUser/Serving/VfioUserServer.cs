@@ -10,9 +10,10 @@ namespace VfioUser;
 /// completes the device's DMA. Dispose ends everything and removes the socket file. Any thread.
 /// Spec: "Connection Initiation", "Socket Disconnection Behavior".
 /// </remarks>
-public sealed class VfioUserServer : IDisposable
+public sealed partial class VfioUserServer : IDisposable
 {
-    private static readonly TimeSpan AcceptAgainAfter = TimeSpan.FromMilliseconds(100);
+    /// <summary>The meter that measures servers. What it measures stands in <c>docs/observability.md</c>.</summary>
+    public const string MeterName = "VfioUser";
 
     private readonly IClientSource _clients;
     private readonly VfioUserServerOptions _options;
@@ -24,7 +25,7 @@ public sealed class VfioUserServer : IDisposable
     {
         _clients = clients;
         _options = options;
-        _log = new ServerLog(options.Logger);
+        _log = new ServerLog(options.Logger, new ServerMetrics(ServerInstruments.Of(options.MeterFactory), options.Name ?? clients.Address));
         _log.Listening(clients.Address);
     }
 
@@ -70,25 +71,31 @@ public sealed class VfioUserServer : IDisposable
     /// <summary>Serves a device until cancelled or disposed.</summary>
     /// <returns>Ends when the last session has ended and the device is free; faulted when listening failed.</returns>
     /// <inheritdoc cref="Run(PciDevice, CancellationToken)"/>
-    public Task RunAsync(PciDevice device, CancellationToken cancellation = default)
+    public Task RunAsync(PciDevice device, CancellationToken cancellation = default) => RunAsync(device, new ServingStatus(), cancellation);
+
+    /// <summary>Serves a device on the caller's threads: nothing happens but in <see cref="DevicePoller.Process"/>.</summary>
+    /// <param name="device">Served nowhere else.</param>
+    /// <param name="cancellation">Ends it, as disposing the server does: the next call of Process tells.</param>
+    /// <returns>To be disposed; the server may then serve again.</returns>
+    /// <exception cref="InvalidOperationException">The device is served elsewhere, or this server runs already.</exception>
+    /// <exception cref="IOException">The system has no descriptors left.</exception>
+    public DevicePoller CreatePoller(PciDevice device, CancellationToken cancellation = default) =>
+        CreatePoller(device, new ServingStatus(), cancellation);
+
+    internal DevicePoller CreatePoller(PciDevice device, ServingStatus status, CancellationToken cancellation)
     {
-        ArgumentNullException.ThrowIfNull(device);
-        ObjectDisposedException.ThrowIf(_disposed.IsCancellationRequested, this);
-        if (Interlocked.Exchange(ref _running, 1) != 0)
-            throw new InvalidOperationException("The server serves a device already. A second device needs a second server.");
+        Occupy(device);
+        CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, _disposed.Token);
         try
         {
-            device.BeginServing();
+            return new DevicePoller(new ServerRun(device, _options, _log, status, stop.Token), _clients, stop, () => Free(device));
         }
         catch
         {
-            Volatile.Write(ref _running, 0);
+            stop.Dispose();
+            Free(device);
             throw;
         }
-        TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        Thread thread = new(() => CommandPump(device, done, cancellation)) { Name = "vfio-user commands", IsBackground = true };
-        thread.Start();
-        return done.Task;
     }
 
     /// <summary>Ends the session and stops listening. The task of a run ends soon after.</summary>
@@ -96,90 +103,5 @@ public sealed class VfioUserServer : IDisposable
     {
         _disposed.Cancel();
         _clients.Dispose();
-    }
-
-    private void CommandPump(PciDevice device, TaskCompletionSource done, CancellationToken cancellation)
-    {
-        using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, _disposed.Token);
-        Exception? failure = null;
-        try
-        {
-            while (!stop.IsCancellationRequested && NextClient(stop.Token) is { } socket)
-                Serve(device, socket, stop.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            // this is how a run ends
-        }
-        catch (Exception e)
-        {
-            failure = e;
-        }
-        finally
-        {
-            device.EndServing();
-            Volatile.Write(ref _running, 0);
-        }
-        if (failure is null)
-            done.SetResult();
-        else
-            done.SetException(failure);
-    }
-
-    // a process that has no descriptor left has some again when a session somewhere else in it ends
-    private SafeSocketHandle? NextClient(CancellationToken stop)
-    {
-        while (true)
-        {
-            try
-            {
-                return _clients.Next(stop);
-            }
-            catch (IOException e)
-            {
-                _log.CannotAccept(e.Message);
-                stop.WaitHandle.WaitOne(AcceptAgainAfter);
-                stop.ThrowIfCancellationRequested();
-            }
-        }
-    }
-
-    private void Serve(PciDevice device, SafeSocketHandle socket, CancellationToken stop)
-    {
-        MessageSocket messages = new(socket, new MessageSocketOptions { Spin = _options.Spin, Trace = _log });
-        using MessageChannel channel = new(messages, new MessageChannelOptions { CallTimeout = _options.DmaTimeout });
-        using CancellationTokenRegistration registration = stop.Register(channel.Shutdown);
-        try
-        {
-            PeerCredentials peer = SocketPeer.Credentials(socket);
-            if (_options.AcceptPeer is { } accept && !accept(peer))
-            {
-                _log.PeerRefused(peer.ProcessId, peer.UserId);
-                return;
-            }
-            _log.Attached(peer.ProcessId, peer.UserId);
-            using Session? session = Handshake.TryBegin(device, channel, _options, _log, stop);
-            if (session is not null)
-                Run(session);
-            _log.Detached();
-        }
-        catch (Exception e)
-        {
-            _log.SessionFailed(e);
-        }
-    }
-
-    private void Run(Session session)
-    {
-        try
-        {
-            session.Run();
-        }
-        catch (ProtocolException e)
-        {
-            _log.SessionBroken(e.Message);
-            if (e.Header is { } header)
-                session.Refuse(header);
-        }
     }
 }

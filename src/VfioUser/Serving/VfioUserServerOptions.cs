@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using VfioUser.Protocol;
@@ -40,6 +41,12 @@ public sealed record VfioUserServerOptions
 
     /// <summary>Where the server tells what happens; trace level has a line for each message.</summary>
     public ILogger Logger { get; init; } = NullLogger.Instance;
+
+    /// <summary>What the device is called in measurements, as the tag <c>vfio_user.device</c>. Null for the server's address.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>Makes the meter <see cref="VfioUserServer.MeterName"/>, and owns it. Null for one that the whole process shares.</summary>
+    public IMeterFactory? MeterFactory { get; init; }
 
     /// <summary>Called when code of the device threw, after it was logged: the session goes on. On the thread that ran the code; it must not throw.</summary>
     public Action<DeviceExceptionContext>? DeviceException { get; init; }

@@ -8,7 +8,7 @@ internal static class Comparison
 {
     private const int ServerCore = 0;
     private const int ClientCore = 1;
-    private const int Alternations = 11;
+    private const int Alternations = 21;
 
     /// <summary>Starts itself again, pinned to the client's core.</summary>
     public static int RunPinned(string[] filters)
@@ -32,12 +32,13 @@ internal static class Comparison
             using Peer floor = new(folder.FullName, "floor", ServerCore);
             using Peer ours = new(folder.FullName, "ours", ServerCore, "0");
             using Peer spinning = new(folder.FullName, "ours-spinning", ServerCore, "50");
+            using Peer client = new(folder.CreateSubdirectory("client").FullName, "floor", ServerCore);
             Console.WriteLine($"{Alternations} alternations a row, medians; client on core {ClientCore}, servers on core {ServerCore}.");
             Console.WriteLine();
             Console.WriteLine("| what | floor | VfioUser | ratio | target | |");
             Console.WriteLine("|---|---|---|---|---|---|");
             bool met = true;
-            foreach (Row row in new SocketRows(floor, ours, spinning).All().Concat(new DmaRows().All()))
+            foreach (Row row in AllRows(floor, ours, spinning, client))
             {
                 if (filters.Length == 0 || filters.Any(filter => row.Name.Contains(filter, StringComparison.OrdinalIgnoreCase)))
                     met &= Print(row);
@@ -49,6 +50,9 @@ internal static class Comparison
             folder.Delete(recursive: true);
         }
     }
+
+    private static IEnumerable<Row> AllRows(Peer floor, Peer ours, Peer spinning, Peer client) =>
+        new SocketRows(floor, ours, spinning).All().Concat(new MessageDmaRows(client).All()).Concat(new LookupRows().All());
 
     private static bool Print(Row row)
     {
@@ -63,12 +67,14 @@ internal static class Comparison
         {
             floors.Add(row.Floor());
             ours.Add(row.Ours());
-            ratios.Add(ours[^1] / floors[^1]);
+            ratios.Add(row.IsDifference ? ours[^1] - floors[^1] : ours[^1] / floors[^1]);
         }
         double ratio = Median(ratios);
         bool met = row.MoreIsBetter ? ratio >= row.Target : ratio <= row.Target;
+        string unit = row.IsDifference ? " " + row.Unit : "";
+        string sign = row.IsDifference && ratio >= 0 ? "+" : "";
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"| {row.Name} | {Median(floors):G3} {row.Unit} | {Median(ours):G3} {row.Unit} | {ratio:F2} | {(row.MoreIsBetter ? "≥" : "≤")} {row.Target:F2} | {(met ? "met" : "missed")} |"));
+            $"| {row.Name} | {Median(floors):G3} {row.Unit} | {Median(ours):G3} {row.Unit} | {sign}{ratio:F2}{unit} | {(row.MoreIsBetter ? "≥" : "≤")} {sign}{row.Target:F2}{unit} | {(met ? "met" : "missed")} |"));
         return met;
     }
 

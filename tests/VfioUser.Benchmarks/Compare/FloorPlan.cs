@@ -8,6 +8,9 @@ internal enum FloorMode
     /// <summary>Answers each request of so many bytes with a reply of so many.</summary>
     PingPong,
 
+    /// <summary>As <see cref="PingPong"/>, but the reply has the request's header, turned into one of a reply.</summary>
+    Answer,
+
     /// <summary>Drops so many bytes in all, then sends one reply.</summary>
     Sink,
 

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using VfioUser.Protocol;
 
 namespace VfioUser.Benchmarks;
 
@@ -46,6 +47,16 @@ internal static class FloorServer
                 {
                     for (int got = 0; got < plan.RequestBytes;)
                         got += Positive(Bare.Receive(socket, buffer.AsSpan(got), spin));
+                    Bare.Send(socket, reply);
+                }
+                break;
+            case FloorMode.Answer:
+                for (int i = 0; i < plan.Rounds; i++)
+                {
+                    for (int got = 0; got < plan.RequestBytes;)
+                        got += Positive(Bare.Receive(socket, buffer.AsSpan(got)));
+                    MessageHeader request = WireFormat.Read<MessageHeader>(buffer);
+                    WireFormat.Write(buffer, new MessageHeader(request.MessageId, request.Command, (uint)plan.ReplyBytes, MessageFlags.Reply, 0));
                     Bare.Send(socket, reply);
                 }
                 break;

@@ -23,6 +23,8 @@ internal sealed class Peer : IDisposable
         _socket.SendBufferSize = _socket.ReceiveBufferSize = 1 << 20;
     }
 
+    public SafeSocketHandle Handle => _socket.SafeHandle;
+
     public int Socket => Bare.Raw(_socket.SafeHandle);
 
     public void Dispose()

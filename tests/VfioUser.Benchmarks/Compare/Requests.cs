@@ -20,6 +20,12 @@ internal static class Requests
         Message(Command.RegionWrite, posted ? MessageFlags.NoReply : MessageFlags.Command,
             [.. Payload(new RegionAccess(offset, (uint)region, (uint)count)), .. new byte[count]]);
 
+    public static byte[] WriteMulti(PciRegion region, ulong offset, int count, int writes)
+    {
+        byte[] entry = Payload(new RegionWriteMultiEntry(offset, (uint)region, (uint)count, 0));
+        return Message(Command.RegionWriteMulti, MessageFlags.NoReply, [.. Payload(new RegionWriteMulti((ulong)writes)), .. Repeat(entry, writes)]);
+    }
+
     public static byte[] SetIrq() => Message(Command.DeviceSetIrqs, MessageFlags.Command, Payload(
         new IrqSet(IrqSet.WireSize, IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, (uint)PciIrq.MsiX, 0, 1)));
 

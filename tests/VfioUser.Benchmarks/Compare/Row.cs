@@ -2,11 +2,14 @@ namespace VfioUser.Benchmarks;
 
 /// <summary>One line of the table: what is measured on both sides, and what it may cost.</summary>
 /// <param name="Name">What is done.</param>
-/// <param name="Unit">µs each, or GB/s.</param>
+/// <param name="Unit">Of time, each; or of a rate.</param>
 /// <param name="Target">Of the ratio ours / floor.</param>
 /// <param name="Floor">Measures the floor once, in the unit.</param>
 /// <param name="Ours">Measures the library once, in the unit.</param>
 internal sealed record Row(string Name, string Unit, double Target, Func<double> Floor, Func<double> Ours)
 {
-    public bool MoreIsBetter => string.Equals(Unit, "GB/s", StringComparison.Ordinal);
+    public bool MoreIsBetter => Unit is "GB/s" or "lookups/µs";
+
+    /// <summary>Whether the target bounds what we need more than the floor, in the unit, and not the ratio.</summary>
+    public bool IsDifference { get; init; }
 }

@@ -22,9 +22,11 @@ internal sealed class SocketRows(Peer floor, Peer ours, Peer oursSpinning)
         byte[] largeRead = Requests.Read(PciRegion.Bar2, 0, Large);
         byte[] largeWrite = Requests.Write(PciRegion.Bar2, 0, Large, posted: false);
         yield return PingPong("4-byte region read, round trip", 1.10, read, Requests.ReadSize + 4, 5_000);
-        yield return PingPong("the same, server spinning", 1.10, read, Requests.ReadSize + 4, 5_000, spinning: true);
+        yield return PingPong("the same, server spinning", 1.10, read, Requests.ReadSize + 4, 5_000, serverSpins: true);
+        yield return PingPong("the same, client spinning too", 1.10, read, Requests.ReadSize + 4, 5_000, serverSpins: true, clientSpins: true);
         yield return Posted("posted 8-byte write, one a send", 1.15, write, 1, 50_000);
         yield return Posted("posted 8-byte write, 64 a send", 2.0, write, 64, 640_000);
+        yield return Multi(write, 64, 640_000);
         yield return Pipelined(read, 32, 1_000);
         yield return Bandwidth("1 MiB region read", largeRead, Requests.ReadSize + Large, 100);
         yield return Bandwidth("1 MiB region write", largeWrite, Requests.ReadSize, 100);
@@ -33,13 +35,17 @@ internal sealed class SocketRows(Peer floor, Peer ours, Peer oursSpinning)
         yield return MapOrUnmap("unmap the same", 1.20, timeMap: false, 500);
     }
 
-    private Row PingPong(string name, double target, byte[] request, int replyBytes, int rounds, bool spinning = false) => new(name, "µs", target,
-        () =>
-        {
-            Plan(new FloorPlan(FloorMode.PingPong, request.Length, replyBytes, rounds, spinning ? SpinMicroseconds : 0));
-            return RoundTrips(floor, request, replyBytes, rounds);
-        },
-        () => RoundTrips(spinning ? oursSpinning : ours, request, replyBytes, rounds));
+    private Row PingPong(string name, double target, byte[] request, int replyBytes, int rounds, bool serverSpins = false, bool clientSpins = false)
+    {
+        TimeSpan clientSpin = clientSpins ? TimeSpan.FromMicroseconds(SpinMicroseconds) : TimeSpan.Zero;
+        return new Row(name, "µs", target,
+            () =>
+            {
+                Plan(new FloorPlan(FloorMode.PingPong, request.Length, replyBytes, rounds, serverSpins ? SpinMicroseconds : 0));
+                return RoundTrips(floor, request, replyBytes, rounds, clientSpin);
+            },
+            () => RoundTrips(serverSpins ? oursSpinning : ours, request, replyBytes, rounds, clientSpin));
+    }
 
     private Row Posted(string name, double target, byte[] write, int perSend, int writes)
     {
@@ -52,6 +58,16 @@ internal sealed class SocketRows(Peer floor, Peer ours, Peer oursSpinning)
                 return Sends(floor, batch, null, writes / perSend) / perSend;
             },
             () => Sends(ours, batch, sync, writes / perSend) / perSend);
+    }
+
+    // beside our own single writes: this is what the command is for
+    private Row Multi(byte[] write, int perMessage, int writes)
+    {
+        byte[] multi = Requests.WriteMulti(PciRegion.Bar0, 8, 8, perMessage);
+        byte[] sync = Requests.Read(PciRegion.Bar0, 0, 4);
+        return new Row($"{perMessage} writes in one REGION_WRITE_MULTI, beside single posted ones", "µs", 0.2,
+            () => Sends(ours, write, sync, writes / perMessage),
+            () => Sends(ours, multi, sync, writes / perMessage) / perMessage);
     }
 
     private Row Pipelined(byte[] read, int depth, int rounds)
@@ -130,13 +146,13 @@ internal sealed class SocketRows(Peer floor, Peer ours, Peer oursSpinning)
         return ticks * 1e6 / Stopwatch.Frequency / rounds;
     }
 
-    private double RoundTrips(Peer peer, byte[] request, int replyBytes, int rounds)
+    private double RoundTrips(Peer peer, byte[] request, int replyBytes, int rounds, TimeSpan spin = default)
     {
         long start = Stopwatch.GetTimestamp();
         for (int i = 0; i < rounds; i++)
         {
             Bare.Send(peer.Socket, request);
-            Bare.ReceiveExactly(peer.Socket, _buffer.AsSpan(0, replyBytes));
+            Bare.ReceiveExactly(peer.Socket, _buffer.AsSpan(0, replyBytes), spin);
         }
         return Stopwatch.GetElapsedTime(start).TotalMicroseconds / rounds;
     }

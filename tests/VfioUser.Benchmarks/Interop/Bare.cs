@@ -94,11 +94,11 @@ internal static unsafe partial class Bare
         }
     }
 
-    public static void ReceiveExactly(int socket, Span<byte> buffer)
+    public static void ReceiveExactly(int socket, Span<byte> buffer, TimeSpan spin = default)
     {
         while (!buffer.IsEmpty)
         {
-            int received = Receive(socket, buffer);
+            int received = Receive(socket, buffer, spin);
             if (received <= 0)
                 throw new EndOfStreamException();
             buffer = buffer[received..];
@@ -125,6 +125,14 @@ internal static unsafe partial class Bare
     public static void Unmap(nint address, int length) => _ = munmap(address, (nuint)length);
 
     public static void Close(int fd) => _ = close(fd);
+
+    /// <summary>Keeps the calling thread on a core.</summary>
+    public static void Pin(int core)
+    {
+        ulong mask = 1ul << core;
+        if (sched_setaffinity(0, sizeof(ulong), &mask) != 0)
+            throw new IOException("sched_setaffinity failed");
+    }
 
     public static int Raw(SafeSocketHandle socket) => (int)socket.DangerousGetHandle();
 
@@ -157,6 +165,9 @@ internal static unsafe partial class Bare
 
     [LibraryImport("libc")]
     private static partial int munmap(nint address, nuint length);
+
+    [LibraryImport("libc")]
+    private static partial int sched_setaffinity(int thread, nuint size, ulong* mask);
 
     [LibraryImport("libc")]
     private static partial int close(int fd);

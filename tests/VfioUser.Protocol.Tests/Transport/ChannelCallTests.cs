@@ -140,6 +140,19 @@ public sealed class ChannelCallTests : IDisposable
     }
 
     [Fact]
+    public void A_command_whose_descriptors_are_not_passed_on_says_so_and_leaves_the_channel_as_it_was()
+    {
+        using TestFile file = new();
+        SafeHandle[] tooMany = [.. Enumerable.Repeat<SafeHandle>(file.Handle, ProtocolLimits.MaxScmFds + 1)];
+
+        using (Reply reply = _channel.Call(Command.DmaMap, default, default, tooMany))
+            reply.Errno.Should().Be(Errno.EINVAL);
+
+        _peer.AnswerLater(1);
+        _channel.Ask(5).Should().Be(6);
+    }
+
+    [Fact]
     public void A_posted_command_wants_no_reply()
     {
         _channel.Post(Command.RegionWrite, [1, 2], [3]).Should().BeTrue();

@@ -113,6 +113,22 @@ public sealed class ChannelEndTests
         channel.Invoking(it => it.Dispose()).Should().NotThrow();
     }
 
+    [Fact]
+    public void What_the_system_cannot_send_is_the_end_of_the_conversation_and_no_surprise()
+    {
+        using TestFile file = new();
+        using Microsoft.Win32.SafeHandles.SafeFileHandle copy = Interop.FileCalls.Duplicate(file.Handle);
+        using System.Net.Sockets.SafeSocketHandle handle = new(copy.DangerousGetHandle(), ownsHandle: false);
+        using MessageSocket noSocket = new(handle);
+
+        noSocket.Send(Frame.RegionRead(1)).Should().BeFalse();
+
+        noSocket.Receive(wait: true).Should().Be(ReceiveStatus.Closed);
+        new ReplyWriter(noSocket).Fail(default, Errno.EIO).Should().BeTrue("nothing is sent yet");
+        using MessageChannel channel = new(noSocket);
+        channel.Post(Command.RegionWrite, default).Should().BeFalse();
+    }
+
     private static void Bring(Ending end, RawPeer peer, MessageChannel channel)
     {
         switch (end)

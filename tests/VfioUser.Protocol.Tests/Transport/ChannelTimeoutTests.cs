@@ -93,10 +93,11 @@ public sealed class ChannelTimeoutTests
         using (peer)
         {
             Background<Errno> caller = Background.Run(() => channel.AskInVain());
-            while (caller.IsRunning)
-                peer.Write(Frame.RegionRead(1));
+            Background<bool> drip = peer.Flood(Frame.RegionRead(1));
 
             caller.Result.Should().Be(Errno.ETIMEDOUT);
+            channel.Shutdown();
+            drip.Join();
         }
     }
 

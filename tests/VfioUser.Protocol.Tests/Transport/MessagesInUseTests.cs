@@ -43,7 +43,9 @@ public sealed class MessagesInUseTests : IDisposable
             byte[] sent = Frame.RegionWrite(id, 5000);
             _peer.Write(sent);
             _socket.Receive(wait: true, mayReuse: id % 3 == 0);
-            _socket.TryParse(out ReceivedMessage message).Should().BeTrue();
+            ReceivedMessage message;
+            while (!_socket.TryParse(out message)) // it is larger than the buffer is at first
+                _socket.Receive(wait: true, mayReuse: false);
             _socket.KeepParsed();
             Incoming.Of(message).Bytes.AsSpan().SequenceEqual(sent).Should().BeTrue();
         }

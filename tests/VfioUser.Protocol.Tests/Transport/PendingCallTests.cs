@@ -3,7 +3,7 @@ namespace VfioUser.Protocol.Tests.Transport;
 public class PendingCallTests
 {
     private const int Slot = 3;
-    private readonly PendingCall _call = new(Slot);
+    private readonly PendingCall _call = new(Slot, new ReplyBuffers());
 
     [Fact]
     public void Each_call_has_another_number_of_the_same_slot()

@@ -91,6 +91,45 @@ public sealed class ReceiveBufferTests
     }
 
     [Fact]
+    public void It_begins_small_grows_when_it_was_filled_and_shrinks_when_little_comes_for_long()
+    {
+        ReceiveBuffer buffer = new(first: 32, Capacity);
+        Message(buffer, 20);
+        buffer.Bytes.Should().HaveCount(32);
+
+        Fill(buffer, buffer.Free.Length, seed: 1);
+        byte[] unparsed = buffer.Unparsed.ToArray();
+        buffer.Reserve(16);
+        buffer.Bytes.Should().HaveCount(Capacity);
+        buffer.Unparsed.ToArray().Should().Equal(unparsed);
+
+        buffer.Consume(unparsed.Length);
+        for (int i = 0; i < 20_000; i++)
+            Message(buffer, 20);
+        buffer.Bytes.Should().HaveCount(32);
+    }
+
+    [Fact]
+    public void It_stays_large_while_much_comes_now_and_then()
+    {
+        ReceiveBuffer buffer = new(first: 32, Capacity);
+        Fill(buffer, 32, seed: 1);
+        buffer.Consume(32);
+        buffer.Reserve(16);
+        byte[] large = buffer.Bytes;
+
+        for (int i = 0; i < 100_000; i++)
+        {
+            int size = i % 10_000 == 0 ? 48 : 20;
+            buffer.Reserve(16);
+            Fill(buffer, size, seed: 2);
+            buffer.Consume(size);
+        }
+
+        buffer.Bytes.Should().BeSameAs(large);
+    }
+
+    [Fact]
     public void It_does_not_shrink_under_kept_bytes()
     {
         ReceiveBuffer buffer = new(Capacity);

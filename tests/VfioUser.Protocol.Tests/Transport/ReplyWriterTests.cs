@@ -179,6 +179,21 @@ public sealed class ReplyWriterTests : IDisposable
         Build(3, new byte[100_000]).Should().BeFalse();
     }
 
+    [Fact]
+    public void When_the_system_does_not_pass_descriptors_on_an_error_takes_the_replys_place()
+    {
+        using TestFile file = new();
+        Build(1, [1]).Should().BeTrue();
+
+        Build(2, [2], [.. Enumerable.Repeat<SafeHandle>(file.Handle, ProtocolLimits.MaxScmFds + 1)]).Should().BeTrue();
+        Build(3, [3]).Should().BeTrue();
+        _replies.Flush().Should().BeTrue();
+
+        _peer.ReadMessage().Should().Equal(Frame.Reply(1, Command.RegionRead, 1));
+        _peer.ReadMessage().Should().Equal(Frame.Error(2, Command.RegionRead, Errno.EINVAL));
+        _peer.ReadMessage().Should().Equal(Frame.Reply(3, Command.RegionRead, 3));
+    }
+
     public void Dispose()
     {
         _peer.Dispose();

@@ -107,7 +107,7 @@ public class ConfigFieldTests
         PowerManagementCapability power = _config.AddPowerManagement(new PowerManagementOptions { Pme = PmeStates.D0 });
         _config.Seal();
         bool lost = false, done = false;
-        var device = new Thread(() =>
+        Task device = Background.Run(() =>
         {
             for (bool on = true; !Volatile.Read(ref done); on = !on)
             {
@@ -115,7 +115,6 @@ public class ConfigFieldTests
                 if (power.PmeStatus != on) Volatile.Write(ref lost, true);
             }
         });
-        device.Start();
 
         for (int i = 0; i < 500_000; i++)
         {
@@ -124,7 +123,7 @@ public class ConfigFieldTests
         }
 
         Volatile.Write(ref done, true);
-        device.Join();
+        device.MustEnd("the device looks at it all the time");
 
         lost.Should().BeFalse();
     }

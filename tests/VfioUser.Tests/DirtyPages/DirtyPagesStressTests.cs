@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using VfioUser.Protocol;
 using VfioUser.Testing;
 
@@ -20,12 +21,11 @@ public class DirtyPagesStressTests
         guest.Memory.Read(guest.Memory.Address, copy);
         using CancellationTokenSource stop = new();
 
-        Thread[] writers = [.. Enumerable.Range(0, 4).Select(seed => new Thread(() => WriteUntil(stop.Token, seed)))];
-        Array.ForEach(writers, writer => writer.Start());
+        Task[] writers = [.. Enumerable.Range(0, 4).Select(seed => Background.Run(() => WriteUntil(stop.Token, seed)))];
         for (int round = 0; round < 300; round++)
             CopyDirty();
         stop.Cancel();
-        Array.ForEach(writers, writer => writer.Join());
+        Task.WhenAll(writers).MustEnd("no write takes for ever");
         CopyDirty();
 
         byte[] original = new byte[copy.Length];
@@ -74,12 +74,13 @@ public class DirtyPagesStressTests
         long sent = 0;
         // each thread has a bit of its own and marks it again when it has been taken
         bool[] waiting = new bool[2];
-        Thread[] threads = [.. Enumerable.Range(0, 2).Select(bit => new Thread(() =>
+        long start = Stopwatch.GetTimestamp();
+        Task[] threads = [.. Enumerable.Range(0, 2).Select(bit => Background.Run(() =>
         {
             for (int i = 0; i < Rounds; i++)
             {
                 SpinWait spin = default;
-                while (Volatile.Read(ref waiting[bit]))
+                while (Volatile.Read(ref waiting[bit]) && !TooLong())
                     spin.SpinOnce();
                 Volatile.Write(ref waiting[bit], true);
                 pages.Mark((ulong)(bit * Page), 1);
@@ -88,8 +89,6 @@ public class DirtyPagesStressTests
             marked[bit] = 1;
         }))];
         byte[] bitmap = new byte[8];
-        foreach (Thread thread in threads)
-            thread.Start();
         bool done;
         do
         {
@@ -103,10 +102,11 @@ public class DirtyPagesStressTests
                 Volatile.Write(ref waiting[bit], false);
             }
         }
-        while (!done);
-        foreach (Thread thread in threads)
-            thread.Join();
+        while (!done && !TooLong());
+        Task.WhenAll(threads).MustEnd("a mark that is lost is waited for in vain");
 
         found.Should().Be(sent).And.Be(2 * Rounds);
+
+        bool TooLong() => Stopwatch.GetElapsedTime(start) > 4 * Background.Patience;
     }
 }

@@ -1,5 +1,6 @@
 using VfioUser.Client;
 using VfioUser.Protocol;
+using VfioUser.Testing;
 
 namespace VfioUser.Tests;
 
@@ -47,13 +48,15 @@ public class DmaCallbackTests
     [Fact]
     public void A_device_that_throws_when_memory_is_unmapped_loses_it_all_the_same()
     {
+        List<Exception> hooked = [];
         BlankDevice device = new() { WhenUnmapping = _ => throw new FormatException() };
-        using DmaRig rig = new(device: device);
+        using DmaRig rig = new(server: new VfioUserServerOptions { DeviceException = context => hooked.Add(context.Exception) }, device: device);
         string name = OpenFiles.UniqueName();
         rig.Map(At, 0x1000, name: name);
 
-        rig.Client.Invoking(client => client.UnmapDma(At, 0x1000)).Should().Throw<VfioUserException>().Which.Errno.Should().Be(Errno.EIO);
+        rig.Client.Invoking(client => client.UnmapDma(At, 0x1000)).Should().NotThrow("the region is gone, as the client wanted");
 
+        hooked.Should().ContainSingle().Which.Should().BeOfType<FormatException>();
         rig.Dma.Regions.Should().BeEmpty();
         OpenFiles.Mappings(name).Should().Be(1);
     }
@@ -86,5 +89,45 @@ public class DmaCallbackTests
 
         order.Should().Equal("released", "detached");
         hooked.Should().ContainSingle().Which.Should().BeOfType<FormatException>();
+    }
+
+    [Theory]
+    [ClassData(typeof(EachWay))]
+    public void Guest_memory_can_be_used_while_the_device_is_reset(GuestMemory way)
+    {
+        BlankDevice device = new();
+        bool? used = null;
+        device.WhenReset = _ => used = device.Dma.TryWrite(new Iova(At), (byte)7) && device.Dma.TryRead(new Iova(At), out byte _);
+        using DmaRig rig = new(way, device: device);
+        SharedMemory memory = rig.Map(At, 0x1000);
+
+        rig.Client.ResetDevice();
+
+        used.Should().BeTrue();
+        memory.Slice(0, 1)[0].Should().Be(7);
+    }
+
+    [Theory]
+    [ClassData(typeof(EachWay))]
+    public void While_a_region_is_unmapped_only_leases_of_it_work_on_and_the_others_as_ever(GuestMemory way)
+    {
+        BlankDevice device = new();
+        using DmaRig rig = new(way, device: device);
+        rig.Map(At, 0x1000);
+        rig.Map(At + 0x1000, 0x1000);
+        rig.Dma.TryLease(new Iova(At), 0x1000, writable: true, out DmaLease? lease).Should().BeTrue();
+        List<bool> accesses = [];
+        device.WhenUnmapping = region =>
+        {
+            device.WhenUnmapping = null;
+            accesses.Add(device.Dma.TryRead(region.Address, out byte _));
+            accesses.Add(lease!.TryWrite(0, [1]));
+            accesses.Add(device.Dma.TryRead(new Iova(At + 0x1000), out byte _));
+            lease.Dispose();
+        };
+
+        rig.Client.UnmapDma(At, 0x1000);
+
+        accesses.Should().Equal(false, true, true);
     }
 }

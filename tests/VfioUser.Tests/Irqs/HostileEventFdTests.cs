@@ -65,6 +65,56 @@ public class HostileEventFdTests
         }
     }
 
+    [Fact]
+    public async Task A_client_that_makes_an_assert_wait_and_leaves_holds_nobody_up()
+    {
+        using EventFd trigger = new();
+        using (TestGuest guest = TestGuest.Attach(_device))
+        {
+            guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, PciIrq.Intx, 0, 1, null, trigger);
+            FillAndBlock(trigger);
+
+            Task assert = Background.Run(() => _device.Intx.Assert());
+            Background.MustBecomeTrue(() => _device.Intx.Asserted, "it is about to write to the eventfd");
+            await Background.Run(guest.Dispose).WaitAsync(Background.Patience);
+
+            await assert.WaitAsync(Background.Patience);
+        }
+        _device.Intx.Deassert();
+        using TestGuest next = TestGuest.Attach(_device);
+        _device.MsiX[0].Trigger().Should().BeTrue();
+    }
+
+    [Fact]
+    public async Task A_client_that_makes_unmasking_wait_and_leaves_holds_nobody_up()
+    {
+        using EventFd trigger = new();
+        using EventFd handled = new();
+        using (TestGuest guest = TestGuest.Attach(_device))
+        {
+            guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, PciIrq.Intx, 0, 1, null, trigger);
+            guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionUnmask, PciIrq.Intx, 0, 1, null, handled);
+            _device.Intx.Assert().Should().BeTrue();
+            _device.Intx.IsMasked.Should().BeTrue();
+            trigger.Take();
+            FillAndBlock(trigger);
+
+            handled.Signal();
+            Background.MustBecomeTrue(() => !_device.Intx.IsMasked, "it is about to be delivered again");
+            await Background.Run(guest.Dispose).WaitAsync(Background.Patience);
+        }
+        _device.Intx.Deassert();
+        using TestGuest next = TestGuest.Attach(_device);
+        _device.MsiX[0].Trigger().Should().BeTrue();
+    }
+
+    // After it was given away: so nobody looks first whether it can be written.
+    private static void FillAndBlock(EventFd eventFd)
+    {
+        Write(eventFd.Handle, ulong.MaxValue - 1);
+        TestFiles.SetFlags(eventFd.Handle, 0);
+    }
+
     private static void Bind(TestGuest guest, SafeHandle handle) =>
         guest.Client.SetIrqs(new IrqSet(IrqSet.WireSize, IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, (uint)PciIrq.MsiX, 0, 1),
             default, [handle]);

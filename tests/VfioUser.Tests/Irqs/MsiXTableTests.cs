@@ -113,4 +113,48 @@ public class MsiXTableTests
         memory.AddMsiX(0, 1).Count.Should().Be(1);
         memory.Invoking(it => it.AddMsiX(0x800, 1)).Should().Throw<InvalidOperationException>();
     }
+
+    [Fact]
+    public void The_pending_bits_may_lie_in_another_bar()
+    {
+        IrqVectors irqs = null!;
+        BlankDevice device = new(it =>
+        {
+            Bar pending = it.AddBar(4, BarKind.Memory32, 0x1000);
+            irqs = it.AddBar(2, BarKind.Memory32, 0x1000).AddMsiX(0x40, vectors: 3, new MsiXOptions { PendingBar = pending });
+        });
+        using var guest = TestGuest.Attach(device);
+        guest.MsiX[1].Mask();
+
+        irqs[1].Trigger();
+
+        guest.Bar4.Read<ulong>(0).Should().Be(0b010);
+        guest.Bar2.Read<ulong>(0x40 + 3 * 16).Should().Be(0, "only the table is there");
+        ulong capability = (ulong)device.Config.MsiX!.Offset;
+        guest.Config.Read<uint>(capability + 4).Should().Be(0x42, "offset and BAR of the table");
+        guest.Config.Read<uint>(capability + 8).Should().Be(0x04, "offset and BAR of the pending bits");
+    }
+
+    [Fact]
+    public void The_capabilities_may_be_placed()
+    {
+        BlankDevice device = new(it =>
+        {
+            it.AddMsi(2, capabilityOffset: 0xA0);
+            it.AddBar(0, BarKind.Memory32, 0x1000).AddMsiX(0, 1, new MsiXOptions { PendingOffset = 0x800, CapabilityOffset = 0x60 });
+        });
+
+        device.Config.Msi!.Offset.Should().Be(0xA0);
+        device.Config.MsiX!.Offset.Should().Be(0x60);
+        device.Config.Read<uint>(0x60 + 8).Should().Be(0x800);
+    }
+
+    [Fact]
+    public void The_pending_bits_do_not_lie_in_another_devices_bar()
+    {
+        Bar foreign = new BlankDevice().AddBar(0, BarKind.Memory32, 0x1000);
+        Bar own = new BlankDevice().AddBar(1, BarKind.Memory32, 0x1000);
+
+        own.Invoking(it => it.AddMsiX(0, 1, new MsiXOptions { PendingBar = foreign })).Should().Throw<ArgumentException>().WithMessage("*another device*");
+    }
 }

@@ -91,7 +91,8 @@ public class MigrationDataTests
     public void A_device_that_throws_while_it_saves_fails_the_read_and_every_later_one_of_that_save()
     {
         MovingDevice device = new();
-        using var guest = TestGuest.Attach(device);
+        List<string> told = [];
+        using var guest = TestGuest.Attach(device, new TestGuestOptions { Server = new VfioUserServerOptions { DeviceException = context => told.Add(context.Exception.Message) } });
         guest.Client.SetMigrationState(StopCopy);
         device.Throws["Save"] = new InvalidOperationException("on purpose");
 
@@ -102,6 +103,23 @@ public class MigrationDataTests
         guest.Client.SetMigrationState(Stop);
         guest.Client.SetMigrationState(StopCopy);
         guest.Client.ReadAll(1000).Should().NotBeEmpty();
+        told.Should().Equal(["on purpose"], "the device is asked no more, so nobody is told more");
+    }
+
+    [Fact]
+    public void A_save_whose_end_failed_has_nothing_more_to_read()
+    {
+        MovingDevice device = new();
+        List<string> told = [];
+        using var guest = TestGuest.Attach(device, new TestGuestOptions { Server = new VfioUserServerOptions { DeviceException = context => told.Add(context.Exception.Message) } });
+        guest.Client.SetMigrationState(StopCopy);
+        device.Throws["EndSave"] = new InvalidOperationException("on purpose");
+        guest.Client.TrySetState(Stop).Should().Be(Errno.EIO);
+
+        guest.Client.Try(Command.MigDataRead, ClientFeatures.MigrationData(1008, 1000)).Errno.Should().Be(Errno.EIO);
+
+        told.Should().Equal(["on purpose"], "that the client reads on is no failure of the device");
+        guest.Client.TrySetState(Stop).Should().Be(Errno.None);
     }
 
     [Fact]

@@ -11,6 +11,12 @@ internal static class Background
     public static Task Run(Action work) =>
         Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
+    public static void MustEnd(this Task task, string what)
+    {
+        Task.WhenAny(task, Task.Delay(Patience)).GetAwaiter().GetResult().Should().BeSameAs(task, what);
+        task.GetAwaiter().GetResult();
+    }
+
     public static void MustComeSoon(this ManualResetEventSlim happened, string what) =>
         happened.Wait(Patience).Should().BeTrue(what);
 

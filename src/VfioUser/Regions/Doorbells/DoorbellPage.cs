@@ -14,8 +14,8 @@ namespace VfioUser;
 /// <para>
 /// What is noticed is that a value differs from the one seen last: writing the same value again rings nothing, and of several
 /// writes the last one is seen. Values are the guest's and may be anything. The handler never runs twice at one time; other
-/// code of the device may run meanwhile on the Command thread, except for resets. What stands in memory when a reset is done
-/// counts as seen. An exception is logged and offered to <see cref="VfioUserServerOptions.DeviceException"/>.
+/// code of the device may run meanwhile on the Command thread, except for resets. What stands in memory when a reset or a
+/// restore is done counts as seen. While migration has stopped the device nothing is noticed; what was rung before that is. An exception is logged and offered to <see cref="VfioUserServerOptions.DeviceException"/>.
 /// </para>
 /// </remarks>
 public sealed class DoorbellPage : INotifier
@@ -29,6 +29,7 @@ public sealed class DoorbellPage : INotifier
     private readonly DoorbellPageOptions _options;
     private readonly uint[] _seen;
     private DoorbellPoller? _poller;
+    private bool _paused;
 
     internal DoorbellPage(PciDevice device, RegionMemory memory, ulong offset, int count, Action<int, uint> ring, DoorbellPageOptions options)
     {
@@ -51,6 +52,8 @@ public sealed class DoorbellPage : INotifier
     {
         lock (_gate)
         {
+            if (_paused)
+                return 0;
             int rung = 0;
             ReadOnlySpan<byte> page = _memory.Span(_offset, _length);
             for (int i = 0; i < _seen.Length; i++)
@@ -79,6 +82,25 @@ public sealed class DoorbellPage : INotifier
         ReadOnlySpan<byte> page = _memory.Span(_offset, _length);
         for (int i = 0; i < _seen.Length; i++)
             _seen[i] = Load(page, i);
+    }
+
+    bool INotifier.IsPolled => _options.Mode == IoEventFdMode.Polling;
+
+    void INotifier.Pause()
+    {
+        lock (_gate)
+        {
+            if (_options.Mode == IoEventFdMode.Waiting)
+                Poll();
+            _paused = true;
+        }
+    }
+
+    void INotifier.Continue()
+    {
+        lock (_gate)
+            _paused = false;
+        Wake();
     }
 
     void INotifier.Attached()

@@ -1,6 +1,7 @@
 namespace VfioUser;
 
-/// <summary>A source of calls to the device that are not commands: they stop while the device is reset and without a client.</summary>
+/// <summary>A source of calls to the device that are not commands: they stop while the device is reset or stopped, and
+/// without a client.</summary>
 internal interface INotifier
 {
     /// <summary>Waits until no call runs, and lets none begin. Command thread; nests.</summary>
@@ -11,6 +12,15 @@ internal interface INotifier
 
     /// <summary>What came up to now is not handled any more. Between <see cref="Enter"/> and <see cref="Exit"/>.</summary>
     void Forget();
+
+    /// <summary>Whether the author calls it, and not a thread of ours.</summary>
+    bool IsPolled { get; }
+
+    /// <summary>Handles what came up to now, unless the author polls for it, and nothing more. What comes meanwhile stays. Command thread.</summary>
+    void Pause();
+
+    /// <summary>Goes on, with what came meanwhile. Command thread.</summary>
+    void Continue();
 
     /// <summary>A client is there. Command thread.</summary>
     void Attached();

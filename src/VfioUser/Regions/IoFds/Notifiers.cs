@@ -33,6 +33,37 @@ internal sealed class Notifiers
     /// <summary>Has an eventfd watched until the client has gone. The thread starts with the first one.</summary>
     public void Watch(RegionIoEventFd bell) => (_watcher ??= new IoEventFdWatcher(Report)).Add(bell);
 
+    /// <summary>The device is about to be stopped: what the guest rang before belongs to its state. The author's own
+    /// polling goes on until <see cref="PausePolled"/>, for the same reason.</summary>
+    public void Pause()
+    {
+        foreach (INotifier notifier in _all)
+        {
+            if (!notifier.IsPolled)
+                notifier.Pause();
+        }
+    }
+
+    /// <summary>The device is stopped.</summary>
+    public void PausePolled()
+    {
+        foreach (INotifier notifier in _all)
+        {
+            if (notifier.IsPolled)
+                notifier.Pause();
+        }
+    }
+
+    /// <summary>The device works again. Without effect if it did already.</summary>
+    public void Continue()
+    {
+        foreach (INotifier notifier in _all)
+            notifier.Continue();
+    }
+
+    /// <summary>The device is another now: what was rung before was not for it.</summary>
+    public void Forget() => Quietly(() => { });
+
     /// <summary>Does something while no call runs; what was notified before or meanwhile is forgotten.</summary>
     public void Quietly(Action action)
     {
@@ -73,5 +104,6 @@ internal sealed class Notifiers
         }
     }
 
-    private void Report(Exception exception) => Volatile.Read(ref _threw)?.Invoke(exception);
+    /// <summary>Tells of an exception of the device, if there is a session to tell. Any thread.</summary>
+    public void Report(Exception exception) => Volatile.Read(ref _threw)?.Invoke(exception);
 }

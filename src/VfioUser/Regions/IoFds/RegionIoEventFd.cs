@@ -13,7 +13,8 @@ namespace VfioUser;
 /// The handler never runs twice at one time. With <see cref="IoEventFdMode.Waiting"/> it runs on the device's watching
 /// thread, for messages on the Command thread; with <see cref="IoEventFdMode.Polling"/> only in <see cref="Poll"/>.
 /// Other code of the device may run meanwhile on the Command thread, except for resets: a reset waits for the handler, and
-/// forgets what was rung before it. So does the client's leaving. An eventfd counts but does not queue: one call may
+/// forgets what was rung before it. So does the client's leaving. While migration has stopped the device the handler does
+/// not run: what was rung before is handled before <see cref="PciDevice.OnStopped"/>, what comes then when it works again. An eventfd counts but does not queue: one call may
 /// stand for several writes. An exception is logged and offered to <see cref="VfioUserServerOptions.DeviceException"/>.
 /// </para>
 /// <para>
@@ -28,6 +29,7 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
     private readonly Action _ring;
     private EventFd? _eventFd;
     private bool _pending;
+    private bool _paused;
 
     internal RegionIoEventFd(PciDevice device, Action ring, IoEventFdOptions options)
     {
@@ -70,6 +72,12 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
         {
             if (!TakeSignals())
                 return false;
+            if (_paused)
+            {
+                // taken from the eventfd all the same: it would wake the watching thread for ever
+                Volatile.Write(ref _pending, true);
+                return false;
+            }
             _device.Notifiers.Guard(_ring);
             return true;
         }
@@ -107,6 +115,28 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
     void INotifier.Exit() => _gate.Exit();
 
     void INotifier.Forget() => TakeSignals();
+
+    bool INotifier.IsPolled => Mode == IoEventFdMode.Polling;
+
+    void INotifier.Pause()
+    {
+        lock (_gate)
+        {
+            if (Mode == IoEventFdMode.Waiting && !_paused)
+                Poll();
+            _paused = true;
+        }
+    }
+
+    void INotifier.Continue()
+    {
+        lock (_gate)
+        {
+            _paused = false;
+            if (_pending && Mode == IoEventFdMode.Waiting)
+                _eventFd?.Signal();
+        }
+    }
 
     void INotifier.Attached()
     {

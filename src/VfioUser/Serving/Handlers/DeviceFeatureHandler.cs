@@ -88,11 +88,16 @@ internal sealed class DeviceFeatureHandler : CommandHandler
             case DeviceFeatureId.MigDeviceState:
                 if (!WireFormat.TryRead(data, out MigrationDeviceState wanted))
                     return Errno.EINVAL;
-                Errno errno = SetState(session, migration, wanted.State);
-                if (errno != Errno.None)
-                    return errno;
-                Echo(session, message);
-                return Errno.None;
+                using (Rest rest = migration.CanChangeTo(wanted.State)
+                    ? session.Quiescence.ComeToRest(QuiesceReason.Migration, message)
+                    : default)
+                {
+                    Errno errno = rest.Errno == Errno.None ? SetState(session, migration, wanted.State) : rest.Errno;
+                    if (errno != Errno.None)
+                        return errno;
+                    Echo(session, message);
+                    return Errno.None;
+                }
             case DeviceFeatureId.DmaLoggingStart:
                 return Start(session, message, data);
             default:

@@ -9,6 +9,9 @@ internal sealed class DeviceResetHandler : CommandHandler
     {
         if (!message.Payload.IsEmpty)
             return Errno.EINVAL;
+        using Rest rest = session.Quiescence.ComeToRest(QuiesceReason.Reset, message);
+        if (rest.Errno != Errno.None)
+            return rest.Errno;
         session.Device.Reset(ResetReason.Device);
         session.Replies.Begin(message.Header, 0);
         session.Replies.End(0);

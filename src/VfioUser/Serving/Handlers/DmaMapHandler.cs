@@ -16,8 +16,14 @@ internal sealed class DmaMapHandler : CommandHandler
             || map.Size == 0 || map.Address > ulong.MaxValue - (map.Size - 1)
             || (message.FdCount == 0 && (map.Flags & (DmaMapFlags.Mmap | DmaMapFlags.FileIo)) != 0))
             return Errno.EINVAL;
+        Errno errno = session.DmaMappings.Check(map);
+        if (errno != Errno.None)
+            return errno;
+        using Rest rest = session.Quiescence.ComeToRest(QuiesceReason.DmaMap, message);
+        if (rest.Errno != Errno.None)
+            return rest.Errno;
         SafeFileHandle? file = message.FdCount == 0 ? null : message.Fds!.Take(0);
-        Errno errno = session.DmaMappings.Map(map, file);
+        errno = session.DmaMappings.Map(map, file);
         if (errno != Errno.None)
             return errno;
         session.Replies.Begin(message.Header, 0);

@@ -5,47 +5,56 @@ namespace VfioUser;
 /// <summary>Spec: VFIO_USER_DMA_UNMAP.</summary>
 internal sealed class DmaUnmapHandler : CommandHandler
 {
+    private const int HeadWithBitmap = DmaUnmap.WireSize + DirtyBitmap.WireSize;
+
     public override Errno Handle(Session session, in ReceivedMessage message)
     {
         if (!WireFormat.TryRead(message.Payload, out DmaUnmap unmap) || unmap.Argsz < DmaUnmap.WireSize
             || unmap.Argsz > (uint)session.Limits.MaxTransferToReceive)
             return Errno.EINVAL;
-        switch (unmap.Flags)
+        DirtyBitmap bitmap = default;
+        bool sound = unmap.Flags switch
         {
-            case 0:
-                Errno errno = session.DmaMappings.Unmap(unmap.Address, unmap.Size);
-                if (errno != Errno.None)
-                    return errno;
-                break;
-            case DmaUnmapFlags.GetDirtyBitmap:
-                return WithBitmap(session, message, unmap);
-            case DmaUnmapFlags.All when unmap is { Address: 0, Size: 0 }:
-                session.DmaMappings.UnmapAll();
-                break;
-            default:
-                return Errno.EINVAL;
-        }
+            0 => true,
+            DmaUnmapFlags.GetDirtyBitmap => IsSound(message, unmap, out bitmap),
+            DmaUnmapFlags.All => unmap is { Address: 0, Size: 0 },
+            _ => false,
+        };
+        if (!sound)
+            return Errno.EINVAL;
+        if (unmap.Flags != DmaUnmapFlags.All && session.DmaMappings.Find(unmap.Address, unmap.Size) is null)
+            return Errno.ENOENT;
+        using Rest rest = session.Quiescence.ComeToRest(QuiesceReason.DmaUnmap, message);
+        if (rest.Errno != Errno.None)
+            return rest.Errno;
+        if (unmap.Flags == DmaUnmapFlags.GetDirtyBitmap)
+            return WithBitmap(session, message, unmap, bitmap);
+        if (unmap.Flags == DmaUnmapFlags.All)
+            session.DmaMappings.UnmapAll();
+        else
+            session.DmaMappings.Unmap(unmap.Address, unmap.Size);
         WireFormat.Write(session.Replies.Begin(message.Header, DmaUnmap.WireSize), unmap);
         session.Replies.End(DmaUnmap.WireSize);
         return Errno.None;
     }
+
     // The last writes to the region are over only when it is unmapped, so everything that can be wrong is looked at before.
-    private static Errno WithBitmap(Session session, in ReceivedMessage message, in DmaUnmap unmap)
+    private static bool IsSound(in ReceivedMessage message, in DmaUnmap unmap, out DirtyBitmap bitmap) =>
+        WireFormat.TryRead(message.Payload[DmaUnmap.WireSize..], out bitmap)
+        && unmap.Argsz >= HeadWithBitmap && bitmap.Size <= unmap.Argsz - HeadWithBitmap
+        && DirtyPagesReport.SizeOf(unmap.Size, bitmap.PageSize) == bitmap.Size;
+
+    private static Errno WithBitmap(Session session, in ReceivedMessage message, in DmaUnmap unmap, in DirtyBitmap bitmap)
     {
-        const int Head = DmaUnmap.WireSize + DirtyBitmap.WireSize;
-        if (!WireFormat.TryRead(message.Payload[DmaUnmap.WireSize..], out DirtyBitmap bitmap)
-            || unmap.Argsz < Head || bitmap.Size > unmap.Argsz - Head
-            || DirtyPagesReport.SizeOf(unmap.Size, bitmap.PageSize) != bitmap.Size)
-            return Errno.EINVAL;
         // the device learns of it, and may answer with DMA, which sends replies: only then is the reply's place known
         byte[] bits = new byte[bitmap.Size];
         Errno errno = session.DmaMappings.Unmap(new DirtyPagesReport(unmap.Address, unmap.Size, bitmap.PageSize, bits));
         if (errno != Errno.None)
             return errno;
-        Span<byte> reply = session.Replies.Begin(message.Header, Head + bits.Length);
+        Span<byte> reply = session.Replies.Begin(message.Header, HeadWithBitmap + bits.Length);
         WireFormat.Write(reply, unmap);
         WireFormat.Write(reply[DmaUnmap.WireSize..], bitmap);
-        bits.CopyTo(reply[Head..]);
+        bits.CopyTo(reply[HeadWithBitmap..]);
         session.Replies.End(reply.Length);
         return Errno.None;
     }

@@ -15,7 +15,8 @@ internal sealed class MigDataReadHandler : CommandHandler
         byte[] data = System.Buffers.ArrayPool<byte>.Shared.Rent((int)request.Size);
         try
         {
-            int count = migration.Read(data.AsSpan(0, (int)request.Size));
+            if (!migration.TryRead(data.AsSpan(0, (int)request.Size), out int count))
+                return Errno.EIO;
             Span<byte> reply = session.Replies.Begin(message.Header, MigrationData.WireSize + count);
             WireFormat.Write(reply, new MigrationData((uint)(MigrationData.WireSize + count), (uint)count));
             data.AsSpan(0, count).CopyTo(reply[MigrationData.WireSize..]);

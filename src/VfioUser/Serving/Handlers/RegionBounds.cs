@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using VfioUser.Protocol;
 
 namespace VfioUser;
@@ -6,6 +7,7 @@ namespace VfioUser;
 internal static class RegionBounds
 {
     /// <summary>Whether every byte of the access lies in a region that can be accessed now. That region, or null for the configuration space.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool Contains(PciDevice device, in RegionAccess access, out Region? region)
     {
         region = device.RegionAt(access.Region);
@@ -14,6 +16,7 @@ internal static class RegionBounds
             && (device.Migration is not { } migration || migration.AllowsAccess(access.Region));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong SizeOf(PciDevice device, uint index, Region? region) =>
         region?.Size ?? (index == (uint)PciRegion.Config ? (ulong)device.Config.Size : 0);
 }

@@ -11,7 +11,7 @@ internal sealed class RegionWriteHandler : CommandHandler
         if (!WireFormat.TryRead(payload, out RegionAccess access) || access.Count > (uint)session.Limits.MaxTransferToReceive
             || access.Count != payload.Length - RegionAccess.WireSize)
             return Errno.EINVAL;
-        Errno errno = Write(session, access, payload[RegionAccess.WireSize..]);
+        Errno errno = Write(session, message, access, payload[RegionAccess.WireSize..]);
         if (errno != Errno.None)
             return errno;
         if (message.Header.NoReply)
@@ -21,14 +21,23 @@ internal sealed class RegionWriteHandler : CommandHandler
         return Errno.None;
     }
 
-    public static Errno Write(Session session, in RegionAccess access, ReadOnlySpan<byte> data)
+    public static Errno Write(Session session, in ReceivedMessage message, in RegionAccess access, ReadOnlySpan<byte> data)
     {
         if (!RegionBounds.Contains(session.Device, access, out Region? region) || region is { IsWritable: false })
             return Errno.EINVAL;
         if (region is null)
-            session.Device.Config.GuestWrite((int)access.Offset, data);
-        else
-            region.Write(access.Offset, data);
+            return WriteConfig(session, message, (int)access.Offset, data);
+        region.Write(access.Offset, data);
         return Errno.None;
+    }
+
+    private static Errno WriteConfig(Session session, in ReceivedMessage message, int offset, ReadOnlySpan<byte> data)
+    {
+        using Rest rest = session.Device.Config.PciExpress?.AsksForReset(offset, data) == true
+            ? session.Quiescence.ComeToRest(QuiesceReason.Reset, message)
+            : default;
+        if (rest.Errno == Errno.None)
+            session.Device.Config.GuestWrite(offset, data);
+        return rest.Errno;
     }
 }

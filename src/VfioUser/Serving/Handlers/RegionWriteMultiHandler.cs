@@ -15,6 +15,8 @@ internal sealed class RegionWriteMultiHandler : CommandHandler
         if (writes.WriteCount != (ulong)(payload.Length / RegionWriteMultiEntry.WireSize)
             || payload.Length % RegionWriteMultiEntry.WireSize != 0)
             return Errno.EINVAL;
+        // those before the one that had to wait for the device are done
+        payload = payload[session.Quiescence.TakeProgress()..];
         while (!payload.IsEmpty)
         {
             RegionWriteMultiEntry entry = WireFormat.Read<RegionWriteMultiEntry>(payload);
@@ -22,9 +24,12 @@ internal sealed class RegionWriteMultiHandler : CommandHandler
                 return Errno.EINVAL;
             ulong data = entry.Data;
             ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(in data))[..(int)entry.Count];
-            Errno errno = RegionWriteHandler.Write(session, new RegionAccess(entry.Offset, entry.Region, entry.Count), bytes);
+            Errno errno = RegionWriteHandler.Write(session, message, new RegionAccess(entry.Offset, entry.Region, entry.Count), bytes);
             if (errno != Errno.None)
+            {
+                session.Quiescence.Keep(progress: message.Payload.Length - RegionWriteMulti.WireSize - payload.Length);
                 return errno;
+            }
             payload = payload[RegionWriteMultiEntry.WireSize..];
         }
         WireFormat.Write(session.Replies.Begin(message.Header, RegionWriteMulti.WireSize), writes);

@@ -51,24 +51,15 @@ internal sealed class SetIrqsHandler : CommandHandler
     // All or none, and nothing else: to write to a pipe may take for ever, and to read from an epoll descriptor fails.
     private static EventFd[]? TakeEventFds(in ReceivedMessage message)
     {
-        EventFd[] eventFds = new EventFd[message.FdCount];
-        for (int i = 0; i < eventFds.Length; i++)
+        for (int i = 0; i < message.FdCount; i++)
         {
             if (!message.Fds!.IsEventFd(i))
-                return Refuse(eventFds);
-            eventFds[i] = new EventFd(message.Fds.Take(i));
-            // every anonymous file of the kernel looks like an eventfd until it is asked for its name; null without a /proc
-            if (new FileInfo($"/proc/self/fd/{eventFds[i].Handle.DangerousGetHandle()}").LinkTarget is not (null or "anon_inode:[eventfd]"))
-                return Refuse(eventFds);
+                return null;
         }
+        EventFd[] eventFds = new EventFd[message.FdCount];
+        for (int i = 0; i < eventFds.Length; i++)
+            eventFds[i] = new EventFd(message.Fds!.Take(i));
         return eventFds;
-    }
-
-    private static EventFd[]? Refuse(EventFd[] eventFds)
-    {
-        foreach (EventFd? eventFd in eventFds)
-            eventFd?.Dispose();
-        return null;
     }
 
     private static bool IsSound(in IrqSet set, IrqSetFlags data, IrqSetFlags action, int bools, int fds)

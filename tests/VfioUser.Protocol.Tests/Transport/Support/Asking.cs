@@ -43,4 +43,19 @@ internal static class Asking
 
     /// <summary>The same on a thread of its own.</summary>
     public static Background<bool> AnswerLater(this RawPeer peer, int count) => Background.Run(() => peer.AnswerQuestions(count));
+
+    /// <summary>Says the same again and again on a thread of its own, until it is cut off: who stops reading for good would
+    /// otherwise leave it waiting in the middle.</summary>
+    public static Background<bool> Flood(this RawPeer peer, byte[] message) => Background.Run(() =>
+    {
+        try
+        {
+            while (true)
+                peer.Write(message);
+        }
+        catch (IOException)
+        {
+            // cut off
+        }
+    });
 }

@@ -38,12 +38,18 @@ internal sealed class RawPeer : IDisposable
 
     public void LimitBuffers(int bytes) => SocketCalls.SetBufferSize(_socket, bytes);
 
-    /// <summary>Writes all, in one piece as far as the socket takes it.</summary>
+    /// <summary>Writes all, in one piece as far as the socket takes it. Waits for a reader, but not for ever.</summary>
     public void Write(ReadOnlySpan<byte> bytes, params ReadOnlySpan<SafeHandle> fds)
     {
         while (!bytes.IsEmpty)
         {
-            int sent = SocketCalls.Send(_socket, bytes, default, fds, 0);
+            int sent = SocketCalls.Send(_socket, bytes, default, fds, Libc.MsgDontWait);
+            if (sent == -(int)Errno.EAGAIN)
+            {
+                if (!PollCalls.WaitWritable(_socket, (int)Background.Patience.TotalMilliseconds))
+                    throw new TimeoutException($"Nobody reads what the peer writes, for {Background.Patience}.");
+                continue;
+            }
             if (sent <= 0)
                 throw new IOException($"The peer cannot write: {(Errno)(-sent)}.");
             bytes = bytes[sent..];

@@ -3,7 +3,7 @@ using VfioUser.Protocol;
 namespace VfioUser.Tests.Serving;
 
 /// <summary>What a client may answer to a DMA request: the access fails, and the session lives on.</summary>
-public sealed class BadDmaAnswerTests
+public class BadDmaAnswerTests : ServedTests
 {
     private static readonly DmaAccess Access = new(DmaSession.Memory, 4);
 
@@ -24,7 +24,7 @@ public sealed class BadDmaAnswerTests
     {
         foreach (bool twin in (bool[])[false, true])
         {
-            using DmaSession session = new(twin);
+            using DmaSession session = new(By, twin);
 
             session.Client.SayBytes(DmaSession.Read(1, 0, 4));
             session.Back.Answer(session.HearRead(0, 4), answer);
@@ -42,7 +42,7 @@ public sealed class BadDmaAnswerTests
     [InlineData(false, (Errno)int.MaxValue)]
     public void An_error_fails_the_access(bool twin, Errno errno)
     {
-        using DmaSession session = new(twin);
+        using DmaSession session = new(By, twin);
 
         session.Client.SayBytes(DmaSession.Read(1, 0, 1));
         RawReply request = session.HearRead(0, 1);
@@ -58,7 +58,7 @@ public sealed class BadDmaAnswerTests
     [InlineData(true)]
     public void An_answer_with_descriptors_keeps_none_of_them(bool twin)
     {
-        using DmaSession session = new(twin);
+        using DmaSession session = new(By, twin);
         using EventFd eventFd = new();
 
         session.Client.SayBytes(DmaSession.Read(1, 0, 1));
@@ -73,7 +73,7 @@ public sealed class BadDmaAnswerTests
     [Fact]
     public void An_answer_to_something_else_is_none()
     {
-        using DmaSession session = new(twin: false);
+        using DmaSession session = new(By, twin: false);
 
         session.Client.SayBytes(DmaSession.Read(1, 0, 1));
         RawReply request = session.HearRead(0, 1);
@@ -89,7 +89,7 @@ public sealed class BadDmaAnswerTests
     [Fact]
     public void Garbage_on_the_twin_socket_fails_the_access_and_later_ones()
     {
-        using DmaSession session = new(twin: true);
+        using DmaSession session = new(By, twin: true);
 
         session.Client.SayBytes(DmaSession.Read(1, 0, 1));
         session.HearRead(0, 1);
@@ -104,7 +104,7 @@ public sealed class BadDmaAnswerTests
     [Fact]
     public void A_twin_socket_that_was_closed_fails_the_access_and_later_ones()
     {
-        using DmaSession session = new(twin: true);
+        using DmaSession session = new(By, twin: true);
 
         session.Client.SayBytes(DmaSession.Read(1, 0, 1));
         session.HearRead(0, 1);

@@ -11,9 +11,9 @@ internal sealed class DmaSession : IDisposable
     public const ulong Memory = 0x10000;
     public const byte Failed = 0xEE;
 
-    public DmaSession(bool twin, VfioUserServerOptions? options = null)
+    public DmaSession(ServedBy by, bool twin, VfioUserServerOptions? options = null)
     {
-        Served = Served.Start(options ?? new VfioUserServerOptions { DmaTimeout = Wait.Bound });
+        Served = Served.Start(by, new ProbeDevice(), options ?? new VfioUserServerOptions { DmaTimeout = Wait.Bound });
         Device.Read = (offset, destination) =>
         {
             if (!Device.Dma.TryRead(new Iova(Memory + offset), destination))

@@ -5,14 +5,14 @@ using VfioUser.Testing;
 namespace VfioUser.Tests.Serving;
 
 /// <summary>Threads of the device that use the client's memory while commands are served.</summary>
-public sealed class DmaThreadsTests
+public class DmaThreadsTests : ServedTests
 {
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public void Answers_in_any_order_find_their_threads(bool twin)
     {
-        using DmaSession session = new(twin);
+        using DmaSession session = new(By, twin);
         const int Threads = 16;
         Task<byte>[] accesses = [.. Enumerable.Range(0, Threads).Select(i => Wait.Start(() =>
             session.Device.Dma.TryRead(new Iova(DmaSession.Memory + (uint)i), out byte value) ? value : DmaSession.Failed))];

@@ -3,14 +3,14 @@ using VfioUser.Protocol;
 namespace VfioUser.Tests.Serving;
 
 /// <summary>Clients that connect and stall must not keep others out.</summary>
-public sealed class NegotiationTimeoutTests
+public class NegotiationTimeoutTests : ServedTests
 {
     private static readonly VfioUserServerOptions Impatient = new() { NegotiationTimeout = TimeSpan.FromMilliseconds(500) };
 
     [Fact]
     public void A_client_that_says_nothing_is_cut_off_and_the_next_is_served()
     {
-        using Served served = Served.Start(Impatient);
+        using Served served = Start(Impatient);
         using RawClient silent = served.Connect();
         using RawClient next = served.Attach();
 
@@ -22,7 +22,7 @@ public sealed class NegotiationTimeoutTests
     [Fact]
     public void A_client_that_stops_in_its_first_message_is_cut_off_and_the_next_is_served()
     {
-        using Served served = Served.Start(Impatient);
+        using Served served = Start(Impatient);
         using RawClient halting = served.Connect();
         halting.SayBytes(RawClient.Message(1, Command.Version, Served.Version(0, 1, "{}")).AsSpan(0, 18));
         using RawClient next = served.Attach();
@@ -34,7 +34,7 @@ public sealed class NegotiationTimeoutTests
     [Fact]
     public void A_client_that_never_ends_its_first_message_is_cut_off_and_the_next_is_served()
     {
-        using Served served = Served.Start(Impatient);
+        using Served served = Start(Impatient);
         using RawClient trickling = served.Connect();
         trickling.SayBytes(RawClient.Message(new MessageHeader(1, Command.Version, ProtocolLimits.MaxMessageSize, MessageFlags.Command, 0)));
         using ManualResetEvent never = new(false);
@@ -60,9 +60,9 @@ public sealed class NegotiationTimeoutTests
     [Fact]
     public void Who_has_negotiated_may_be_silent_for_longer()
     {
-        using Served served = Served.Start(Impatient);
+        using Served served = Start(Impatient);
         using RawClient client = served.Attach();
-        using Served other = Served.Start(Impatient);
+        using Served other = Start(Impatient);
         using RawClient silent = other.Connect();
 
         silent.ShouldHearTheEnd(); // by now the time is over for both

@@ -1,9 +1,10 @@
 using VfioUser.Protocol;
+using VfioUser.Tests.Polling;
 
 namespace VfioUser.Tests.Serving;
 
 /// <summary>Cancelling and disposing, whatever the client is doing. Bounds are far above what is needed, and far below what others wait.</summary>
-public sealed class StoppingTests
+public class StoppingTests : ServedTests
 {
     private static readonly VfioUserServerOptions Patient = new()
     {
@@ -22,11 +23,11 @@ public sealed class StoppingTests
         private readonly CancellationTokenSource _cancel = new();
         private readonly Way _way;
 
-        public Stopped(Way way)
+        public Stopped(Way way, ServedBy by)
         {
             _way = way;
             Server = VfioUserServer.BindAbstract($"vfio-user-test-{Guid.NewGuid():N}", Patient with { Logger = Log });
-            Running = Server.RunAsync(Device, _cancel.Token);
+            Running = by == ServedBy.OwnThread ? Server.RunAsync(Device, _cancel.Token) : Polled.RunAsync(Server, Device, stop: _cancel.Token);
         }
 
         public ProbeDevice Device { get; } = new();
@@ -63,7 +64,7 @@ public sealed class StoppingTests
     [InlineData(Way.Dispose)]
     public void With_no_client(Way way)
     {
-        using Stopped server = new(way);
+        using Stopped server = new(way, By);
 
         server.Stop();
 
@@ -75,7 +76,7 @@ public sealed class StoppingTests
     [InlineData(Way.Dispose)]
     public void With_an_idle_client(Way way)
     {
-        using Stopped server = new(way);
+        using Stopped server = new(way, By);
         using RawClient client = server.Connect();
         Served.Negotiate(client);
         client.ShouldBeServed();
@@ -94,7 +95,7 @@ public sealed class StoppingTests
     [InlineData(Way.Dispose, 20)]
     public void With_a_client_that_has_not_negotiated(Way way, int length)
     {
-        using Stopped server = new(way);
+        using Stopped server = new(way, By);
         using RawClient client = server.Connect();
         client.SayBytes(RawClient.Message(1, Command.Version, Served.Version(0, 1, "{}")).AsSpan(0, length));
 
@@ -108,7 +109,7 @@ public sealed class StoppingTests
     [InlineData(Way.Dispose)]
     public void With_a_client_in_mid_message(Way way)
     {
-        using Stopped server = new(way);
+        using Stopped server = new(way, By);
         using RawClient client = server.Connect();
         Served.Negotiate(client);
         client.SayBytes(RawClient.Message(new MessageHeader(1, Command.RegionWrite, 1 << 20, MessageFlags.Command, 0)));
@@ -124,7 +125,7 @@ public sealed class StoppingTests
     public void With_a_device_that_is_busy(Way way)
     {
         using ManualResetEvent reading = new(false), released = new(false);
-        using Stopped server = new(way);
+        using Stopped server = new(way, By);
         server.Device.Read = (_, _) =>
         {
             reading.Set();
@@ -150,7 +151,7 @@ public sealed class StoppingTests
     [InlineData(Way.Dispose, true)]
     public void With_a_device_that_waits_for_the_clients_memory(Way way, bool twin)
     {
-        using Stopped server = new(way);
+        using Stopped server = new(way, By);
         bool? done = null;
         server.Device.Read = (_, destination) => done = server.Device.Dma.TryRead(new Iova(0x1000), destination);
         using RawClient client = server.Connect();
@@ -170,7 +171,7 @@ public sealed class StoppingTests
     [InlineData(Way.Dispose)]
     public void With_a_client_that_does_not_take_its_replies(Way way)
     {
-        using Stopped server = new(way);
+        using Stopped server = new(way, By);
         using RawClient client = server.Connect();
         Served.Negotiate(client);
         using ManualResetEvent reading = new(false);
@@ -190,7 +191,7 @@ public sealed class StoppingTests
     [InlineData(Way.Dispose)]
     public void With_a_lease_that_is_never_given_back(Way way)
     {
-        using Stopped server = new(way);
+        using Stopped server = new(way, By);
         using RawClient client = server.Connect();
         Served.Negotiate(client);
         client.Ask(Command.DmaMap, new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable, 0, 0x1000, 0x1000)).ShouldBeGranted();
@@ -212,7 +213,7 @@ public sealed class StoppingTests
         cancel.Cancel();
         using VfioUserServer server = VfioUserServer.BindAbstract($"vfio-user-test-{Guid.NewGuid():N}");
 
-        server.RunAsync(new ProbeDevice(), cancel.Token).ShouldEnd();
+        (By == ServedBy.OwnThread ? server.RunAsync(new ProbeDevice(), cancel.Token) : Polled.RunAsync(server, new ProbeDevice(), stop: cancel.Token)).ShouldEnd();
     }
 
     [Fact]

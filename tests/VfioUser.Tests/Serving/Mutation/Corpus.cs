@@ -30,9 +30,14 @@ internal static class Corpus
         for (uint index = 0; index < 5; index++)
             yield return Of(Command.DeviceGetIrqInfo, new IrqInfo(16, 0, index, 0));
         yield return Of(Command.DeviceGetInfo, new DeviceInfo(16, 0, 0, 0));
-        yield return Of(Command.DeviceGetRegionIoFds, new RegionIoFds(16, 0, 0, 0));
+        yield return Of(Command.DeviceGetRegionInfo, new RegionInfo(80, 0, FuzzedDevice.OwnRegion, 0, 0, 0));
+        foreach (uint region in (uint[])[0, 2, 3, 4, 7, FuzzedDevice.OwnRegion])
+        {
+            yield return Of(Command.DeviceGetRegionIoFds, new RegionIoFds(16, 0, region, 0));
+            yield return Of(Command.DeviceGetRegionIoFds, new RegionIoFds(4096, 0, region, 0));
+        }
         yield return Of(Command.DeviceReset);
-        foreach (byte[] message in Interrupts().Concat(Accesses()).Concat(Memory()).Concat(Uncalled()))
+        foreach (byte[] message in Interrupts().Concat(Accesses()).Concat(Memory()).Concat(Features()).Concat(Uncalled()))
             yield return message;
     }
 
@@ -52,7 +57,7 @@ internal static class Corpus
 
     private static IEnumerable<byte[]> Accesses()
     {
-        for (uint region = 0; region < 9; region++)
+        for (uint region = 0; region <= FuzzedDevice.OwnRegion; region++)
         {
             foreach (uint count in (uint[])[1, 4, 8, 64])
             {
@@ -66,8 +71,17 @@ internal static class Corpus
         yield return Of(Command.RegionRead, new RegionAccess(FuzzedDevice.Throw, 0, 4));
         yield return Of(Command.RegionWrite, RawClient.Bytes(new RegionAccess(FuzzedDevice.Throw, 0, 4), new byte[4]));
         yield return Of(Command.RegionWrite, RawClient.Bytes(new RegionAccess(FuzzedDevice.Interrupt, 0, 1), 3));
+        for (byte callback = 1; callback <= FuzzedDevice.Callbacks; callback++)
+            yield return Of(Command.RegionWrite, RawClient.Bytes(new RegionAccess(FuzzedDevice.ThrowLater, 0, 1), callback));
+        yield return Of(Command.RegionWrite, RawClient.Bytes(new RegionAccess(FuzzedDevice.Bell, 0, 4), new byte[4]));
+        yield return Of(Command.RegionWrite, RawClient.Bytes(new RegionAccess(0x1000, 3, 4), [1, 2, 3, 4]));
         for (ulong page = 0; page < 4; page++)
-            yield return Of(Command.RegionWrite, RawClient.Bytes(new RegionAccess(FuzzedDevice.TouchMemory, 0, 8), BitConverter.GetBytes(page * FileSize)));
+            yield return Touch(page);
+        for (int count = 0; count < 6; count++)
+        {
+            yield return Of(Command.RegionWriteMulti, RawClient.Bytes(new RegionWriteMulti((ulong)count),
+                [.. Enumerable.Range(0, count).SelectMany(at => RawClient.Bytes(new RegionWriteMultiEntry(FuzzedDevice.Bell + 8 * (ulong)at, 0, 4, (ulong)at)))]));
+        }
         yield return Of(Command.RegionWriteMulti, RawClient.Bytes(new RegionWriteMulti(3), [
             .. RawClient.Bytes(new RegionWriteMultiEntry(0, 0, 8, 1)),
             .. RawClient.Bytes(new RegionWriteMultiEntry(FuzzedDevice.Interrupt, 0, 1, 5)),
@@ -86,16 +100,72 @@ internal static class Corpus
             yield return Of(Command.DmaUnmap, new DmaUnmap(24, 0, page * FileSize, FileSize - page % 2 * 0x1000));
         }
         yield return Of(Command.DmaUnmap, new DmaUnmap(24, DmaUnmapFlags.All, 0, 0));
+        for (ulong page = 0; page < 4; page++)
+            yield return UnmapWithBitmap(page);
+        yield return Of(Command.DmaUnmap, new DmaUnmap(24, DmaUnmapFlags.All | DmaUnmapFlags.GetDirtyBitmap, 0, 0));
     }
+
+    // every feature with every method, and some that do not exist
+    private static IEnumerable<byte[]> Features()
+    {
+        foreach (uint feature in (uint[])[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0xFFFF])
+        {
+            foreach (uint methods in (uint[])[1, 2, 4, 5, 6])
+                yield return Of(Command.DeviceFeature, RawClient.Bytes(new DeviceFeature(64, (DeviceFeatureFlags)((methods << 16) | feature)), new byte[8]));
+        }
+        foreach (MigrationState state in Enum.GetValues<MigrationState>())
+            yield return SetState(state);
+        yield return StartLogging(0x1000);
+        yield return StartLogging(0x1000, new DmaLoggingRange(0, FileSize));
+        yield return StartLogging(0x10000, new DmaLoggingRange(0, FileSize), new DmaLoggingRange(2 * FileSize, FileSize), new DmaLoggingRange(1ul << 40, 1ul << 40));
+        yield return StopLogging();
+        for (ulong page = 0; page < 4; page++)
+            yield return Report(page * FileSize, FileSize, 0x1000);
+        yield return Report(0, 8 * FileSize, 0x1000);
+        yield return Report(0, 1ul << 35, 0x1000);
+        foreach (uint size in (uint[])[0, 8, 64, 4000, 65536])
+        {
+            yield return ReadState(size);
+            if (size <= 4000)
+                yield return WriteState(new byte[size]);
+        }
+    }
+
+    public static byte[] SetState(MigrationState state) => Feature(DeviceFeatureFlags.Set, DeviceFeatureId.MigDeviceState, new MigrationDeviceState(state, 0));
+
+    public static byte[] ReadState(uint size) => Of(Command.MigDataRead, new MigrationData(MigrationData.WireSize + size, size));
+
+    public static byte[] WriteState(ReadOnlySpan<byte> data) =>
+        Of(Command.MigDataWrite, RawClient.Bytes(new MigrationData((uint)(MigrationData.WireSize + data.Length), (uint)data.Length), data));
+
+    public static byte[] StartLogging(ulong pageSize, params DmaLoggingRange[] ranges) =>
+        Feature(DeviceFeatureFlags.Set, DeviceFeatureId.DmaLoggingStart, new DmaLoggingControl(pageSize, (uint)ranges.Length, 0),
+            [.. ranges.SelectMany(range => RawClient.Bytes(range))]);
+
+    public static byte[] StopLogging() => Of(Command.DeviceFeature, new DeviceFeature(8, DeviceFeatureFlags.Set | (DeviceFeatureFlags)DeviceFeatureId.DmaLoggingStop));
+
+    public static byte[] Report(ulong first, ulong length, ulong pageSize) =>
+        Feature(DeviceFeatureFlags.Get, DeviceFeatureId.DmaLoggingReport, new DmaLoggingReport(first, length, pageSize));
+
+    /// <summary>The device uses the memory of a page.</summary>
+    public static byte[] Touch(ulong page) =>
+        Of(Command.RegionWrite, RawClient.Bytes(new RegionAccess(FuzzedDevice.TouchMemory, 0, 8), BitConverter.GetBytes(page * FileSize)));
+
+    public static byte[] UnmapWithBitmap(ulong page) =>
+        Of(Command.DmaUnmap, RawClient.Bytes(new DmaUnmap(24 + 16 + 8, DmaUnmapFlags.GetDirtyBitmap, page * FileSize, FileSize), RawClient.Bytes(new DirtyBitmap(0x1000, 8))));
+
+    public static byte[] Reset() => Of(Command.DeviceReset);
+
+    private static byte[] Feature<T>(DeviceFeatureFlags method, DeviceFeatureId feature, T data, params ReadOnlySpan<byte> more)
+        where T : unmanaged => Of(Command.DeviceFeature, RawClient.Bytes(new DeviceFeature(0x1_0000, method | (DeviceFeatureFlags)feature), RawClient.Bytes(data, more)));
 
     // what only the server says, or nobody, and answers to it
     private static IEnumerable<byte[]> Uncalled()
     {
         yield return Of(Command.DmaRead, new DmaAccess(0, 8));
         yield return Of(Command.DmaWrite, RawClient.Bytes(new DmaAccess(0, 8), new byte[8]));
-        yield return Of(Command.DeviceFeature, new DeviceFeature(16, 0));
-        yield return Of(Command.MigDataRead, new MigrationData(16, 8));
-        yield return Of(Command.MigDataWrite, RawClient.Bytes(new MigrationData(16, 8), new byte[8]));
+        foreach (uint number in (uint[])[0, 14, 19, 20, 0x100, 0xFFFF])
+            yield return Of((Command)number, new byte[16]);
         for (ushort id = 0x100; id < 0x800; id += 0x100)
         {
             yield return RawClient.Message(id, Command.DmaRead, RawClient.Bytes(new DmaAccess(0, 100), new byte[100]), MessageFlags.Reply);

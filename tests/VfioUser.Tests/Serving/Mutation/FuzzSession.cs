@@ -14,15 +14,19 @@ internal sealed class FuzzSession : IDisposable
     private readonly Mutator _mutator;
     private readonly SafeHandle _eventFd;
     private readonly SafeHandle[] _files;
+    private readonly string _proposal;
     private readonly byte[] _batch = new byte[BatchSize + Mutator.MaxLength];
     private readonly byte[] _heard = new byte[64 << 10];
     private int _filled;
+    private RawClient? _twin;
     private bool _over;
 
-    public FuzzSession(string address, Mutator mutator, SafeHandle eventFd, SafeHandle[] files)
+    public FuzzSession(FuzzTarget target, Mutator mutator, SafeHandle eventFd, SafeHandle[] files)
     {
-        _client = RawClient.Connect(address);
+        _client = RawClient.Connect(target.Address);
         _mutator = mutator;
+        _mutator.Begin(target.Scripts);
+        _proposal = _mutator.Once(4) ? Served.TwinProposal : Served.QemuProposal;
         _eventFd = eventFd;
         _files = files;
     }
@@ -30,8 +34,7 @@ internal sealed class FuzzSession : IDisposable
     /// <summary>Negotiates, usually.</summary>
     public void Begin()
     {
-        bool twin = _mutator.Once(4);
-        byte[] version = RawClient.Message(1, Command.Version, Served.Version(0, 1, twin ? Served.TwinProposal : Served.QemuProposal));
+        byte[] version = RawClient.Message(1, Command.Version, Served.Version(0, 1, _proposal));
         if (_mutator.Once(20))
         {
             for (int times = _mutator.Random.Next(1, 6); times > 0; times--)
@@ -40,12 +43,8 @@ internal sealed class FuzzSession : IDisposable
             return;
         }
         _client.SayBytes(version);
-        if (twin)
-        {
-            using FdList? fds = _client.Hear().Fds;
-            if (fds is { Count: 1 })
-                GarbleTwin(fds.Take(0));
-        }
+        if (ReferenceEquals(_proposal, Served.TwinProposal))
+            TakeTwin();
         if (_mutator.Once(2))
             SetUp();
     }
@@ -69,6 +68,8 @@ internal sealed class FuzzSession : IDisposable
         int sent = 0;
         for (; sent < count && !_over; sent++)
         {
+            if (_twin is not null && _mutator.Once(30))
+                SayOnTwin(_twin);
             bool carries = _mutator.Once(15);
             if (carries && !_mutator.Once(8))
                 Flush(default); // usually they get a write of their own
@@ -97,7 +98,11 @@ internal sealed class FuzzSession : IDisposable
             ThrowIfStuck(start, "the server does not hang up");
     }
 
-    public void Dispose() => _client.Dispose();
+    public void Dispose()
+    {
+        _twin?.Dispose();
+        _client.Dispose();
+    }
 
     // how many descriptors a message should have
     private static int Due(ReadOnlySpan<byte> message) =>
@@ -116,16 +121,28 @@ internal sealed class FuzzSession : IDisposable
 
     private SafeHandle AnyFile() => _files[_mutator.Random.Next(_files.Length)];
 
-    private void GarbleTwin(Microsoft.Win32.SafeHandles.SafeFileHandle end)
+    // and often hangs up there
+    private void TakeTwin()
     {
-        using (end)
-        using (RawClient twin = new(SocketCalls.Duplicate(end)))
-        {
-            byte[] garbage = new byte[Mutator.MaxLength];
-            int length = _mutator.Next(garbage, mayCarry: false);
-            if (_mutator.Once(2))
-                twin.SayBytes(garbage.AsSpan(0, length), _mutator.Once(2) ? Descriptors(2) : []);
-        }
+        using FdList? fds = _client.Hear().Fds;
+        if (fds is not { Count: 1 })
+            return;
+        using (Microsoft.Win32.SafeHandles.SafeFileHandle end = fds.Take(0))
+            _twin = new RawClient(SocketCalls.Duplicate(end));
+        if (_mutator.Once(2))
+            SayOnTwin(_twin);
+        if (!_mutator.Once(2))
+            return;
+        _twin.Dispose();
+        _twin = null;
+    }
+
+    // whatever; when it is not taken, then not
+    private void SayOnTwin(RawClient twin)
+    {
+        byte[] garbage = new byte[Mutator.MaxLength];
+        int length = _mutator.Next(garbage, mayCarry: false);
+        SocketCalls.Send(twin.Socket, garbage.AsSpan(0, length), default, _mutator.Once(4) ? Descriptors(2) : [], Libc.MsgDontWait);
     }
 
     private void Flush(ReadOnlySpan<SafeHandle> fds)

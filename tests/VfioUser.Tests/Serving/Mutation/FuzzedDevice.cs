@@ -6,23 +6,34 @@ namespace VfioUser.Tests.Serving;
 internal sealed class FuzzException : Exception;
 
 /// <summary>A device that does everything that a device can do when a guest tells it to.</summary>
-internal sealed class FuzzedDevice : PciDevice, IRegionHandler
+internal sealed partial class FuzzedDevice : PciDevice, IRegionHandler
 {
     public const ulong TouchMemory = 0xF00;
     public const ulong Interrupt = 0xF10;
     public const ulong Throw = 0xF20;
+    public const ulong ThrowLater = 0xF30;
+    public const ulong Bell = 0xF40;
+    public const uint OwnRegion = 9;
 
     private readonly byte[] _memory = new byte[0x1000];
     private readonly byte[] _buffer = new byte[256];
     private readonly IrqVectors _msix;
     private readonly Intx _intx;
+    private int _rung;
 
-    public FuzzedDevice()
+    public FuzzedDevice(bool preCopy)
         : base(new PciId(0x1B36, 0x00F5), PciClass.ProcessingAccelerator)
     {
-        AddBar(0, BarKind.Memory32, 0x1000, this);
+        Bar bar0 = AddBar(0, BarKind.Memory32, 0x1000, this);
+        bar0.AddIoEventFd(Bell, () => Interlocked.Increment(ref _rung));
+        bar0.AddIoEventFd(Bell + 8, () => { }, new IoEventFdOptions { Mode = IoEventFdMode.Polling, Datamatch = 0 });
+        for (ulong more = 0x10; more < 0x80; more += 8)
+            bar0.AddIoEventFd(Bell + more, () => throw new FuzzException(), size: 0);
         _msix = AddBar(1, BarKind.Memory64, 0x1000).AddMsiX(0, vectors: 64);
-        AddBar(3, BarKind.Memory32, 0x4000).ShareMemory(new MemoryArea(0x1000, 0x1000), new MemoryArea(0x3000, 0x1000));
+        Bar shared = AddBar(3, BarKind.Memory32, 0x4000);
+        shared.ShareMemory(new MemoryArea(0x1000, 0x1000), new MemoryArea(0x3000, 0x1000));
+        shared.AddDoorbellPage(0x1000, 4, (_, _) => Interlocked.Increment(ref _rung), new DoorbellPageOptions { Spin = TimeSpan.Zero, StopAfter = TimeSpan.Zero });
+        AddDeviceRegion(DeviceRegion.VendorType(0x1B36), 1, 0x1000, this);
         Bar ports = AddBar(4, BarKind.Io, 0x20);
         ports.AddRegister<uint>(0);
         ports.AddRegister<ushort>(4, Access.WriteOneToClear);
@@ -36,10 +47,14 @@ internal sealed class FuzzedDevice : PciDevice, IRegionHandler
         Config.AddPowerManagement();
         Config.AddPciExpress();
         Config.AddDeviceSerialNumber(1);
+        EnableMigration(this, preCopy);
     }
 
     /// <summary>How often it used the client's memory, by the way in which it is reached.</summary>
     public int[] Touched { get; } = new int[3];
+
+    /// <summary>How often somebody rang, by message.</summary>
+    public int Rung => _rung;
 
     /// <summary>How often an interrupt was taken.</summary>
     public int Interrupted { get; private set; }
@@ -62,6 +77,9 @@ internal sealed class FuzzedDevice : PciDevice, IRegionHandler
                 break;
             case Interrupt:
                 Interrupted += _msix[_memory[(int)Interrupt] % _msix.Count].Trigger() ? 1 : 0;
+                break;
+            case ThrowLater:
+                _throwIn = _memory[(int)ThrowLater];
                 break;
             case Throw:
                 throw new FuzzException();

@@ -4,12 +4,25 @@ using VfioUser.Protocol;
 namespace VfioUser.Tests.Serving;
 
 /// <summary>Takes sound messages and spoils them, now here, now there. What it does follows from its seed alone.</summary>
+/// <remarks>In between it follows a script, step by step, so that what follows upon another thing is reached as well.</remarks>
 internal sealed class Mutator(int seed)
 {
+    private byte[][][] _scripts = [];
+    private byte[][] _script = [];
+    private int _step;
+
     /// <summary>Bytes that a mutated message has at most.</summary>
     public const int MaxLength = 4096;
 
     public Random Random { get; } = new(seed);
+
+    /// <summary>A client begins, and follows these scripts, one after another.</summary>
+    public void Begin(byte[][][] scripts)
+    {
+        _scripts = scripts;
+        _script = [];
+        _step = 0;
+    }
 
     /// <summary>True once in a while.</summary>
     public bool Once(int times) => Random.Next(times) == 0;
@@ -20,11 +33,13 @@ internal sealed class Mutator(int seed)
     /// <returns>Its length.</returns>
     public int Next(Span<byte> into, bool mayCarry)
     {
-        byte[][] messages = mayCarry ? Corpus.WithDescriptors : Corpus.Messages;
-        byte[] message = messages[Random.Next(messages.Length)];
+        bool scripted = !mayCarry && _scripts.Length > 0 && Once(4);
+        byte[] message = scripted ? Follow() : Any(mayCarry ? Corpus.WithDescriptors : Corpus.Messages);
         message.CopyTo(into);
         int length = message.Length;
         MemoryMarshal.Write(into, (ushort)Random.Next(0x400, 0x10000));
+        if (scripted && !Once(30))
+            return length;
         if (message[2] is (byte)Command.DmaRead or (byte)Command.DmaWrite)
             MemoryMarshal.Write(into, (ushort)(Random.Next(8) * 0x100));
         if (Once(3))
@@ -60,6 +75,15 @@ internal sealed class Mutator(int seed)
                 break;
         }
         return length;
+    }
+
+    private T Any<T>(T[] all) => all[Random.Next(all.Length)];
+
+    private byte[] Follow()
+    {
+        if (_step == _script.Length)
+            (_script, _step) = (Any(_scripts), 0);
+        return _script[_step++];
     }
 
     private void SetField(Span<byte> payload, int width)

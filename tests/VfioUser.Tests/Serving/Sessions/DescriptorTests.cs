@@ -6,7 +6,7 @@ namespace VfioUser.Tests.Serving;
 
 /// <summary>Whatever a client sends and however it leaves: not a descriptor more than before.</summary>
 [Collection(OpenFds.Name)]
-public sealed class DescriptorTests : IDisposable
+public class DescriptorTests : ServedTests, IDisposable
 {
     private readonly ProbeDevice _device = new();
     private readonly EventFd _eventFd = new();
@@ -22,6 +22,7 @@ public sealed class DescriptorTests : IDisposable
 
     public void Dispose()
     {
+        GC.SuppressFinalize(this);
         _eventFd.Dispose();
         _sealed.Dispose();
         _unsealed.Dispose();
@@ -29,7 +30,7 @@ public sealed class DescriptorTests : IDisposable
 
     private void Conversation(Action<RawClient> talk, string? proposal = Served.QemuProposal)
     {
-        using Served served = Served.Start(_device);
+        using Served served = Start(_device);
         using RawClient client = served.Connect();
         if (proposal is not null)
             Served.Negotiate(client, proposal);
@@ -99,7 +100,7 @@ public sealed class DescriptorTests : IDisposable
     [Fact]
     public void Of_maps_and_interrupts_that_are_replaced_and_taken_back()
     {
-        using Served served = Served.Start(_device);
+        using Served served = Start(_device);
         using RawClient client = served.Attach();
         IrqSet set = new(20, (IrqSetFlags)0x24, 2, 0, 16);
         DmaMap map = new(32, DmaMapFlags.Readable, 0, 0x1000, 0x1000);

@@ -4,7 +4,7 @@ using VfioUser.Protocol;
 namespace VfioUser.Tests.Serving;
 
 /// <summary>The first message. Scenarios: test_negotiate.py. What JSON may be is tested with the negotiator.</summary>
-public sealed class VersionTests
+public class VersionTests : ServedTests
 {
     [Theory]
     [InlineData(Command.DeviceGetInfo)]
@@ -13,7 +13,7 @@ public sealed class VersionTests
     [InlineData((Command)999)]
     public void No_command_is_served_before_negotiation(Command command)
     {
-        using Served served = Served.Start();
+        using Served served = Start();
         using RawClient client = served.Connect();
 
         client.Ask(command, new byte[32]).ShouldBeRefused(Errno.EINVAL);
@@ -27,7 +27,7 @@ public sealed class VersionTests
     [Fact]
     public void A_second_negotiation_in_a_session_is_refused()
     {
-        using Served served = Served.Start();
+        using Served served = Start();
         using RawClient client = served.Attach();
 
         client.Ask(Command.Version, Served.Version(0, 1, "{}")).ShouldBeRefused(Errno.EINVAL);
@@ -65,7 +65,7 @@ public sealed class VersionTests
     [MemberData(nameof(Refused), DisableDiscoveryEnumeration = true)]
     public void A_proposal_that_cannot_be_used_is_refused_and_ends_the_session(byte[] payload)
     {
-        using Served served = Served.Start();
+        using Served served = Start();
         using RawClient client = served.Connect();
 
         client.Ask(Command.Version, payload).ShouldBeRefused(Errno.EINVAL);
@@ -82,7 +82,7 @@ public sealed class VersionTests
     [InlineData(ProtocolLimits.MaxMessageSize + 1u)]
     public void A_first_message_of_a_size_that_no_message_has_is_refused(uint size)
     {
-        using Served served = Served.Start();
+        using Served served = Start();
         using RawClient client = served.Connect();
 
         client.SayBytes(RawClient.Message(new MessageHeader(1, Command.Version, size, MessageFlags.Command, 0)));
@@ -94,7 +94,7 @@ public sealed class VersionTests
     [Fact]
     public void A_proposal_with_descriptors_is_refused()
     {
-        using Served served = Served.Start();
+        using Served served = Start();
         using RawClient client = served.Connect();
         using EventFd eventFd = new();
 
@@ -106,7 +106,7 @@ public sealed class VersionTests
     [Fact]
     public void A_reply_is_no_proposal()
     {
-        using Served served = Served.Start();
+        using Served served = Start();
         using RawClient client = served.Connect();
 
         ushort id = client.Say(Command.Version, Served.Version(0, 1, "{}"), MessageFlags.Reply);
@@ -118,7 +118,7 @@ public sealed class VersionTests
     [Fact]
     public void A_proposal_without_capabilities_gets_the_servers()
     {
-        using Served served = Served.Start();
+        using Served served = Start();
         using RawClient client = served.Connect();
 
         RawReply reply = client.Ask(Command.Version, new ProtocolVersion(0, 1));
@@ -138,7 +138,7 @@ public sealed class VersionTests
     [InlineData(7, 1)]
     public void The_minor_version_is_the_lower_one(ushort proposed, ushort agreed)
     {
-        using Served served = Served.Start();
+        using Served served = Start();
         using RawClient client = served.Connect();
 
         client.Ask(Command.Version, Served.Version(0, proposed, "{}"))
@@ -148,7 +148,7 @@ public sealed class VersionTests
     [Fact]
     public void A_proposal_that_wants_no_reply_gets_none_and_is_served()
     {
-        using Served served = Served.Start();
+        using Served served = Start();
         using RawClient client = served.Connect();
 
         client.Say(Command.Version, Served.Version(0, 1, "{}"), MessageFlags.NoReply);
@@ -159,7 +159,7 @@ public sealed class VersionTests
     [Fact]
     public void Without_the_twin_socket_that_is_required_there_is_no_session()
     {
-        using Served served = Served.Start(new VfioUserServerOptions { TwinSocket = TwinSocketPolicy.Require });
+        using Served served = Start(new VfioUserServerOptions { TwinSocket = TwinSocketPolicy.Require });
         using RawClient client = served.Connect();
 
         client.Ask(Command.Version, Served.Version(0, 1, "{}")).ShouldBeRefused(Errno.EOPNOTSUPP);
@@ -173,7 +173,7 @@ public sealed class VersionTests
     [Fact]
     public void Commands_may_follow_the_proposal_without_waiting_for_the_reply()
     {
-        using Served served = Served.Start();
+        using Served served = Start();
         using RawClient client = served.Connect();
 
         client.SayBytes([.. RawClient.Message(1, Command.Version, Served.Version(0, 1, "{}")), .. RawClient.Message(2, Command.DeviceReset)]);

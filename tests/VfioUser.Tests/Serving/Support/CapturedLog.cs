@@ -13,6 +13,7 @@ internal sealed class CapturedLog : ILogger
     public const int DeviceThrew = 9;
     public const int HookThrew = 15;
     public const int CannotAccept = 16;
+    public const int ReplyDropped = 17;
 
     private readonly ConcurrentQueue<LogEntry> _entries = new();
 

@@ -52,12 +52,18 @@ internal sealed class RawClient : IDisposable
 
     public ushort NextId() => ++_lastId;
 
-    /// <summary>Sends bytes in one write.</summary>
+    /// <summary>Sends bytes in one write. Waits for the server to read, but not for ever.</summary>
     public void SayBytes(ReadOnlySpan<byte> bytes, params ReadOnlySpan<SafeHandle> fds)
     {
         while (!bytes.IsEmpty)
         {
-            int sent = SocketCalls.Send(_socket, bytes, default, fds, 0);
+            int sent = SocketCalls.Send(_socket, bytes, default, fds, Libc.MsgDontWait);
+            if (sent == -(int)Errno.EAGAIN)
+            {
+                if (!PollCalls.WaitWritable(_socket, (int)Wait.Bound.TotalMilliseconds))
+                    throw new TimeoutException($"The server read nothing for {Wait.Bound}.");
+                continue;
+            }
             if (sent < 0)
                 throw new IOException($"The client cannot send: {(Errno)(-sent)}.");
             bytes = bytes[sent..];

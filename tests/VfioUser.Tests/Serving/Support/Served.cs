@@ -1,4 +1,5 @@
 using VfioUser.Protocol;
+using VfioUser.Tests.Polling;
 
 namespace VfioUser.Tests.Serving;
 
@@ -11,11 +12,11 @@ internal sealed class Served : IDisposable
 
     public const string TwinProposal = """{"capabilities": {"max_msg_fds": 16, "twin_socket": {"supported": true}}}""";
 
-    private Served(ProbeDevice device, VfioUserServerOptions options)
+    private Served(ServedBy by, ProbeDevice device, VfioUserServerOptions options)
     {
         Device = device;
         Server = VfioUserServer.BindAbstract($"vfio-user-test-{Guid.NewGuid():N}", options with { Logger = Log });
-        Running = Server.RunAsync(device);
+        Running = by == ServedBy.OwnThread ? Server.RunAsync(device) : Polled.RunAsync(Server, device);
     }
 
     public ProbeDevice Device { get; }
@@ -30,7 +31,10 @@ internal sealed class Served : IDisposable
     public static Served Start(VfioUserServerOptions? options = null) => Start(new ProbeDevice(), options);
 
     public static Served Start(ProbeDevice device, VfioUserServerOptions? options = null) =>
-        new(device, options ?? new VfioUserServerOptions());
+        Start(ServedBy.OwnThread, device, options);
+
+    public static Served Start(ServedBy by, ProbeDevice device, VfioUserServerOptions? options = null) =>
+        new(by, device, options ?? new VfioUserServerOptions());
 
     /// <summary>A client that has not said a word.</summary>
     public RawClient Connect() => RawClient.Connect(Server.Address);

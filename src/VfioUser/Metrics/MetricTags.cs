@@ -1,0 +1,35 @@
+using System.Text.Json;
+using VfioUser.Protocol;
+
+namespace VfioUser;
+
+/// <summary>Keys and values of tags. Values are few whatever a client sends, and made once. Immutable.</summary>
+internal static class MetricTags
+{
+    public const string Device = "vfio_user.device";
+    public const string Command = "vfio_user.command";
+    public const string DmaWay = "vfio_user.dma.way";
+    public const string DmaDirection = "vfio_user.dma.direction";
+    public const string IrqType = "vfio_user.irq.type";
+    public const string IoDirection = "network.io.direction";
+    public const string ErrorType = "error.type";
+
+    /// <summary>What has no name of its own. Source: OpenTelemetry's semantic conventions.</summary>
+    public const string Other = "_OTHER";
+
+    private static readonly string[] Commands = [.. Enumerable.Range(0, (int)Protocol.Command.MigDataWrite + 1)
+        .Select(number => Enum.GetName((Command)number) is { } name ? NameOf(name) : Other)];
+
+    /// <summary>As the specification spells it, without its prefix and in small letters: <c>dma_map</c>.</summary>
+    public static string NameOf(Command command) => (int)command < Commands.Length ? Commands[(int)command] : Other;
+
+    /// <summary>As it is spelt everywhere: <c>EINVAL</c>.</summary>
+    public static string NameOf(Errno errno) => Enum.GetName(errno) ?? Other;
+
+    public static string NameOf<T>(T value)
+        where T : struct, Enum => NameOf(Enum.GetName(value) ?? Other);
+
+    public static KeyValuePair<string, object?> Of(string key, string value) => new(key, value);
+
+    private static string NameOf(string name) => JsonNamingPolicy.SnakeCaseLower.ConvertName(name);
+}

@@ -1,0 +1,95 @@
+using System.Diagnostics;
+using VfioUser.Protocol;
+
+namespace VfioUser;
+
+/// <summary>What one server measures. Every measurement is tagged with the name of its device.</summary>
+/// <remarks>Any thread, but for what says otherwise. Allocates nothing, but for exceptions.</remarks>
+internal sealed class ServerMetrics
+{
+    private const int Others = (int)Command.MigDataWrite + 1;
+
+    private readonly ServerInstruments _instruments;
+    private readonly KeyValuePair<string, object?> _device;
+    private readonly KeyValuePair<string, object?>[][] _commands;
+    private readonly KeyValuePair<string, object?>[] _received;
+    private readonly KeyValuePair<string, object?>[] _sent;
+    private readonly DmaMeter[] _dma;
+    private readonly IrqMeter[] _irqs;
+    private bool _countedActive;
+
+    public ServerMetrics(ServerInstruments instruments, string device)
+    {
+        _instruments = instruments;
+        _device = MetricTags.Of(MetricTags.Device, device);
+        _commands = [.. Enumerable.Range(0, Others + 1).Select(number => Tags(MetricTags.Command, MetricTags.NameOf((Command)number)))];
+        _received = Tags(MetricTags.IoDirection, "receive");
+        _sent = Tags(MetricTags.IoDirection, "transmit");
+        _dma = [.. Enum.GetValues<DmaWay>().Select(way => new DmaMeter(instruments, _device, way))];
+        _irqs = [.. Enum.GetValues<PciIrq>().Select(type => new IrqMeter(instruments, _device, type))];
+    }
+
+    /// <summary>Whether anybody wants to know of commands. To be asked once for those that came together.</summary>
+    public bool AreCommandsMetered => _instruments.Commands.Enabled || _instruments.CommandDuration.Enabled;
+
+    public bool AreMessagesMetered => _instruments.Io.Enabled;
+
+    public DmaMeter Of(DmaWay way) => _dma[(int)way];
+
+    /// <summary>A client has negotiated. Command thread.</summary>
+    public void SessionBegan(PciDevice device)
+    {
+        for (uint type = 0; type < _irqs.Length; type++)
+            device.IrqsAt(type)?.MeterWith(_irqs[type]);
+        _instruments.Sessions.Add(1, _device);
+        // who begins to listen in the middle of a session must not see it end only
+        _countedActive = _instruments.ActiveSessions.Enabled;
+        if (_countedActive)
+            _instruments.ActiveSessions.Add(1, _device);
+    }
+
+    /// <summary>It has gone. Command thread.</summary>
+    public void SessionEnded()
+    {
+        if (_countedActive)
+            _instruments.ActiveSessions.Add(-1, _device);
+        _countedActive = false;
+    }
+
+    /// <summary>A command was handled, or refused.</summary>
+    /// <param name="command">As the client said; any number.</param>
+    /// <param name="errno">What it was answered with.</param>
+    /// <param name="began">Timestamp of when it was taken up.</param>
+    public void Handled(Command command, Errno errno, long began)
+    {
+        double seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
+        KeyValuePair<string, object?>[] tags = _commands[Math.Min((int)command, Others)];
+        if (errno == Errno.None)
+        {
+            _instruments.Commands.Add(1, tags);
+            _instruments.CommandDuration.Record(seconds, tags);
+            return;
+        }
+        KeyValuePair<string, object?> error = MetricTags.Of(MetricTags.ErrorType, MetricTags.NameOf(errno));
+        _instruments.Commands.Add(1, tags[0], tags[1], error);
+        _instruments.CommandDuration.Record(seconds, tags[0], tags[1], error);
+    }
+
+    /// <summary>A message went over a socket.</summary>
+    /// <param name="sent">Whether it was sent or received.</param>
+    /// <param name="size">In bytes, header included.</param>
+    public void Message(bool sent, uint size) => _instruments.Io.Add(size, sent ? _sent : _received);
+
+    public void Failed(string error) => _instruments.Errors.Add(1, _device, MetricTags.Of(MetricTags.ErrorType, error));
+
+    public void DeviceThrew(Command command, Exception exception)
+    {
+        if (_instruments.DeviceExceptions.Enabled)
+        {
+            _instruments.DeviceExceptions.Add(1, _device, MetricTags.Of(MetricTags.Command, MetricTags.NameOf(command)),
+                MetricTags.Of(MetricTags.ErrorType, exception.GetType().FullName ?? MetricTags.Other));
+        }
+    }
+
+    private KeyValuePair<string, object?>[] Tags(string key, string value) => [_device, MetricTags.Of(key, value)];
+}

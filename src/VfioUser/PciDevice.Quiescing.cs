@@ -1,0 +1,64 @@
+namespace VfioUser;
+
+/// <content>Coming to rest while the ground is moved.</content>
+public abstract partial class PciDevice
+{
+    private QuiesceReason? _atRest;
+
+    /// <summary>The device is to come to rest: once this has completed with true, its own threads touch no guest memory and
+    /// trigger no interrupt until <see cref="OnResume"/>. For devices that have threads; by default every device is at rest.</summary>
+    /// <param name="reason">What is about to happen.</param>
+    /// <param name="cancellation">The command will not be carried out any more, since its client has gone or the server
+    /// stops; answer soon, either way. For <see cref="QuiesceReason.ClientGone"/>: the server has waited long enough.</param>
+    /// <returns>False if the device cannot come to rest now: the command is refused with EBUSY, and nothing has happened.</returns>
+    /// <remarks>
+    /// Called on the Command thread; completes on any thread. The client's commands wait meanwhile, and QEMU waits for five
+    /// seconds. Guest memory stays accessible until it completes, whichever way it is reached. It is not called again before
+    /// it has completed, nor while the device is at rest. An exception is logged, offered to
+    /// <see cref="VfioUserServerOptions.DeviceException"/>, and fails the command with EIO.
+    /// When the client has gone there is nothing to refuse, and its memory is unmapped whatever the answer is.
+    /// </remarks>
+    protected virtual ValueTask<bool> OnQuiesceAsync(QuiesceReason reason, CancellationToken cancellation) => new(true);
+
+    /// <summary>What the device came to rest for is over, whether it was done or not: it works again.</summary>
+    /// <param name="reason">As it was given to <see cref="OnQuiesceAsync"/>.</param>
+    /// <remarks>
+    /// Command thread, once for each time that the device came to rest, after all other calls of the command, such as
+    /// <see cref="OnReset"/>, <see cref="OnDmaUnmapping"/> or <see cref="OnDetached"/>. A device that migration has stopped
+    /// stays at rest until it runs again: after <see cref="OnStarted"/>.
+    /// </remarks>
+    protected virtual void OnResume(QuiesceReason reason)
+    {
+    }
+
+    /// <summary>Whether the device has come to rest. Command thread.</summary>
+    internal bool IsAtRest => _atRest is not null;
+
+    /// <summary>A question that an earlier run of a server gave up waiting for.</summary>
+    internal QuiesceRequest? Unanswered { get; set; }
+
+    internal ValueTask<bool> QuiesceAsync(QuiesceReason reason, CancellationToken cancellation) => OnQuiesceAsync(reason, cancellation);
+
+    internal void CameToRest(QuiesceReason reason) => _atRest = reason;
+
+    /// <summary>Lets a device that is at rest work again, unless migration has stopped it.</summary>
+    internal void Resume()
+    {
+        if (_atRest is not { } reason || Migration is { IsActive: false })
+            return;
+        _atRest = null;
+        OnResume(reason);
+    }
+
+    // It may have come to rest since, when nobody asked any more.
+    private void ResumeFromBefore()
+    {
+        if (Unanswered is { IsAnswered: true } late)
+        {
+            Unanswered = null;
+            if (late.Task.IsCompletedSuccessfully && late.Task.Result)
+                CameToRest(late.Reason);
+        }
+        Resume();
+    }
+}

@@ -1,0 +1,152 @@
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using VfioUser.Protocol;
+using VfioUser.Protocol.Interop;
+
+namespace VfioUser;
+
+/// <summary>One client from its first byte to its last: who it is, its negotiation, its session.</summary>
+/// <remarks>Command thread: either one that waits and calls <see cref="Run"/>, or one that does not and calls
+/// <see cref="Process"/> again and again.</remarks>
+internal sealed class ClientConnection : IDisposable
+{
+    private readonly ServerRun _run;
+    private readonly MessageChannel _channel;
+    private readonly CancellationTokenRegistration _stopping;
+    private readonly Handshake _handshake;
+    private Session? _session;
+    private bool _isLeaving;
+
+    private ClientConnection(ServerRun run, MessageChannel channel, bool polled)
+    {
+        _run = run;
+        _channel = channel;
+        _stopping = run.Stopping.Register(channel.Shutdown);
+        _handshake = new Handshake(run, channel, polled);
+    }
+
+    /// <summary>Until when the client has to come to a session; null once there is one.</summary>
+    public Deadline? Deadline => _session is null ? _handshake.Deadline : null;
+
+    /// <summary>What the client's socket has to become; null while nothing that it can become matters.</summary>
+    public Ready? Awaited => (_session, _isLeaving) switch
+    {
+        (_, true) => null,
+        ({ HasUnsent: true }, _) => Ready.Writable, // it has to read replies before it is listened to again
+        ({ Quiescence: { IsPending: true } quiescence }, _) => quiescence.LooksAtClient ? Ready.None : null,
+        _ => Ready.Readable,
+    };
+
+    /// <summary>Whether the device is coming to rest for this client, or because it has gone.</summary>
+    public bool AwaitsRest => _session is { Quiescence.IsPending: true };
+
+    /// <summary>Readable when the device has come to rest; null when it is not awaited, or the process has no descriptor left.</summary>
+    public SafeHandle? Rest => _session?.Quiescence.Descriptor;
+
+    /// <summary>Whether there is something to do without a look at the socket.</summary>
+    public bool HasReceived => !_isLeaving && _session is { HasReceived: true };
+
+    /// <summary>The socket, to wait for; borrowed.</summary>
+    public SafeSocketHandle Socket => _channel.Socket.Handle;
+
+    /// <summary>Takes over the socket of a client that may attach.</summary>
+    /// <param name="run">What it attaches to.</param>
+    /// <param name="socket">Disposed if the client may not.</param>
+    /// <param name="wake">Called when a thread that does not poll has left something to do; null for a thread that waits.</param>
+    public static ClientConnection? TryOpen(ServerRun run, SafeSocketHandle socket, Action? wake)
+    {
+        MessageSocket messages = new(socket, new MessageSocketOptions { Spin = run.Options.Spin, Trace = run.Log });
+        MessageChannel channel = new(messages, new MessageChannelOptions { CallTimeout = run.Options.DmaTimeout }) { LeftBehind = wake };
+        ClientConnection? connection = null;
+        try
+        {
+            PeerCredentials peer = SocketPeer.Credentials(socket);
+            if (run.Options.AcceptPeer is { } accept && !accept(peer))
+            {
+                run.Log.PeerRefused(peer.ProcessId, peer.UserId);
+                return null;
+            }
+            run.Log.Attached(peer.ProcessId, peer.UserId);
+            run.Status.Connected(peer);
+            connection = new ClientConnection(run, channel, polled: wake is not null);
+            return connection;
+        }
+        finally
+        {
+            if (connection is null)
+                channel.Dispose();
+        }
+    }
+
+    /// <summary>Serves the client until it has gone or the server stops.</summary>
+    public void Run()
+    {
+        if (_handshake.Run() is not { } session)
+            return;
+        _session = session;
+        _run.Status.Attached();
+        try
+        {
+            session.Run();
+        }
+        catch (ProtocolException e)
+        {
+            Refuse(session, e);
+        }
+    }
+
+    /// <summary>Does what there is to do without waiting.</summary>
+    /// <param name="left">Commands that may still be handled; counted down.</param>
+    /// <param name="attached">Set when there is a session now and was none before.</param>
+    /// <returns>False when the client has gone or has to go.</returns>
+    public bool Process(ref int left, ref bool attached)
+    {
+        if (_session is null)
+        {
+            if (!_handshake.TryAdvance())
+                return false;
+            if (_handshake.Session is not { } begun)
+                return true;
+            _session = begun;
+            _run.Status.Attached();
+            attached = true;
+            begun.Begin();
+        }
+        Session session = _session;
+        try
+        {
+            return session.RunSome(ref left);
+        }
+        catch (ProtocolException e)
+        {
+            Refuse(session, e);
+            return false;
+        }
+    }
+
+    /// <summary>The client has gone: has the device come to rest, without waiting for it.</summary>
+    /// <returns>False while it has not; then <see cref="Dispose"/> would wait.</returns>
+    public bool TryLeave()
+    {
+        _isLeaving = true;
+        return _session is null || _session.Quiescence.TryLeave(wait: false);
+    }
+
+    /// <summary>The client's memory and interrupts go with it.</summary>
+    public void Dispose()
+    {
+        _stopping.Dispose();
+        _session?.Dispose();
+        _channel.Dispose();
+        _run.Log.Detached();
+        _run.Status.Detached();
+    }
+
+    private void Refuse(Session session, ProtocolException problem)
+    {
+        _run.Log.SessionBroken(problem.Message);
+        _run.Status.WentWrong(problem);
+        if (problem.Header is { } header)
+            session.Refuse(header);
+    }
+}

@@ -1,0 +1,118 @@
+namespace VfioUser;
+
+/// <summary>Serves many devices, each on its socket, that come and go at run time.</summary>
+/// <remarks>
+/// Any thread. Each device has a thread of its own, or all share a few: <see cref="VfioUserHostOptions.Threads"/>. What one
+/// device does, or its client, ends no other.
+/// </remarks>
+public sealed class VfioUserHost : IDisposable, IAsyncDisposable
+{
+    private readonly VfioUserHostOptions _options;
+    private readonly Lock _gate = new();
+    private readonly List<HostedDevice> _devices = [];
+    private readonly List<HostThread> _threads = [];
+    private bool _disposed;
+
+    /// <summary>A host of no devices yet.</summary>
+    /// <param name="options">Null for the defaults: a thread for each device.</param>
+    public VfioUserHost(VfioUserHostOptions? options = null)
+    {
+        _options = options ?? new VfioUserHostOptions();
+        ArgumentOutOfRangeException.ThrowIfNegative(_options.Threads, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfLessThan(_options.MaxCommandsPerTurn, 1, nameof(options));
+    }
+
+    /// <summary>The devices that are served now, in the order in which they came; a copy.</summary>
+    public IReadOnlyList<HostedDevice> Devices
+    {
+        get
+        {
+            lock (_gate)
+                return [.. _devices];
+        }
+    }
+
+    /// <summary>Serves a device on a path of the file system.</summary>
+    /// <param name="device">Served nowhere else.</param>
+    /// <param name="path">See <see cref="VfioUserServer.Bind"/>.</param>
+    /// <param name="options">Null for the defaults.</param>
+    /// <exception cref="IOException">A server is alive there, something else than a socket is, or the system refused.</exception>
+    /// <exception cref="InvalidOperationException">The device is served elsewhere.</exception>
+    public HostedDevice Add(PciDevice device, string path, VfioUserServerOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        VfioUserServer server = VfioUserServer.Bind(path, options);
+        try
+        {
+            return Add(device, server);
+        }
+        catch
+        {
+            server.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Serves a device with a server of any kind.</summary>
+    /// <param name="device">Served nowhere else.</param>
+    /// <param name="server">Not running. Taken over: disposed when the device is removed.</param>
+    /// <param name="ownThread">A thread for this device alone, where others share some: for one whose handlers may block.</param>
+    /// <exception cref="IOException">The system has no descriptors left. The server stays the caller's.</exception>
+    /// <exception cref="InvalidOperationException">The device is served elsewhere, or the server runs. It stays the caller's.</exception>
+    public HostedDevice Add(PciDevice device, VfioUserServer server, bool ownThread = false)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        ArgumentNullException.ThrowIfNull(server);
+        ServingStatus status = new();
+        HostedDevice hosted = new(device, server, status);
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            Task serving = _options.Threads == 0 || ownThread
+                ? server.RunAsync(device, status, CancellationToken.None)
+                : LeastBusy().Serve(server.CreatePoller(device, status, CancellationToken.None));
+            _devices.Add(hosted);
+            hosted.Began(serving, Forget);
+        }
+        return hosted;
+    }
+
+    /// <summary>Removes all devices that are there now.</summary>
+    /// <returns>Ends when all of them are free.</returns>
+    public Task RemoveAllAsync() => Task.WhenAll(Devices.Select(device => device.RemoveAsync()));
+
+    /// <summary>Removes all devices and lets none in any more. Does not wait for code of devices that is running.</summary>
+    public void Dispose()
+    {
+        foreach (HostedDevice device in Close())
+            _ = device.RemoveAsync();
+    }
+
+    /// <summary>As <see cref="Dispose"/>, and waits until all devices are free.</summary>
+    public async ValueTask DisposeAsync() => await Task.WhenAll(Close().Select(device => device.RemoveAsync())).ConfigureAwait(false);
+
+    private List<HostedDevice> Close()
+    {
+        lock (_gate)
+        {
+            if (!_disposed)
+                _threads.ForEach(thread => thread.Dispose());
+            _disposed = true;
+            return [.. _devices];
+        }
+    }
+
+    private void Forget(HostedDevice device)
+    {
+        lock (_gate)
+            _devices.Remove(device);
+    }
+
+    // under the gate
+    private HostThread LeastBusy()
+    {
+        if (_threads.Count < _options.Threads && _threads.TrueForAll(thread => thread.Count > 0))
+            _threads.Add(new HostThread(_threads.Count, _options.MaxCommandsPerTurn));
+        return _threads.MinBy(thread => thread.Count)!;
+    }
+}

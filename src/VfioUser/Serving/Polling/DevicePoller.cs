@@ -1,0 +1,136 @@
+using System.Runtime.InteropServices;
+using VfioUser.Protocol;
+
+namespace VfioUser;
+
+/// <summary>Serves a device on the caller's threads, for those who have an event loop of their own.</summary>
+/// <remarks>
+/// <para>
+/// Wait until <see cref="Handle"/> is readable, alone or with other descriptors in <c>poll(2)</c> or <c>epoll(7)</c>, or do
+/// not wait at all; then call <see cref="Process"/>. It lets clients in, negotiates, handles commands and sends replies,
+/// without waiting for a client. All code of the device runs in there. Only a device that asks for guest memory which the
+/// client reads and writes by message, or whose leases keep an unmap waiting, holds up its caller.
+/// </para>
+/// <para>
+/// Any thread may call, one at a time. What runs on other threads all the same: ioeventfds and doorbell pages whose mode
+/// is <see cref="IoEventFdMode.Waiting"/>.
+/// </para>
+/// </remarks>
+public sealed partial class DevicePoller : IDisposable
+{
+    private const int DefaultMaxCommands = 64;
+
+    private readonly IClientSource _clients;
+    private readonly ServerRun _run;
+    private readonly Action _free;
+    private readonly CancellationTokenSource _stop;
+    private readonly CancellationTokenRegistration _stopping;
+    private readonly PollerDescriptors _descriptors;
+    private ClientConnection? _client;
+    private Deadline? _acceptAgain; // set while the system lets nobody in
+    private bool _isLeaving; // the client has gone, and the device has not come to rest yet
+    private bool _isOver;
+    private bool _isClosed;
+    private int _busy;
+    private int _disposed;
+    private int _cancelled;
+
+    internal DevicePoller(ServerRun run, IClientSource clients, CancellationTokenSource stop, Action free)
+    {
+        _run = run;
+        _clients = clients;
+        _free = free;
+        _descriptors = new PollerDescriptors(clients.Listening);
+        _stop = stop;
+        _stopping = stop.Token.Register(_descriptors.Wakeup.Signal);
+        // a client that is there already is no event
+        if (clients.Listening is null)
+            _descriptors.Wakeup.Signal();
+    }
+
+    /// <summary>Readable when there is something to do; the same one from the beginning to the end. Only to wait for.</summary>
+    /// <remarks>Level-triggered: it stays readable until <see cref="Process"/> has done it, and for ever once
+    /// <see cref="PollEvents.Ended"/> was told. Borrowed; closed by <see cref="Dispose"/>.</remarks>
+    public SafeHandle Handle => _descriptors.Handle;
+
+    /// <summary>The device.</summary>
+    public PciDevice Device => _run.Device;
+
+    /// <summary>Where clients connect.</summary>
+    public string Address => _clients.Address;
+
+    /// <summary>How far it is. Any thread.</summary>
+    public ServingState State => _run.Status.State;
+
+    /// <summary>Who is connected, or null. Any thread.</summary>
+    public PeerCredentials? Peer => _run.Status.Peer;
+
+    /// <summary>Why it is <see cref="ServingState.Failed"/>, or how the last session ended that did not end well; null if
+    /// all is well. Any thread.</summary>
+    public Exception? LastError => _run.Status.LastError;
+
+    /// <summary>Does what there is to do, without waiting for the client.</summary>
+    /// <param name="maxCommands">How many commands it handles at most, from 1, so that others get their turn. What is left
+    /// keeps <see cref="Handle"/> readable.</param>
+    /// <returns>What was done.</returns>
+    /// <exception cref="InvalidOperationException">Another thread is in this call, or code of the device makes it.</exception>
+    /// <remarks>Receives once and sends once when there are commands. Exceptions of the device go the same way as with a
+    /// server that runs by itself; failures of the system end it and are in <see cref="LastError"/>.</remarks>
+    public PollResult Process(int maxCommands = DefaultMaxCommands)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(maxCommands, 1);
+        if (Interlocked.Exchange(ref _busy, 1) != 0)
+        {
+            return Volatile.Read(ref _disposed) != 0
+                ? new PollResult(PollEvents.Ended, 0) // another thread is about to close it
+                : throw new InvalidOperationException("The poller is in use: one thread at a time processes, and no code of the device.");
+        }
+        try
+        {
+            int left = maxCommands;
+            PollEvents events = Step(ref left);
+            if (left < maxCommands)
+                events |= PollEvents.Commands;
+            return new PollResult(events, maxCommands - left);
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
+    /// <summary>Ends the session, frees the device and closes <see cref="Handle"/>. The server may serve again.</summary>
+    /// <remarks>Any thread, once nobody waits for <see cref="Handle"/> any more: to wake who waits, dispose the server or
+    /// cancel. While <see cref="Process"/> runs, that does it before it returns; else it is done here, and so is what the
+    /// device does when a client leaves.</remarks>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
+        _run.Status.Stopping();
+        _stop.Cancel(); // whoever waits for the client comes back
+        Interlocked.Exchange(ref _cancelled, 1);
+        CloseIfIdle();
+    }
+
+    private void Leave()
+    {
+        Interlocked.Exchange(ref _busy, 0);
+        if (Volatile.Read(ref _cancelled) != 0)
+            CloseIfIdle();
+    }
+
+    private void CloseIfIdle()
+    {
+        if (Interlocked.Exchange(ref _busy, 1) != 0)
+            return;
+        if (!_isClosed)
+        {
+            _isClosed = true;
+            End(failure: null);
+            _descriptors.Dispose();
+            _stop.Dispose();
+        }
+        Interlocked.Exchange(ref _busy, 0);
+    }
+}

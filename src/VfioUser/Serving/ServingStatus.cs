@@ -1,0 +1,92 @@
+namespace VfioUser;
+
+/// <summary>What is known from outside of the serving of a device. Any thread.</summary>
+internal sealed class ServingStatus
+{
+    private readonly Lock _gate = new();
+    private ServingState _state;
+    private PeerCredentials? _peer;
+    private long _sessions;
+    private Exception? _lastError;
+    private bool _stopping;
+
+    public ServingState State
+    {
+        get
+        {
+            lock (_gate)
+                return _stopping && !IsOver(_state) ? ServingState.Stopping : _state;
+        }
+    }
+
+    public PeerCredentials? Peer
+    {
+        get
+        {
+            lock (_gate)
+                return _peer;
+        }
+    }
+
+    /// <summary>Sessions that began.</summary>
+    public long Sessions
+    {
+        get
+        {
+            lock (_gate)
+                return _sessions;
+        }
+    }
+
+    /// <summary>Why the last session that did not end well, or the whole, did so.</summary>
+    public Exception? LastError
+    {
+        get
+        {
+            lock (_gate)
+                return _lastError;
+        }
+    }
+
+    public void Connected(PeerCredentials peer)
+    {
+        lock (_gate)
+            (_state, _peer) = (ServingState.Negotiating, peer);
+    }
+
+    public void Attached()
+    {
+        lock (_gate)
+            (_state, _sessions) = (ServingState.Attached, _sessions + 1);
+    }
+
+    public void Detached()
+    {
+        lock (_gate)
+            (_state, _peer) = (ServingState.Listening, null);
+    }
+
+    public void WentWrong(Exception error)
+    {
+        lock (_gate)
+            _lastError = error;
+    }
+
+    public void Stopping()
+    {
+        lock (_gate)
+            _stopping = true;
+    }
+
+    public void Ended(Exception? failure)
+    {
+        lock (_gate)
+        {
+            _state = failure is null ? ServingState.Ended : ServingState.Failed;
+            _peer = null;
+            _lastError = failure ?? _lastError;
+        }
+    }
+
+    private static bool IsOver(ServingState state) => state is ServingState.Ended or ServingState.Failed;
+}

@@ -1,0 +1,39 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace VfioUser.Benchmarks;
+
+/// <summary>This program once more, pinned to a core, with a dialogue of lines.</summary>
+internal sealed class Child : IDisposable
+{
+    private readonly Process _process;
+
+    public Child(int core, params string[] arguments)
+    {
+        ProcessStartInfo start = new("taskset")
+        {
+            ArgumentList = { "-c", core.ToString(CultureInfo.InvariantCulture), Environment.ProcessPath! },
+            UseShellExecute = false,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+        };
+        foreach (string argument in arguments)
+            start.ArgumentList.Add(argument);
+        _process = Process.Start(start)!;
+    }
+
+    public string Ask(string line)
+    {
+        _process.StandardInput.WriteLine(line);
+        return Hear();
+    }
+
+    public string Hear() => _process.StandardOutput.ReadLine() ?? throw new InvalidOperationException($"The process '{_process.Id}' has ended.");
+
+    public void Dispose()
+    {
+        _process.Kill();
+        _process.WaitForExit();
+        _process.Dispose();
+    }
+}

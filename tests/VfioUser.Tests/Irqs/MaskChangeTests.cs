@@ -1,0 +1,124 @@
+using VfioUser.Client;
+using VfioUser.Protocol;
+using VfioUser.Testing;
+
+namespace VfioUser.Tests;
+
+public class MaskChangeTests
+{
+    private readonly List<(PciIrq Type, int Vector, bool Masked)> _seen = [];
+
+    [Theory]
+    [InlineData(PciIrq.Intx)]
+    [InlineData(PciIrq.Msi)]
+    [InlineData(PciIrq.MsiX)]
+    public void The_device_hears_what_the_client_masks_and_unmasks(PciIrq type)
+    {
+        IrqDevice device = new();
+        Listen(device.All(type));
+        using var guest = TestGuest.Attach(device);
+
+        guest.Interrupts(type)[0].Mask();
+        guest.Interrupts(type)[0].Mask();
+        guest.Interrupts(type)[0].Unmask();
+
+        _seen.Should().Equal((type, 0, true), (type, 0, false));
+    }
+
+    [Fact]
+    public void Of_a_range_it_hears_vector_by_vector()
+    {
+        IrqDevice device = new();
+        Listen(device.Msi);
+        using var guest = TestGuest.Attach(device);
+
+        guest.Set(IrqSetFlags.DataNone | IrqSetFlags.ActionMask, PciIrq.Msi, start: 1, count: 2);
+
+        _seen.Should().Equal((PciIrq.Msi, 1, true), (PciIrq.Msi, 2, true));
+    }
+
+    [Fact]
+    public void When_it_hears_of_unmasking_what_waited_has_been_delivered()
+    {
+        IrqDevice device = new();
+        List<int> counts = [];
+        GuestIrq? seen = null;
+        device.MsiX[0].OnMaskChange(_ => counts.Add(seen!.Count));
+        using var guest = TestGuest.Attach(device);
+        seen = guest.MsiX[0];
+        seen.Mask();
+        device.MsiX[0].Trigger();
+
+        seen.Unmask();
+
+        counts.Should().Equal(0, 1);
+    }
+
+    [Fact]
+    public void Self_masking_resets_and_the_clients_end_are_not_told()
+    {
+        IrqDevice device = new();
+        Listen(device.All(PciIrq.Intx));
+        Listen(device.MsiX);
+        using (var guest = TestGuest.Attach(device))
+        {
+            device.Intx.Assert();
+            guest.MsiX[0].Mask();
+            guest.Reset();
+            guest.MsiX[1].Mask();
+        }
+
+        _seen.Should().Equal((PciIrq.MsiX, 0, true), (PciIrq.MsiX, 1, true));
+    }
+
+    [Fact]
+    public void A_handler_that_throws_fails_the_command_and_the_mask_stands()
+    {
+        IrqDevice device = new();
+        device.MsiX[0].OnMaskChange(_ => throw new InvalidOperationException("mask"));
+        using var guest = TestGuest.Attach(device);
+
+        guest.MsiX[0].Invoking(it => it.Mask()).Should().Throw<VfioUserException>().Which.Errno.Should().Be(Errno.EIO);
+
+        device.MsiX[0].IsMasked.Should().BeTrue();
+        device.MsiX[1].Trigger();
+        guest.MsiX[1].Count.Should().Be(1);
+    }
+
+    [Fact]
+    public async Task A_handler_that_throws_while_an_eventfd_unmasks_is_told_of_and_the_watch_goes_on()
+    {
+        IrqDevice device = new();
+        TaskCompletionSource<Exception> told = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        device.Intx.OnMaskChange(_ => throw new InvalidOperationException("unmask"));
+        using var guest = TestGuest.Attach(device, new TestGuestOptions
+        {
+            Server = new VfioUserServerOptions { DeviceException = context => told.TrySetResult(context.Exception) },
+        });
+        using EventFd handled = new();
+        guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionUnmask, PciIrq.Intx, start: 0, count: 1, bools: null, handled);
+        device.Intx.Assert();
+
+        handled.Signal();
+
+        (await told.Task.WaitAsync(Background.Patience)).Message.Should().Be("unmask");
+        guest.Intx.WaitFor(2);
+        handled.Signal();
+        guest.Intx.WaitFor(3);
+    }
+
+    [Fact]
+    public void A_handler_comes_before_serving()
+    {
+        IrqDevice device = new();
+        using var guest = TestGuest.Attach(device);
+
+        device.Invoking(it => it.MsiX[0].OnMaskChange(_ => { })).Should().Throw<InvalidOperationException>();
+    }
+
+    private void Listen(IEnumerable<Irq> irqs)
+    {
+        foreach (Irq irq in irqs)
+            irq.OnMaskChange(masked => _seen.Add((irq.Type, irq.Vector, masked)));
+    }
+}

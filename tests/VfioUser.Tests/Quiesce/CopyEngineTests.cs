@@ -1,0 +1,42 @@
+using VfioUser.Testing;
+
+namespace VfioUser.Tests.Quiesce;
+
+/// <summary>The example of the documentation: an author with work of his own.</summary>
+public sealed class CopyEngineTests
+{
+    [Theory]
+    [InlineData(GuestMemory.Mapped)]
+    [InlineData(GuestMemory.TwinSocket)]
+    [InlineData(GuestMemory.SingleSocket)]
+    public void It_works_between_resets_and_never_during_one(GuestMemory memory)
+    {
+        using TestGuest guest = TestGuest.Attach(new CopyEngine(), memory);
+        Iova from = guest.Place("123456789"u8);
+        Iova to = guest.Place(new byte[9]);
+        byte[] copied = new byte[9];
+
+        for (int round = 0; round < 20; round++)
+        {
+            Start();
+            guest.Reset();
+            guest.Memory.Write(to, new byte[9]); // nothing of an earlier round writes here any more
+            guest.Reset();
+            guest.Memory.Read(to, copied);
+            copied.Should().OnlyContain(value => value == 0);
+        }
+        int before = guest.MsiX[0].Count;
+        Start();
+        guest.MsiX[0].WaitFor(before + 1);
+
+        guest.Memory.Read(to, copied);
+        copied.Should().Equal("123456789"u8.ToArray());
+
+        void Start()
+        {
+            guest.Bar0.Write(0x00, from.Value);
+            guest.Bar0.Write(0x08, to.Value);
+            guest.Bar0.Write(0x10, 9u);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+using VfioUser.Protocol;
+using VfioUser.Testing;
+
+namespace VfioUser.Tests.Quiesce;
+
+/// <summary>Eventfds and doorbells of a device that migration stops: nothing is handled meanwhile, and nothing is lost.</summary>
+public sealed class NotifiersWhileStoppedTests
+{
+    private const ulong Bell = 0x10;
+    private const ulong Other = 0x20;
+    private const ulong Page = 0x1000;
+
+    [Fact]
+    public void What_was_rung_before_is_handled_before_the_device_is_stopped()
+    {
+        using ManualResetEventSlim stuck = new(), rung = new();
+        BellDevice device = new(d =>
+        {
+            d.Bar.AddIoEventFd(Bell, rung.Set);
+            d.Bar.AddIoEventFd(Other, () =>
+            {
+                stuck.Set();
+                rung.MustComeSoon("the thread that watches is here, so the command thread must look");
+            });
+        });
+        using TestGuest guest = TestGuest.Attach(device);
+
+        guest.Bar0.Ring(Other, 1u);
+        stuck.MustComeSoon("it was rung");
+        guest.Bar0.Ring(Bell, 1u);
+        guest.Client.SetMigrationState(MigrationState.Stop);
+
+        rung.IsSet.Should().BeTrue();
+    }
+
+    [Theory]
+    [InlineData(IoEventFdMode.Waiting)]
+    [InlineData(IoEventFdMode.Polling)]
+    public void What_is_rung_while_it_is_stopped_is_handled_when_it_runs_again(IoEventFdMode mode)
+    {
+        using SemaphoreSlim rung = new(0);
+        RegionIoEventFd? bell = null;
+        BellDevice device = new(d => bell = d.Bar.AddIoEventFd(Bell, () => rung.Release(), new IoEventFdOptions { Mode = mode }));
+        using TestGuest guest = TestGuest.Attach(device);
+        guest.Bar0.Ring(Bell, 1u);
+        guest.Client.SetMigrationState(MigrationState.StopCopy);
+        if (mode == IoEventFdMode.Waiting)
+            rung.Wait(Background.Patience).Should().BeTrue();
+
+        guest.Bar0.Ring(Bell, 1u);
+        bell!.Poll().Should().BeFalse();
+        bell.Poll().Should().BeFalse();
+        rung.CurrentCount.Should().Be(0);
+        guest.Client.SetMigrationState(MigrationState.Running);
+
+        if (mode == IoEventFdMode.Polling)
+            bell.Poll().Should().BeTrue();
+        rung.Wait(Background.Patience).Should().BeTrue();
+        bell.Poll().Should().BeFalse();
+    }
+
+    [Fact]
+    public void A_reset_forgets_what_was_rung_while_it_was_stopped()
+    {
+        int rung = 0;
+        RegionIoEventFd? bell = null;
+        using TestGuest guest = TestGuest.Attach(new BellDevice(d => bell = d.Bar.AddIoEventFd(Bell, () => rung++, Polling)));
+        guest.Bar0.Ring(Bell, 1u);
+        bell!.Poll().Should().BeTrue();
+        guest.Client.SetMigrationState(MigrationState.Stop);
+
+        guest.Bar0.Ring(Bell, 1u);
+        bell.Poll().Should().BeFalse();
+        guest.Reset();
+        bell.Poll().Should().BeFalse();
+        guest.Bar0.Ring(Bell, 1u);
+        bell.Poll().Should().BeTrue();
+
+        rung.Should().Be(2);
+    }
+
+    [Fact]
+    public void An_author_who_polls_does_it_for_the_last_time_when_the_device_stops()
+    {
+        RegionIoEventFd? bell = null;
+        bool? inStop = null;
+        BellDevice device = new(d => bell = d.Bar.AddIoEventFd(Bell, () => { }, Polling));
+        device.WhenStopped = () => inStop = bell!.Poll();
+        using TestGuest guest = TestGuest.Attach(device);
+
+        guest.Bar0.Ring(Bell, 1u);
+        guest.Client.SetMigrationState(MigrationState.Stop);
+
+        inStop.Should().BeTrue();
+        bell!.Poll().Should().BeFalse();
+    }
+
+    [Fact]
+    public void A_device_that_cannot_stop_goes_on()
+    {
+        using SemaphoreSlim rung = new(0);
+        BellDevice device = new(d => d.Bar.AddIoEventFd(Bell, () => rung.Release()))
+        {
+            WhenStopped = () => throw new InvalidOperationException("restless"),
+        };
+        using TestGuest guest = TestGuest.Attach(device);
+
+        guest.Client.Invoking(client => client.SetMigrationState(MigrationState.Stop)).Should().Throw<Client.VfioUserException>();
+        guest.Bar0.Ring(Bell, 1u);
+
+        rung.Wait(Background.Patience).Should().BeTrue();
+    }
+
+    [Fact]
+    public void Doorbells_in_memory_wait_as_well()
+    {
+        List<uint> rung = [];
+        DoorbellPage? page = null;
+        BellDevice device = new(d => page = d.AddPage((_, value) => rung.Add(value)));
+        using TestGuest guest = TestGuest.Attach(device);
+        guest.Client.SetMigrationState(MigrationState.Stop);
+
+        BitConverter.TryWriteBytes(device.Memory.Span(Page, 4), 7u);
+        page!.Poll().Should().Be(0);
+        guest.Client.SetMigrationState(MigrationState.Running);
+        page.Poll().Should().Be(1);
+
+        rung.Should().Equal(7);
+    }
+
+    [Fact]
+    public void Doorbells_that_were_restored_count_as_seen()
+    {
+        byte[] state;
+        BellDevice source = new(d => d.AddPage((_, _) => { }));
+        using (TestGuest guest = TestGuest.Attach(source))
+        {
+            BitConverter.TryWriteBytes(source.Memory.Span(Page, 4), 7u);
+            guest.Client.SetMigrationState(MigrationState.StopCopy);
+            state = guest.Client.ReadAll(4096);
+        }
+        DoorbellPage? page = null;
+        BellDevice target = new(d => page = d.AddPage((_, _) => { }));
+        using TestGuest other = TestGuest.Attach(target);
+        other.Client.SetMigrationState(MigrationState.Resuming);
+        other.Client.WriteMigrationData(state);
+        other.Client.SetMigrationState(MigrationState.Running);
+
+        page!.Poll().Should().Be(0);
+        target.Memory.Span(Page, 4)[0].Should().Be(7);
+    }
+
+    private static IoEventFdOptions Polling => new() { Mode = IoEventFdMode.Polling };
+
+    private sealed class BellDevice : PciDevice
+    {
+        public BellDevice(Action<BellDevice> declare)
+            : base(new PciId(0x1B36, 0x00F5), PciClass.Other)
+        {
+            Bar = AddBar(0, BarKind.Memory32, 0x2000);
+            Memory = Bar.ShareMemory(new MemoryArea(Page, 0x1000));
+            EnableMigration();
+            declare(this);
+        }
+
+        public Bar Bar { get; }
+
+        public RegionMemory Memory { get; }
+
+        public Action? WhenStopped { get; set; }
+
+        public DoorbellPage AddPage(Action<int, uint> ring) =>
+            Bar.AddDoorbellPage(Page, 1, ring, new DoorbellPageOptions { Mode = IoEventFdMode.Polling });
+
+        protected override void OnStopped() => WhenStopped?.Invoke();
+    }
+}

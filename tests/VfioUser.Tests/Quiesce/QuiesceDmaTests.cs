@@ -1,0 +1,104 @@
+using VfioUser.Protocol;
+using VfioUser.Tests.Serving;
+
+namespace VfioUser.Tests.Quiesce;
+
+/// <summary>Devices that have to finish their DMA before they are at rest, where the client answers it by message.</summary>
+public class QuiesceDmaTests : QuiesceTestBase
+{
+    private const ulong Asked = 0x40000;
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_device_finishes_its_dma_by_message_while_the_command_waits(bool twin)
+    {
+        using QuiesceRig rig = Rig();
+        using RawClient client = Attach(rig, twin);
+        RawClient back = client.Twin ?? client;
+        byte[] read = new byte[4];
+        rig.Device.Answer = (_, _) => new(Wait.Start(() => rig.Device.Dma.TryRead(new Iova(Asked), read)
+            && rig.Device.Dma.TryWrite(new Iova(Asked + 8), 0x01020304u)));
+
+        ushort reset = rig.Say(client, "reset");
+        RawReply wanted = back.HearCommand(Command.DmaRead);
+        ushort behind = client.Say(Command.RegionWrite, RawClient.Bytes(new RegionAccess(0, (uint)PciRegion.Bar0, 4), [9, 0, 0, 0]));
+        back.Answer(wanted, RawClient.Bytes(new DmaAccess(Asked, 4), [1, 2, 3, 4]));
+        RawReply written = back.HearCommand(Command.DmaWrite);
+        rig.Device.Answer = (_, _) => new(true);
+        back.Answer(written, RawClient.Bytes(new DmaAccess(Asked + 8, 4)));
+
+        client.HearReply(reset, Command.DeviceReset).ShouldBeGranted();
+        client.HearReply(behind, Command.RegionWrite).Header.Error.Should().Be(0u);
+        read.Should().Equal(1, 2, 3, 4);
+        rig.Device.Diary.Should().Equal("asked Reset", "reset Device", "resumed Reset", "written 9");
+    }
+
+    [Fact]
+    public void A_client_that_leaves_meanwhile_lets_the_devices_dma_fail_and_the_device_answer()
+    {
+        using QuiesceRig rig = Rig();
+        RawClient client = Attach(rig, twin: false);
+        bool? done = null;
+        rig.Device.Answer = (_, cancellation) => new(Wait.Start(() =>
+        {
+            done = rig.Device.Dma.TryRead(new Iova(Asked), new byte[4]);
+            cancellation.WaitHandle.ShouldBeSet();
+            return true;
+        }));
+
+        rig.Say(client, "reset");
+        client.HearCommand(Command.DmaRead);
+        client.Dispose();
+
+        rig.ShouldTell("resumed Reset");
+        done.Should().BeFalse();
+        rig.Device.Diary.Should().Equal("asked Reset", "unmapping", "unmapping", "detached", "resumed Reset");
+        rig.Device.Answer = (_, _) => new(true);
+    }
+
+    [Fact]
+    public void Replies_that_are_ready_do_not_wait_for_the_device()
+    {
+        using QuiesceRig rig = Rig();
+        using RawClient client = rig.Attach();
+        using LateAnswer answer = rig.Device.AnswerLater();
+        byte[] info = RawClient.Message(1, Command.DeviceGetInfo, new DeviceInfo(DeviceInfo.WireSize, 0, 0, 0));
+
+        client.SayBytes([.. info, .. RawClient.Message(2, Command.DeviceReset), .. info]); // received in one piece
+
+        client.HearReply(1, Command.DeviceGetInfo).ShouldBeGranted<DeviceInfo>();
+        answer.ShouldBeAsked();
+        rig.Device.Answer = (_, _) => new(true);
+        answer.IsAtRest();
+        client.HearReply(2, Command.DeviceReset).ShouldBeGranted();
+        client.HearReply(1, Command.DeviceGetInfo).ShouldBeGranted<DeviceInfo>();
+    }
+
+    [Fact]
+    public void A_lease_that_a_resting_device_gives_back_does_not_hold_the_unmap_up()
+    {
+        using QuiesceRig rig = Rig();
+        using RawClient client = rig.Attach();
+        rig.Device.Dma.TryLease(new Iova(QuiesceRig.Mapped), 16, writable: true, out DmaLease? lease).Should().BeTrue();
+        rig.Device.Answer = async (_, _) =>
+        {
+            await Task.Yield();
+            lease!.Dispose();
+            return true;
+        };
+
+        client.HearReply(rig.Say(client, "unmap"), Command.DmaUnmap).ShouldBeGranted<DmaUnmap>();
+
+        rig.Device.Diary.Should().Equal("asked DmaUnmap", "unmapping", "resumed DmaUnmap");
+        rig.Device.Answer = (_, _) => new(true);
+    }
+
+    private static RawClient Attach(QuiesceRig rig, bool twin)
+    {
+        RawClient client = rig.Attach(twin ? Served.TwinProposal : Served.QemuProposal);
+        client.Ask(Command.DmaMap, QuiesceRig.Map(Asked)).ShouldBeGranted();
+        rig.Device.Forget();
+        return client;
+    }
+}

@@ -1,0 +1,216 @@
+using System.Net.Sockets;
+using Microsoft.Win32.SafeHandles;
+using VfioUser.Protocol;
+using VfioUser.Protocol.Interop;
+using VfioUser.Tests.Serving;
+
+namespace VfioUser.Tests.Quiesce;
+
+/// <summary>Sessions that are run without waiting: a device that takes its time must not hold up the thread.</summary>
+public sealed class QuiescePollingTests
+{
+    public static TheoryData<string> Commands => QuiesceTests.Commands;
+
+    [Theory]
+    [MemberData(nameof(Commands))]
+    public void The_command_goes_on_when_the_device_has_answered(string what)
+    {
+        using Polled polled = new();
+        using LateAnswer answer = polled.Device.AnswerLater();
+        string asked = $"asked {QuiesceRig.ReasonOf(what)}";
+
+        ushort first = polled.Say(what);
+        polled.RunUntilPending();
+        for (int i = 0; i < 3; i++)
+            polled.Session.RunOnce(wait: false).Should().Be(ReceiveStatus.Empty);
+        polled.Device.Diary.Should().EndWith(asked);
+        PollCalls.WaitReadable(polled.Session.Quiescence.Descriptor!, 0).Should().BeFalse();
+        polled.Device.Answer = (_, _) => new(true);
+        answer.IsAtRest();
+        PollCalls.WaitReadable(polled.Session.Quiescence.Descriptor!, 30_000).Should().BeTrue();
+        polled.Run();
+
+        polled.Client.HearReply(first, QuiesceRig.CommandOf(what)).Header.Error.Should().Be(0u);
+        polled.Session.Quiescence.Descriptor.Should().BeNull();
+        polled.Device.Diary.Where(entry => !entry.StartsWith("resumed", StringComparison.Ordinal))
+            .Should().Equal(what is "flr by multi"
+                ? ["written 1", asked, .. QuiesceRig.CallsOf(what), "written 2"] // each write once
+                : [asked, .. QuiesceRig.CallsOf(what)]);
+        polled.Device.Diary.Count(entry => entry.StartsWith("resumed", StringComparison.Ordinal)).Should().Be(what is "stop" ? 0 : 1);
+    }
+
+    [Theory]
+    [InlineData("map", false)]
+    [InlineData("map", true)]
+    [InlineData("flr by multi", false)]
+    public void The_command_is_refused_when_the_device_cannot(string what, bool fails)
+    {
+        using Polled polled = new();
+        using LateAnswer answer = polled.Device.AnswerLater();
+
+        ushort id = polled.Say(what);
+        polled.RunUntilPending();
+        if (fails)
+            answer.Fails(new InvalidOperationException("stuck"));
+        else
+            answer.IsBusy();
+        polled.Run();
+
+        polled.Client.HearReply(id, QuiesceRig.CommandOf(what)).ShouldBeRefused(fails ? Errno.EIO : Errno.EBUSY);
+        polled.Device.Answer = (_, _) => new(true);
+        id = polled.Say("reset");
+        polled.Run();
+        polled.Client.HearReply(id, Command.DeviceReset).ShouldBeGranted();
+    }
+
+    [Fact]
+    public void Descriptors_of_the_command_are_there_when_it_goes_on()
+    {
+        using Polled polled = new();
+        using LateAnswer answer = polled.Device.AnswerLater();
+        using (SafeFileHandle file = Files.Sealed(QuiesceRig.Page))
+            polled.Client.Say(Command.DmaMap, QuiesceRig.Map(QuiesceRig.Fresh), MessageFlags.Command, file);
+
+        polled.RunUntilPending();
+        answer.IsAtRest();
+        polled.Device.Answer = (_, _) => new(true);
+        polled.Run();
+
+        polled.Device.Dma.Regions.Should().Contain(new DmaRegion(new Iova(QuiesceRig.Fresh), QuiesceRig.Page, true, true, DmaWay.Mapped));
+    }
+
+    [Fact]
+    public void Commands_that_came_in_one_piece_wait_behind_it()
+    {
+        using Polled polled = new();
+        using LateAnswer answer = polled.Device.AnswerLater();
+        byte[] write = RawClient.Message(1, Command.RegionWrite, RawClient.Bytes(new RegionAccess(0, (uint)PciRegion.Bar0, 4), [9, 0, 0, 0]), MessageFlags.NoReply);
+
+        polled.Client.SayBytes([.. write, .. RawClient.Message(2, Command.DeviceReset), .. write]);
+        polled.RunUntilPending();
+        polled.Device.Diary.Should().Equal("written 9", "asked Reset");
+        answer.IsAtRest();
+        polled.Device.Answer = (_, _) => new(true);
+        polled.Run();
+
+        polled.Device.Diary.Should().Equal("written 9", "asked Reset", "reset Device", "resumed Reset", "written 9");
+    }
+
+    [Fact]
+    public void A_client_that_leaves_is_noticed_and_the_session_ends_when_the_device_has_answered()
+    {
+        using Polled polled = new();
+        using LateAnswer answer = polled.Device.AnswerLater();
+
+        polled.Say("reset");
+        polled.RunUntilPending();
+        polled.Client.Dispose();
+        polled.Session.RunOnce(wait: false).Should().Be(ReceiveStatus.Empty);
+        answer.ShouldBeCancelled();
+        polled.Session.RunOnce(wait: false).Should().Be(ReceiveStatus.Empty);
+        answer.IsAtRest();
+
+        polled.Session.RunOnce(wait: false).Should().Be(ReceiveStatus.Closed);
+        polled.Session.Quiescence.TryLeave(wait: false).Should().BeTrue();
+        polled.Dispose();
+        polled.Device.Diary.Should().Equal("asked Reset", "unmapping", "detached", "resumed Reset");
+    }
+
+    [Fact]
+    public void A_session_that_is_over_can_be_left_without_waiting()
+    {
+        using Polled polled = new();
+        using LateAnswer answer = polled.Device.AnswerLater();
+        polled.Client.Dispose();
+        polled.Session.RunOnce(wait: false).Should().Be(ReceiveStatus.Closed);
+
+        polled.Session.Quiescence.TryLeave(wait: false).Should().BeFalse();
+        polled.Session.Quiescence.TryLeave(wait: false).Should().BeFalse();
+        polled.Device.Diary.Should().Equal("asked ClientGone");
+        answer.IsAtRest();
+        PollCalls.WaitReadable(polled.Session.Quiescence.Descriptor!, 30_000).Should().BeTrue();
+
+        polled.Session.Quiescence.TryLeave(wait: false).Should().BeTrue();
+        polled.Dispose();
+        polled.Device.Diary.Should().Equal("asked ClientGone", "unmapping", "detached", "resumed ClientGone");
+    }
+
+    [Fact]
+    public void A_device_that_does_not_care_costs_no_memory()
+    {
+        using Polled polled = new(new OddDevice(_ => { }));
+        Come(polled.Session.Quiescence); // what is made once is made
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 100; i++)
+            Come(polled.Session.Quiescence);
+
+        (GC.GetAllocatedBytesForCurrentThread() - before).Should().Be(0);
+
+        static void Come(Quiescence quiescence)
+        {
+            using Rest rest = quiescence.ComeToRest(QuiesceReason.Reset, default);
+            if (rest.Errno != Errno.None)
+                throw new InvalidOperationException("It is at rest always.");
+        }
+    }
+
+    /// <summary>A session on the test's own thread.</summary>
+    private sealed class Polled : IDisposable
+    {
+        private readonly PciDevice _device;
+        private readonly MessageChannel _channel;
+        private bool _disposed;
+
+        public Polled(PciDevice? device = null)
+        {
+            _device = device ?? Device;
+            (SafeSocketHandle serverEnd, SafeSocketHandle clientEnd) = SocketCalls.CreatePair();
+            _channel = new MessageChannel(new MessageSocket(serverEnd));
+            Client = new RawClient(clientEnd);
+            _device.BeginServing();
+            Client.Say(Command.Version, Served.Version(0, 0, Served.QemuProposal));
+            ServerRun run = new(_device, new VfioUserServerOptions(), new ServerLog(new CapturedLog()), new ServingStatus(), CancellationToken.None);
+            Session = new Handshake(run, _channel, polled: false).Run()!;
+            Client.Hear().Header.Error.Should().Be(0u);
+            using SafeFileHandle file = Files.Sealed(QuiesceRig.Page);
+            Client.Say(Command.DmaMap, QuiesceRig.Map(QuiesceRig.Mapped), MessageFlags.Command, file);
+            Run();
+            Client.Hear().Header.Error.Should().Be(0u);
+            Device.Forget();
+        }
+
+        public RestingDevice Device { get; } = new();
+
+        public RawClient Client { get; }
+
+        public Session Session { get; }
+
+        public ushort Say(string what) => QuiesceRig.Say(Device, Client, what);
+
+        public void RunUntilPending()
+        {
+            while (!Session.Quiescence.IsPending)
+                Session.RunOnce(wait: false).Should().NotBe(ReceiveStatus.Closed);
+        }
+
+        /// <summary>Runs until something was done.</summary>
+        public void Run()
+        {
+            while (Session.RunOnce(wait: false) is ReceiveStatus.Empty)
+            {
+            }
+        }
+
+        public void Dispose()
+        {
+            if (_disposed)
+                return;
+            _disposed = true;
+            Session.Dispose();
+            Client.Dispose();
+            _channel.Dispose();
+            _device.EndServing();
+        }
+    }
+}
