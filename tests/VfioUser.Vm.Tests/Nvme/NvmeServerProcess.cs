@@ -1,9 +1,8 @@
 using System.Diagnostics;
-using System.Globalization;
 
 namespace VfioUser.Vm.Tests.Nvme;
 
-/// <summary>The sample's own server in a process of its own: it can be killed, and what it holds can be counted.</summary>
+/// <summary>The sample's own server in a process of its own: it can be killed.</summary>
 internal sealed class NvmeServerProcess : IDisposable
 {
     private readonly Process _process;
@@ -31,24 +30,6 @@ internal sealed class NvmeServerProcess : IDisposable
         return line is not null ? server : throw new InvalidOperationException("nvme has ended");
     }
 
-    /// <summary>Open descriptors.</summary>
-    public int Descriptors => Directory.GetFiles(Of("fd")).Length;
-
-    /// <summary>Mappings of files that nobody has a name for: guest memory.</summary>
-    public int GuestMappings => File.ReadLines(Of("maps")).Count(line => line.Contains("/memfd:ram", StringComparison.Ordinal));
-
-    public int Threads => Directory.GetDirectories(Of("task")).Length;
-
-    /// <summary>Resident memory, in bytes.</summary>
-    public long ResidentMemory
-    {
-        get
-        {
-            string line = File.ReadLines(Of("status")).First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal));
-            return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) << 10;
-        }
-    }
-
     /// <summary>Ends it with SIGKILL.</summary>
     public void Kill()
     {
@@ -61,6 +42,4 @@ internal sealed class NvmeServerProcess : IDisposable
         Kill();
         _process.Dispose();
     }
-
-    private string Of(string file) => $"/proc/{_process.Id}/{file}";
 }

@@ -17,10 +17,17 @@ internal sealed class ServedDisk : IAsyncDisposable
 
     /// <param name="disk">Becomes the server's.</param>
     /// <param name="options">Null for the defaults.</param>
-    public ServedDisk(Backend disk, NvmeOptions? options = null)
+    /// <param name="msiX">Whether it has MSI-X, or else the interrupt pin alone.</param>
+    public ServedDisk(Backend disk, NvmeOptions? options = null, bool msiX = true)
     {
         _disk = disk;
         _controller = new NvmeController([disk], (options ?? new NvmeOptions()) with { Log = Failures.Enqueue });
+        if (!msiX)
+        {
+            // The guest sees a null capability in its place.
+            _controller.Config.OnRead(_controller.Config.MsiX!.Offset, 1, (_, id) => id.Clear());
+        }
+
         SocketPath = Path.Combine(_folder.FullName, "nvme.sock");
         _server = VfioUserServer.Bind(SocketPath);
         _serving = _server.RunAsync(_controller, _stop.Token);
