@@ -57,6 +57,8 @@ public class InFlightTests
             disk.WaitForAccess();
 
         machine.Admin.Submit(NewCommand.Admin(AdminOpcode.DeleteSubmissionQueue, dword10: 1));
+        for (int i = 0; i < 500; i++)
+            _ = machine.Driver.Status; // time enough for one that does not wait
         bool early = machine.Admin.TryTake(out _);
         disk.Release();
         NvmeDriver.Expect(machine.Admin.Take());

@@ -82,6 +82,15 @@ public sealed class NvmeController : PciDevice, IDisposable
         _parts.Pool.Dispose();
     }
 
+    // before its memory goes: a queue whose memory is gone would be the guest's mistake
+    /// <inheritdoc/>
+    protected override ValueTask<bool> OnQuiesceAsync(QuiesceReason reason, CancellationToken cancellation)
+    {
+        if (reason == QuiesceReason.ClientGone)
+            _parts.Lifecycle.Reset();
+        return new ValueTask<bool>(true);
+    }
+
     /// <inheritdoc/>
     protected override void OnReset(ResetReason reason) => _parts.Lifecycle.Reset();
 
