@@ -25,8 +25,14 @@ switch (args)
         return 0;
     case ["nvme", .. string[] doorbells]:
         return NvmeComparison.Run(doorbells);
+    case ["nvme-guest", .. string[] words]:
+        await NvmeInGuest.Run(words);
+        return 0;
     case ["nvme-server", string path, string doorbells]:
-        NvmeServer.Run(path, Enum.Parse<NvmeDoorbells>(doorbells));
+        NvmeServer.Run(path, Enum.Parse<NvmeDoorbells>(doorbells), file: null);
+        return 0;
+    case ["nvme-server", string path, string doorbells, string file]:
+        NvmeServer.Run(path, Enum.Parse<NvmeDoorbells>(doorbells), file);
         return 0;
     case ["nvme-floor", string path]:
         NvmeFloorServer.Run(path);
@@ -39,6 +45,8 @@ switch (args)
             compare [NAME...]   the library beside bare sockets, end to end; only rows whose name holds a NAME
             many                memory, threads, descriptors and latency with 1 to 500 attached devices
             nvme [DOORBELLS...] the NVMe sample beside the same copies and signals; doorbells are shadow, mapped, trapped
+            nvme-guest [WORD...] fio in a guest on the NVMe sample beside QEMU's own device; words are memory, file (its disk),
+                                shadow, mapped, trapped (doorbells), 1, 2, 4 (processors of the guest)
             micro [ARGS...]     BenchmarkDotNet: allocations and time of the hot paths
             """);
         return args.Length == 0 ? 0 : 2;

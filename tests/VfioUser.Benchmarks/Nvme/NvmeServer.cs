@@ -6,15 +6,15 @@ using Nvme.Doorbells;
 
 namespace VfioUser.Benchmarks;
 
-/// <summary>The NVMe sample with a disk in memory. Answers each line with the bytes that were allocated since the start.</summary>
+/// <summary>The NVMe sample with a disk in memory or in a file. Answers each line with the bytes that were allocated since the start.</summary>
 internal static class NvmeServer
 {
     public const int Queues = 2;
     public const long DiskSize = 64 << 20;
 
-    public static void Run(string path, NvmeDoorbells doorbells)
+    public static void Run(string path, NvmeDoorbells doorbells, string? file)
     {
-        using MemoryBackend disk = new(DiskSize);
+        using Backend disk = file is null ? new MemoryBackend(DiskSize) : FileBackend.Open(file, DiskSize);
         disk.Write(0, new byte[DiskSize]); // all of it is there before anything counts
         using NvmeController controller = new([disk], new NvmeOptions
         {

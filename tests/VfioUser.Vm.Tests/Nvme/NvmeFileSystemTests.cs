@@ -1,5 +1,7 @@
 using FluentAssertions;
 using Nvme.Backends;
+using Nvme.Controller;
+using Nvme.Doorbells;
 using VfioUser.Vm.Tests.Harness;
 
 namespace VfioUser.Vm.Tests.Nvme;
@@ -33,11 +35,13 @@ public class NvmeFileSystemTests
                 await machine.PowerOff();
             }
 
-            await using var again = new ServedDisk(FileBackend.Open(image));
+            // The other way of doorbells, too.
+            await using var again = new ServedDisk(FileBackend.Open(image), new NvmeOptions { Doorbells = DoorbellKind.Mapped });
             await using VirtualMachine second = await NvmeGuest.Start(again.SocketPath);
 
             await second.Output($"fsck.ext4 -fn {Disk}");
             (await second.Output(Sums)).Should().Be(written);
+            again.Failures.Should().BeEmpty();
         }
         finally
         {
