@@ -23,6 +23,20 @@ switch (args)
     case ["hammer", string folder, string first, string count]:
         Hammer.Run(folder, int.Parse(first, System.Globalization.CultureInfo.InvariantCulture), int.Parse(count, System.Globalization.CultureInfo.InvariantCulture));
         return 0;
+    case ["nvme", .. string[] doorbells]:
+        return NvmeComparison.Run(doorbells);
+    case ["nvme-guest", .. string[] words]:
+        await NvmeInGuest.Run(words);
+        return 0;
+    case ["nvme-server", string path, string doorbells]:
+        NvmeServer.Run(path, Enum.Parse<NvmeDoorbells>(doorbells), file: null);
+        return 0;
+    case ["nvme-server", string path, string doorbells, string file]:
+        NvmeServer.Run(path, Enum.Parse<NvmeDoorbells>(doorbells), file);
+        return 0;
+    case ["nvme-floor", string path]:
+        NvmeFloorServer.Run(path);
+        return 0;
     case ["micro", .. string[] rest]:
         BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(rest.Length == 0 ? ["--filter", "*"] : rest);
         return 0;
@@ -30,6 +44,9 @@ switch (args)
         Console.WriteLine("""
             compare [NAME...]   the library beside bare sockets, end to end; only rows whose name holds a NAME
             many                memory, threads, descriptors and latency with 1 to 500 attached devices
+            nvme [DOORBELLS...] the NVMe sample beside the same copies and signals; doorbells are shadow, mapped, trapped
+            nvme-guest [WORD...] fio in a guest on the NVMe sample beside QEMU's own device; words are memory, file (its disk),
+                                shadow, mapped, trapped (doorbells), 1, 2, 4 (processors of the guest)
             micro [ARGS...]     BenchmarkDotNet: allocations and time of the hot paths
             """);
         return args.Length == 0 ? 0 : 2;

@@ -22,6 +22,9 @@ internal sealed class SocketListener : IClientSource
 
     public static SocketListener OnPath(string path, UnixFileMode mode)
     {
+        // what the system says of it is "cannot assign requested address"
+        if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder && !Directory.Exists(folder))
+            throw new IOException($"Cannot listen on '{path}': there is no folder '{folder}'.");
         RemoveStale(path);
         Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try

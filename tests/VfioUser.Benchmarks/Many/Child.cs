@@ -3,16 +3,23 @@ using System.Globalization;
 
 namespace VfioUser.Benchmarks;
 
-/// <summary>This program once more, pinned to a core, with a dialogue of lines.</summary>
+/// <summary>This program once more, pinned to cores, with a dialogue of lines.</summary>
 internal sealed class Child : IDisposable
 {
     private readonly Process _process;
 
     public Child(int core, params string[] arguments)
+        : this(core.ToString(CultureInfo.InvariantCulture), arguments)
+    {
+    }
+
+    /// <param name="cores">As taskset takes them.</param>
+    /// <param name="arguments">Of this program.</param>
+    public Child(string cores, string[] arguments)
     {
         ProcessStartInfo start = new("taskset")
         {
-            ArgumentList = { "-c", core.ToString(CultureInfo.InvariantCulture), Environment.ProcessPath! },
+            ArgumentList = { "-c", cores, Environment.ProcessPath! },
             UseShellExecute = false,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

@@ -31,6 +31,28 @@ public class DoorbellPageTests
     }
 
     [Fact]
+    public void Looking_and_ringing_allocate_nothing()
+    {
+        uint last = 0;
+        DoorbellPage? page = null;
+        using TestGuest guest = TestGuest.Attach(new OddDevice(d => page = Page(d, (_, value) => last = value, Polling)));
+        using SharedMemory mapped = Map(guest);
+        Put(mapped, 0x08, 1);
+        page!.Poll();
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (uint i = 2; i < 100; i++)
+        {
+            Put(mapped, 0x08, i);
+            page.Poll();
+            page.Poll();
+        }
+
+        (GC.GetAllocatedBytesForCurrentThread() - before).Should().Be(0);
+        last.Should().Be(99);
+    }
+
+    [Fact]
     public void A_thread_notices_by_itself_however_long_it_was_idle()
     {
         using SemaphoreSlim rung = new(0);

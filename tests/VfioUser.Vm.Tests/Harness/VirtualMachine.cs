@@ -25,9 +25,13 @@ internal sealed class VirtualMachine : IAsyncDisposable
     }
 
     /// <summary>Boots a guest and returns when it takes commands.</summary>
-    public static async Task<VirtualMachine> Start(Initramfs guest, string? socketPath = null)
+    public static Task<VirtualMachine> Start(Initramfs guest, string? socketPath = null) =>
+        Start(new MachineOptions { Guest = guest, SocketPath = socketPath });
+
+    /// <inheritdoc cref="Start(Initramfs, string?)"/>
+    public static async Task<VirtualMachine> Start(MachineOptions options)
     {
-        var start = new ProcessStartInfo(VmFolder.Qemu, QemuArguments.Of(guest.Build(), socketPath))
+        var start = new ProcessStartInfo(VmFolder.Qemu, QemuArguments.Of(options))
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -66,7 +70,10 @@ internal sealed class VirtualMachine : IAsyncDisposable
     }
 
     /// <summary>As <see cref="Run"/>, for a command that must not fail.</summary>
-    public async Task<string> Output(string command) => (await Run(command)).OutputOrThrow(command);
+    public async Task<string> Output(string command, TimeSpan? timeout = null) => (await Run(command, timeout)).OutputOrThrow(command);
+
+    /// <summary>Begins one line of shell that is not waited for: no other command runs in this guest any more.</summary>
+    public Task Begin(string command) => Send(command);
 
     /// <summary>Resets the machine from within the guest and returns when it takes commands again.</summary>
     public async Task Reboot()

@@ -63,8 +63,7 @@ public sealed class DoorbellPage : INotifier
                     continue;
                 _seen[i] = value;
                 rung++;
-                int index = i;
-                _device.Notifiers.Guard(() => _ring(index, value));
+                _device.Notifiers.Guard(static rung => rung.Ring(rung.Index, rung.Value), (Ring: _ring, Index: i, Value: value));
             }
             return rung;
         }

@@ -89,11 +89,14 @@ internal sealed class Notifiers
     }
 
     /// <summary>Runs code of the device. Any thread. Without a client there is nobody to tell, so the caller hears of an exception.</summary>
-    public void Guard(Action action)
+    public void Guard(Action action) => Guard(static run => run(), action);
+
+    /// <summary>As the other one, for calls with arguments: nothing is allocated for a static <paramref name="action"/>.</summary>
+    public void Guard<TState>(Action<TState> action, TState state)
     {
         try
         {
-            action();
+            action(state);
         }
         catch (Exception e) when (Volatile.Read(ref _threw) is not null)
         {

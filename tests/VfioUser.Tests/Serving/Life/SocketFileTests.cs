@@ -118,7 +118,8 @@ public sealed class SocketFileTests : IDisposable
     public void A_folder_and_a_path_to_nowhere_are_errors()
     {
         FluentActions.Invoking(() => VfioUserServer.Bind(_folder)).Should().Throw<IOException>();
-        FluentActions.Invoking(() => VfioUserServer.Bind(Path.Combine(_folder, "no", "such.sock"))).Should().Throw<IOException>();
+        FluentActions.Invoking(() => VfioUserServer.Bind(Path.Combine(_folder, "no", "such.sock"))).Should().Throw<IOException>()
+            .WithMessage("*there is no folder*no'.");
         Directory.Exists(_folder).Should().BeTrue();
     }
 

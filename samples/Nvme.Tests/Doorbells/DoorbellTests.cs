@@ -1,0 +1,160 @@
+using Nvme.Controller;
+using Nvme.Doorbells;
+using Nvme.Driver;
+using Nvme.Tests.Support;
+using Nvme.Wire;
+using VfioUser;
+using VfioUser.Testing;
+
+namespace Nvme.Tests.Doorbells;
+
+public class DoorbellTests
+{
+    private static void WriteAndRead(Machine machine, int rounds, int entries = 16)
+    {
+        DriverQueue queue = machine.Driver.CreateQueue(1, entries);
+        Iova page = machine.NewPage();
+        for (ulong i = 0; i < (ulong)rounds; i++)
+        {
+            machine.Guest.Memory.Write(page, i);
+            NvmeDriver.Expect(queue.Execute(NewCommand.Io(IoOpcode.Write, i, 1, page)));
+            machine.Guest.Memory.Write(page, ~i);
+            NvmeDriver.Expect(queue.Execute(NewCommand.Io(IoOpcode.Read, i, 1, page)));
+            machine.Guest.Memory.Read<ulong>(page).Should().Be(i);
+        }
+    }
+
+    [Fact]
+    public void Mapped_page_needs_no_message()
+    {
+        using Machine machine = new(options: new NvmeOptions { Doorbells = DoorbellKind.Mapped });
+
+        WriteAndRead(machine, 50);
+
+        machine.Driver.HasMappedDoorbells.Should().BeTrue();
+        machine.Driver.Rings.Should().Be(0);
+    }
+
+    [Fact]
+    public void Mapped_page_is_looked_at_after_the_controller_was_reset_too()
+    {
+        using Machine machine = new(options: new NvmeOptions { Doorbells = DoorbellKind.Mapped });
+
+        for (int i = 0; i < 3; i++)
+        {
+            WriteAndRead(machine, 5);
+            machine.Driver.Disable();
+            machine.Driver.Enable();
+        }
+
+        WriteAndRead(machine, 5);
+    }
+
+    [Theory]
+    [InlineData(GuestMemory.Mapped)]
+    [InlineData(GuestMemory.SingleSocket)]
+    public void Shadow_doorbells_ring_only_a_controller_that_sleeps(GuestMemory memory)
+    {
+        using Machine machine = new(memory, new NvmeOptions { Spin = TimeSpan.FromSeconds(5) });
+        machine.Driver.UseShadowDoorbells();
+        int before = machine.Driver.Rings;
+
+        WriteAndRead(machine, 100, entries: 256); // a lap of the ring rings once
+
+        // the admin commands that made the queue ring, twice each; the rest finds a controller that looks
+        (machine.Driver.Rings - before).Should().BeLessThan(20);
+    }
+
+    [Fact]
+    public void Controller_that_sleeps_is_woken_by_the_driver()
+    {
+        using Machine machine = new(options: new NvmeOptions { Spin = TimeSpan.Zero });
+        machine.Driver.UseShadowDoorbells();
+
+        WriteAndRead(machine, 200);
+
+        machine.Driver.HasFailed.Should().BeFalse();
+    }
+
+    [Fact]
+    public void Shadow_doorbells_begin_for_queues_that_are_there_and_end_with_a_reset()
+    {
+        using Machine machine = new();
+        DriverQueue queue = machine.Driver.CreateQueue(1);
+        machine.Driver.UseShadowDoorbells();
+
+        for (int i = 0; i < 100; i++)
+            NvmeDriver.Expect(queue.Execute(NewCommand.Io(IoOpcode.Flush)));
+        machine.Driver.Disable();
+        machine.Driver.Enable();
+        WriteAndRead(machine, 20);
+
+        machine.Driver.HasFailed.Should().BeFalse();
+    }
+
+    [Fact]
+    public void Full_completion_queue_goes_on_when_the_shadow_head_moves()
+    {
+        using Machine machine = new(options: new NvmeOptions { Spin = TimeSpan.Zero });
+        machine.Driver.UseShadowDoorbells();
+        DriverQueue queue = machine.Driver.CreateQueue(1, entries: 4);
+
+        for (int round = 0; round < 50; round++)
+        {
+            for (int i = 0; i < 3; i++)
+                queue.Put(NewCommand.Io(IoOpcode.Flush));
+            queue.Ring();
+            for (int i = 0; i < 3; i++)
+                NvmeDriver.Expect(queue.Take(ring: false));
+            queue.RingHead();
+        }
+
+        machine.Driver.HasFailed.Should().BeFalse();
+    }
+
+    [Theory]
+    [InlineData(0x10ul, 0x1_0000_0000ul)]
+    [InlineData(0xDEAD_0000_0000ul, 0x1_0000_0000ul)]
+    [InlineData(0x1_0000_0000ul, 0xDEAD_0000_0000ul)]
+    public void Shadow_that_is_no_memory_is_refused(ulong doorbells, ulong events)
+    {
+        using Machine machine = new();
+
+        Completion completion = machine.Admin.Execute(NewCommand.Admin(AdminOpcode.DoorbellBufferConfig, 0, new Iova(doorbells), second: new Iova(events)));
+
+        completion.Status.Should().Be(Status.InvalidField);
+    }
+
+    [Theory]
+    [InlineData(DoorbellKind.Trapped, true, 1)]
+    [InlineData(DoorbellKind.Trapped, false, 0)]
+    [InlineData(DoorbellKind.Mapped, true, 0)]
+    public void Shadow_doorbells_are_offered_where_they_announce_something(DoorbellKind kind, bool wanted, int offered)
+    {
+        using Machine machine = new(options: new NvmeOptions { Doorbells = kind, ShadowDoorbells = wanted });
+
+        byte[] page = machine.Page(NewCommand.Identify(1, default));
+        Completion completion = machine.Admin.Execute(NewCommand.Admin(AdminOpcode.DoorbellBufferConfig, 0, machine.NewPage(), second: machine.NewPage()));
+
+        (page[257] & 1).Should().Be(offered);
+        completion.Status.Should().Be(offered == 1 ? Status.Success : Status.InvalidOpcode);
+    }
+
+    [Theory]
+    [InlineData(DoorbellKind.Trapped, false)]
+    [InlineData(DoorbellKind.Trapped, true)]
+    [InlineData(DoorbellKind.Mapped, false)]
+    public void Interrupt_pin_is_let_go_when_the_driver_has_taken_everything(DoorbellKind kind, bool shadow)
+    {
+        using Machine machine = new(options: new NvmeOptions { Doorbells = kind }, msiX: false);
+        DriverQueue queue = machine.Driver.CreateQueue(1);
+        if (shadow)
+            machine.Driver.UseShadowDoorbells();
+
+        for (int i = 0; i < 20; i++)
+        {
+            NvmeDriver.Expect(queue.Execute(NewCommand.Io(IoOpcode.Flush)));
+            SpinWait.SpinUntil(() => !machine.Controller.IsPinAsserted, TimeSpan.FromSeconds(60)).Should().BeTrue();
+        }
+    }
+}

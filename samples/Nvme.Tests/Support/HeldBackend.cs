@@ -1,0 +1,61 @@
+using Nvme.Backends;
+
+namespace Nvme.Tests.Support;
+
+/// <summary>A disk that takes its time: accesses wait until the test lets them go.</summary>
+internal sealed class HeldBackend(long size, bool failing = false) : Backend
+{
+    private readonly MemoryBackend _memory = new(size);
+    private readonly ManualResetEventSlim _released = new(initialState: false);
+    private readonly SemaphoreSlim _entered = new(0);
+    private int _flushes;
+
+    public override long Size => _memory.Size;
+
+    public override bool Blocks => true;
+
+    public override bool HasVolatileCache => true;
+
+    public int Flushes => Volatile.Read(ref _flushes);
+
+    public void Release() => _released.Set();
+
+    /// <summary>Waits until one more access is under way.</summary>
+    public void WaitForAccess() => _entered.Wait(TimeSpan.FromSeconds(60)).Should().BeTrue("an access was expected");
+
+    public override void Read(long offset, Span<byte> destination)
+    {
+        Hold();
+        _memory.Read(offset, destination);
+    }
+
+    public override void Write(long offset, ReadOnlySpan<byte> source)
+    {
+        Hold();
+        _memory.Write(offset, source);
+    }
+
+    public override void WriteZeroes(long offset, long length, bool deallocate)
+    {
+        Hold();
+        _memory.WriteZeroes(offset, length, deallocate);
+    }
+
+    public override void Deallocate(long offset, long length) => WriteZeroes(offset, length, deallocate: true);
+
+    public override void Flush() => Interlocked.Increment(ref _flushes);
+
+    protected override void Dispose(bool disposing)
+    {
+        _released.Set();
+        base.Dispose(disposing);
+    }
+
+    private void Hold()
+    {
+        _entered.Release();
+        _released.Wait();
+        if (failing)
+            throw new IOException("the disk is broken");
+    }
+}

@@ -1,0 +1,71 @@
+using Nvme.Backends;
+using Nvme.Controller;
+using Nvme.Driver;
+using Nvme.Wire;
+using VfioUser;
+using VfioUser.Testing;
+
+namespace Nvme.Tests.Support;
+
+/// <summary>A controller with its disks, a guest that is attached to it, and a driver that has enabled it.</summary>
+internal sealed class Machine : IDisposable
+{
+    private readonly IReadOnlyList<Backend> _disks;
+
+    public Machine(GuestMemory memory = GuestMemory.Mapped, NvmeOptions? options = null, IReadOnlyList<Backend>? disks = null,
+        bool enable = true, bool msiX = true)
+    {
+        _disks = disks ?? [new MemoryBackend(8 << 20)];
+        Controller = new NvmeController(_disks, (options ?? new NvmeOptions()) with { Log = Log.Add });
+        Guest = TestGuest.Attach(Controller, new TestGuestOptions { Memory = memory, Timeout = TimeSpan.FromSeconds(60) });
+        Driver = new NvmeDriver(Guest, msiX);
+        if (enable)
+            Driver.Enable();
+    }
+
+    public System.Collections.Concurrent.ConcurrentBag<string> Log { get; } = [];
+
+    public NvmeController Controller { get; }
+
+    public TestGuest Guest { get; }
+
+    public NvmeDriver Driver { get; }
+
+    public DriverQueue Admin => Driver.Admin;
+
+    public Backend Disk => _disks[0];
+
+    public Iova NewPage() => Guest.Memory.Allocate(4096);
+
+    public byte[] Read(Iova address, int length)
+    {
+        byte[] bytes = new byte[length];
+        Guest.Memory.Read(address, bytes);
+        return bytes;
+    }
+
+    /// <summary>An admin command that gives a page.</summary>
+    public byte[] Page(Command command)
+    {
+        Iova page = NewPage();
+        NvmeDriver.Expect(Admin.Execute(command with { Prp1 = page.Value }));
+        return Read(page, 4096);
+    }
+
+    /// <summary>Bytes that differ from block to block.</summary>
+    public static byte[] Pattern(int length, int seed = 1)
+    {
+        byte[] bytes = new byte[length];
+        new Random(seed).NextBytes(bytes);
+        return bytes;
+    }
+
+    public void Dispose()
+    {
+        Driver.Dispose();
+        Guest.Dispose();
+        Controller.Dispose();
+        foreach (Backend disk in _disks)
+            disk.Dispose();
+    }
+}

@@ -1,0 +1,90 @@
+namespace Nvme.Backends;
+
+/// <summary>Blocks in memory, which is taken as it is written and given back when it is trimmed.</summary>
+public sealed class MemoryBackend : Backend
+{
+    /// <summary>Bytes in a chunk: what is taken and given back at one time.</summary>
+    public const int ChunkSize = 1 << 20;
+
+    private static readonly byte[] Zeroes = new byte[64 << 10];
+    private readonly byte[]?[] _chunks;
+
+    /// <param name="size">In bytes, from 1.</param>
+    public MemoryBackend(long size)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(size, 1);
+        Size = size;
+        _chunks = new byte[(size - 1) / ChunkSize + 1][];
+    }
+
+    /// <inheritdoc/>
+    public override long Size { get; }
+
+    /// <summary>How much memory it holds now, in bytes.</summary>
+    public long Allocated => _chunks.LongCount(chunk => chunk is not null) * ChunkSize;
+
+    /// <inheritdoc/>
+    public override Span<byte> Window(long offset, int length, bool writable)
+    {
+        (int chunk, int at) = ((int)(offset / ChunkSize), (int)(offset % ChunkSize));
+        byte[]? bytes = Volatile.Read(ref _chunks[chunk]);
+        if (bytes is null)
+        {
+            // nobody writes to a window for reading, so all may have the same zeros
+            if (!writable)
+                return Zeroes.AsSpan(0, Math.Min(Math.Min(length, Zeroes.Length), ChunkSize - at));
+            bytes = new byte[ChunkSize];
+            bytes = Interlocked.CompareExchange(ref _chunks[chunk], bytes, null) ?? bytes;
+        }
+        return bytes.AsSpan(at, Math.Min(length, ChunkSize - at));
+    }
+
+    /// <inheritdoc/>
+    public override void Read(long offset, Span<byte> destination)
+    {
+        while (!destination.IsEmpty)
+        {
+            Span<byte> window = Window(offset, destination.Length, writable: false);
+            window.CopyTo(destination);
+            destination = destination[window.Length..];
+            offset += window.Length;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Write(long offset, ReadOnlySpan<byte> source)
+    {
+        while (!source.IsEmpty)
+        {
+            Span<byte> window = Window(offset, source.Length, writable: true);
+            source[..window.Length].CopyTo(window);
+            source = source[window.Length..];
+            offset += window.Length;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void WriteZeroes(long offset, long length, bool deallocate)
+    {
+        while (length > 0)
+        {
+            (int chunk, int at) = ((int)(offset / ChunkSize), (int)(offset % ChunkSize));
+            int count = (int)Math.Min(length, ChunkSize - at);
+            if (deallocate && count == ChunkSize)
+                Volatile.Write(ref _chunks[chunk], null);
+            else
+                Volatile.Read(ref _chunks[chunk])?.AsSpan(at, count).Clear();
+            offset += count;
+            length -= count;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Deallocate(long offset, long length) => WriteZeroes(offset, length, deallocate: true);
+
+    /// <inheritdoc/>
+    public override void Flush()
+    {
+        // it is as durable as it gets
+    }
+}

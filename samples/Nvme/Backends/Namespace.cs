@@ -1,0 +1,57 @@
+using System.Security.Cryptography;
+using System.Text;
+using Nvme.Threads;
+
+namespace Nvme.Backends;
+
+/// <summary>A namespace: blocks with a number that the guest knows them by.</summary>
+internal sealed class Namespace
+{
+    private readonly InFlight _users = new();
+    private bool _formatting;
+
+    public Namespace(uint id, Backend backend, int blockSize, string serialNumber)
+    {
+        Id = id;
+        Backend = backend;
+        BlockSize = blockSize;
+        BlockCount = (ulong)(backend.Size / blockSize);
+        byte[] hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{serialNumber}/{id}"));
+        Uuid = new Guid(hash.AsSpan(0, 16), bigEndian: true);
+    }
+
+    public uint Id { get; }
+
+    public Backend Backend { get; }
+
+    public int BlockSize { get; }
+
+    public ulong BlockCount { get; }
+
+    /// <summary>The same whenever the same disk is served.</summary>
+    public Guid Uuid { get; }
+
+    /// <summary>Begins a command. False while the namespace is being formatted.</summary>
+    public bool TryBegin()
+    {
+        _users.Add(1);
+        if (!Volatile.Read(ref _formatting))
+            return true;
+        End();
+        return false;
+    }
+
+    public void End() => _users.Remove(1);
+
+    /// <summary>Lets no command begin any more, and waits for those that have.</summary>
+    public void BeginFormat()
+    {
+        Volatile.Write(ref _formatting, true);
+        Interlocked.MemoryBarrier();
+        _users.WaitForNone();
+    }
+
+    public void EndFormat() => Volatile.Write(ref _formatting, false);
+
+    public bool Contains(ulong lba, ulong count) => lba <= BlockCount && count <= BlockCount - lba;
+}

@@ -1,0 +1,94 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Nvme.Controller;
+using Nvme.Doorbells;
+
+namespace Nvme.Cli;
+
+/// <summary>The command line: demo and serve.</summary>
+internal static class CommandLine
+{
+    public static RootCommand Create()
+    {
+        Command demo = new("demo", "Serves a disk in memory, drives it as a guest would, verifies, and shows rates.");
+        demo.SetAction(_ => Demo.Run(Console.Out));
+        return new RootCommand("An NVMe controller for virtual machines: QEMU, Cloud Hypervisor and others attach it over vfio-user.")
+        {
+            demo,
+            Serving(),
+        };
+    }
+
+    private static Command Serving()
+    {
+        Option<string> socket = new("--socket", "-s") { Description = "Path of the socket that the virtual machine connects to.", Required = true };
+        Option<string[]> disk = new("--disk", "-d") { Description = "File or block device behind a namespace; may be given several times. Without any: a disk in memory." };
+        Option<long?> size = new("--size")
+        {
+            Description = "Size such as 512M or 10G: of the disk in memory, or of a file that is to be made.",
+            CustomParser = ParseSize,
+        };
+        Option<int> queues = new("--queues") { Description = $"I/O queue pairs, 1 to {NvmeOptions.MaxIoQueues}.", DefaultValueFactory = _ => new NvmeOptions().IoQueues };
+        queues.Validators.Add(result => RequireRange(result, queues, 1, NvmeOptions.MaxIoQueues));
+        Option<DoorbellKind> doorbells = new("--doorbells")
+        {
+            Description = "How doorbells arrive: 'trapped' by message, few where the driver has shadow doorbells; 'mapped' on a page that is looked at.",
+            DefaultValueFactory = _ => new NvmeOptions().Doorbells,
+        };
+        Option<int> blockSize = new("--block-size") { Description = "Bytes in a logical block: 512 or 4096.", DefaultValueFactory = _ => 512 };
+        blockSize.AcceptOnlyFromAmong("512", "4096");
+        Option<string> serial = new("--serial") { Description = "Serial number, up to 20 characters.", DefaultValueFactory = _ => new NvmeOptions().SerialNumber };
+        serial.Validators.Add(result =>
+        {
+            if (result.GetValue(serial) is { Length: > 20 })
+                result.AddError("A serial number has up to 20 characters.");
+        });
+        Option<int> spin = new("--spin")
+        {
+            Description = "Microseconds that a thread looks for the next command without a pause.",
+            DefaultValueFactory = _ => (int)new NvmeOptions().Spin.TotalMicroseconds,
+        };
+        spin.Validators.Add(result => RequireRange(result, spin, 0, 1_000_000));
+        Option<int> nap = new("--nap")
+        {
+            Description = "Microseconds that a thread pauses between two looks at mapped doorbells.",
+            DefaultValueFactory = _ => (int)new NvmeOptions().Nap.TotalMicroseconds,
+        };
+        nap.Validators.Add(result => RequireRange(result, nap, 0, 10_000));
+        Option<bool> noShadow = new("--no-shadow-doorbells") { Description = "Do not let drivers keep doorbells in their memory." };
+        Option<bool> readOnly = new("--read-only") { Description = "Refuse writes." };
+
+        Command serve = new("serve", "Serves disks on a socket until Ctrl-C.") { socket, disk, size, queues, doorbells, blockSize, serial, spin, nap, noShadow, readOnly };
+        serve.SetAction((parsed, _) => Serve.Run(new ServeOptions(
+            parsed.GetRequiredValue(socket),
+            parsed.GetValue(disk) ?? [],
+            parsed.GetValue(size),
+            parsed.GetValue(readOnly),
+            new NvmeOptions
+            {
+                IoQueues = parsed.GetValue(queues),
+                Doorbells = parsed.GetValue(doorbells),
+                BlockSize = parsed.GetValue(blockSize),
+                SerialNumber = parsed.GetValue(serial)!,
+                Spin = TimeSpan.FromMicroseconds(parsed.GetValue(spin)),
+                Nap = TimeSpan.FromMicroseconds(parsed.GetValue(nap)),
+                ShadowDoorbells = !parsed.GetValue(noShadow),
+            })));
+        return serve;
+    }
+
+    private static long? ParseSize(ArgumentResult result)
+    {
+        string text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
+        if (ByteSize.TryParse(text) is { } size and > 0 && size % 4096 == 0)
+            return size;
+        result.AddError($"'{text}' is no size: a multiple of 4096 bytes such as 512M or 10G.");
+        return null;
+    }
+
+    private static void RequireRange(OptionResult result, Option<int> option, int low, int high)
+    {
+        if (result.GetValueOrDefault<int>() is int value && (value < low || value > high))
+            result.AddError($"{option.Name} is from {low} to {high}, not {value}.");
+    }
+}

@@ -1,0 +1,80 @@
+using System.Runtime.InteropServices;
+using Nvme.Backends;
+using Nvme.Controller;
+using VfioUser;
+
+namespace Nvme.Cli;
+
+/// <summary>Serves disks to virtual machines until Ctrl-C.</summary>
+internal static class Serve
+{
+    private const long DefaultMemorySize = 1L << 30;
+
+    public static async Task<int> Run(ServeOptions options)
+    {
+        List<Backend> disks = [];
+        try
+        {
+            OpenDisks(options, disks);
+            return await Run(options, disks);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            await Console.Error.WriteLineAsync($"nvme: {e.Message}");
+            return 1;
+        }
+        finally
+        {
+            foreach (Backend disk in disks)
+                disk.Dispose();
+        }
+    }
+
+    private static async Task<int> Run(ServeOptions options, List<Backend> disks)
+    {
+        using CancellationTokenSource stop = new();
+        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
+        using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
+        using NvmeController controller = new(disks, options.Controller with { Log = line => Console.Error.WriteLine($"nvme: {line}") });
+        using VfioUserServer server = VfioUserServer.Bind(options.Socket);
+        Console.WriteLine($"{disks.Count} namespace{(disks.Count == 1 ? "" : "s")}, {string.Join(", ", disks.Select(disk => ByteSize.Text(disk.Size)))}, on {options.Socket}. QEMU 10.1 or newer attaches it with");
+        Console.WriteLine($"  -device '{{\"driver\":\"vfio-user-pci\",\"socket\":{{\"type\":\"unix\",\"path\":\"{Path.GetFullPath(options.Socket)}\"}}}}'");
+        Console.WriteLine("and a guest whose memory is shared: -object memory-backend-memfd,id=ram,size=1G,share=on -machine q35,memory-backend=ram");
+        Console.WriteLine("Ctrl-C ends it.");
+        try
+        {
+            await server.RunAsync(controller, stop.Token);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // how serving ends when it is told to
+        }
+        // what the guest wrote and did not flush is not lost because of us
+        foreach (Backend disk in disks)
+            disk.Flush();
+        return 0;
+
+        void End(PosixSignalContext signal)
+        {
+            signal.Cancel = true;
+            stop.Cancel();
+        }
+    }
+
+    private static void OpenDisks(ServeOptions options, List<Backend> disks)
+    {
+        if (options.Disks.Count == 0)
+            disks.Add(new MemoryBackend(options.Size ?? DefaultMemorySize));
+        foreach (string path in options.Disks)
+        {
+            try
+            {
+                disks.Add(FileBackend.Open(path, options.Size, options.ReadOnly));
+            }
+            catch (FileNotFoundException e)
+            {
+                throw new IOException($"there is no {path}: give --size to make it.", e);
+            }
+        }
+    }
+}

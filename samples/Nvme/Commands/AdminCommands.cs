@@ -1,0 +1,52 @@
+using Nvme.Controller;
+using Nvme.Wire;
+
+namespace Nvme.Commands;
+
+/// <summary>Carries out commands of the admin queue. NVMe 1.4 5.</summary>
+/// <remarks>Admin thread.</remarks>
+internal sealed class AdminCommands
+{
+    private readonly ControllerParts _parts;
+    private readonly Dictionary<AdminOpcode, IAdminCommand> _commands;
+
+    public AdminCommands(ControllerParts parts)
+    {
+        _parts = parts;
+        FeatureCommands features = new(parts);
+        _commands = new()
+        {
+            [AdminOpcode.Identify] = new IdentifyCommand(parts),
+            [AdminOpcode.CreateCompletionQueue] = new CreateCompletionQueueCommand(parts),
+            [AdminOpcode.CreateSubmissionQueue] = new CreateSubmissionQueueCommand(parts),
+            [AdminOpcode.DeleteCompletionQueue] = new DeleteCompletionQueueCommand(parts),
+            [AdminOpcode.DeleteSubmissionQueue] = new DeleteSubmissionQueueCommand(parts),
+            [AdminOpcode.SetFeatures] = new SetFeatures(features),
+            [AdminOpcode.GetFeatures] = new GetFeatures(features),
+            [AdminOpcode.GetLogPage] = new GetLogPageCommand(parts),
+            [AdminOpcode.Abort] = new AbortCommand(parts),
+            [AdminOpcode.AsyncEventRequest] = new AsyncEventRequestCommand(parts),
+            [AdminOpcode.FormatNvm] = new FormatCommand(parts),
+        };
+        if (parts.OffersShadowDoorbells)
+            _commands[AdminOpcode.DoorbellBufferConfig] = new DoorbellBufferConfigCommand(parts);
+    }
+
+    public Status Execute(in Command command, CommandContext context, out uint result)
+    {
+        result = 0;
+        Status status = Status.InvalidOpcode;
+        if (_commands.TryGetValue((AdminOpcode)command.Opcode, out IAdminCommand? handler))
+            status = command.Fuse != 0 || command.DataPointerKind != 0 ? Status.InvalidField : handler.Execute(command, context, out result);
+        if (status is not (Status.Success or Status.NoCompletion))
+            _parts.Errors.Add(0, command, status);
+        return status;
+    }
+}
+
+/// <summary>One kind of admin command.</summary>
+internal interface IAdminCommand
+{
+    /// <summary>Carries it out. Within the gate, which it leaves if it waits for anything.</summary>
+    Status Execute(in Command command, CommandContext context, out uint result);
+}

@@ -1,0 +1,58 @@
+using Nvme.Backends;
+using Nvme.Controller;
+using Nvme.Wire;
+
+namespace Nvme.Commands;
+
+/// <summary>Format NVM: makes all blocks zero; there is one format. NVMe 1.4 5.23.</summary>
+internal sealed class FormatCommand(ControllerParts parts) : IAdminCommand
+{
+    private const uint AllNamespaces = 0xFFFF_FFFF;
+    private const uint CryptographicErase = 2;
+
+    public Status Execute(in Command command, CommandContext context, out uint result)
+    {
+        result = 0;
+        uint format = command.Dword10 & 0xF;
+        bool metadataOrProtection = (command.Dword10 >> 4 & 0x1F) != 0;
+        uint erase = command.Dword10 >> 9 & 7;
+        Namespace[] spaces = command.Nsid == AllNamespaces ? [.. parts.Namespaces]
+            : parts.Namespace(command.Nsid) is { } one ? [one] : [];
+        if (spaces.Length == 0)
+            return Status.InvalidNamespace;
+        if (format != 0 || metadataOrProtection)
+            return Status.InvalidFormat;
+        if (erase >= CryptographicErase)
+            return Status.InvalidField;
+        if (Array.Exists(spaces, space => space.Backend.IsReadOnly))
+            return Status.NamespaceWriteProtected;
+        try
+        {
+            return Format(spaces, context);
+        }
+        catch (IOException e)
+        {
+            parts.Options.Log?.Invoke($"format failed: {e.Message}");
+            return context.Pass.TryEnter() ? Status.WriteFault : Status.NoCompletion;
+        }
+    }
+
+    private static Status Format(Namespace[] spaces, CommandContext context)
+    {
+        context.Pass.Leave();
+        foreach (Namespace space in spaces)
+        {
+            space.BeginFormat();
+            try
+            {
+                space.Backend.Clear();
+                space.Backend.Flush();
+            }
+            finally
+            {
+                space.EndFormat();
+            }
+        }
+        return context.Pass.TryEnter() ? Status.Success : Status.NoCompletion;
+    }
+}

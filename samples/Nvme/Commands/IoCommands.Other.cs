@@ -1,0 +1,79 @@
+using System.Runtime.InteropServices;
+using Nvme.Backends;
+using Nvme.Wire;
+
+namespace Nvme.Commands;
+
+/// <content>Commands without data, or with data that is about blocks. NVMe 1.4 6.7, 6.8, 6.14, 6.17.</content>
+internal sealed partial class IoCommands
+{
+    private const int VerifyPiece = 64 << 10;
+    private const uint DeallocateRanges = 1 << 2;
+    private const uint DeallocateZeroes = 1 << 25;
+
+    private static Status Flush(Namespace space, CommandContext context)
+    {
+        context.Pass.Leave();
+        space.Backend.Flush();
+        return context.Pass.TryEnter() ? Status.Success : Status.NoCompletion;
+    }
+
+    private Status FlushAll(CommandContext context)
+    {
+        context.Pass.Leave();
+        for (int i = 0; i < parts.Namespaces.Count; i++)
+            parts.Namespaces[i].Backend.Flush();
+        return context.Pass.TryEnter() ? Status.Success : Status.NoCompletion;
+    }
+
+    private Status WriteZeroes(in Command command, Namespace space, CommandContext context)
+    {
+        if (space.Backend.IsReadOnly)
+            return Status.NamespaceWriteProtected;
+        context.Pass.Leave();
+        space.Backend.WriteZeroes(OffsetOf(command, space), LengthOf(command, space), (command.Dword12 & DeallocateZeroes) != 0);
+        FlushIfDue(command, space);
+        return context.Pass.TryEnter() ? Status.Success : Status.NoCompletion;
+    }
+
+    private static Status Verify(in Command command, Namespace space, CommandContext context)
+    {
+        Span<byte> bounce = context.Bounce(VerifyPiece);
+        long offset = OffsetOf(command, space);
+        long end = offset + LengthOf(command, space);
+        context.Pass.Leave();
+        while (offset < end)
+        {
+            int length = (int)Math.Min(end - offset, bounce.Length);
+            space.Backend.Read(offset, bounce[..length]);
+            offset += length;
+        }
+        return context.Pass.TryEnter() ? Status.Success : Status.NoCompletion;
+    }
+
+    private static Status DatasetManagement(in Command command, Namespace space, CommandContext context)
+    {
+        int count = (int)(command.Dword10 & 0xFF) + 1;
+        Status status = context.Map(command, count * DsmRange.WireSize);
+        if (status != Status.Success)
+            return status;
+        Span<byte> bytes = context.Bounce(count * DsmRange.WireSize);
+        if (!context.Data.TryRead(0, bytes))
+            return Status.DataTransferError;
+        ReadOnlySpan<DsmRange> ranges = MemoryMarshal.Cast<byte, DsmRange>(bytes);
+        foreach (ref readonly DsmRange range in ranges)
+        {
+            if (!space.Contains(range.StartingLba, range.BlockCount))
+                return Status.LbaOutOfRange;
+        }
+        // the other attributes are hints about use, of which nothing is made
+        if ((command.Dword11 & DeallocateRanges) == 0)
+            return Status.Success;
+        if (space.Backend.IsReadOnly)
+            return Status.NamespaceWriteProtected;
+        context.Pass.Leave();
+        foreach (ref readonly DsmRange range in ranges)
+            space.Backend.Deallocate((long)range.StartingLba * space.BlockSize, (long)range.BlockCount * space.BlockSize);
+        return context.Pass.TryEnter() ? Status.Success : Status.NoCompletion;
+    }
+}

@@ -1,0 +1,100 @@
+using Nvme.Backends;
+using Nvme.Wire;
+
+namespace Nvme.Commands;
+
+/// <content>Read, Write, Compare: commands with data. NVMe 1.4 6.6, 6.9, 6.15.</content>
+internal sealed partial class IoCommands
+{
+    private Status Read(in Command command, Namespace space, CommandContext context)
+    {
+        Status status = MapBlocks(command, space, context);
+        if (status != Status.Success)
+            return status;
+        long offset = OffsetOf(command, space);
+        int length = context.Data.Length;
+        if (space.Backend.Blocks)
+        {
+            Span<byte> bounce = context.Bounce(length);
+            context.Pass.Leave();
+            space.Backend.Read(offset, bounce);
+            if (!context.Pass.TryEnter())
+                return Status.NoCompletion;
+            if (!context.Data.TryWrite(0, bounce))
+                return Status.DataTransferError;
+        }
+        else
+        {
+            for (int done = 0; done < length;)
+            {
+                Span<byte> window = space.Backend.Window(offset + done, length - done, writable: false);
+                if (!context.Data.TryWrite(done, window))
+                    return Status.DataTransferError;
+                done += window.Length;
+            }
+        }
+        parts.Statistics.CountRead(length);
+        return Status.Success;
+    }
+
+    private Status Write(in Command command, Namespace space, CommandContext context)
+    {
+        if (space.Backend.IsReadOnly)
+            return Status.NamespaceWriteProtected;
+        Status status = MapBlocks(command, space, context);
+        if (status != Status.Success)
+            return status;
+        long offset = OffsetOf(command, space);
+        int length = context.Data.Length;
+        if (space.Backend.Blocks)
+        {
+            Span<byte> bounce = context.Bounce(length);
+            if (!context.Data.TryRead(0, bounce))
+                return Status.DataTransferError;
+            context.Pass.Leave();
+            space.Backend.Write(offset, bounce);
+            FlushIfDue(command, space);
+            if (!context.Pass.TryEnter())
+                return Status.NoCompletion;
+        }
+        else
+        {
+            for (int done = 0; done < length;)
+            {
+                Span<byte> window = space.Backend.Window(offset + done, length - done, writable: true);
+                if (!context.Data.TryRead(done, window))
+                    return Status.DataTransferError;
+                done += window.Length;
+            }
+        }
+        parts.Statistics.CountWrite(length);
+        return Status.Success;
+    }
+
+    private Status Compare(in Command command, Namespace space, CommandContext context)
+    {
+        Status status = MapBlocks(command, space, context);
+        if (status != Status.Success)
+            return status;
+        int length = context.Data.Length;
+        // the guest's half and the disk's
+        Span<byte> bounce = context.Bounce(2 * length);
+        if (!context.Data.TryRead(0, bounce[..length]))
+            return Status.DataTransferError;
+        context.Pass.Leave();
+        space.Backend.Read(OffsetOf(command, space), bounce[length..]);
+        if (!context.Pass.TryEnter())
+            return Status.NoCompletion;
+        if (!bounce[..length].SequenceEqual(bounce[length..]))
+            return Status.CompareFailure;
+        parts.Statistics.CountRead(length);
+        return Status.Success;
+    }
+
+    // Outside of the gate.
+    private void FlushIfDue(in Command command, Namespace space)
+    {
+        if (space.Backend.HasVolatileCache && (command.IsForceUnitAccess || !parts.Features.WriteCacheEnabled))
+            space.Backend.Flush();
+    }
+}

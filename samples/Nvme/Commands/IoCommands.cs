@@ -1,0 +1,93 @@
+using Nvme.Backends;
+using Nvme.Controller;
+using Nvme.Wire;
+
+namespace Nvme.Commands;
+
+/// <summary>Carries out commands of I/O queues. NVMe 1.4 6.</summary>
+/// <remarks>Any thread, several at once. Allocates nothing.</remarks>
+internal sealed partial class IoCommands(ControllerParts parts)
+{
+    private const uint AllNamespaces = 0xFFFF_FFFF;
+    // errno of ENOSPC, which is what an IOException has for a result
+    private const int NoSpace = 28;
+
+    /// <summary>Whether a command may have to wait for a disk, or is about so many blocks that it takes its time.</summary>
+    public bool Blocks(in Command command) => command.Nsid == AllNamespaces
+        || (IoOpcode)command.Opcode is IoOpcode.WriteZeroes or IoOpcode.DatasetManagement or IoOpcode.Verify
+        || parts.Namespace(command.Nsid) is { Backend.Blocks: true };
+
+    /// <summary>Carries a command out.</summary>
+    /// <param name="command">A copy of ours.</param>
+    /// <param name="sqId">Where it came from.</param>
+    /// <param name="context">This thread's, within the gate; outside if the disk took its time and the controller was reset.</param>
+    public Status Execute(in Command command, ushort sqId, CommandContext context)
+    {
+        Status status;
+        try
+        {
+            status = command.Fuse != 0 ? Status.InvalidField : Dispatch(command, context);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // a file that fails is outside of the gate; so is who handles it, until it has looked whether it may go in
+            status = context.Pass.TryEnter() ? StatusOf(command, e) : Status.NoCompletion;
+            parts.Statistics.CountMediaError();
+        }
+        if (status is not (Status.Success or Status.NoCompletion))
+            parts.Errors.Add(sqId, command, status, command.StartingLba);
+        return status;
+    }
+
+    private Status Dispatch(in Command command, CommandContext context)
+    {
+        IoOpcode opcode = (IoOpcode)command.Opcode;
+        if (opcode is not (IoOpcode.Flush or IoOpcode.Write or IoOpcode.Read or IoOpcode.Compare or IoOpcode.WriteZeroes
+            or IoOpcode.DatasetManagement or IoOpcode.Verify))
+            return Status.InvalidOpcode;
+        if (opcode == IoOpcode.Flush && command.Nsid == AllNamespaces)
+            return FlushAll(context);
+        if (parts.Namespace(command.Nsid) is not { } space)
+            return Status.InvalidNamespace;
+        if (!space.TryBegin())
+            return Status.FormatInProgress;
+        try
+        {
+            return opcode switch
+            {
+                IoOpcode.Flush => Flush(space, context),
+                IoOpcode.DatasetManagement => DatasetManagement(command, space, context),
+                _ => space.Contains(command.StartingLba, (ulong)command.BlockCount) ? OnBlocks(opcode, command, space, context) : Status.LbaOutOfRange,
+            };
+        }
+        finally
+        {
+            space.End();
+        }
+    }
+
+    private Status OnBlocks(IoOpcode opcode, in Command command, Namespace space, CommandContext context) => opcode switch
+    {
+        IoOpcode.Read => Read(command, space, context),
+        IoOpcode.Write => Write(command, space, context),
+        IoOpcode.Compare => Compare(command, space, context),
+        IoOpcode.WriteZeroes => WriteZeroes(command, space, context),
+        _ => Verify(command, space, context),
+    };
+
+    private static Status StatusOf(in Command command, Exception exception)
+    {
+        if (exception.HResult == NoSpace)
+            return Status.CapacityExceeded;
+        return (IoOpcode)command.Opcode is IoOpcode.Read or IoOpcode.Compare or IoOpcode.Verify
+            ? Status.UnrecoveredReadError : Status.WriteFault;
+    }
+
+    private static long OffsetOf(in Command command, Namespace space) => (long)command.StartingLba * space.BlockSize;
+
+    private static long LengthOf(in Command command, Namespace space) => (long)command.BlockCount * space.BlockSize;
+
+    // Maps the command's data. More than a transfer may have fits into no int, which Map refuses too.
+    private static Status MapBlocks(in Command command, Namespace space, CommandContext context) =>
+        context.Map(command, (int)Math.Min(LengthOf(command, space), int.MaxValue));
+}

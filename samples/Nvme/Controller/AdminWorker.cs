@@ -1,0 +1,74 @@
+using System.Runtime.InteropServices;
+using Nvme.Commands;
+using Nvme.Queues;
+using Nvme.Threads;
+using Nvme.Wire;
+
+namespace Nvme.Controller;
+
+/// <summary>Serves the admin queue, one command after the other, and does what takes its time.</summary>
+internal sealed class AdminWorker : Worker
+{
+    private readonly ControllerParts _parts;
+    private readonly AdminCommands _commands;
+    private readonly CommandContext _context;
+    private readonly byte[] _entry = new byte[Command.WireSize];
+
+    public AdminWorker(ControllerParts parts)
+        : base("nvme admin", TimeSpan.Zero, TimeSpan.Zero)
+    {
+        _parts = parts;
+        _commands = new AdminCommands(parts);
+        _context = new CommandContext(parts);
+    }
+
+    protected override bool Work()
+    {
+        bool worked = _parts.Lifecycle.Advance();
+        if (_parts.Interrupts.NeedsLooks)
+            _parts.Interrupts.Update();
+        if (!_context.Pass.TryEnter())
+            return worked;
+        try
+        {
+            if (_parts.Queues.Admin is not { } queue || _parts.HasFailed)
+                return worked;
+            worked |= Serve(queue);
+            if (_context.Pass.IsInside && _parts.Events.Deliver(queue))
+                _parts.Interrupts.Notify(queue.Completions);
+            return worked;
+        }
+        finally
+        {
+            _context.Pass.Leave();
+        }
+    }
+
+    protected override bool LastLook() =>
+        _parts.Gate.IsOpen && !_parts.HasFailed && _parts.Queues.Admin is { Completions.IsStarved: false } queue && queue.Pending() > 0;
+
+    protected override TimeSpan LongestSleep(TimeSpan idle) =>
+        _parts.Doorbells.IsMapped && _parts.Queues.Admin is not null ? MappedSleep.After(idle) : Timeout.InfiniteTimeSpan;
+
+    protected override void Failed(Exception exception) => _parts.Fail(exception.ToString());
+
+    private bool Serve(SubmissionQueue queue)
+    {
+        if (!queue.TryFetch(_entry, out int count))
+        {
+            _parts.Fail($"the admin queue is at 0x{queue.Address:x}, where there is no memory");
+            return false;
+        }
+        if (count == 0)
+            return false;
+        Command command = MemoryMarshal.Read<Command>(_entry);
+        Status status = _commands.Execute(command, _context, out uint result);
+        if (status == Status.NoCompletion || !_context.Pass.TryEnter())
+            queue.Abandon(1);
+        else if (queue.TryComplete(command.Id, status, result))
+            _parts.Interrupts.Notify(queue.Completions);
+        else
+            _parts.Fail($"the admin completion queue is at 0x{queue.Completions.Address:x}, where there is no memory");
+        return true;
+    }
+}

@@ -1,0 +1,128 @@
+using Nvme.Queues;
+using Nvme.Wire;
+
+namespace Nvme.Controller;
+
+/// <summary>Events for which the driver keeps requests outstanding. NVMe 1.4 5.2.</summary>
+/// <remarks>Any thread raises; the admin thread does the rest.</remarks>
+internal sealed class AsyncEvents
+{
+    /// <summary>Requests that a driver may have outstanding.</summary>
+    public const int MaxRequests = 4;
+    private const int MaxEvents = 8;
+
+    private readonly Lock _lock = new();
+    private readonly List<ushort> _requests = new(MaxRequests);
+    private readonly List<AsyncEvent> _events = new(MaxEvents);
+    private uint _reported; // types whose log the driver has not read yet, a bit each
+
+    /// <summary>Called when there may be something to deliver.</summary>
+    public Action Wake { get; set; } = () => { };
+
+    /// <summary>Ids of the requests that are outstanding.</summary>
+    public ushort[] Requests
+    {
+        get
+        {
+            lock (_lock)
+                return [.. _requests];
+        }
+    }
+
+    /// <summary>Takes a request, which has no place in the completion queue until its event comes.</summary>
+    public Status Request(ushort commandId)
+    {
+        lock (_lock)
+        {
+            if (_requests.Count == MaxRequests)
+                return Status.AsyncEventLimitExceeded;
+            _requests.Add(commandId);
+            return Status.NoCompletion;
+        }
+    }
+
+    /// <summary>Takes a request back.</summary>
+    public bool Cancel(ushort commandId)
+    {
+        lock (_lock)
+            return _requests.Remove(commandId);
+    }
+
+    /// <summary>Something happened. Told once until the driver has read the log page that is about it.</summary>
+    public void Raise(AsyncEvent happened)
+    {
+        lock (_lock)
+        {
+            if ((_reported & 1u << happened.Type) != 0 || _events.Contains(happened) || _events.Count == MaxEvents)
+                return;
+            _events.Add(happened);
+        }
+        Wake();
+    }
+
+    /// <summary>The driver has read a log page, and wants to hear of such events again.</summary>
+    public void LogRead(LogPageId page)
+    {
+        int type = page switch
+        {
+            LogPageId.Error => AsyncEvent.ErrorType,
+            LogPageId.Smart => AsyncEvent.SmartType,
+            _ => -1,
+        };
+        if (type < 0)
+            return;
+        lock (_lock)
+        {
+            _reported &= ~(1u << type);
+            _events.RemoveAll(waiting => waiting.Type == type);
+        }
+    }
+
+    /// <summary>Completes requests with events. Admin thread, within the gate.</summary>
+    /// <returns>Whether there was one.</returns>
+    public bool Deliver(SubmissionQueue admin)
+    {
+        bool delivered = false;
+        lock (_lock)
+        {
+            while (_requests.Count > 0 && _events.Count > 0 && admin.Completions.Reserve(1) == 1)
+            {
+                AsyncEvent happened = _events[0];
+                _reported |= 1u << happened.Type;
+                _events.RemoveAll(waiting => waiting.Type == happened.Type);
+                ushort id = _requests[0];
+                _requests.RemoveAt(0);
+                admin.Completions.TryPost(happened.Result, admin.Head, admin.Id, id, Status.Success);
+                delivered = true;
+            }
+        }
+        return delivered;
+    }
+
+    /// <summary>As after a reset, or with what was restored.</summary>
+    public void Reset(ReadOnlySpan<ushort> requests = default)
+    {
+        lock (_lock)
+        {
+            _requests.Clear();
+            _requests.AddRange(requests);
+            _events.Clear();
+            _reported = 0;
+        }
+    }
+}
+
+/// <summary>An event. NVMe 1.4 figure 147.</summary>
+internal readonly record struct AsyncEvent(int Type, int Information, LogPageId LogPage)
+{
+    public const int ErrorType = 0;
+    public const int SmartType = 1;
+
+    public uint Result => (uint)(Type | Information << 8 | (int)LogPage << 16);
+
+    public static AsyncEvent InvalidDoorbellRegister => new(ErrorType, 0x00, LogPageId.Error);
+
+    public static AsyncEvent InvalidDoorbellValue => new(ErrorType, 0x01, LogPageId.Error);
+
+    public static AsyncEvent TemperatureThreshold => new(SmartType, 0x01, LogPageId.Smart);
+}

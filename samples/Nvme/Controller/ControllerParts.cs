@@ -1,0 +1,83 @@
+using Nvme.Backends;
+using Nvme.Commands;
+using Nvme.Doorbells;
+using Nvme.Queues;
+using Nvme.Threads;
+using VfioUser;
+
+namespace Nvme.Controller;
+
+/// <summary>What a controller is made of; the parts know one another through it.</summary>
+internal sealed class ControllerParts
+{
+    public required NvmeOptions Options { get; init; }
+
+    public required PciId Id { get; init; }
+
+    public required Dma Dma { get; init; }
+
+    public required Gate Gate { get; init; }
+
+    public required ControllerRegisters Registers { get; init; }
+
+    public required DoorbellRegisters Doorbells { get; init; }
+
+    public required Interrupts Interrupts { get; init; }
+
+    public required QueueSet Queues { get; init; }
+
+    /// <summary>Number 1 is the first one.</summary>
+    public required IReadOnlyList<Namespace> Namespaces { get; init; }
+
+    public required AsyncEvents Events { get; init; }
+
+    public Features Features { get; } = new();
+
+    public ErrorLog Errors { get; } = new();
+
+    public Statistics Statistics { get; } = new();
+
+    public IoCommands IoCommands { get; private set; } = null!;
+
+    public IoPool Pool { get; private set; } = null!;
+
+    public IReadOnlyList<IoWorker> Workers { get; private set; } = [];
+
+    public Lifecycle Lifecycle { get; private set; } = null!;
+
+    public AdminWorker AdminWorker { get; private set; } = null!;
+
+    /// <summary>Whether the guest has done what cannot be gone on from, short of a reset.</summary>
+    public bool HasFailed => Registers.HasFailed;
+
+    /// <summary>Whether the shadow doorbells of drivers are offered: behind a mapped page they would announce nothing.</summary>
+    public bool OffersShadowDoorbells => Options.ShadowDoorbells && !Doorbells.IsMapped;
+
+    /// <summary>The parts that need the others.</summary>
+    public void Complete()
+    {
+        IoCommands = new IoCommands(this);
+        Pool = new IoPool(this, Namespaces.Any(space => space.Backend.Blocks) ? Options.DiskThreads : 1);
+        Workers = [.. Enumerable.Range(1, Options.WorkerCount).Select(number => new IoWorker(this, number))];
+        Lifecycle = new Lifecycle(this);
+        AdminWorker = new AdminWorker(this);
+    }
+
+    /// <summary>The namespace of a number, or null.</summary>
+    public Namespace? Namespace(uint id) => id - 1 < (uint)Namespaces.Count ? Namespaces[(int)(id - 1)] : null;
+
+    /// <summary>Sets Controller Fatal Status: nothing is fetched any more until a reset. Any thread.</summary>
+    public void Fail(string reason)
+    {
+        if (HasFailed)
+            return;
+        Registers.SetStatus(StatusBits.Fatal);
+        Options.Log?.Invoke($"controller fatal status: {reason}");
+    }
+
+    public void WakeWorkers()
+    {
+        foreach (IoWorker worker in Workers)
+            worker.Wake();
+    }
+}

@@ -1,0 +1,94 @@
+using VfioUser;
+
+namespace Nvme.Controller;
+
+/// <summary>The controller's registers. NVMe 1.4 3.1. No memory buffer, no persistent memory, no subsystem reset.</summary>
+/// <remarks>Any thread reads and sets; what the guest writes arrives on the Command thread.</remarks>
+internal sealed class ControllerRegisters
+{
+    public const uint Version14 = 0x0001_0400;
+
+    private readonly Register<uint> _csts;
+    private readonly Register<uint> _aqa;
+    private readonly Register<ulong> _asq;
+    private readonly Register<ulong> _acq;
+    private readonly Register<uint> _cc;
+
+    /// <param name="bar">Where they are.</param>
+    /// <param name="options">Of the controller.</param>
+    /// <param name="configurationWritten">Called when the guest wrote CC.</param>
+    /// <param name="interrupts">Has the mask.</param>
+    public ControllerRegisters(Bar bar, NvmeOptions options, Action configurationWritten, Func<Interrupts> interrupts)
+    {
+        ulong capabilities = (ulong)(options.QueueEntries - 1) // MQES
+            | 1ul << 16 // CQR: queues are contiguous
+            | 60ul << 24 // TO: 30 seconds
+            | 1ul << 37; // CSS: the NVM command set; pages of 4 KiB only, doorbells 4 bytes apart
+        bar.AddRegister(0x00, new RegisterOptions<ulong> { Access = Access.ReadOnly, ResetValue = capabilities });
+        bar.AddRegister(0x08, new RegisterOptions<uint> { Access = Access.ReadOnly, ResetValue = Version14 });
+        bar.AddRegister(0x0C, new RegisterOptions<uint> { OnRead = () => interrupts().Mask, OnWrite = bits => interrupts().SetMask(bits) });
+        bar.AddRegister(0x10, new RegisterOptions<uint> { OnRead = () => interrupts().Mask, OnWrite = bits => interrupts().ClearMask(bits) });
+        _cc = bar.AddRegister(0x14, new RegisterOptions<uint> { WriteMask = 0x00FF_FFF1, OnWrite = _ => configurationWritten() });
+        _csts = bar.AddRegister<uint>(0x1C, Access.ReadOnly);
+        _aqa = bar.AddRegister(0x24, new RegisterOptions<uint> { WriteMask = 0x0FFF_0FFF });
+        _asq = bar.AddRegister(0x28, new RegisterOptions<ulong> { WriteMask = ~0xFFFul });
+        _acq = bar.AddRegister(0x30, new RegisterOptions<ulong> { WriteMask = ~0xFFFul });
+    }
+
+    public Configuration Configuration => new(_cc.Value);
+
+    public uint Status
+    {
+        get => _csts.Value;
+        set => _csts.Value = value;
+    }
+
+    public bool IsReady => (Status & StatusBits.Ready) != 0;
+
+    public bool HasFailed => (Status & StatusBits.Fatal) != 0;
+
+    public ulong AdminSubmissionQueue => _asq.Value;
+
+    public ulong AdminCompletionQueue => _acq.Value;
+
+    /// <summary>In entries.</summary>
+    public uint AdminSubmissionQueueSize => (_aqa.Value & 0xFFF) + 1;
+
+    /// <summary>In entries.</summary>
+    public uint AdminCompletionQueueSize => (_aqa.Value >> 16 & 0xFFF) + 1;
+
+    /// <summary>As at power-on.</summary>
+    public void Reset()
+    {
+        _cc.Value = _csts.Value = _aqa.Value = 0;
+        _asq.Value = _acq.Value = 0;
+    }
+
+    public void SetStatus(uint bits) => _csts.SetBits(bits);
+
+    public void ClearStatus(uint bits) => _csts.ClearBits(bits);
+}
+
+/// <summary>CSTS. NVMe 1.4 3.1.6.</summary>
+internal static class StatusBits
+{
+    public const uint Ready = 1 << 0;
+    public const uint Fatal = 1 << 1;
+    public const uint ShutdownOccurring = 1 << 2;
+    public const uint ShutdownComplete = 2 << 2;
+    public const uint ShutdownMask = 3 << 2;
+}
+
+/// <summary>CC. NVMe 1.4 3.1.5.</summary>
+internal readonly record struct Configuration(uint Value)
+{
+    public bool Enabled => (Value & 1) != 0;
+
+    public bool WantsShutdown => (Value >> 14 & 3) != 0;
+
+    /// <summary>Whether entries of I/O queues have the sizes that there are: 64 and 16 bytes.</summary>
+    public bool HasEntrySizes => (Value >> 16 & 0xF) == 6 && (Value >> 20 & 0xF) == 4;
+
+    /// <summary>Whether command set, page size and arbitration are such as the controller has.</summary>
+    public bool IsSupported => (Value >> 4 & 7) == 0 && (Value >> 7 & 0xF) == 0 && (Value >> 11 & 7) == 0;
+}

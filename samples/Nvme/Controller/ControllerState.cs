@@ -1,0 +1,124 @@
+using System.Buffers;
+using System.Runtime.InteropServices;
+using Nvme.Commands;
+using Nvme.Data;
+using Nvme.Doorbells;
+using Nvme.Queues;
+using Nvme.Wire;
+
+namespace Nvme.Controller;
+
+/// <summary>Saves and restores a controller that has come to rest: queues, features, requests for events.</summary>
+/// <remarks>
+/// Command thread. Registers and interrupts are carried by the library; nothing is in flight. The stream may be a liar's.
+/// <code>
+/// head | feature values, u32 each | blocks of each namespace, u64 | ids of requests for events, u16
+///      | completion queues | submission queues
+/// </code>
+/// </remarks>
+internal sealed class ControllerState(ControllerParts parts)
+{
+    public const int MaxSize = 64 << 10;
+    private const uint FormatVersion = 1;
+    private const ulong Page = Prp.PageSize;
+
+    public void Save(IBufferWriter<byte> writer)
+    {
+        CompletionQueueState[] completions = [.. parts.Queues.Completions.Select(queue => queue.State)];
+        SubmissionQueueState[] submissions = [.. parts.Queues.Submissions.Select(queue => queue.State)];
+        ushort[] requests = parts.Events.Requests;
+        ulong[] sizes = [.. parts.Namespaces.Select(space => space.BlockCount)];
+        ShadowDoorbells? shadow = parts.Queues.Shadow;
+        Head head = new(FormatVersion, parts.Lifecycle.IsEnabled ? 1u : 0, parts.Interrupts.Mask, parts.Features.UnderThreshold,
+            (ushort)requests.Length, parts.Features.Timestamp, shadow is null ? 0u : 1, (uint)parts.Options.BlockSize,
+            shadow?.Doorbells ?? 0, shadow?.EventIndexes ?? 0,
+            (ushort)sizes.Length, (ushort)completions.Length, (ushort)submissions.Length, (ushort)parts.Features.Values.Length);
+        Put<Head>(writer, [head]);
+        Put(writer, parts.Features.Values);
+        Put<ulong>(writer, sizes);
+        Put<ushort>(writer, requests);
+        Put<CompletionQueueState>(writer, completions);
+        Put<SubmissionQueueState>(writer, submissions);
+    }
+
+    /// <exception cref="InvalidDataException">It is no state of a controller like this one.</exception>
+    public void Restore(ReadOnlySpan<byte> state)
+    {
+        Head head = Take<Head>(ref state, 1)[0];
+        Require(head.Version == FormatVersion, $"version {head.Version}");
+        ReadOnlySpan<uint> features = Take<uint>(ref state, head.Features);
+        ReadOnlySpan<ulong> sizes = Take<ulong>(ref state, head.Namespaces);
+        ReadOnlySpan<ushort> requests = Take<ushort>(ref state, head.Requests);
+        ReadOnlySpan<CompletionQueueState> completions = Take<CompletionQueueState>(ref state, head.CompletionQueues);
+        ReadOnlySpan<SubmissionQueueState> submissions = Take<SubmissionQueueState>(ref state, head.SubmissionQueues);
+        Require(state.IsEmpty, "more than there should be");
+        Require(features.Length == parts.Features.Values.Length, "other features");
+        Require(sizes.SequenceEqual([.. parts.Namespaces.Select(space => space.BlockCount)]) && head.BlockSize == (uint)parts.Options.BlockSize,
+            "other namespaces");
+        Require(requests.Length <= AsyncEvents.MaxRequests, "too many requests for events");
+        Require(head.HasShadow == 0 || (parts.OffersShadowDoorbells && head.Shadow % Page == 0 && head.EventIndexes % Page == 0), "shadow doorbells");
+        Check(head.Enabled != 0, completions, submissions);
+
+        parts.Lifecycle.BeginRestore(head.Enabled != 0);
+        parts.Interrupts.RestoreMask(head.Mask);
+        parts.Features.Reset();
+        parts.Features.Restore(features);
+        parts.Features.UnderThreshold = head.UnderThreshold;
+        if (head.Timestamp >> 49 != 0)
+            parts.Features.Timestamp = head.Timestamp;
+        parts.Events.Reset(requests);
+        foreach (CompletionQueueState queue in completions)
+            parts.Queues.Add(queue);
+        foreach (SubmissionQueueState queue in submissions)
+        {
+            SubmissionQueue made = parts.Queues.Add(queue, parts.Queues.Completion(queue.CompletionQueueId)!);
+            if (made.Id != 0)
+                QueueCommands.Assign(parts, made);
+        }
+        parts.Queues.UseShadow(head.HasShadow == 0 ? null : new ShadowDoorbells(parts.Dma, head.Shadow, head.EventIndexes));
+    }
+
+    private void Check(bool enabled, ReadOnlySpan<CompletionQueueState> completions, ReadOnlySpan<SubmissionQueueState> submissions)
+    {
+        HashSet<int> known = [];
+        foreach (ref readonly CompletionQueueState queue in completions)
+        {
+            Require(known.Add(queue.Id) && queue.Id <= parts.Queues.LastId && queue.Vector < parts.Interrupts.Vectors, "a completion queue");
+            Require(IsSize(queue.Id, queue.Size) && queue.Head < queue.Size && queue.Tail < queue.Size && queue.Address % Page == 0, "a completion queue");
+        }
+        HashSet<int> used = [];
+        foreach (ref readonly SubmissionQueueState queue in submissions)
+        {
+            Require(used.Add(queue.Id) && queue.Id <= parts.Queues.LastId && known.Contains(queue.CompletionQueueId)
+                && (queue.Id == 0) == (queue.CompletionQueueId == 0), "a submission queue");
+            Require(IsSize(queue.Id, queue.Size) && queue.Head < queue.Size && queue.Tail < queue.Size && queue.Address % Page == 0, "a submission queue");
+        }
+        Require(enabled ? known.Contains(0) && used.Contains(0) : known.Count == 0, "no admin queue, or one too many");
+    }
+
+    private bool IsSize(int id, uint size) => size >= 2 && size <= (id == 0 ? 4096u : (uint)parts.Options.QueueEntries);
+
+    private static void Put<T>(IBufferWriter<byte> writer, ReadOnlySpan<T> values)
+        where T : unmanaged => writer.Write(MemoryMarshal.AsBytes(values));
+
+    private static ReadOnlySpan<T> Take<T>(ref ReadOnlySpan<byte> state, int count)
+        where T : unmanaged
+    {
+        int length = count * Marshal.SizeOf<T>();
+        Require(length <= state.Length, "less than there should be");
+        ReadOnlySpan<byte> bytes = state[..length];
+        state = state[length..];
+        return MemoryMarshal.Cast<byte, T>(bytes);
+    }
+
+    private static void Require(bool condition, string what)
+    {
+        if (!condition)
+            throw new InvalidDataException($"The state of the NVMe controller has {what}.");
+    }
+
+    [StructLayout(LayoutKind.Sequential, Pack = 1)]
+    private readonly record struct Head(
+        uint Version, uint Enabled, uint Mask, ushort UnderThreshold, ushort Requests, ulong Timestamp, uint HasShadow, uint BlockSize,
+        ulong Shadow, ulong EventIndexes, ushort Namespaces, ushort CompletionQueues, ushort SubmissionQueues, ushort Features);
+}

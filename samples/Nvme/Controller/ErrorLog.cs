@@ -1,0 +1,42 @@
+using System.Runtime.InteropServices;
+using Nvme.Wire;
+
+namespace Nvme.Controller;
+
+/// <summary>The last commands that failed. NVMe 1.4 5.14.1.1.</summary>
+/// <remarks>Any thread.</remarks>
+internal sealed class ErrorLog
+{
+    public const int Entries = 64;
+
+    // "the error is not specific to a parameter of the command"
+    private const ushort NoParameter = 0xFFFF;
+
+    private readonly Lock _lock = new();
+    private readonly ErrorLogEntry[] _entries = new ErrorLogEntry[Entries];
+    private ulong _count;
+
+    /// <summary>Errors since the controller was made.</summary>
+    public ulong Count => Volatile.Read(ref _count);
+
+    public void Add(ushort sqId, in Command command, Status status, ulong lba = 0)
+    {
+        lock (_lock)
+        {
+            ulong count = _count + 1;
+            _entries[count % Entries] = new ErrorLogEntry(
+                count, sqId, command.Id, (ushort)(status.Field() << 1), NoParameter, lba, command.Nsid, 0);
+            Volatile.Write(ref _count, count);
+        }
+    }
+
+    /// <summary>The page: the newest entry first.</summary>
+    public void Write(Span<byte> page)
+    {
+        lock (_lock)
+        {
+            for (ulong i = 0; i < Math.Min(_count, Entries); i++)
+                MemoryMarshal.Write(page[((int)i * ErrorLogEntry.EntrySize)..], in _entries[(_count - i) % Entries]);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+using Nvme.Doorbells;
+using Nvme.Queues;
+using Nvme.Threads;
+using VfioUser;
+
+namespace Nvme.Controller;
+
+/// <summary>Tells the guest of completions: by MSI-X, or by the pin while MSI-X is off. NVMe 1.4 7.5.</summary>
+/// <remarks>Any thread.</remarks>
+internal sealed class Interrupts(IrqVectors vectors, Intx pin, MsiXCapability capability, DoorbellRegisters doorbells, Gate gate, Func<QueueSet> queues)
+{
+    private readonly Lock _lock = new();
+    private uint _mask;
+
+    /// <summary>Of the pin: bit 0 is all that matters, for every queue has vector 0 there.</summary>
+    public uint Mask => Volatile.Read(ref _mask);
+
+    public int Vectors => vectors.Count;
+
+    /// <summary>Whether the pin is what the guest uses.</summary>
+    public bool UsesPin => !capability.Enabled;
+
+    public bool IsPinAsserted => pin.Asserted;
+
+    /// <summary>Whether the pin is asserted and what lets it go is written where nobody tells of it.</summary>
+    public bool NeedsLooks => doorbells.IsMapped && UsesPin && pin.Asserted;
+
+    /// <summary>A completion was posted. Within the gate.</summary>
+    public void Notify(CompletionQueue queue)
+    {
+        if (!queue.InterruptsEnabled)
+            return;
+        if (UsesPin)
+            UpdatePin();
+        else
+            vectors[queue.Vector].Trigger();
+    }
+
+    /// <summary>The driver has taken completions, or did something else that may let the pin go.</summary>
+    public void Update()
+    {
+        if (!UsesPin || !gate.TryEnter())
+            return;
+        try
+        {
+            UpdatePin();
+        }
+        finally
+        {
+            gate.Exit();
+        }
+    }
+
+    public void SetMask(uint bits)
+    {
+        Interlocked.Or(ref _mask, bits);
+        Update();
+    }
+
+    public void ClearMask(uint bits)
+    {
+        Interlocked.And(ref _mask, ~bits);
+        Update();
+    }
+
+    /// <summary>What was saved; the level of the pin is the library's.</summary>
+    public void RestoreMask(uint mask) => Volatile.Write(ref _mask, mask);
+
+    /// <summary>As after a reset of the controller.</summary>
+    public void Reset()
+    {
+        lock (_lock)
+        {
+            Volatile.Write(ref _mask, 0);
+            pin.Deassert();
+        }
+    }
+
+    private void UpdatePin()
+    {
+        lock (_lock)
+        {
+            bool assert = false;
+            if ((_mask & 1) == 0)
+            {
+                for (int id = 0; id <= queues().LastId && !assert; id++)
+                    assert = queues().Completion(id) is { InterruptsEnabled: true } queue && queue.IsUnread();
+            }
+            if (assert == pin.Asserted)
+                return;
+            if (assert)
+                pin.Assert();
+            else
+                pin.Deassert();
+        }
+    }
+}

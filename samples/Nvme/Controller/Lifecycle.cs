@@ -1,0 +1,186 @@
+using Nvme.Backends;
+using Nvme.Queues;
+
+namespace Nvme.Controller;
+
+/// <summary>Enabling, disabling, shutting down, resetting: CC and CSTS. NVMe 1.4 3.1.5, 3.1.6, 7.6.</summary>
+/// <remarks>
+/// The Command thread takes note of what the guest wants, and closes the gate; that is never long. What waits for disks
+/// is done by the admin thread: the guest polls CSTS meanwhile.
+/// </remarks>
+internal sealed class Lifecycle(ControllerParts parts)
+{
+    private readonly Lock _lock = new();
+    private readonly List<SubmissionQueue> _draining = [];
+    private int _resets;
+    private bool _enabled;
+    private bool _paused;
+
+    /// <summary>The guest wrote CC. Command thread.</summary>
+    public void ConfigurationWritten()
+    {
+        Configuration configuration = parts.Registers.Configuration;
+        lock (_lock)
+        {
+            if (!configuration.Enabled && _enabled)
+                Disable();
+            if (configuration.WantsShutdown && (parts.Registers.Status & StatusBits.ShutdownMask) == 0)
+                parts.Registers.SetStatus(StatusBits.ShutdownOccurring);
+        }
+        parts.AdminWorker.Wake();
+    }
+
+    /// <summary>The device is reset, or its client has gone. When this returns the guest is touched no more. Command thread.</summary>
+    public void Reset()
+    {
+        lock (_lock)
+        {
+            _resets++;
+            _paused = false;
+            Disable();
+            parts.Registers.Reset();
+            parts.Features.Reset();
+            parts.Events.Reset();
+        }
+        parts.AdminWorker.Wake();
+    }
+
+    /// <summary>Lets what was fetched come to its end and stops then. Command thread.</summary>
+    public void Pause()
+    {
+        lock (_lock)
+            _paused = true;
+        // the admin queue first: its commands make queues
+        foreach (SubmissionQueue queue in parts.Queues.Submissions)
+        {
+            queue.Stop();
+            queue.InFlight.WaitForNone();
+        }
+        parts.Gate.Close();
+    }
+
+    /// <summary>Goes on where <see cref="Pause"/> stopped, or with what was restored. Command thread.</summary>
+    public void Resume()
+    {
+        lock (_lock)
+        {
+            _paused = false;
+            if (_enabled)
+            {
+                foreach (SubmissionQueue queue in parts.Queues.Submissions)
+                    queue.Continue();
+                parts.Gate.Open();
+            }
+        }
+        parts.AdminWorker.Wake();
+        parts.WakeWorkers();
+        parts.Interrupts.Update();
+    }
+
+    /// <summary>Makes room for a state that is restored, between <see cref="Pause"/> and <see cref="Resume"/>.</summary>
+    /// <param name="enabled">Whether the controller is at work in it.</param>
+    public void BeginRestore(bool enabled)
+    {
+        lock (_lock)
+        {
+            Disable();
+            _draining.Clear(); // nothing is in flight
+            _enabled = enabled;
+        }
+    }
+
+    /// <summary>Whether the controller is at work. A saved state says so.</summary>
+    public bool IsEnabled => Volatile.Read(ref _enabled);
+
+    /// <summary>Does what the guest wants by now. Admin thread, outside of the gate.</summary>
+    /// <returns>Whether there was something to do.</returns>
+    public bool Advance()
+    {
+        SubmissionQueue[] draining;
+        int resets;
+        bool shutdown;
+        lock (_lock)
+        {
+            if (_paused || !HasWork())
+                return false;
+            draining = [.. _draining];
+            resets = _resets;
+            shutdown = (parts.Registers.Status & StatusBits.ShutdownMask) == StatusBits.ShutdownOccurring;
+        }
+        foreach (SubmissionQueue queue in draining)
+            queue.InFlight.WaitForNone();
+        if (shutdown)
+            FlushAll();
+        lock (_lock)
+        {
+            if (resets != _resets || _paused)
+                return true;
+            _draining.RemoveAll(draining.Contains);
+            if (shutdown)
+            {
+                parts.Registers.ClearStatus(StatusBits.ShutdownMask);
+                parts.Registers.SetStatus(StatusBits.ShutdownComplete);
+            }
+            if (_draining.Count > 0)
+                return true;
+            Configuration configuration = parts.Registers.Configuration;
+            if (!configuration.Enabled && !_enabled && !shutdown && (parts.Registers.Status & ~StatusBits.ShutdownMask) != 0)
+                parts.Registers.Status = 0;
+            if (configuration.Enabled && !_enabled && !parts.HasFailed)
+                Enable(configuration);
+            return true;
+        }
+    }
+
+    private bool HasWork()
+    {
+        uint status = parts.Registers.Status;
+        return _draining.Count > 0
+            || (status & StatusBits.ShutdownMask) == StatusBits.ShutdownOccurring
+            || (parts.Registers.Configuration.Enabled ? !_enabled && !parts.HasFailed : !_enabled && (status & ~StatusBits.ShutdownMask) != 0);
+    }
+
+    private void Enable(Configuration configuration)
+    {
+        ControllerRegisters registers = parts.Registers;
+        if (!configuration.IsSupported || registers.AdminSubmissionQueueSize < 2 || registers.AdminCompletionQueueSize < 2)
+        {
+            parts.Fail($"enabled with CC 0x{configuration.Value:x8}, AQA sizes {registers.AdminSubmissionQueueSize} and {registers.AdminCompletionQueueSize}");
+            return;
+        }
+        CompletionQueue completions = parts.Queues.Add(new CompletionQueueState(
+            registers.AdminCompletionQueue, 0, 0, registers.AdminCompletionQueueSize, 0, 0, Phase: 1, InterruptsEnabled: 1, 0));
+        parts.Queues.Add(new SubmissionQueueState(registers.AdminSubmissionQueue, 0, 0, registers.AdminSubmissionQueueSize, 0, 0), completions);
+        parts.Features.Reset();
+        parts.Events.Reset();
+        _enabled = true;
+        registers.Status = StatusBits.Ready;
+        parts.Gate.Open();
+    }
+
+    // Under the lock. The gate's users take no lock that is held here.
+    private void Disable()
+    {
+        parts.Gate.Close();
+        foreach (IoWorker worker in parts.Workers)
+            worker.RemoveAll();
+        _draining.AddRange(parts.Queues.RemoveAll());
+        parts.Interrupts.Reset();
+        _enabled = false;
+    }
+
+    private void FlushAll()
+    {
+        foreach (Namespace space in parts.Namespaces)
+        {
+            try
+            {
+                space.Backend.Flush();
+            }
+            catch (IOException e)
+            {
+                parts.Options.Log?.Invoke($"namespace {space.Id} was not flushed at shutdown: {e.Message}");
+            }
+        }
+    }
+}

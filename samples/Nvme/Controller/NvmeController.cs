@@ -1,0 +1,105 @@
+using Nvme.Backends;
+using Nvme.Doorbells;
+using Nvme.Queues;
+using Nvme.Threads;
+using VfioUser;
+
+namespace Nvme.Controller;
+
+/// <summary>An NVMe 1.4 controller.</summary>
+/// <remarks>
+/// BAR 0:
+/// <code>
+/// 0x0000   registers
+/// 0x1000   doorbells, 4 bytes each
+/// 0x2000   MSI-X table
+/// 0x3000   MSI-X pending bits
+/// </code>
+/// The Command thread answers registers and passes doorbells on. Commands are carried out on threads of the controller's
+/// own, which live as long as it does. Without a client it is disabled. What is on the disks does not move with it.
+/// </remarks>
+public sealed class NvmeController : PciDevice, IDisposable
+{
+    private const uint VectorTable = 0x2000;
+    private const uint PendingBits = 0x3000;
+
+    private readonly ControllerParts _parts;
+
+    /// <param name="disks">A namespace each, from number 1 on. Stay the caller's, who disposes them after the controller.</param>
+    /// <param name="options">Null for the defaults.</param>
+    public NvmeController(IReadOnlyList<Backend> disks, NvmeOptions? options = null)
+        : base(new PciId(Vendor: 0x1B36, Device: 0x00F2), PciClass.MassStorageNvme)
+    {
+        ArgumentNullException.ThrowIfNull(disks);
+        options ??= new NvmeOptions();
+        options.Check();
+        if (disks.Count == 0 || disks.Any(disk => disk.Size < options.BlockSize))
+            throw new ArgumentException($"A controller has at least one disk, and a disk at least one block of {options.BlockSize} bytes.", nameof(disks));
+        Config.AddPowerManagement();
+        Config.AddPciExpress();
+        Bar bar = AddBar(0, BarKind.Memory64, size: 0x4000, new DoorbellWrites(() => _parts!));
+        IrqVectors vectors = bar.AddMsiX(VectorTable, options.IoQueues + 1, PendingBits);
+        Gate gate = new();
+        DoorbellRegisters doorbells = new(bar, options.IoQueues + 1, options.Doorbells == DoorbellKind.Mapped);
+        AsyncEvents events = new();
+        QueueSet queues = new(Dma, doorbells, options.IoQueues, (_, _) => events.Raise(AsyncEvent.InvalidDoorbellValue));
+        Interrupts interrupts = new(vectors, AddIntx(), Config.MsiX!, doorbells, gate, () => queues);
+        _parts = new ControllerParts
+        {
+            Options = options,
+            Id = Id,
+            Dma = Dma,
+            Gate = gate,
+            Registers = new ControllerRegisters(bar, options, () => _parts!.Lifecycle.ConfigurationWritten(), () => interrupts),
+            Doorbells = doorbells,
+            Interrupts = interrupts,
+            Queues = queues,
+            Namespaces = [.. disks.Select((disk, i) => new Namespace((uint)i + 1, disk, options.BlockSize, options.SerialNumber))],
+            Events = events,
+        };
+        _parts.Complete();
+        ControllerState state = new(_parts);
+        EnableMigration(state.Save, state.Restore, ControllerState.MaxSize);
+        events.Wake = _parts.AdminWorker.Wake;
+        _parts.Pool.Start();
+        _parts.AdminWorker.Start();
+        foreach (IoWorker worker in _parts.Workers)
+            worker.Start();
+    }
+
+    /// <summary>What was done. Any thread.</summary>
+    public Statistics Statistics => _parts.Statistics;
+
+    internal bool IsPinAsserted => _parts.Interrupts.IsPinAsserted;
+
+    /// <summary>Ends the controller's threads; commands that wait for a disk are waited for. Once it is not served any more.</summary>
+    public void Dispose()
+    {
+        _parts.Gate.Close();
+        _parts.AdminWorker.Dispose();
+        foreach (IoWorker worker in _parts.Workers)
+            worker.Dispose();
+        _parts.Pool.Dispose();
+    }
+
+    // before its memory goes: a queue whose memory is gone would be the guest's mistake
+    /// <inheritdoc/>
+    protected override ValueTask<bool> OnQuiesceAsync(QuiesceReason reason, CancellationToken cancellation)
+    {
+        if (reason == QuiesceReason.ClientGone)
+            _parts.Lifecycle.Reset();
+        return new ValueTask<bool>(true);
+    }
+
+    /// <inheritdoc/>
+    protected override void OnReset(ResetReason reason) => _parts.Lifecycle.Reset();
+
+    /// <inheritdoc/>
+    protected override void OnDetached() => _parts.Lifecycle.Reset();
+
+    /// <inheritdoc/>
+    protected override void OnStopped() => _parts.Lifecycle.Pause();
+
+    /// <inheritdoc/>
+    protected override void OnStarted() => _parts.Lifecycle.Resume();
+}

@@ -1,0 +1,47 @@
+namespace Nvme.Controller;
+
+/// <summary>What was done, for the SMART log and whoever watches.</summary>
+/// <remarks>Any thread.</remarks>
+public sealed class Statistics
+{
+    private long _reads;
+    private long _writes;
+    private long _bytesRead;
+    private long _bytesWritten;
+    private long _mediaErrors;
+
+    internal Statistics()
+    {
+    }
+
+    /// <summary>Read and compare commands that succeeded.</summary>
+    public long Reads => Volatile.Read(ref _reads);
+
+    /// <summary>Write commands that succeeded.</summary>
+    public long Writes => Volatile.Read(ref _writes);
+
+    /// <summary>Bytes that guests read.</summary>
+    public long BytesRead => Volatile.Read(ref _bytesRead);
+
+    /// <summary>Bytes that guests wrote.</summary>
+    public long BytesWritten => Volatile.Read(ref _bytesWritten);
+
+    /// <summary>Commands that the disk failed.</summary>
+    public long MediaErrors => Volatile.Read(ref _mediaErrors);
+
+    internal DateTimeOffset Since { get; } = DateTimeOffset.UtcNow;
+
+    internal void CountRead(long bytes)
+    {
+        Interlocked.Increment(ref _reads);
+        Interlocked.Add(ref _bytesRead, bytes);
+    }
+
+    internal void CountWrite(long bytes)
+    {
+        Interlocked.Increment(ref _writes);
+        Interlocked.Add(ref _bytesWritten, bytes);
+    }
+
+    internal void CountMediaError() => Interlocked.Increment(ref _mediaErrors);
+}

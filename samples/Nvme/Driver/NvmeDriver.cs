@@ -1,0 +1,182 @@
+using System.Runtime.InteropServices;
+using Nvme.Doorbells;
+using Nvme.Wire;
+using VfioUser;
+using VfioUser.Client;
+using VfioUser.Protocol;
+using VfioUser.Testing;
+
+namespace Nvme.Driver;
+
+/// <summary>A small NVMe driver for a guest without a machine: what Linux's does, step by step.</summary>
+/// <remarks>One thread, but for queues, each of which may have its own.</remarks>
+internal sealed class NvmeDriver : IDisposable
+{
+    public const uint EnabledConfiguration = 1 | 6 << 16 | 4 << 20;
+
+    private readonly TimeSpan _timeout = TimeSpan.FromSeconds(30);
+    private readonly SharedMemory? _doorbells;
+    private Iova? _shadow;
+    private Iova _eventIndexes;
+
+    /// <param name="guest">With the controller.</param>
+    /// <param name="msiX">Whether it uses MSI-X, or else the interrupt pin.</param>
+    public NvmeDriver(TestGuest guest, bool msiX = true)
+    {
+        Guest = guest;
+        UsesMsiX = msiX;
+        SetMsiX(msiX);
+        _doorbells = MapDoorbells(guest);
+        Admin = new DriverQueue(this, 0, 32, IrqOf(0));
+    }
+
+    private NvmeDriver(NvmeDriver source, TestGuest guest)
+    {
+        Guest = guest;
+        UsesMsiX = source.UsesMsiX;
+        _doorbells = MapDoorbells(guest);
+        (_shadow, _eventIndexes) = (source._shadow, source._eventIndexes);
+        Admin = Move(source.Admin);
+    }
+
+    public TestGuest Guest { get; }
+
+    public bool UsesMsiX { get; }
+
+    /// <summary>The admin queue, for use once the controller is enabled.</summary>
+    public DriverQueue Admin { get; }
+
+    public uint Status => Guest.Bar0.Read<uint>(0x1C);
+
+    public bool IsReady => (Status & 1) != 0;
+
+    public bool HasFailed => (Status & 2) != 0;
+
+    /// <summary>Whether doorbells lie on a page that this driver has mapped.</summary>
+    public bool HasMappedDoorbells => _doorbells is not null;
+
+    /// <summary>How many doorbell registers were written by message.</summary>
+    public int Rings { get; private set; }
+
+    /// <summary>The same driver on another host, to which its guest has moved with its memory.</summary>
+    public static NvmeDriver Moved(NvmeDriver source, TestGuest guest) => new(source, guest);
+
+    /// <summary>A queue of the driver that has moved here.</summary>
+    public DriverQueue Move(DriverQueue queue) => new(this, queue, IrqOf(UsesMsiX ? queue.Id : 0));
+
+    /// <summary>Configures and enables the controller, and waits until it is ready.</summary>
+    public void Enable()
+    {
+        Admin.Clear();
+        Guest.Bar0.Write(0x24, (uint)(Admin.Entries - 1) * 0x0001_0001);
+        Guest.Bar0.Write(0x28, Admin.Submissions.Value);
+        Guest.Bar0.Write(0x30, Admin.Completions.Value);
+        Guest.Bar0.Write(0x14, EnabledConfiguration);
+        WaitForStatus(status => (status & 3) != 0);
+    }
+
+    /// <summary>Resets the controller by CC.EN, and waits until it is not ready.</summary>
+    public void Disable()
+    {
+        Guest.Bar0.Write(0x14, 0u);
+        WaitForStatus(status => (status & 1) == 0);
+        _shadow = null;
+    }
+
+    /// <summary>Tells the controller of the coming shutdown, and waits until it is done.</summary>
+    public void Shutdown()
+    {
+        Guest.Bar0.Write(0x14, EnabledConfiguration | 1 << 14);
+        WaitForStatus(status => (status >> 2 & 3) == 2);
+    }
+
+    /// <summary>Makes a queue pair with an interrupt vector of its own.</summary>
+    public DriverQueue CreateQueue(ushort id, int entries = 64)
+    {
+        int vector = UsesMsiX ? id : 0;
+        DriverQueue queue = new(this, id, entries, IrqOf(vector));
+        Expect(Admin.Execute(NewCommand.CreateCompletionQueue(queue, vector)));
+        Expect(Admin.Execute(NewCommand.CreateSubmissionQueue(queue)));
+        return queue;
+    }
+
+    /// <summary>Deletes a queue pair.</summary>
+    public void DeleteQueue(DriverQueue queue)
+    {
+        Expect(Admin.Execute(NewCommand.Admin(AdminOpcode.DeleteSubmissionQueue, dword10: queue.Id)));
+        Expect(Admin.Execute(NewCommand.Admin(AdminOpcode.DeleteCompletionQueue, dword10: queue.Id)));
+    }
+
+    /// <summary>Has I/O queues rung in memory from now on.</summary>
+    public void UseShadowDoorbells()
+    {
+        Iova shadow = Guest.Memory.Allocate(4096);
+        Iova events = Guest.Memory.Allocate(4096);
+        Guest.Memory.Write(shadow, new byte[4096]);
+        Guest.Memory.Write(events, new byte[4096]);
+        Expect(Admin.Execute(NewCommand.Admin(AdminOpcode.DoorbellBufferConfig, data: shadow, second: events)));
+        (_shadow, _eventIndexes) = (shadow, events);
+    }
+
+    /// <summary>The vector of a number, or the pin.</summary>
+    public GuestIrq IrqOf(int vector) => UsesMsiX ? Guest.MsiX[vector] : Guest.Intx;
+
+    public void RingTail(ushort queue, uint value) => Ring(DoorbellRegisters.TailOf(queue), value);
+
+    public void RingHead(ushort queue, uint value) => Ring(DoorbellRegisters.HeadOf(queue), value);
+
+    /// <summary>Writes a doorbell register, as far as there is one.</summary>
+    public void Ring(int index, uint value)
+    {
+        ulong at = (ulong)index * sizeof(uint);
+        if (_shadow is { } shadow && index >= 2)
+        {
+            uint old = Guest.Memory.Read<uint>(shadow + at);
+            Guest.Memory.Write(shadow + at, value);
+            Interlocked.MemoryBarrier();
+            // whether the controller asked to be told of a value between the two
+            ushort eventIndex = (ushort)Guest.Memory.Read<uint>(_eventIndexes + at);
+            if ((ushort)(value - eventIndex - 1) >= (ushort)(value - old))
+                return;
+        }
+        if (_doorbells is not null)
+        {
+            Volatile.Write(ref MemoryMarshal.AsRef<uint>(_doorbells.Slice(at, sizeof(uint))), value);
+            return;
+        }
+        Rings++;
+        Guest.Bar0.Post(DoorbellRegisters.Offset + at, value);
+    }
+
+    public void Dispose() => _doorbells?.Dispose();
+
+    /// <exception cref="InvalidOperationException">The command failed.</exception>
+    public static Completion Expect(Completion completion) => completion.Status == Wire.Status.Success ? completion
+        : throw new InvalidOperationException($"Command {completion.CommandId} of queue {completion.SqId} ended with {completion.Status}.");
+
+    /// <summary>Waits for CSTS, as drivers do: by reading it again and again.</summary>
+    public void WaitForStatus(Func<uint, bool> condition)
+    {
+        long end = Environment.TickCount64 + (long)_timeout.TotalMilliseconds;
+        while (!condition(Status))
+        {
+            if (Environment.TickCount64 > end)
+                throw new TimeoutException($"CSTS is 0x{Status:x} after {_timeout}.");
+            Thread.Yield();
+        }
+    }
+
+    private static SharedMemory? MapDoorbells(TestGuest guest)
+    {
+        using ClientRegion region = guest.Client.GetRegionInfo(0);
+        return region.Areas.Count == 0 ? null : region.Map(region.Areas[0]);
+    }
+
+    private void SetMsiX(bool enabled)
+    {
+        int at = Guest.Device.Config.FindCapability(0x11)
+            ?? throw new InvalidOperationException("The controller has no MSI-X.");
+        ushort control = Guest.Config.Read<ushort>((ulong)at + 2);
+        Guest.Config.Write((ulong)at + 2, (ushort)(enabled ? control | 0x8000 : control & ~0x8000));
+    }
+}

@@ -1,0 +1,130 @@
+using Nvme.Commands;
+using Nvme.Controller;
+using Nvme.Threads;
+using Nvme.Wire;
+
+namespace Nvme.Queues;
+
+/// <summary>Threads for commands that wait for a disk or take their time: as many may wait at one time as there are threads.</summary>
+internal sealed class IoPool : IDisposable
+{
+    private readonly object _gate = new();
+    private readonly ControllerParts _parts;
+    private readonly Job[] _jobs;
+    private readonly Thread[] _threads;
+    private int _first;
+    private int _count;
+    private int _idle;
+    private bool _stopping;
+
+    /// <param name="parts">The controller.</param>
+    /// <param name="threads">How many.</param>
+    public IoPool(ControllerParts parts, int threads)
+    {
+        _parts = parts;
+        _jobs = new Job[threads * 4 + IoWorker.FewCommands];
+        _threads = [.. Enumerable.Range(0, threads).Select(i => new Thread(Run) { Name = $"nvme disk {i}", IsBackground = true })];
+    }
+
+    public void Start()
+    {
+        foreach (Thread thread in _threads)
+            thread.Start();
+    }
+
+    /// <summary>Whether as many as <see cref="IoWorker.FewCommands"/> that are urgent will find room.</summary>
+    public bool HasRoom => Volatile.Read(ref _count) <= _jobs.Length - IoWorker.FewCommands;
+
+    /// <summary>Has a command carried out and completed.</summary>
+    /// <param name="queue">Where it came from.</param>
+    /// <param name="command">A copy of ours.</param>
+    /// <param name="urgent">For the Command thread, which must not do it itself: it has room that nobody else gets.</param>
+    /// <returns>False when there is no room: then the caller does it, and meanwhile fetches no more.</returns>
+    public bool TryPost(SubmissionQueue queue, in Command command, bool urgent)
+    {
+        lock (_gate)
+        {
+            if (_count >= _jobs.Length - (urgent ? 0 : IoWorker.FewCommands))
+                return false;
+            _jobs[(_first + _count) % _jobs.Length] = new Job(queue, command);
+            _count++;
+            if (_idle > 0)
+                Monitor.Pulse(_gate);
+            return true;
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _stopping = true;
+            Monitor.PulseAll(_gate);
+        }
+        foreach (Thread thread in _threads)
+        {
+            if (!thread.ThreadState.HasFlag(System.Threading.ThreadState.Unstarted))
+                thread.Join();
+        }
+    }
+
+    private void Run()
+    {
+        CommandContext context = new(_parts);
+        while (TryTake(out Job job))
+        {
+            try
+            {
+                CarryOut(job.Queue, job.Command, context);
+            }
+            catch (Exception e)
+            {
+                job.Queue.Abandon(1);
+                _parts.Fail(e.ToString());
+            }
+            finally
+            {
+                context.Pass.Leave();
+            }
+        }
+    }
+
+    private void CarryOut(SubmissionQueue queue, in Command command, CommandContext context)
+    {
+        Status status = Status.NoCompletion;
+        if (context.Pass.TryEnter())
+            status = _parts.IoCommands.Execute(command, queue.Id, context);
+        if (status == Status.NoCompletion || !context.Pass.TryEnter())
+        {
+            queue.Abandon(1); // the controller was reset meanwhile
+            return;
+        }
+        if (!queue.TryComplete(command.Id, status, 0))
+            _parts.Fail($"completion queue {queue.Completions.Id} is at 0x{queue.Completions.Address:x}, where there is no memory");
+        _parts.Interrupts.Notify(queue.Completions);
+    }
+
+    private bool TryTake(out Job job)
+    {
+        lock (_gate)
+        {
+            while (_count == 0)
+            {
+                if (_stopping)
+                {
+                    job = default;
+                    return false;
+                }
+                _idle++;
+                Monitor.Wait(_gate);
+                _idle--;
+            }
+            job = _jobs[_first];
+            _first = (_first + 1) % _jobs.Length;
+            _count--;
+            return true;
+        }
+    }
+
+    private readonly record struct Job(SubmissionQueue Queue, Command Command);
+}

@@ -1,0 +1,186 @@
+using System.Runtime.InteropServices;
+using Nvme.Commands;
+using Nvme.Controller;
+using Nvme.Threads;
+using Nvme.Wire;
+
+namespace Nvme.Queues;
+
+/// <summary>Serves some I/O queues in turn: fetches commands, carries them out or has them carried out where they have to wait.</summary>
+internal sealed class IoWorker : Worker
+{
+    private const int MaxBurst = 32;
+
+    // what another thread than this one's does at one time
+    public const int FewCommands = 2;
+
+    private readonly Lock _serving = new();
+    private readonly ControllerParts _parts;
+    private readonly CommandContext _context;
+    private readonly byte[] _entries = new byte[MaxBurst * Command.WireSize];
+    private volatile SubmissionQueue[] _queues = [];
+
+    public IoWorker(ControllerParts parts, int number)
+        : base($"nvme io {number}", parts.Options.Spin, parts.Options.Nap)
+    {
+        _parts = parts;
+        _context = new CommandContext(parts);
+    }
+
+    /// <summary>Whose queues it serves. The admin thread changes them.</summary>
+    public IReadOnlyCollection<SubmissionQueue> Queues => _queues;
+
+    public void Add(SubmissionQueue queue)
+    {
+        queue.Worker = this;
+        _queues = [.. _queues, queue];
+        Wake();
+    }
+
+    public void Remove(SubmissionQueue queue) => _queues = [.. _queues.Where(other => other != queue)];
+
+    public void RemoveAll() => _queues = [];
+
+    /// <summary>A queue was rung: serves it on the caller's thread if this one sleeps, for waking it takes longer than a few commands.</summary>
+    /// <remarks>Command thread. Waits for no disk and for no other thread.</remarks>
+    public void Rung(SubmissionQueue queue)
+    {
+        if (!IsAsleep || !_parts.Pool.HasRoom || !_serving.TryEnter())
+        {
+            Wake();
+            return;
+        }
+        bool more = true;
+        try
+        {
+            // many are better done in one go, with one interrupt
+            if (queue.Pending() <= FewCommands)
+            {
+                Serve(queue, FewCommands, mayWait: false);
+                more = LookAndArm();
+            }
+        }
+        catch (Exception e)
+        {
+            Failed(e);
+        }
+        finally
+        {
+            _serving.Exit();
+        }
+        if (more)
+            Wake();
+    }
+
+    protected override bool Work()
+    {
+        bool worked = false;
+        lock (_serving)
+        {
+            foreach (SubmissionQueue queue in _queues)
+                worked |= Serve(queue, MaxBurst, mayWait: true);
+        }
+        if (_parts.Interrupts.NeedsLooks)
+            _parts.Interrupts.Update();
+        return worked;
+    }
+
+    protected override bool LastLook()
+    {
+        lock (_serving)
+            return LookAndArm();
+    }
+
+    private bool LookAndArm()
+    {
+        if (!_context.Pass.TryEnter())
+            return false;
+        try
+        {
+            bool found = false;
+            foreach (SubmissionQueue queue in _queues)
+            {
+                queue.Tail.Arm();
+                if (queue.Completions.IsStarved)
+                    queue.Completions.Head.Arm();
+                if (queue.Pending() == 0 || _parts.HasFailed)
+                    continue;
+                int room = queue.Completions.Reserve(1);
+                queue.Completions.Release(room);
+                found |= room > 0;
+            }
+            return found;
+        }
+        finally
+        {
+            _context.Pass.Leave();
+        }
+    }
+
+    protected override TimeSpan NapFor => _parts.Doorbells.IsMapped ? MappedSleep.NapFor : TimeSpan.Zero;
+
+    // nobody tells of what a guest writes to a mapped page
+    protected override TimeSpan LongestSleep(TimeSpan idle) =>
+        _parts.Doorbells.IsMapped && _queues.Length > 0 ? MappedSleep.After(idle) : Timeout.InfiniteTimeSpan;
+
+    protected override void Failed(Exception exception) => _parts.Fail(exception.ToString());
+
+    private bool Serve(SubmissionQueue queue, int most, bool mayWait)
+    {
+        if (!_context.Pass.TryEnter())
+            return false;
+        try
+        {
+            if (_parts.HasFailed)
+                return false;
+            int burst = Math.Min(most, _parts.Features.ArbitrationBurst) * Command.WireSize;
+            if (!queue.TryFetch(_entries.AsSpan(0, burst), out int count))
+            {
+                _parts.Fail($"submission queue {queue.Id} is at 0x{queue.Address:x}, where there is no memory");
+                return false;
+            }
+            if (count > 0)
+                CarryOut(queue, MemoryMarshal.Cast<byte, Command>(_entries.AsSpan(0, count * Command.WireSize)), mayWait);
+            return count > 0;
+        }
+        finally
+        {
+            _context.Pass.Leave();
+        }
+    }
+
+    private void CarryOut(SubmissionQueue queue, ReadOnlySpan<Command> commands, bool mayWait)
+    {
+        bool posted = false;
+        for (int i = 0; i < commands.Length; i++)
+        {
+            if (!(mayWait && MayWait(commands)) && _parts.IoCommands.Blocks(commands[i]) && _parts.Pool.TryPost(queue, commands[i], urgent: !mayWait))
+                continue;
+            Status status = _parts.IoCommands.Execute(commands[i], queue.Id, _context);
+            if (!_context.Pass.IsInside && !_context.Pass.TryEnter())
+            {
+                queue.Abandon(commands.Length - i); // the controller was reset meanwhile
+                return;
+            }
+            if (status == Status.NoCompletion)
+                queue.Abandon(1);
+            else if (queue.TryComplete(commands[i].Id, status, 0))
+                posted = true;
+            else
+                _parts.Fail($"completion queue {queue.Completions.Id} is at 0x{queue.Completions.Address:x}, where there is no memory");
+        }
+        if (posted)
+            _parts.Interrupts.Notify(queue.Completions);
+    }
+
+    // What waits for a disk goes elsewhere, unless it is short and there is nothing that it could keep waiting.
+    private bool MayWait(ReadOnlySpan<Command> commands)
+    {
+        if (commands.Length != 1 || commands[0].IsForceUnitAccess || (IoOpcode)commands[0].Opcode is not (IoOpcode.Read or IoOpcode.Write))
+            return false;
+        int inFlight = 0;
+        foreach (SubmissionQueue queue in _queues)
+            inFlight += queue.InFlight.Count;
+        return inFlight == 1;
+    }
+}

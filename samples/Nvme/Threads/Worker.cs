@@ -1,0 +1,116 @@
+using System.Diagnostics;
+
+namespace Nvme.Threads;
+
+/// <summary>A thread that works while there is something to do, looks for more for a while, and then sleeps.</summary>
+/// <remarks>
+/// Sleeping is announced before the last look, and whoever brings work brings it before looking at the announcement:
+/// so no wake-up is lost, and none is sent to a thread that is awake.
+/// </remarks>
+internal abstract class Worker : IDisposable
+{
+    private const int SpinIterations = 20;
+
+    private readonly AutoResetEvent _wake = new(initialState: false);
+    private readonly Thread _thread;
+    private readonly TimeSpan _spin;
+    private readonly TimeSpan _nap;
+    private int _asleep;
+    private bool _stopping;
+
+    /// <param name="name">Of the thread.</param>
+    /// <param name="spin">How long it looks for more without a pause.</param>
+    /// <param name="nap">How long it pauses from one look to the next after that.</param>
+    protected Worker(string name, TimeSpan spin, TimeSpan nap)
+    {
+        _spin = spin;
+        _nap = nap;
+        _thread = new Thread(Run) { Name = name, IsBackground = true };
+    }
+
+    public void Start() => _thread.Start();
+
+    /// <summary>Whether it sleeps, or is about to.</summary>
+    protected bool IsAsleep => Volatile.Read(ref _asleep) != 0;
+
+    /// <summary>Has it look for work. Any thread; costs a system call only if it sleeps.</summary>
+    public void Wake()
+    {
+        Interlocked.MemoryBarrier();
+        if (Volatile.Read(ref _asleep) != 0 && Interlocked.Exchange(ref _asleep, 0) != 0)
+            _wake.Set();
+    }
+
+    public void Dispose()
+    {
+        Volatile.Write(ref _stopping, true);
+        _wake.Set();
+        if (_thread.ThreadState.HasFlag(System.Threading.ThreadState.Unstarted))
+            return;
+        _thread.Join();
+        _wake.Dispose();
+    }
+
+    /// <summary>Does what there is to do now.</summary>
+    /// <returns>Whether there was something.</returns>
+    protected abstract bool Work();
+
+    /// <summary>About to sleep: sees to it that work to come wakes it, and looks a last time.</summary>
+    /// <returns>Whether there is something to do after all.</returns>
+    protected abstract bool LastLook();
+
+    /// <summary>How long after the last work it pauses for short times only, and does not sleep.</summary>
+    protected virtual TimeSpan NapFor => TimeSpan.Zero;
+
+    /// <summary>How long to sleep at most: for work that nobody announces.</summary>
+    /// <param name="idle">For how long there was nothing to do.</param>
+    protected virtual TimeSpan LongestSleep(TimeSpan idle) => Timeout.InfiniteTimeSpan;
+
+    /// <summary>Something within threw, which it must not.</summary>
+    protected abstract void Failed(Exception exception);
+
+    private void Run()
+    {
+        long last = Stopwatch.GetTimestamp();
+        bool worked = false;
+        while (!Volatile.Read(ref _stopping))
+        {
+            try
+            {
+                if (Work())
+                {
+                    worked = true;
+                    continue;
+                }
+                if (worked)
+                    (worked, last) = (false, Stopwatch.GetTimestamp());
+                TimeSpan idle = Stopwatch.GetElapsedTime(last);
+                if (idle < _spin)
+                {
+                    Thread.SpinWait(SpinIterations);
+                }
+                else if (idle < NapFor)
+                {
+                    Nap.Take(_nap);
+                }
+                else
+                {
+                    Sleep(idle);
+                }
+            }
+            catch (Exception e)
+            {
+                Failed(e);
+            }
+        }
+    }
+
+    private void Sleep(TimeSpan idle)
+    {
+        Volatile.Write(ref _asleep, 1);
+        Interlocked.MemoryBarrier();
+        if (!LastLook() && !Volatile.Read(ref _stopping))
+            _wake.WaitOne(LongestSleep(idle));
+        Volatile.Write(ref _asleep, 0);
+    }
+}

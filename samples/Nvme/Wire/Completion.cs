@@ -1,0 +1,25 @@
+using System.Runtime.InteropServices;
+
+namespace Nvme.Wire;
+
+/// <summary>A completion queue entry. NVMe 1.4 4.6.</summary>
+/// <param name="Result">Dword 0: the command's.</param>
+/// <param name="Dword1">Reserved.</param>
+/// <param name="SqHead">Where the controller stands in the submission queue.</param>
+/// <param name="SqId">Which one that is.</param>
+/// <param name="CommandId">Of the command that is done.</param>
+/// <param name="StatusAndPhase">Bit 0 the phase tag, bits 15:1 the status field.</param>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+internal readonly record struct Completion(
+    uint Result, uint Dword1, ushort SqHead, ushort SqId, ushort CommandId, ushort StatusAndPhase)
+{
+    public const int WireSize = 16;
+
+    public bool Phase => (StatusAndPhase & 1) != 0;
+
+    public ushort StatusField => (ushort)(StatusAndPhase >> 1);
+
+    public Status Status => (Status)(StatusField & 0x7FF);
+
+    public bool DoNotRetry => (StatusField & StatusFields.DoNotRetry) != 0;
+}

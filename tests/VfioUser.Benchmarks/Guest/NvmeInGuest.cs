@@ -1,0 +1,92 @@
+using System.Globalization;
+using VfioUser.Vm.Tests.Harness;
+using VfioUser.Vm.Tests.Nvme;
+
+namespace VfioUser.Benchmarks;
+
+/// <summary>fio in a guest: the NVMe sample beside QEMU's own device with the same data, in turn, as a table.</summary>
+internal static class NvmeInGuest
+{
+    private const int Alternations = 5;
+    private const int Seconds = 2;
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(3);
+
+    /// <param name="words">What differs from a disk in memory, shadow doorbells, and one processor.</param>
+    public static async Task Run(string[] words)
+    {
+        string kind = words.Contains("file", StringComparer.Ordinal) ? "file" : "memory";
+        NvmeDoorbells doorbells = words.Select(word => Enum.TryParse(word, ignoreCase: true, out NvmeDoorbells one) && !char.IsDigit(word[0]) ? one : default).Append(default).Max();
+        int processors = words.Select(word => int.TryParse(word, CultureInfo.InvariantCulture, out int one) ? one : 1).Append(1).Max();
+        Console.WriteLine($"fio, 4 KiB random, direct, libaio; guest with {processors} processor(s); the sample's disk is {kind}, its doorbells {doorbells}; QEMU's disk is a file in memory.");
+        Console.WriteLine($"{Alternations} alternations of {Seconds} s, medians.");
+        Console.WriteLine();
+        Console.WriteLine("| what | depth | QEMU's nvme IOPS | sample IOPS | ratio | target | |");
+        Console.WriteLine("|---|---|---|---|---|---|---|");
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("nvme-guest-");
+        // memory that has a name: what holds either back is not a disk
+        string ours = $"/dev/shm/{folder.Name}-ours";
+        string theirs = $"/dev/shm/{folder.Name}-theirs";
+        try
+        {
+            File.WriteAllBytes(theirs, new byte[NvmeServer.DiskSize]);
+            string socketPath = Path.Combine(folder.FullName, "nvme.sock");
+            using Child server = new("0,1",
+                ["nvme-server", socketPath, doorbells.ToString(), .. string.Equals(kind, "file", StringComparison.Ordinal) ? new[] { ours } : []]);
+            server.Hear();
+            await using VirtualMachine machine = await VirtualMachine.Start(new MachineOptions
+            {
+                Guest = NvmeGuest.Initramfs,
+                SocketPath = socketPath,
+                Arguments =
+                [
+                    "-smp", processors.ToString(CultureInfo.InvariantCulture), "-drive", $"if=none,id=disk,format=raw,file={theirs}",
+                    "-device", "nvme,serial=qemu,drive=disk,logical_block_size=4096,physical_block_size=4096",
+                ],
+            });
+            await machine.Output("until [ -b /dev/nvme0n1 ] && [ -b /dev/nvme1n1 ]; do usleep 10000; done");
+            string first = await machine.Output("cat /sys/class/nvme/nvme0/model");
+            (string sample, string qemu) = first.StartsWith("VfioUser", StringComparison.Ordinal) ? ("nvme0n1", "nvme1n1") : ("nvme1n1", "nvme0n1");
+            foreach (string disk in new[] { sample, qemu })
+                await machine.Output($"dd if=/dev/zero of=/dev/{disk} bs=1M oflag=direct 2>/dev/null; true", Timeout);
+            foreach (bool write in new[] { false, true })
+            {
+                foreach (int depth in new[] { 1, 32 })
+                    await Row(machine, sample, qemu, write, depth);
+            }
+        }
+        finally
+        {
+            File.Delete(ours);
+            File.Delete(theirs);
+            folder.Delete(recursive: true);
+        }
+    }
+
+    private static async Task Row(VirtualMachine machine, string sample, string qemu, bool write, int depth)
+    {
+        List<double> ours = [], theirs = [], ratios = [];
+        for (int i = 0; i < Alternations; i++)
+        {
+            theirs.Add(await Fio(machine, qemu, write, depth));
+            ours.Add(await Fio(machine, sample, write, depth));
+            ratios.Add(ours[^1] / theirs[^1]);
+        }
+        double target = depth == 1 ? 1.3 : 1.0;
+        double ratio = Median(ratios);
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"| {(write ? "write" : "read")} | {depth} | {Median(theirs):N0} | {Median(ours):N0} | {ratio:F2} | ≥ {target:F1} | {(ratio >= target ? "met" : "missed")} |"));
+    }
+
+    private static async Task<double> Fio(VirtualMachine machine, string disk, bool write, int depth)
+    {
+        string output = await machine.Output(
+            $"fio --name=job --filename=/dev/{disk} --direct=1 --ioengine=libaio --iodepth={depth} --bs=4k --rw={(write ? "randwrite" : "randread")} " +
+            $"--time_based --runtime={Seconds} --minimal", Timeout);
+        // fields of the terse format, version 3
+        const int ReadIops = 7, WriteIops = 48;
+        string[] fields = output.Split('\n').Single(line => line.StartsWith("3;", StringComparison.Ordinal)).Split(';');
+        return double.Parse(fields[write ? WriteIops : ReadIops], CultureInfo.InvariantCulture);
+    }
+
+    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
+}

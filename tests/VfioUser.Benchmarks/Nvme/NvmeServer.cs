@@ -1,0 +1,33 @@
+using System.Globalization;
+using Microsoft.Extensions.Logging.Abstractions;
+using Nvme.Backends;
+using Nvme.Controller;
+using Nvme.Doorbells;
+
+namespace VfioUser.Benchmarks;
+
+/// <summary>The NVMe sample with a disk in memory or in a file. Answers each line with the bytes that were allocated since the start.</summary>
+internal static class NvmeServer
+{
+    public const int Queues = 2;
+    public const long DiskSize = 64 << 20;
+
+    public static void Run(string path, NvmeDoorbells doorbells, string? file)
+    {
+        using Backend disk = file is null ? new MemoryBackend(DiskSize) : FileBackend.Open(file, DiskSize);
+        disk.Write(0, new byte[DiskSize]); // all of it is there before anything counts
+        using NvmeController controller = new([disk], new NvmeOptions
+        {
+            IoQueues = Queues,
+            BlockSize = 4096,
+            Doorbells = doorbells == NvmeDoorbells.Mapped ? DoorbellKind.Mapped : DoorbellKind.Trapped,
+            Log = Console.Error.WriteLine,
+        });
+        using VfioUserServer server = VfioUserServer.Bind(path, new VfioUserServerOptions { Logger = NullLogger.Instance });
+        Thread serving = new(() => server.Run(controller)) { IsBackground = true };
+        serving.Start();
+        Console.WriteLine("ready");
+        while (Console.ReadLine() is not null)
+            Console.WriteLine(GC.GetTotalAllocatedBytes(precise: true).ToString(CultureInfo.InvariantCulture));
+    }
+}

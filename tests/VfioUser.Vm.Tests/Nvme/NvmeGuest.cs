@@ -1,0 +1,29 @@
+using VfioUser.Vm.Tests.Harness;
+
+namespace VfioUser.Vm.Tests.Nvme;
+
+/// <summary>A Debian guest with two processors, its own NVMe driver, and what one does with a disk.</summary>
+internal static class NvmeGuest
+{
+    public const string Disk = "/dev/nvme0n1";
+
+    public static readonly Initramfs Initramfs = new(
+        modules: ["nvme", "ext4", "crc32c_generic"],
+        programs: ["nvme", "fio", "mkfs.ext4", "fsck.ext4", "blkdiscard"]);
+
+    /// <summary>Boots it with the controller that is served on a socket.</summary>
+    public static async Task<VirtualMachine> Start(string socketPath)
+    {
+        VirtualMachine machine = await VirtualMachine.Start(new MachineOptions
+        {
+            Guest = Initramfs,
+            SocketPath = socketPath,
+            Arguments = ["-smp", "2"],
+        });
+        await machine.WaitForDisk();
+        return machine;
+    }
+
+    /// <summary>Waits until the driver has found the disk, which it does in the background.</summary>
+    public static Task WaitForDisk(this VirtualMachine machine) => machine.Output($"until [ -b {Disk} ]; do usleep 10000; done");
+}
