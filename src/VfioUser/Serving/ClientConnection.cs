@@ -37,11 +37,11 @@ internal sealed class ClientConnection : IDisposable
         _ => Ready.Readable,
     };
 
-    /// <summary>Whether the device is coming to rest for this client, or because it has gone.</summary>
-    public bool AwaitsRest => _session is { Quiescence.IsPending: true };
+    /// <summary>Whether the device is coming to rest for this client, or because it has gone, and that is what comes next.</summary>
+    public bool AwaitsRest => _session is { Quiescence.IsPending: true } && (_isLeaving || !_session.HasUnsent);
 
     /// <summary>Readable when the device has come to rest; null when it is not awaited, or the process has no descriptor left.</summary>
-    public SafeHandle? Rest => _session?.Quiescence.Descriptor;
+    public SafeHandle? Rest => AwaitsRest ? _session!.Quiescence.Descriptor : null;
 
     /// <summary>Whether there is something to do without a look at the socket.</summary>
     public bool HasReceived => !_isLeaving && _session is { HasReceived: true };

@@ -7,10 +7,12 @@ namespace VfioUser.Tests.Polling;
 /// <summary>A device and its poller, which the test drives step by step on its own thread.</summary>
 internal sealed class PollerRig : IDisposable
 {
-    public PollerRig(VfioUserServerOptions? options = null)
+    /// <param name="options">Null for the defaults.</param>
+    /// <param name="served">Null for <see cref="Device"/>.</param>
+    public PollerRig(VfioUserServerOptions? options = null, PciDevice? served = null)
     {
         Server = VfioUserServer.BindAbstract($"vfio-user-test-{Guid.NewGuid():N}", (options ?? new VfioUserServerOptions()) with { Logger = Log });
-        Poller = Server.CreatePoller(Device);
+        Poller = Server.CreatePoller(served ?? Device);
     }
 
     public ProbeDevice Device { get; } = new();

@@ -24,8 +24,9 @@ internal sealed class Wakeup : IDisposable
     {
         if (Volatile.Read(ref _signalled) == 0)
             return;
-        _eventFd.Take();
-        Interlocked.Exchange(ref _signalled, 0);
+        // who is about to signal wakes up once more, and that must not go unnoticed
+        if (_eventFd.Take() != 0)
+            Interlocked.Exchange(ref _signalled, 0);
     }
 
     public void Dispose() => _eventFd.Dispose();
