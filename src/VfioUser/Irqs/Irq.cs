@@ -193,7 +193,8 @@ public class Irq
     // Under the lock.
     private void DeliverHeld()
     {
-        if (!_masked && (_pending || IsAsserted))
+        // while nobody listens it stays pending: a restored one waits for the client's eventfd
+        if (_trigger is not null && !_masked && (_pending || IsAsserted))
         {
             SetPending(false);
             Deliver();

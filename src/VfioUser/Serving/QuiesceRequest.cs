@@ -52,7 +52,8 @@ internal sealed class QuiesceRequest : IDisposable
         if (_told.IsCompleted)
             _wake?.Dispose();
         else
-            _ = _told.ContinueWith(static (_, wake) => ((EventFd?)wake)?.Dispose(), _wake, TaskScheduler.Default);
+            _ = _told.ContinueWith(static (_, wake) => ((EventFd?)wake)?.Dispose(), _wake, CancellationToken.None,
+                TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
     private static EventFd? TryMake()

@@ -68,7 +68,7 @@ public sealed class RestingPollerTests
         HearReads(rig, client, fit + 1);
         rig.UntilIdle();
         client.HearReply(99, Command.DeviceReset).Header.Error.Should().Be(0u);
-        device.Diary.Should().EndWith(["reset Command", "resumed Reset"]);
+        device.Diary.Should().EndWith(["reset Device", "resumed Reset"]);
         rig.UntilIdle().Should().Be(0);
     }
 
