@@ -40,7 +40,9 @@ public class NvmeHotplugTests
                 memory = i == WarmUps ? Holdings.Memory : memory;
             }
 
-            holdings.Skip(WarmUps).Should().AllBeEquivalentTo(holdings[WarmUps]);
+            // Fewer is fine: what tests before this one left is closed meanwhile.
+            Holdings first = holdings[WarmUps];
+            holdings.Skip(WarmUps).Should().OnlyContain(later => later.Descriptors <= first.Descriptors && later.GuestMappings <= first.GuestMappings);
             (Holdings.Memory - memory).Should().BeLessThan(LargestGrowth);
             served.Failures.Should().BeEmpty();
         }
@@ -59,6 +61,8 @@ public class NvmeHotplugTests
         await monitor.Execute("device_add", device);
         await machine.WaitForDisk();
         await machine.Output($"dd if=/dev/urandom of=/tmp/data bs=64k count=4 2>/dev/null; dd if=/tmp/data of={Disk} bs=64k oflag=direct 2>/dev/null && dd if={Disk} bs=64k count=4 iflag=direct 2>/dev/null | cmp - /tmp/data");
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
         Holdings holdings = Holdings.Count();
         await monitor.Execute("device_del", new JsonObject { ["id"] = "disk" });
         await monitor.WaitForEvent("DEVICE_DELETED", "disk");
