@@ -45,6 +45,23 @@ public class IrqMaskTests
     }
 
     [Fact]
+    public void What_was_restored_waits_for_a_client_that_listens_whatever_is_unmasked_before()
+    {
+        Irq irq = new IrqDevice().All(PciIrq.MsiX)[0];
+        irq.RestoreState(1);
+
+        irq.Unmask();
+        irq.Released();
+        irq.IsPending.Should().BeTrue();
+        EventFd listening = new();
+        irq.SetTrigger(listening);
+
+        irq.IsPending.Should().BeFalse();
+        listening.Take().Should().Be(1);
+        irq.Disable();
+    }
+
+    [Fact]
     public void Disabling_a_type_forgets_masks_and_what_is_pending()
     {
         IrqDevice device = new();

@@ -1,0 +1,20 @@
+using System.CommandLine;
+using VfioUser.Tool.Describing;
+using VfioUser.Tool.Irqs;
+using VfioUser.Tool.Regions;
+
+namespace VfioUser.Tool.CommandLine;
+
+/// <summary>All that the tool can be asked for.</summary>
+internal static class Commands
+{
+    public static RootCommand Create(Terminal terminal) => new("Shows, reads, writes and watches any vfio-user server.")
+    {
+        InfoCommand.Create(terminal),
+        ConfigCommand.Create(terminal),
+        ReadCommand.Create(terminal),
+        WriteCommand.Create(terminal),
+        WatchCommand.Create(terminal),
+        IrqCommand.Create(terminal),
+    };
+}

@@ -1,0 +1,33 @@
+using System.CommandLine;
+using VfioUser.Client;
+using VfioUser.Tool.CommandLine;
+using VfioUser.Tool.Regions;
+
+namespace VfioUser.Tool.Describing;
+
+/// <summary><c>vfio-user config</c>: the configuration space, for <c>lspci -F -</c>.</summary>
+internal static class ConfigCommand
+{
+    private const ulong ExpressSize = 4096;
+
+    public static Command Create(Terminal terminal)
+    {
+        Command command = new("config", "Prints the configuration space as 'lspci -F -' takes it");
+        ServerArguments server = ServerArguments.AddTo(command);
+        command.SetAction(parsed =>
+        {
+            using VfioUserClient client = server.Connect(parsed);
+            using ClientRegion config = client.GetRegionInfo(RegionName.Config);
+            if (config.Size == 0)
+                throw new ToolException("The device has no configuration space.");
+            byte[] bytes = new byte[Math.Min(config.Size, ExpressSize)];
+            RegionTransfer.Read(client, RegionName.Config, 0, bytes);
+            // the name behind the slot is for people; lspci makes its own
+            terminal.Out.Write("00:00.0 vfio-user device\n");
+            HexDump.Write(terminal.Out, 0, bytes);
+            terminal.Out.Write('\n');
+            return ExitCode.Success;
+        });
+        return command;
+    }
+}

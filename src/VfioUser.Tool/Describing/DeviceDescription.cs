@@ -1,0 +1,25 @@
+namespace VfioUser.Tool.Describing;
+
+/// <summary>All that a server says of itself; also the shape of <c>info --json</c>. Immutable.</summary>
+internal sealed record DeviceDescription(NegotiationDescription Negotiation, IReadOnlyList<string> Flags, PciDescription? Pci,
+    IReadOnlyList<string> Migration, IReadOnlyList<RegionDescription> Regions, IReadOnlyList<IrqDescription> Irqs);
+
+/// <summary>What was agreed on. Sizes in bytes.</summary>
+internal sealed record NegotiationDescription(string Version, int MaxMsgFds, long MaxDataXferSize, long MaxDmaMaps, ulong Pgsizes,
+    bool WriteMultiple, bool TwinSocket);
+
+/// <summary>Who the device is, from its configuration space, in hexadecimal.</summary>
+internal sealed record PciDescription(string Vendor, string Device, string SubsystemVendor, string Subsystem, string ClassCode, string Revision);
+
+/// <summary>A region with bytes or a type. Sizes and offsets in bytes.</summary>
+internal sealed record RegionDescription(uint Index, string Name, ulong Size, IReadOnlyList<string> Flags, ulong FileOffset,
+    bool HasDescriptor, IReadOnlyList<CapabilityDescription> Capabilities);
+
+/// <summary>A region's capability.</summary>
+internal sealed record CapabilityDescription(string Name, int Version, IReadOnlyList<AreaDescription> Areas, string? Type);
+
+/// <summary>What of a region can be mapped, in bytes.</summary>
+internal sealed record AreaDescription(ulong Offset, ulong Size);
+
+/// <summary>An interrupt type.</summary>
+internal sealed record IrqDescription(uint Index, string Name, uint Count, IReadOnlyList<string> Flags);

@@ -1,0 +1,29 @@
+using System.CommandLine;
+using VfioUser.Client;
+using VfioUser.Tool.CommandLine;
+
+namespace VfioUser.Tool.Describing;
+
+/// <summary><c>vfio-user info</c>: what a server says of itself.</summary>
+internal static class InfoCommand
+{
+    public static Command Create(Terminal terminal)
+    {
+        Command command = new("info", "Shows negotiation, regions, capabilities and interrupts");
+        ServerArguments server = ServerArguments.AddTo(command);
+        Option<bool> json = new("--json") { Description = "As JSON" };
+        command.Add(json);
+        command.SetAction(parsed =>
+        {
+            DeviceDescription device;
+            using (VfioUserClient client = server.Connect(parsed))
+                device = DeviceSurvey.Make(client);
+            if (parsed.GetValue(json))
+                terminal.Out.WriteLine(DescriptionJson.Format(device));
+            else
+                DescriptionText.Write(terminal, device);
+            return ExitCode.Success;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,66 @@
+using System.CommandLine;
+using System.Diagnostics;
+using VfioUser.Client;
+using VfioUser.Protocol;
+using VfioUser.Tool.CommandLine;
+using Command = System.CommandLine.Command;
+
+namespace VfioUser.Tool.Irqs;
+
+/// <summary><c>vfio-user irq</c>: waits for interrupts, prints and counts them.</summary>
+internal static class IrqCommand
+{
+    // MSI-X has no more
+    private const uint MostVectors = 2048;
+
+    // how often a server is asked whether it is still there
+    private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
+
+    public static Command Create(Terminal terminal)
+    {
+        Command command = new("irq", "Waits for interrupts and counts them");
+        ServerArguments server = ServerArguments.AddTo(command);
+        Argument<uint> irq = IrqName.Argument();
+        Option<ulong?> count = Numbers.Option("--count", "End after that many; without it, Ctrl-C ends it");
+        Option<double?> timeout = new("--timeout") { Description = "Seconds after which it ends; a failure if --count have not come by then" };
+        command.Add(irq);
+        command.Add(count);
+        command.Add(timeout);
+        command.SetAction(parsed =>
+        {
+            using VfioUserClient client = server.Connect(parsed);
+            uint index = parsed.GetValue(irq);
+            IrqInfo info = client.GetIrqInfo(index);
+            if (info.Count is 0 or > MostVectors)
+                throw new ToolException($"The device has {info.Count} vectors of {IrqName.Of(index)}; 1 to {MostVectors} can be waited for.");
+            using IrqVectors vectors = new(client, index, info.Count, terminal.Stop);
+            return Watch(terminal, client, vectors, parsed.GetValue(count), parsed.GetValue(timeout));
+        });
+        return command;
+    }
+
+    private static int Watch(Terminal terminal, VfioUserClient client, IrqVectors vectors, ulong? count, double? timeout)
+    {
+        Stopwatch time = Stopwatch.StartNew();
+        TimeSpan end = timeout is { } seconds and >= 0 and < 1e9 ? TimeSpan.FromSeconds(seconds) : TimeSpan.MaxValue;
+        ulong total = 0;
+        terminal.Out.WriteLine("waiting");
+        while (!terminal.Stop.IsCancellationRequested && time.Elapsed < end && !(total >= count))
+        {
+            TimeSpan left = end - time.Elapsed;
+            if (!vectors.Wait(left < Tick ? left : Tick))
+            {
+                client.GetDeviceInfo();
+                continue;
+            }
+            foreach ((int vector, ulong times) in vectors.Take())
+            {
+                total += times;
+                terminal.Out.WriteLine($"{time.Elapsed.TotalSeconds,10:f3}  vector {vector}  x{times}");
+            }
+        }
+        vectors.Disable();
+        terminal.Out.WriteLine($"{total} interrupts");
+        return total < count && !terminal.Stop.IsCancellationRequested ? ExitCode.Failure : ExitCode.Success;
+    }
+}

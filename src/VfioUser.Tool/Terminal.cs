@@ -1,0 +1,24 @@
+namespace VfioUser.Tool;
+
+/// <summary>Where a command writes, and how it is asked to end. One thread.</summary>
+/// <param name="Out">Results.</param>
+/// <param name="Error">Complaints, a line each.</param>
+/// <param name="Colors">Whether results may be coloured.</param>
+/// <param name="Stop">Cancelled by Ctrl-C.</param>
+internal sealed record Terminal(TextWriter Out, TextWriter Error, bool Colors, CancellationToken Stop)
+{
+    /// <summary>Whether standard output is a terminal whose owner has not asked for plain text.</summary>
+    public static bool WantsColors() => !Console.IsOutputRedirected
+        && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))
+        && Environment.GetEnvironmentVariable("TERM") is not (null or "dumb");
+
+    public string Bold(string text) => Colored(text, 1);
+
+    public string Red(string text) => Colored(text, 31);
+
+    public string Green(string text) => Colored(text, 32);
+
+    public string Gray(string text) => Colored(text, 90);
+
+    private string Colored(string text, int code) => Colors ? $"\e[{code}m{text}\e[0m" : text;
+}

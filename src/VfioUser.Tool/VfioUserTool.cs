@@ -1,0 +1,55 @@
+using System.CommandLine;
+using VfioUser.Client;
+using VfioUser.Protocol;
+using VfioUser.Tool.CommandLine;
+
+namespace VfioUser.Tool;
+
+/// <summary>The tool's entry point, without a process around it.</summary>
+internal static class VfioUserTool
+{
+    /// <summary>Runs one command to its end.</summary>
+    /// <returns>One of <see cref="ExitCode"/>.</returns>
+    public static int Run(IReadOnlyList<string> args, Terminal terminal)
+    {
+        // @name is a socket here and no file with arguments
+        ParserConfiguration parser = new() { ResponseFileTokenReplacer = null };
+        ParseResult parsed = Commands.Create(terminal).Parse(args, parser);
+        if (parsed.Errors.Count > 0)
+        {
+            terminal.Error.WriteLine($"vfio-user: {OneLine(parsed.Errors[0].Message)} See vfio-user --help.");
+            return ExitCode.Usage;
+        }
+        try
+        {
+            return parsed.Invoke(new InvocationConfiguration
+            {
+                Output = terminal.Out,
+                Error = terminal.Error,
+                EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = null,
+            });
+        }
+        catch (Exception) when (terminal.Stop.IsCancellationRequested)
+        {
+            // what fails after Ctrl-C fails because of it
+            return ExitCode.Interrupted;
+        }
+        catch (Exception e) when (e is ToolException or VfioUserException or ProtocolException or IOException or UnauthorizedAccessException)
+        {
+            terminal.Error.WriteLine($"vfio-user: {OneLine(Complaint(e))}");
+            return ExitCode.Failure;
+        }
+    }
+
+    private static string OneLine(string text) => text.ReplaceLineEndings(" ").Replace('\t', ' ').Trim();
+
+    private static string Complaint(Exception e) => e switch
+    {
+        VfioUserException { Errno: Errno.ENOTCONN } gone => $"The server hung up before it answered {gone.Command}.",
+        VfioUserException { Errno: Errno.ETIMEDOUT } silent => $"The server did not answer {silent.Command} in time (see --patience).",
+        VfioUserException { Errno: Errno.EBADMSG } broken => $"The server's answer to {broken.Command} contradicts itself.",
+        VfioUserException { Errno: not Errno.None } refused => $"The server refused {refused.Command} with {refused.Errno}.",
+        _ => e.Message,
+    };
+}

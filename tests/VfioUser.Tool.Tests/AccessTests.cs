@@ -1,0 +1,81 @@
+namespace VfioUser.Tool.Tests;
+
+public class AccessTests
+{
+    [Fact]
+    public void What_is_written_is_read_in_the_width_asked_for()
+    {
+        Everything device = new();
+        using Served served = new(device);
+
+        ToolRun written = served.Run("write", "bar0", "0x10", "0x11223344");
+        ToolRun read = served.Run("read", "0", "0x10");
+        ToolRun half = served.Run("read", "bar0", "18", "--width", "2");
+
+        written.Error.Should().BeEmpty();
+        written.ExitCode.Should().Be(0);
+        device[0x10].Should().Be(0x44);
+        read.Out.Should().Be("0x11223344\n");
+        half.Out.Should().Be("0x1122\n");
+    }
+
+    [Fact]
+    public void Bytes_are_dumped_or_put_into_a_file_and_back()
+    {
+        Everything device = new();
+        device[0x20] = 0xAB;
+        using Served served = new(device);
+
+        ToolRun dump = served.Run("read", "bar0", "0x20", "--length", "20");
+        served.Run("read", "bar0", "0", "--length", "0x1000", "--output", served.PathOf("bytes")).ExitCode.Should().Be(0);
+        byte[] bytes = File.ReadAllBytes(served.PathOf("bytes"));
+        bytes[0x21] = 0xCD;
+        File.WriteAllBytes(served.PathOf("bytes"), bytes);
+        ToolRun back = served.Run("write", "bar0", "0", "--input", served.PathOf("bytes"));
+
+        dump.Out.Should().Be("20: ab" + string.Concat(Enumerable.Repeat(" 00", 15)) + "\n30: 00 00 00 00\n");
+        bytes.Should().HaveCount(0x1000);
+        back.ExitCode.Should().Be(0);
+        device[0x21].Should().Be(0xCD);
+    }
+
+    [Theory]
+    [InlineData("bar9", "0")]
+    [InlineData("bar0", "zero")]
+    [InlineData("bar0", "-1")]
+    [InlineData("bar0", "0", "--width", "3")]
+    [InlineData("bar0", "0", "--patience", "0")]
+    public void What_cannot_be_meant_is_a_line_and_exit_code_2(params string[] more)
+    {
+        ToolRun run = ToolRun.Of(["read", "/nowhere", .. more]);
+
+        run.ExitCode.Should().Be(2);
+        run.Error.Should().StartWith("vfio-user: ").And.EndWith("\n");
+        run.Error.Trim().Should().NotContain("\n");
+        run.Out.Should().BeEmpty();
+    }
+
+    [Fact]
+    public void A_value_wider_than_its_register_is_not_written()
+    {
+        Everything device = new();
+        using Served served = new(device);
+
+        ToolRun run = served.Run("write", "bar0", "0", "0x100", "--width", "1");
+
+        run.ExitCode.Should().Be(1);
+        run.Error.Should().Contain("0x100 does not fit into 1 bytes");
+        device[0].Should().Be(0);
+    }
+
+    [Fact]
+    public void A_refusal_is_told_with_the_servers_reason()
+    {
+        using Served served = new(new Everything());
+
+        ToolRun run = served.Run("read", "bar0", "0x1000");
+
+        run.ExitCode.Should().Be(1);
+        run.Error.Should().Be("vfio-user: The server refused RegionRead with EINVAL.\n");
+    }
+}
