@@ -45,13 +45,13 @@ internal static class CommandLine
         });
         Option<int> spin = new("--spin")
         {
-            Description = "Microseconds that a thread looks for the next command without a pause.",
+            Description = "Microseconds that a thread looks for the next command of a guest that has one at a time; takes a processor meanwhile.",
             DefaultValueFactory = _ => (int)new NvmeOptions().Spin.TotalMicroseconds,
         };
         spin.Validators.Add(result => RequireRange(result, spin, 0, 1_000_000));
         Option<int> nap = new("--nap")
         {
-            Description = "Microseconds that a thread pauses between two looks at mapped doorbells.",
+            Description = "Microseconds that a thread pauses between two looks while the guest has several commands under way.",
             DefaultValueFactory = _ => (int)new NvmeOptions().Nap.TotalMicroseconds,
         };
         nap.Validators.Add(result => RequireRange(result, nap, 0, 10_000));

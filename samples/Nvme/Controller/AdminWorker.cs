@@ -15,7 +15,7 @@ internal sealed class AdminWorker : Worker
     private readonly byte[] _entry = new byte[Command.WireSize];
 
     public AdminWorker(ControllerParts parts)
-        : base("nvme admin", TimeSpan.Zero, TimeSpan.Zero)
+        : base("nvme admin", TimeSpan.Zero)
     {
         _parts = parts;
         _commands = new AdminCommands(parts);

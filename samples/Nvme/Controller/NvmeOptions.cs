@@ -35,10 +35,13 @@ public sealed record NvmeOptions
     /// <summary>Commands that may wait for disks at one time.</summary>
     public int DiskThreads { get; init; } = 16;
 
-    /// <summary>How long a thread looks for the next command before it sleeps. Costs a core while it lasts.</summary>
-    public TimeSpan Spin { get; init; } = TimeSpan.FromMicroseconds(50);
+    /// <summary>
+    /// How long a thread looks for the next command of a guest that has one at a time, before it sleeps. Costs a core while
+    /// such a guest is at work, and nothing when it is not.
+    /// </summary>
+    public TimeSpan Spin { get; init; } = TimeSpan.FromMicroseconds(400);
 
-    /// <summary>How long a thread pauses between two looks at mapped doorbells while there is something to do.</summary>
+    /// <summary>How long a thread pauses between two looks while a guest has several commands under way.</summary>
     public TimeSpan Nap { get; init; } = TimeSpan.FromMicroseconds(50);
 
     /// <summary>Told when the guest has made the controller fail, in one line. Any thread.</summary>

@@ -74,6 +74,16 @@ internal sealed class CompletionQueue
         }
     }
 
+    /// <summary>Entries that the driver has not taken.</summary>
+    public int Untaken
+    {
+        get
+        {
+            lock (_lock)
+                return (int)((_tail + (uint)Size - Head.Look()) % (uint)Size);
+        }
+    }
+
     /// <summary>Sets places aside.</summary>
     /// <returns>How many, at most as many as were wanted.</returns>
     public int Reserve(int wanted)

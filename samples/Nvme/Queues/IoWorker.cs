@@ -17,14 +17,16 @@ internal sealed class IoWorker : Worker
     private readonly Lock _serving = new();
     private readonly ControllerParts _parts;
     private readonly CommandContext _context;
+    private readonly Pacing _pacing;
     private readonly byte[] _entries = new byte[MaxBurst * Command.WireSize];
     private volatile SubmissionQueue[] _queues = [];
 
     public IoWorker(ControllerParts parts, int number)
-        : base($"nvme io {number}", parts.Options.Spin, parts.Options.Nap)
+        : base($"nvme io {number}", parts.Options.Nap)
     {
         _parts = parts;
         _context = new CommandContext(parts);
+        _pacing = new Pacing(parts.Options, parts.Doorbells.IsMapped);
     }
 
     /// <summary>Whose queues it serves. The admin thread changes them.</summary>
@@ -57,7 +59,7 @@ internal sealed class IoWorker : Worker
             if (queue.Pending() <= FewCommands)
             {
                 Serve(queue, FewCommands, mayWait: false);
-                more = LookAndArm();
+                more = _pacing.RingsOften() || LookAndArm();
             }
         }
         catch (Exception e)
@@ -117,7 +119,7 @@ internal sealed class IoWorker : Worker
         }
     }
 
-    protected override TimeSpan NapFor => _parts.Doorbells.IsMapped ? MappedSleep.NapFor : TimeSpan.Zero;
+    protected override Pace Pace => _pacing.Pace;
 
     // nobody tells of what a guest writes to a mapped page
     protected override TimeSpan LongestSleep(TimeSpan idle) =>
@@ -140,7 +142,10 @@ internal sealed class IoWorker : Worker
                 return false;
             }
             if (count > 0)
+            {
+                _pacing.Fetched(queue);
                 CarryOut(queue, MemoryMarshal.Cast<byte, Command>(_entries.AsSpan(0, count * Command.WireSize)), mayWait);
+            }
             return count > 0;
         }
         finally

@@ -11,19 +11,19 @@ internal abstract class Worker : IDisposable
 {
     private const int SpinIterations = 20;
 
+    // after this long, whoever else wants the processor goes first
+    private static readonly TimeSpan Politeness = TimeSpan.FromMicroseconds(20);
+
     private readonly AutoResetEvent _wake = new(initialState: false);
     private readonly Thread _thread;
-    private readonly TimeSpan _spin;
     private readonly TimeSpan _nap;
     private int _asleep;
     private bool _stopping;
 
     /// <param name="name">Of the thread.</param>
-    /// <param name="spin">How long it looks for more without a pause.</param>
-    /// <param name="nap">How long it pauses from one look to the next after that.</param>
-    protected Worker(string name, TimeSpan spin, TimeSpan nap)
+    /// <param name="nap">How long it pauses from one look to the next, while it naps.</param>
+    protected Worker(string name, TimeSpan nap)
     {
-        _spin = spin;
         _nap = nap;
         _thread = new Thread(Run) { Name = name, IsBackground = true };
     }
@@ -59,8 +59,8 @@ internal abstract class Worker : IDisposable
     /// <returns>Whether there is something to do after all.</returns>
     protected abstract bool LastLook();
 
-    /// <summary>How long after the last work it pauses for short times only, and does not sleep.</summary>
-    protected virtual TimeSpan NapFor => TimeSpan.Zero;
+    /// <summary>How to look for more after the last work. Read before each look.</summary>
+    protected virtual Pace Pace => default;
 
     /// <summary>How long to sleep at most: for work that nobody announces.</summary>
     /// <param name="idle">For how long there was nothing to do.</param>
@@ -85,17 +85,20 @@ internal abstract class Worker : IDisposable
                 if (worked)
                     (worked, last) = (false, Stopwatch.GetTimestamp());
                 TimeSpan idle = Stopwatch.GetElapsedTime(last);
-                if (idle < _spin)
+                Pace pace = Pace;
+                if (idle < pace.Spin)
                 {
                     Thread.SpinWait(SpinIterations);
+                    if (idle > Politeness)
+                        _ = Thread.Yield();
                 }
-                else if (idle < NapFor)
+                else if (idle < pace.Nap)
                 {
                     Nap.Take(_nap);
                 }
-                else
+                else if (Sleep(idle))
                 {
-                    Sleep(idle);
+                    last = Stopwatch.GetTimestamp();
                 }
             }
             catch (Exception e)
@@ -105,12 +108,13 @@ internal abstract class Worker : IDisposable
         }
     }
 
-    private void Sleep(TimeSpan idle)
+    // whether it was woken
+    private bool Sleep(TimeSpan idle)
     {
         Volatile.Write(ref _asleep, 1);
         Interlocked.MemoryBarrier();
-        if (!LastLook() && !Volatile.Read(ref _stopping))
-            _wake.WaitOne(LongestSleep(idle));
+        bool woken = LastLook() || Volatile.Read(ref _stopping) || _wake.WaitOne(LongestSleep(idle));
         Volatile.Write(ref _asleep, 0);
+        return woken;
     }
 }
