@@ -27,6 +27,30 @@ public class InFlightTests
     }
 
     [Fact]
+    public void Disk_that_hangs_after_it_was_fast_holds_up_neither_registers_nor_the_admin_queue()
+    {
+        using HeldBackend disk = new(1 << 20);
+        using Machine machine = new(disks: [disk]);
+        DriverQueue queue = machine.Driver.CreateQueue(1);
+        disk.Release();
+        for (int i = 0; i < 500; i++)
+            NvmeDriver.Expect(queue.Execute(NewCommand.Io(IoOpcode.Read, 0, 1, machine.NewPage())));
+        disk.Hold();
+        for (ulong lba = 0; lba < 8; lba++)
+            queue.Put(NewCommand.Io(IoOpcode.Read, lba, 1, machine.NewPage()));
+        queue.Ring();
+        disk.WaitForAccess();
+
+        byte[] page = machine.Page(NewCommand.Identify(1, default));
+
+        page[77].Should().Be(7);
+        queue.TryTake(out _).Should().BeFalse();
+        disk.Release();
+        for (int i = 0; i < 8; i++)
+            NvmeDriver.Expect(queue.Take());
+    }
+
+    [Fact]
     public void As_many_commands_wait_for_the_disk_at_one_time_as_there_are_threads()
     {
         using HeldBackend disk = new(1 << 20);

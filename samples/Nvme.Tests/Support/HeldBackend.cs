@@ -20,24 +20,33 @@ internal sealed class HeldBackend(long size, bool failing = false) : Backend
 
     public void Release() => _released.Set();
 
+    /// <summary>Accesses wait again.</summary>
+    public void Hold()
+    {
+        _released.Reset();
+        while (_entered.Wait(TimeSpan.Zero))
+        {
+        }
+    }
+
     /// <summary>Waits until one more access is under way.</summary>
     public void WaitForAccess() => _entered.Wait(TimeSpan.FromSeconds(60)).Should().BeTrue("an access was expected");
 
     public override void Read(long offset, Span<byte> destination)
     {
-        Hold();
+        Enter();
         _memory.Read(offset, destination);
     }
 
     public override void Write(long offset, ReadOnlySpan<byte> source)
     {
-        Hold();
+        Enter();
         _memory.Write(offset, source);
     }
 
     public override void WriteZeroes(long offset, long length, bool deallocate)
     {
-        Hold();
+        Enter();
         _memory.WriteZeroes(offset, length, deallocate);
     }
 
@@ -51,7 +60,7 @@ internal sealed class HeldBackend(long size, bool failing = false) : Backend
         base.Dispose(disposing);
     }
 
-    private void Hold()
+    private void Enter()
     {
         _entered.Release();
         _released.Wait();

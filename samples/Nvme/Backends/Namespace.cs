@@ -31,6 +31,8 @@ internal sealed class Namespace
     /// <summary>The same whenever the same disk is served.</summary>
     public Guid Uuid { get; }
 
+    public Promptness Promptness { get; } = new();
+
     /// <summary>Begins a command. False while the namespace is being formatted.</summary>
     public bool TryBegin()
     {

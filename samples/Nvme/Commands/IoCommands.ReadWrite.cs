@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Nvme.Backends;
 using Nvme.Wire;
 
@@ -17,7 +18,9 @@ internal sealed partial class IoCommands
         {
             Span<byte> bounce = context.Bounce(length);
             context.Pass.Leave();
+            long begun = Stopwatch.GetTimestamp();
             space.Backend.Read(offset, bounce);
+            space.Promptness.Answered(begun, length);
             if (!context.Pass.TryEnter())
                 return Status.NoCompletion;
             if (!context.Data.TryWrite(0, bounce))
@@ -52,7 +55,9 @@ internal sealed partial class IoCommands
             if (!context.Data.TryRead(0, bounce))
                 return Status.DataTransferError;
             context.Pass.Leave();
+            long begun = Stopwatch.GetTimestamp();
             space.Backend.Write(offset, bounce);
+            space.Promptness.Answered(begun, length);
             FlushIfDue(command, space);
             if (!context.Pass.TryEnter())
                 return Status.NoCompletion;
@@ -91,10 +96,12 @@ internal sealed partial class IoCommands
         return Status.Success;
     }
 
+    private bool IsWrittenThrough(in Command command) => command.IsForceUnitAccess || !parts.Features.WriteCacheEnabled;
+
     // Outside of the gate.
     private void FlushIfDue(in Command command, Namespace space)
     {
-        if (space.Backend.HasVolatileCache && (command.IsForceUnitAccess || !parts.Features.WriteCacheEnabled))
+        if (space.Backend.HasVolatileCache && IsWrittenThrough(command))
             space.Backend.Flush();
     }
 }

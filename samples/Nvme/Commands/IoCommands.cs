@@ -17,6 +17,10 @@ internal sealed partial class IoCommands(ControllerParts parts)
         || (IoOpcode)command.Opcode is IoOpcode.WriteZeroes or IoOpcode.DatasetManagement or IoOpcode.Verify
         || parts.Namespace(command.Nsid) is { Backend.Blocks: true };
 
+    /// <summary>Whether a command that may have to wait for a disk has probably not to.</summary>
+    public bool IsAnsweredAtOnce(in Command command) => parts.Namespace(command.Nsid) is { Promptness.IsPrompt: true }
+        && ((IoOpcode)command.Opcode is IoOpcode.Read || ((IoOpcode)command.Opcode is IoOpcode.Write && !IsWrittenThrough(command)));
+
     /// <summary>Carries a command out.</summary>
     /// <param name="command">A copy of ours.</param>
     /// <param name="sqId">Where it came from.</param>

@@ -14,6 +14,9 @@ internal sealed class IoWorker : Worker
     // what another thread than this one's does at one time
     public const int FewCommands = 2;
 
+    // the driver takes these while the rest of the burst is carried out
+    private const int NotifyAfter = MaxBurst / 2;
+
     private readonly Lock _serving = new();
     private readonly ControllerParts _parts;
     private readonly CommandContext _context;
@@ -156,10 +159,10 @@ internal sealed class IoWorker : Worker
 
     private void CarryOut(SubmissionQueue queue, ReadOnlySpan<Command> commands, bool mayWait)
     {
-        bool posted = false;
+        int posted = 0;
         for (int i = 0; i < commands.Length; i++)
         {
-            if (!(mayWait && MayWait(commands)) && _parts.IoCommands.Blocks(commands[i]) && _parts.Pool.TryPost(queue, commands[i], urgent: !mayWait))
+            if (!(mayWait && (MayWait(commands) || _parts.IoCommands.IsAnsweredAtOnce(commands[i]))) && _parts.IoCommands.Blocks(commands[i]) && _parts.Pool.TryPost(queue, commands[i], urgent: !mayWait))
                 continue;
             Status status = _parts.IoCommands.Execute(commands[i], queue.Id, _context);
             if (!_context.Pass.IsInside && !_context.Pass.TryEnter())
@@ -170,11 +173,16 @@ internal sealed class IoWorker : Worker
             if (status == Status.NoCompletion)
                 queue.Abandon(1);
             else if (queue.TryComplete(commands[i].Id, status, 0))
-                posted = true;
+                posted++;
             else
                 _parts.Fail($"completion queue {queue.Completions.Id} is at 0x{queue.Completions.Address:x}, where there is no memory");
+            if (posted == NotifyAfter)
+            {
+                _parts.Interrupts.Notify(queue.Completions);
+                posted = 0;
+            }
         }
-        if (posted)
+        if (posted > 0)
             _parts.Interrupts.Notify(queue.Completions);
     }
 
