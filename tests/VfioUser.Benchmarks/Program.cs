@@ -25,6 +25,8 @@ switch (args)
         return 0;
     case ["nvme", .. string[] doorbells]:
         return NvmeComparison.Run(doorbells);
+    case ["nvme-file", .. string[] folder]:
+        return NvmeFile.Run(folder.FirstOrDefault());
     case ["nvme-guest", .. string[] words]:
         await NvmeInGuest.Run(words);
         return 0;
@@ -47,6 +49,7 @@ switch (args)
             nvme [DOORBELLS...] the NVMe sample beside the same copies and signals; doorbells are shadow, mapped, trapped
             nvme-guest [WORD...] fio in a guest on the NVMe sample beside QEMU's own device; words are memory, file (its disk),
                                 shadow, mapped, trapped (doorbells), 1, 2, 4 (processors of the guest)
+            nvme-file [FOLDER]  the NVMe sample on a file beside fio, which has to be installed, on that file
             micro [ARGS...]     BenchmarkDotNet: allocations and time of the hot paths
             """);
         return args.Length == 0 ? 0 : 2;

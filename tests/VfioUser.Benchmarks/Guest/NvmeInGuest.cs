@@ -82,10 +82,7 @@ internal static class NvmeInGuest
         string output = await machine.Output(
             $"fio --name=job --filename=/dev/{disk} --direct=1 --ioengine=libaio --iodepth={depth} --bs=4k --rw={(write ? "randwrite" : "randread")} " +
             $"--time_based --runtime={Seconds} --minimal", Timeout);
-        // fields of the terse format, version 3
-        const int ReadIops = 7, WriteIops = 48;
-        string[] fields = output.Split('\n').Single(line => line.StartsWith("3;", StringComparison.Ordinal)).Split(';');
-        return double.Parse(fields[write ? WriteIops : ReadIops], CultureInfo.InvariantCulture);
+        return FioOutput.Iops(output, write);
     }
 
     private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
