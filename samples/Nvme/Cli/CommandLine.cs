@@ -57,13 +57,15 @@ internal static class CommandLine
         nap.Validators.Add(result => RequireRange(result, nap, 0, 10_000));
         Option<bool> noShadow = new("--no-shadow-doorbells") { Description = "Do not let drivers keep doorbells in their memory." };
         Option<bool> readOnly = new("--read-only") { Description = "Refuse writes." };
+        Option<bool> noView = new("--no-view") { Description = "Show no rates and queues; as when standard output is no terminal." };
 
-        Command serve = new("serve", "Serves disks on a socket until Ctrl-C.") { socket, disk, size, queues, doorbells, blockSize, serial, spin, nap, noShadow, readOnly };
+        Command serve = new("serve", "Serves disks on a socket until Ctrl-C.") { socket, disk, size, queues, doorbells, blockSize, serial, spin, nap, noShadow, readOnly, noView };
         serve.SetAction((parsed, _) => Serve.Run(new ServeOptions(
             parsed.GetRequiredValue(socket),
             parsed.GetValue(disk) ?? [],
             parsed.GetValue(size),
             parsed.GetValue(readOnly),
+            !parsed.GetValue(noView) && !Console.IsOutputRedirected,
             new NvmeOptions
             {
                 IoQueues = parsed.GetValue(queues),

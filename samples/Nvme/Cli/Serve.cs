@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Nvme.Backends;
 using Nvme.Controller;
+using Spectre.Console;
 using VfioUser;
 
 namespace Nvme.Cli;
@@ -43,7 +44,11 @@ internal static class Serve
         Console.WriteLine("Ctrl-C ends it.");
         try
         {
-            await server.RunAsync(controller, stop.Token);
+            Task serving = server.RunAsync(controller, stop.Token);
+            if (options.View)
+                await WithView(serving, controller);
+            else
+                await serving;
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -58,6 +63,22 @@ internal static class Serve
         {
             signal.Cancel = true;
             stop.Cancel();
+        }
+    }
+
+    // until serving ends, however it does
+    private static async Task WithView(Task serving, NvmeController controller)
+    {
+        using CancellationTokenSource ended = new();
+        Task view = new LiveView(controller, AnsiConsole.Console).Show(ended.Token);
+        try
+        {
+            await serving;
+        }
+        finally
+        {
+            await ended.CancelAsync();
+            await view;
         }
     }
 

@@ -70,6 +70,9 @@ public sealed class NvmeController : PciDevice, IDisposable
     /// <summary>What was done. Any thread.</summary>
     public Statistics Statistics => _parts.Statistics;
 
+    /// <summary>The queues that there are now, the admin queue first. Any thread.</summary>
+    public IReadOnlyList<QueueFigures> Queues => [.. _parts.Queues.Submissions.Select(queue => queue.Figures)];
+
     internal bool IsPinAsserted => _parts.Interrupts.IsPinAsserted;
 
     /// <summary>Ends the controller's threads; commands that wait for a disk are waited for. Once it is not served any more.</summary>

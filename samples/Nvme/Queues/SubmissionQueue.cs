@@ -1,3 +1,4 @@
+using Nvme.Controller;
 using Nvme.Doorbells;
 using Nvme.Threads;
 using Nvme.Wire;
@@ -12,6 +13,7 @@ internal sealed class SubmissionQueue
     private readonly Dma _dma;
     private uint _head;
     private bool _stopped;
+    private long _fetched;
 
     public SubmissionQueue(Dma dma, in SubmissionQueueState state, CompletionQueue completions, Doorbell tail)
     {
@@ -42,6 +44,9 @@ internal sealed class SubmissionQueue
     public IoWorker? Worker { get; set; }
 
     public ushort Head => (ushort)Volatile.Read(ref _head);
+
+    public QueueFigures Figures =>
+        new(Id, Size, (int)((Tail.Value + (uint)Size - Head) % (uint)Size), InFlight.Count, Volatile.Read(ref _fetched));
 
     public SubmissionQueueState State => new(Address, Id, Completions.Id, (uint)Size, _head, Tail.Newest);
 
@@ -79,6 +84,7 @@ internal sealed class SubmissionQueue
             count = 0;
             return Volatile.Read(ref _stopped);
         }
+        Volatile.Write(ref _fetched, _fetched + count);
         uint head = _head + (uint)count;
         Volatile.Write(ref _head, head == Size ? 0 : head);
         return true;
