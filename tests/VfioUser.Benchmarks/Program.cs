@@ -27,6 +27,8 @@ switch (args)
         return NvmeComparison.Run(doorbells);
     case ["nvme-file", .. string[] folder]:
         return NvmeFile.Run(folder.FirstOrDefault());
+    case ["start", string program]:
+        return ProgramStart.Run(program);
     case ["nvme-guest", .. string[] words]:
         await NvmeInGuest.Run(words);
         return 0;
@@ -50,6 +52,7 @@ switch (args)
             nvme-guest [WORD...] fio in a guest on the NVMe sample beside QEMU's own device; words are memory, file (its disk),
                                 shadow, mapped, trapped (doorbells), 1, 2, 4 (processors of the guest)
             nvme-file [FOLDER]  the NVMe sample on a file beside fio, which has to be installed, on that file
+            start PROGRAM       a published NVMe sample: size, time until a client is attached, resident memory
             micro [ARGS...]     BenchmarkDotNet: allocations and time of the hot paths
             """);
         return args.Length == 0 ? 0 : 2;
