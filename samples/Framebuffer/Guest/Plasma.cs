@@ -38,8 +38,8 @@ internal sealed class Plasma
     private static uint Colour(int step)
     {
         float turn = step * MathF.Tau / Steps;
-        return Part(turn, 0.4f) << 16 | Part(turn, 2.6f) << 8 | Part(turn, 4.2f);
+        return Part(turn, 90, 85) << 16 | Part(turn + 2.4f, 90, 75) << 8 | Part(turn + 1.2f, 150, 80);
     }
 
-    private static uint Part(float turn, float shift) => (uint)(18 + 190 * MathF.Pow(0.5f + 0.5f * MathF.Sin(turn + shift), 1.6f));
+    private static uint Part(float turn, float middle, float swing) => (uint)(middle + swing * MathF.Sin(turn));
 }
