@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net.WebSockets;
 
 namespace Framebuffer.Tests.Support;
 
@@ -64,9 +65,7 @@ internal sealed class Chromium : IAsyncDisposable
     {
         if (_devTools is not null)
         {
-            // it ends its children itself then
-            await _devTools.SendAsync("Browser.close");
-            _devTools.Dispose();
+            await CloseAsync(_devTools);
         }
         else
         {
@@ -75,7 +74,37 @@ internal sealed class Chromium : IAsyncDisposable
         await _process.WaitForExitAsync().WaitAsync(Patience);
         await _reading.WaitAsync(Patience);
         _process.Dispose();
-        _profile.Delete(recursive: true);
+        SpinWait.SpinUntil(TryDeleteProfile, Patience).Should().BeTrue();
+    }
+
+    // so that it ends its children itself
+    private static async Task CloseAsync(DevTools devTools)
+    {
+        using (devTools)
+        {
+            try
+            {
+                await devTools.SendAsync("Browser.close");
+            }
+            catch (WebSocketException)
+            {
+                // it may end before it answers
+            }
+        }
+    }
+
+    // a child may write for a moment longer
+    private bool TryDeleteProfile()
+    {
+        try
+        {
+            _profile.Delete(recursive: true);
+            return true;
+        }
+        catch (IOException)
+        {
+            return !Directory.Exists(_profile.FullName);
+        }
     }
 
     private async Task<Uri> ReadAddressAsync()

@@ -58,6 +58,8 @@ internal sealed class DevTools : IDisposable
         do
         {
             result = await _socket.ReceiveAsync(piece, CancellationToken.None).WaitAsync(Patience);
+            if (result.MessageType == WebSocketMessageType.Close)
+                throw new WebSocketException(WebSocketError.ConnectionClosedPrematurely);
             message.Write(piece, 0, result.Count);
         }
         while (!result.EndOfMessage);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Net.Sockets;
 
 namespace Framebuffer.Cli;
 
@@ -59,7 +60,7 @@ internal static class CommandLine
             await run();
             return 0;
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or SocketException)
         {
             await Console.Error.WriteLineAsync($"framebuffer: {e.Message}");
             return 1;

@@ -3,7 +3,6 @@ using System.Net.WebSockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.Extensions.Hosting;
 
 namespace Framebuffer.Web;
@@ -40,7 +39,8 @@ internal sealed class ScreenServer : IAsyncDisposable
     /// <summary>Listens.</summary>
     /// <param name="screen">What is shown.</param>
     /// <param name="url">With port 0 for any that is free.</param>
-    /// <exception cref="IOException">The address is taken, or none of this host.</exception>
+    /// <exception cref="IOException">The address is taken.</exception>
+    /// <exception cref="System.Net.Sockets.SocketException">It is none of this host, or not for this user.</exception>
     public static async Task<ScreenServer> StartAsync(Screen screen, Uri url)
     {
         ScreenServer server = new(screen, url);
