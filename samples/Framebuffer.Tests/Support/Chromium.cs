@@ -34,8 +34,9 @@ internal sealed class Chromium : IAsyncDisposable
 
     public static async Task<Chromium> StartAsync()
     {
+        string path = Path ?? throw new InvalidOperationException(Missing);
         DirectoryInfo profile = Directory.CreateTempSubdirectory("chromium-");
-        ProcessStartInfo start = new(Path ?? throw new InvalidOperationException(Missing),
+        ProcessStartInfo start = new(path,
         [
             // no sandbox, for root has none; only our own page is opened
             "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
