@@ -1,0 +1,69 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Net.Sockets;
+
+namespace Framebuffer.Cli;
+
+/// <summary>The command line: demo and serve.</summary>
+internal static class CommandLine
+{
+    public static RootCommand Create() => new("A display for virtual machines, whose screen is a page in the browser.")
+    {
+        Drawing(),
+        Serving(),
+    };
+
+    private static Command Drawing()
+    {
+        Option<Uri> url = Url();
+        Option<int?> seconds = new("--seconds") { Description = "How long; until Ctrl-C when not given." };
+        seconds.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int?>() is < 1 or > 86_400)
+                result.AddError("--seconds is from 1 to 86400.");
+        });
+        Command demo = new("demo", "Serves a display and draws on it as a guest would.") { url, seconds };
+        demo.SetAction((parsed, stop) => Reported(() =>
+            Demo.RunAsync(parsed.GetRequiredValue(url), parsed.GetValue(seconds) is { } count ? TimeSpan.FromSeconds(count) : Timeout.InfiniteTimeSpan, stop)));
+        return demo;
+    }
+
+    private static Command Serving()
+    {
+        Option<string> socket = new("--socket", "-s") { Description = "Path of the socket that the virtual machine connects to.", Required = true };
+        Option<Uri> url = Url();
+        Command serve = new("serve", "Serves a display until Ctrl-C.") { socket, url };
+        serve.SetAction((parsed, stop) => Reported(() => Serve.RunAsync(parsed.GetRequiredValue(socket), parsed.GetRequiredValue(url), stop)));
+        return serve;
+    }
+
+    private static Option<Uri> Url() => new("--url")
+    {
+        Description = "Where the page is. Whoever reaches it sees the screen.",
+        DefaultValueFactory = _ => new Uri("http://127.0.0.1:8080"),
+        CustomParser = ParseUrl,
+    };
+
+    private static Uri? ParseUrl(ArgumentResult result)
+    {
+        string text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
+        if (Uri.TryCreate(text, UriKind.Absolute, out Uri? url) && url is { Scheme: "http", PathAndQuery: "/" })
+            return url;
+        result.AddError($"'{text}' is no address such as http://127.0.0.1:8080.");
+        return null;
+    }
+
+    private static async Task<int> Reported(Func<Task> run)
+    {
+        try
+        {
+            await run();
+            return 0;
+        }
+        catch (Exception e) when (e is IOException or SocketException)
+        {
+            await Console.Error.WriteLineAsync($"framebuffer: {e.Message}");
+            return 1;
+        }
+    }
+}
