@@ -1,4 +1,5 @@
 using System.CommandLine;
+using VfioUser.Tool.Checking;
 using VfioUser.Tool.Describing;
 using VfioUser.Tool.Irqs;
 using VfioUser.Tool.Regions;
@@ -16,5 +17,6 @@ internal static class Commands
         WriteCommand.Create(terminal),
         WatchCommand.Create(terminal),
         IrqCommand.Create(terminal),
+        CheckCommand.Create(terminal),
     };
 }
