@@ -7,7 +7,7 @@ namespace VfioUser.Tool.Checking;
 internal sealed record CheckReport(string Socket, CheckSummary Summary, IReadOnlyList<CheckedRule> Rules);
 
 /// <summary>How many rules there are of each verdict.</summary>
-internal sealed record CheckSummary(int Passed, int Failed, int Warnings, int NotServed);
+internal sealed record CheckSummary(int Passed, int Failed, int Warnings, int NotServed, int NotChecked);
 
 /// <summary>One rule and its verdict; why is null for nothing to say.</summary>
 internal sealed record CheckedRule(string Topic, string Name, string Heading, string Text, Verdict Verdict, string? Why);

@@ -9,6 +9,8 @@ internal sealed class CheckText(Terminal terminal)
 
     public void Write(CheckedRule rule)
     {
+        if (rule.Verdict == Verdict.NotChecked)
+            return;
         Begin(rule.Topic);
         terminal.Out.WriteLine($"  {Mark(rule.Verdict)} {rule.Name,-NameWidth} {rule.Text}");
         if (rule.Why is null)
@@ -19,7 +21,8 @@ internal sealed class CheckText(Terminal terminal)
 
     public void Write(CheckSummary summary)
     {
-        string line = $"{summary.Passed} passed, {summary.Failed} failed, {summary.Warnings} warnings, {summary.NotServed} not served";
+        string line = $"{summary.Passed} passed, {summary.Failed} failed, {summary.Warnings} warnings, {summary.NotServed} not served"
+            + (summary.NotChecked > 0 ? $", {summary.NotChecked} not checked as the server had gone" : "");
         terminal.Out.WriteLine(summary.Failed > 0 ? terminal.Red(line) : terminal.Green(line));
     }
 

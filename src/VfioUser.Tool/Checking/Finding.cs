@@ -9,6 +9,8 @@ internal enum Verdict
     Warning,
     /// <summary>The server does not have what the rule is about.</summary>
     NotServed,
+    /// <summary>The server had gone before.</summary>
+    NotChecked,
 }
 
 /// <summary>A rule's verdict, and why, in one line; null for nothing to say. Immutable.</summary>

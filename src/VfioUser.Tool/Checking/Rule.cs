@@ -8,4 +8,8 @@ namespace VfioUser.Tool.Checking;
 internal sealed record Rule(string Name, string Heading, string Text, Func<Subject, Finding> Check);
 
 /// <summary>Rules about one thing. Immutable.</summary>
-internal sealed record Topic(string Name, IReadOnlyList<Rule> Rules);
+internal sealed record Topic(string Name, IReadOnlyList<Rule> Rules)
+{
+    /// <summary>Whether its rules ask <see cref="Subject.Device"/>, which must have been asked before they connect.</summary>
+    public bool NeedsDevice { get; init; }
+}

@@ -10,7 +10,7 @@ namespace VfioUser.Tool.Checking;
 internal sealed class Subject
 {
     // between two looks whether a server that ends with its client has been started again
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(20);
 
     private readonly string _path;
     private readonly TimeSpan _patience;
@@ -31,6 +31,9 @@ internal sealed class Subject
     /// <summary>The process that served the last connection.</summary>
     public int ProcessId { get; private set; }
 
+    /// <summary>Whether the server ends with each client, and somebody starts it again.</summary>
+    public bool EndsWithClients { get; set; }
+
     /// <summary>Connects, and says nothing.</summary>
     /// <exception cref="ServerGoneException">It was there before, and does not accept any more.</exception>
     /// <exception cref="IOException">Nobody listens there.</exception>
@@ -44,7 +47,14 @@ internal sealed class Subject
             {
                 socket.Connect(new UnixDomainSocketEndPoint(_path[0] == '@' ? "\0" + _path[1..] : _path));
                 _wasThere = true;
-                ProcessId = SocketCalls.PeerCredentials(socket.SafeHandle).ProcessId;
+                int process = SocketCalls.PeerCredentials(socket.SafeHandle).ProcessId;
+                // the one before can still be accepting while it ends
+                if (EndsWithClients && process == ProcessId && Environment.TickCount64 < end)
+                {
+                    Pause();
+                    continue;
+                }
+                ProcessId = process;
                 return new Conversation(SocketCalls.Duplicate(socket.SafeHandle), _patience, _stop);
             }
             catch (SocketException e)
@@ -54,8 +64,7 @@ internal sealed class Subject
                 if (Environment.TickCount64 >= end)
                     throw new ServerGoneException($"the server is gone: {e.Message}");
                 // the specification lets a server end with its client; whoever started it may start it again
-                _stop.WaitHandle.WaitOne(Pause);
-                _stop.ThrowIfCancellationRequested();
+                Pause();
             }
         }
     }
@@ -63,24 +72,46 @@ internal sealed class Subject
     /// <summary>Connects and negotiates as usual.</summary>
     public Conversation Open() => Open(Proposal.Usual);
 
-    /// <summary>Connects and negotiates.</summary>
+    /// <summary>Connects and negotiates. A server that ends, and is started again, may hang up on the first try.</summary>
     public Conversation Open(ReadOnlySpan<byte> proposal)
     {
-        Conversation conversation = Connect();
-        try
+        long end = Environment.TickCount64 + (long)_patience.TotalMilliseconds;
+        while (true)
         {
-            Answer answer = conversation.Ask(Command.Version, proposal);
-            if (answer.IsError)
-                throw new BrokenRuleException($"the version proposal was refused with {answer.Errno}");
-            if (VersionMessage.TryParse(answer.Payload, out _, out Capabilities server, out string? problem) != Errno.None)
-                throw new BrokenRuleException($"the version reply cannot be read: {problem}");
-            conversation.Server = server;
-            return conversation;
-        }
-        catch
-        {
+            Conversation conversation = Connect();
+            try
+            {
+                conversation.Post(Command.Version, proposal);
+                if (conversation.TryReceive(Command.Version) is { } answer)
+                {
+                    conversation.Server = Agreed(answer);
+                    return conversation;
+                }
+                if (Environment.TickCount64 >= end)
+                    throw new BrokenRuleException("the server hangs up instead of answering VERSION");
+            }
+            catch
+            {
+                conversation.Dispose();
+                throw;
+            }
             conversation.Dispose();
-            throw;
+            Pause();
         }
+    }
+
+    private static Capabilities Agreed(Answer answer)
+    {
+        if (answer.IsError)
+            throw new BrokenRuleException($"the version proposal was refused with {answer.Errno}");
+        return VersionMessage.TryParse(answer.Payload, out _, out Capabilities server, out string? problem) == Errno.None
+            ? server
+            : throw new BrokenRuleException($"the version reply cannot be read: {problem}");
+    }
+
+    private void Pause()
+    {
+        _stop.WaitHandle.WaitOne(BetweenLooks);
+        _stop.ThrowIfCancellationRequested();
     }
 }

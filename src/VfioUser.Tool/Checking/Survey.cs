@@ -32,6 +32,23 @@ internal sealed class Survey(Subject subject)
     /// <summary>The number of vectors of a type, none if there is no such type.</summary>
     public uint Vectors(int irq) => irq < Irqs.Count ? Irqs[irq].Count : 0;
 
+    /// <summary>Asks for everything, while no connection is open: servers have one client at a time.</summary>
+    public void Prepare()
+    {
+        foreach (Action part in (ReadOnlySpan<Action>)[() => _ = Info, () => _ = Regions, () => _ = Irqs, () => _ = Config])
+        {
+            try
+            {
+                part();
+            }
+            catch (NotServedException)
+            {
+                // kept, and told to every rule that asks
+                continue;
+            }
+        }
+    }
+
     private static IEnumerable<uint> Indices(uint count)
     {
         for (uint i = 0; i < Math.Min(count, MostAsked); i++)

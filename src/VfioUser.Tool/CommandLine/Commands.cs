@@ -1,4 +1,5 @@
 using System.CommandLine;
+using VfioUser.Tool.Benching;
 using VfioUser.Tool.Checking;
 using VfioUser.Tool.Describing;
 using VfioUser.Tool.Irqs;
@@ -18,5 +19,6 @@ internal static class Commands
         WatchCommand.Create(terminal),
         IrqCommand.Create(terminal),
         CheckCommand.Create(terminal),
+        BenchCommand.Create(terminal),
     };
 }

@@ -11,6 +11,7 @@ namespace VfioUser.Tool.CommandLine;
 internal sealed class ServerArguments
 {
     private const double LongestPatience = 86400;
+    private const int MostPathBytes = 108;
 
     private readonly Argument<string> _socket = new("SOCKET") { Description = "The server's socket: a path, or @name for an abstract one" };
     private readonly Option<double> _patience = new("--patience")
@@ -50,36 +51,20 @@ internal sealed class ServerArguments
     public string ExistingSocket(ParseResult parsed)
     {
         string socket = Socket(parsed);
-        // the system's own word for it is that the address cannot be assigned
-        if (socket is not ("" or ['@', ..]) && !File.Exists(socket))
-            throw new ToolException($"Cannot connect to '{socket}': no such file.");
         // what the kernel takes, and its NUL
-        if (socket.Length == 0 || Encoding.UTF8.GetByteCount(socket) >= 108)
-            throw NoPath(socket);
-        return socket;
+        if (socket.Length == 0 || Encoding.UTF8.GetByteCount(socket) >= MostPathBytes)
+            throw new UsageException($"'{socket}' cannot be a socket's path: it is empty or too long.");
+        // the system's own word for it is that the address cannot be assigned
+        return socket[0] == '@' || File.Exists(socket) ? socket : throw new ToolException($"Cannot connect to '{socket}': no such file.");
     }
 
     public TimeSpan Patience(ParseResult parsed) => TimeSpan.FromSeconds(parsed.GetValue(_patience));
 
     /// <summary>Connects and negotiates.</summary>
     /// <exception cref="ToolException">Nothing is at the path, or it is none.</exception>
-    public VfioUserClient Connect(ParseResult parsed) => Connect(ExistingSocket(parsed), new VfioUserClientOptions
+    public VfioUserClient Connect(ParseResult parsed) => VfioUserClient.Connect(ExistingSocket(parsed), new VfioUserClientOptions
     {
         Timeout = Patience(parsed),
         TwinSocket = TwinSocketPolicy.Prefer,
     });
-
-    private static VfioUserClient Connect(string socket, VfioUserClientOptions options)
-    {
-        try
-        {
-            return VfioUserClient.Connect(socket, options);
-        }
-        catch (ArgumentException)
-        {
-            throw NoPath(socket);
-        }
-    }
-
-    private static ToolException NoPath(string socket) => new($"'{socket}' cannot be a socket's path: it is empty or too long.");
 }

@@ -25,7 +25,8 @@ internal static class ConfigSpaceRules
         new("msix-count", "VFIO_USER_DEVICE_GET_IRQ_INFO", "MSI-X has as many vectors as its capability says.", MsiXCount),
         new("msi-count", "VFIO_USER_DEVICE_GET_IRQ_INFO", "MSI has as many vectors as its capability says.", MsiCount),
         new("intx-pin", "PCI Local Bus 3.0, 6.2.4", "There is an interrupt pin if, and only if, there is INTx.", Pin),
-    ]);
+    ])
+    { NeedsDevice = true };
 
     private static Finding Size(Subject subject) => subject.Device.Regions is { Count: > (int)RegionName.Config } regions && regions[(int)RegionName.Config].Size is 256 or 4096
         ? Finding.Passed

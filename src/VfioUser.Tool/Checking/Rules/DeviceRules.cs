@@ -17,7 +17,8 @@ internal static class DeviceRules
         new("info-pci", Heading, "The device is a PCI device, the only kind there is.", Pci),
         new("info-counts", "Device-Specific Regions", "A PCI device has the nine regions of PCI, and more if it likes.", Counts),
         new("reset", "VFIO_USER_DEVICE_RESET", "A device that offers reset is reset, and answers with a header alone.", Reset),
-    ]);
+    ])
+    { NeedsDevice = true };
 
     private static Finding Info(Subject subject, uint argsz)
     {

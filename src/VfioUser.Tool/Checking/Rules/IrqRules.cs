@@ -27,7 +27,8 @@ internal static class IrqRules
         new("irqs-unbind", Set, "No eventfd at all takes theirs from the vectors.", Unbind),
         new("irqs-disable", Set, "Start and count 0 without data disable the type, again and again.", Disable),
         new("irqs-mask", Set, "A maskable type is masked and unmasked.", Mask),
-    ]);
+    ])
+    { NeedsDevice = true };
 
     private static Finding Each(Subject subject)
     {

@@ -29,7 +29,8 @@ internal static class RegionAccessRules
         new("write-no-region", Write, "A write to a region that does not exist is refused.", subject => NoRegion(subject, Command.RegionWrite)),
         new("write-short", Write, "A write with less data than it says is refused.", Short),
         new("wrong-way", "VFIO_USER_DEVICE_GET_REGION_INFO", "Where the flags do not allow a read or a write, it is refused.", WrongWay),
-    ]);
+    ])
+    { NeedsDevice = true };
 
     private static Finding Small(Subject subject)
     {

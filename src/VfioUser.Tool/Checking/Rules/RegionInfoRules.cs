@@ -23,7 +23,8 @@ internal static class RegionInfoRules
         new("region-sparse", "VFIO region info cap sparse mmap", "Mappable areas are whole pages within the region and do not overlap.", Sparse),
         new("region-mmap", Heading, "A region that can be mapped comes with a descriptor, whose file has the bytes.", Mmap),
         new("region-io-fds", "VFIO_USER_DEVICE_GET_REGION_IO_FDS", "Sub-regions lie in their region, and name descriptors that came.", IoFds),
-    ]);
+    ])
+    { NeedsDevice = true };
 
     private static Finding Each(Subject subject)
     {
