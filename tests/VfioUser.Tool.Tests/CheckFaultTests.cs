@@ -86,11 +86,7 @@ public class CheckFaultTests
     [Fact]
     public void A_bar_whose_register_does_not_know_its_size()
     {
-        using FakeServer server = new((header, payload) =>
-            header.Command == Command.RegionWrite && payload[0] is >= 0x10 and < 0x28 ? FakeServer.Reply(header, payload.AsSpan(0, 16)) : null)
-        {
-            Bar0Size = 0x1000,
-        };
+        using FakeServer server = new() { Bar0Size = 0x1000 };
 
         Says(server, "bar-sizing", "bar0 says 0x0 bytes, its region has 0x1000");
     }

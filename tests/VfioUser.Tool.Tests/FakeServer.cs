@@ -14,7 +14,8 @@ internal sealed class FakeServer : IDisposable
     private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
     private readonly Fault _fault;
     private readonly Thread _thread;
-    private readonly HashSet<(ulong, ulong)> _mapped = [];
+    private readonly HashSet<(ulong Address, ulong Size)> _mapped = [];
+    private bool _negotiated;
 
     public FakeServer(Fault? fault = null)
     {
@@ -28,7 +29,7 @@ internal sealed class FakeServer : IDisposable
 
     public string Path { get; } = System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"vfio-user-fake-{Guid.NewGuid():n}.sock");
 
-    /// <summary>Configuration space, writable from 4 on.</summary>
+    /// <summary>Configuration space; identity and BARs cannot be written.</summary>
     public byte[] Config { get; } = new byte[256];
 
     /// <summary>What BAR0 is said to have.</summary>
@@ -65,8 +66,9 @@ internal sealed class FakeServer : IDisposable
             {
                 using Socket client = _listener.Accept();
                 using MessageSocket socket = new(SocketCalls.Duplicate(client.SafeHandle));
-                Serve(socket);
+                Converse(socket);
                 _mapped.Clear();
+                _negotiated = false;
             }
         }
         catch (SocketException)
@@ -80,6 +82,19 @@ internal sealed class FakeServer : IDisposable
         }
     }
 
+    private void Converse(MessageSocket socket)
+    {
+        try
+        {
+            Serve(socket);
+        }
+        catch (ProtocolException)
+        {
+            // broken framing ends the session
+            return;
+        }
+    }
+
     private void Serve(MessageSocket socket)
     {
         while (true)
@@ -88,7 +103,7 @@ internal sealed class FakeServer : IDisposable
             {
                 message.Fds?.Dispose();
                 byte[] payload = message.Payload.ToArray();
-                byte[]? reply = _fault(message.Header, payload) ?? (message.Header.NoReply ? Sound(message.Header, payload)[..0] : Sound(message.Header, payload));
+                byte[]? reply = _fault(message.Header, payload) ?? Sound(message.Header, payload);
                 if (reply.Length > 0)
                     socket.Send(reply);
                 if (_listener.SafeHandle.IsClosed)
@@ -101,9 +116,18 @@ internal sealed class FakeServer : IDisposable
 
     private byte[] Sound(in MessageHeader header, byte[] payload)
     {
+        if (header.IsReply)
+            return [];
+        byte[] reply = header.IsCommand && _negotiated != (header.Command == Command.Version) ? Serve(header, payload) : Refuse(header);
+        return header.NoReply ? [] : reply;
+    }
+
+    private byte[] Serve(in MessageHeader header, byte[] payload)
+    {
         switch (header.Command)
         {
-            case Command.Version when WireFormat.TryRead(payload, out ProtocolVersion version) && version.Major == 0:
+            case Command.Version when VersionMessage.TryParse(payload, out ProtocolVersion version, out _, out _) == Errno.None && version.Major == 0:
+                _negotiated = true;
                 return Reply(header, VersionMessage.Format(version with { Minor = Math.Min(version.Minor, (ushort)1) }, Capabilities.Unspecified));
             case Command.DeviceGetInfo when payload.Length == DeviceInfo.WireSize:
                 return Reply(header, Bytes(new DeviceInfo(DeviceInfo.WireSize, DeviceFlags.Pci, 9, 5)));
@@ -115,10 +139,12 @@ internal sealed class FakeServer : IDisposable
             case Command.RegionRead when InBounds(payload, out RegionAccess read):
                 return Reply(header, [.. Bytes(read), .. Config.AsSpan((int)read.Offset, (int)read.Count)]);
             case Command.RegionWrite when InBounds(payload, out RegionAccess write) && payload.Length == RegionAccess.WireSize + (int)write.Count:
-                if (write.Offset >= 4)
+                if (write.Offset is >= 4 and < 0x10 or >= 0x28)
                     payload.AsSpan(RegionAccess.WireSize).CopyTo(Config.AsSpan((int)write.Offset));
                 return Reply(header, Bytes(write));
-            case Command.DmaMap when WireFormat.TryRead(payload, out DmaMap map) && map.Size > 0 && _mapped.Add((map.Address, map.Size)):
+            case Command.DmaMap when WireFormat.TryRead(payload, out DmaMap map) && map.Size > 0
+                && !_mapped.Any(other => map.Address < other.Address + other.Size && other.Address < map.Address + map.Size):
+                _mapped.Add((map.Address, map.Size));
                 return Reply(header, []);
             case Command.DmaUnmap when WireFormat.TryRead(payload, out DmaUnmap unmap) && _mapped.Remove((unmap.Address, unmap.Size)):
                 return Reply(header, Bytes(unmap));

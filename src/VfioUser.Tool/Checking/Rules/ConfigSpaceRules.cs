@@ -56,7 +56,8 @@ internal static class ConfigSpaceRules
         bool has = (WireFormat.Read<ushort>(config.AsSpan(Status)) & 0x10) != 0;
         if (!has)
             return config[FirstCapability] == 0 ? Finding.NotServed("the device has none") : Finding.Warning($"the pointer is 0x{config[FirstCapability]:x2}, and the status register says that there are none");
-        return List(config).Any() ? Finding.Passed : Finding.Warning("the status register says that there are some, and the pointer is 0");
+        int[] entries = [.. List(config)];
+        return entries.Length > 0 ? Finding.Passed : Finding.Warning("the status register says that there are some, and the pointer is 0");
     }
 
     private static Finding Extended(Subject subject)
