@@ -103,6 +103,30 @@ public class CheckFaultTests
     }
 
     [Fact]
+    public void A_server_that_is_busy_with_another_client_is_one_clear_line()
+    {
+        using FakeServer server = new((_, _) => []);
+
+        ToolRun run = ToolRun.Of("check", server.Path, "--patience", "0.05");
+
+        run.ExitCode.Should().Be(1);
+        run.Error.Should().StartWith("vfio-user: The server cannot be checked: no answer to Version within 0.05 seconds").And.EndWith("is another one there?\n");
+        run.Out.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task Ctrl_c_ends_the_wait_for_a_silent_server()
+    {
+        using FakeServer server = new((_, _) => []);
+        using CancellationTokenSource stop = new();
+        Task<ToolRun> run = Task.Run(() => ToolRun.Of(stop.Token, "check", server.Path, "--patience", "600"));
+
+        await stop.CancelAsync();
+
+        (await run).ExitCode.Should().Be(130);
+    }
+
+    [Fact]
     public void A_server_that_dies_of_a_rule_and_what_is_not_checked_then()
     {
         FakeServer? server = null;

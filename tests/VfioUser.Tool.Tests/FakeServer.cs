@@ -1,7 +1,6 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using VfioUser.Protocol;
-using VfioUser.Protocol.Interop;
 
 namespace VfioUser.Tool.Tests;
 
@@ -65,7 +64,7 @@ internal sealed class FakeServer : IDisposable
             while (true)
             {
                 using Socket client = _listener.Accept();
-                using MessageSocket socket = new(SocketCalls.Duplicate(client.SafeHandle));
+                using MessageSocket socket = new(client.SafeHandle);
                 Converse(socket);
                 _mapped.Clear();
                 _negotiated = false;

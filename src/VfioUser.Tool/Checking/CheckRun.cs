@@ -76,6 +76,10 @@ internal sealed class CheckRun(Subject subject)
             subject.Open().Dispose();
             return process != subject.ProcessId;
         }
+        catch (SilentServerException e)
+        {
+            throw new ToolException($"The server cannot be checked: {e.Message}. Most have one client at a time: is another one there?");
+        }
         catch (BrokenRuleException)
         {
             // the rules find out why

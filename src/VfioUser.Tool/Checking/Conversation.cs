@@ -110,7 +110,7 @@ internal sealed class Conversation : IDisposable
             if (_socket.Receive(wait: true) == ReceiveStatus.Closed)
                 return null;
             if (time.Elapsed >= _patience)
-                throw new BrokenRuleException($"no answer to {awaited} within {_patience.TotalSeconds} seconds (--patience)");
+                throw new SilentServerException($"no answer to {awaited} within {_patience.TotalSeconds} seconds (--patience)");
         }
     }
 

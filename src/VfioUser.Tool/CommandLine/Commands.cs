@@ -10,7 +10,7 @@ namespace VfioUser.Tool.CommandLine;
 /// <summary>All that the tool can be asked for.</summary>
 internal static class Commands
 {
-    public static RootCommand Create(Terminal terminal) => new("Shows, reads, writes and watches any vfio-user server.")
+    public static RootCommand Create(Terminal terminal) => new("Shows, reads, writes, watches, checks and measures any vfio-user server.")
     {
         InfoCommand.Create(terminal),
         ConfigCommand.Create(terminal),
