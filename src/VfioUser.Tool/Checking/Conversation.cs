@@ -9,10 +9,13 @@ namespace VfioUser.Tool.Checking;
 internal sealed class Conversation : IDisposable
 {
     // how often Ctrl-C is asked for while a server is silent
-    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan LongestTick = TimeSpan.FromMilliseconds(200);
+    // who always sends something, and never the answer, is not waited for, either
+    private const int ManyTimes = 10;
 
     private readonly MessageSocket _socket;
     private readonly TimeSpan _patience;
+    private readonly TimeSpan _tick;
     private readonly CancellationToken _stop;
     private readonly List<FdList> _fds = [];
     private ushort _lastId;
@@ -21,7 +24,8 @@ internal sealed class Conversation : IDisposable
     {
         // a server may claim to send more than this library would
         _socket = new MessageSocket(socket, new MessageSocketOptions { MaxMessageFds = 64, MaxMessageSize = 1 << 24 });
-        _socket.SetReceiveTimeout(patience < Tick ? patience : Tick);
+        _tick = patience < LongestTick ? patience : LongestTick;
+        _socket.SetReceiveTimeout(_tick);
         _patience = patience;
         _stop = stop;
     }
@@ -93,6 +97,8 @@ internal sealed class Conversation : IDisposable
     /// <exception cref="BrokenRuleException">It is silent, or out of step.</exception>
     public Answer? TryReceive(Command awaited)
     {
+        // counted in waits, so that a process that was stopped for a while has not been waiting
+        int ticks = (int)Math.Ceiling(_patience / _tick);
         Stopwatch time = Stopwatch.StartNew();
         while (true)
         {
@@ -107,9 +113,10 @@ internal sealed class Conversation : IDisposable
                     TurnAway(message.Header);
                 continue;
             }
-            if (_socket.Receive(wait: true) == ReceiveStatus.Closed)
+            ReceiveStatus status = _socket.Receive(wait: true);
+            if (status == ReceiveStatus.Closed)
                 return null;
-            if (time.Elapsed >= _patience)
+            if (status == ReceiveStatus.Empty ? --ticks <= 0 : time.Elapsed >= ManyTimes * _patience)
                 throw new SilentServerException($"no answer to {awaited} within {_patience.TotalSeconds} seconds (--patience)");
         }
     }
