@@ -9,12 +9,15 @@ namespace VfioUser.Tool.Benching;
 /// <remarks>One thread. Sending and receiving allocate nothing. Owns the socket.</remarks>
 internal sealed class BenchConnection : IDisposable
 {
+    // none at all would wait for ever
+    private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(1);
+
     private readonly MessageSocket _socket;
 
     private BenchConnection(MessageSocket socket, TimeSpan patience)
     {
         _socket = socket;
-        _socket.SetReceiveTimeout(patience);
+        _socket.SetReceiveTimeout(patience < ShortestWait ? ShortestWait : patience);
     }
 
     /// <summary>Connects and negotiates, without a twin socket.</summary>

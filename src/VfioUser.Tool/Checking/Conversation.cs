@@ -24,7 +24,7 @@ internal sealed class Conversation : IDisposable
     {
         // a server may claim to send more than this library would
         _socket = new MessageSocket(socket, new MessageSocketOptions { MaxMessageFds = 64, MaxMessageSize = 1 << 24 });
-        _tick = patience < LongestTick ? patience : LongestTick;
+        _tick = TimeSpan.FromMilliseconds(Math.Clamp(patience.TotalMilliseconds, 1, LongestTick.TotalMilliseconds)); // 0 would wait for ever
         _socket.SetReceiveTimeout(_tick);
         _patience = patience;
         _stop = stop;
