@@ -2,6 +2,9 @@ using System.CommandLine;
 using VfioUser.Tool.Describing;
 using VfioUser.Tool.Irqs;
 using VfioUser.Tool.Regions;
+using VfioUser.Tool.Replaying;
+using VfioUser.Tool.Scratch;
+using VfioUser.Tool.Tracing;
 
 namespace VfioUser.Tool.CommandLine;
 
@@ -16,5 +19,8 @@ internal static class Commands
         WriteCommand.Create(terminal),
         WatchCommand.Create(terminal),
         IrqCommand.Create(terminal),
+        TraceCommand.Create(terminal),
+        ReplayCommand.Create(terminal),
+        ServeCommand.Create(terminal),
     };
 }
