@@ -55,7 +55,7 @@ internal sealed record Fault(FaultKind Kind, Command? Command, Errno Errno, Time
         return new Fault(kind, known ? named : null, Errno.None, TimeSpan.Zero, 0, null);
     }
 
-    private static Errno Error(string text) => Enum.TryParse(text, out Errno errno) && errno != Errno.None && Enum.IsDefined(errno)
+    private static Errno Error(string text) => Enum.TryParse(text, out Errno errno) && errno != Errno.None && Enum.IsDefined(errno) && char.IsLetter(text[0])
         ? errno
         : throw new FormatException($"'{text}' is no error; write EIO, EINVAL, EBUSY and so on.");
 

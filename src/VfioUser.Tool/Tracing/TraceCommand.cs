@@ -44,16 +44,15 @@ internal static class TraceCommand
             List<ITraceSink> sinks = parsed.GetValue(quiet) ? [] : [printed];
             if (recording is not null)
                 sinks.Add(recording);
-            return Trace(terminal, parsed.GetValue(listen)!, parsed.GetValue(server)!, new TraceOutput(sinks));
+            return Trace(terminal, parsed.GetValue(listen)!, parsed.GetValue(server)!, parsed.GetValue(json), new TraceOutput(sinks));
         });
         return command;
     }
 
-    private static int Trace(Terminal terminal, string listen, string server, TraceOutput output)
+    private static int Trace(Terminal terminal, string listen, string server, bool json, TraceOutput output)
     {
         using SocketListener clients = Endpoints.Listen(listen);
-        // not among the results, which may be JSON
-        terminal.Error.WriteLine($"vfio-user: listening on {listen} for {server}; → is to the server, ← to the client");
+        terminal.Out.WriteLine(json ? """{"event":"listening"}""" : $"listening on {listen} for {server}; → is to the server, ← to the client");
         new InterposedServer(clients, () => Endpoints.Connect(server), output)
         {
             Complain = problem => terminal.Error.WriteLine($"vfio-user: {problem}"),
