@@ -68,11 +68,11 @@ public class FaultTests
         using ServedScratch served = new(more: ["--fault", "no-reply:REGION_WRITE@1"]);
         using VfioUserClient client = served.Connect(seconds: 3);
 
-        Action write = () => client.WriteRegion(0, 0x60, [0x5A]);
+        Action write = () => client.WriteRegion(0, 0x90, [0x5A]);
 
         write.Should().Throw<VfioUserException>().Which.Errno.Should().Be(Errno.ETIMEDOUT);
         byte[] written = new byte[1];
-        client.ReadRegion(0, 0x60, written);
+        client.ReadRegion(0, 0x90, written);
         written.Should().Equal(0x5A);
         write.Should().NotThrow();
     }

@@ -111,7 +111,7 @@ public class ServeTests
     [Theory]
     [InlineData("{", "line 1, column 2")]
     [InlineData("{\n  \"idd\": {} }", "line 2, column 9 at idd: there is no such property.")]
-    [InlineData("{ \"id\": { \"vendor\": \"many\", \"device\": 1 } }", "line 1, column 26 at id.vendor: this is no number; write 4096 or \"0x1000\".")]
+    [InlineData("{ \"id\": { \"vendor\": \"many\", \"device\": 1 } }", "line 1, column 27 at id.vendor: this is no number; write 4096 or \"0x1000\".")]
     [InlineData("{}", "id: a device needs one, with vendor and device.")]
     [InlineData("{ \"id\": { \"vendor\": 1 } }", "id.device: it is missing.")]
     [InlineData("{ \"id\": { \"vendor\": 1, \"device\": 65536 } }", "id.device: 0x10000 is too large; it is at most 0xffff.")]
