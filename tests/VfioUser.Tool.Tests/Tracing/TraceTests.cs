@@ -182,6 +182,22 @@ public class TraceTests
     }
 
     [Fact]
+    public void A_client_that_says_no_more_still_hears_the_answer()
+    {
+        using Traced traced = new(new Engine());
+        using Socket client = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        client.Connect(new UnixDomainSocketEndPoint(traced.Socket));
+
+        client.Send(RawClient.Message(1, Command.Version, VersionMessage.Format(Negotiator.Version, Capabilities.ClientDefaults)));
+        client.Shutdown(SocketShutdown.Send);
+
+        byte[] reply = new byte[MessageHeader.WireSize];
+        client.Receive(reply).Should().Be(reply.Length);
+        WireFormat.Read<MessageHeader>(reply).Should().Match<MessageHeader>(header => header.IsReply && !header.IsError);
+        traced.LineWith("disconnected");
+    }
+
+    [Fact]
     public async Task A_server_that_goes_takes_its_client_along_and_another_one_may_come()
     {
         DirectoryInfo folder = Directory.CreateTempSubdirectory("vfio-user-tool-");
