@@ -14,12 +14,12 @@ using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSi
 try
 {
     using VfioUserServer server = VfioUserServer.Bind(socket);
-    Console.WriteLine($$"""
-        The device is on {{socket}}; Ctrl-C ends it. QEMU 10.1 or newer attaches it with
+    Console.WriteLine($$$"""
+        The device is on {{{socket}}}; Ctrl-C ends it. QEMU 10.1 or newer attaches it with
 
           qemu-system-x86_64 -machine q35,memory-backend=ram -m 512M \
             -object memory-backend-memfd,id=ram,size=512M,share=on \
-            -device '{"driver":"vfio-user-pci","socket":{"type":"unix","path":"{{Path.GetFullPath(socket)}}"}}' ...
+            -device '{"driver":"vfio-user-pci","socket":{"type":"unix","path":"{{{Path.GetFullPath(socket)}}}"}}' ...
         """);
     server.Run(new Card(), stop.Token);
     return 0;
