@@ -85,7 +85,7 @@ public sealed class ListeningSocketTests : IDisposable
     [Theory]
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
-    public void A_socket_that_its_maker_shuts_down_fails_the_run(ServedBy by)
+    public void A_socket_that_its_maker_shuts_down_ends_the_run(ServedBy by)
     {
         Listen();
         using VfioUserServer server = VfioUserServer.FromListening(SocketCalls.Duplicate(_socket.SafeHandle));
@@ -93,8 +93,12 @@ public sealed class ListeningSocketTests : IDisposable
 
         SocketCalls.Shutdown(_socket.SafeHandle);
 
+        // a poller tells its log why it has ended, a run its task
         Action end = () => running.WaitAsync(TimeSpan.FromMinutes(2)).GetAwaiter().GetResult();
-        end.Should().Throw<SocketException>();
+        if (by == ServedBy.OwnThread)
+            end.Should().Throw<SocketException>();
+        else
+            end.Should().NotThrow();
     }
 
     [Fact]
