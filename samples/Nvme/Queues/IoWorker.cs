@@ -14,7 +14,7 @@ internal sealed class IoWorker : Worker
     // what another thread than this one's does at one time
     public const int FewCommands = 2;
 
-    // the driver takes these while the rest of the burst is carried out
+    // from a disk, the rest of a burst takes longer than to tell the driver, who takes these meanwhile
     private const int NotifyAfter = MaxBurst / 2;
 
     private readonly Lock _serving = new();
@@ -162,7 +162,9 @@ internal sealed class IoWorker : Worker
         int posted = 0;
         for (int i = 0; i < commands.Length; i++)
         {
-            if (!(mayWait && (MayWait(commands) || _parts.IoCommands.IsAnsweredAtOnce(commands[i]))) && _parts.IoCommands.Blocks(commands[i]) && _parts.Pool.TryPost(queue, commands[i], urgent: !mayWait))
+            bool blocks = _parts.IoCommands.Blocks(commands[i]);
+            bool wait = mayWait && (MayWait(commands) || _parts.IoCommands.IsAnsweredAtOnce(commands[i]));
+            if (blocks && !wait && _parts.Pool.TryPost(queue, commands[i], urgent: !mayWait))
                 continue;
             Status status = _parts.IoCommands.Execute(commands[i], queue.Id, _context);
             if (!_context.Pass.IsInside && !_context.Pass.TryEnter())
@@ -176,7 +178,7 @@ internal sealed class IoWorker : Worker
                 posted++;
             else
                 _parts.Fail($"completion queue {queue.Completions.Id} is at 0x{queue.Completions.Address:x}, where there is no memory");
-            if (posted == NotifyAfter)
+            if (blocks && posted == NotifyAfter)
             {
                 _parts.Interrupts.Notify(queue.Completions);
                 posted = 0;

@@ -12,7 +12,7 @@ namespace Nvme.Queues;
 internal sealed class Pacing(NvmeOptions options, bool mapped)
 {
     // what comes at once when two programs without a machine between them talk
-    private static readonly TimeSpan ShortSpin = TimeSpan.FromMicroseconds(10);
+    private static readonly TimeSpan ShortSpin = TimeSpan.FromMicroseconds(25);
 
     // some pauses without a command, and the guest has come to an end
     private static readonly TimeSpan NapFor = TimeSpan.FromMilliseconds(1);
