@@ -38,4 +38,33 @@ public class Crc32cDeviceTests
         guest.Bar0.Read<uint>(0x10).Should().Be(1u);
         guest.MsiX[0].Count.Should().Be(1);
     }
+
+    [Fact]
+    public void Driver_finds_one_bar_and_one_msix_vector()
+    {
+        using var guest = TestGuest.Attach(new Crc32cDevice());
+
+        PciFunction function = guest.StartDriver();
+
+        function.Class.Should().Be(PciClass.ProcessingAccelerator);
+        function.Bars.Should().ContainSingle().Which.Size.Should().Be(0x1000);
+        function.Interrupts.Should().BeSameAs(guest.MsiX).And.HaveCount(1);
+    }
+
+    [Fact]
+    public void Read_that_the_guest_refuses_sets_fault_and_the_next_one_is_fine()
+    {
+        using var guest = TestGuest.Attach(new Crc32cDevice(), GuestMemory.TwinSocket);
+        guest.Bar0.Write(0x00, guest.Place("123456789"u8).Value);
+        guest.Bar0.Write(0x08, 9u);
+        using GuestDmaFault fault = guest.Faults.FailDma();
+
+        guest.Bar0.Write(0x14, 1u);
+        guest.Bar0.Read<uint>(0x10).Should().Be(1u);
+        guest.Bar0.Write(0x14, 1u);
+
+        guest.Bar0.Read<uint>(0x10).Should().Be(0u);
+        guest.Bar0.Read<uint>(0x0C).Should().Be(0xE3069283u);
+        guest.MsiX.TakeAll().Should().Equal(2);
+    }
 }

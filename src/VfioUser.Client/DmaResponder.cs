@@ -5,6 +5,9 @@ namespace VfioUser.Client;
 /// <summary>The thread that serves the server's commands, on the twin socket or on the main one.</summary>
 internal sealed class DmaResponder
 {
+    /// <summary>What a handler of a test says when the server shall wait for ever.</summary>
+    public const Errno NoAnswer = (Errno)(-1);
+
     private readonly MessageChannel _channel;
     private readonly ReplyWriter _replies;
     private readonly IDmaHandler? _handler;
@@ -63,7 +66,7 @@ internal sealed class DmaResponder
             message.Fds?.Dispose();
         }
         // a reply that nobody waits for is not answered: two who did would never come to an end
-        if (errno != Errno.None && !message.Header.IsReply)
+        if (errno is not (Errno.None or NoAnswer) && !message.Header.IsReply)
             _replies.Fail(message.Header, errno);
     }
 

@@ -90,6 +90,18 @@ public sealed partial class VfioUserClient : IDisposable
         throw new VfioUserException(command, errno);
     }
 
+    /// <summary>Sends what is no message, and is gone: for tests of servers.</summary>
+    internal void Break(ReadOnlySpan<byte> lastWords)
+    {
+        if (!lastWords.IsEmpty)
+            _channel.Socket.Send(lastWords);
+        _channel.Shutdown();
+        _twin?.Shutdown();
+    }
+
+    /// <summary>Loses the socket of the server's commands alone: for tests of servers.</summary>
+    internal void BreakTwin() => _twin?.Shutdown();
+
     /// <summary>Leaves the server.</summary>
     public void Dispose()
     {

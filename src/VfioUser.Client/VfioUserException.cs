@@ -13,6 +13,14 @@ public sealed class VfioUserException : Exception
         Errno = errno;
     }
 
+    /// <summary>A refused command, and why, as far as this side knows.</summary>
+    public VfioUserException(Command command, Errno errno, Exception innerException)
+        : base($"{command} failed with {errno}: {innerException?.GetType().Name}: {innerException?.Message}", innerException)
+    {
+        Command = command;
+        Errno = errno;
+    }
+
     /// <summary>A failure with a text.</summary>
     public VfioUserException(string message)
         : base(message)

@@ -9,14 +9,14 @@ public sealed partial class GuestRegion
     private ClientIoFds? _ioFds;
     private GuestIoEventFd[]? _ioEventFds;
 
-    /// <summary>The region's eventfds, asked for when they are first used; they live as long as the guest.</summary>
+    /// <summary>The region's eventfds, asked for when they are first used; they live as long as the connection.</summary>
     public IReadOnlyList<GuestIoEventFd> IoEventFds
     {
         get
         {
             if (_ioEventFds is null)
             {
-                _ioFds = _client.GetRegionIoFds((uint)Index);
+                _ioFds = _guest.Client.GetRegionIoFds((uint)Index);
                 _ioEventFds = [.. _ioFds.Where(entry => entry.IsEventFd).Select(entry => new GuestIoEventFd(entry))];
             }
             return _ioEventFds;
@@ -34,7 +34,7 @@ public sealed partial class GuestRegion
             if (eventFd.Matches(offset, source))
                 return eventFd.Ring(source);
         }
-        _client.PostRegionWrite((uint)Index, offset, source);
+        _guest.Client.PostRegionWrite((uint)Index, offset, source);
         return false;
     }
 
@@ -43,5 +43,6 @@ public sealed partial class GuestRegion
         foreach (GuestIoEventFd eventFd in _ioEventFds ?? [])
             eventFd.Dispose();
         _ioFds?.Dispose();
+        (_ioFds, _ioEventFds) = (null, null);
     }
 }

@@ -7,11 +7,11 @@ namespace VfioUser.Testing;
 /// <summary>A region, as a driver sees it: typed reads and writes, each of which the device has handled when it returns.</summary>
 public sealed partial class GuestRegion
 {
-    private readonly VfioUserClient _client;
+    private readonly TestGuest _guest;
 
-    internal GuestRegion(VfioUserClient client, PciRegion index)
+    internal GuestRegion(TestGuest guest, PciRegion index)
     {
-        _client = client;
+        _guest = guest;
         Index = index;
     }
 
@@ -23,7 +23,7 @@ public sealed partial class GuestRegion
     {
         get
         {
-            using ClientRegion region = _client.GetRegionInfo((uint)Index);
+            using ClientRegion region = _guest.Client.GetRegionInfo((uint)Index);
             return region.Size;
         }
     }
@@ -38,16 +38,38 @@ public sealed partial class GuestRegion
     }
 
     /// <summary>Reads bytes in one access.</summary>
-    public void Read(ulong offset, Span<byte> destination) => _client.ReadRegion((uint)Index, offset, destination);
+    /// <exception cref="VfioUserException">The device refused; what its handler threw is the inner exception.</exception>
+    public void Read(ulong offset, Span<byte> destination)
+    {
+        try
+        {
+            _guest.Client.ReadRegion((uint)Index, offset, destination);
+        }
+        catch (VfioUserException e) when (_guest.HasCause(e))
+        {
+            throw _guest.WithCause(e);
+        }
+    }
 
     /// <summary>Writes a value, little-endian, in one access, and waits until the device has handled it.</summary>
     public void Write<T>(ulong offset, T value)
         where T : unmanaged => Write(offset, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
 
     /// <summary>Writes bytes in one access, and waits until the device has handled it.</summary>
-    public void Write(ulong offset, ReadOnlySpan<byte> source) => _client.WriteRegion((uint)Index, offset, source);
+    /// <exception cref="VfioUserException">The device refused; what its handler threw is the inner exception.</exception>
+    public void Write(ulong offset, ReadOnlySpan<byte> source)
+    {
+        try
+        {
+            _guest.Client.WriteRegion((uint)Index, offset, source);
+        }
+        catch (VfioUserException e) when (_guest.HasCause(e))
+        {
+            throw _guest.WithCause(e);
+        }
+    }
 
     /// <summary>Writes a value without waiting, as QEMU does; later accesses find it done.</summary>
     public void Post<T>(ulong offset, T value)
-        where T : unmanaged => _client.PostRegionWrite((uint)Index, offset, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
+        where T : unmanaged => _guest.Client.PostRegionWrite((uint)Index, offset, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
 }

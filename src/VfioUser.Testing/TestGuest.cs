@@ -1,7 +1,5 @@
-using System.Net.Sockets;
 using VfioUser.Client;
 using VfioUser.Protocol;
-using VfioUser.Protocol.Interop;
 
 namespace VfioUser.Testing;
 
@@ -10,51 +8,55 @@ namespace VfioUser.Testing;
 /// driver makes.
 /// </summary>
 /// <remarks>
-/// One thread, that of the test. Writes wait until the device has handled them, so that what they cause can be asserted
-/// in the next line. Dispose detaches the guest and stops the server; the device keeps its state and may be attached again.
+/// One thread, that of the test, but for what says otherwise. Writes wait until the device has handled them, so that what
+/// they cause can be asserted in the next line. Dispose detaches the guest and stops the server; the device keeps its state
+/// and may be attached again.
 /// </remarks>
-public sealed class TestGuest : IDisposable
+public sealed partial class TestGuest : IDisposable
 {
-    private readonly VfioUserServer _server;
-    private readonly Task _serving;
+    private readonly GuestDiary _diary;
     private readonly GuestInterrupts[] _interrupts;
     private readonly GuestRegion[] _bars;
     private readonly List<GuestRegion> _others = [];
+    private GuestSession _session;
 
     private TestGuest(PciDevice device, TestGuestOptions options)
     {
         Device = device;
         Options = options;
-        (SafeSocketHandle serverEnd, SafeSocketHandle clientEnd) = SocketCalls.CreatePair();
-        _server = VfioUserServer.FromConnected(serverEnd, options.Server with { TwinSocket = TwinSocketPolicy.Prefer });
-        Memory = new GuestRam(options);
-        _serving = Task.CompletedTask;
+        _diary = new GuestDiary(options);
+        Faults = new GuestFaults(this);
+        Memory = new GuestRam(options, Faults);
+        Migration = new GuestMigration(this);
         _interrupts = [];
-        _bars = [];
-        try
-        {
-            _serving = _server.RunAsync(device);
-            Client = VfioUserClient.FromConnected(clientEnd, new VfioUserClientOptions
-            {
-                TwinSocket = options.Memory == GuestMemory.TwinSocket ? TwinSocketPolicy.Require : TwinSocketPolicy.Never,
-                DmaHandler = options.Memory is GuestMemory.TwinSocket or GuestMemory.SingleSocket ? Memory : null,
-                Timeout = options.Timeout,
-            });
-            Memory.MapInto(Client);
-            _interrupts = [.. Enum.GetValues<PciIrq>().Select(type => new GuestInterrupts(Client, type, options.Timeout))];
-        }
-        catch
-        {
-            // the device must be free for another guest; the first failure is the one to tell of
-            Client?.Dispose();
-            clientEnd.Dispose();
-            Leave();
-            throw;
-        }
-        _bars = [.. Enumerable.Range(0, 6).Select(bar => new GuestRegion(Client, (PciRegion)bar))];
+        _bars = [.. Enumerable.Range(0, 6).Select(bar => new GuestRegion(this, (PciRegion)bar))];
         Config = AddRegion(PciRegion.Config);
         Rom = AddRegion(PciRegion.Rom);
         Vga = AddRegion(PciRegion.Vga);
+        try
+        {
+            _session = new GuestSession(device, options, _diary, Memory);
+        }
+        catch
+        {
+            Memory.Dispose();
+            throw;
+        }
+        try
+        {
+            Try(() => Memory.MapInto(Client));
+            _interrupts = [.. Enum.GetValues<PciIrq>().Select(type => new GuestInterrupts(this, type))];
+            if (options.EnableInterrupts)
+            {
+                foreach (GuestInterrupts interrupts in _interrupts)
+                    interrupts.Enable();
+            }
+        }
+        catch
+        {
+            Leave();
+            throw;
+        }
     }
 
     /// <summary>The device under test.</summary>
@@ -63,11 +65,23 @@ public sealed class TestGuest : IDisposable
     /// <summary>What kind of guest it is.</summary>
     public TestGuestOptions Options { get; }
 
-    /// <summary>The client beneath, for what a driver does not do.</summary>
-    public VfioUserClient Client { get; }
+    /// <summary>The client beneath, for what a driver does not do. Another one after <see cref="Reconnect"/>.</summary>
+    public VfioUserClient Client => _session.Client;
 
     /// <summary>The guest's memory.</summary>
     public GuestRam Memory { get; }
+
+    /// <summary>What can go wrong, on request.</summary>
+    public GuestFaults Faults { get; }
+
+    /// <summary>Migration of the device step by step. For all of it at once see <see cref="MigrateTo"/>.</summary>
+    public GuestMigration Migration { get; }
+
+    /// <summary>What the server said from <see cref="TestGuestOptions.LogLevel"/> on: the newest 1000 lines, oldest first. Any thread.</summary>
+    public IReadOnlyList<string> Log => _diary.Lines;
+
+    /// <summary>What the device's code threw since the guest attached. Reading it counts as having seen it. Any thread.</summary>
+    public IReadOnlyList<DeviceExceptionContext> DeviceExceptions => _diary.SeeExceptions();
 
     /// <summary>The configuration space.</summary>
     public GuestRegion Config { get; }
@@ -97,7 +111,7 @@ public sealed class TestGuest : IDisposable
     public GuestRegion Bar5 => _bars[5];
 
     /// <summary>The interrupt pin.</summary>
-    public GuestIrq Intx => Interrupts(PciIrq.Intx)[0];
+    public GuestIntx Intx => (GuestIntx)Interrupts(PciIrq.Intx)[0];
 
     /// <summary>The MSI vectors.</summary>
     public GuestInterrupts Msi => Interrupts(PciIrq.Msi);
@@ -125,6 +139,27 @@ public sealed class TestGuest : IDisposable
         ? _bars[(int)index]
         : _others.FirstOrDefault(region => region.Index == index) ?? AddRegion(index);
 
+    /// <summary>Finds out what the device is, as a machine does when it starts: identity, capabilities, BARs, of which it
+    /// measures the sizes and to which it gives addresses.</summary>
+    /// <exception cref="TestGuestException">The configuration space contradicts itself, or the regions.</exception>
+    /// <remarks>PCI 3.0 6.1, 6.2.5.1, 6.7.</remarks>
+    public PciFunction Enumerate() => PciFunction.Enumerate(this);
+
+    /// <summary>A driver's first steps: <see cref="Enumerate"/>, memory and I/O space on, bus mastering on, and the best
+    /// interrupts there are: MSI-X, or MSI, or the pin.</summary>
+    /// <param name="irqs">What the driver can live with. None: it polls.</param>
+    /// <exception cref="TestGuestException">The configuration space contradicts itself, or there is no such interrupt.</exception>
+    public PciFunction StartDriver(PciIrqTypes irqs = PciIrqTypes.All)
+    {
+        PciFunction function = Enumerate();
+        function.Enable();
+        if (irqs == PciIrqTypes.None)
+            function.FreeIrqVectors();
+        else
+            function.AllocateIrqVectors(types: irqs);
+        return function;
+    }
+
     /// <summary>Puts bytes into guest memory, on a page of their own.</summary>
     /// <returns>Where the device finds them.</returns>
     public Iova Place(ReadOnlySpan<byte> bytes)
@@ -135,38 +170,32 @@ public sealed class TestGuest : IDisposable
     }
 
     /// <summary>Resets the device, as a machine does when it starts.</summary>
-    public void Reset() => Client.ResetDevice();
+    public void Reset() => Try(Client.ResetDevice);
 
-    /// <summary>Detaches and stops the server.</summary>
-    /// <exception cref="TimeoutException">A callback of the device does not come back.</exception>
-    public void Dispose()
+    /// <summary>Has what the device threw be the cause of what it refused.</summary>
+    internal void Try(Action action)
     {
-        Client.Dispose();
-        if (!Leave())
-            throw new TimeoutException($"The guest has left, but {Device.GetType().Name} still handles something after {Options.Timeout}.");
+        try
+        {
+            action();
+        }
+        catch (VfioUserException e) when (HasCause(e))
+        {
+            throw WithCause(e);
+        }
     }
+
+    /// <summary>Whether the device threw at the command that failed, and nobody was told yet.</summary>
+    internal bool HasCause(VfioUserException failure) => _diary.HasCause(failure);
+
+    internal VfioUserException WithCause(VfioUserException failure) => _diary.WithCause(failure);
+
+    internal string Tell(string message) => _diary.Tell(message);
 
     private GuestRegion AddRegion(PciRegion index)
     {
-        GuestRegion region = new(Client, index);
+        GuestRegion region = new(this, index);
         _others.Add(region);
         return region;
-    }
-
-    private bool Leave()
-    {
-        _server.Dispose();
-        try
-        {
-            return _serving.Wait(Options.Timeout);
-        }
-        finally
-        {
-            foreach (GuestInterrupts interrupts in _interrupts)
-                interrupts.Dispose();
-            foreach (GuestRegion region in _bars.Concat(_others))
-                region.Close();
-            Memory.Dispose();
-        }
     }
 }

@@ -38,7 +38,7 @@ internal static class VfioUserTool
         catch (Exception e) when (e is ToolException or VfioUserException or ProtocolException or IOException or UnauthorizedAccessException)
         {
             terminal.Error.WriteLine($"vfio-user: {OneLine(Complaint(e))}");
-            return ExitCode.Failure;
+            return e is UsageException ? ExitCode.Usage : ExitCode.Failure;
         }
     }
 

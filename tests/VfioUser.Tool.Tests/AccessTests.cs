@@ -45,6 +45,7 @@ public class AccessTests
     [InlineData("bar0", "-1")]
     [InlineData("bar0", "0", "--width", "3")]
     [InlineData("bar0", "0", "--patience", "0")]
+    [InlineData("bar0", "0", "--length", "0")]
     public void What_cannot_be_meant_is_a_line_and_exit_code_2(params string[] more)
     {
         ToolRun run = ToolRun.Of(["read", "/nowhere", .. more]);
@@ -55,6 +56,22 @@ public class AccessTests
         run.Out.Should().BeEmpty();
     }
 
+    [Theory]
+    [InlineData("write", "/nowhere", "bar0", "0", "lots")]
+    [InlineData("write", "/nowhere", "bar0", "0")]
+    [InlineData("watch", "/nowhere", "bar0", "--interval", "-1")]
+    [InlineData("watch", "/nowhere", "bar0", "--length", "0")]
+    [InlineData("irq", "/nowhere", "msix", "--timeout", "-1")]
+    [InlineData("bench", "/nowhere", "--region", "bar9")]
+    [InlineData("bench", "/nowhere", "--seconds", "0")]
+    public void So_is_what_only_the_command_notices(params string[] args)
+    {
+        ToolRun run = ToolRun.Of(args);
+
+        run.ExitCode.Should().Be(2);
+        run.Error.Should().StartWith("vfio-user: ").And.EndWith("\n");
+    }
+
     [Fact]
     public void A_value_wider_than_its_register_is_not_written()
     {
@@ -63,7 +80,7 @@ public class AccessTests
 
         ToolRun run = served.Run("write", "bar0", "0", "0x100", "--width", "1");
 
-        run.ExitCode.Should().Be(1);
+        run.ExitCode.Should().Be(2);
         run.Error.Should().Contain("0x100 does not fit into 1 bytes");
         device[0].Should().Be(0);
     }

@@ -19,6 +19,26 @@ public partial class ConfigTests
         lines[^2..].Should().OnlyContain(line => line.Length == 0, "an empty line ends a device");
     }
 
+    [LspciFact]
+    public async Task Lspci_takes_it_and_decodes_the_capabilities()
+    {
+        using Served served = new(new Everything());
+
+        string shown = await Lspci.Run(served.Run("config").Out, "-nvv");
+
+        shown.Should().StartWith("00:00.0 1200: 1234:5678").And.Contain("MSI-X: Enable- Count=4 Masked-");
+    }
+
+    [LspciFact]
+    public async Task Lspci_knows_the_gpio_card_by_its_name()
+    {
+        using Served served = new(new Gpio.GpioCard());
+
+        string shown = await Lspci.Run(served.Run("config").Out, "-vv");
+
+        shown.Should().Contain("ACCES I/O Products, Inc. PCI-IDIO-16").And.Contain("Interrupt: pin A");
+    }
+
     [GeneratedRegex("^[0-9a-f]{2}:( [0-9a-f]{2}){16}$", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Dump();
 }

@@ -4,7 +4,7 @@ namespace VfioUser.Tool.Tests;
 
 public class ErrorTests
 {
-    public static TheoryData<string> Commands => new("info", "config");
+    public static TheoryData<string> Commands => new("info", "config", "bench");
 
     [Theory]
     [MemberData(nameof(Commands))]
@@ -24,7 +24,7 @@ public class ErrorTests
     {
         ToolRun run = ToolRun.Of("info", socket);
 
-        run.ExitCode.Should().Be(1);
+        run.ExitCode.Should().Be(2);
         run.Error.Should().Contain("cannot be a socket's path");
     }
 

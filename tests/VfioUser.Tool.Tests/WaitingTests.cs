@@ -22,6 +22,35 @@ public class WaitingTests
     }
 
     [Fact]
+    public async Task A_type_that_masks_itself_goes_on_when_it_is_unmasked()
+    {
+        Pin device = new();
+        using Served served = new(device);
+        using Lines tool = new("irq", served.Socket, "intx", "--unmask", "--count", "3");
+        tool.Next().Should().Be("waiting");
+
+        device.Intx.Assert(); // and it stays: each unmask brings the next one
+
+        for (int round = 0; round < 3; round++)
+            tool.Next().Should().EndWith("vector 0  x1");
+        tool.Next().Should().Be("3 interrupts");
+        (await tool.ExitCode()).Should().Be(0);
+    }
+
+    [Fact]
+    public void What_cannot_be_masked_cannot_be_unmasked()
+    {
+        using FakeServer server = new((header, payload) => header.Command == Protocol.Command.DeviceGetIrqInfo
+            ? FakeServer.Reply(header, FakeServer.Bytes(new Protocol.IrqInfo(16, Protocol.IrqInfoFlags.EventFd, 1, 1)))
+            : header.Command == Protocol.Command.DeviceSetIrqs ? FakeServer.Reply(header, []) : null);
+
+        ToolRun run = ToolRun.Of("irq", server.Path, "msi", "--unmask", "--count", "1");
+
+        run.ExitCode.Should().Be(1);
+        run.Error.Should().Contain("msi of this device cannot be unmasked");
+    }
+
+    [Fact]
     public void Interrupts_that_do_not_come_in_time_are_a_failure()
     {
         using Served served = new(new Everything());
@@ -72,5 +101,14 @@ public class WaitingTests
 
         changed.Should().EndWith("0x0022  11 -> 5a");
         (await tool.ExitCode()).Should().Be(0);
+    }
+
+    /// <summary>A device with an interrupt pin.</summary>
+    private sealed class Pin : PciDevice
+    {
+        public Pin()
+            : base(new PciId(0x1234, 0x0001), PciClass.Unclassified) => Intx = AddIntx();
+
+        public Intx Intx { get; }
     }
 }

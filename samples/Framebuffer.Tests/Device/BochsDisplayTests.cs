@@ -106,4 +106,19 @@ public class BochsDisplayTests
         display.Mode.Should().BeNull();
         driver.Guest.Bar2.Read<ushort>(0x502).Should().Be(0);
     }
+
+    [Fact]
+    public void Next_guest_finds_no_picture_of_the_last_one()
+    {
+        BochsDisplay display = new();
+        using (DisplayDriver first = new(display))
+        {
+            first.SetMode(640, 480);
+            first.Pixels.Fill(0x12_3456);
+        }
+
+        using DisplayDriver second = new(display);
+
+        second.Pixels.IndexOfAnyExcept(0u).Should().Be(-1);
+    }
 }

@@ -75,4 +75,8 @@ public sealed class BochsDisplay : PciDevice
 
     /// <summary>A row of what is shown, as the guest has it now and may change it any time. Any thread.</summary>
     public ReadOnlySpan<byte> Row(DisplayMode mode, int row) => _memory.Span((ulong)(mode.Offset + (long)row * mode.Stride), mode.RowBytes);
+
+    // the next guest is to find no pictures of this one
+    /// <inheritdoc/>
+    protected override void OnDetached() => _memory.Span(0, MemorySize).Clear();
 }

@@ -136,9 +136,7 @@ public class LifecycleTests
         VfioUser.Iova page = next.Memory.Allocate(512);
         NvmeDriver.Expect(driver.CreateQueue(1).Execute(NewCommand.Io(IoOpcode.Read, 7, 1, page)));
 
-        byte[] found = new byte[512];
-        next.Memory.Read(page, found);
         status.Should().Be(0);
-        found.Should().Equal(data);
+        next.Memory.ReadBytes(page, 512).Should().Equal(data);
     }
 }

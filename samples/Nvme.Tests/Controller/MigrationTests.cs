@@ -5,31 +5,12 @@ using Nvme.Driver;
 using Nvme.Tests.Support;
 using Nvme.Wire;
 using VfioUser.Client;
-using VfioUser.Protocol;
 using VfioUser.Testing;
 
 namespace Nvme.Tests.Controller;
 
 public class MigrationTests
 {
-    private static byte[] Save(TestGuest guest)
-    {
-        guest.Client.SetMigrationState(MigrationState.StopCopy);
-        using MemoryStream stream = new();
-        byte[] piece = new byte[64 << 10];
-        int count;
-        while ((count = guest.Client.ReadMigrationData(piece)) > 0)
-            stream.Write(piece, 0, count);
-        return stream.ToArray();
-    }
-
-    private static void Restore(TestGuest guest, byte[] state)
-    {
-        guest.Client.SetMigrationState(MigrationState.Resuming);
-        guest.Client.WriteMigrationData(state);
-        guest.Client.SetMigrationState(MigrationState.Running);
-    }
-
     [Theory]
     [InlineData(DoorbellKind.Trapped, false, true)]
     [InlineData(DoorbellKind.Trapped, true, true)]
@@ -46,21 +27,16 @@ public class MigrationTests
         for (int i = 0; i < 11; i++)
             NvmeDriver.Expect(queue.Execute(NewCommand.Io(IoOpcode.Write, (ulong)i, 1, source.Guest.Place(Machine.Pattern(512, i)))));
         NvmeDriver.Expect(source.Admin.Execute(NewCommand.Admin(AdminOpcode.SetFeatures, dword10: 5, dword11: 42)));
-        byte[] state = Save(source.Guest);
 
         using NvmeController target = new([disk], options);
-        using TestGuest guest = TestGuest.Attach(target);
-        guest.Memory.Write(guest.Memory.Address, source.Read(source.Guest.Memory.Address, (int)source.Guest.Memory.Size));
-        Restore(guest, state);
+        using TestGuest guest = source.Guest.MigrateTo(target);
         using NvmeDriver driver = NvmeDriver.Moved(source.Driver, guest);
         DriverQueue moved = driver.Move(queue);
-        VfioUser.Iova page = guest.Memory.Address + (guest.Memory.Size - 4096);
+        VfioUser.Iova page = guest.Memory.Allocate(512);
         for (int i = 0; i < 11; i++)
         {
             NvmeDriver.Expect(moved.Execute(NewCommand.Io(IoOpcode.Read, (ulong)i, 1, page)));
-            byte[] found = new byte[512];
-            guest.Memory.Read(page, found);
-            found.Should().Equal(Machine.Pattern(512, i));
+            guest.Memory.ReadBytes(page, 512).Should().Equal(Machine.Pattern(512, i));
         }
 
         driver.Admin.Execute(NewCommand.Admin(AdminOpcode.GetFeatures, dword10: 5)).Result.Should().Be(42u);
@@ -78,7 +54,7 @@ public class MigrationTests
         for (int i = 0; i < 4; i++)
             disk.WaitForAccess();
 
-        Task<byte[]> saving = Task.Run(() => Save(machine.Guest));
+        Task<byte[]> saving = Task.Run(() => machine.Guest.Migration.Save());
         bool early = saving.IsCompleted;
         disk.Release();
         await saving.WaitAsync(TimeSpan.FromSeconds(60));
@@ -96,8 +72,8 @@ public class MigrationTests
 
         for (int i = 0; i < 5; i++)
         {
-            Save(machine.Guest).Should().NotBeEmpty();
-            machine.Guest.Client.SetMigrationState(MigrationState.Running);
+            machine.Guest.Migration.Save().Should().NotBeEmpty();
+            machine.Guest.Migration.Resume();
             NvmeDriver.Expect(queue.Execute(NewCommand.Io(IoOpcode.Flush)));
         }
     }
@@ -108,7 +84,7 @@ public class MigrationTests
         using Machine source = new(enable: false);
         using Machine target = new(enable: false);
 
-        Restore(target.Guest, Save(source.Guest));
+        target.Guest.Migration.Restore(source.Guest.Migration.Save());
         target.Driver.Enable();
 
         target.Driver.Status.Should().Be(1);
@@ -119,9 +95,9 @@ public class MigrationTests
     {
         using Machine source = new();
         using Machine target = new(disks: [new MemoryBackend(1 << 20)]);
-        byte[] state = Save(source.Guest);
+        byte[] state = source.Guest.Migration.Save();
 
-        FluentActions.Invoking(() => Restore(target.Guest, state)).Should().Throw<VfioUserException>();
+        FluentActions.Invoking(() => target.Guest.Migration.Restore(state)).Should().Throw<VfioUserException>();
         target.Guest.Reset();
         target.Driver.Enable();
 

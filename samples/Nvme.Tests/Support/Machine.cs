@@ -37,12 +37,7 @@ internal sealed class Machine : IDisposable
 
     public Iova NewPage() => Guest.Memory.Allocate(4096);
 
-    public byte[] Read(Iova address, int length)
-    {
-        byte[] bytes = new byte[length];
-        Guest.Memory.Read(address, bytes);
-        return bytes;
-    }
+    public byte[] Read(Iova address, int length) => Guest.Memory.ReadBytes(address, length);
 
     /// <summary>An admin command that gives a page.</summary>
     public byte[] Page(Command command)

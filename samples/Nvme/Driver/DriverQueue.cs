@@ -104,7 +104,7 @@ internal sealed class DriverQueue
     public void RingHead() => _driver.RingHead(Id, _head);
 
     /// <summary>Waits for a completion.</summary>
-    /// <exception cref="TimeoutException">None came.</exception>
+    /// <exception cref="TestGuestException">None came.</exception>
     public Completion Take(bool ring = true)
     {
         while (true)

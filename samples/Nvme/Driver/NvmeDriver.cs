@@ -25,7 +25,7 @@ internal sealed class NvmeDriver : IDisposable
     {
         Guest = guest;
         UsesMsiX = msiX;
-        SetMsiX(msiX);
+        guest.StartDriver(msiX ? PciIrqTypes.MsiX : PciIrqTypes.Intx);
         _doorbells = MapDoorbells(guest);
         Admin = new DriverQueue(this, 0, 32, IrqOf(0));
     }
@@ -170,13 +170,5 @@ internal sealed class NvmeDriver : IDisposable
     {
         using ClientRegion region = guest.Client.GetRegionInfo(0);
         return region.Areas.Count == 0 ? null : region.Map(region.Areas[0]);
-    }
-
-    private void SetMsiX(bool enabled)
-    {
-        int at = Guest.Device.Config.FindCapability(0x11)
-            ?? throw new InvalidOperationException("The controller has no MSI-X.");
-        ushort control = Guest.Config.Read<ushort>((ulong)at + 2);
-        Guest.Config.Write((ulong)at + 2, (ushort)(enabled ? control | 0x8000 : control & ~0x8000));
     }
 }

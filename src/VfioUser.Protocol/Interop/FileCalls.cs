@@ -82,17 +82,24 @@ internal static unsafe class FileCalls
         return Libc.Fstatfs(file, statfs) == 0 && *(long*)statfs == HugetlbfsMagic;
     }
 
-    /// <summary>A file of memory of the given length, which neither shrinks nor grows.</summary>
-    public static SafeFileHandle CreateMemory(string name, ulong length)
+    /// <summary>A file of memory of the given length, which neither shrinks nor grows unless it shall be able to.</summary>
+    public static SafeFileHandle CreateMemory(string name, ulong length, bool resizable = false)
     {
         SafeFileHandle file = Libc.Own(Libc.MemfdCreate(name, Libc.MfdCloexec | Libc.MfdAllowSealing), "memfd_create");
         // what is no file length is negative, and refused as such
         if (Libc.Ftruncate(file, unchecked((long)length)) == 0
-            && Libc.Fcntl(file, Libc.FAddSeals, SealShrink | SealGrow | SealSeal) == 0)
+            && (resizable || Libc.Fcntl(file, Libc.FAddSeals, SealShrink | SealGrow | SealSeal) == 0))
             return file;
         IOException failure = Libc.Failure($"making a memory file of {length} bytes");
         file.Dispose();
         throw failure;
+    }
+
+    /// <summary>Makes a file shorter, or longer by zeros.</summary>
+    public static void Resize(SafeHandle file, ulong length)
+    {
+        if (Libc.Ftruncate(file, checked((long)length)) != 0)
+            throw Libc.Failure("ftruncate");
     }
 
     /// <summary>One more descriptor of the same open file.</summary>

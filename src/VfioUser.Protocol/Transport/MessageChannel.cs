@@ -1,6 +1,4 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 
 namespace VfioUser.Protocol;
 
@@ -12,28 +10,20 @@ namespace VfioUser.Protocol;
 /// Whoever waits may be the one who receives: at any time one thread at most has that role. A thread that waits for
 /// its reply takes it when nobody has it, queues the commands that come first and leaves them to the command thread.
 /// So a command's handler may call the peer on the very channel that the command came from, and so may any other
-/// thread meanwhile. When more commands have come than may wait, nobody receives until the command thread takes them. Spec: "Command Concurrency": "unrelated messages sent from the server to the client can appear
-/// in between a client to server request/reply and vice versa".
+/// thread meanwhile. When more commands have come than may wait, nobody receives until the command thread takes them.
+/// Spec: "Command Concurrency": "unrelated messages sent from the server to the client can appear in between a client to server request/reply and vice versa".
 /// </remarks>
-public sealed class MessageChannel : IDisposable
+public sealed partial class MessageChannel : IDisposable
 {
-    private const int MaxOnStack = 1024;
-
     private readonly MessageSocket _socket;
     private readonly MessageChannelOptions _options;
     private readonly object _gate = new();
-    private readonly PendingCall?[] _calls = new PendingCall?[PendingCall.MaxConcurrent];
-    private readonly Stack<PendingCall> _freeCalls = new();
-    private readonly ReplyBuffers _replyBuffers = new();
     private CommandQueue _queue;
     private CommandQueue _batch;
-    private int _createdCalls;
-    private int _waiting; // for a reply
     private int _waiters; // on the gate
     private bool _receiving;
     private bool _commandInUse;
     private bool _closed;
-    private bool _ticks;
     private int _commandThread; // its id, once there is one
     private Exception? _fault;
 
@@ -122,44 +112,6 @@ public sealed class MessageChannel : IDisposable
         }
     }
 
-    /// <summary>Sends a command and waits for its reply.</summary>
-    /// <param name="command">What to ask for.</param>
-    /// <param name="head">The payload, or its first part.</param>
-    /// <param name="tail">The rest of the payload; sent without a copy.</param>
-    /// <param name="fds">Descriptors that go with it; borrowed.</param>
-    /// <remarks>Any thread, the command thread too: there it fails with <see cref="Errno.ENOMEM"/> when more commands come before
-    /// the reply than may wait.</remarks>
-    public Reply Call(Command command, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail = default, ReadOnlySpan<SafeHandle> fds = default)
-    {
-        Deadline deadline = Deadline.After(_options.CallTimeout);
-        PendingCall? call = BeginCall(command, deadline, out Errno failure);
-        if (call is null)
-            return new Reply(this, null, failure);
-
-        ushort id = call.MessageId;
-        bool answered = false;
-        try
-        {
-            failure = SendCommand(id, command, MessageFlags.Command, head, tail, fds, deadline);
-            if (failure == Errno.None)
-                failure = AwaitReply(call, deadline);
-            if (failure == Errno.None)
-                failure = call.Failure;
-            answered = failure == Errno.None;
-        }
-        finally
-        {
-            if (!answered)
-                Release(call, id);
-        }
-        return new Reply(this, answered ? call : null, failure);
-    }
-
-    /// <summary>Sends a command that asks for no reply.</summary>
-    /// <returns>False when the peer has gone.</returns>
-    public bool Post(Command command, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail = default) =>
-        SendCommand(0, command, MessageFlags.NoReply, head, tail, default, Deadline.Never) == Errno.None;
-
     /// <summary>Receives for those who wait for replies, whenever none of them does it. Returns when the channel is closed.</summary>
     /// <remarks>For a thread of its own: the reply pump of a channel that brings no commands.</remarks>
     public void PumpReplies()
@@ -201,122 +153,6 @@ public sealed class MessageChannel : IDisposable
             _batch.DisposeFds();
         }
         _socket.Dispose();
-    }
-
-    internal void Release(PendingCall call, ushort messageId)
-    {
-        lock (_gate)
-        {
-            // given back before, and in other hands perhaps
-            if (!call.Active || call.MessageId != messageId)
-                return;
-            call.End();
-            _freeCalls.Push(call);
-            if (_waiters > 0)
-                Monitor.PulseAll(_gate);
-        }
-    }
-
-    // The command thread would wait for a reply that is behind more than may wait for the command thread.
-    private bool MustHandleFirst => _queue.IsOverLimit && Environment.CurrentManagedThreadId == _commandThread;
-
-    private Errno SendCommand(ushort id, Command command, MessageFlags flags, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail,
-        ReadOnlySpan<SafeHandle> fds, Deadline deadline)
-    {
-        int length = MessageHeader.WireSize + head.Length;
-        Span<byte> first = length <= MaxOnStack ? stackalloc byte[length] : new byte[length];
-        uint size = (uint)(first.Length + tail.Length);
-        WireFormat.Write(first, new MessageHeader(id, command, size, flags, 0));
-        head.CopyTo(first[MessageHeader.WireSize..]);
-        return _socket.Send(first, tail, fds, deadline);
-    }
-
-    private PendingCall? BeginCall(Command command, Deadline deadline, out Errno failure)
-    {
-        lock (_gate)
-        {
-            while (true)
-            {
-                failure = Errno.None;
-                if (_closed || _fault is not null)
-                {
-                    failure = Errno.ENOTCONN;
-                    return null;
-                }
-                if (MustHandleFirst)
-                {
-                    failure = Errno.ENOMEM;
-                    return null;
-                }
-                if (!_ticks)
-                {
-                    // so that a receive with the role looks at its deadline now and then
-                    _ticks = true;
-                    double eighth = deadline.IsNever ? double.MaxValue : _options.CallTimeout.TotalMilliseconds / 8;
-                    TimeSpan tick = TimeSpan.FromMilliseconds(Math.Clamp(eighth, 1, 250));
-                    _socket.SetReceiveTimeout(tick);
-                }
-                if (_freeCalls.TryPop(out PendingCall? call) || TryCreateCall(out call))
-                {
-                    call.Begin(command);
-                    return call;
-                }
-                TimeSpan left = deadline.Left;
-                if (left <= TimeSpan.Zero)
-                {
-                    failure = Errno.ETIMEDOUT;
-                    return null;
-                }
-                Wait(left);
-            }
-        }
-    }
-
-    private bool TryCreateCall([NotNullWhen(true)] out PendingCall? call)
-    {
-        call = null;
-        if (_createdCalls == _calls.Length)
-            return false;
-        call = _calls[_createdCalls] = new PendingCall(_createdCalls, _replyBuffers);
-        _createdCalls++;
-        return true;
-    }
-
-    private Errno AwaitReply(PendingCall call, Deadline deadline)
-    {
-        lock (_gate)
-        {
-            _waiting++;
-            try
-            {
-                while (!call.Done)
-                {
-                    if (_closed || _fault is not null)
-                        return Errno.ENOTCONN;
-                    TimeSpan left = deadline.Left;
-                    if (left <= TimeSpan.Zero)
-                        return Errno.ETIMEDOUT;
-                    if (MustHandleFirst)
-                        return Errno.ENOMEM;
-                    if (_receiving || _queue.IsOverLimit)
-                        Wait(left);
-                    else
-                        ReceiveForOthers();
-                }
-                return Errno.None;
-            }
-            finally
-            {
-                _waiting--;
-            }
-        }
-    }
-
-    private void ReceiveForOthers()
-    {
-        ReceiveOnce(wait: true);
-        if (LeftBehind is { } wake && (!_queue.IsEmpty || _closed || _fault is not null))
-            wake();
     }
 
     // Under the gate, which it leaves for the receive itself. Has the role meanwhile.
@@ -395,22 +231,5 @@ public sealed class MessageChannel : IDisposable
         return _commandThread == 0 && _queue.IsOverLimit
             ? new ProtocolException("The peer sends commands where nobody handles any.")
             : null;
-    }
-
-    private bool TryComplete(in ReceivedMessage reply)
-    {
-        ushort id = reply.Header.MessageId;
-        PendingCall? call = _calls[PendingCall.IndexOf(id)];
-        if (call is null)
-            return false;
-        if (call.Active && !call.Done && call.MessageId == id && call.Command == reply.Header.Command)
-        {
-            call.Complete(reply);
-            return true;
-        }
-        if (!call.ForgetAbandoned(id))
-            return false;
-        reply.Fds?.Dispose();
-        return true;
     }
 }

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using VfioUser.Tool.Benching;
+using VfioUser.Tool.Checking;
 using VfioUser.Tool.Describing;
 using VfioUser.Tool.Irqs;
 using VfioUser.Tool.Regions;
@@ -8,7 +10,7 @@ namespace VfioUser.Tool.CommandLine;
 /// <summary>All that the tool can be asked for.</summary>
 internal static class Commands
 {
-    public static RootCommand Create(Terminal terminal) => new("Shows, reads, writes and watches any vfio-user server.")
+    public static RootCommand Create(Terminal terminal) => new("Shows, reads, writes, watches, checks and measures any vfio-user server.")
     {
         InfoCommand.Create(terminal),
         ConfigCommand.Create(terminal),
@@ -16,5 +18,7 @@ internal static class Commands
         WriteCommand.Create(terminal),
         WatchCommand.Create(terminal),
         IrqCommand.Create(terminal),
+        CheckCommand.Create(terminal),
+        BenchCommand.Create(terminal),
     };
 }

@@ -5,14 +5,14 @@ using VfioUser.Tool.Regions;
 
 namespace VfioUser.Tool.Describing;
 
-/// <summary><c>vfio-user config</c>: the configuration space, for <c>lspci -F -</c>.</summary>
+/// <summary><c>vfio-user config</c>: the configuration space, for <c>lspci -F /dev/stdin</c>.</summary>
 internal static class ConfigCommand
 {
     private const ulong ExpressSize = 4096;
 
     public static Command Create(Terminal terminal)
     {
-        Command command = new("config", "Prints the configuration space as 'lspci -F -' takes it");
+        Command command = new("config", "Prints the configuration space as lspci takes it: vfio-user config SOCKET | lspci -vv -F /dev/stdin");
         ServerArguments server = ServerArguments.AddTo(command);
         command.SetAction(parsed =>
         {

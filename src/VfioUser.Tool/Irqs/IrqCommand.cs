@@ -13,6 +13,8 @@ internal static class IrqCommand
     // MSI-X has no more
     private const uint MostVectors = 2048;
 
+    private const double LongestTimeout = 1e9;
+
     // how often a server is asked whether it is still there
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
 
@@ -23,26 +25,32 @@ internal static class IrqCommand
         Argument<uint> irq = IrqName.Argument();
         Option<ulong?> count = Numbers.Option("--count", "End after that many; without it, Ctrl-C ends it");
         Option<double?> timeout = new("--timeout") { Description = "Seconds after which it ends; a failure if --count have not come by then" };
+        Option<bool> unmask = new("--unmask") { Description = "Unmask each vector after its interrupt, for types that mask themselves, as INTx" };
         command.Add(irq);
         command.Add(count);
         command.Add(timeout);
+        command.Add(unmask);
         command.SetAction(parsed =>
         {
+            if (parsed.GetValue(timeout) is { } seconds and not (>= 0 and < LongestTimeout))
+                throw new UsageException("--timeout takes seconds from 0 on.");
             using VfioUserClient client = server.Connect(parsed);
             uint index = parsed.GetValue(irq);
             IrqInfo info = client.GetIrqInfo(index);
             if (info.Count is 0 or > MostVectors)
                 throw new ToolException($"The device has {info.Count} vectors of {IrqName.Of(index)}; 1 to {MostVectors} can be waited for.");
             using IrqVectors vectors = new(client, index, info.Count, terminal.Stop);
-            return Watch(terminal, client, vectors, parsed.GetValue(count), parsed.GetValue(timeout));
+            if (parsed.GetValue(unmask) && (info.Flags & IrqInfoFlags.Maskable) == 0)
+                throw new ToolException($"{IrqName.Of(index)} of this device cannot be unmasked.");
+            return Watch(terminal, client, vectors, parsed.GetValue(unmask), parsed.GetValue(count), parsed.GetValue(timeout));
         });
         return command;
     }
 
-    private static int Watch(Terminal terminal, VfioUserClient client, IrqVectors vectors, ulong? count, double? timeout)
+    private static int Watch(Terminal terminal, VfioUserClient client, IrqVectors vectors, bool unmask, ulong? count, double? timeout)
     {
         Stopwatch time = Stopwatch.StartNew();
-        TimeSpan end = timeout is { } seconds and >= 0 and < 1e9 ? TimeSpan.FromSeconds(seconds) : TimeSpan.MaxValue;
+        TimeSpan end = timeout is { } seconds ? TimeSpan.FromSeconds(seconds) : TimeSpan.MaxValue;
         ulong total = 0;
         terminal.Out.WriteLine("waiting");
         while (!terminal.Stop.IsCancellationRequested && time.Elapsed < end && !(total >= count))
@@ -57,6 +65,8 @@ internal static class IrqCommand
             {
                 total += times;
                 terminal.Out.WriteLine($"{time.Elapsed.TotalSeconds,10:f3}  vector {vector}  x{times}");
+                if (unmask)
+                    vectors.Unmask(vector);
             }
         }
         vectors.Disable();

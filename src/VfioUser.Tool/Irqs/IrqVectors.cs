@@ -40,6 +40,10 @@ internal sealed class IrqVectors : IDisposable
         }
     }
 
+    /// <summary>Lets a vector that masked itself come again. Spec: VFIO_IRQ_SET_ACTION_UNMASK.</summary>
+    public void Unmask(int vector) =>
+        _client.SetIrqs(new IrqSet(IrqSet.WireSize, IrqSetFlags.DataNone | IrqSetFlags.ActionUnmask, _index, (uint)vector, 1));
+
     /// <summary>Turns the type off, if the server is still there to hear it.</summary>
     public void Disable() => _client.DisableIrqs(_index);
 

@@ -31,7 +31,7 @@ internal static class ReadCommand
         {
             ulong count = parsed.GetValue(length) ?? (ulong)parsed.GetValue(width);
             if (count is 0 or > MaxLength)
-                throw new ToolException($"A length of {count} bytes cannot be read; 1 to {MaxLength} can.");
+                throw new UsageException($"A length of {count} bytes cannot be read; 1 to {MaxLength} can.");
             using VfioUserClient client = server.Connect(parsed);
             byte[] bytes = new byte[count];
             RegionTransfer.Read(client, parsed.GetValue(region), parsed.GetValue(offset), bytes);

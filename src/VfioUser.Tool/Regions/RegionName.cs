@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using VfioUser.Tool.CommandLine;
 
@@ -9,19 +10,13 @@ internal static class RegionName
 {
     public const uint Config = 7;
 
+    private const string Forms = "bar0 to bar5, rom, config, vga, or an index";
+
     private static readonly string[] Names = ["bar0", "bar1", "bar2", "bar3", "bar4", "bar5", "rom", "config", "vga"];
 
-    public static Argument<uint> Argument() => new("REGION")
-    {
-        Description = "bar0 to bar5, rom, config, vga, or an index",
-        CustomParser = result =>
-        {
-            string text = result.Tokens.Count == 0 ? "" : result.Tokens[0].Value;
-            if (!TryParse(text, out uint region))
-                result.AddError($"'{text}' is no region: bar0 to bar5, rom, config, vga, or an index.");
-            return region;
-        },
-    };
+    public static Argument<uint> Argument() => new("REGION") { Description = Forms, CustomParser = Parse };
+
+    public static Option<uint?> Option(string description) => new("--region") { Description = description, CustomParser = result => Parse(result) };
 
     public static string Of(uint index) => index < (uint)Names.Length ? Names[index] : string.Create(CultureInfo.InvariantCulture, $"region {index}");
 
@@ -35,5 +30,13 @@ internal static class RegionName
             return false;
         region = (uint)index;
         return true;
+    }
+
+    private static uint Parse(ArgumentResult result)
+    {
+        string text = result.Tokens.Count == 0 ? "" : result.Tokens[0].Value;
+        if (!TryParse(text, out uint region))
+            result.AddError($"'{text}' is no region: {Forms}.");
+        return region;
     }
 }

@@ -29,7 +29,9 @@ internal static class WatchCommand
         {
             double seconds = parsed.GetValue(interval);
             if (seconds is not (>= 0 and <= LongestInterval))
-                throw new ToolException("--interval takes seconds, a day at most.");
+                throw new UsageException("--interval takes seconds, a day at most.");
+            if (parsed.GetValue(length) is { } asked and (0 or > MaxLength))
+                throw new UsageException($"A length of {asked} bytes cannot be watched; 1 to {MaxLength} can.");
             using VfioUserClient client = server.Connect(parsed);
             uint index = parsed.GetValue(region);
             ulong start = parsed.GetValue(offset) ?? 0;

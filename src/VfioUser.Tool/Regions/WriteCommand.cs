@@ -37,13 +37,13 @@ internal static class WriteCommand
     private static byte[] Bytes(string? text, int width, FileInfo? input)
     {
         if (input is null == text is null)
-            throw new ToolException("Either a value or --input says what to write.");
+            throw new UsageException("Either a value or --input says what to write.");
         if (input is not null)
             return File.ReadAllBytes(input.FullName);
         if (!Numbers.TryParse(text!, out ulong value))
-            throw new ToolException($"'{text}' is no number; write 4096 or 0x1000.");
+            throw new UsageException($"'{text}' is no number; write 4096 or 0x1000.");
         if (width < sizeof(ulong) && value >> (8 * width) != 0)
-            throw new ToolException($"0x{value:x} does not fit into {width} bytes.");
+            throw new UsageException($"0x{value:x} does not fit into {width} bytes.");
         byte[] wide = new byte[sizeof(ulong)];
         WireFormat.Write(wide, value);
         return wide[..width];

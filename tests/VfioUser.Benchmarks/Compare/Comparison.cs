@@ -70,11 +70,11 @@ internal static class Comparison
             ratios.Add(row.IsDifference ? ours[^1] - floors[^1] : ours[^1] / floors[^1]);
         }
         double ratio = Median(ratios);
-        bool met = row.MoreIsBetter ? ratio >= row.Target : ratio <= row.Target;
+        bool met = row.IsExplanation || (row.MoreIsBetter ? ratio >= row.Target : ratio <= row.Target);
         string unit = row.IsDifference ? " " + row.Unit : "";
         string sign = row.IsDifference && ratio >= 0 ? "+" : "";
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"| {row.Name} | {Median(floors):G3} {row.Unit} | {Median(ours):G3} {row.Unit} | {sign}{ratio:F2}{unit} | {(row.MoreIsBetter ? "≥" : "≤")} {sign}{row.Target:F2}{unit} | {(met ? "met" : "missed")} |"));
+            $"| {row.Name} | {Median(floors):G3} {row.Unit} | {Median(ours):G3} {row.Unit} | {sign}{ratio:F2}{unit} | {(row.IsExplanation ? "" : string.Create(CultureInfo.InvariantCulture, $"{(row.MoreIsBetter ? "≥" : "≤")} {sign}{row.Target:F2}{unit}"))} | {(row.IsExplanation ? "" : met ? "met" : "missed")} |"));
         return met;
     }
 

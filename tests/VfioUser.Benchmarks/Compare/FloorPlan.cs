@@ -24,6 +24,6 @@ internal enum FloorMode
     Unmap,
 }
 
-/// <summary>The first message to the floor's server: what is to come.</summary>
+/// <summary>The first message to the floor's server: what is to come. It pauses so long before each reply of a ping-pong.</summary>
 [StructLayout(LayoutKind.Sequential)]
-internal readonly record struct FloorPlan(FloorMode Mode, int RequestBytes, int ReplyBytes, int Rounds, int SpinMicroseconds);
+internal readonly record struct FloorPlan(FloorMode Mode, int RequestBytes, int ReplyBytes, int Rounds, int SpinMicroseconds, int PauseNanoseconds = 0);

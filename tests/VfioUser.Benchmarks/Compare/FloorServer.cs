@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using VfioUser.Protocol;
@@ -36,6 +37,15 @@ internal static class FloorServer
         }
     }
 
+    private static void Pause(int nanoseconds)
+    {
+        long end = Stopwatch.GetTimestamp() + nanoseconds * Stopwatch.Frequency / 1_000_000_000;
+        while (Stopwatch.GetTimestamp() < end)
+        {
+            // sleeping takes longer
+        }
+    }
+
     private static void Follow(int socket, FloorPlan plan, byte[] buffer, int fd, ref nint mapped)
     {
         ReadOnlySpan<byte> reply = buffer.AsSpan(0, plan.ReplyBytes);
@@ -47,6 +57,8 @@ internal static class FloorServer
                 {
                     for (int got = 0; got < plan.RequestBytes;)
                         got += Positive(Bare.Receive(socket, buffer.AsSpan(got), spin));
+                    if (plan.PauseNanoseconds > 0)
+                        Pause(plan.PauseNanoseconds);
                     Bare.Send(socket, reply);
                 }
                 break;

@@ -10,6 +10,9 @@ internal sealed record Row(string Name, string Unit, double Target, Func<double>
 {
     public bool MoreIsBetter => Unit is "GB/s" or "lookups/µs";
 
+    /// <summary>Whether it is there to explain another row, with no target of its own.</summary>
+    public bool IsExplanation { get; init; }
+
     /// <summary>Whether the target bounds what we need more than the floor, in the unit, and not the ratio.</summary>
     public bool IsDifference { get; init; }
 }

@@ -24,6 +24,8 @@ internal sealed class SocketRows(Peer floor, Peer ours, Peer oursSpinning)
         yield return PingPong("4-byte region read, round trip", 1.10, read, Requests.ReadSize + 4, 5_000);
         yield return PingPong("the same, server spinning", 1.10, read, Requests.ReadSize + 4, 5_000, serverSpins: true);
         yield return PingPong("the same, client spinning too", 1.10, read, Requests.ReadSize + 4, 5_000, serverSpins: true, clientSpins: true);
+        yield return PausingFloor(read, Requests.ReadSize + 4, 5_000, nanoseconds: 50);
+        yield return PausingFloor(read, Requests.ReadSize + 4, 5_000, nanoseconds: 150);
         yield return Posted("posted 8-byte write, one a send", 1.15, write, 1, 50_000);
         yield return Posted("posted 8-byte write, 64 a send", 2.0, write, 64, 640_000);
         yield return Multi(write, 64, 640_000);
@@ -45,6 +47,21 @@ internal sealed class SocketRows(Peer floor, Peer ours, Peer oursSpinning)
                 return RoundTrips(floor, request, replyBytes, rounds, clientSpin);
             },
             () => RoundTrips(serverSpins ? oursSpinning : ours, request, replyBytes, rounds, clientSpin));
+    }
+
+    // what a server costs that is slower by so much than the floor is where the client sleeps
+    private Row PausingFloor(byte[] request, int replyBytes, int rounds, int nanoseconds)
+    {
+        return new Row($"why: a spinning floor that pauses for {nanoseconds} ns, beside one that does not", "µs", 0, () => Measure(0), () => Measure(nanoseconds))
+        {
+            IsExplanation = true,
+        };
+
+        double Measure(int pause)
+        {
+            Plan(new FloorPlan(FloorMode.PingPong, request.Length, replyBytes, rounds, SpinMicroseconds, pause));
+            return RoundTrips(floor, request, replyBytes, rounds, TimeSpan.Zero);
+        }
     }
 
     private Row Posted(string name, double target, byte[] write, int perSend, int writes)

@@ -48,7 +48,7 @@ public class DeviceFeatureTests
         }
         guest.Client.Try(Command.MigDataRead, ClientFeatures.MigrationData(12, 4)).Errno.Should().Be(Errno.EINVAL);
         guest.Client.Try(Command.MigDataWrite, ClientFeatures.MigrationData(12, 4, 1, 2, 3, 4)).Errno.Should().Be(Errno.EINVAL);
-        guest.Client.GetMigrationFlags().Should().Be(MigrationFlags.None);
+        guest.Migration.Flags.Should().Be(MigrationFlags.None);
     }
 
     [Fact]
@@ -84,7 +84,7 @@ public class DeviceFeatureTests
             data[0] = (byte)MigrationState.Stop;
 
         guest.Client.Feature(argsz, flags, data).Errno.Should().Be(Errno.EINVAL);
-        guest.Client.GetMigrationState().Should().Be(MigrationState.Running);
+        guest.Migration.State.Should().Be(MigrationState.Running);
     }
 
     [Theory]
@@ -131,7 +131,7 @@ public class DeviceFeatureTests
         }
 
         guest.Reset();
-        guest.Client.GetMigrationState().Should().Be(MigrationState.Running);
+        guest.Migration.State.Should().Be(MigrationState.Running);
         guest.Bar0.Read<uint>(0).Should().Be(0);
     }
 }

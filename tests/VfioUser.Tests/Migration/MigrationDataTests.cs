@@ -15,7 +15,7 @@ public class MigrationDataTests
         using var guest = TestGuest.Attach(new MovingDevice());
         foreach (MigrationState state in States)
         {
-            guest.Client.SetMigrationState(state);
+            guest.Migration.SetState(state);
 
             (Errno errno, byte[] payload) = guest.Client.Try(Command.MigDataRead, ClientFeatures.MigrationData(12, 4));
 
@@ -31,7 +31,7 @@ public class MigrationDataTests
         using var guest = TestGuest.Attach(new MovingDevice());
         foreach (MigrationState state in States)
         {
-            guest.Client.SetMigrationState(state);
+            guest.Migration.SetState(state);
 
             guest.Client.Try(Command.MigDataWrite, ClientFeatures.MigrationData(12, 4, [.. "VFUM"u8])).Errno
                 .Should().Be(state == Resuming ? Errno.None : Errno.EINVAL, "{0}", state);
@@ -48,7 +48,7 @@ public class MigrationDataTests
     public void A_read_that_does_not_fit_is_refused(uint argsz, uint size)
     {
         using var guest = TestGuest.Attach(new MovingDevice());
-        guest.Client.SetMigrationState(StopCopy);
+        guest.Migration.SetState(StopCopy);
 
         guest.Client.Try(Command.MigDataRead, ClientFeatures.MigrationData(argsz, size)).Errno.Should().Be(Errno.EINVAL);
     }
@@ -62,7 +62,7 @@ public class MigrationDataTests
     public void A_write_that_is_not_what_it_says_is_refused(uint argsz, uint size, int length)
     {
         using var guest = TestGuest.Attach(new MovingDevice());
-        guest.Client.SetMigrationState(Resuming);
+        guest.Migration.SetState(Resuming);
 
         guest.Client.Try(Command.MigDataWrite, ClientFeatures.MigrationData(argsz, size, new byte[length])).Errno.Should().Be(Errno.EINVAL);
         guest.Client.TrySetState(Stop).Should().Be(Errno.None, "nothing was taken of it");
@@ -93,16 +93,16 @@ public class MigrationDataTests
         MovingDevice device = new();
         List<string> told = [];
         using var guest = TestGuest.Attach(device, new TestGuestOptions { Server = new VfioUserServerOptions { DeviceException = context => told.Add(context.Exception.Message) } });
-        guest.Client.SetMigrationState(StopCopy);
+        guest.Migration.SetState(StopCopy);
         device.Throws["Save"] = new InvalidOperationException("on purpose");
 
         guest.Client.Try(Command.MigDataRead, ClientFeatures.MigrationData(1008, 1000)).Errno.Should().Be(Errno.EIO);
         device.Throws.Clear();
         guest.Client.Try(Command.MigDataRead, ClientFeatures.MigrationData(1008, 1000)).Errno.Should().Be(Errno.EIO);
 
-        guest.Client.SetMigrationState(Stop);
-        guest.Client.SetMigrationState(StopCopy);
-        guest.Client.ReadAll(1000).Should().NotBeEmpty();
+        guest.Migration.SetState(Stop);
+        guest.Migration.SetState(StopCopy);
+        guest.Migration.Read(1000).Should().NotBeEmpty();
         told.Should().Equal(["on purpose"], "the device is asked no more, so nobody is told more");
     }
 
@@ -112,7 +112,7 @@ public class MigrationDataTests
         MovingDevice device = new();
         List<string> told = [];
         using var guest = TestGuest.Attach(device, new TestGuestOptions { Server = new VfioUserServerOptions { DeviceException = context => told.Add(context.Exception.Message) } });
-        guest.Client.SetMigrationState(StopCopy);
+        guest.Migration.SetState(StopCopy);
         device.Throws["EndSave"] = new InvalidOperationException("on purpose");
         guest.Client.TrySetState(Stop).Should().Be(Errno.EIO);
 
@@ -126,7 +126,7 @@ public class MigrationDataTests
     public void A_read_of_nothing_is_answered_with_nothing()
     {
         using var guest = TestGuest.Attach(new MovingDevice());
-        guest.Client.SetMigrationState(StopCopy);
+        guest.Migration.SetState(StopCopy);
 
         guest.Client.Try(Command.MigDataRead, ClientFeatures.MigrationData(8, 0)).Payload.Should().Equal(8, 0, 0, 0, 0, 0, 0, 0);
     }

@@ -18,11 +18,11 @@ public class MigrationStateTests
             foreach (uint to in Enumerable.Range(0, 9).Append(0xABCD))
             {
                 guest.Reset();
-                guest.Client.SetMigrationState(from);
+                guest.Migration.SetState(from);
                 bool possible = MigrationArcs.Path(from, (MigrationState)to, preCopy: true) is not null;
 
                 guest.Client.TrySetState(to).Should().Be(possible ? Errno.None : Errno.EINVAL, "{0} to {1}", from, to);
-                guest.Client.GetMigrationState().Should().Be(possible ? (MigrationState)to : from);
+                guest.Migration.State.Should().Be(possible ? (MigrationState)to : from);
             }
         }
     }
@@ -33,11 +33,11 @@ public class MigrationStateTests
         MovingDevice device = new();
         using var guest = TestGuest.Attach(device);
 
-        guest.Client.SetMigrationState(PreCopy);
-        guest.Client.SetMigrationState(StopCopy);
-        guest.Client.SetMigrationState(Running);
-        guest.Client.SetMigrationState(Resuming);
-        guest.Client.SetMigrationState(Running);
+        guest.Migration.SetState(PreCopy);
+        guest.Migration.SetState(StopCopy);
+        guest.Migration.SetState(Running);
+        guest.Migration.SetState(Resuming);
+        guest.Migration.SetState(Running);
 
         device.Diary.Should().Equal("BeginSave", "OnStopped", "EndSave", "OnStarted", "OnStopped", "OnStarted");
     }
@@ -46,10 +46,10 @@ public class MigrationStateTests
     public void Stop_copy_to_pre_copy_is_refused()
     {
         using var guest = TestGuest.Attach(new MovingDevice());
-        guest.Client.SetMigrationState(StopCopy);
+        guest.Migration.SetState(StopCopy);
 
         guest.Client.TrySetState(PreCopy).Should().Be(Errno.EINVAL);
-        guest.Client.GetMigrationState().Should().Be(StopCopy);
+        guest.Migration.State.Should().Be(StopCopy);
     }
 
     [Fact]
@@ -57,9 +57,9 @@ public class MigrationStateTests
     {
         using var guest = TestGuest.Attach(new PlainDevice());
 
-        guest.Client.GetMigrationFlags().Should().Be(MigrationFlags.StopCopy);
+        guest.Migration.Flags.Should().Be(MigrationFlags.StopCopy);
         guest.Client.TrySetState(PreCopy).Should().Be(Errno.EINVAL);
-        guest.Client.GetMigrationState().Should().Be(Running);
+        guest.Migration.State.Should().Be(Running);
     }
 
     [Theory]
@@ -72,11 +72,12 @@ public class MigrationStateTests
     {
         MovingDevice device = new();
         using var guest = TestGuest.Attach(device);
-        guest.Client.SetMigrationState(from);
+        guest.Migration.SetState(from);
         device.Throws[where] = new InvalidOperationException("on purpose");
 
         guest.Client.TrySetState(to).Should().Be(Errno.EIO);
-        guest.Client.GetMigrationState().Should().Be(stays);
+        guest.Migration.State.Should().Be(stays);
+        guest.DeviceExceptions.Should().ContainSingle().Which.Exception.Message.Should().Be("on purpose");
 
         device.Throws.Clear();
         guest.Client.TrySetState(Running).Should().Be(Errno.None);
@@ -91,7 +92,7 @@ public class MigrationStateTests
     public void Regions_are_closed_while_the_device_is_stopped(MigrationState state, bool bar, bool config)
     {
         using var guest = TestGuest.Attach(new MovingDevice());
-        guest.Client.SetMigrationState(state);
+        guest.Migration.SetState(state);
 
         Try(() => guest.Bar0.Read<uint>(0)).Should().Be(bar);
         Try(() => guest.Bar0.Write(0, 1u)).Should().Be(bar);
@@ -105,7 +106,7 @@ public class MigrationStateTests
         using var guest = TestGuest.Attach(new MovingDevice());
         foreach (MigrationState state in new[] { Stop, StopCopy, Resuming })
         {
-            guest.Client.SetMigrationState(state);
+            guest.Migration.SetState(state);
             bool open = state == Resuming;
 
             Try(() => guest.Client.GetDeviceInfo()).Should().Be(open, "{0}", state);
@@ -114,7 +115,7 @@ public class MigrationStateTests
             Try(() => guest.Client.DisableIrqs(2)).Should().Be(open, "{0}", state);
             Try(() => guest.Client.MapDma(0x10_0000, 0x1000)).Should().Be(open, "{0}", state);
             Try(() => guest.Client.UnmapDma(0x10_0000, 0x1000)).Should().Be(open, "{0}", state);
-            guest.Client.GetMigrationState().Should().Be(state);
+            guest.Migration.State.Should().Be(state);
         }
     }
 
@@ -127,12 +128,12 @@ public class MigrationStateTests
     {
         MovingDevice device = new();
         using var guest = TestGuest.Attach(device);
-        guest.Client.SetMigrationState(state);
+        guest.Migration.SetState(state);
         device.Diary.Clear();
 
         guest.Reset();
 
-        guest.Client.GetMigrationState().Should().Be(Running);
+        guest.Migration.State.Should().Be(Running);
         device.Diary.Should().Contain("OnReset");
         device.Diary.Contains("OnStarted").Should().Be(state != PreCopy);
         guest.Bar0.Read<uint>(0).Should().Be(0);
@@ -145,13 +146,13 @@ public class MigrationStateTests
         using (var first = TestGuest.Attach(device))
         {
             first.Bar0.Write(0, 7u);
-            first.Client.SetMigrationState(StopCopy);
+            first.Migration.SetState(StopCopy);
         }
         device.Diary[^1].Should().NotBe("OnStarted", "a device whose guest has moved away must not work on");
 
         using var second = TestGuest.Attach(device);
 
-        second.Client.GetMigrationState().Should().Be(Running);
+        second.Migration.State.Should().Be(Running);
         device.Diary[^1].Should().Be("OnStarted");
         second.Bar0.Read<uint>(0).Should().Be(7);
     }
@@ -163,8 +164,8 @@ public class MigrationStateTests
         using (var first = TestGuest.Attach(device))
         {
             first.Bar0.Write(0, 7u);
-            first.Client.SetMigrationState(Resuming);
-            first.Client.WriteMigrationData("VFUM"u8);
+            first.Migration.SetState(Resuming);
+            first.Migration.Write("VFUM"u8);
         }
 
         using var second = TestGuest.Attach(device);

@@ -136,19 +136,4 @@ internal static class ClientFeatures
 
     public static byte[] MigrationData(uint argsz, uint size, params byte[] data) =>
         [.. BitConverter.GetBytes(argsz), .. BitConverter.GetBytes(size), .. data];
-
-    /// <summary>Reads until a read comes back short.</summary>
-    public static byte[] ReadAll(this Client.VfioUserClient client, int chunk)
-    {
-        List<byte> all = [];
-        byte[] buffer = new byte[chunk];
-        int count;
-        do
-        {
-            count = client.ReadMigrationData(buffer);
-            all.AddRange(buffer.AsSpan(0, count));
-        }
-        while (count == chunk);
-        return [.. all];
-    }
 }

@@ -20,11 +20,11 @@ public class RestoreTests
         MovingDevice target = new();
         target.Shared.Span(0x2000, 0x2000).Fill(0xEE);
         using var guest = TestGuest.Attach(target);
-        guest.Client.SetMigrationState(Resuming);
+        guest.Migration.SetState(Resuming);
 
         foreach (byte[] piece in stream.Chunk(writeSize))
-            guest.Client.WriteMigrationData(piece);
-        guest.Client.SetMigrationState(Running);
+            guest.Migration.Write(piece);
+        guest.Migration.SetState(Running);
 
         target.Counter.Value.Should().Be(source.Counter.Value);
         target.Status!.Value.Should().Be(source.Status!.Value);
@@ -45,12 +45,12 @@ public class RestoreTests
         byte[] stopped;
         using (var guest = TestGuest.Attach(source))
         {
-            guest.Client.SetMigrationState(PreCopy);
-            running = guest.Client.ReadAll(4096);
+            guest.Migration.SetState(PreCopy);
+            running = guest.Migration.Read(4096);
             guest.Bar0.Write(0, 5u);
             guest.Client.ReadMigrationData(new byte[100]).Should().Be(0);
-            guest.Client.SetMigrationState(StopCopy);
-            stopped = guest.Client.ReadAll(4096);
+            guest.Migration.SetState(StopCopy);
+            stopped = guest.Migration.Read(4096);
             guest.Client.ReadMigrationData(new byte[100]).Should().Be(0);
         }
         MovingDevice target = new();
@@ -72,13 +72,13 @@ public class RestoreTests
         // every place in the front, where all the heads are, and some behind
         foreach (int length in Enumerable.Range(1, 200).Concat([1000, 3000, stream.Length - 13, stream.Length - 12, stream.Length - 1]))
         {
-            guest.Client.SetMigrationState(Resuming);
-            guest.Client.WriteMigrationData(stream.AsSpan(0, length));
+            guest.Migration.SetState(Resuming);
+            guest.Migration.Write(stream.AsSpan(0, length));
 
             guest.Client.TrySetState(Stop).Should().Be(Errno.EINVAL, "{0} bytes", length);
-            guest.Client.GetMigrationState().Should().Be(Error);
+            guest.Migration.State.Should().Be(Error);
             guest.Reset();
-            guest.Client.GetMigrationState().Should().Be(Running);
+            guest.Migration.State.Should().Be(Running);
         }
         target.Diary.Should().NotContain("EndRestore");
     }
@@ -87,8 +87,8 @@ public class RestoreTests
     public void A_device_in_error_refuses_everything_but_a_reset()
     {
         using var guest = TestGuest.Attach(new MovingDevice());
-        guest.Client.SetMigrationState(Resuming);
-        guest.Client.WriteMigrationData("V"u8);
+        guest.Migration.SetState(Resuming);
+        guest.Migration.Write("V"u8);
         guest.Client.TrySetState(Running).Should().Be(Errno.EINVAL);
 
         foreach (uint state in Enumerable.Range(0, 9))
@@ -99,7 +99,7 @@ public class RestoreTests
         guest.Client.Try(Command.MigDataWrite, ClientFeatures.MigrationData(12, 4, 1, 2, 3, 4)).Errno.Should().Be(Errno.EINVAL);
 
         guest.Reset();
-        guest.Client.GetMigrationState().Should().Be(Running);
+        guest.Migration.State.Should().Be(Running);
     }
 
     [Fact]
@@ -112,10 +112,10 @@ public class RestoreTests
         {
             byte[] damaged = [.. stream];
             damaged[at] ^= (byte)(1 << random.Next(8));
-            guest.Client.SetMigrationState(Resuming);
+            guest.Migration.SetState(Resuming);
             try
             {
-                guest.Client.WriteMigrationData(damaged);
+                guest.Migration.Write(damaged);
             }
             catch (Client.VfioUserException e)
             {
@@ -168,10 +168,10 @@ public class RestoreTests
         MovingDevice target = new();
         using var guest = TestGuest.Attach(target);
         guest.Bar0.Write(0, 9u);
-        guest.Client.SetMigrationState(Resuming);
+        guest.Migration.SetState(Resuming);
         guest.Client.Try(Command.MigDataWrite, ClientFeatures.MigrationData(8, 0)).Errno.Should().Be(Errno.None);
 
-        guest.Client.SetMigrationState(Running);
+        guest.Migration.SetState(Running);
 
         guest.Bar0.Read<uint>(0).Should().Be(9);
         target.Diary.Should().NotContain("BeginRestore");
@@ -240,24 +240,21 @@ public class RestoreTests
             moving.Irqs[1].Trigger();
             moving.Pin.Assert();
         }
-        guest.Client.SetMigrationState(StopCopy);
-        return guest.Client.ReadAll(readSize);
+        return guest.Migration.Save(readSize);
     }
 
     private static Errno Restored(PciDevice device, byte[] stream)
     {
         using var guest = TestGuest.Attach(device);
-        guest.Client.SetMigrationState(Resuming);
         try
         {
-            guest.Client.WriteMigrationData(stream);
-            guest.Client.SetMigrationState(Running);
+            guest.Migration.Restore(stream);
             return Errno.None;
         }
         catch (Client.VfioUserException e)
         {
             guest.Client.TrySetState(Stop).Should().NotBe(Errno.None, "what failed once does not become good");
-            guest.Client.GetMigrationState().Should().Be(Error);
+            guest.Migration.State.Should().Be(Error);
             return e.Errno;
         }
     }

@@ -28,7 +28,7 @@ public sealed class NotifiersWhileStoppedTests
         guest.Bar0.Ring(Other, 1u);
         stuck.MustComeSoon("it was rung");
         guest.Bar0.Ring(Bell, 1u);
-        guest.Client.SetMigrationState(MigrationState.Stop);
+        guest.Migration.SetState(MigrationState.Stop);
 
         rung.IsSet.Should().BeTrue();
     }
@@ -43,7 +43,7 @@ public sealed class NotifiersWhileStoppedTests
         BellDevice device = new(d => bell = d.Bar.AddIoEventFd(Bell, () => rung.Release(), new IoEventFdOptions { Mode = mode }));
         using TestGuest guest = TestGuest.Attach(device);
         guest.Bar0.Ring(Bell, 1u);
-        guest.Client.SetMigrationState(MigrationState.StopCopy);
+        guest.Migration.SetState(MigrationState.StopCopy);
         if (mode == IoEventFdMode.Waiting)
             rung.Wait(Background.Patience).Should().BeTrue();
 
@@ -51,7 +51,7 @@ public sealed class NotifiersWhileStoppedTests
         bell!.Poll().Should().BeFalse();
         bell.Poll().Should().BeFalse();
         rung.CurrentCount.Should().Be(0);
-        guest.Client.SetMigrationState(MigrationState.Running);
+        guest.Migration.SetState(MigrationState.Running);
 
         if (mode == IoEventFdMode.Polling)
             bell.Poll().Should().BeTrue();
@@ -67,7 +67,7 @@ public sealed class NotifiersWhileStoppedTests
         using TestGuest guest = TestGuest.Attach(new BellDevice(d => bell = d.Bar.AddIoEventFd(Bell, () => rung++, Polling)));
         guest.Bar0.Ring(Bell, 1u);
         bell!.Poll().Should().BeTrue();
-        guest.Client.SetMigrationState(MigrationState.Stop);
+        guest.Migration.SetState(MigrationState.Stop);
 
         guest.Bar0.Ring(Bell, 1u);
         bell.Poll().Should().BeFalse();
@@ -89,7 +89,7 @@ public sealed class NotifiersWhileStoppedTests
         using TestGuest guest = TestGuest.Attach(device);
 
         guest.Bar0.Ring(Bell, 1u);
-        guest.Client.SetMigrationState(MigrationState.Stop);
+        guest.Migration.SetState(MigrationState.Stop);
 
         inStop.Should().BeTrue();
         bell!.Poll().Should().BeFalse();
@@ -105,7 +105,7 @@ public sealed class NotifiersWhileStoppedTests
         };
         using TestGuest guest = TestGuest.Attach(device);
 
-        guest.Client.Invoking(client => client.SetMigrationState(MigrationState.Stop)).Should().Throw<Client.VfioUserException>();
+        guest.Migration.Invoking(it => it.SetState(MigrationState.Stop)).Should().Throw<Client.VfioUserException>().WithInnerException<InvalidOperationException>();
         guest.Bar0.Ring(Bell, 1u);
 
         rung.Wait(Background.Patience).Should().BeTrue();
@@ -118,11 +118,11 @@ public sealed class NotifiersWhileStoppedTests
         DoorbellPage? page = null;
         BellDevice device = new(d => page = d.AddPage((_, value) => rung.Add(value)));
         using TestGuest guest = TestGuest.Attach(device);
-        guest.Client.SetMigrationState(MigrationState.Stop);
+        guest.Migration.SetState(MigrationState.Stop);
 
         BitConverter.TryWriteBytes(device.Memory.Span(Page, 4), 7u);
         page!.Poll().Should().Be(0);
-        guest.Client.SetMigrationState(MigrationState.Running);
+        guest.Migration.SetState(MigrationState.Running);
         page.Poll().Should().Be(1);
 
         rung.Should().Equal(7);
@@ -136,15 +136,12 @@ public sealed class NotifiersWhileStoppedTests
         using (TestGuest guest = TestGuest.Attach(source))
         {
             BitConverter.TryWriteBytes(source.Memory.Span(Page, 4), 7u);
-            guest.Client.SetMigrationState(MigrationState.StopCopy);
-            state = guest.Client.ReadAll(4096);
+            state = guest.Migration.Save();
         }
         DoorbellPage? page = null;
         BellDevice target = new(d => page = d.AddPage((_, _) => { }));
         using TestGuest other = TestGuest.Attach(target);
-        other.Client.SetMigrationState(MigrationState.Resuming);
-        other.Client.WriteMigrationData(state);
-        other.Client.SetMigrationState(MigrationState.Running);
+        other.Migration.Restore(state);
 
         page!.Poll().Should().Be(0);
         target.Memory.Span(Page, 4)[0].Should().Be(7);

@@ -82,7 +82,7 @@ public class TestGuestTests
     public void A_guest_that_could_not_be_attached_leaves_the_device_free()
     {
         _device.WhenMapped = _ => throw new FormatException();
-        FluentActions.Invoking(() => TestGuest.Attach(_device)).Should().Throw<Client.VfioUserException>();
+        FluentActions.Invoking(() => TestGuest.Attach(_device)).Should().Throw<Client.VfioUserException>().WithInnerException<FormatException>();
         _device.WhenMapped = null;
 
         using var guest = TestGuest.Attach(_device);
@@ -147,7 +147,7 @@ public class TestGuestTests
         _msi[1].Trigger();
 
         guest.Msi[1].WaitFor(1);
-        guest.Msi[1].Invoking(irq => irq.WaitFor(2)).Should().Throw<TimeoutException>().WithMessage("Msi vector 1 came 1 times and not 2*");
+        guest.Msi[1].Invoking(irq => irq.WaitFor(2)).Should().Throw<TestGuestException>().WithMessage("Msi vector 1 came 1 times and not 2*");
     }
 
     [Fact]
@@ -189,7 +189,7 @@ public class TestGuestTests
         TestGuest guest = TestGuest.Attach(_device, new TestGuestOptions { Timeout = TimeSpan.FromMilliseconds(200) });
         guest.Invoking(it => it.Reset()).Should().Throw<Client.VfioUserException>();
 
-        guest.Invoking(it => it.Dispose()).Should().Throw<TimeoutException>().WithMessage("*BlankDevice*");
+        guest.Invoking(it => it.Dispose()).Should().Throw<TestGuestException>().WithMessage("*BlankDevice*");
 
         release.Set();
     }

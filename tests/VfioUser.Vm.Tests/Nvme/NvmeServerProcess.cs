@@ -14,7 +14,13 @@ internal sealed class NvmeServerProcess : IDisposable
     /// <param name="arguments">More for its command line.</param>
     public static async Task<NvmeServerProcess> Start(string socketPath, params IEnumerable<string> arguments)
     {
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "nvme"), ["serve", "--socket", socketPath, .. arguments])
+        // with the tests' frameworks: what these bring is not beside the sample here
+        string tests = Path.ChangeExtension(typeof(NvmeServerProcess).Assembly.Location, null);
+        var start = new ProcessStartInfo("dotnet",
+            [
+                "exec", "--runtimeconfig", tests + ".runtimeconfig.json", "--depsfile", tests + ".deps.json",
+                Path.Combine(AppContext.BaseDirectory, "nvme.dll"), "serve", "--socket", socketPath, .. arguments,
+            ])
         {
             RedirectStandardOutput = true,
             UseShellExecute = false,

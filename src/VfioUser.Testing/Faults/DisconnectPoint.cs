@@ -1,0 +1,14 @@
+namespace VfioUser.Testing;
+
+/// <summary>Where in the stream of messages a client is lost.</summary>
+public enum DisconnectPoint
+{
+    /// <summary>Between two messages.</summary>
+    BetweenMessages,
+
+    /// <summary>After half of a header.</summary>
+    InHeader,
+
+    /// <summary>After a header and half of what it announced.</summary>
+    InBody,
+}

@@ -1,0 +1,134 @@
+using VfioUser.Client;
+using VfioUser.Protocol;
+
+namespace VfioUser.Testing;
+
+/// <summary>What can go wrong between a device and its guest, on request.</summary>
+/// <remarks>Any thread. Faults of DMA need memory that is reached by message: <see cref="GuestMemory.TwinSocket"/> or
+/// <see cref="GuestMemory.SingleSocket"/>. They count messages: a transfer beyond the client's limit is several. Of two faults
+/// that fit the same message the older one meets it.</remarks>
+public sealed class GuestFaults
+{
+    private readonly TestGuest _guest;
+    private readonly Lock _lock = new();
+    private readonly List<GuestDmaFault> _dma = [];
+    private bool _over;
+
+    internal GuestFaults(TestGuest guest) => _guest = guest;
+
+    /// <summary>Cuts the connection, and waits until the device has been told.</summary>
+    /// <param name="point">Where in the stream.</param>
+    /// <exception cref="TestGuestException">The device does not come back from what it does.</exception>
+    /// <remarks>Then <see cref="TestGuest.Reconnect"/>.</remarks>
+    public void Disconnect(DisconnectPoint point = DisconnectPoint.BetweenMessages) => DisconnectAsync(point).GetAwaiter().GetResult();
+
+    /// <summary>Cuts the connection at once, while the device is busy perhaps.</summary>
+    /// <param name="point">Where in the stream.</param>
+    /// <returns>Ends when the device has been told; faulted as <see cref="Disconnect"/> throws.</returns>
+    public Task DisconnectAsync(DisconnectPoint point = DisconnectPoint.BetweenMessages)
+    {
+        // a write of 8 bytes to BAR 0: header, access, data
+        byte[] message = new byte[MessageHeader.WireSize + RegionAccess.WireSize + sizeof(ulong)];
+        WireFormat.Write(message, new MessageHeader(0xFA17, Command.RegionWrite, (uint)message.Length, MessageFlags.Command, 0));
+        WireFormat.Write(message.AsSpan(MessageHeader.WireSize), new RegionAccess(0, 0, sizeof(ulong)));
+        int sent = point switch
+        {
+            DisconnectPoint.InHeader => MessageHeader.WireSize / 2,
+            DisconnectPoint.InBody => message.Length - sizeof(ulong) / 2,
+            _ => 0,
+        };
+        _guest.Cut(message.AsSpan(0, sent));
+        return _guest.Detached();
+    }
+
+    /// <summary>Loses the twin socket alone: DMA fails from now on, and commands go on.</summary>
+    /// <exception cref="InvalidOperationException">There is none.</exception>
+    public void LoseTwinSocket()
+    {
+        if (!_guest.Client.HasTwinSocket)
+            throw new InvalidOperationException($"The guest's memory is {_guest.Memory.Kind}, and has no twin socket to lose.");
+        EndDma();
+        _guest.Client.BreakTwin();
+    }
+
+    /// <summary>Answers DMA messages with an error.</summary>
+    /// <param name="errno">What the device's side is told; the device itself learns no more than that it failed.</param>
+    /// <param name="direction">Reads, writes or both.</param>
+    /// <param name="skip">How many messages go well before.</param>
+    /// <param name="count">How many fail then; the rest goes well.</param>
+    /// <exception cref="InvalidOperationException">The device reaches the memory without messages.</exception>
+    public GuestDmaFault FailDma(Errno errno = Errno.EIO, DmaDirection direction = DmaDirection.Any, int skip = 0, int count = 1) =>
+        Add(direction, skip, count, errno, holds: false);
+
+    /// <summary>Holds DMA messages back until they are released: a slow guest, without a clock.</summary>
+    /// <param name="direction">Reads, writes or both.</param>
+    /// <param name="skip">How many messages go well before.</param>
+    /// <param name="count">How many are held; they are answered one after the other, so that more than one is met only after a release.</param>
+    /// <exception cref="InvalidOperationException">The device reaches the memory without messages.</exception>
+    public GuestDmaFault HoldDma(DmaDirection direction = DmaDirection.Any, int skip = 0, int count = 1) =>
+        Add(direction, skip, count, Errno.None, holds: true);
+
+    /// <summary>Never answers DMA messages: the access fails after <see cref="VfioUserServerOptions.DmaTimeout"/>.</summary>
+    /// <param name="direction">Reads, writes or both.</param>
+    /// <param name="skip">How many messages go well before.</param>
+    /// <param name="count">How many are lost; the rest goes well.</param>
+    /// <exception cref="InvalidOperationException">The device reaches the memory without messages.</exception>
+    public GuestDmaFault LoseDma(DmaDirection direction = DmaDirection.Any, int skip = 0, int count = 1) =>
+        Add(direction, skip, count, DmaResponder.NoAnswer, holds: false);
+
+    internal Errno Meet(DmaDirection direction)
+    {
+        GuestDmaFault? fault;
+        lock (_lock)
+        {
+            if (_over)
+                return DmaResponder.NoAnswer;
+            fault = _dma.Find(candidate => candidate.Takes(direction));
+        }
+        return fault?.Act() ?? Errno.None;
+    }
+
+    internal void Remove(GuestDmaFault fault)
+    {
+        lock (_lock)
+            _dma.Remove(fault);
+    }
+
+    internal void BeginSession()
+    {
+        lock (_lock)
+            _over = false;
+    }
+
+    internal void EndSession()
+    {
+        lock (_lock)
+            _over = true;
+        EndDma();
+    }
+
+    private void EndDma()
+    {
+        GuestDmaFault[] faults;
+        lock (_lock)
+        {
+            faults = [.. _dma];
+            _dma.Clear();
+        }
+        foreach (GuestDmaFault fault in faults)
+            fault.End();
+    }
+
+    private GuestDmaFault Add(DmaDirection direction, int skip, int count, Errno answer, bool holds)
+    {
+        if (_guest.Memory.Kind is not (GuestMemory.TwinSocket or GuestMemory.SingleSocket))
+        {
+            throw new InvalidOperationException(
+                $"The device reaches {_guest.Memory.Kind} memory without messages: attach with {GuestMemory.TwinSocket} or {GuestMemory.SingleSocket}.");
+        }
+        GuestDmaFault fault = new(this, direction, skip, count, answer, holds, _guest.Options.Timeout);
+        lock (_lock)
+            _dma.Add(fault);
+        return fault;
+    }
+}

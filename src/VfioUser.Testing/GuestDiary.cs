@@ -1,0 +1,126 @@
+using Microsoft.Extensions.Logging;
+using VfioUser.Client;
+
+namespace VfioUser.Testing;
+
+/// <summary>What the server said, and what the device threw, of which the test has seen a part.</summary>
+/// <remarks>Any thread.</remarks>
+internal sealed class GuestDiary(TestGuestOptions options) : ILogger
+{
+    private const int MostLines = 1000;
+    private const int LastLines = 5;
+
+    private readonly ILogger _next = options.Server.Logger;
+    private readonly Lock _lock = new();
+    private readonly Queue<string> _lines = new();
+    private readonly List<DeviceExceptionContext> _exceptions = [];
+    private readonly List<DeviceExceptionContext> _unseen = [];
+    private Action<string>? _output = options.Output;
+
+    /// <summary>The newest lines, oldest first.</summary>
+    public string[] Lines
+    {
+        get
+        {
+            lock (_lock)
+                return [.. _lines];
+        }
+    }
+
+    /// <summary>Takes what a device threw.</summary>
+    public void DeviceThrew(DeviceExceptionContext context)
+    {
+        lock (_lock)
+        {
+            _exceptions.Add(context);
+            // whoever asked to be told has been told
+            if (options.Server.DeviceException is null)
+                _unseen.Add(context);
+        }
+        options.Server.DeviceException?.Invoke(context);
+    }
+
+    /// <summary>All that the device threw; it counts as seen.</summary>
+    public DeviceExceptionContext[] SeeExceptions()
+    {
+        lock (_lock)
+        {
+            _unseen.Clear();
+            return [.. _exceptions];
+        }
+    }
+
+    /// <summary>What nobody has seen yet, and from now on somebody has.</summary>
+    public DeviceExceptionContext[] TakeUnseen()
+    {
+        lock (_lock)
+        {
+            DeviceExceptionContext[] unseen = [.. _unseen];
+            _unseen.Clear();
+            return unseen;
+        }
+    }
+
+    /// <summary>Whether the device threw at the command that failed, and nobody has seen it.</summary>
+    public bool HasCause(VfioUserException failure)
+    {
+        lock (_lock)
+            return _unseen.Exists(context => context.Command == failure.Command);
+    }
+
+    /// <summary>The same failure with what the device threw, which is seen by that.</summary>
+    public VfioUserException WithCause(VfioUserException failure)
+    {
+        lock (_lock)
+        {
+            int at = _unseen.FindLastIndex(context => context.Command == failure.Command);
+            if (at < 0)
+                return failure;
+            Exception cause = _unseen[at].Exception;
+            _unseen.RemoveAt(at);
+            return new VfioUserException(failure.Command, failure.Errno, cause);
+        }
+    }
+
+    /// <summary>A message with the last of what the server said.</summary>
+    public string Tell(string message)
+    {
+        string[] last = Lines[^Math.Min(LastLines, Lines.Length)..];
+        return last.Length == 0 ? message : $"{message}{Environment.NewLine}The server's log ends with:{Environment.NewLine}  {string.Join(Environment.NewLine + "  ", last)}";
+    }
+
+    public bool IsEnabled(LogLevel logLevel) => logLevel >= options.LogLevel || _next.IsEnabled(logLevel);
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => _next.BeginScope(state);
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        if (_next.IsEnabled(logLevel))
+            _next.Log(logLevel, eventId, state, exception, formatter);
+        if (logLevel < options.LogLevel)
+            return;
+        string line = $"{logLevel} {eventId.Name}: {formatter(state, exception)}";
+        Write(exception is null ? line : line + Environment.NewLine + exception);
+    }
+
+    private void Write(string line)
+    {
+        lock (_lock)
+        {
+            if (_lines.Count == MostLines)
+                _lines.Dequeue();
+            _lines.Enqueue(line);
+            try
+            {
+                _output?.Invoke(line);
+            }
+            catch (Exception e)
+            {
+                // frameworks refuse the output of a test that is over: no reason to stop a server
+                _output = null;
+                _lines.Enqueue($"The test's output took no more: {e.Message}");
+            }
+        }
+    }
+}

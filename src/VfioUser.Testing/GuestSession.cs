@@ -1,0 +1,62 @@
+using System.Net.Sockets;
+using VfioUser.Client;
+using VfioUser.Protocol;
+using VfioUser.Protocol.Interop;
+
+namespace VfioUser.Testing;
+
+/// <summary>One connection of the guest: a server with the device at one end of a socket pair, a client at the other.</summary>
+internal sealed class GuestSession
+{
+    private readonly VfioUserServer _server;
+    private readonly TimeSpan _timeout;
+
+    /// <exception cref="InvalidOperationException">The device is served elsewhere.</exception>
+    public GuestSession(PciDevice device, TestGuestOptions options, GuestDiary diary, IDmaHandler memory)
+    {
+        _timeout = options.Timeout;
+        bool byMessage = options.Memory is GuestMemory.TwinSocket or GuestMemory.SingleSocket;
+        (SafeSocketHandle serverEnd, SafeSocketHandle clientEnd) = SocketCalls.CreatePair();
+        _server = VfioUserServer.FromConnected(serverEnd, options.Server with
+        {
+            TwinSocket = TwinSocketPolicy.Prefer,
+            Logger = diary,
+            DeviceException = diary.DeviceThrew,
+        });
+        Serving = Task.CompletedTask;
+        try
+        {
+            Serving = _server.RunAsync(device);
+            Client = VfioUserClient.FromConnected(clientEnd, new VfioUserClientOptions
+            {
+                TwinSocket = options.Memory == GuestMemory.TwinSocket ? TwinSocketPolicy.Require : TwinSocketPolicy.Never,
+                DmaHandler = byMessage ? memory : null,
+                Timeout = options.Timeout,
+            });
+        }
+        catch
+        {
+            // the device must be free for another guest; the first failure is the one to tell of
+            clientEnd.Dispose();
+            _server.Dispose();
+            Serving.Wait(_timeout);
+            throw;
+        }
+    }
+
+    public VfioUserClient Client { get; }
+
+    /// <summary>Ends when the device is free.</summary>
+    public Task Serving { get; }
+
+    /// <summary>Closes both ends and waits until the device is free.</summary>
+    /// <returns>False when it is not, after the guest's timeout.</returns>
+    public bool End()
+    {
+        Client.Dispose();
+        // what the guest posted before it left is handled yet; a server that is told to stop would drop it
+        bool ended = Serving.Wait(_timeout);
+        _server.Dispose();
+        return ended || Serving.Wait(_timeout);
+    }
+}

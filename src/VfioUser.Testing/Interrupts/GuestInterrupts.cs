@@ -1,0 +1,103 @@
+using System.Collections;
+
+namespace VfioUser.Testing;
+
+/// <summary>The vectors of one interrupt type. All have their eventfds when the guest attaches, unless its options say otherwise.</summary>
+public sealed class GuestInterrupts : IReadOnlyList<GuestIrq>, IDisposable
+{
+    private readonly TestGuest _guest;
+    private readonly GuestIrq[] _vectors;
+
+    internal GuestInterrupts(TestGuest guest, PciIrq type)
+    {
+        _guest = guest;
+        Type = type;
+        int count = (int)guest.Client.GetIrqInfo((uint)type).Count;
+        _vectors = [.. Enumerable.Range(0, count).Select(vector => type == PciIrq.Intx ? new GuestIntx(guest) : new GuestIrq(guest, type, (uint)vector))];
+    }
+
+    /// <summary>What kind of interrupts they are.</summary>
+    public PciIrq Type { get; }
+
+    /// <summary>How many vectors the device has.</summary>
+    public int Count => _vectors.Length;
+
+    /// <summary>How many of them the device signals, from 0 on.</summary>
+    public int EnabledCount { get; private set; }
+
+    /// <summary>A vector, by its number from 0.</summary>
+    public GuestIrq this[int index] => (uint)index < (uint)_vectors.Length ? _vectors[index]
+        : throw new ArgumentOutOfRangeException(nameof(index), index, $"{_guest.Device.GetType().Name} has {Count} {Type} vectors.");
+
+    /// <summary>Has the device signal every vector.</summary>
+    public void Enable() => Enable(Count);
+
+    /// <summary>Has the device signal the first <paramref name="count"/> vectors, and no others.</summary>
+    public void Enable(int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Count);
+        if (count < EnabledCount)
+            Disable();
+        if (count > 0)
+            _guest.Client.SetIrqEventFds((uint)Type, 0, [.. _vectors.Take(count).Select(vector => vector.EventFd.Handle)]);
+        EnabledCount = count;
+    }
+
+    /// <summary>Turns all vectors off.</summary>
+    public void Disable()
+    {
+        _guest.Client.DisableIrqs((uint)Type);
+        EnabledCount = 0;
+    }
+
+    /// <summary>Takes what has come and was not taken before; does not wait.</summary>
+    /// <returns>One number a vector: how often it came since it was last taken.</returns>
+    public int[] TakeAll() => [.. _vectors.Select(vector => vector.Take())];
+
+    /// <summary>Makes sure that no vector came since it was last taken.</summary>
+    /// <exception cref="TestGuestException">One came.</exception>
+    /// <remarks>See <see cref="GuestIrq.ExpectNone"/>.</remarks>
+    public void ExpectNone()
+    {
+        foreach (GuestIrq vector in _vectors)
+            vector.ExpectNone();
+    }
+
+    /// <summary>All vectors in order.</summary>
+    public IEnumerator<GuestIrq> GetEnumerator() => ((IEnumerable<GuestIrq>)_vectors).GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    /// <summary>Closes the eventfds.</summary>
+    public void Dispose()
+    {
+        foreach (GuestIrq vector in _vectors)
+            vector.EventFd.Dispose();
+    }
+
+    /// <summary>Tells a new server what the one before was told.</summary>
+    internal void Restore()
+    {
+        Enable(EnabledCount);
+        MaskAgain(this);
+    }
+
+    /// <summary>Has what another guest has of the same device.</summary>
+    internal void ContinueFrom(GuestInterrupts source)
+    {
+        if (Count != source.Count)
+            throw new TestGuestException($"The source has {source.Count} {Type} vectors and the target {Count}: they are not the same device.");
+        Enable(source.EnabledCount);
+        MaskAgain(source);
+    }
+
+    private void MaskAgain(GuestInterrupts source)
+    {
+        for (int i = 0; i < source._vectors.Length; i++)
+        {
+            if (source._vectors[i].IsMasked)
+                _vectors[i].Mask();
+        }
+    }
+}

@@ -1,0 +1,126 @@
+using VfioUser.Protocol;
+
+namespace VfioUser.Testing;
+
+/// <summary>One interrupt vector, as the guest receives it.</summary>
+/// <remarks>Any thread may count and wait.</remarks>
+public class GuestIrq
+{
+    private readonly Lock _lock = new();
+    private ulong _count;
+    private ulong _taken;
+
+    internal GuestIrq(TestGuest guest, PciIrq type, uint vector)
+    {
+        Guest = guest;
+        Type = type;
+        Vector = vector;
+    }
+
+    /// <summary>What kind of interrupt it is.</summary>
+    public PciIrq Type { get; }
+
+    /// <summary>Its number among those of its type, from 0.</summary>
+    public uint Vector { get; }
+
+    /// <summary>How often it came since the guest attached.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_lock)
+            {
+                _count += EventFd.Take();
+                return (int)_count;
+            }
+        }
+    }
+
+    /// <summary>Whether the guest masked it last, and did not unmask it.</summary>
+    public bool IsMasked { get; private set; }
+
+    internal EventFd EventFd { get; } = new();
+
+    internal TestGuest Guest { get; }
+
+    /// <summary>Takes what has come and was not taken before; does not wait.</summary>
+    /// <returns>How often it came since it was last taken.</returns>
+    public int Take()
+    {
+        lock (_lock)
+        {
+            int fresh = (int)((ulong)Count - _taken);
+            _taken = _count;
+            return fresh;
+        }
+    }
+
+    /// <summary>Waits until it has come <paramref name="count"/> times since the guest attached.</summary>
+    /// <exception cref="TestGuestException">It did not.</exception>
+    public void WaitFor(int count)
+    {
+        if (!Came(count))
+            throw Failure($"came {Count} times and not {count} within {Guest.Options.Timeout}.");
+    }
+
+    /// <summary>As <see cref="WaitFor(int)"/>, on a thread of its own: wait for what is done meanwhile.</summary>
+    public Task WaitForAsync(int count) =>
+        Task.Factory.StartNew(() => WaitFor(count), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+    /// <summary>Waits until it comes once more than was taken, and takes that one.</summary>
+    /// <exception cref="TestGuestException">It did not come.</exception>
+    /// <remarks>One thread takes.</remarks>
+    public void WaitForNext()
+    {
+        ulong next = _taken + 1;
+        if (!Came((int)next))
+            throw Failure($"did not come again: {Count} times in all, and {next - 1} were taken, within {Guest.Options.Timeout}.");
+        lock (_lock)
+            _taken = next;
+    }
+
+    /// <summary>Makes sure that it did not come since it was last taken. All that the guest posted before is handled first.</summary>
+    /// <param name="within">How long to wait for it in vain, where a thread of the device's own could trigger it. A device that
+    /// works in its handlers only needs none: that it did not come is certain then.</param>
+    /// <exception cref="TestGuestException">It came.</exception>
+    public void ExpectNone(TimeSpan within = default)
+    {
+        // a read is answered behind what was posted
+        Guest.Config.Read<ushort>(0);
+        if (within > TimeSpan.Zero && Count == (int)_taken)
+            EventFd.Wait(within);
+        if (Take() is > 0 and int fresh)
+            throw Failure($"came {fresh} times where it was not expected.");
+    }
+
+    /// <summary>Masks it: what is triggered now comes when it is unmasked.</summary>
+    public void Mask()
+    {
+        Act(IrqSetFlags.ActionMask);
+        IsMasked = true;
+    }
+
+    /// <summary>Unmasks it. For the interrupt pin, which masks itself when it comes: "handled".</summary>
+    public void Unmask()
+    {
+        Act(IrqSetFlags.ActionUnmask);
+        IsMasked = false;
+    }
+
+    private bool Came(int count)
+    {
+        long end = Environment.TickCount64 + (long)Guest.Options.Timeout.TotalMilliseconds;
+        while (Count < count)
+        {
+            long left = end - Environment.TickCount64;
+            if (left <= 0 || !EventFd.Wait(TimeSpan.FromMilliseconds(left)))
+                return Count >= count;
+        }
+        return true;
+    }
+
+    private TestGuestException Failure(string what) => new(Guest.Tell($"{Type} vector {Vector} {what}"));
+
+    private void Act(IrqSetFlags action) =>
+        Guest.Try(() => Guest.Client.SetIrqs(new IrqSet(IrqSet.WireSize, IrqSetFlags.DataNone | action, (uint)Type, Vector, 1)));
+}

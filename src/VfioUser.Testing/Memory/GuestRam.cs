@@ -1,0 +1,158 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using VfioUser.Client;
+using VfioUser.Protocol;
+using VfioUser.Protocol.Interop;
+
+namespace VfioUser.Testing;
+
+/// <summary>The guest's memory: what the device reads and writes by DMA.</summary>
+/// <remarks>Any thread, but for mapping and truncating.</remarks>
+public sealed partial class GuestRam : IDmaHandler, IDisposable
+{
+    /// <summary>Bytes of a page, of which allocations consist and which are logged as written.</summary>
+    public const int PageSize = 4096;
+
+    private readonly SharedMemory _memory;
+    private readonly GuestFaults _faults;
+    private readonly Lock _lock = new();
+    private ulong _allocated;
+    private ulong _length;
+
+    internal GuestRam(TestGuestOptions options, GuestFaults faults)
+    {
+        const string Name = "test-guest";
+        _memory = options.Memory == GuestMemory.FileIo
+            ? SharedMemory.Map(FileCalls.CreateMemory(Name, options.MemorySize, resizable: true), 0, options.MemorySize)
+            : SharedMemory.Create(options.MemorySize, Name);
+        _faults = faults;
+        _length = options.MemorySize;
+        Kind = options.Memory;
+        Address = options.MemoryAddress;
+    }
+
+    /// <summary>How the device reaches it.</summary>
+    public GuestMemory Kind { get; }
+
+    /// <summary>Its first byte, as the device sees it.</summary>
+    public Iova Address { get; }
+
+    /// <summary>In bytes, as it was mapped.</summary>
+    public ulong Size => _memory.Length;
+
+    /// <summary>What is there of it, in bytes: less than <see cref="Size"/> after <see cref="Truncate"/>.</summary>
+    public ulong Length => Volatile.Read(ref _length);
+
+    /// <summary>The file behind the memory, to be borrowed.</summary>
+    public SafeHandle File => _memory.File;
+
+    /// <summary>Sets pages aside that no other call gets.</summary>
+    /// <param name="length">In bytes; rounded up to whole pages.</param>
+    /// <returns>Where the device finds them.</returns>
+    /// <exception cref="InvalidOperationException">The guest has no more memory.</exception>
+    public Iova Allocate(ulong length)
+    {
+        lock (_lock)
+        {
+            ulong left = Size - _allocated;
+            ulong pages = Math.Max(length, 1) / PageSize + (Math.Max(length, 1) % PageSize == 0 ? 0ul : 1ul);
+            if (pages > left / PageSize)
+                throw new InvalidOperationException($"The guest has {Size} bytes of memory, {left} are left. Ask for more in the options.");
+            Iova address = Address + _allocated;
+            _allocated += pages * PageSize;
+            return address;
+        }
+    }
+
+    /// <summary>Reads a value, little-endian.</summary>
+    public T Read<T>(Iova address)
+        where T : unmanaged
+    {
+        Unsafe.SkipInit(out T value);
+        Read(address, MemoryMarshal.AsBytes(new Span<T>(ref value)));
+        return value;
+    }
+
+    /// <summary>Reads bytes.</summary>
+    public void Read(Iova address, Span<byte> destination) => Slice(address, destination.Length).CopyTo(destination);
+
+    /// <summary>Reads bytes into an array of their own.</summary>
+    public byte[] ReadBytes(Iova address, int length) => Slice(address, length).ToArray();
+
+    /// <summary>Writes a value, little-endian.</summary>
+    public void Write<T>(Iova address, T value)
+        where T : unmanaged => Write(address, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
+
+    /// <summary>Writes bytes.</summary>
+    public void Write(Iova address, ReadOnlySpan<byte> source)
+    {
+        source.CopyTo(Slice(address, source.Length));
+        _guestWrites?.Mark(address - Address, source.Length);
+    }
+
+    /// <summary>Takes the end of the memory away under the device's feet, or gives it back full of zeros.</summary>
+    /// <param name="length">Bytes that are left from <see cref="Address"/> on, up to <see cref="Size"/>. The mapping stays as it is.</param>
+    /// <exception cref="InvalidOperationException">The memory is <see cref="GuestMemory.Mapped"/>: its file is sealed, for a page
+    /// that vanishes kills the process that has it mapped. A server reads files that could shrink with system calls.</exception>
+    /// <remarks>Behind the end the device's accesses fail, and the test's own throw. One thread.</remarks>
+    public void Truncate(ulong length)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Size);
+        if (Kind == GuestMemory.Mapped)
+            throw new InvalidOperationException($"Memory that is {Kind} is sealed and cannot shrink: attach with {GuestMemory.FileIo}.");
+        ulong old = Length;
+        Volatile.Write(ref _length, length);
+        if (Kind == GuestMemory.FileIo)
+            FileCalls.Resize(File, length);
+        else if (length > old)
+            ClearBetween(old, length);
+    }
+
+    Errno IDmaHandler.Read(ulong address, Span<byte> destination)
+    {
+        if (_faults.Meet(DmaDirection.Read) is var errno && errno != Errno.None)
+            return errno;
+        if (!Contains(address, destination.Length))
+            return Errno.ENODEV;
+        Read(new Iova(address), destination);
+        return Errno.None;
+    }
+
+    Errno IDmaHandler.Write(ulong address, ReadOnlySpan<byte> source)
+    {
+        if (_faults.Meet(DmaDirection.Write) is var errno && errno != Errno.None)
+            return errno;
+        if (!Contains(address, source.Length))
+            return Errno.ENODEV;
+        source.CopyTo(Slice(new Iova(address), source.Length));
+        _deviceWrites?.Mark(address - Address.Value, source.Length);
+        return Errno.None;
+    }
+
+    /// <summary>Unmaps the memory here; the device has let go of it.</summary>
+    public void Dispose() => _memory.Dispose();
+
+    private Span<byte> Slice(Iova address, int length)
+    {
+        ulong offset = address - Address;
+        if (offset > Length || (ulong)length > Length - offset)
+        {
+            throw new ArgumentOutOfRangeException(nameof(address), address,
+                $"{length} bytes from {address} on: the guest has {Length} bytes of memory from {Address} on.");
+        }
+        return _memory.Slice(offset, length);
+    }
+
+    private void ClearBetween(ulong from, ulong to)
+    {
+        while (from < to)
+        {
+            int length = (int)Math.Min(to - from, 1 << 20);
+            _memory.Slice(from, length).Clear();
+            from += (ulong)length;
+        }
+    }
+
+    private bool Contains(ulong address, int length) =>
+        IsMapped && address >= Address.Value && address - Address.Value <= Length && (ulong)length <= Length - (address - Address.Value);
+}

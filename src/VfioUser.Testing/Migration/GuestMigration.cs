@@ -1,0 +1,82 @@
+using VfioUser.Client;
+using VfioUser.Protocol;
+
+namespace VfioUser.Testing;
+
+/// <summary>Migration of the device, step by step.</summary>
+/// <remarks>The test's thread. A step that the device refuses is a <see cref="VfioUserException"/>, with what its code
+/// threw. Spec: "Device Features".</remarks>
+public sealed class GuestMigration
+{
+    /// <summary>Bytes of state that are read at one time unless the test says otherwise.</summary>
+    public const int DefaultPieceSize = 64 << 10;
+
+    private readonly TestGuest _guest;
+
+    internal GuestMigration(TestGuest guest) => _guest = guest;
+
+    /// <summary>Whether the device can be migrated.</summary>
+    public bool IsSupported => Flags != MigrationFlags.None;
+
+    /// <summary>In which way it can; none when it cannot.</summary>
+    public MigrationFlags Flags => _guest.Client.GetMigrationFlags();
+
+    /// <summary>Where it stands.</summary>
+    public MigrationState State => _guest.Client.GetMigrationState();
+
+    /// <summary>Brings the device into a state.</summary>
+    public void SetState(MigrationState state) => _guest.Try(() => _guest.Client.SetMigrationState(state));
+
+    /// <summary>Reads the state that there is: in <see cref="MigrationState.PreCopy"/> for now, in
+    /// <see cref="MigrationState.StopCopy"/> all that is left.</summary>
+    /// <param name="pieceSize">Bytes to ask for at one time.</param>
+    public byte[] Read(int pieceSize = DefaultPieceSize)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(pieceSize);
+        using MemoryStream all = new();
+        byte[] piece = new byte[Math.Min(pieceSize, _guest.Client.Limits.MaxTransferToReceive)];
+        int count = 0;
+        do
+        {
+            _guest.Try(() => count = _guest.Client.ReadMigrationData(piece));
+            all.Write(piece, 0, count);
+        }
+        while (count == piece.Length);
+        return all.ToArray();
+    }
+
+    /// <summary>Writes state to a device in <see cref="MigrationState.Resuming"/>; it may come in any number of pieces.</summary>
+    public void Write(ReadOnlySpan<byte> state)
+    {
+        try
+        {
+            _guest.Client.WriteMigrationData(state);
+        }
+        catch (VfioUserException e) when (_guest.HasCause(e))
+        {
+            throw _guest.WithCause(e);
+        }
+    }
+
+    /// <summary>Stops the device and reads its state, or the rest of it after pre-copy. It stands still then, in
+    /// <see cref="MigrationState.Stop"/>: see <see cref="Resume"/>.</summary>
+    /// <param name="pieceSize">Bytes to ask for at one time.</param>
+    public byte[] Save(int pieceSize = DefaultPieceSize)
+    {
+        SetState(MigrationState.StopCopy);
+        byte[] state = Read(pieceSize);
+        SetState(MigrationState.Stop);
+        return state;
+    }
+
+    /// <summary>Gives the device a state, and lets it run.</summary>
+    public void Restore(ReadOnlySpan<byte> state)
+    {
+        SetState(MigrationState.Resuming);
+        Write(state);
+        SetState(MigrationState.Running);
+    }
+
+    /// <summary>Lets the device run: a migration is called off.</summary>
+    public void Resume() => SetState(MigrationState.Running);
+}

@@ -1,0 +1,36 @@
+namespace VfioUser.Testing;
+
+/// <summary>Offsets and bits that a driver knows, in the specification's names. PCI 3.0 6.1, 6.2, 6.8.</summary>
+internal static class ConfigRegister
+{
+    public const ulong VendorId = 0x00;
+    public const ulong DeviceId = 0x02;
+    public const ulong Command = 0x04;
+    public const ulong Status = 0x06;
+    public const ulong RevisionId = 0x08;
+    public const ulong HeaderType = 0x0E;
+    public const ulong Bar0 = 0x10;
+    public const ulong SubsystemVendorId = 0x2C;
+    public const ulong SubsystemId = 0x2E;
+    public const ulong ExpansionRom = 0x30;
+    public const ulong CapabilitiesPointer = 0x34;
+    public const ulong InterruptPin = 0x3D;
+    public const ulong Extended = 0x100;
+
+    public const ushort CommandIoSpace = 0x0001;
+    public const ushort CommandMemorySpace = 0x0002;
+    public const ushort CommandBusMaster = 0x0004;
+    public const ushort CommandInterruptDisable = 0x0400;
+    public const ushort StatusCapabilitiesList = 0x0010;
+
+    public const byte CapabilityMsi = 0x05;
+    public const byte CapabilityMsiX = 0x11;
+
+    public const int MessageControl = 2;
+    public const ushort MsiEnable = 0x0001;
+    public const ushort MsiMultipleEnable = 0x0070;
+    public const ushort MsiAddress64 = 0x0080;
+    public const ushort MsiXEnable = 0x8000;
+    public const ushort MsiXFunctionMask = 0x4000;
+    public const ushort MsiXTableSize = 0x07FF;
+}

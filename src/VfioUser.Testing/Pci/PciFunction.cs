@@ -1,0 +1,117 @@
+namespace VfioUser.Testing;
+
+/// <summary>A device as its driver sees it, after a machine has found it: identity, capabilities, BARs, command register.</summary>
+/// <remarks>Identity, capabilities and BARs are as they were found; what can be set is read anew each time. The test's thread.</remarks>
+public sealed partial class PciFunction
+{
+    private readonly TestGuest _guest;
+
+    private PciFunction(TestGuest guest)
+    {
+        _guest = guest;
+        VendorId = guest.Config.Read<ushort>(ConfigRegister.VendorId);
+        if (VendorId == 0xFFFF)
+            throw new TestGuestException("There is no device: the vendor ID reads 0xffff.");
+        byte headerType = guest.Config.Read<byte>(ConfigRegister.HeaderType);
+        if ((headerType & 0x7F) != 0)
+            throw new TestGuestException($"The header has type {headerType & 0x7F}: it must be 0, that of a device.");
+        DeviceId = guest.Config.Read<ushort>(ConfigRegister.DeviceId);
+        SubsystemVendorId = guest.Config.Read<ushort>(ConfigRegister.SubsystemVendorId);
+        SubsystemId = guest.Config.Read<ushort>(ConfigRegister.SubsystemId);
+        uint classAndRevision = guest.Config.Read<uint>(ConfigRegister.RevisionId);
+        Revision = (byte)classAndRevision;
+        Class = new PciClass((byte)(classAndRevision >> 24), (byte)(classAndRevision >> 16), (byte)(classAndRevision >> 8));
+        Capabilities = CapabilityLists.Read(guest.Config);
+        (Bars, Rom) = new BarSizing(guest).Run();
+    }
+
+    /// <summary>Who made it.</summary>
+    public ushort VendorId { get; }
+
+    /// <summary>What its maker calls it.</summary>
+    public ushort DeviceId { get; }
+
+    /// <summary>Who made the board.</summary>
+    public ushort SubsystemVendorId { get; }
+
+    /// <summary>What the board's maker calls it.</summary>
+    public ushort SubsystemId { get; }
+
+    /// <summary>Revision of the device.</summary>
+    public byte Revision { get; }
+
+    /// <summary>What it is good for.</summary>
+    public PciClass Class { get; }
+
+    /// <summary>All of the identity in one.</summary>
+    public PciId Id => new(VendorId, DeviceId, SubsystemVendorId, SubsystemId, Revision);
+
+    /// <summary>Capabilities in the order of their list, then the extended ones in the order of theirs.</summary>
+    public IReadOnlyList<GuestCapability> Capabilities { get; }
+
+    /// <summary>The BARs that there are, in order.</summary>
+    public IReadOnlyList<GuestBar> Bars { get; }
+
+    /// <summary>The expansion ROM; null without one.</summary>
+    public GuestBar? Rom { get; }
+
+    /// <summary>Whether memory BARs answer.</summary>
+    public bool IsMemoryEnabled
+    {
+        get => HasCommand(ConfigRegister.CommandMemorySpace);
+        set => SetCommand(ConfigRegister.CommandMemorySpace, value);
+    }
+
+    /// <summary>Whether I/O BARs answer.</summary>
+    public bool IsIoEnabled
+    {
+        get => HasCommand(ConfigRegister.CommandIoSpace);
+        set => SetCommand(ConfigRegister.CommandIoSpace, value);
+    }
+
+    /// <summary>Whether the device may use DMA. This guest does not refuse what a device does without it.</summary>
+    public bool IsBusMaster
+    {
+        get => HasCommand(ConfigRegister.CommandBusMaster);
+        set => SetCommand(ConfigRegister.CommandBusMaster, value);
+    }
+
+    /// <summary>Whether the interrupt pin is turned off: Interrupt Disable.</summary>
+    public bool IsIntxDisabled
+    {
+        get => HasCommand(ConfigRegister.CommandInterruptDisable);
+        set => SetCommand(ConfigRegister.CommandInterruptDisable, value);
+    }
+
+    /// <summary>A BAR, by its number.</summary>
+    /// <exception cref="TestGuestException">The device does not have it.</exception>
+    public GuestBar Bar(int number) => Bars.FirstOrDefault(bar => (int)bar.Index == number)
+        ?? throw new TestGuestException($"There is no BAR {number}, but: {(Bars.Count == 0 ? "none" : string.Join("; ", Bars))}.");
+
+    /// <summary>The first capability with an ID, in the first 256 bytes; null when there is none.</summary>
+    public GuestCapability? FindCapability(byte id) => Capabilities.FirstOrDefault(capability => !capability.IsExtended && capability.Id == id);
+
+    /// <summary>The first extended capability with an ID; null when there is none.</summary>
+    public GuestCapability? FindExtendedCapability(ushort id) => Capabilities.FirstOrDefault(capability => capability.IsExtended && capability.Id == id);
+
+    /// <summary>Turns on the address spaces that the device has BARs in, and bus mastering.</summary>
+    public void Enable()
+    {
+        bool io = Bars.Any(bar => bar.Kind == BarKind.Io);
+        bool memory = Rom is not null || Bars.Any(bar => bar.Kind != BarKind.Io);
+        SetCommand((ushort)((io ? ConfigRegister.CommandIoSpace : 0) | (memory ? ConfigRegister.CommandMemorySpace : 0)
+            | ConfigRegister.CommandBusMaster), true);
+    }
+
+    internal static PciFunction Enumerate(TestGuest guest) => new(guest);
+
+    private bool HasCommand(ushort bit) => (_guest.Config.Read<ushort>(ConfigRegister.Command) & bit) != 0;
+
+    private void SetCommand(ushort bits, bool on)
+    {
+        ushort command = _guest.Config.Read<ushort>(ConfigRegister.Command);
+        ushort wanted = (ushort)(on ? command | bits : command & ~bits);
+        if (wanted != command)
+            _guest.Config.Write(ConfigRegister.Command, wanted);
+    }
+}

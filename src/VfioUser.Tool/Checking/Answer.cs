@@ -1,0 +1,35 @@
+using VfioUser.Protocol;
+
+namespace VfioUser.Tool.Checking;
+
+/// <summary>A reply, copied out of the stream. Its descriptors belong to the conversation.</summary>
+internal sealed record Answer(MessageHeader Header, byte[] Payload, FdList? Fds)
+{
+    public bool IsError => Header.IsError;
+
+    public Errno Errno => (Errno)Header.Error;
+
+    public int FdCount => Fds?.Count ?? 0;
+
+    /// <summary>The structure that the payload begins with.</summary>
+    public T As<T>()
+        where T : unmanaged
+    {
+        if (IsError)
+            throw new BrokenRuleException($"{Header.Command} was refused with {Errno}");
+        return WireFormat.TryRead(Payload, out T value)
+            ? value
+            : throw new BrokenRuleException($"the reply to {Header.Command} has a payload of {Payload.Length} bytes, too few");
+    }
+
+    /// <summary>The structure that is the whole payload.</summary>
+    public T AsAll<T>()
+        where T : unmanaged
+    {
+        T value = As<T>();
+        int size = Bytes.SizeOf<T>();
+        return Payload.Length == size
+            ? value
+            : throw new BrokenRuleException($"the reply to {Header.Command} has a payload of {Payload.Length} bytes, not {size}");
+    }
+}

@@ -1,0 +1,161 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using VfioUser.Protocol;
+
+namespace VfioUser.Tool.Checking;
+
+/// <summary>One connection to the server, on which anything can be said. One thread; owns the socket and what it brings.</summary>
+internal sealed class Conversation : IDisposable
+{
+    // how often Ctrl-C is asked for while a server is silent
+    private static readonly TimeSpan LongestTick = TimeSpan.FromMilliseconds(200);
+    // who always sends something, and never the answer, is not waited for, either
+    private const int ManyTimes = 10;
+
+    private readonly MessageSocket _socket;
+    private readonly TimeSpan _patience;
+    private readonly TimeSpan _tick;
+    private readonly CancellationToken _stop;
+    private readonly List<FdList> _fds = [];
+    private ushort _lastId;
+
+    public Conversation(SafeSocketHandle socket, TimeSpan patience, CancellationToken stop)
+    {
+        // a server may claim to send more than this library would
+        _socket = new MessageSocket(socket, new MessageSocketOptions { MaxMessageFds = 64, MaxMessageSize = 1 << 24 });
+        _tick = TimeSpan.FromMilliseconds(Math.Clamp(patience.TotalMilliseconds, 1, LongestTick.TotalMilliseconds)); // 0 would wait for ever
+        _socket.SetReceiveTimeout(_tick);
+        _patience = patience;
+        _stop = stop;
+    }
+
+    /// <summary>What the server said in its version reply.</summary>
+    public Capabilities Server { get; set; } = Capabilities.Unspecified;
+
+    /// <summary>Sends bytes as they are. A server that has hung up is noticed when it is asked for an answer.</summary>
+    public void Send(ReadOnlySpan<byte> bytes, params ReadOnlySpan<SafeHandle> fds) => _ = _socket.Send(bytes, default, fds);
+
+    /// <summary>Sends a command.</summary>
+    /// <returns>Its message id.</returns>
+    public ushort Post(Command command, ReadOnlySpan<byte> payload, MessageFlags flags = MessageFlags.Command, params ReadOnlySpan<SafeHandle> fds)
+    {
+        Send(Bytes.Message(++_lastId, command, payload, flags), fds);
+        return _lastId;
+    }
+
+    /// <summary>Sends a command and takes its reply, whose header is looked at.</summary>
+    /// <exception cref="BrokenRuleException">None came in time, or it does not answer the command.</exception>
+    public Answer Ask(Command command, ReadOnlySpan<byte> payload, params ReadOnlySpan<SafeHandle> fds)
+    {
+        ushort id = Post(command, payload, MessageFlags.Command, fds);
+        return Expect(id, command);
+    }
+
+    /// <summary>As <see cref="Ask(Command, ReadOnlySpan{byte}, ReadOnlySpan{SafeHandle})"/>, with a payload that is one structure.</summary>
+    public Answer Ask<T>(Command command, in T payload)
+        where T : unmanaged =>
+        Ask(command, Bytes.Of(payload));
+
+    /// <summary>Takes the reply to a command that was sent.</summary>
+    public Answer Expect(ushort id, Command command)
+    {
+        Answer answer = TryReceive(command) ?? throw new BrokenRuleException($"the server hung up before it answered {command}");
+        if (answer.Header.MessageId != id || answer.Header.Command != command)
+        {
+            string got = $"{answer.Header.Command} with message id {answer.Header.MessageId}";
+            throw new BrokenRuleException($"the reply says {got}, where {command} with {id} was to be answered");
+        }
+        return answer;
+    }
+
+    /// <summary>A command that has to be refused: an error reply without payload.</summary>
+    /// <returns>The errno.</returns>
+    public Errno Refused(Command command, ReadOnlySpan<byte> payload, string what, params ReadOnlySpan<SafeHandle> fds)
+    {
+        Answer answer = Ask(command, payload, fds);
+        if (!answer.IsError)
+            throw new BrokenRuleException($"{command} with {what} was accepted");
+        return answer.Errno;
+    }
+
+    /// <summary>As <see cref="Refused(Command, ReadOnlySpan{byte}, string, ReadOnlySpan{SafeHandle})"/>, with one structure.</summary>
+    public Errno Refused<T>(Command command, in T payload, string what)
+        where T : unmanaged =>
+        Refused(command, Bytes.Of(payload), what);
+
+    /// <summary>Has a sound command answered: what came before has not cost the stream its step.</summary>
+    public void StaysInStep()
+    {
+        Answer info = Ask(Command.DeviceGetInfo, new DeviceInfo(DeviceInfo.WireSize, 0, 0, 0));
+        if (info.IsError)
+            throw new BrokenRuleException($"a sound DeviceGetInfo after it was refused with {info.Errno}");
+    }
+
+    /// <summary>Takes the next reply; commands of the server's are turned away meanwhile.</summary>
+    /// <returns>Null when the server has hung up.</returns>
+    /// <exception cref="BrokenRuleException">It is silent, or out of step.</exception>
+    public Answer? TryReceive(Command awaited)
+    {
+        // counted in waits, so that a process that was stopped for a while has not been waiting
+        int ticks = (int)Math.Ceiling(_patience / _tick);
+        Stopwatch time = Stopwatch.StartNew();
+        while (true)
+        {
+            _stop.ThrowIfCancellationRequested();
+            if (TryParse(out ReceivedMessage message))
+            {
+                if (message.Fds is { } fds)
+                    _fds.Add(fds);
+                if (!message.Header.IsCommand)
+                    return Checked(new Answer(message.Header, message.Payload.ToArray(), message.Fds));
+                if (!message.Header.NoReply)
+                    TurnAway(message.Header);
+                continue;
+            }
+            ReceiveStatus status = _socket.Receive(wait: true);
+            if (status == ReceiveStatus.Closed)
+                return null;
+            if (status == ReceiveStatus.Empty ? --ticks <= 0 : time.Elapsed >= ManyTimes * _patience)
+                throw new SilentServerException($"no answer to {awaited} within {_patience.TotalSeconds} seconds (--patience)");
+        }
+    }
+
+    /// <summary>Lets the server see what was sent so far by itself.</summary>
+    public void Pause(TimeSpan time) => _stop.WaitHandle.WaitOne(time);
+
+    public void Dispose()
+    {
+        _socket.Dispose();
+        foreach (FdList fds in _fds)
+            fds.Dispose();
+    }
+
+    private bool TryParse(out ReceivedMessage message)
+    {
+        try
+        {
+            return _socket.TryParse(out message);
+        }
+        catch (ProtocolException e)
+        {
+            throw new BrokenRuleException($"the server is out of step: {e.Message}");
+        }
+    }
+
+    private static Answer Checked(Answer answer)
+    {
+        if (!answer.Header.IsReply)
+            throw new BrokenRuleException($"the server sent a message of type {(uint)(answer.Header.Flags & MessageFlags.TypeMask)}");
+        if (answer.IsError && answer.Payload.Length > 0)
+            throw new BrokenRuleException($"the refusal of {answer.Header.Command} has a payload of {answer.Payload.Length} bytes; it must be a header alone");
+        return answer;
+    }
+
+    private void TurnAway(in MessageHeader command) => Send(Bytes.Of(command with
+    {
+        MessageSize = MessageHeader.WireSize,
+        Flags = MessageFlags.Reply | MessageFlags.Error,
+        Error = (uint)Errno.ENODEV,
+    }));
+}

@@ -1,0 +1,23 @@
+using VfioUser.Tool.Checking.Rules;
+
+namespace VfioUser.Tool.Checking;
+
+/// <summary>All rules, in the order in which they are checked: what others stand on comes first, the reset last.</summary>
+internal static class RuleBook
+{
+    public static IReadOnlyList<Topic> Topics { get; } =
+    [
+        NegotiationRules.Topic,
+        TwinSocketRules.Topic,
+        MessageRules.Topic,
+        StreamRules.Topic,
+        RegionInfoRules.Topic,
+        RegionAccessRules.Topic,
+        ConfigSpaceRules.Topic,
+        IrqRules.Topic,
+        DmaRules.Topic,
+        WriteMultiRules.Topic,
+        FeatureRules.Topic,
+        DeviceRules.Topic,
+    ];
+}

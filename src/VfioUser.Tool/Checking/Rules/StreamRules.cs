@@ -1,0 +1,123 @@
+using VfioUser.Protocol;
+using VfioUser.Tool.Regions;
+
+namespace VfioUser.Tool.Checking.Rules;
+
+/// <summary>A stream of bytes, however it is cut, and its end.</summary>
+internal static class StreamRules
+{
+    private const int Many = 64;
+    private const ulong InterruptLine = 0x3C;
+
+    // long enough that the server usually looks at the first piece alone
+    private static readonly TimeSpan Apart = TimeSpan.FromMilliseconds(2);
+    private static readonly byte[] GetInfo = Bytes.Message(5, Command.DeviceGetInfo, Bytes.Of(new DeviceInfo(DeviceInfo.WireSize, 0, 0, 0)));
+
+    public static Topic Topic { get; } = new("Stream",
+    [
+        new("body-after-header", "Socket", "A body may come in a write of its own.", subject => Pieces(subject, MessageHeader.WireSize)),
+        new("header-in-pieces", "Socket", "A header may come in pieces.", subject => Pieces(subject, 5, 11)),
+        new("body-in-pieces", "Socket", "A body may come in pieces.", subject => Pieces(subject, MessageHeader.WireSize, 21, 22)),
+        new("pipelining", "Command Concurrency", "Commands that come in one write are all answered, in their order.", Pipelining),
+        new("posted-order", "Command Concurrency", "A posted write is done before the command behind it is answered.", PostedOrder),
+        new("hangup-in-header", "Client Disconnection", "A client that goes within a header leaves the server ready for the next.", subject => HangUp(subject, GetInfo[..7])),
+        new("hangup-in-body", "Client Disconnection", "A client that goes within a body leaves the server ready for the next.", subject => HangUp(subject, GetInfo[..20])),
+        new("hangup-unread", "Client Disconnection", "A client that goes without taking its replies leaves the server ready for the next.",
+            subject => HangUp(subject, [.. Enumerable.Repeat(GetInfo, Many).SelectMany(message => message)])),
+        new("hangup-unnegotiated", "Client Disconnection", "A client that goes without a word leaves the server ready for the next.", SayNothing),
+        new("reconnect", "Client Disconnection", "The device is the same for the next client.", Reconnect),
+    ]);
+
+    private static Finding Pieces(Subject subject, params int[] cuts)
+    {
+        using Conversation session = subject.Open();
+        try
+        {
+            for (int round = 0; round < 4; round++)
+            {
+                int sent = 0;
+                foreach (int cut in cuts)
+                {
+                    session.Send(GetInfo.AsSpan(sent..cut));
+                    sent = cut;
+                    session.Pause(Apart);
+                }
+                session.Send(GetInfo.AsSpan(sent..));
+                session.Expect(5, Command.DeviceGetInfo).As<DeviceInfo>();
+            }
+            return Finding.Passed;
+        }
+        catch (BrokenRuleException e) when (cuts is not [MessageHeader.WireSize] && e is not ServerGoneException)
+        {
+            return Finding.Warning($"{e.Message}; libvfio-user fails here too, and clients in use send a header in one write");
+        }
+    }
+
+    private static Finding Pipelining(Subject subject)
+    {
+        using Conversation session = subject.Open();
+        List<byte> messages = [];
+        for (ushort id = 0; id < Many; id++)
+        {
+            messages.AddRange(id % 2 == 0
+                ? Bytes.Message(id, Command.DeviceGetInfo, GetInfo.AsSpan(MessageHeader.WireSize))
+                : Bytes.Message(id, Command.RegionRead, Bytes.Of(new RegionAccess(id, RegionName.Config, 2))));
+        }
+        session.Send([.. messages]);
+        for (ushort id = 0; id < Many; id++)
+            session.Expect(id, id % 2 == 0 ? Command.DeviceGetInfo : Command.RegionRead);
+        return Finding.Passed;
+    }
+
+    private static Finding PostedOrder(Subject subject)
+    {
+        using Conversation session = subject.Open();
+        byte before = session.ReadConfig<byte>(InterruptLine);
+        byte other = (byte)(before ^ 0x0F);
+        session.Post(Command.RegionWrite, ConfigAccess.WriteOf(RegionName.Config, InterruptLine, [other]), MessageFlags.NoReply);
+        byte after = session.ReadConfig<byte>(InterruptLine);
+        session.WriteConfig(InterruptLine, before);
+        if (after == other)
+            return Finding.Passed;
+        session.WriteConfig(InterruptLine, other);
+        bool writable = session.ReadConfig<byte>(InterruptLine) == other;
+        session.WriteConfig(InterruptLine, before);
+        return writable ? throw new BrokenRuleException("the read found the value from before the write") : Finding.NotServed("the interrupt line register cannot be written");
+    }
+
+    private static Finding HangUp(Subject subject, byte[] bytes)
+    {
+        using (Conversation session = subject.Open())
+            session.Send(bytes);
+        return Serves(subject);
+    }
+
+    private static Finding SayNothing(Subject subject)
+    {
+        subject.Connect().Dispose();
+        return Serves(subject);
+    }
+
+    private static Finding Serves(Subject subject)
+    {
+        using Conversation next = subject.Open();
+        next.StaysInStep();
+        return Finding.Passed;
+    }
+
+    private static Finding Reconnect(Subject subject)
+    {
+        (DeviceInfo Info, uint Id) first = Look(subject);
+        int process = subject.ProcessId;
+        (DeviceInfo Info, uint Id) second = Look(subject);
+        if (first != second)
+            throw new BrokenRuleException($"{first} has become {second}");
+        return Finding.WarnIf(process != subject.ProcessId, "the server ends with its client, which the specification allows, and was started again; what it dies of cannot be seen then");
+    }
+
+    private static (DeviceInfo Info, uint Id) Look(Subject subject)
+    {
+        using Conversation session = subject.Open();
+        return (session.Ask(Command.DeviceGetInfo, new DeviceInfo(DeviceInfo.WireSize, 0, 0, 0)).As<DeviceInfo>(), session.ReadConfig<uint>(0));
+    }
+}

@@ -1,0 +1,78 @@
+using VfioUser.Protocol;
+using VfioUser.Tool.Regions;
+
+namespace VfioUser.Tool.Checking;
+
+/// <summary>What the server says of its device, each part asked for when the first rule needs it. One thread.</summary>
+internal sealed class Survey(Subject subject)
+{
+    private const uint MostAsked = 64;
+
+    private readonly Dictionary<string, object> _parts = [];
+
+    public DeviceInfo Info => Part("what it is", session => session.Ask(Command.DeviceGetInfo, new DeviceInfo(DeviceInfo.WireSize, 0, 0, 0)).As<DeviceInfo>());
+
+    /// <summary>By index, with argsz for the fixed part only.</summary>
+    public IReadOnlyList<RegionInfo> Regions => Part("its regions", session => (IReadOnlyList<RegionInfo>)[.. Indices(Info.RegionCount).Select(index =>
+        session.Ask(Command.DeviceGetRegionInfo, new RegionInfo(RegionInfo.WireSize, 0, index, 0, 0, 0)).As<RegionInfo>())]);
+
+    /// <summary>By index.</summary>
+    public IReadOnlyList<IrqInfo> Irqs => Part("its interrupts", session => (IReadOnlyList<IrqInfo>)[.. Indices(Info.IrqCount).Select(index =>
+        session.Ask(Command.DeviceGetIrqInfo, new IrqInfo(IrqInfo.WireSize, 0, index, 0)).As<IrqInfo>())]);
+
+    /// <summary>All of it, 256 or 4096 bytes.</summary>
+    public byte[] Config => Part("its configuration space", session =>
+    {
+        ulong size = Regions.Count > (int)RegionName.Config ? Regions[(int)RegionName.Config].Size : 0;
+        if (size is < 256 or > 4096)
+            throw new BrokenRuleException($"the configuration space has {size} bytes");
+        return session.ReadConfig(0, (uint)size);
+    });
+
+    /// <summary>The number of vectors of a type, none if there is no such type.</summary>
+    public uint Vectors(int irq) => irq < Irqs.Count ? Irqs[irq].Count : 0;
+
+    /// <summary>Asks for everything, while no connection is open: servers have one client at a time.</summary>
+    public void Prepare()
+    {
+        foreach (Action part in (ReadOnlySpan<Action>)[() => _ = Info, () => _ = Regions, () => _ = Irqs, () => _ = Config])
+        {
+            try
+            {
+                part();
+            }
+            catch (NotServedException)
+            {
+                // kept, and told to every rule that asks
+                continue;
+            }
+        }
+    }
+
+    private static IEnumerable<uint> Indices(uint count)
+    {
+        for (uint i = 0; i < Math.Min(count, MostAsked); i++)
+            yield return i;
+    }
+
+    // what fails here is the finding of the rule about it, not of all that stand on it
+    private T Part<T>(string name, Func<Conversation, T> ask)
+        where T : notnull
+    {
+        if (_parts.TryGetValue(name, out object? known))
+            return known is NotServedException failed ? throw new NotServedException(failed.Message) : (T)known;
+        try
+        {
+            using Conversation session = subject.Open();
+            T part = ask(session);
+            _parts.Add(name, part);
+            return part;
+        }
+        catch (BrokenRuleException e) when (e is not ServerGoneException)
+        {
+            NotServedException failed = new($"the device does not tell {name}: {e.Message}");
+            _parts.Add(name, failed);
+            throw failed;
+        }
+    }
+}

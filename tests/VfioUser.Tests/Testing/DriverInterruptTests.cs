@@ -1,0 +1,175 @@
+using VfioUser.Testing;
+
+namespace VfioUser.Tests;
+
+public class DriverInterruptTests
+{
+    private static readonly TestGuestOptions AsAMachineStarts = new() { EnableInterrupts = false };
+
+    [Fact]
+    public void A_driver_gets_msix_if_there_is_any()
+    {
+        IrqDevice device = new();
+        using var guest = TestGuest.Attach(device, AsAMachineStarts);
+        device.MsiX[0].Trigger().Should().BeFalse("nobody has enabled anything yet");
+
+        PciFunction function = guest.StartDriver();
+
+        function.Interrupts.Should().BeSameAs(guest.MsiX);
+        (device.Config.MsiX!.Enabled, device.Config.MsiX.FunctionMasked, device.Config.Msi!.Enabled).Should().Be((true, false, false));
+        (function.IsIntxDisabled, function.IsBusMaster, function.IsMemoryEnabled).Should().Be((true, true, true));
+        device.MsiX[2].Trigger().Should().BeTrue();
+        device.Msi[0].Trigger().Should().BeFalse();
+        guest.MsiX.TakeAll().Should().Equal(0, 0, 1);
+    }
+
+    [Theory]
+    [InlineData(8, 4)]
+    [InlineData(3, 2)]
+    [InlineData(1, 1)]
+    public void Of_msi_it_gets_a_power_of_two(int max, int expected)
+    {
+        IrqDevice device = new();
+        using var guest = TestGuest.Attach(device);
+
+        GuestInterrupts msi = guest.Enumerate().AllocateIrqVectors(max: max, types: PciIrqTypes.Msi | PciIrqTypes.Intx);
+
+        msi.Type.Should().Be(PciIrq.Msi);
+        msi.EnabledCount.Should().Be(expected);
+        device.Config.Msi!.EnabledVectors.Should().Be(expected);
+        device.Msi[expected - 1].Trigger().Should().BeTrue();
+        if (expected < 4)
+            device.Msi[expected].Trigger().Should().BeFalse();
+        device.MsiX[0].Trigger().Should().BeFalse();
+    }
+
+    [Fact]
+    public void It_can_do_with_the_pin()
+    {
+        IrqDevice device = new();
+        using var guest = TestGuest.Attach(device, AsAMachineStarts);
+
+        guest.StartDriver(PciIrqTypes.Intx).Interrupts!.Type.Should().Be(PciIrq.Intx);
+        device.Intx.Assert().Should().BeTrue();
+
+        guest.Intx.Service(() => device.Intx.Deassert());
+        guest.Intx.IsAsserted.Should().BeFalse();
+    }
+
+    [Fact]
+    public void More_than_there_are_is_told_of_with_what_there_is()
+    {
+        using var guest = TestGuest.Attach(new IrqDevice());
+        PciFunction function = guest.Enumerate();
+
+        function.Invoking(it => it.AllocateIrqVectors(min: 5)).Should().Throw<TestGuestException>()
+            .WithMessage("5 vectors of All were wanted, and the device has 3 of MSI-X, 4 of MSI, and a pin.");
+        function.AllocateIrqVectors(min: 4).Type.Should().Be(PciIrq.Msi, "MSI-X has too few");
+    }
+
+    [Fact]
+    public void What_is_given_back_comes_no_more()
+    {
+        IrqDevice device = new();
+        using var guest = TestGuest.Attach(device);
+        PciFunction function = guest.StartDriver();
+
+        function.FreeIrqVectors();
+
+        function.Interrupts.Should().BeNull();
+        device.Config.MsiX!.Enabled.Should().BeFalse();
+        device.MsiX[0].Trigger().Should().BeFalse();
+        guest.StartDriver(PciIrqTypes.None).Interrupts.Should().BeNull();
+    }
+
+    [Fact]
+    public void What_came_is_taken_once()
+    {
+        IrqDevice device = new();
+        using var guest = TestGuest.Attach(device);
+        device.MsiX[1].Trigger();
+        device.MsiX[1].Trigger();
+
+        guest.MsiX.TakeAll().Should().Equal(0, 2, 0);
+        guest.MsiX.TakeAll().Should().Equal(0, 0, 0);
+        device.MsiX[1].Trigger();
+        guest.MsiX[1].WaitForNext();
+
+        guest.MsiX[1].Take().Should().Be(0);
+        guest.MsiX[1].Count.Should().Be(3, "the total goes on");
+        guest.MsiX.ExpectNone();
+    }
+
+    [Fact]
+    public void Each_wait_takes_one()
+    {
+        IrqDevice device = new();
+        using var guest = TestGuest.Attach(device, new TestGuestOptions { Timeout = TimeSpan.FromMilliseconds(200) });
+        device.MsiX[0].Trigger();
+        device.MsiX[0].Trigger();
+
+        guest.MsiX[0].WaitForNext();
+        guest.MsiX[0].WaitForNext();
+
+        guest.MsiX[0].Invoking(irq => irq.WaitForNext()).Should().Throw<TestGuestException>()
+            .WithMessage("MsiX vector 0 did not come again: 2 times in all, and 2 were taken*");
+    }
+
+    [Fact]
+    public void One_that_should_not_have_come_is_told_of()
+    {
+        IrqDevice device = new();
+        using var guest = TestGuest.Attach(device);
+        guest.MsiX.ExpectNone();
+        device.MsiX[2].Trigger();
+
+        guest.MsiX.Invoking(irqs => irqs.ExpectNone()).Should().Throw<TestGuestException>().WithMessage("MsiX vector 2 came 1 times*");
+        guest.MsiX.ExpectNone();
+    }
+
+    [Fact]
+    public void One_that_a_thread_triggers_is_noticed_while_none_is_expected()
+    {
+        IrqDevice device = new();
+        using var guest = TestGuest.Attach(device);
+        Task trigger = Background.Run(() => device.MsiX[0].Trigger().Should().BeTrue());
+
+        guest.MsiX[0].Invoking(irq => irq.ExpectNone(Background.Patience)).Should().Throw<TestGuestException>();
+
+        trigger.MustEnd("it has triggered");
+    }
+
+    [Fact]
+    public async Task It_can_be_waited_for_meanwhile()
+    {
+        IrqDevice device = new();
+        using var guest = TestGuest.Attach(device);
+
+        Task three = guest.MsiX[0].WaitForAsync(3);
+        for (int i = 0; i < 3; i++)
+            device.MsiX[0].Trigger();
+
+        await three.WaitAsync(Background.Patience);
+    }
+
+    [Fact]
+    public void A_pin_whose_cause_stays_is_told_of()
+    {
+        IrqDevice device = new();
+        using var guest = TestGuest.Attach(device);
+        device.Intx.Assert();
+        guest.Intx.IsAsserted.Should().BeTrue();
+
+        guest.Intx.Invoking(pin => pin.Service(() => { })).Should().Throw<TestGuestException>().WithMessage("*asserted still*");
+
+        guest.Intx.WaitForNext();
+    }
+
+    [Fact]
+    public void A_vector_that_the_device_does_not_have_is_the_tests_mistake()
+    {
+        using var guest = TestGuest.Attach(new BlankDevice());
+
+        guest.Invoking(it => it.Intx).Should().Throw<ArgumentOutOfRangeException>().WithMessage("BlankDevice has 0 Intx vectors*");
+    }
+}

@@ -1,0 +1,162 @@
+using VfioUser.Protocol;
+
+namespace VfioUser.Tool.Tests;
+
+/// <summary>Servers that break a rule, each a single one, and what is said of them.</summary>
+public class CheckFaultTests
+{
+    [Fact]
+    public void The_fake_server_itself_breaks_no_rule()
+    {
+        using FakeServer server = new();
+
+        ToolRun run = server.Check();
+
+        run.Out.Should().NotContain("FAIL");
+        run.ExitCode.Should().Be(0);
+    }
+
+    [Fact]
+    public void A_foreign_major_version_that_is_agreed_on() => Breaks("version-major", "32767.1 was agreed on", (header, payload) =>
+        header.Command == Command.Version && payload[0] == 0xFF ? FakeServer.Reply(header, payload) : null);
+
+    [Fact]
+    public void A_capability_that_nobody_proposed() => Breaks("version-subset", "write_multiple is granted", (header, _) =>
+        header.Command == Command.Version ? FakeServer.Reply(header, VersionMessage.Format(new ProtocolVersion(0, 1), new Capabilities { WriteMultiple = true })) : null);
+
+    [Fact]
+    public void A_message_id_that_is_not_echoed() => Breaks("reply-header", "message id 0", (header, _) =>
+        header.MessageId == 0xBEEF ? FakeServer.Reply(header with { MessageId = 0 }, new byte[16]) : null);
+
+    [Fact]
+    public void A_reply_to_a_command_with_no_reply() => Breaks("no-reply", "was answered", (header, _) =>
+        header.NoReply ? FakeServer.Reply(header, new byte[16]) : null);
+
+    [Fact]
+    public void An_unknown_command_that_is_accepted() => Breaks("unknown-command", "was accepted", (header, _) =>
+        (int)header.Command > 100 ? FakeServer.Reply(header, []) : null);
+
+    [Fact]
+    public void A_refusal_with_a_payload() => Breaks("refusal", "payload of 4 bytes", (header, payload) =>
+        header.Command == Command.DeviceGetRegionInfo && payload[8] > 9 ? FakeServer.Refuse(header, [1, 2, 3, 4]) : null);
+
+    [Fact]
+    public void A_read_behind_the_region_that_is_served() => Breaks("read-behind", "4 bytes at 0x100 of config", (header, payload) =>
+        header.Command == Command.RegionRead && payload[1] == 1 ? FakeServer.Reply(header, [.. payload, 0, 0, 0, 0]) : null);
+
+    [Fact]
+    public void A_read_that_answers_another_place() => Breaks("read", "at 0x1 of region 7", (header, payload) =>
+        header.Command == Command.RegionRead && payload[12] == 4 ? FakeServer.Reply(header, [1, .. payload.AsSpan(1), 0x34, 0x12, 0x78, 0x56]) : null);
+
+    [Fact]
+    public void An_overlapping_map_that_is_accepted() => Breaks("dma-map-overlap", "it is accepted", (header, _) =>
+        header.Command == Command.DmaMap ? FakeServer.Reply(header, []) : null);
+
+    [Fact]
+    public void An_interrupt_type_that_does_not_exist() => Breaks("irq-index", "with index 5 was accepted", (header, payload) =>
+        header.Command == Command.DeviceGetIrqInfo && payload[8] == 5 ? FakeServer.Reply(header, payload) : null);
+
+    [Fact]
+    public void Region_capabilities_that_go_in_circles() => Breaks("region-capabilities", "lead out of the message, or in circles", (header, payload) =>
+        header.Command == Command.DeviceGetRegionInfo && payload[8] == 0
+            ? FakeServer.Reply(header, [.. FakeServer.Bytes(new RegionInfo(40, RegionFlags.Caps, 0, 32, 0x1000, 0)), .. FakeServer.Bytes(new RegionCapHeader(RegionCapId.MsixMappable, 1, 32))])
+            : null);
+
+    [Fact]
+    public void A_mappable_area_that_is_not_in_its_region() => Breaks("region-sparse", "bar0 of 0x1000 bytes has an area 0x1000 + 0x1000", (header, payload) =>
+        header.Command == Command.DeviceGetRegionInfo && payload[8] == 0
+            ? FakeServer.Reply(header,
+            [
+                .. FakeServer.Bytes(new RegionInfo(64, RegionFlags.Caps, 0, 32, 0x1000, 0)), .. FakeServer.Bytes(new RegionCapHeader(RegionCapId.SparseMmap, 1, 0)),
+                .. FakeServer.Bytes(new SparseMmap(1, 0)), .. FakeServer.Bytes(new SparseMmapArea(0x1000, 0x1000)),
+            ])
+            : null);
+
+    [Fact]
+    public void A_capability_list_that_goes_in_circles()
+    {
+        using FakeServer server = new();
+        server.Config[0x06] = 0x10;
+        server.Config[0x34] = 0x40;
+        server.Config[0x41] = 0x40;
+
+        Says(server, "config-capabilities", "it comes back to 0x40");
+    }
+
+    [Fact]
+    public void A_bar_whose_register_does_not_know_its_size()
+    {
+        using FakeServer server = new() { Bar0Size = 0x1000 };
+
+        Says(server, "bar-sizing", "bar0 says 0x0 bytes, its region has 0x1000");
+    }
+
+    [Fact]
+    public void A_server_that_is_silent()
+    {
+        using FakeServer server = new((header, _) => header.Command == Command.DeviceGetRegionInfo ? [] : null);
+
+        ToolRun run = ToolRun.Of("check", server.Path, "--patience", "0.2", "--rule", "region-index");
+
+        run.Out.Should().Contain("FAIL region-index").And.Contain("no answer to DeviceGetRegionInfo within 0.2 seconds");
+        run.ExitCode.Should().Be(1);
+    }
+
+    [Fact]
+    public void A_server_that_is_busy_with_another_client_is_one_clear_line()
+    {
+        using FakeServer server = new((_, _) => []);
+
+        ToolRun run = ToolRun.Of("check", server.Path, "--patience", "0.05");
+
+        run.ExitCode.Should().Be(1);
+        run.Error.Should().StartWith("vfio-user: The server cannot be checked: no answer to Version within 0.05 seconds").And.EndWith("is another one there?\n");
+        run.Out.Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task Ctrl_c_ends_the_wait_for_a_silent_server()
+    {
+        using FakeServer server = new((_, _) => []);
+        using CancellationTokenSource stop = new();
+        Task<ToolRun> run = Task.Run(() => ToolRun.Of(stop.Token, "check", server.Path, "--patience", "600"));
+
+        await stop.CancelAsync();
+
+        (await run).ExitCode.Should().Be(130);
+    }
+
+    [Fact]
+    public void A_server_that_dies_of_a_rule_and_what_is_not_checked_then()
+    {
+        FakeServer? server = null;
+        using FakeServer dying = server = new FakeServer((header, _) =>
+        {
+            if (header.Command != (Command)14)
+                return null;
+            server!.Die();
+            return [];
+        });
+
+        ToolRun run = ToolRun.Of("check", dying.Path, "--patience", "0.2");
+
+        run.Out.Should().Contain("FAIL command-14").And.Contain("after it no client is served").And.MatchRegex(@"1 failed, .* not checked as the server had gone");
+        run.Out.Should().NotContain("wrong-direction", "it comes later");
+        run.ExitCode.Should().Be(1);
+    }
+
+    private static void Breaks(string rule, string why, Fault fault)
+    {
+        using FakeServer server = new(fault);
+
+        Says(server, rule, why);
+    }
+
+    private static void Says(FakeServer server, string rule, string why)
+    {
+        ToolRun run = server.Check("--rule", rule);
+
+        run.Out.Should().Contain($"FAIL {rule} ").And.Contain(why).And.Contain("0 passed, 1 failed");
+        run.ExitCode.Should().Be(1);
+    }
+}

@@ -1,0 +1,162 @@
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using VfioUser.Protocol;
+
+namespace VfioUser.Tool.Tests;
+
+/// <summary>Says what a fake server does in place of what is right: the whole reply, nothing for silence, null for what is right.</summary>
+internal delegate byte[]? Fault(MessageHeader header, byte[] payload);
+
+/// <summary>A small sound server of a device with nothing but identity, which can be made to break a rule.</summary>
+internal sealed class FakeServer : IDisposable
+{
+    private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+    private readonly Fault _fault;
+    private readonly Thread _thread;
+    private readonly HashSet<(ulong Address, ulong Size)> _mapped = [];
+    private bool _negotiated;
+
+    public FakeServer(Fault? fault = null)
+    {
+        _fault = fault ?? ((_, _) => null);
+        WireFormat.Write(Config, 0x56781234u);
+        _listener.Bind(new UnixDomainSocketEndPoint(Path));
+        _listener.Listen();
+        _thread = new Thread(Serve) { IsBackground = true };
+        _thread.Start();
+    }
+
+    public string Path { get; } = System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"vfio-user-fake-{Guid.NewGuid():n}.sock");
+
+    /// <summary>Configuration space; identity and BARs cannot be written.</summary>
+    public byte[] Config { get; } = new byte[256];
+
+    /// <summary>What BAR0 is said to have.</summary>
+    public ulong Bar0Size { get; init; }
+
+    public ToolRun Check(params string[] more) => ToolRun.Of(["check", Path, "--patience", "30", .. more]);
+
+    /// <summary>A reply to a command.</summary>
+    public static byte[] Reply(in MessageHeader command, ReadOnlySpan<byte> payload) => Message(command with { Flags = MessageFlags.Reply, Error = 0 }, payload);
+
+    /// <summary>A refusal of a command; with a payload it is a wrong one.</summary>
+    public static byte[] Refuse(in MessageHeader command, ReadOnlySpan<byte> payload = default) =>
+        Message(command with { Flags = MessageFlags.Reply | MessageFlags.Error, Error = (uint)Errno.EINVAL }, payload);
+
+    public static byte[] Bytes<T>(in T value)
+        where T : unmanaged =>
+        MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)).ToArray();
+
+    /// <summary>Nobody is accepted any more, and who is connected is hung up on.</summary>
+    public void Die() => _listener.Dispose();
+
+    public void Dispose()
+    {
+        Die();
+        _thread.Join();
+        File.Delete(Path);
+    }
+
+    private void Serve()
+    {
+        try
+        {
+            while (true)
+            {
+                using Socket client = _listener.Accept();
+                using MessageSocket socket = new(client.SafeHandle);
+                Converse(socket);
+                _mapped.Clear();
+                _negotiated = false;
+            }
+        }
+        catch (SocketException)
+        {
+            // the end: nobody listens any more
+            return;
+        }
+        catch (ObjectDisposedException)
+        {
+            return;
+        }
+    }
+
+    private void Converse(MessageSocket socket)
+    {
+        try
+        {
+            Serve(socket);
+        }
+        catch (ProtocolException)
+        {
+            // broken framing ends the session
+            return;
+        }
+    }
+
+    private void Serve(MessageSocket socket)
+    {
+        while (true)
+        {
+            while (socket.TryParse(out ReceivedMessage message))
+            {
+                message.Fds?.Dispose();
+                byte[] payload = message.Payload.ToArray();
+                byte[]? reply = _fault(message.Header, payload) ?? Sound(message.Header, payload);
+                if (reply.Length > 0)
+                    socket.Send(reply);
+                if (_listener.SafeHandle.IsClosed)
+                    return;
+            }
+            if (socket.Receive(wait: true) == ReceiveStatus.Closed)
+                return;
+        }
+    }
+
+    private byte[] Sound(in MessageHeader header, byte[] payload)
+    {
+        if (header.IsReply)
+            return [];
+        byte[] reply = header.IsCommand && _negotiated != (header.Command == Command.Version) ? Serve(header, payload) : Refuse(header);
+        return header.NoReply ? [] : reply;
+    }
+
+    private byte[] Serve(in MessageHeader header, byte[] payload)
+    {
+        switch (header.Command)
+        {
+            case Command.Version when VersionMessage.TryParse(payload, out ProtocolVersion version, out _, out _) == Errno.None && version.Major == 0:
+                _negotiated = true;
+                return Reply(header, VersionMessage.Format(version with { Minor = Math.Min(version.Minor, (ushort)1) }, Capabilities.Unspecified));
+            case Command.DeviceGetInfo when payload.Length == DeviceInfo.WireSize:
+                return Reply(header, Bytes(new DeviceInfo(DeviceInfo.WireSize, DeviceFlags.Pci, 9, 5)));
+            case Command.DeviceGetRegionInfo when WireFormat.TryRead(payload, out RegionInfo region) && region.Index < 9:
+                ulong size = SizeOf(region.Index);
+                return Reply(header, Bytes(new RegionInfo(RegionInfo.WireSize, size == 0 ? 0 : RegionFlags.Read | RegionFlags.Write, region.Index, 0, size, 0)));
+            case Command.DeviceGetIrqInfo when WireFormat.TryRead(payload, out IrqInfo irq) && irq.Index < 5:
+                return Reply(header, Bytes(new IrqInfo(IrqInfo.WireSize, 0, irq.Index, 0)));
+            case Command.RegionRead when InBounds(payload, out RegionAccess read):
+                return Reply(header, [.. Bytes(read), .. Config.AsSpan((int)read.Offset, (int)read.Count)]);
+            case Command.RegionWrite when InBounds(payload, out RegionAccess write) && payload.Length == RegionAccess.WireSize + (int)write.Count:
+                if (write.Offset is >= 4 and < 0x10 or >= 0x28)
+                    payload.AsSpan(RegionAccess.WireSize).CopyTo(Config.AsSpan((int)write.Offset));
+                return Reply(header, Bytes(write));
+            case Command.DmaMap when WireFormat.TryRead(payload, out DmaMap map) && map.Size > 0
+                && !_mapped.Any(other => map.Address < other.Address + other.Size && other.Address < map.Address + map.Size):
+                _mapped.Add((map.Address, map.Size));
+                return Reply(header, []);
+            case Command.DmaUnmap when WireFormat.TryRead(payload, out DmaUnmap unmap) && _mapped.Remove((unmap.Address, unmap.Size)):
+                return Reply(header, Bytes(unmap));
+            default:
+                return Refuse(header);
+        }
+    }
+
+    private ulong SizeOf(uint region) => region == 7 ? (ulong)Config.Length : region == 0 ? Bar0Size : 0;
+
+    private static bool InBounds(byte[] payload, out RegionAccess access) =>
+        WireFormat.TryRead(payload, out access) && access.Region == 7 && access.Offset <= 256 && access.Count <= 256 - access.Offset;
+
+    private static byte[] Message(in MessageHeader header, ReadOnlySpan<byte> payload) =>
+        [.. Bytes(header with { MessageSize = (uint)(MessageHeader.WireSize + payload.Length) }), .. payload];
+}
