@@ -15,6 +15,8 @@ internal static unsafe partial class Libc
     public const int SoSndBuf = 7;
     public const int SoRcvBuf = 8;
     public const int SoPeerCred = 17;
+    public const int SoAcceptConn = 30;
+    public const int SoDomain = 39;
 
     public const int MsgCtrunc = 0x8;
     public const int MsgDontWait = 0x40;
@@ -36,6 +38,8 @@ internal static unsafe partial class Libc
     public const int EfdCloexec = 0x80000;
     public const int EfdNonBlock = 0x800;
 
+    public const int FSetFd = 2;
+    public const int FdCloexec = 1;
     public const int FGetFl = 3;
     public const int FSetFl = 4;
     public const int FDupFdCloexec = 1030;
@@ -112,6 +116,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, EntryPoint = "getpeername", SetLastError = true)]
     public static partial int GetPeerName(SafeHandle socket, void* address, uint* length);
+
+    [LibraryImport(Library, EntryPoint = "getsockname", SetLastError = true)]
+    public static partial int GetSockName(SafeHandle socket, void* address, uint* length);
 
     [LibraryImport(Library, EntryPoint = "poll", SetLastError = true)]
     public static partial int Poll(PollFd* fds, nuint count, int timeoutMilliseconds);

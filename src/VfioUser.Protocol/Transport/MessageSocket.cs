@@ -125,6 +125,21 @@ public sealed partial class MessageSocket : IDisposable
         return true;
     }
 
+    /// <summary>Takes bytes that are no complete message, with the descriptors that came with them: for one who passes on what
+    /// he cannot parse.</summary>
+    /// <param name="most">Bytes to take at most.</param>
+    /// <param name="fds">The caller's from now on.</param>
+    /// <returns>Valid until the next receive; empty when nothing is there.</returns>
+    internal ReadOnlySpan<byte> TakeUnparsed(int most, out FdList? fds)
+    {
+        ReadOnlySpan<byte> taken = _buffer.Unparsed;
+        taken = taken[..Math.Min(taken.Length, most)];
+        _buffer.Consume(taken.Length);
+        _parsed += taken.Length;
+        fds = _arrivals.TakeUntil(_parsed, out _);
+        return taken;
+    }
+
     /// <summary>Whether nothing is left of what was received.</summary>
     internal bool IsParsed => _buffer.Start == _buffer.End;
 

@@ -4,6 +4,9 @@ using VfioUser.Tool.Checking;
 using VfioUser.Tool.Describing;
 using VfioUser.Tool.Irqs;
 using VfioUser.Tool.Regions;
+using VfioUser.Tool.Replaying;
+using VfioUser.Tool.Scratch;
+using VfioUser.Tool.Tracing;
 
 namespace VfioUser.Tool.CommandLine;
 
@@ -20,5 +23,8 @@ internal static class Commands
         IrqCommand.Create(terminal),
         CheckCommand.Create(terminal),
         BenchCommand.Create(terminal),
+        TraceCommand.Create(terminal),
+        ReplayCommand.Create(terminal),
+        ServeCommand.Create(terminal),
     };
 }

@@ -94,13 +94,7 @@ internal sealed class SocketListener : IClientSource
     {
         // as the runtime does it for the asynchronous accept
         _socket.Blocking = false;
-        SafeSocketHandle? client = AcceptCalls.TryAccept(_socket.SafeHandle, out Errno errno);
-        return errno switch
-        {
-            Errno.None or Errno.EAGAIN => client,
-            Errno.EMFILE => throw new IOException("accept failed: no descriptor or memory is left"),
-            _ => throw new SocketException((int)errno, $"accept failed: {errno}"),
-        };
+        return TryAccept(_socket.SafeHandle);
     }
 
     public SafeHandle Listening => _socket.SafeHandle;
@@ -111,6 +105,20 @@ internal sealed class SocketListener : IClientSource
         // once: later on the path may be another server's
         if (Interlocked.Exchange(ref _path, null) is { } path)
             File.Delete(path);
+    }
+
+    /// <summary>Lets in who waits, if somebody does.</summary>
+    /// <param name="listening">In non-blocking mode.</param>
+    /// <exception cref="IOException">None can be let in now, but perhaps later.</exception>
+    internal static SafeSocketHandle? TryAccept(SafeSocketHandle listening)
+    {
+        SafeSocketHandle? client = AcceptCalls.TryAccept(listening, out Errno errno);
+        return errno switch
+        {
+            Errno.None or Errno.EAGAIN => client,
+            Errno.EMFILE => throw new IOException("accept failed: no descriptor or memory is left"),
+            _ => throw new SocketException((int)errno, $"accept failed: {errno}"),
+        };
     }
 
     // A socket file stays when its server dies. Whether one is alive only a connection tells.

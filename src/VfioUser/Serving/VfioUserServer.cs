@@ -53,6 +53,17 @@ public sealed partial class VfioUserServer : IDisposable
         return new VfioUserServer(SocketListener.OnAbstractName(name), options ?? new VfioUserServerOptions());
     }
 
+    /// <summary>Listens on a socket that listens already, such as one that systemd passes on.</summary>
+    /// <param name="socket">AF_UNIX, stream, bound and listening. Taken over: closed with the server, but never shut down, and
+    /// its file is not removed, so whoever made it can pass it on again. Becomes close-on-exec and non-blocking.</param>
+    /// <param name="options">Null for the defaults; <see cref="VfioUserServerOptions.SocketMode"/> is for who made the socket to say.</param>
+    /// <exception cref="ArgumentException">It is something else. It stays the caller's.</exception>
+    public static VfioUserServer FromListening(SafeSocketHandle socket, VfioUserServerOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(socket);
+        return new VfioUserServer(new InheritedListener(socket), options ?? new VfioUserServerOptions());
+    }
+
     /// <summary>Serves the one client at the other end of a connected socket; the server's run ends when it goes.</summary>
     /// <param name="socket">AF_UNIX, stream, blocking; taken over.</param>
     /// <param name="options">Null for the defaults.</param>

@@ -26,6 +26,21 @@ public sealed class DescriptorRoutingTests : IDisposable
     }
 
     [Fact]
+    public void What_is_taken_unparsed_brings_its_descriptors_and_leaves_those_behind_it()
+    {
+        _peer.Write(Frame.DmaMap(1).AsSpan(0, 20), _file.Handle);
+        _socket.Receive(wait: true).Should().Be(ReceiveStatus.Received);
+
+        byte[] taken = _socket.TakeUnparsed(100, out FdList? fds).ToArray();
+        _peer.Write(Frame.DmaMap(2), _other.Handle);
+
+        taken.Should().Equal(Frame.DmaMap(1)[..20]);
+        using (fds)
+            _file.IsSameAs(fds!.Take(0)).Should().BeTrue();
+        Expect(2, _other);
+    }
+
+    [Fact]
     public void Row_2_one_descriptor_then_two()
     {
         _peer.Write(Frame.DmaMap(1), _file.Handle);

@@ -1,0 +1,50 @@
+using System.Globalization;
+using Microsoft.Extensions.Configuration;
+using VfioUser.Protocol;
+
+namespace VfioUser.Hosting;
+
+/// <summary>The section of a configuration that says how a device is served.</summary>
+internal static class DeviceSection
+{
+    private const string Server = "Server";
+
+    private static readonly string[] ServerKeys =
+    [
+        nameof(VfioUserServerOptions.SocketMode), nameof(VfioUserServerOptions.TwinSocket),
+        nameof(VfioUserServerOptions.TrustClientMemory), nameof(VfioUserServerOptions.MaxDmaMaps),
+        nameof(VfioUserServerOptions.MaxDirtyBitmapSize), nameof(VfioUserServerOptions.DmaTimeout),
+        nameof(VfioUserServerOptions.NegotiationTimeout), nameof(VfioUserServerOptions.Spin),
+        nameof(VfioUserServerOptions.Name),
+    ];
+
+    /// <summary>Sets what the section says, and leaves the rest.</summary>
+    /// <exception cref="InvalidOperationException">A value, or a key about the server, makes no sense.</exception>
+    public static void Apply(IConfiguration section, VfioUserDeviceOptions options)
+    {
+        options.SocketPath = section[nameof(options.SocketPath)] ?? options.SocketPath;
+        options.WhenServingFails = section.Read(nameof(options.WhenServingFails), options.WhenServingFails);
+        options.RestartDelay = section.Read(nameof(options.RestartDelay), options.RestartDelay);
+        options.OwnThread = section.Read(nameof(options.OwnThread), options.OwnThread);
+        options.Server = Apply(section.GetSection(Server), options.Server);
+    }
+
+    private static VfioUserServerOptions Apply(IConfigurationSection section, VfioUserServerOptions options)
+    {
+        // a limit that is spelled wrong would not limit
+        if (section.GetChildren().FirstOrDefault(child => !ServerKeys.Contains(child.Key, StringComparer.OrdinalIgnoreCase)) is { } unknown)
+            throw new InvalidOperationException($"{unknown.Path} is no setting of a server: there are {string.Join(", ", ServerKeys)}.");
+        return options with
+        {
+            SocketMode = section.ReadMode(nameof(options.SocketMode), options.SocketMode),
+            TwinSocket = section.Read(nameof(options.TwinSocket), options.TwinSocket),
+            TrustClientMemory = section.Read(nameof(options.TrustClientMemory), options.TrustClientMemory),
+            MaxDmaMaps = section.ReadNumber(nameof(options.MaxDmaMaps), options.MaxDmaMaps),
+            MaxDirtyBitmapSize = section.ReadNumber(nameof(options.MaxDirtyBitmapSize), options.MaxDirtyBitmapSize),
+            DmaTimeout = section.Read(nameof(options.DmaTimeout), options.DmaTimeout),
+            NegotiationTimeout = section.Read(nameof(options.NegotiationTimeout), options.NegotiationTimeout),
+            Spin = section.Read(nameof(options.Spin), options.Spin),
+            Name = section[nameof(options.Name)] ?? options.Name,
+        };
+    }
+}

@@ -1,0 +1,32 @@
+using VfioUser.Protocol;
+using VfioUser.Tool.Tracing;
+
+namespace VfioUser.Tool.Decoding;
+
+/// <summary>A message in words. Immutable.</summary>
+/// <param name="Header">Null where not even that can be read.</param>
+/// <param name="Fields">What it says.</param>
+/// <param name="Problem">What is wrong with it, or null.</param>
+/// <param name="Start">Its first bytes in hexadecimal, if something is wrong.</param>
+/// <param name="Latency">Of a reply: since its request.</param>
+internal sealed record DecodedMessage(MessageHeader? Header, IReadOnlyList<Field> Fields, string? Problem, string? Start, TimeSpan? Latency)
+{
+    private const int ShownOfMalformed = 32;
+
+    public static DecodedMessage Of(in TracedMessage message, int dataLimit, Outstanding outstanding)
+    {
+        Fields fields = new(dataLimit);
+        string start = Decoding.Fields.HexOf(message.Bytes, ShownOfMalformed);
+        if (!message.IsWhole || !WireFormat.TryRead(message.Bytes, out MessageHeader header))
+            return new DecodedMessage(null, [], $"{message.Bytes.Length} bytes that are no whole message", start, null);
+        TimeSpan? latency = outstanding.Note(header, message.Way, message.Time);
+        if (header is { IsCommand: false, IsReply: false })
+            fields.Malformed("neither command nor reply");
+        else if (!header.IsError)
+            PayloadDecoder.Decode(header, message.Bytes[MessageHeader.WireSize..], fields);
+        return new DecodedMessage(header, fields.All, fields.Problem, fields.Problem is null ? null : start, latency);
+    }
+
+    /// <summary>The name of an error, or its number.</summary>
+    public static string ErrnoName(uint error) => ((Errno)error).ToString();
+}

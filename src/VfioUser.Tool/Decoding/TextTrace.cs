@@ -1,0 +1,57 @@
+using System.Globalization;
+using System.Text;
+using VfioUser.Protocol;
+using VfioUser.Tool.Tracing;
+
+namespace VfioUser.Tool.Decoding;
+
+/// <summary>Prints a trace for people, a line a message.</summary>
+internal sealed class TextTrace(Terminal terminal, int dataLimit) : ITraceSink
+{
+    private readonly Outstanding _outstanding = new();
+
+    public void Connected(int client, TimeSpan time)
+    {
+        _outstanding.Clear();
+        terminal.Out.WriteLine(Line(time, $"client {client} connected"));
+    }
+
+    public void Message(in TracedMessage message)
+    {
+        DecodedMessage decoded = DecodedMessage.Of(message, dataLimit, _outstanding);
+        StringBuilder line = new();
+        line.Append((message.Way & Way.Twin) != 0 ? "twin " : "");
+        line.Append((message.Way & Way.ToClient) != 0 ? "← " : "→ ");
+        line.Append(Subject(decoded));
+        if (decoded.Latency is { } latency)
+            line.Append(CultureInfo.InvariantCulture, $" after {latency.TotalMilliseconds:f3} ms");
+        string separator = ": ";
+        foreach (Field field in decoded.Fields)
+        {
+            line.Append(separator).Append(field.Name).Append(' ').Append(field.Text);
+            separator = ", ";
+        }
+        if (message.Fds.Count > 0)
+            line.Append(CultureInfo.InvariantCulture, $"{separator}{message.Fds.Count} fd [{string.Join(", ", message.Fds)}]");
+        if (decoded.Problem is { } problem)
+            line.Append(' ').Append(terminal.Red($"MALFORMED: {problem}")).Append(" [").Append(decoded.Start).Append(']');
+        terminal.Out.WriteLine(Line(message.Time, line.ToString()));
+    }
+
+    public void Disconnected(int client, TimeSpan time) => terminal.Out.WriteLine(Line(time, $"client {client} disconnected"));
+
+    private string Subject(DecodedMessage decoded)
+    {
+        if (decoded.Header is not { } header)
+            return "";
+        string name = string.Create(CultureInfo.InvariantCulture, $"{header.Command} #{header.MessageId}");
+        if (header.IsError)
+            return terminal.Red($"{name} refused with {DecodedMessage.ErrnoName(header.Error)}");
+        string kind = header.IsReply ? " reply" : header.NoReply ? " posted" : "";
+        // what the specification has no name for
+        uint others = (uint)header.Flags & ~(uint)(MessageFlags.TypeMask | MessageFlags.NoReply | MessageFlags.Error);
+        return terminal.Bold(name) + kind + (others == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" flags 0x{(uint)header.Flags:x}"));
+    }
+
+    private static string Line(TimeSpan time, string text) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds,11:f6}  {text}");
+}

@@ -1,0 +1,18 @@
+using VfioUser.Protocol;
+
+namespace VfioUser.Tool.Faults;
+
+/// <summary>Commands by name, as the specification writes them or as this library does.</summary>
+internal static class CommandName
+{
+    private const string Prefix = "VFIO_USER_";
+
+    /// <summary>VFIO_USER_REGION_READ, REGION_READ or RegionRead, in any case.</summary>
+    public static bool TryParse(string text, out Command command)
+    {
+        string name = text.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) ? text[Prefix.Length..] : text;
+        name = name.Replace("_", "", StringComparison.Ordinal);
+        command = default;
+        return name.Length > 0 && char.IsLetter(name[0]) && Enum.TryParse(name, ignoreCase: true, out command);
+    }
+}

@@ -1,0 +1,79 @@
+using VfioUser.Protocol;
+using VfioUser.Tool.Tracing;
+
+namespace VfioUser.Tool.Recording;
+
+/// <summary>Reads a recording, record by record. Whoever made the file is not trusted.</summary>
+internal sealed class RecordingReader : IDisposable
+{
+    // a message passes whole up to 16 MiB
+    private const int LongestRecord = 32 << 20;
+    private readonly FileStream _file;
+
+    /// <exception cref="ToolException">It is no recording.</exception>
+    public RecordingReader(string path)
+    {
+        _file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 64 << 10);
+        Span<byte> start = stackalloc byte[RecordingHeader.WireSize];
+        bool complete = _file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) == start.Length;
+        RecordingHeader header = WireFormat.Read<RecordingHeader>(start);
+        string? problem = !complete || header.Magic != RecordingHeader.Expected ? "it is no recording of 'vfio-user trace'"
+            : header.Version != 1 ? $"it is of version {header.Version}, and only 1 is known"
+            : header.Size is < RecordingHeader.WireSize or > LongestRecord ? "its header is damaged"
+            : null;
+        if (problem is not null)
+        {
+            _file.Dispose();
+            throw new ToolException($"'{path}' cannot be read: {problem}.");
+        }
+        _file.Position = header.Size;
+    }
+
+    /// <summary>Whether the last record is cut off, as when the trace was killed.</summary>
+    public bool IsCutOff { get; private set; }
+
+    /// <returns>Null at the end.</returns>
+    /// <exception cref="ToolException">The file is damaged.</exception>
+    public Recorded? Next()
+    {
+        Span<byte> start = stackalloc byte[RecordHeader.WireSize];
+        int read = _file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
+        if (read < start.Length)
+        {
+            IsCutOff = read > 0;
+            return null;
+        }
+        RecordHeader header = WireFormat.Read<RecordHeader>(start);
+        long rest = (long)header.Length - RecordHeader.Counted;
+        int ofFds = header.FdCount * RecordedFd.WireSize;
+        if (rest < ofFds || rest > LongestRecord)
+            throw Damaged();
+        byte[] fds = new byte[ofFds];
+        byte[] bytes = new byte[rest - ofFds];
+        if (_file.ReadAtLeast(fds, fds.Length, throwOnEndOfStream: false) < fds.Length
+            || _file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) < bytes.Length)
+        {
+            IsCutOff = true;
+            return null;
+        }
+        if (header.Kind == RecordKind.Message && bytes.Length < MessageHeader.WireSize)
+            throw Damaged();
+        return new Recorded(header.Kind, (Way)header.Way, (int)header.Client, TimeSpan.FromTicks(header.Nanoseconds / TimeSpan.NanosecondsPerTick),
+            ReadFds(fds), bytes);
+    }
+
+    public void Dispose() => _file.Dispose();
+
+    private static FdFacts[] ReadFds(ReadOnlySpan<byte> bytes)
+    {
+        FdFacts[] fds = new FdFacts[bytes.Length / RecordedFd.WireSize];
+        for (int i = 0; i < fds.Length; i++)
+        {
+            RecordedFd fd = WireFormat.Read<RecordedFd>(bytes[(i * RecordedFd.WireSize)..]);
+            fds[i] = new FdFacts(fd.Kind, fd.Size);
+        }
+        return fds;
+    }
+
+    private ToolException Damaged() => new($"'{_file.Name}' is damaged before byte {_file.Position}.");
+}

@@ -1,0 +1,42 @@
+using VfioUser.Protocol;
+using VfioUser.Tool.Recording;
+using VfioUser.Tool.Tracing;
+
+namespace VfioUser.Tool.Replaying;
+
+/// <summary>A command of the server's that was recorded, and what the client answered.</summary>
+internal sealed class Expected(Recorded command, int number)
+{
+    public Recorded Command { get; } = command;
+
+    /// <summary>Which record it is, from 1.</summary>
+    public int Number { get; } = number;
+
+    /// <summary>Null where the client never answered.</summary>
+    public Recorded? Answer { get; private set; }
+
+    /// <summary>Whether the server has sent it now.</summary>
+    public bool HasCome { get; set; }
+
+    /// <summary>Whether it then had other data.</summary>
+    public bool Differs { get; set; }
+
+    /// <summary>All of a client's records, in order.</summary>
+    public static List<Expected> Of(IReadOnlyList<(int Number, Recorded Record)> records)
+    {
+        List<Expected> all = [];
+        Dictionary<(Way Socket, ushort Id), Expected> unanswered = [];
+        foreach ((int number, Recorded record) in records)
+        {
+            if (record.Kind != RecordKind.Message)
+                continue;
+            MessageHeader header = record.Header;
+            (Way, ushort) key = (record.Way & Way.Twin, header.MessageId);
+            if ((record.Way & Way.ToClient) != 0 && header.IsCommand)
+                all.Add(unanswered[key] = new Expected(record, number));
+            else if ((record.Way & Way.ToClient) == 0 && header.IsReply && unanswered.Remove(key, out Expected? asked))
+                asked.Answer = record;
+        }
+        return all;
+    }
+}

@@ -1,0 +1,81 @@
+using System.CommandLine;
+using System.Diagnostics;
+using VfioUser.Tool.CommandLine;
+using VfioUser.Tool.Faults;
+using VfioUser.Tool.Recording;
+
+namespace VfioUser.Tool.Replaying;
+
+/// <summary><c>vfio-user replay</c>: says to a server what a client said in a recording, and compares the answers.</summary>
+internal static class ReplayCommand
+{
+    public static Command Create(Terminal terminal)
+    {
+        Command command = new("replay", "Plays the client's side of a recording to a server, and compares the answers");
+        Argument<string> file = new("FILE") { Description = "A recording of trace --record" };
+        command.Add(file);
+        ServerArguments server = ServerArguments.AddTo(command);
+        Option<double?> speed = new("--speed") { Description = "1 for the pace of the recording, 2 for twice that; as fast as possible without it" };
+        Option<string[]> ignore = new("--ignore") { Description = "A command whose answers need not be the same" };
+        command.Add(speed);
+        command.Add(ignore);
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(speed) is { } factor && factor is not (> 0 and < 1e6))
+                result.AddError("--speed takes a factor above 0.");
+            foreach (string name in result.GetValue(ignore) ?? [])
+            {
+                if (!CommandName.TryParse(name, out _))
+                    result.AddError($"--ignore: '{name}' is no command; write REGION_READ, VERSION and so on.");
+            }
+        });
+        command.SetAction(parsed =>
+        {
+            using RecordingReader recording = new(parsed.GetRequiredValue(file));
+            string socket = server.Socket(parsed);
+            Replayer replayer = new(() => Endpoints.Connect(socket), server.Patience(parsed), parsed.GetValue(speed), Ignored(parsed.GetValue(ignore)),
+                terminal.Out.WriteLine, terminal.Stop);
+            Stopwatch time = Stopwatch.StartNew();
+            int clients = 0;
+            foreach (List<(int, Recorded)> records in Clients(recording))
+            {
+                clients++;
+                replayer.Play(records);
+            }
+            terminal.Out.WriteLine($"{clients} clients, {replayer.Sent} messages sent in {time.Elapsed.TotalSeconds:f3} s; " +
+                $"{replayer.Same} answers the same, {replayer.Different} different");
+            return replayer.Different == 0 ? ExitCode.Success : ExitCode.Failure;
+        });
+        return command;
+    }
+
+    private static HashSet<Protocol.Command> Ignored(string[]? names)
+    {
+        HashSet<Protocol.Command> ignored = [];
+        foreach (string name in names ?? [])
+        {
+            if (CommandName.TryParse(name, out Protocol.Command command))
+                ignored.Add(command);
+        }
+        return ignored;
+    }
+
+    // one at a time, as they came
+    private static IEnumerable<List<(int Number, Recorded Record)>> Clients(RecordingReader recording)
+    {
+        List<(int Number, Recorded Record)> records = [];
+        int number = 0;
+        while (recording.Next() is { } record)
+        {
+            number++;
+            if (records.Count > 0 && records[0].Record.Client != record.Client)
+            {
+                yield return records;
+                records = [];
+            }
+            records.Add((number, record));
+        }
+        if (records.Count > 0)
+            yield return records;
+    }
+}

@@ -1,0 +1,193 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using VfioUser.Protocol;
+using VfioUser.Protocol.Interop;
+using VfioUser.Tool.Recording;
+using VfioUser.Tool.Tracing;
+
+namespace VfioUser.Tool.Replaying;
+
+/// <summary>A server that a recording is played to: hears it on its sockets, and answers its commands as recorded.</summary>
+/// <remarks>A thread for each socket; everything public is for the one that plays.</remarks>
+internal sealed class ServerSide : IDisposable
+{
+    private static readonly MessageSocketOptions Options = new() { MaxMessageFds = ControlMessage.MaxReceived, MaxMessageSize = 16 << 20 };
+
+    private readonly object _gate = new();
+    private readonly MessageSocket _main;
+    private readonly List<Expected> _expected;
+    private readonly Action<string> _differs;
+    private readonly Dictionary<ushort, Queue<Recorded>> _replies = [];
+    private readonly Thread _hearing;
+    private MessageSocket? _twin;
+    private Thread? _hearingTwin;
+    private bool _gone;
+
+    /// <summary>Takes the socket over.</summary>
+    /// <param name="socket">Connected to the server.</param>
+    /// <param name="expected">The server's commands that were recorded.</param>
+    /// <param name="differs">Told of each that was not, on any thread.</param>
+    public ServerSide(System.Net.Sockets.SafeSocketHandle socket, List<Expected> expected, Action<string> differs)
+    {
+        _main = new MessageSocket(socket, Options);
+        _expected = expected;
+        _differs = differs;
+        _hearing = Start(_main, Way.ToClient);
+    }
+
+    /// <summary>Sends bytes of the client's.</summary>
+    /// <returns>False when the server has gone, or takes nothing in that time.</returns>
+    public bool Send(ReadOnlySpan<byte> bytes, SafeHandle[] fds, bool twin, TimeSpan patience) =>
+        (twin ? _twin : _main)?.Send(bytes, default, fds, Deadline.After(patience)) == Errno.None;
+
+    /// <summary>Waits for a reply.</summary>
+    /// <returns>Null when it did not come.</returns>
+    public Recorded? WaitForReply(ushort id, TimeSpan patience)
+    {
+        Recorded? reply = null;
+        WaitUntil(() => _replies.TryGetValue(id, out Queue<Recorded>? come) && come.TryDequeue(out reply), patience);
+        return reply;
+    }
+
+    /// <summary>Waits for a command.</summary>
+    public bool WaitFor(Expected expected, TimeSpan patience) => WaitUntil(() => expected.HasCome, patience);
+
+    public void Dispose()
+    {
+        _main.Shutdown();
+        _hearing.Join();
+        _twin?.Shutdown();
+        _hearingTwin?.Join();
+        _main.Dispose();
+        _twin?.Dispose();
+    }
+
+    private bool WaitUntil(Func<bool> condition, TimeSpan patience)
+    {
+        Deadline deadline = Deadline.After(patience);
+        lock (_gate)
+        {
+            while (!condition())
+            {
+                TimeSpan left = deadline.Left;
+                if (_gone || left <= TimeSpan.Zero)
+                    return false;
+                Monitor.Wait(_gate, left);
+            }
+            return true;
+        }
+    }
+
+    private Thread Start(MessageSocket socket, Way way)
+    {
+        Thread thread = new(() => Hear(socket, way)) { Name = "vfio-user replay", IsBackground = true };
+        thread.Start();
+        return thread;
+    }
+
+    private void Hear(MessageSocket socket, Way way)
+    {
+        try
+        {
+            while (socket.Receive(wait: true) != ReceiveStatus.Closed)
+            {
+                while (socket.TryParse(out ReceivedMessage message))
+                    Take(socket, way, message);
+            }
+        }
+        catch (Exception e) when (e is ProtocolException or IOException)
+        {
+            _differs($"what the server says cannot be understood: {e.Message}");
+        }
+        lock (_gate)
+        {
+            _gone |= way == Way.ToClient;
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    private void Take(MessageSocket socket, Way way, in ReceivedMessage message)
+    {
+        using FdList? fds = message.Fds;
+        SafeHandle[] taken = [.. Enumerable.Range(0, message.FdCount).Select(index => fds!.Take(index))];
+        try
+        {
+            byte[] bytes = message.Buffer.AsSpan(message.HeaderOffset, (int)message.Header.MessageSize).ToArray();
+            Recorded live = new(RecordKind.Message, way, 0, default, [.. taken.Select(FdFacts.Of)], bytes);
+            if (message.Header.IsReply)
+            {
+                if (message.Header is { Command: Command.Version, IsError: false })
+                    OpenTwin(message.Payload, taken);
+                Put(live);
+            }
+            else
+            {
+                Answer(socket, live);
+            }
+        }
+        finally
+        {
+            foreach (SafeHandle fd in taken)
+                fd.Dispose();
+        }
+    }
+
+    private void OpenTwin(ReadOnlySpan<byte> version, SafeHandle[] fds)
+    {
+        if (_twin is null && VersionMessage.TryParse(version, out _, out Capabilities capabilities, out _) == Errno.None
+            && TwinSocketOutcome.Of(capabilities, fds.Length).FdIndex is { } index && SocketCalls.IsConnectedStream((SafeFileHandle)fds[index]))
+        {
+            _twin = new MessageSocket(SocketCalls.Duplicate(fds[index]), Options);
+            _hearingTwin = Start(_twin, Way.ToClient | Way.Twin);
+        }
+    }
+
+    private void Put(Recorded reply)
+    {
+        lock (_gate)
+        {
+            ushort id = reply.Header.MessageId;
+            if (!_replies.TryGetValue(id, out Queue<Recorded>? come))
+                _replies[id] = come = new Queue<Recorded>();
+            come.Enqueue(reply);
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    // the server numbers its commands as it likes, and may send them in another order
+    private void Answer(MessageSocket socket, Recorded command)
+    {
+        MessageHeader header = command.Header;
+        Expected? match;
+        string? difference = null;
+        lock (_gate)
+        {
+            match = _expected.Find(one => Fits(one, command, command.Payload.Length)) ?? _expected.Find(one => Fits(one, command, DmaAccess.WireSize));
+            if (match is not null)
+            {
+                difference = Differences.Between(match.Command, command);
+                match.HasCome = true;
+                match.Differs = difference is not null;
+            }
+            Monitor.PulseAll(_gate);
+        }
+        if (match is null)
+            _differs($"the server sends {Differences.Name(command)}, which was not recorded");
+        else if (difference is not null)
+            _differs($"record {match.Number}, {Differences.Name(match.Command)}: {difference}");
+        if (header.NoReply || (match is not null && match.Answer is null))
+            return;
+        byte[] answer = match?.Answer?.Bytes.ToArray() ?? new byte[MessageHeader.WireSize];
+        MessageHeader recorded = WireFormat.Read<MessageHeader>(answer);
+        WireFormat.Write(answer, match is null
+            ? new MessageHeader(header.MessageId, header.Command, MessageHeader.WireSize, MessageFlags.Reply | MessageFlags.Error, (uint)Errno.EINVAL)
+            : recorded with { MessageId = header.MessageId });
+        // a server that has gone is seen where it is heard
+        _ = socket.Send(answer);
+    }
+
+    private static bool Fits(Expected expected, Recorded command, int length) => !expected.HasCome
+        && expected.Command.Header.Command == command.Header.Command
+        && expected.Command.Payload.Length >= length && command.Payload.Length >= length
+        && expected.Command.Payload[..length].SequenceEqual(command.Payload[..length]);
+}

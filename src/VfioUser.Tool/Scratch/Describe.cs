@@ -1,0 +1,119 @@
+using VfioUser.Protocol;
+
+namespace VfioUser.Tool.Scratch;
+
+/// <summary>Parts of a description, checked; complaints name the property.</summary>
+internal static class Describe
+{
+    public const ulong LargestBar = 256 << 20;
+
+    public static PciId Id(DeviceFile file)
+    {
+        IdFile id = file.Id ?? throw new ToolException("id: a device needs one, with vendor and device.");
+        return new PciId((ushort)Below(id.Vendor, 0xFFFF, "id.vendor"), (ushort)Below(id.Device, 0x10000, "id.device"),
+            (ushort)Below(id.SubsystemVendor, 0x10000, "id.subsystemVendor"), (ushort)Below(id.Subsystem, 0x10000, "id.subsystem"),
+            (byte)Below(id.Revision, 0x100, "id.revision"));
+    }
+
+    public static PciClass Class(DeviceFile file)
+    {
+        uint code = file.Class is null ? 0xFF0000 : (uint)Below(file.Class, 0x1000000, "class");
+        return new PciClass((byte)(code >> 16), (byte)(code >> 8), (byte)code);
+    }
+
+    public static BarKind Kind(string? kind, string place) => kind switch
+    {
+        null or "memory32" => BarKind.Memory32,
+        "memory64" => BarKind.Memory64,
+        "memory32Prefetchable" => BarKind.Memory32Prefetchable,
+        "memory64Prefetchable" => BarKind.Memory64Prefetchable,
+        "io" => BarKind.Io,
+        _ => throw new ToolException($"{place}: '{kind}' is none of memory32, memory64, memory32Prefetchable, memory64Prefetchable and io."),
+    };
+
+    /// <summary>What the BAR holds after a reset.</summary>
+    public static byte[] Content(BarFile file, int size, string place)
+    {
+        byte[] content = new byte[size];
+        for (int i = 0; i < (file.Values?.Count ?? 0); i++)
+        {
+            ValueFile value = file.Values![i];
+            string here = $"{place}.values[{i}]";
+            byte[] bytes = value.Bytes is null ? Number(value, here) : Bytes(value.Bytes, $"{here}.bytes");
+            ulong offset = Below(value.Offset, (ulong)size, $"{here}.offset");
+            if ((ulong)bytes.Length > (ulong)size - offset)
+                throw new ToolException($"{here}: {bytes.Length} bytes at 0x{offset:x} do not fit into {size} bytes.");
+            bytes.CopyTo(content, (int)offset);
+        }
+        return content;
+    }
+
+    public static IEnumerable<(ulong Offset, ulong Size)> Areas(List<AreaFile>? areas, int size, string place)
+    {
+        for (int i = 0; i < (areas?.Count ?? 0); i++)
+        {
+            ulong offset = Below(areas![i].Offset, (ulong)size, $"{place}[{i}].offset");
+            yield return (offset, Below(areas[i].Size, (ulong)size - offset + 1, $"{place}[{i}].size"));
+        }
+    }
+
+    public static DmaDoorbell DmaOf(DmaFile file, ulong size, string place)
+    {
+        bool reads = file.Direction switch
+        {
+            "read" => true,
+            "write" => false,
+            _ => throw new ToolException($"{place}.direction: '{file.Direction}' is neither read nor write."),
+        };
+        return new DmaDoorbell(reads, Register(file.Address, sizeof(ulong), size, $"{place}.address"), Register(file.Length, sizeof(uint), size, $"{place}.length"),
+            Below(file.Buffer, size, $"{place}.buffer"), file.Status is null ? null : Register(file.Status, sizeof(uint), size, $"{place}.status"));
+    }
+
+    public static byte[] Bytes(string? hex, string place)
+    {
+        try
+        {
+            return Convert.FromHexString((hex ?? "").Replace(" ", "", StringComparison.Ordinal));
+        }
+        catch (FormatException)
+        {
+            throw new ToolException($"{place}: '{hex}' is no row of bytes; write \"de ad be ef\".");
+        }
+    }
+
+    public static ulong Below(ulong? value, ulong limit, string place)
+    {
+        if (value is not { } number)
+            throw new ToolException($"{place}: it is missing.");
+        return number < limit ? number : throw new ToolException($"{place}: 0x{number:x} is too large; it is at most 0x{limit - 1:x}.");
+    }
+
+    /// <summary>Does what the library may refuse, and says where.</summary>
+    public static void Try(string place, Action body)
+    {
+        try
+        {
+            body();
+        }
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException)
+        {
+            throw new ToolException($"{place}: {e.Message}");
+        }
+    }
+
+    private static ulong Register(ulong? offset, ulong width, ulong size, string place)
+    {
+        ulong at = Below(offset, size, place);
+        return at <= size - Math.Min(width, size) && width <= size ? at : throw new ToolException($"{place}: {width} bytes do not fit at 0x{at:x}.");
+    }
+
+    private static byte[] Number(ValueFile file, string place)
+    {
+        if (file.Width is not (1 or 2 or 4 or 8))
+            throw new ToolException($"{place}.width: {file.Width} is none of 1, 2, 4 and 8.");
+        byte[] wide = new byte[sizeof(ulong)];
+        ulong limit = file.Width == 8 ? ulong.MaxValue : 1ul << (int)(8 * file.Width);
+        WireFormat.Write(wide, file.Width == 8 && file.Value is not null ? file.Value.Value : Below(file.Value, limit, $"{place}.value"));
+        return wide[..(int)file.Width];
+    }
+}

@@ -1,0 +1,54 @@
+using VfioUser.Protocol;
+
+namespace VfioUser.Tool.Scratch;
+
+/// <summary>A BAR's bytes that are not mapped: as they were described, and as the guest changed them.</summary>
+/// <remarks>Command thread.</remarks>
+internal sealed class ScratchRegion(byte[] initial) : IRegionHandler
+{
+    private readonly byte[] _bytes = [.. initial];
+    private readonly List<(ulong Start, ulong End)> _readOnly = [];
+    private readonly List<(ulong Offset, Action Ring)> _doorbells = [];
+
+    /// <summary>All of them, to save and to restore.</summary>
+    public Span<byte> Bytes => _bytes;
+
+    public void Protect(ulong offset, ulong size) => _readOnly.Add((offset, offset + size));
+
+    public void AddDoorbell(ulong offset, Action ring) => _doorbells.Add((offset, ring));
+
+    public void Reset() => initial.CopyTo(_bytes, 0);
+
+    public ulong Register(ulong offset, int width)
+    {
+        Span<byte> wide = stackalloc byte[sizeof(ulong)];
+        wide.Clear();
+        _bytes.AsSpan((int)offset, width).CopyTo(wide);
+        return WireFormat.Read<ulong>(wide);
+    }
+
+    public void Read(ulong offset, Span<byte> destination) => _bytes.AsSpan((int)offset, destination.Length).CopyTo(destination);
+
+    public void Write(ulong offset, ReadOnlySpan<byte> source)
+    {
+        ulong end = offset + (ulong)source.Length;
+        if (_readOnly.Count == 0)
+        {
+            source.CopyTo(_bytes.AsSpan((int)offset));
+        }
+        else
+        {
+            for (int i = 0; i < source.Length; i++)
+            {
+                ulong at = offset + (ulong)i;
+                if (!_readOnly.Exists(area => at >= area.Start && at < area.End))
+                    _bytes[at] = source[i];
+            }
+        }
+        foreach ((ulong doorbell, Action ring) in _doorbells)
+        {
+            if (doorbell >= offset && doorbell < end)
+                ring();
+        }
+    }
+}

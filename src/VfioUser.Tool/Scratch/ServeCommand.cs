@@ -1,0 +1,84 @@
+using System.CommandLine;
+using VfioUser.Tool.CommandLine;
+using VfioUser.Tool.Decoding;
+using VfioUser.Tool.Faults;
+using VfioUser.Tool.Tracing;
+
+namespace VfioUser.Tool.Scratch;
+
+/// <summary><c>vfio-user serve</c>: a device from a description, with faults on request.</summary>
+internal static class ServeCommand
+{
+    public static Command Create(Terminal terminal)
+    {
+        Command command = new("serve", "Serves a scratch device from a description, with faults on request");
+        Argument<string?> socket = new("SOCKET") { Description = "Where to listen: a path, or @name", Arity = ArgumentArity.ZeroOrOne };
+        Argument<string?> file = new("DESCRIPTION") { Description = "The device, as JSON", Arity = ArgumentArity.ZeroOrOne };
+        Option<bool> example = new("--example") { Description = "Print a description with everything in it" };
+        Option<string[]> faults = new("--fault") { Description = "refuse:COMMAND:ERRNO, delay:COMMAND:TIME, no-reply:COMMAND, close:on:COMMAND, each with @N for the Nth time only; close:after:N" };
+        Option<bool> trace = new("--trace") { Description = "Print all messages, as trace does" };
+        command.Add(socket);
+        command.Add(file);
+        command.Add(example);
+        command.Add(faults);
+        command.Add(trace);
+        command.Validators.Add(result =>
+        {
+            if (!result.GetValue(example) && (result.GetValue(socket) is null || result.GetValue(file) is null))
+                result.AddError("SOCKET and DESCRIPTION say what to serve where; --example prints a description to begin with.");
+            try
+            {
+                _ = Parse(result.GetValue(faults));
+            }
+            catch (FormatException e)
+            {
+                result.AddError($"--fault {e.Message}");
+            }
+        });
+        command.SetAction(parsed =>
+        {
+            if (parsed.GetValue(example))
+            {
+                terminal.Out.WriteLine(ScratchExample.Text);
+                return ExitCode.Success;
+            }
+            ScratchDevice device = new ScratchDevice(DeviceFileReader.Read(parsed.GetValue(file)!)).Checked();
+            Serve(terminal, parsed.GetValue(socket)!, device, Parse(parsed.GetValue(faults)), parsed.GetValue(trace));
+            return ExitCode.Success;
+        });
+        return command;
+    }
+
+    private static Fault[] Parse(string[]? faults) => [.. (faults ?? []).Select(Fault.Parse)];
+
+    private static void Serve(Terminal terminal, string socket, ScratchDevice device, Fault[] faults, bool trace)
+    {
+        if (faults.Length > 0 || trace)
+        {
+            using SocketListener clients = Endpoints.Listen(socket);
+            using InProcessServer inner = new(device);
+            terminal.Out.WriteLine($"serving on {socket}");
+            TraceOutput output = new(trace ? [new TextTrace(terminal, dataLimit: 16)] : []);
+            new InterposedServer(clients, inner.Connect, output, new FaultStage(faults, terminal.Stop))
+            {
+                Complain = problem => terminal.Error.WriteLine($"vfio-user: {problem}"),
+            }.Run(terminal.Stop);
+            return;
+        }
+        using VfioUserServer server = Bind(socket);
+        terminal.Out.WriteLine($"serving on {socket}");
+        server.Run(device, terminal.Stop);
+    }
+
+    private static VfioUserServer Bind(string socket)
+    {
+        try
+        {
+            return socket is ['@', .. string name] ? VfioUserServer.BindAbstract(name) : VfioUserServer.Bind(socket);
+        }
+        catch (ArgumentException)
+        {
+            throw new ToolException($"'{socket}' cannot be a socket's path: it is empty or too long.");
+        }
+    }
+}

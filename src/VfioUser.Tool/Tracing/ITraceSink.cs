@@ -1,0 +1,11 @@
+namespace VfioUser.Tool.Tracing;
+
+/// <summary>Takes what a trace sees, in order. One call at a time.</summary>
+internal interface ITraceSink
+{
+    void Connected(int client, TimeSpan time);
+
+    void Message(in TracedMessage message);
+
+    void Disconnected(int client, TimeSpan time);
+}

@@ -1,0 +1,72 @@
+using System.CommandLine;
+using VfioUser.Tool.CommandLine;
+using VfioUser.Tool.Decoding;
+using VfioUser.Tool.Recording;
+
+namespace VfioUser.Tool.Tracing;
+
+/// <summary><c>vfio-user trace</c>: stands between a client and a server and prints what they say; or prints a recording.</summary>
+internal static class TraceCommand
+{
+    private const int LongestData = 16 << 20;
+
+    public static Command Create(Terminal terminal)
+    {
+        Command command = new("trace", "Stands between client and server, prints and records what they say");
+        Argument<string?> listen = new("LISTEN") { Description = "Where clients connect: a path, or @name", Arity = ArgumentArity.ZeroOrOne };
+        Argument<string?> server = new("SERVER") { Description = "The server's socket", Arity = ArgumentArity.ZeroOrOne };
+        Option<string?> record = new("--record") { Description = "Write all messages to a file, for --read and replay" };
+        Option<string?> read = new("--read") { Description = "Print a recording, in place of listening" };
+        Option<bool> json = new("--json") { Description = "A JSON object a line" };
+        Option<int> data = new("--data") { Description = "Bytes of data to print of a message", DefaultValueFactory = _ => 16 };
+        Option<bool> quiet = new("--quiet") { Description = "Print no messages" };
+        command.Add(listen);
+        command.Add(server);
+        command.Add(record);
+        command.Add(read);
+        command.Add(json);
+        command.Add(data);
+        command.Add(quiet);
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(data) is < 0 or > LongestData)
+                result.AddError($"--data takes bytes, {LongestData} at most.");
+            bool both = result.GetValue(listen) is not null && result.GetValue(server) is not null;
+            if (result.GetValue(read) is null ? !both : result.GetValue(listen) is not null || result.GetValue(record) is not null)
+                result.AddError("Either LISTEN and SERVER, or --read FILE.");
+        });
+        command.SetAction(parsed =>
+        {
+            ITraceSink printed = parsed.GetValue(json) ? new JsonTrace(terminal.Out, parsed.GetValue(data)) : new TextTrace(terminal, parsed.GetValue(data));
+            if (parsed.GetValue(read) is { } file)
+                return Read(terminal, file, printed);
+            using RecordingWriter? recording = parsed.GetValue(record) is { } path ? new RecordingWriter(path) : null;
+            List<ITraceSink> sinks = parsed.GetValue(quiet) ? [] : [printed];
+            if (recording is not null)
+                sinks.Add(recording);
+            return Trace(terminal, parsed.GetValue(listen)!, parsed.GetValue(server)!, parsed.GetValue(json), new TraceOutput(sinks));
+        });
+        return command;
+    }
+
+    private static int Trace(Terminal terminal, string listen, string server, bool json, TraceOutput output)
+    {
+        using SocketListener clients = Endpoints.Listen(listen);
+        terminal.Out.WriteLine(json ? """{"event":"listening"}""" : $"listening on {listen} for {server}; → is to the server, ← to the client");
+        new InterposedServer(clients, () => Endpoints.Connect(server), output)
+        {
+            Complain = problem => terminal.Error.WriteLine($"vfio-user: {problem}"),
+        }.Run(terminal.Stop);
+        return ExitCode.Success;
+    }
+
+    private static int Read(Terminal terminal, string file, ITraceSink printed)
+    {
+        using RecordingReader recording = new(file);
+        while (!terminal.Stop.IsCancellationRequested && recording.Next() is { } record)
+            record.PassTo(printed);
+        if (recording.IsCutOff)
+            terminal.Error.WriteLine("vfio-user: The recording ends within a record, as that of a killed trace does.");
+        return terminal.Stop.IsCancellationRequested ? ExitCode.Interrupted : ExitCode.Success;
+    }
+}

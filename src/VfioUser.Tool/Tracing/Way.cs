@@ -1,0 +1,15 @@
+namespace VfioUser.Tool.Tracing;
+
+/// <summary>Which way a message goes, and on which socket. Numbers are those of recordings, and frozen.</summary>
+[Flags]
+internal enum Way
+{
+    /// <summary>From the client to the server, on the main socket.</summary>
+    ToServer = 0,
+
+    /// <summary>From the server to the client.</summary>
+    ToClient = 1,
+
+    /// <summary>On the twin socket.</summary>
+    Twin = 2,
+}
