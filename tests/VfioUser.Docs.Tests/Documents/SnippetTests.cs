@@ -18,7 +18,7 @@ public class SnippetTests
     [Fact]
     public void Every_block_says_what_it_is()
     {
-        string[] known = ["csharp", "sh", "xml", "json", "ini", "text", "c"];
+        string[] known = ["csharp", "sh", "console", "xml", "json", "ini", "text", "c"];
 
         IEnumerable<string> others = Repository.Documents().SelectMany(document => document.Blocks)
             .Where(block => !known.Contains(block.Language, StringComparer.Ordinal))
