@@ -1,7 +1,6 @@
 using VfioUser.Protocol;
 using VfioUser.Tests.Quiesce;
 using VfioUser.Tests.Serving;
-using VfioUser.Tests.Testing;
 
 namespace VfioUser.Tests.Polling;
 
