@@ -6,8 +6,8 @@ namespace VfioUser;
 
 /// <summary>Serves a device to one client after another.</summary>
 /// <remarks>
-/// Each session has its own command thread, which runs the device's code, and with a twin socket a second one that
-/// completes the device's DMA. Dispose ends everything and removes the socket file. Any thread.
+/// A run has a command thread, which serves one session after the other and runs the device's code; a session with a twin
+/// socket has a second one that completes the device's DMA. Dispose ends everything and removes the socket file. Any thread.
 /// Spec: "Connection Initiation", "Socket Disconnection Behavior".
 /// </remarks>
 public sealed partial class VfioUserServer : IDisposable

@@ -1,0 +1,60 @@
+using VfioUser.Testing;
+
+namespace VfioUser.Docs.Tests.Dma;
+
+/// <summary>The devices of <c>docs/dma.md</c> do what it says, whichever way memory is reached.</summary>
+public class DmaGuideTests
+{
+    public static TheoryData<GuestMemory> Kinds => [.. Enum.GetValues<GuestMemory>()];
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void A_buffer_is_filled_in_place_or_through_a_copy(GuestMemory kind)
+    {
+        using var guest = TestGuest.Attach(new Filler(), kind);
+        Iova buffer = guest.Memory.Allocate(4096);
+        Iova descriptor = guest.Memory.Allocate(16);
+        guest.Memory.Write(descriptor, new Descriptor(buffer.Value, 3, 0x7F));
+
+        guest.Bar0.Write(0x00, descriptor.Value);
+
+        guest.Bar0.Read<uint>(0x08).Should().Be(1);
+        guest.Memory.Read<uint>(buffer).Should().Be(0x007F_7F7F);
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void A_descriptor_that_points_nowhere_or_is_too_long_is_an_answer_and_no_exception(GuestMemory kind)
+    {
+        using var guest = TestGuest.Attach(new Filler(), kind);
+        Iova descriptor = guest.Memory.Allocate(16);
+
+        guest.Bar0.Write(0x00, 0xDEAD_0000ul);
+        guest.Bar0.Read<uint>(0x08).Should().Be(2);
+        guest.Memory.Write(descriptor, new Descriptor(descriptor.Value, uint.MaxValue, 0));
+        guest.Bar0.Write(0x00, descriptor.Value);
+
+        guest.Bar0.Read<uint>(0x08).Should().Be(2);
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public async Task A_lease_is_held_for_several_writes(GuestMemory kind)
+    {
+        Recorder recorder = new();
+        using var guest = TestGuest.Attach(recorder, kind);
+        Iova buffer = guest.Memory.Allocate(4096);
+        byte[] samples = [.. Enumerable.Range(0, 1500).Select(i => (byte)i)];
+        byte[] recorded = new byte[1500];
+
+        // beside the commands; the guest answers where memory comes by message
+        bool done = await Task.Factory.StartNew(() => recorder.TryRecord(buffer, samples),
+            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+        done.Should().BeTrue();
+        guest.Memory.Read(buffer, recorded);
+        recorded.Should().Equal(samples);
+        recorder.IsMapped(buffer).Should().Be(kind == GuestMemory.Mapped);
+        recorder.TryRecord(new Iova(0), samples).Should().BeFalse();
+    }
+}

@@ -1,0 +1,45 @@
+namespace VfioUser.Docs.Tests.Documents;
+
+/// <summary>C# in documents is code that is compiled, and mostly run: it stands in a test or a sample, word for word.</summary>
+public class SnippetTests
+{
+    [Fact]
+    public void Every_snippet_stands_in_a_compiled_file()
+    {
+        IReadOnlyList<SourceFile> sources = Repository.Sources();
+
+        IEnumerable<string> missing = Repository.Documents().SelectMany(document => document.Blocks)
+            .Where(block => string.Equals(block.Language, "csharp", StringComparison.Ordinal) && !sources.Any(source => source.Contains(block.Lines)))
+            .Select(block => $"{block.Path}:{block.Line}: {string.Join('\n', block.Lines)}");
+
+        missing.Should().BeEmpty("snippets are copied from code that compiles");
+    }
+
+    [Fact]
+    public void Every_block_says_what_it_is()
+    {
+        string[] known = ["csharp", "sh", "console", "xml", "json", "ini", "text", "c"];
+
+        IEnumerable<string> others = Repository.Documents().SelectMany(document => document.Blocks)
+            .Where(block => !known.Contains(block.Language, StringComparer.Ordinal))
+            .Select(block => $"{block.Path}:{block.Line}: '{block.Language}'");
+
+        others.Should().BeEmpty("what is spelled otherwise would not be checked");
+    }
+
+    [Theory]
+    [InlineData("a();\nb();", true)]
+    [InlineData("    a();\n    b();", true)] // indented as a whole
+    [InlineData("{\n    a();", true)]
+    [InlineData("a();\n    b();", false)] // indented otherwise
+    [InlineData("a();\nc();", false)] // something left out
+    [InlineData("a()", false)] // half a line
+    public void A_snippet_is_found_as_whole_lines_in_a_row(string snippet, bool expected)
+    {
+        SourceFile source = new("File.cs", ["void M()", "{", "    a();", "    b();", "", "    c();", "}"]);
+
+        bool found = source.Contains(snippet.Split('\n'));
+
+        found.Should().Be(expected);
+    }
+}
