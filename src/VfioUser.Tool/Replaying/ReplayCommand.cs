@@ -43,6 +43,8 @@ internal static class ReplayCommand
                 clients++;
                 replayer.Play(records);
             }
+            if (recording.IsCutOff)
+                terminal.Error.WriteLine(RecordingReader.CutOff);
             terminal.Out.WriteLine($"{clients} clients, {replayer.Sent} messages sent in {time.Elapsed.TotalSeconds:f3} s; " +
                 $"{replayer.Same} answers the same, {replayer.Different} different");
             return replayer.Different == 0 ? ExitCode.Success : ExitCode.Failure;

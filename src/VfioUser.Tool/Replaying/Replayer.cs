@@ -44,7 +44,7 @@ internal sealed class Replayer(Func<SafeSocketHandle> connect, TimeSpan patience
                 continue;
             bool fromClient = (record.Way & Way.ToClient) == 0;
             if (fromClient)
-                Wait((record.Time - start) / (speed ?? double.PositiveInfinity) - time.Elapsed);
+                Wait((record.Time - start).TotalMilliseconds / (speed ?? double.PositiveInfinity) - time.Elapsed.TotalMilliseconds);
             bool goesOn = fromClient ? Send(server, record)
                 : record.Kind == RecordKind.Piece || (byNumber.TryGetValue(number, out Expected? command) ? Meet(server, command) : Compare(server, number, record));
             if (!goesOn)
@@ -96,9 +96,10 @@ internal sealed class Replayer(Func<SafeSocketHandle> connect, TimeSpan patience
         return true;
     }
 
-    private void Wait(TimeSpan time)
+    // what a file says may be centuries, and the longest wait of the system has to do
+    private void Wait(double milliseconds)
     {
-        if (time > TimeSpan.Zero && stop.WaitHandle.WaitOne(time))
+        if (milliseconds > 0 && stop.WaitHandle.WaitOne((int)Math.Min(milliseconds, int.MaxValue)))
             stop.ThrowIfCancellationRequested();
     }
 

@@ -68,7 +68,7 @@ internal static class TraceCommand
         while (!terminal.Stop.IsCancellationRequested && recording.Next() is { } record)
             record.PassTo(printed);
         if (recording.IsCutOff)
-            terminal.Error.WriteLine("vfio-user: The recording ends within a record, as that of a killed trace does.");
+            terminal.Error.WriteLine(RecordingReader.CutOff);
         return terminal.Stop.IsCancellationRequested ? ExitCode.Interrupted : ExitCode.Success;
     }
 }
