@@ -53,6 +53,19 @@ public sealed class HostileRecordingTests : IDisposable
         (await run.WaitAsync(Patience)).Should().Be(new ToolRun(130, "", ""));
     }
 
+    [Fact]
+    public async Task Ctrl_c_ends_the_wait_for_an_answer()
+    {
+        using SilentServer server = new();
+        File.WriteAllBytes(_file, [.. Start(), .. Record(RecordKind.Message, TimeSpan.Zero, Version), .. Record(RecordKind.Message, TimeSpan.Zero, Version, way: 1)]);
+        Task<ToolRun> run = Task.Run(() => ToolRun.Of(_stop.Token, "replay", _file, server.Path, "--patience", "86400"));
+
+        await server.Hears(Version.Length);
+        await _stop.CancelAsync();
+
+        (await run.WaitAsync(Patience)).Should().Be(new ToolRun(130, "", ""));
+    }
+
     public void Dispose()
     {
         _stop.Dispose();
