@@ -28,6 +28,19 @@ public class ErrorTests
         run.Error.Should().Contain("cannot be a socket's path");
     }
 
+    [Theory]
+    [InlineData("serve", "@never", "")]
+    [InlineData("trace", "@never", "@never", "--record", "")]
+    [InlineData("trace", "--read", "")]
+    [InlineData("replay", "", "@never")]
+    public void An_empty_path_is_one_clear_line(params string[] args)
+    {
+        ToolRun run = ToolRun.Of(args);
+
+        run.ExitCode.Should().Be(2);
+        run.Error.Should().Be("vfio-user: A file's path is empty. See vfio-user --help.\n");
+    }
+
     [Fact]
     public void A_refused_connection_is_one_clear_line()
     {

@@ -86,6 +86,21 @@ public class WaitingTests
         tool.Error.Should().BeEmpty();
     }
 
+    [Theory]
+    [InlineData("irq", "msix")]
+    [InlineData("watch", "bar0")]
+    public async Task Ctrl_c_before_the_count_is_reached_is_no_success(string command, string what)
+    {
+        using Served served = new(new Everything());
+        using Lines tool = new(command, served.Socket, what, "--count", "1");
+        tool.Next();
+
+        tool.Stop();
+
+        (await tool.ExitCode()).Should().Be(130);
+        tool.Error.Should().BeEmpty();
+    }
+
     [Fact]
     public async Task Changes_of_a_region_are_printed_until_ctrl_c()
     {

@@ -71,6 +71,6 @@ internal static class IrqCommand
         }
         vectors.Disable();
         terminal.Out.WriteLine($"{total} interrupts");
-        return total < count && !terminal.Stop.IsCancellationRequested ? ExitCode.Failure : ExitCode.Success;
+        return !(total < count) ? ExitCode.Success : terminal.Stop.IsCancellationRequested ? ExitCode.Interrupted : ExitCode.Failure;
     }
 }

@@ -9,13 +9,18 @@ internal sealed class RecordingReader : IDisposable
     // a message passes whole up to 16 MiB
     private const int LongestRecord = 32 << 20;
     private readonly FileStream _file;
+    // a pipe does not know where it is
+    private long _position;
+
+    /// <summary>What to say of a recording that <see cref="IsCutOff"/>.</summary>
+    public const string CutOff = "vfio-user: The recording ends within a record, as that of a killed trace does.";
 
     /// <exception cref="ToolException">It is no recording.</exception>
     public RecordingReader(string path)
     {
         _file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 64 << 10);
         Span<byte> start = stackalloc byte[RecordingHeader.WireSize];
-        bool complete = _file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) == start.Length;
+        bool complete = Fill(start);
         RecordingHeader header = WireFormat.Read<RecordingHeader>(start);
         string? problem = !complete || header.Magic != RecordingHeader.Expected ? "it is no recording of 'vfio-user trace'"
             : header.Version != 1 ? $"it is of version {header.Version}, and only 1 is known"
@@ -26,7 +31,7 @@ internal sealed class RecordingReader : IDisposable
             _file.Dispose();
             throw new ToolException($"'{path}' cannot be read: {problem}.");
         }
-        _file.Position = header.Size;
+        IsCutOff = !Fill(new byte[header.Size - RecordingHeader.WireSize]);
     }
 
     /// <summary>Whether the last record is cut off, as when the trace was killed.</summary>
@@ -37,10 +42,10 @@ internal sealed class RecordingReader : IDisposable
     public Recorded? Next()
     {
         Span<byte> start = stackalloc byte[RecordHeader.WireSize];
-        int read = _file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
-        if (read < start.Length)
+        long before = _position;
+        if (!Fill(start))
         {
-            IsCutOff = read > 0;
+            IsCutOff |= _position > before;
             return null;
         }
         RecordHeader header = WireFormat.Read<RecordHeader>(start);
@@ -50,8 +55,7 @@ internal sealed class RecordingReader : IDisposable
             throw Damaged();
         byte[] fds = new byte[ofFds];
         byte[] bytes = new byte[rest - ofFds];
-        if (_file.ReadAtLeast(fds, fds.Length, throwOnEndOfStream: false) < fds.Length
-            || _file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) < bytes.Length)
+        if (!Fill(fds) || !Fill(bytes))
         {
             IsCutOff = true;
             return null;
@@ -75,5 +79,12 @@ internal sealed class RecordingReader : IDisposable
         return fds;
     }
 
-    private ToolException Damaged() => new($"'{_file.Name}' is damaged before byte {_file.Position}.");
+    private bool Fill(Span<byte> destination)
+    {
+        int read = _file.ReadAtLeast(destination, destination.Length, throwOnEndOfStream: false);
+        _position += read;
+        return read == destination.Length;
+    }
+
+    private ToolException Damaged() => new($"'{_file.Name}' is damaged before byte {_position}.");
 }

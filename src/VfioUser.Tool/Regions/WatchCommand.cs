@@ -38,8 +38,9 @@ internal static class WatchCommand
             ulong bytes = parsed.GetValue(length) ?? Rest(client, index, start);
             if (bytes is 0 or > MaxLength)
                 throw new ToolException($"A length of {bytes} bytes cannot be watched; 1 to {MaxLength} can.");
-            Watch(terminal, client, index, start, (int)bytes, TimeSpan.FromSeconds(seconds), parsed.GetValue(count));
-            return ExitCode.Success;
+            ulong? most = parsed.GetValue(count);
+            ulong changes = Watch(terminal, client, index, start, (int)bytes, TimeSpan.FromSeconds(seconds), most);
+            return changes < most ? ExitCode.Interrupted : ExitCode.Success;
         });
         return command;
     }
@@ -50,7 +51,7 @@ internal static class WatchCommand
         return start >= info.Size ? 0 : Math.Min(info.Size - start, MaxLength);
     }
 
-    private static void Watch(Terminal terminal, VfioUserClient client, uint region, ulong start, int length, TimeSpan interval, ulong? most)
+    private static ulong Watch(Terminal terminal, VfioUserClient client, uint region, ulong start, int length, TimeSpan interval, ulong? most)
     {
         byte[] before = new byte[length];
         byte[] now = new byte[length];
@@ -70,5 +71,6 @@ internal static class WatchCommand
             }
             (before, now) = (now, before);
         }
+        return changes;
     }
 }

@@ -13,6 +13,7 @@ internal static class ReplayCommand
     {
         Command command = new("replay", "Plays the client's side of a recording to a server, and compares the answers");
         Argument<string> file = new("FILE") { Description = "A recording of trace --record" };
+        file.Validators.Add(FilePath.NotEmpty);
         command.Add(file);
         ServerArguments server = ServerArguments.AddTo(command);
         Option<double?> speed = new("--speed") { Description = "1 for the pace of the recording, 2 for twice that; as fast as possible without it" };
@@ -42,6 +43,8 @@ internal static class ReplayCommand
                 clients++;
                 replayer.Play(records);
             }
+            if (recording.IsCutOff)
+                terminal.Error.WriteLine(RecordingReader.CutOff);
             terminal.Out.WriteLine($"{clients} clients, {replayer.Sent} messages sent in {time.Elapsed.TotalSeconds:f3} s; " +
                 $"{replayer.Same} answers the same, {replayer.Different} different");
             return replayer.Different == 0 ? ExitCode.Success : ExitCode.Failure;

@@ -34,6 +34,7 @@ internal sealed class Replayer(Func<SafeSocketHandle> connect, TimeSpan patience
     {
         List<Expected> expected = Expected.Of(records);
         using ServerSide server = new(connect(), expected, Differs);
+        using CancellationTokenRegistration stopping = stop.Register(server.End);
         Dictionary<int, Expected> byNumber = expected.ToDictionary(one => one.Number);
         Stopwatch time = Stopwatch.StartNew();
         TimeSpan start = records[0].Record.Time;
@@ -44,7 +45,7 @@ internal sealed class Replayer(Func<SafeSocketHandle> connect, TimeSpan patience
                 continue;
             bool fromClient = (record.Way & Way.ToClient) == 0;
             if (fromClient)
-                Wait((record.Time - start) / (speed ?? double.PositiveInfinity) - time.Elapsed);
+                Wait((record.Time - start).TotalMilliseconds / (speed ?? double.PositiveInfinity) - time.Elapsed.TotalMilliseconds);
             bool goesOn = fromClient ? Send(server, record)
                 : record.Kind == RecordKind.Piece || (byNumber.TryGetValue(number, out Expected? command) ? Meet(server, command) : Compare(server, number, record));
             if (!goesOn)
@@ -69,14 +70,14 @@ internal sealed class Replayer(Func<SafeSocketHandle> connect, TimeSpan patience
             foreach (SafeHandle fd in fds)
                 fd.Dispose();
         }
-        Differs("the server takes no more messages");
+        Misses("the server takes no more messages");
         return false;
     }
 
     private bool Meet(ServerSide server, Expected command)
     {
         if (!server.WaitFor(command, patience))
-            Differs($"record {command.Number}, {Differences.Name(command.Command)}: recorded from the server, now it did not come");
+            Misses($"record {command.Number}, {Differences.Name(command.Command)}: recorded from the server, now it did not come");
         else if (!command.Differs)
             Same++;
         return true;
@@ -86,7 +87,7 @@ internal sealed class Replayer(Func<SafeSocketHandle> connect, TimeSpan patience
     {
         if (server.WaitForReply(reply.Header.MessageId, patience) is not { } now)
         {
-            Differs($"record {number}, {Differences.Name(reply)}: no reply came");
+            Misses($"record {number}, {Differences.Name(reply)}: no reply came");
             return false;
         }
         if (!ignored.Contains(reply.Header.Command) && Differences.Between(reply, now) is { } difference)
@@ -96,10 +97,18 @@ internal sealed class Replayer(Func<SafeSocketHandle> connect, TimeSpan patience
         return true;
     }
 
-    private void Wait(TimeSpan time)
+    // what a file says may be centuries, and the longest wait of the system has to do
+    private void Wait(double milliseconds)
     {
-        if (time > TimeSpan.Zero && stop.WaitHandle.WaitOne(time))
+        if (milliseconds > 0 && stop.WaitHandle.WaitOne((int)Math.Min(milliseconds, int.MaxValue)))
             stop.ThrowIfCancellationRequested();
+    }
+
+    // what does not come after Ctrl-C is not the server's fault
+    private void Misses(string what)
+    {
+        stop.ThrowIfCancellationRequested();
+        Differs(what);
     }
 
     private void Differs(string what)

@@ -8,7 +8,7 @@ using VfioUser.Tool.Tracing;
 namespace VfioUser.Tool.Replaying;
 
 /// <summary>A server that a recording is played to: hears it on its sockets, and answers its commands as recorded.</summary>
-/// <remarks>A thread for each socket; everything public is for the one that plays.</remarks>
+/// <remarks>A thread for each socket; everything public is for the one that plays, but for <see cref="End"/>.</remarks>
 internal sealed class ServerSide : IDisposable
 {
     private static readonly MessageSocketOptions Options = new() { MaxMessageFds = ControlMessage.MaxReceived, MaxMessageSize = 16 << 20 };
@@ -52,9 +52,12 @@ internal sealed class ServerSide : IDisposable
     /// <summary>Waits for a command.</summary>
     public bool WaitFor(Expected expected, TimeSpan patience) => WaitUntil(() => expected.HasCome, patience);
 
+    /// <summary>Ends the conversation: whoever waits for the server is told that it has gone. Any thread.</summary>
+    public void End() => _main.Shutdown();
+
     public void Dispose()
     {
-        _main.Shutdown();
+        End();
         _hearing.Join();
         _twin?.Shutdown();
         _hearingTwin?.Join();

@@ -31,14 +31,20 @@ internal static class Describe
         _ => throw new ToolException($"{place}: '{kind}' is none of memory32, memory64, memory32Prefetchable, memory64Prefetchable and io."),
     };
 
+    /// <summary>What stands in a list, with its places.</summary>
+    public static IEnumerable<(T Item, string Place)> Each<T>(List<T>? items, string place)
+        where T : class
+    {
+        for (int i = 0; i < (items?.Count ?? 0); i++)
+            yield return (items![i] ?? throw new ToolException($"{place}[{i}]: null is nothing that could stand there."), $"{place}[{i}]");
+    }
+
     /// <summary>What the BAR holds after a reset.</summary>
     public static byte[] Content(BarFile file, int size, string place)
     {
         byte[] content = new byte[size];
-        for (int i = 0; i < (file.Values?.Count ?? 0); i++)
+        foreach ((ValueFile value, string here) in Each(file.Values, $"{place}.values"))
         {
-            ValueFile value = file.Values![i];
-            string here = $"{place}.values[{i}]";
             byte[] bytes = value.Bytes is null ? Number(value, here) : Bytes(value.Bytes, $"{here}.bytes");
             ulong offset = Below(value.Offset, (ulong)size, $"{here}.offset");
             if ((ulong)bytes.Length > (ulong)size - offset)
@@ -50,10 +56,10 @@ internal static class Describe
 
     public static IEnumerable<(ulong Offset, ulong Size)> Areas(List<AreaFile>? areas, int size, string place)
     {
-        for (int i = 0; i < (areas?.Count ?? 0); i++)
+        foreach ((AreaFile area, string here) in Each(areas, place))
         {
-            ulong offset = Below(areas![i].Offset, (ulong)size, $"{place}[{i}].offset");
-            yield return (offset, Below(areas[i].Size, (ulong)size - offset + 1, $"{place}[{i}].size"));
+            ulong offset = Below(area.Offset, (ulong)size, $"{here}.offset");
+            yield return (offset, Below(area.Size, (ulong)size - offset + 1, $"{here}.size"));
         }
     }
 

@@ -14,22 +14,13 @@ internal sealed class ScratchDevice : PciDevice
     public ScratchDevice(DeviceFile file)
         : base(Describe.Id(file), Describe.Class(file))
     {
-        List<BarFile> bars = file.Bars ?? [];
         Bar[] added = new Bar[6];
-        for (int i = 0; i < bars.Count; i++)
-        {
-            string place = $"bars[{i}]";
-            BarFile bar = bars[i];
+        foreach ((BarFile bar, string place) in Describe.Each(file.Bars, "bars"))
             Describe.Try(place, () => Add(bar, place, added));
-        }
         if (file.Irqs is { } irqs)
             AddIrqs(irqs, added);
-        for (int i = 0; i < (file.Capabilities?.Count ?? 0); i++)
-        {
-            string place = $"capabilities[{i}]";
-            CapabilityFile capability = file.Capabilities![i];
+        foreach ((CapabilityFile capability, string place) in Describe.Each(file.Capabilities, "capabilities"))
             Describe.Try(place, () => CapabilityAdder.Add(Config, capability, place));
-        }
         if (file.Migration)
             EnableMigration(Save, Restore, _regions.Sum(region => region.Bytes.Length));
     }
@@ -68,8 +59,8 @@ internal sealed class ScratchDevice : PciDevice
         (ulong Offset, ulong Size)[] mapped = [.. Describe.Areas(file.Mapped, size, $"{place}.mapped")];
         if (mapped.Length > 0)
             _memory.Add((bar.ShareMemory([.. mapped.Select(area => new MemoryArea(area.Offset, area.Size))]), initial));
-        for (int i = 0; i < (file.Doorbells?.Count ?? 0); i++)
-            AddDoorbell(region, file.Doorbells![i], mapped, $"{place}.doorbells[{i}]");
+        foreach ((DoorbellFile doorbell, string here) in Describe.Each(file.Doorbells, $"{place}.doorbells"))
+            AddDoorbell(region, doorbell, mapped, here);
         _regions.Add(region);
         Restart();
     }

@@ -17,6 +17,7 @@ internal static class ServeCommand
         Option<bool> example = new("--example") { Description = "Print a description with everything in it" };
         Option<string[]> faults = new("--fault") { Description = "refuse:COMMAND:ERRNO, delay:COMMAND:TIME, no-reply:COMMAND, close:on:COMMAND, each with @N for the Nth time only; close:after:N" };
         Option<bool> trace = new("--trace") { Description = "Print all messages, as trace does" };
+        file.Validators.Add(FilePath.NotEmpty);
         command.Add(socket);
         command.Add(file);
         command.Add(example);

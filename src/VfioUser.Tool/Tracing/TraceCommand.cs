@@ -20,6 +20,8 @@ internal static class TraceCommand
         Option<bool> json = new("--json") { Description = "A JSON object a line" };
         Option<int> data = new("--data") { Description = "Bytes of data to print of a message", DefaultValueFactory = _ => 16 };
         Option<bool> quiet = new("--quiet") { Description = "Print no messages" };
+        record.Validators.Add(FilePath.NotEmpty);
+        read.Validators.Add(FilePath.NotEmpty);
         command.Add(listen);
         command.Add(server);
         command.Add(record);
@@ -66,7 +68,7 @@ internal static class TraceCommand
         while (!terminal.Stop.IsCancellationRequested && recording.Next() is { } record)
             record.PassTo(printed);
         if (recording.IsCutOff)
-            terminal.Error.WriteLine("vfio-user: The recording ends within a record, as that of a killed trace does.");
+            terminal.Error.WriteLine(RecordingReader.CutOff);
         return terminal.Stop.IsCancellationRequested ? ExitCode.Interrupted : ExitCode.Success;
     }
 }

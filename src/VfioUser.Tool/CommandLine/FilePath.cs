@@ -1,0 +1,14 @@
+using System.CommandLine.Parsing;
+
+namespace VfioUser.Tool.CommandLine;
+
+/// <summary>Files on the command line.</summary>
+internal static class FilePath
+{
+    /// <summary>Refuses an empty path, as of a variable that is not set: the runtime takes it for a mistake of the program's.</summary>
+    public static void NotEmpty(SymbolResult result)
+    {
+        if (result.Tokens.Any(token => token.Value.Length == 0))
+            result.AddError("A file's path is empty.");
+    }
+}
