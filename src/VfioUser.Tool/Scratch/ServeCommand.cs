@@ -17,7 +17,6 @@ internal static class ServeCommand
         Option<bool> example = new("--example") { Description = "Print a description with everything in it" };
         Option<string[]> faults = new("--fault") { Description = "refuse:COMMAND:ERRNO, delay:COMMAND:TIME, no-reply:COMMAND, close:on:COMMAND, each with @N for the Nth time only; close:after:N" };
         Option<bool> trace = new("--trace") { Description = "Print all messages, as trace does" };
-        file.Validators.Add(FilePath.NotEmpty);
         command.Add(socket);
         command.Add(file);
         command.Add(example);
@@ -27,6 +26,8 @@ internal static class ServeCommand
         {
             if (!result.GetValue(example) && (result.GetValue(socket) is null || result.GetValue(file) is null))
                 result.AddError("SOCKET and DESCRIPTION say what to serve where; --example prints a description to begin with.");
+            if (result.GetResult(file) is { } path)
+                FilePath.NotEmpty(path);
             try
             {
                 _ = Parse(result.GetValue(faults));
