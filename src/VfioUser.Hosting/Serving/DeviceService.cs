@@ -145,8 +145,9 @@ internal sealed class DeviceService : IHostedService, IDisposable
 
     private void Failed(ServedDevice device)
     {
-        Say($"Device {device.Name} cannot be served any more: {device.Failure!.Message}");
+        // first what has to happen, whatever becomes of the message
         _lifetime.StopApplication();
+        Say($"Device {device.Name} cannot be served any more: {device.Failure!.Message}");
     }
 
     private void Say(string status)
