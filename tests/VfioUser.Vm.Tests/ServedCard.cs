@@ -1,4 +1,5 @@
 using Gpio;
+using VfioUser.Vm.Tests.Harness;
 
 namespace VfioUser.Vm.Tests;
 
@@ -7,21 +8,13 @@ internal sealed class ServedCard : IAsyncDisposable
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
 
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("gpio-");
-    private readonly CancellationTokenSource _stop = new();
-    private readonly VfioUserServer _server;
-    private readonly Task _serving;
+    private readonly ServedDevice _served;
 
-    public ServedCard()
-    {
-        SocketPath = Path.Combine(_folder.FullName, "card.sock");
-        _server = VfioUserServer.Bind(SocketPath);
-        _serving = _server.RunAsync(Card, _stop.Token);
-    }
+    public ServedCard() => _served = new ServedDevice(Card);
 
     public GpioCard Card { get; } = new();
 
-    public string SocketPath { get; }
+    public string SocketPath => _served.SocketPath;
 
     /// <summary>Waits until the outputs are as expected: the guest's writes are posted, so its command may end before they arrive.</summary>
     public async Task WaitForOutputs(ushort expected)
@@ -51,20 +44,5 @@ internal sealed class ServedCard : IAsyncDisposable
         }
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await _stop.CancelAsync();
-        try
-        {
-            await _serving.WaitAsync(Timeout);
-        }
-        catch (OperationCanceledException) when (_serving.IsCanceled)
-        {
-            // How serving ends when it is told to.
-        }
-
-        _server.Dispose();
-        _stop.Dispose();
-        _folder.Delete(recursive: true);
-    }
+    public ValueTask DisposeAsync() => _served.DisposeAsync();
 }

@@ -6,19 +6,13 @@ using VfioUser.Vm.Tests.Harness;
 namespace VfioUser.Vm.Tests.Docs;
 
 /// <summary>Types what <c>docs/getting-started.md</c> says, in a guest that has the template's device and no driver for it.</summary>
-public sealed partial class GettingStartedTests : IDisposable
+public sealed partial class GettingStartedTests
 {
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
-
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("vfio-user-guide-");
-
     [VmFact]
     public async Task The_guides_commands_find_the_device_and_have_it_add_up_firmware()
     {
-        string socket = Path.Combine(_folder.FullName, "my-device.sock");
-        using var server = VfioUserServer.Bind(socket);
-        Task serving = server.RunAsync(new Card());
-        await using VirtualMachine machine = await VirtualMachine.Start(new Initramfs(modules: [], programs: []), socket);
+        await using ServedDevice device = new(new Card());
+        await using VirtualMachine machine = await VirtualMachine.Start(new Initramfs(modules: [], programs: []), device.SocketPath);
 
         string[] printed = (await machine.Output(string.Join("; ", CommandsOfTheGuide()))).Split('\n');
 
@@ -27,11 +21,7 @@ public sealed partial class GettingStartedTests : IDisposable
         printed[1].Should().MatchRegex("^0x0000[0-9A-F]{4}$").And.NotBe("0x00000000");
         printed[2].Should().Be("0x00000000", "there was no fault");
         printed[3].Should().Be(printed[1], "the device has added up what the guest sees at the same address");
-        server.Dispose();
-        await serving.WaitAsync(Timeout);
     }
-
-    public void Dispose() => _folder.Delete(recursive: true);
 
     // The blocks of the chapter, as one line for one shell.
     private static string[] CommandsOfTheGuide()

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Framebuffer.Device;
+using VfioUser.Vm.Tests.Harness;
 
 namespace VfioUser.Vm.Tests.Framebuffer;
 
@@ -9,19 +10,12 @@ internal sealed class ServedDisplay : IAsyncDisposable
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
 
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("display-");
     private readonly BochsDisplay _display = new();
-    private readonly VfioUserServer _server;
-    private readonly Task _serving;
+    private readonly ServedDevice _served;
 
-    public ServedDisplay()
-    {
-        SocketPath = Path.Combine(_folder.FullName, "display.sock");
-        _server = VfioUserServer.Bind(SocketPath);
-        _serving = _server.RunAsync(_display);
-    }
+    public ServedDisplay() => _served = new ServedDevice(_display);
 
-    public string SocketPath { get; }
+    public string SocketPath => _served.SocketPath;
 
     public DisplayMode? Mode => _display.Mode;
 
@@ -38,12 +32,7 @@ internal sealed class ServedDisplay : IAsyncDisposable
         ? Enumerable.Range(top, rows).Sum(row => Lit(MemoryMarshal.Cast<byte, uint>(_display.Row(mode, row))))
         : 0;
 
-    public async ValueTask DisposeAsync()
-    {
-        _server.Dispose();
-        await _serving.WaitAsync(Timeout);
-        _folder.Delete(recursive: true);
-    }
+    public ValueTask DisposeAsync() => _served.DisposeAsync();
 
     private static int Lit(ReadOnlySpan<uint> row)
     {

@@ -1,19 +1,15 @@
 using Nvme.Backends;
 using Nvme.Controller;
+using VfioUser.Vm.Tests.Harness;
 
 namespace VfioUser.Vm.Tests.Nvme;
 
 /// <summary>An NVMe controller with one disk, served by this process on a socket of its own.</summary>
 internal sealed class ServedDisk : IAsyncDisposable
 {
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
-
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("nvme-");
-    private readonly CancellationTokenSource _stop = new();
     private readonly Backend _disk;
     private readonly NvmeController _controller;
-    private readonly VfioUserServer _server;
-    private readonly Task _serving;
+    private readonly ServedDevice _served;
 
     /// <param name="disk">Becomes the server's.</param>
     /// <param name="options">Null for the defaults.</param>
@@ -28,12 +24,10 @@ internal sealed class ServedDisk : IAsyncDisposable
             _controller.Config.OnRead(_controller.Config.MsiX!.Offset, 1, (_, id) => id.Clear());
         }
 
-        SocketPath = Path.Combine(_folder.FullName, "nvme.sock");
-        _server = VfioUserServer.Bind(SocketPath);
-        _serving = _server.RunAsync(_controller, _stop.Token);
+        _served = new ServedDevice(_controller);
     }
 
-    public string SocketPath { get; }
+    public string SocketPath => _served.SocketPath;
 
     /// <summary>Why the controller failed, as often as it did.</summary>
     public System.Collections.Concurrent.ConcurrentQueue<string> Failures { get; } = new();
@@ -42,20 +36,8 @@ internal sealed class ServedDisk : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _stop.CancelAsync();
-        try
-        {
-            await _serving.WaitAsync(Timeout);
-        }
-        catch (OperationCanceledException) when (_serving.IsCanceled)
-        {
-            // How serving ends when it is told to.
-        }
-
-        _server.Dispose();
+        await _served.DisposeAsync();
         _controller.Dispose();
         _disk.Dispose();
-        _stop.Dispose();
-        _folder.Delete(recursive: true);
     }
 }
