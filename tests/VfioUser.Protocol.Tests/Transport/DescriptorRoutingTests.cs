@@ -1,7 +1,7 @@
 namespace VfioUser.Protocol.Tests.Transport;
 
 /// <summary>
-/// Descriptors end up with the message that they were sent with. The first tests are FACTS' table of what Linux does on
+/// Descriptors end up with the message that they were sent with. The first tests are a table of what Linux does on
 /// a stream socket, row by row; writes are named by what they carry.
 /// </summary>
 public sealed class DescriptorRoutingTests : IDisposable
