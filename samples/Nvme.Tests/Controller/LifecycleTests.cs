@@ -139,4 +139,27 @@ public class LifecycleTests
         status.Should().Be(0);
         next.Memory.ReadBytes(page, 512).Should().Equal(data);
     }
+
+    [Fact]
+    public void Controller_gets_to_where_it_was_told_last()
+    {
+        using Machine machine = new();
+        Random random = new(1);
+
+        // told in the very moment, now and then, in which the thread that does it goes to sleep
+        for (int i = 0; i < 3000; i++)
+        {
+            for (int told = random.Next(6); told > 0; told--)
+            {
+                machine.Guest.Bar0.Post(0x14, 0u);
+                Thread.SpinWait(random.Next(100));
+                machine.Guest.Bar0.Post(0x14, NvmeDriver.EnabledConfiguration);
+                Thread.SpinWait(random.Next(100));
+            }
+            machine.Driver.Disable();
+            machine.Driver.Enable();
+        }
+
+        machine.Driver.HasFailed.Should().BeFalse();
+    }
 }

@@ -44,8 +44,8 @@ internal sealed class AdminWorker : Worker
         }
     }
 
-    protected override bool LastLook() =>
-        _parts.Gate.IsOpen && !_parts.HasFailed && _parts.Queues.Admin is { Completions.IsStarved: false } queue && queue.Pending() > 0;
+    // all of it: what came since the look before, a register's write most of all, woke nobody
+    protected override bool LastLook() => Work();
 
     protected override TimeSpan LongestSleep(TimeSpan idle) =>
         _parts.Doorbells.IsMapped && _parts.Queues.Admin is not null ? MappedSleep.After(idle) : Timeout.InfiniteTimeSpan;
