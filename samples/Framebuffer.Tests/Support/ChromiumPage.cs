@@ -34,7 +34,7 @@ internal sealed class ChromiumPage
               const end = Date.now() + 50000;
               (function look() {
                 let is = false;
-                try { is = {{condition}}; } catch { }
+                try { is = {{condition}}; } catch { is = false; /* what it looks at is not there yet */ }
                 if (is || Date.now() > end) done(is ? "" : String({{otherwise}})); else setTimeout(look, 20);
               })();
             })
