@@ -227,6 +227,16 @@ internal static unsafe class SocketCalls
         _ = Libc.SetSockOpt(socket, Libc.SolSocket, Libc.SoRcvBuf, &bytes, sizeof(int));
     }
 
+    /// <summary>What the kernel granted for what is sent and not read yet, its own overhead included; 0 for what is no socket.</summary>
+    public static int SendBufferSize(SafeSocketHandle socket)
+    {
+        int bytes = 0;
+        uint length = sizeof(int);
+        // SAFETY: the option is one int.
+        _ = Libc.GetSockOpt(socket, Libc.SolSocket, Libc.SoSndBuf, &bytes, &length);
+        return bytes;
+    }
+
     /// <summary>Who is at the other end: process, user and group, as the kernel saw them connect.</summary>
     public static (int ProcessId, uint UserId, uint GroupId) PeerCredentials(SafeSocketHandle socket)
     {

@@ -12,7 +12,7 @@ public sealed partial class MessageSocket
     internal bool HasUnsent => _unsent is { IsEmpty: false };
 
     /// <summary>From now on <see cref="SendOrKeep"/> may be used. Before any other thread knows this socket.</summary>
-    internal void KeepUnsent() => _unsent ??= new UnsentBytes();
+    internal void KeepUnsent() => _unsent ??= new UnsentBytes(_whole);
 
     /// <summary>Sends whole messages as far as they fit, and keeps the rest.</summary>
     /// <param name="messages">One, or several that follow each other.</param>
@@ -27,17 +27,21 @@ public sealed partial class MessageSocket
         // somebody else waits in a send of his own: behind him it is as good as in the socket
         bool mine = _sendLock.TryEnter();
         bool torn = false;
+        int piece = 0;
         try
         {
             Errno errno = mine ? SendUnsentNow() : Errno.EAGAIN;
             while (errno == Errno.None && !messages.IsEmpty)
             {
+                if (piece == 0)
+                    piece = SendPiece.Next(messages, _whole);
                 int sent = fds.IsEmpty
-                    ? SocketCalls.Send(_descriptor, messages, Libc.MsgDontWait)
-                    : SocketCalls.Send(_socket, messages, default, fds, Libc.MsgDontWait);
+                    ? SocketCalls.Send(_descriptor, messages[..piece], Libc.MsgDontWait)
+                    : SocketCalls.Send(_socket, messages[..piece], default, fds, Libc.MsgDontWait);
                 if (sent > 0)
                 {
                     messages = messages[sent..];
+                    piece -= sent;
                     fds = default;
                     torn = !messages.IsEmpty;
                 }
@@ -51,7 +55,7 @@ public sealed partial class MessageSocket
                 case Errno.None:
                     return Errno.None;
                 case Errno.EAGAIN:
-                    unsent.Append(messages, fds);
+                    unsent.Append(messages, piece, fds);
                     torn = false;
                     return Errno.None;
                 case Errno.EPIPE or Errno.ECONNRESET or Errno.ENOTCONN:

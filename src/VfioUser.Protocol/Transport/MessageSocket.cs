@@ -20,6 +20,7 @@ public sealed partial class MessageSocket : IDisposable
 
     private readonly SafeSocketHandle _socket;
     private readonly int _descriptor; // of _socket; under the send lock, while not closed
+    private readonly int _whole; // bytes that one send never cuts
     private readonly MessageSocketOptions _options;
     private readonly ReceiveBuffer _buffer = new(FirstBufferSize, BufferSize);
     private readonly Lock _sendLock = new();
@@ -43,6 +44,7 @@ public sealed partial class MessageSocket : IDisposable
         SocketCalls.SetBlocking(socket);
         if (_options.SocketBufferSize is int size)
             SocketCalls.SetBufferSize(socket, size);
+        _whole = SendPiece.WholeOf(SocketCalls.SendBufferSize(socket));
     }
 
     /// <summary>The socket, to be borrowed: to wait for it, or to send it to a peer. It stays this object's.</summary>
@@ -172,7 +174,8 @@ public sealed partial class MessageSocket : IDisposable
     /// <param name="tail">Follows <paramref name="head"/> in the same message without being copied; may be empty.</param>
     /// <param name="fds">Borrowed for the call. At most what the peer accepts.</param>
     /// <returns>False when the peer has gone, or the system does not pass the descriptors on.</returns>
-    /// <remarks>Any thread. Blocks while the peer does not read.</remarks>
+    /// <remarks>Any thread. Blocks while the peer does not read. No header arrives in two pieces, whatever the socket takes
+    /// at once.</remarks>
     public bool Send(ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail = default, ReadOnlySpan<SafeHandle> fds = default) =>
         Send(head, tail, fds, Deadline.Never) == Errno.None;
 
@@ -194,19 +197,23 @@ public sealed partial class MessageSocket : IDisposable
             if (HasUnsent && SendUnsentFirst(deadline) is Errno errno and not Errno.None)
                 return errno;
             int flags = deadline.IsNever ? 0 : Libc.MsgDontWait;
+            int piece = SendPiece.Next(head, _whole);
             while (head.Length + tail.Length > 0)
             {
                 if (_closed)
                     return Errno.ENOTCONN;
-                int sent = tail.IsEmpty && fds.IsEmpty
-                    ? SocketCalls.Send(_descriptor, head, flags)
-                    : SocketCalls.Send(_socket, head, tail, fds, flags);
+                // the tail belongs to the last message of the head
+                ReadOnlySpan<byte> last = piece == head.Length ? tail : default;
+                int sent = last.IsEmpty && fds.IsEmpty
+                    ? SocketCalls.Send(_descriptor, head[..piece], flags)
+                    : SocketCalls.Send(_socket, head[..piece], last, fds, flags);
                 if (sent > 0)
                 {
                     fds = default; // they left with the first byte
-                    int ofHead = Math.Min(sent, head.Length);
+                    int ofHead = Math.Min(sent, piece);
                     head = head[ofHead..];
                     tail = tail[(sent - ofHead)..];
+                    piece = ofHead < piece ? piece - ofHead : SendPiece.Next(head, _whole);
                     torn = head.Length + tail.Length > 0;
                     continue;
                 }

@@ -6,12 +6,14 @@ namespace VfioUser.Protocol;
 
 /// <summary>What did not fit into a socket yet, with the descriptors of one message in there.</summary>
 /// <remarks>Any thread. Its owner bounds it: it stops making more while something is here.</remarks>
-internal sealed class UnsentBytes : IDisposable
+/// <param name="whole">Bytes that one send never cuts.</param>
+internal sealed class UnsentBytes(int whole) : IDisposable
 {
     private readonly Lock _gate = new();
     private byte[] _bytes = [];
     private int _start;
     private int _end;
+    private int _piece; // bytes from the start that the next send takes; 0 at the beginning of a message
     private int _fdsAt;
     private SafeHandle[] _fds = [];
     private volatile bool _isEmpty = true;
@@ -19,10 +21,15 @@ internal sealed class UnsentBytes : IDisposable
     public bool IsEmpty => _isEmpty;
 
     /// <summary>Keeps bytes, and a reference on each of the descriptors, which go with the first of these bytes.</summary>
-    public void Append(ReadOnlySpan<byte> bytes, ReadOnlySpan<SafeHandle> fds)
+    /// <param name="bytes">Messages, the first of which may have been sent in part.</param>
+    /// <param name="begun">How many of the bytes belong to what was begun and not sent whole; nothing else is kept then.</param>
+    /// <param name="fds">Borrowed until they are sent.</param>
+    public void Append(ReadOnlySpan<byte> bytes, int begun, ReadOnlySpan<SafeHandle> fds)
     {
         lock (_gate)
         {
+            if (_isEmpty)
+                _piece = begun;
             if (!fds.IsEmpty)
             {
                 if (_fds.Length != 0)
@@ -48,7 +55,10 @@ internal sealed class UnsentBytes : IDisposable
             {
                 bool carries = _fds.Length != 0 && _start == _fdsAt;
                 int end = _fds.Length != 0 && !carries ? _fdsAt : _end;
-                int sent = SocketCalls.Send(socket, _bytes.AsSpan(_start, end - _start), default, carries ? _fds : [], Libc.MsgDontWait);
+                ReadOnlySpan<byte> messages = _bytes.AsSpan(_start, end - _start);
+                if (_piece == 0)
+                    _piece = carries ? SendPiece.First(messages) : SendPiece.Next(messages, whole);
+                int sent = SocketCalls.Send(socket, messages[.._piece], default, carries ? _fds : [], Libc.MsgDontWait);
                 if (sent <= 0)
                 {
                     if ((Errno)(-sent) != Errno.EAGAIN)
@@ -56,6 +66,7 @@ internal sealed class UnsentBytes : IDisposable
                     return (Errno)(-sent);
                 }
                 _start += sent;
+                _piece -= sent;
                 if (carries)
                     LetGo();
             }
@@ -103,7 +114,7 @@ internal sealed class UnsentBytes : IDisposable
     {
         LetGo();
         _bytes = [];
-        _start = _end = 0;
+        _start = _end = _piece = 0;
         _isEmpty = true;
     }
 }
