@@ -157,4 +157,28 @@ public class DoorbellTests
             SpinWait.SpinUntil(() => !machine.Controller.IsPinAsserted, TimeSpan.FromSeconds(60)).Should().BeTrue();
         }
     }
+
+    [Theory]
+    [InlineData(DoorbellKind.Trapped, false)]
+    [InlineData(DoorbellKind.Trapped, true)]
+    [InlineData(DoorbellKind.Mapped, false)]
+    public void Unmasking_the_pin_delivers_nothing_that_the_driver_has_taken(DoorbellKind kind, bool shadow)
+    {
+        using Machine machine = new(options: new NvmeOptions { Doorbells = kind, Spin = TimeSpan.Zero, Nap = TimeSpan.FromMilliseconds(10) }, msiX: false);
+        DriverQueue queue = machine.Driver.CreateQueue(1);
+        if (shadow)
+            machine.Driver.UseShadowDoorbells();
+        machine.Guest.Intx.Take();
+        machine.Guest.Intx.Unmask();
+
+        for (int i = 0; i < 50; i++)
+        {
+            queue.Submit(NewCommand.Io(IoOpcode.Flush));
+            machine.Guest.Intx.WaitForNext();
+            NvmeDriver.Expect(queue.Take());
+
+            machine.Controller.IsPinAsserted.Should().BeFalse();
+            machine.Guest.Intx.Take().Should().Be(0);
+        }
+    }
 }

@@ -43,7 +43,10 @@ public sealed class NvmeController : PciDevice, IDisposable
         DoorbellRegisters doorbells = new(bar, options.IoQueues + 1, options.Doorbells == DoorbellKind.Mapped);
         AsyncEvents events = new();
         QueueSet queues = new(Dma, doorbells, options.IoQueues, (_, _) => events.Raise(AsyncEvent.InvalidDoorbellValue));
-        Interrupts interrupts = new(vectors, AddIntx(), Config.MsiX!, doorbells, gate, () => queues);
+        Intx pin = AddIntx();
+        Interrupts interrupts = new(vectors, pin, Config.MsiX!, doorbells, gate, () => queues);
+        // the heads of completion queues may have moved on the mapped page, or in guest memory
+        pin.OnResample(interrupts.Update);
         _parts = new ControllerParts
         {
             Options = options,

@@ -67,10 +67,16 @@ internal sealed class CompletionQueue
     {
         lock (_lock)
         {
-            if (Head.Look() == _tail)
-                return false;
-            Head.Arm();
-            return Head.Look() != _tail;
+            uint head = Head.Look();
+            while (head != _tail)
+            {
+                // a head that moves meanwhile has passed the place that was armed, and tells nothing from then on
+                Head.Arm();
+                uint armed = head;
+                if ((head = Head.Look()) == armed)
+                    return true;
+            }
+            return false;
         }
     }
 

@@ -12,6 +12,7 @@ public sealed class Intx : Irq
     private readonly ConfigSpace _config;
     private bool _asserted;
     private UnmaskWatch? _unmaskWatch;
+    private Action? _resample;
 
     internal Intx(ConfigSpace config)
         : base(PciIrq.Intx, 0, autoMask: true)
@@ -21,6 +22,29 @@ public sealed class Intx : Irq
 
     /// <summary>Whether the device holds the pin asserted.</summary>
     public bool Asserted => Volatile.Read(ref _asserted);
+
+    /// <summary>Has a handler called before a level that stands is delivered again, as when the client unmasks the pin.</summary>
+    /// <param name="handler">Looks whether the cause is there still, and calls <see cref="Deassert"/> if it is not. Replaces
+    /// an earlier one.</param>
+    /// <exception cref="InvalidOperationException">The device is being served.</exception>
+    /// <remarks>
+    /// Setup. For devices whose drivers acknowledge where nobody tells of it: on a page that the client maps, or in guest
+    /// memory. The guest has acknowledged before it unmasks; without a handler it is interrupted once more for nothing,
+    /// over and over until the device looks by itself, and Linux switches an interrupt off for which nobody cares.
+    /// The handler runs on the Command thread, and on the thread that watches the client's eventfd for unmasking.
+    /// </remarks>
+    public void OnResample(Action handler)
+    {
+        ArgumentNullException.ThrowIfNull(handler);
+        Device?.ThrowIfServed();
+        _resample = handler;
+    }
+
+    private protected override void Resample()
+    {
+        if (Asserted)
+            _resample?.Invoke();
+    }
 
     private protected override bool IsAsserted => Asserted;
 

@@ -54,6 +54,11 @@ public class Irq
     {
     }
 
+    /// <summary>The level may be delivered again: it is brought up to date first. Not under the lock.</summary>
+    private protected virtual void Resample()
+    {
+    }
+
     /// <summary>Whether something besides the mask keeps it from being delivered now.</summary>
     private protected virtual bool IsHeldBack => false;
 
@@ -114,6 +119,7 @@ public class Irq
     internal void Unmask()
     {
         bool changed;
+        Resample();
         using (EnterForClient())
         {
             changed = SetMasked(false);
@@ -126,6 +132,7 @@ public class Irq
     /// <summary>What held it back besides the mask may have gone.</summary>
     internal void Released()
     {
+        Resample();
         using (EnterForClient())
             DeliverHeld();
     }

@@ -52,6 +52,54 @@ public class IntxTests
         OpenFiles.Descriptors(handled).Should().Be(1, "only the client's own is left");
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Cause_that_was_removed_unseen_is_not_delivered_again_at_unmask(bool byEventFd)
+    {
+        bool cause = true;
+        _device.Intx.OnResample(() =>
+        {
+            if (!Volatile.Read(ref cause))
+                _device.Intx.Deassert();
+        });
+        using var guest = TestGuest.Attach(_device);
+        using EventFd handled = new();
+        if (byEventFd)
+            guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionUnmask, PciIrq.Intx, 0, 1, null, handled);
+        void Unmask()
+        {
+            if (byEventFd)
+                handled.Signal();
+            else
+                guest.Intx.Unmask();
+        }
+
+        _device.Intx.Assert();
+        guest.Intx.WaitFor(1);
+        Unmask();
+        guest.Intx.WaitFor(2); // the cause is there still
+        Volatile.Write(ref cause, false);
+        Unmask();
+        SpinWait.SpinUntil(() => !_device.Intx.IsMasked, Background.Patience).Should().BeTrue();
+
+        guest.Intx.Count.Should().Be(2);
+        _device.Intx.Asserted.Should().BeFalse();
+    }
+
+    [Fact]
+    public void Cause_that_was_removed_unseen_is_not_delivered_to_a_client_that_begins_to_listen()
+    {
+        _device.Intx.OnResample(_device.Intx.Deassert);
+        using var guest = TestGuest.Attach(_device, new TestGuestOptions { EnableInterrupts = false });
+
+        _device.Intx.Assert();
+        guest.Config.Write(Command, InterruptDisable);
+        guest.Config.Write(Command, (ushort)0);
+
+        _device.Intx.Asserted.Should().BeFalse();
+    }
+
     [Fact]
     public void It_does_not_come_again_when_the_cause_is_gone()
     {
