@@ -14,4 +14,8 @@ public sealed class LimitTests
     [Fact]
     public void Descriptors_that_cannot_be_passed_on_are_an_error_and_not_the_end_of_the_conversation() =>
         ScenarioProcess.ShouldPass(nameof(SendingScenario));
+
+    [Fact]
+    public void Regions_of_one_file_are_limited_by_neither_mappings_nor_descriptors() =>
+        ScenarioProcess.ShouldPass(nameof(MappingScenario));
 }

@@ -10,6 +10,7 @@ internal static class Program
             nameof(ReceivingScenario) => ReceivingScenario.Run,
             nameof(AcceptingScenario) => AcceptingScenario.Run,
             nameof(SendingScenario) => SendingScenario.Run,
+            nameof(MappingScenario) => MappingScenario.Run,
             _ => throw new ArgumentException($"There is no scenario {args[0]}.", nameof(args)),
         };
         scenario();

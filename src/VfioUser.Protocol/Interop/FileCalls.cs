@@ -8,16 +8,28 @@ internal static unsafe class FileCalls
 {
     private const int AtEmptyPath = 0x1000;
     private const uint StatxTypeAndSize = 0x1 | 0x200;
+    private const uint StatxInodeNumber = 0x100;
     private const int StatxLength = 256;
     private const int StatxBlockSize = 4;
     private const int StatxMode = 28;
+    private const int StatxInode = 32;
     private const int StatxSize = 40;
+    private const int StatxDevice = 136; // major and minor number
     private const int StatfsLength = 256;
     private const int FormatMask = 0xF000;
     private const int FormatRegular = 0x8000;
     private const int FormatSocket = 0xC000;
     private const int AtFdCwd = -100;
     private const long HugetlbfsMagic = 0x958458F6;
+    private const long TmpfsMagic = 0x01021994;
+    private const long RamfsMagic = 0x858458F6;
+    private const long ExtMagic = 0xEF53;
+    private const long XfsMagic = 0x58465342;
+    private const long BtrfsMagic = 0x9123683E;
+    private const int AccessMode = 3;
+    private const int AccessReadWrite = 2;
+    private const int AccessRead = 0;
+    private const int OPath = 0x200000;
     private const int SealSeal = 1;
     private const int SealShrink = 2;
     private const int SealGrow = 4;
@@ -28,7 +40,7 @@ internal static unsafe class FileCalls
         byte* statx = stackalloc byte[StatxLength];
         byte emptyPath = 0;
         // SAFETY: a struct statx has 256 bytes, and the path is an empty, terminated string on this stack.
-        if (Libc.Statx(file, &emptyPath, AtEmptyPath, StatxTypeAndSize, statx) != 0)
+        if (Libc.Statx(file, &emptyPath, AtEmptyPath, StatxTypeAndSize | StatxInodeNumber, statx) != 0)
         {
             facts = default;
             return false;
@@ -36,8 +48,9 @@ internal static unsafe class FileCalls
         int type = *(ushort*)(statx + StatxMode) & FormatMask;
         int block = *(int*)(statx + StatxBlockSize);
         // only where blocks are that large it is worth asking which file system it is
-        bool huge = block > Environment.SystemPageSize && IsHugetlbfs(file);
-        facts = new FileFacts(type == FormatRegular, type == 0, *(ulong*)(statx + StatxSize), huge ? block : Environment.SystemPageSize);
+        bool huge = block > Environment.SystemPageSize && FileSystemOf(file) == HugetlbfsMagic;
+        FileId id = new(*(ulong*)(statx + StatxDevice), *(ulong*)(statx + StatxInode));
+        facts = new FileFacts(id, type == FormatRegular, type == 0, *(ulong*)(statx + StatxSize), huge ? block : Environment.SystemPageSize);
         return true;
     }
 
@@ -74,12 +87,44 @@ internal static unsafe class FileCalls
         return seals >= 0 && (seals & SealShrink) != 0;
     }
 
-    /// <summary>Whether the file lies in a hugetlbfs, which can be mapped but not written with a system call.</summary>
-    private static bool IsHugetlbfs(SafeHandle file)
+    /// <summary>Whether a descriptor may be mapped so: what the system would say to one more mapping of a file that is mapped so already.</summary>
+    public static bool MayMap(SafeHandle file, bool writable)
+    {
+        int flags = OpenFlags(file);
+        return flags >= 0 && (flags & OPath) == 0
+            && ((flags & AccessMode) == AccessReadWrite || (!writable && (flags & AccessMode) == AccessRead));
+    }
+
+    /// <summary>What a file was opened for, and how; -1 if the system does not say.</summary>
+    public static int OpenFlags(SafeHandle file) => Libc.Fcntl(file, Libc.FGetFl, 0);
+
+    /// <summary>Whether two descriptors with the same device and inode have the same content for certain, however they were opened.</summary>
+    /// <remarks>It is so where files are memory or lie on a disk. A file of /proc, of an overlay, of a server far away or in another
+    /// process may be another one at each open.</remarks>
+    public static bool IsKnownByInode(SafeHandle file) =>
+        FileSystemOf(file) is TmpfsMagic or RamfsMagic or ExtMagic or XfsMagic or BtrfsMagic;
+
+    /// <summary>Whether two descriptors are of one open file, as copies of a descriptor are. False where the kernel cannot say (before Linux 6.10).</summary>
+    public static bool IsSameOpenFile(SafeHandle first, SafeHandle second)
+    {
+        bool added = false;
+        second.DangerousAddRef(ref added);
+        try
+        {
+            return Libc.Fcntl(first, Libc.FDupFdQuery, second.DangerousGetHandle()) == 1;
+        }
+        finally
+        {
+            second.DangerousRelease();
+        }
+    }
+
+    // 0 if the system does not say
+    private static long FileSystemOf(SafeHandle file)
     {
         byte* statfs = stackalloc byte[StatfsLength];
         // SAFETY: a struct statfs has less than 256 bytes, its type first.
-        return Libc.Fstatfs(file, statfs) == 0 && *(long*)statfs == HugetlbfsMagic;
+        return Libc.Fstatfs(file, statfs) == 0 ? *(long*)statfs : 0;
     }
 
     /// <summary>A file of memory of the given length, which neither shrinks nor grows unless it shall be able to.</summary>

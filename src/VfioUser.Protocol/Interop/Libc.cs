@@ -42,6 +42,7 @@ internal static unsafe partial class Libc
     public const int FdCloexec = 1;
     public const int FGetFl = 3;
     public const int FSetFl = 4;
+    public const int FDupFdQuery = 1027;
     public const int FDupFdCloexec = 1030;
     public const int FAddSeals = 1033;
     public const int FGetSeals = 1034;

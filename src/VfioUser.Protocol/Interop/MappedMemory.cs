@@ -45,12 +45,16 @@ internal sealed unsafe class MappedMemory : SafeHandleZeroOrMinusOneIsInvalid
     /// <summary>The bytes themselves.</summary>
     /// <remarks>The caller keeps this object alive and open for as long as it uses the span.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Span<byte> Slice(ulong offset, int length)
+    public Span<byte> Slice(ulong offset, int length) => new MappedBytes(_start, Length).Slice(offset, length);
+
+    /// <summary>Part of the mapping.</summary>
+    /// <remarks>The caller keeps this object alive and open for as long as it uses the part.</remarks>
+    public MappedBytes Part(ulong offset, ulong length)
     {
-        if (offset > Length || (ulong)length > Length - offset)
+        if (offset > Length || length > Length - offset)
             throw new ArgumentOutOfRangeException(nameof(offset), offset, $"{length} bytes from there on leave the mapping of {Length}.");
-        // SAFETY: offset and length were checked against the mapping, which lives until this handle is closed.
-        return new Span<byte>(_start + offset, length);
+        // SAFETY: offset and length were checked against the mapping.
+        return new MappedBytes(_start + offset, length);
     }
 
     protected override bool ReleaseHandle() => Libc.Munmap(handle, _mappedLength) == 0;

@@ -7,6 +7,7 @@ namespace VfioUser;
 /// <summary>What a client maps and unmaps. Decides how each region is reached, so that no client can harm this process.</summary>
 /// <remarks>Command thread. Readers go by <see cref="Dma.Table"/>.</remarks>
 internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxMaps, bool trustClient, long maxDirtyBitmap, ServerLog log)
+    : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
@@ -23,6 +24,13 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
 
     /// <summary>What all clients of this process may use up together.</summary>
     public DmaBudget Budget { get; init; } = DmaBudget.OfProcess;
+
+    /// <summary>Says how long a mapping that no region needs is kept.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    private DmaWindows Windows => field ??= new DmaWindows(Budget, Time);
+
+    private DmaDescriptors Descriptors => field ??= new DmaDescriptors(Budget);
 
     /// <summary>Whether there is room for a region whose bounds are sound.</summary>
     public Errno Check(in DmaMap map)
@@ -78,6 +86,9 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
         mapping.Dirty?.Take(mapping.Start, mapping.Last, report);
         return Errno.None;
     }
+
+    /// <summary>The session is over: what was kept for the next map goes.</summary>
+    public void Dispose() => Windows.Dispose();
 
     public void UnmapAll() => Close([.. _dma.Table.All]);
 
@@ -150,28 +161,30 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
         mapping = null;
         bool readable = (map.Flags & DmaMapFlags.Readable) != 0;
         bool writable = (map.Flags & DmaMapFlags.Writeable) != 0;
-        Errno errno = Choose(map, file, out FileFacts facts, out DmaWay way);
+        Errno errno = Choose(map, file, out FileFacts facts, out DmaWay way, out DmaWindow? window);
         if (errno != Errno.None)
             return errno;
-        if (way == DmaWay.Mapped && !Budget.TryTakeMapping(map.Size))
-            way = DmaWay.FileIo; // slower, and the process lives
-        if (way == DmaWay.FileIo && !Budget.TryTakeFile())
+        if (way == DmaWay.Mapped)
+        {
+            window ??= Windows.TryOpen(file!, facts, map, out errno);
+            if (errno != Errno.None)
+                return errno;
+            if (window is null)
+                way = DmaWay.FileIo; // slower, and the process lives
+        }
+        DmaDescriptor? descriptor = way == DmaWay.FileIo ? Descriptors.TryKeep(file!, facts) : null;
+        if (way == DmaWay.FileIo && descriptor is null)
             return Errno.ENOSPC;
         DmaRegion region = new(new Iova(map.Address), map.Size, readable, writable, way);
         DmaMeter meter = log.Metrics.Of(way);
         switch (way)
         {
             case DmaWay.Mapped:
-                if (MappedMemory.TryMap(file!, map.Offset, map.Size, readable, writable, out errno, facts.PageSize) is not { } memory)
-                {
-                    Budget.GiveMappingBack(map.Size);
-                    return errno;
-                }
-                file!.Dispose(); // the mapping holds the file by itself
-                mapping = new MappedDma(region, memory, Budget) { Meter = meter };
+                file!.Dispose(); // the window holds the file by itself
+                mapping = new MappedDma(region, window!, map.Offset) { Meter = meter };
                 return Errno.None;
             case DmaWay.FileIo:
-                mapping = new FileDma(region, file!, map.Offset, Budget) { Meter = meter };
+                mapping = new FileDma(region, descriptor!, map.Offset) { Meter = meter };
                 return Errno.None;
             default:
                 file?.Dispose();
@@ -182,11 +195,13 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
 
     // A page that a client can take away from under a mapping kills the process that touches it (SIGBUS), so what is
     // mapped is sealed against shrinking, or its sender is trusted. A huge page can be taken away in spite of the seal:
-    // by a hole in the file, when there are no more of them to fill it.
-    private Errno Choose(in DmaMap map, SafeFileHandle? file, out FileFacts facts, out DmaWay way)
+    // by a hole in the file, when there are no more of them to fill it. A seal never comes off again, so what is
+    // mapped already is not asked for it.
+    private Errno Choose(in DmaMap map, SafeFileHandle? file, out FileFacts facts, out DmaWay way, out DmaWindow? window)
     {
         facts = default;
         way = DmaWay.Message;
+        window = null;
         if (file is null)
             return Errno.None;
         if (map.Offset > long.MaxValue || map.Size > long.MaxValue - map.Offset
@@ -202,7 +217,8 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
             return Errno.None;
         if (facts.IsRegular && map.Offset + map.Size > facts.Length)
             return Errno.EINVAL;
-        if (trustClient)
+        window = Windows.TryEnter(file, facts, map);
+        if (trustClient || window is not null)
             way = DmaWay.Mapped;
         else if (facts.IsHuge)
             way = DmaWay.Message;

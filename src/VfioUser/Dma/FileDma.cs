@@ -1,25 +1,20 @@
-using Microsoft.Win32.SafeHandles;
 using VfioUser.Protocol;
 using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
 /// <summary>Guest memory behind a file that is read and written with system calls: whatever happens to it is an error, not a signal.</summary>
-internal sealed class FileDma(DmaRegion region, SafeFileHandle file, ulong fileOffset, DmaBudget budget) : DmaMapping(region)
+internal sealed class FileDma(DmaRegion region, DmaDescriptor descriptor, ulong fileOffset) : DmaMapping(region)
 {
     protected override bool Get(ulong offset, Span<byte> destination) =>
-        FileCalls.ReadAt(file, destination, fileOffset + offset) == Errno.None;
+        FileCalls.ReadAt(descriptor.File, destination, fileOffset + offset) == Errno.None;
 
     protected override bool Put(ulong offset, ReadOnlySpan<byte> source)
     {
-        Errno errno = FileCalls.WriteAt(file, source, fileOffset + offset);
+        Errno errno = FileCalls.WriteAt(descriptor.File, source, fileOffset + offset);
         Written(offset, source.Length); // of a write that failed the first part may have been done
         return errno == Errno.None;
     }
 
-    protected override void Release()
-    {
-        file.Dispose();
-        budget.GiveFileBack();
-    }
+    protected override void Release() => descriptor.Release();
 }

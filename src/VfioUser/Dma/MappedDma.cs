@@ -1,17 +1,21 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
 /// <summary>Guest memory that is mapped into this process.</summary>
-internal sealed class MappedDma(DmaRegion region, MappedMemory memory, DmaBudget budget) : DmaMapping(region)
+internal sealed class MappedDma(DmaRegion region, DmaWindow window, ulong fileOffset) : DmaMapping(region)
 {
+    private readonly MappedBytes _memory = window.Part(fileOffset, region.Length);
+
     /// <summary>For use between enter and exit, and not a moment longer.</summary>
-    public Span<byte> Slice(ulong offset, int length) => memory.Slice(offset, length);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Span<byte> Slice(ulong offset, int length) => _memory.Slice(offset, length);
 
     protected override bool Get(ulong offset, Span<byte> destination)
     {
-        Span<byte> source = memory.Slice(offset, destination.Length);
+        Span<byte> source = Slice(offset, destination.Length);
         if (!TryCopyOnce(source, destination))
             source.CopyTo(destination);
         return true;
@@ -19,18 +23,14 @@ internal sealed class MappedDma(DmaRegion region, MappedMemory memory, DmaBudget
 
     protected override bool Put(ulong offset, ReadOnlySpan<byte> source)
     {
-        Span<byte> destination = memory.Slice(offset, source.Length);
+        Span<byte> destination = Slice(offset, source.Length);
         if (!TryCopyOnce(source, destination))
             source.CopyTo(destination);
         Written(offset, source.Length);
         return true;
     }
 
-    protected override void Release()
-    {
-        memory.Dispose();
-        budget.GiveMappingBack(Region.Length);
-    }
+    protected override void Release() => window.Release();
 
     // A value in one load and one store. The general copy may store the same bytes twice, and what the guest wrote
     // between the two would be lost.

@@ -130,6 +130,7 @@ internal sealed partial class Session : IDisposable
         _twin?.Shutdown();
         Quiescence.TryLeave(wait: true);
         Guarded(Command.DmaUnmap, DmaMappings.UnmapAll);
+        DmaMappings.Dispose();
         Guarded(Command.Version, Device.Detached);
         Quiescence.Resume();
         Quiescence.Dispose();

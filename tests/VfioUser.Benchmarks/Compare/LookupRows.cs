@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Microsoft.Win32.SafeHandles;
 using VfioUser.Protocol;
 using VfioUser.Protocol.Interop;
 
@@ -13,6 +12,7 @@ internal sealed class LookupRows
     private const int Times = 1_000_000;
     private readonly byte[] _destination = GC.AllocateArray<byte>(Page, pinned: true);
     private readonly SharedMemory _memory = SharedMemory.Create(Page);
+    private readonly DmaWindows _windows = new(DmaBudget.OfProcess, TimeProvider.System);
 
     public IEnumerable<Row> All()
     {
@@ -108,12 +108,17 @@ internal sealed class LookupRows
     }
 
     // Regions of a page each, all on the same page of the file, with a page between them.
-    private Dma Mapped(int regions) => Filled(regions, DmaWay.Mapped, region =>
+    private Dma Mapped(int regions)
     {
-        MappedMemory mapping = MappedMemory.TryMap(_memory.File, 0, Page, readable: true, writable: true, out Errno errno)
-            ?? throw new InvalidOperationException($"mmap: {errno}");
-        return new MappedDma(region, mapping, DmaBudget.OfProcess);
-    });
+        DmaMap map = new(DmaMap.WireSize, DmaMapFlags.Readable | DmaMapFlags.Writeable, 0, 0, Page);
+        FileCalls.TryDescribe(_memory.File, out FileFacts facts);
+        return Filled(regions, DmaWay.Mapped, region =>
+        {
+            DmaWindow window = _windows.TryEnter(_memory.File, facts, map) ?? _windows.TryOpen(_memory.File, facts, map, out _)
+                ?? throw new InvalidOperationException("The memory cannot be mapped.");
+            return new MappedDma(region, window, 0);
+        });
+    }
 
     private static Dma Unmapped(int regions)
     {

@@ -39,8 +39,10 @@ public class DmaUnmapTests
         (await access.WaitAsync(Background.Patience)).Should().BeTrue();
         await unmap.WaitAsync(Background.Patience);
         memory.Slice(0, 4).ToArray().Should().Equal(0x42, 0x42, 0x42, 0x42);
-        OpenFiles.Mappings(name).Should().Be(1, "only the guest has it");
         OpenFiles.Descriptors(name).Should().Be(1);
+        rig.Client.Dispose();
+        await rig.Serving.WaitAsync(Background.Patience);
+        OpenFiles.Mappings(name).Should().Be(1, "only the guest has it");
     }
 
     [Theory]

@@ -1,0 +1,23 @@
+using System.Runtime.CompilerServices;
+
+namespace VfioUser.Protocol.Interop;
+
+/// <summary>Part of a mapping, for somebody who keeps that mapping.</summary>
+internal readonly unsafe struct MappedBytes(byte* start, ulong length)
+{
+    /// <summary>In bytes.</summary>
+    public ulong Length => length;
+
+    /// <summary>The bytes themselves.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Span<byte> Slice(ulong offset, int count)
+    {
+        if (offset > length || (ulong)count > length - offset)
+            Refuse(offset, count);
+        // SAFETY: offset and count were checked against the part, and whoever holds it holds the mapping.
+        return new Span<byte>(start + offset, count);
+    }
+
+    private void Refuse(ulong offset, int count) =>
+        throw new ArgumentOutOfRangeException(nameof(offset), offset, $"{count} bytes from there on leave the mapping of {length}.");
+}
