@@ -22,6 +22,9 @@ internal enum FloorMode
 
     /// <summary>Unmaps what was mapped last, replies.</summary>
     Unmap,
+
+    /// <summary>Closes the descriptor that comes with a request, replies.</summary>
+    Take,
 }
 
 /// <summary>The first message to the floor's server: what is to come. It pauses so long before each reply of a ping-pong.</summary>

@@ -91,6 +91,11 @@ internal static class FloorServer
                 Bare.Close(file);
                 Bare.Send(socket, reply);
                 break;
+            case FloorMode.Take:
+                Positive(Bare.ReceiveWithFd(socket, buffer, out int taken));
+                Bare.Close(taken);
+                Bare.Send(socket, reply);
+                break;
             case FloorMode.Unmap:
                 Positive(Bare.Receive(socket, buffer));
                 Bare.Unmap(mapped, MapLength);

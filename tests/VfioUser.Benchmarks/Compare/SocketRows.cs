@@ -33,8 +33,10 @@ internal sealed class SocketRows(Peer floor, Peer ours, Peer oursSpinning)
         yield return Bandwidth("1 MiB region read", largeRead, Requests.ReadSize + Large, 100);
         yield return Bandwidth("1 MiB region write", largeWrite, Requests.ReadSize, 100);
         yield return Interrupt(5_000);
-        yield return MapOrUnmap("map 4 KiB with descriptor", 1.30, timeMap: true, 500);
-        yield return MapOrUnmap("unmap the same", 1.20, timeMap: false, 500);
+        yield return MapOrUnmap("map 4 KiB with descriptor", 1.30, timeMap: true, 500, FloorMode.Map, FloorMode.Unmap);
+        yield return MapOrUnmap("unmap the same", 1.20, timeMap: false, 500, FloorMode.Map, FloorMode.Unmap);
+        yield return MapOrUnmap("map 4 KiB with descriptor, beside a floor without mmap", 1.30, timeMap: true, 500, FloorMode.Take, FloorMode.PingPong);
+        yield return MapOrUnmap("unmap the same, beside a floor without munmap", 1.20, timeMap: false, 500, FloorMode.Take, FloorMode.PingPong);
     }
 
     private Row PingPong(string name, double target, byte[] request, int replyBytes, int rounds, bool serverSpins = false, bool clientSpins = false)
@@ -127,15 +129,15 @@ internal sealed class SocketRows(Peer floor, Peer ours, Peer oursSpinning)
             });
     }
 
-    private Row MapOrUnmap(string name, double target, bool timeMap, int rounds)
+    private Row MapOrUnmap(string name, double target, bool timeMap, int rounds, FloorMode floorMaps, FloorMode floorUnmaps)
     {
         byte[] map = Requests.Map(0x1000_0000);
         byte[] unmap = Requests.Unmap(0x1000_0000);
         return new Row(name, "µs", target,
             () => MapsAndUnmaps(rounds, timeMap,
-                () => Plan(new FloorPlan(FloorMode.Map, map.Length, MessageHeader.WireSize, 1, 0)),
+                () => Plan(new FloorPlan(floorMaps, map.Length, MessageHeader.WireSize, 1, 0)),
                 () => Exchange(floor, map, MessageHeader.WireSize, _memory.File),
-                () => Plan(new FloorPlan(FloorMode.Unmap, unmap.Length, MessageHeader.WireSize + DmaUnmap.WireSize, 1, 0)),
+                () => Plan(new FloorPlan(floorUnmaps, unmap.Length, MessageHeader.WireSize + DmaUnmap.WireSize, 1, 0)),
                 () => Exchange(floor, unmap, MessageHeader.WireSize + DmaUnmap.WireSize)),
             () => MapsAndUnmaps(rounds, timeMap,
                 () => { },
