@@ -10,7 +10,8 @@ internal sealed class ServedCard : IAsyncDisposable
 
     private readonly ServedDevice _served;
 
-    public ServedCard() => _served = new ServedDevice(Card);
+    /// <param name="server">Null for the defaults.</param>
+    public ServedCard(VfioUserServerOptions? server = null) => _served = new ServedDevice(Card, server);
 
     public GpioCard Card { get; } = new();
 

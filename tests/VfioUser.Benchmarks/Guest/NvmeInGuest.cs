@@ -36,7 +36,7 @@ internal static class NvmeInGuest
             await using VirtualMachine machine = await VirtualMachine.Start(new MachineOptions
             {
                 Guest = NvmeGuest.Initramfs,
-                SocketPath = socketPath,
+                SocketPaths = [socketPath],
                 Arguments =
                 [
                     "-smp", processors.ToString(CultureInfo.InvariantCulture), "-drive", $"if=none,id=disk,format=raw,file={theirs}",

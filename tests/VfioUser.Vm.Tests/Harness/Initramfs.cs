@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -27,6 +28,12 @@ internal sealed class Initramfs(IReadOnlyList<string> modules, IReadOnlyList<str
 
     private IReadOnlyList<string> Files => files?.Invoke() ?? [];
 
+    private static string Identity(string path)
+    {
+        var file = new FileInfo(path);
+        return string.Create(CultureInfo.InvariantCulture, $"{path} {file.Length} {file.LastWriteTimeUtc.Ticks}");
+    }
+
     private string ContentHash()
     {
         string content = string.Join('\n',
@@ -34,7 +41,7 @@ internal sealed class Initramfs(IReadOnlyList<string> modules, IReadOnlyList<str
             VmFolder.KernelRelease,
             File.ReadAllText(Script.PathOf("make-initramfs")),
             File.ReadAllText(Script.PathOf("init")),
-            .. modules, "--", .. programs, "--", .. Files,
+            .. modules, "--", .. programs, "--", .. Files.Select(Identity),
         ]);
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(content)))[..16];
     }

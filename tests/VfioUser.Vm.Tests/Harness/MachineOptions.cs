@@ -6,11 +6,23 @@ internal sealed record MachineOptions
     /// <summary>What QEMU loads; null where the firmware finds it on a disk.</summary>
     public Initramfs? Guest { get; init; }
 
-    /// <summary>Of the vfio-user device that it has from the beginning; null for none.</summary>
-    public string? SocketPath { get; init; }
+    /// <summary>Of the vfio-user devices that it has from the beginning.</summary>
+    public IReadOnlyList<string> SocketPaths { get; init; } = [];
 
     /// <summary>Where its monitor listens; null for none.</summary>
     public string? QmpPath { get; init; }
+
+    /// <summary>What its memory is made of.</summary>
+    public MachineMemory Memory { get; init; } = MachineMemory.SealedMemfd;
+
+    /// <summary>In MiB.</summary>
+    public int MemorySize { get; init; } = 256;
+
+    /// <summary>Whether it has an IOMMU.</summary>
+    public MachineIommu Iommu { get; init; } = MachineIommu.None;
+
+    /// <summary>More for the kernel's command line, where QEMU loads the kernel.</summary>
+    public string KernelArguments { get; init; } = "";
 
     /// <summary>More for QEMU's command line.</summary>
     public IReadOnlyList<string> Arguments { get; init; } = [];

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 
 namespace VfioUser.Vm.Tests.Harness;
@@ -11,18 +12,74 @@ internal static class QemuArguments
     // TCG works everywhere; where KVM is itself emulated, guests hang at boot.
     private static readonly string Accelerator = Environment.GetEnvironmentVariable("VFIO_USER_VM_ACCEL") is { Length: > 0 } name ? name : "tcg";
 
+    // such as OVMF's, in place of SeaBIOS
+    private static readonly string? Firmware = Environment.GetEnvironmentVariable("VFIO_USER_VM_FIRMWARE") is { Length: > 0 } path ? path : null;
+
     public static IEnumerable<string> Of(MachineOptions options) =>
     [
         "-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none",
         "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
-        "-machine", $"q35,accel={Accelerator},memory-backend=ram", "-cpu", "max", "-m", "256M",
-        // Without share=on the server gets no descriptors for guest memory.
-        "-object", "memory-backend-memfd,id=ram,size=256M,share=on",
-        .. options.Guest is null ? [] : new[] { "-kernel", VmFolder.Kernel, "-initrd", options.Guest.Build(), "-append", KernelArguments },
-        .. options.SocketPath is null ? [] : new[] { "-device", Device(options.SocketPath).ToJsonString() },
+        "-machine", $"q35,accel={Accelerator},memory-backend=ram{(options.Iommu == MachineIommu.None ? "" : ",kernel-irqchip=split")}",
+        "-cpu", "max", "-m", string.Create(CultureInfo.InvariantCulture, $"size={options.MemorySize}M,slots=4,maxmem=2G"),
+        "-object", MemoryObject(options.Memory, "ram", options.MemorySize).ToJsonString(),
+        .. Firmware is null ? [] : new[] { "-bios", Firmware },
+        .. options.Guest is null ? [] : new[] { "-kernel", VmFolder.Kernel, "-initrd", options.Guest.Build(), "-append", KernelCommandLine(options) },
+        // before the devices that it is for
+        .. options.Iommu == MachineIommu.None ? [] : new[] { "-device", "intel-iommu,intremap=on,caching-mode=on" },
+        .. options.SocketPaths.SelectMany(path => new[] { "-device", Device(path).ToJsonString() }),
         .. options.QmpPath is null ? [] : new[] { "-qmp", $"unix:{options.QmpPath},server=on,wait=off" },
         .. options.Arguments,
     ];
+
+    /// <summary>The kernel's command line of a machine whose kernel QEMU loads.</summary>
+    public static string KernelCommandLine(MachineOptions options) => string.Join(' ', new[]
+    {
+        KernelArguments,
+        options.Iommu switch
+        {
+            MachineIommu.Strict => "intel_iommu=on iommu.strict=1",
+            MachineIommu.Passthrough => "intel_iommu=on iommu=pt",
+            _ => "",
+        },
+        options.KernelArguments,
+    }.Where(part => part.Length > 0));
+
+    /// <summary>An object for memory, as QEMU's command line and its monitor take it.</summary>
+    /// <param name="kind">What it is made of.</param>
+    /// <param name="id">Its name.</param>
+    /// <param name="size">In MiB.</param>
+    public static JsonObject MemoryObject(MachineMemory kind, string id, int size)
+    {
+        JsonObject memory = new()
+        {
+            ["qom-type"] = kind switch
+            {
+                MachineMemory.TmpfsFile => "memory-backend-file",
+                MachineMemory.NotShared => "memory-backend-ram",
+                _ => "memory-backend-memfd",
+            },
+            ["id"] = id,
+            ["size"] = (long)size << 20,
+            // without it the server gets no descriptors for guest memory
+            ["share"] = kind != MachineMemory.NotShared,
+        };
+        if (kind is MachineMemory.UnsealedMemfd or MachineMemory.HugePages)
+        {
+            memory["seal"] = false;
+        }
+
+        if (kind == MachineMemory.HugePages)
+        {
+            memory["hugetlb"] = true;
+        }
+
+        if (kind == MachineMemory.TmpfsFile)
+        {
+            memory["mem-path"] = "/dev/shm";
+        }
+
+        return memory;
+    }
 
     /// <summary>The device that is served on a socket, as QEMU's command line and its monitor take it.</summary>
     public static JsonObject Device(string socketPath) => new()

@@ -10,10 +10,11 @@ internal sealed class ServedDevice : IAsyncDisposable
     private readonly Task _serving;
 
     /// <param name="device">Stays the caller's, who disposes it after this.</param>
-    public ServedDevice(PciDevice device)
+    /// <param name="options">Of the server; null for the defaults.</param>
+    public ServedDevice(PciDevice device, VfioUserServerOptions? options = null)
     {
         SocketPath = Path.Combine(_folder.FullName, "device.sock");
-        _server = VfioUserServer.Bind(SocketPath);
+        _server = VfioUserServer.Bind(SocketPath, options);
         _serving = _server.RunAsync(device);
     }
 

@@ -9,12 +9,13 @@ namespace VfioUser.Vm.Tests.Harness;
 /// <remarks>Any thread, but one command at a time: the guest has one serial port.</remarks>
 internal sealed class VirtualMachine : IAsyncDisposable
 {
-    private static readonly TimeSpan BootTimeout = TimeSpan.FromSeconds(120);
-    private static readonly TimeSpan CommandTimeout = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan BootTimeout = TimeSpan.FromSeconds(300);
+    private static readonly TimeSpan CommandTimeout = TimeSpan.FromSeconds(180);
 
     private readonly Process _qemu;
     private readonly SerialConsole _console = new();
     private readonly Task _reading;
+    private readonly TaskCompletionSource<string> _errors = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _lastCommand;
     private int _seen;
 
@@ -26,7 +27,7 @@ internal sealed class VirtualMachine : IAsyncDisposable
 
     /// <summary>Boots a guest and returns when it takes commands.</summary>
     public static Task<VirtualMachine> Start(Initramfs guest, string? socketPath = null) =>
-        Start(new MachineOptions { Guest = guest, SocketPath = socketPath });
+        Start(new MachineOptions { Guest = guest, SocketPaths = socketPath is null ? [] : [socketPath] });
 
     /// <inheritdoc cref="Start(Initramfs, string?)"/>
     public static async Task<VirtualMachine> Start(MachineOptions options)
@@ -82,6 +83,20 @@ internal sealed class VirtualMachine : IAsyncDisposable
         await WaitUntilReady();
     }
 
+    /// <summary>Resets the machine from outside, whatever it is doing, and returns when it takes commands again.</summary>
+    public async Task Reset(QmpMonitor monitor)
+    {
+        await monitor.Execute("system_reset");
+        await WaitUntilReady();
+    }
+
+    /// <summary>Has the guest boot another kernel by a command of its own, and returns when that takes commands.</summary>
+    public async Task Kexec(string command)
+    {
+        await Send(command);
+        await WaitUntilReady();
+    }
+
     /// <summary>Switches the machine off from within the guest, so that QEMU ends in its own way.</summary>
     public async Task PowerOff()
     {
@@ -95,6 +110,12 @@ internal sealed class VirtualMachine : IAsyncDisposable
         _qemu.Kill();
         await _qemu.WaitForExitAsync().WaitAsync(CommandTimeout);
     }
+
+    /// <summary>How much of the host's processors QEMU has had: unlike the time, this does not depend on who else wants them.</summary>
+    public TimeSpan ProcessorTime => _qemu.TotalProcessorTime;
+
+    /// <summary>What QEMU has written to its standard error, once it has ended.</summary>
+    public Task<string> Errors => _errors.Task;
 
     public async ValueTask DisposeAsync()
     {
@@ -128,6 +149,7 @@ internal sealed class VirtualMachine : IAsyncDisposable
             _console.Append(new string(buffer, 0, count));
         }
 
+        _errors.SetResult((await errors).TrimEnd());
         _console.End($"QEMU has ended. {await errors}".TrimEnd());
     }
 }

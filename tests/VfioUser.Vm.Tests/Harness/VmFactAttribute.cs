@@ -13,3 +13,16 @@ internal sealed class VmFactAttribute : FactAttribute
         }
     }
 }
+
+/// <summary>As <see cref="VmFactAttribute"/>, for a test with several rows.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class VmTheoryAttribute : TheoryAttribute
+{
+    public VmTheoryAttribute()
+    {
+        if (!VmFolder.IsRequired)
+        {
+            Skip = VmFolder.Missing;
+        }
+    }
+}

@@ -28,7 +28,7 @@ public class NvmeBootTests
             await installer.PowerOff();
         }
 
-        await using VirtualMachine machine = await VirtualMachine.Start(new MachineOptions { SocketPath = served.SocketPath });
+        await using VirtualMachine machine = await VirtualMachine.Start(new MachineOptions { SocketPaths = [served.SocketPath] });
 
         await machine.WaitForDisk();
         (await machine.Output("cat /proc/cmdline")).Should().Contain("BOOT_IMAGE=vmlinuz");

@@ -17,7 +17,7 @@ internal static class NvmeGuest
         VirtualMachine machine = await VirtualMachine.Start(new MachineOptions
         {
             Guest = Initramfs,
-            SocketPath = socketPath,
+            SocketPaths = [socketPath],
             Arguments = ["-smp", "2"],
         });
         await machine.WaitForDisk();

@@ -14,7 +14,8 @@ internal sealed class ServedDisk : IAsyncDisposable
     /// <param name="disk">Becomes the server's.</param>
     /// <param name="options">Null for the defaults.</param>
     /// <param name="msiX">Whether it has MSI-X, or else the interrupt pin alone.</param>
-    public ServedDisk(Backend disk, NvmeOptions? options = null, bool msiX = true)
+    /// <param name="server">Null for the defaults.</param>
+    public ServedDisk(Backend disk, NvmeOptions? options = null, bool msiX = true, VfioUserServerOptions? server = null)
     {
         _disk = disk;
         _controller = new NvmeController([disk], (options ?? new NvmeOptions()) with { Log = Failures.Enqueue });
@@ -24,7 +25,7 @@ internal sealed class ServedDisk : IAsyncDisposable
             _controller.Config.OnRead(_controller.Config.MsiX!.Offset, 1, (_, id) => id.Clear());
         }
 
-        _served = new ServedDevice(_controller);
+        _served = new ServedDevice(_controller, server);
     }
 
     public string SocketPath => _served.SocketPath;
