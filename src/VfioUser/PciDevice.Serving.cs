@@ -56,7 +56,7 @@ public abstract partial class PciDevice
     {
         Notifiers.Detach();
         foreach (IrqVectors? irqs in _irqs)
-            irqs?.Disable();
+            irqs?.ClientGone();
         OnDetached();
     }
 

@@ -40,7 +40,7 @@ public class Irq
     /// <summary>Whether the client has masked it; a trigger is kept until it unmasks it.</summary>
     public bool IsMasked => Volatile.Read(ref _masked);
 
-    /// <summary>Whether it was triggered while it was masked.</summary>
+    /// <summary>Whether it was triggered while it was masked, or before the client gave an eventfd for what the guest has enabled.</summary>
     public bool IsPending => Volatile.Read(ref _pending);
 
     /// <summary>Set when the device gets the vector.</summary>
@@ -62,13 +62,17 @@ public class Irq
     /// <summary>Whether something besides the mask keeps it from being delivered now.</summary>
     private protected virtual bool IsHeldBack => false;
 
+    /// <summary>Whether the guest has enabled the vector, so that it is kept for a client that has no eventfd there yet.</summary>
+    private protected virtual bool IsEnabledByGuest => false;
+
     /// <summary>Takes note of whether it waits. Under the lock.</summary>
     private protected virtual void PendingChanged(bool pending)
     {
     }
 
     /// <summary>Interrupts the guest.</summary>
-    /// <returns>True when the guest was interrupted, or will be once it unmasks the vector; false when no client listens.</returns>
+    /// <returns>True when the guest was interrupted, or will be: once it unmasks the vector, or the client gives an eventfd for
+    /// an MSI or MSI-X vector that the guest has enabled. False when nobody listens.</returns>
     /// <remarks>What the device wrote before is visible to the guest when it is interrupted.</remarks>
     public bool Trigger()
     {
@@ -137,12 +141,36 @@ public class Irq
             DeliverHeld();
     }
 
-    /// <summary>Back to the state before any client; the condition of the device stays.</summary>
+    /// <summary>The guest wrote to the capability: what it turned off waits no more, and what it let go is delivered.</summary>
+    internal void CapabilityWritten()
+    {
+        using (EnterForClient())
+        {
+            if (_trigger is null && !IsEnabledByGuest)
+                SetPending(false);
+            DeliverHeld();
+        }
+    }
+
+    /// <summary>Back to the state before any client; the condition of the device stays, and what the guest waits for: the
+    /// client may be about to hand in eventfds again.</summary>
     internal void Disable()
     {
         SetTrigger(null);
         SetMaskListener(null);
         SetUnmaskListener(null);
+        using (EnterForClient())
+        {
+            _masked = false;
+            if (!IsEnabledByGuest)
+                SetPending(false);
+        }
+    }
+
+    /// <summary>Nobody is there for whom anything could wait.</summary>
+    internal void ClientGone()
+    {
+        Disable();
         ForgetMaskAndPending();
     }
 
@@ -211,7 +239,13 @@ public class Irq
     private bool Deliver()
     {
         if (_trigger is null)
-            return false;
+        {
+            // as behind a mask: QEMU enables MSI-X before the guest has unmasked a vector, and takes all eventfds back when
+            // there are more
+            if (IsEnabledByGuest)
+                SetPending(true);
+            return IsEnabledByGuest;
+        }
         if (_masked || IsHeldBack)
         {
             SetPending(true);

@@ -38,22 +38,22 @@ public sealed class IrqVectors : IReadOnlyList<Irq>
     internal static IrqVectors Of(MsiCapability msi)
     {
         IrqVectors irqs = new(PciIrq.Msi, [.. Enumerable.Range(0, msi.Vectors).Select(vector => new MsiIrq(msi, vector))]);
-        msi.Written = irqs.Released;
+        msi.Written = irqs.CapabilityWritten;
         return irqs;
     }
 
     internal static IrqVectors Of(MsiXCapability msiX)
     {
         IrqVectors irqs = new(PciIrq.MsiX, [.. Enumerable.Range(0, msiX.Vectors).Select(vector => new MsiXIrq(msiX, vector))]);
-        msiX.Written = irqs.Released;
+        msiX.Written = irqs.CapabilityWritten;
         return irqs;
     }
 
-    // the guest wrote to the capability, which may have let vectors go again
-    private void Released()
+    // which may have let vectors go again, or turned them off
+    private void CapabilityWritten()
     {
         foreach (Irq irq in _vectors)
-            irq.Released();
+            irq.CapabilityWritten();
     }
 
     /// <summary>Has those that are sent counted from now on.</summary>
@@ -67,6 +67,12 @@ public sealed class IrqVectors : IReadOnlyList<Irq>
     {
         foreach (Irq irq in _vectors)
             irq.Disable();
+    }
+
+    internal void ClientGone()
+    {
+        foreach (Irq irq in _vectors)
+            irq.ClientGone();
     }
 
     internal void Reset()

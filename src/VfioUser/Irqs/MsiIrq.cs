@@ -5,5 +5,7 @@ internal sealed class MsiIrq(MsiCapability msi, int vector) : Irq(PciIrq.Msi, ve
 {
     private protected override bool IsHeldBack => msi.IsMasked(Vector);
 
+    private protected override bool IsEnabledByGuest => Vector < msi.EnabledVectors;
+
     private protected override void PendingChanged(bool pending) => msi.SetPending(Vector, pending);
 }

@@ -4,4 +4,6 @@ namespace VfioUser;
 internal sealed class MsiXIrq(MsiXCapability msiX, int vector) : Irq(PciIrq.MsiX, vector)
 {
     private protected override bool IsHeldBack => msiX.FunctionMasked;
+
+    private protected override bool IsEnabledByGuest => msiX.Enabled;
 }
