@@ -93,6 +93,9 @@ internal static class PayloadDecoder
                 if (to.TryRead(ref payload, MigrationData.WireSize, out MigrationData migration))
                 {
                     to.Number("size", migration.Size);
+                    // a reply is as long as was asked for, whatever there was
+                    if (reply && migration.Size < (uint)payload.Length)
+                        payload = payload[..(int)migration.Size];
                     Data(payload, migration.Size, hasData: reply == (header.Command == Command.MigDataRead), to);
                 }
                 break;

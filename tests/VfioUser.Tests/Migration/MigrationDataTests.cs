@@ -123,6 +123,27 @@ public class MigrationDataTests
     }
 
     [Fact]
+    public void A_reply_is_as_long_as_was_asked_for_and_says_how_much_of_it_is_data()
+    {
+        using var guest = TestGuest.Attach(new PlainDevice());
+        guest.Migration.SetState(StopCopy);
+        byte[] all = guest.Migration.Read(100);
+        guest.Migration.SetState(Stop);
+        guest.Migration.SetState(StopCopy);
+        uint asked = (uint)all.Length + 1000;
+
+        (Errno errno, byte[] first) = guest.Client.Try(Command.MigDataRead, ClientFeatures.MigrationData(8 + asked, asked));
+        (_, byte[] atTheEnd) = guest.Client.Try(Command.MigDataRead, ClientFeatures.MigrationData(108, 100));
+
+        errno.Should().Be(Errno.None);
+        first.Length.Should().Be(8 + (int)asked, "libvfio-user's client waits for all of it");
+        WireFormat.Read<MigrationData>(first).Should().Be(new MigrationData(8 + (uint)all.Length, (uint)all.Length));
+        first.AsSpan(8, all.Length).SequenceEqual(all).Should().BeTrue();
+        first.AsSpan(8 + all.Length).ContainsAnyExcept((byte)0).Should().BeFalse("nothing of another buffer shows");
+        atTheEnd.Should().Equal([8, 0, 0, 0, 0, 0, 0, 0, .. new byte[100]]);
+    }
+
+    [Fact]
     public void A_read_of_nothing_is_answered_with_nothing()
     {
         using var guest = TestGuest.Attach(new MovingDevice());

@@ -17,9 +17,11 @@ internal sealed class MigDataReadHandler : CommandHandler
         {
             if (!migration.TryRead(data.AsSpan(0, (int)request.Size), out int count))
                 return Errno.EIO;
-            Span<byte> reply = session.Replies.Begin(message.Header, MigrationData.WireSize + count);
+            // as long as was asked for: libvfio-user's client waits for all of it, whatever the true number is
+            Span<byte> reply = session.Replies.Begin(message.Header, MigrationData.WireSize + (int)request.Size);
             WireFormat.Write(reply, new MigrationData((uint)(MigrationData.WireSize + count), (uint)count));
             data.AsSpan(0, count).CopyTo(reply[MigrationData.WireSize..]);
+            reply[(MigrationData.WireSize + count)..].Clear();
             session.Replies.End(reply.Length);
             return Errno.None;
         }

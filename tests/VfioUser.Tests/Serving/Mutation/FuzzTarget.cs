@@ -55,8 +55,9 @@ internal sealed class FuzzTarget : IDisposable
         using RawClient client = RawClient.Connect(Address);
         Served.Negotiate(client);
         Ask(client, Corpus.SetState(MigrationState.StopCopy)).ShouldBegin<DeviceFeature>(out _);
-        Ask(client, Corpus.ReadState(0x1_0000)).ShouldBegin<MigrationData>(out byte[] saved).Size.Should().BeLessThan(0x1_0000);
-        return saved;
+        uint size = Ask(client, Corpus.ReadState(0x1_0000)).ShouldBegin<MigrationData>(out byte[] saved).Size;
+        size.Should().BeLessThan(0x1_0000);
+        return saved[..(int)size];
     }
 
     private static RawReply Ask(RawClient client, byte[] message)
