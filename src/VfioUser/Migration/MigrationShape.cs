@@ -17,7 +17,7 @@ internal sealed class MigrationShape(PciDevice device)
 
     /// <summary>Shared memory, area by area.</summary>
     public IEnumerable<(Region Region, MemoryArea Area)> Memory =>
-        from index in Enumerable.Range(0, PciDevice.PciRegionCount)
+        from index in Enumerable.Range(0, device.RegionCount)
         let region = device.RegionAt((uint)index)
         where region?.Memory is not null
         from area in region!.Memory!.Areas
@@ -91,7 +91,7 @@ internal sealed class MigrationShape(PciDevice device)
     }
 
     private static IEnumerable<(Region Region, RegionPart Part)> PartsOf(PciDevice device) =>
-        from index in Enumerable.Range(0, PciDevice.PciRegionCount)
+        from index in Enumerable.Range(0, device.RegionCount)
         let region = device.RegionAt((uint)index)
         where region is not null
         from part in region.Parts
