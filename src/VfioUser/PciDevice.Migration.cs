@@ -74,6 +74,9 @@ public abstract partial class PciDevice
     {
     }
 
+    /// <summary>Whether migration has stopped it. Any thread.</summary>
+    internal bool IsStopped => Migration is { IsActive: false };
+
     internal void Stopped()
     {
         Notifiers.Pause();

@@ -246,7 +246,8 @@ public class Irq
                 SetPending(true);
             return IsEnabledByGuest;
         }
-        if (_masked || IsHeldBack)
+        // of a device that is stopped it belongs to its state, and goes out when it runs again
+        if (_masked || IsHeldBack || Device is { IsStopped: true })
         {
             SetPending(true);
             return true;

@@ -20,18 +20,21 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
     // the device is declared completely by now
     private MigrationShape Shape => _shape ??= new MigrationShape(device);
 
-    /// <summary>Whether a command is served in the state that the device is in.</summary>
-    /// <remarks>As libvfio-user, but for the reset: it is the way out of everything.</remarks>
-    public bool Allows(Command command) => State is not (MigrationState.Stop or MigrationState.StopCopy)
-        || command is Command.RegionRead or Command.RegionWrite or Command.RegionWriteMulti or Command.DeviceFeature
-            or Command.MigDataRead or Command.DeviceReset;
-
-    /// <summary>
-    /// Whether a region can be accessed. The configuration space can while nobody copies it: a monitor that loads a
-    /// machine's state touches it. Source: <c>linux/vfio.h</c>, on VFIO_DEVICE_STATE_STOP.
-    /// </summary>
-    public bool AllowsAccess(uint region) => IsActive
-        || (region == (uint)PciRegion.Config && State is (MigrationState.Stop or MigrationState.Resuming));
+    /// <summary>Whether a region can be accessed.</summary>
+    /// <remarks>
+    /// All other commands are served in every state: QEMU stops its devices with each <c>stop</c>, and then maps memory that is
+    /// plugged in, and unmaps all when it quits. The configuration space can be read as long as it means something, and written
+    /// while nobody copies it: a monitor that loads a machine's state touches it. What is stopped shows itself, but a write
+    /// might set it to work. Source: <c>linux/vfio.h</c>, on VFIO_DEVICE_STATE_STOP.
+    /// </remarks>
+    public bool AllowsAccess(uint region, bool write) => State switch
+    {
+        MigrationState.Running or MigrationState.PreCopy => true,
+        MigrationState.Stop => !write || region == (uint)PciRegion.Config,
+        MigrationState.StopCopy => !write && region == (uint)PciRegion.Config,
+        MigrationState.Resuming => region == (uint)PciRegion.Config,
+        _ => false,
+    };
 
     /// <summary>Whether there is another state to go to, and a way.</summary>
     public bool CanChangeTo(MigrationState target) => target != State && MigrationArcs.Path(State, target, HasPreCopy) is not null;
@@ -117,6 +120,7 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
         finally
         {
             device.Notifiers.Continue();
+            Shape.DeliverIrqs();
         }
     }
 
@@ -138,8 +142,9 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
                 break;
             case (MigrationState.Stop, MigrationState.Running):
                 device.Started();
+                State = next; // before: what is held from here on is not delivered below
                 Shape.DeliverIrqs();
-                break;
+                return null;
             case (MigrationState.Resuming, MigrationState.Stop):
                 if (FinishRestore() is { } problem)
                     return problem;

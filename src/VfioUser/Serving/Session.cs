@@ -184,8 +184,6 @@ internal sealed partial class Session : IDisposable
             return message.FdProblem;
         if (CommandTable.Find(message.Header.Command) is not { } handler || (message.Fds is not null && message.FdCount > handler.MaxFds))
             return Errno.EINVAL;
-        if (Device.Migration is { } migration && !migration.Allows(message.Header.Command))
-            return Errno.EINVAL;
         return handler.Handle(this, message);
     }
 

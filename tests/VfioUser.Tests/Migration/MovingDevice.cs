@@ -41,6 +41,8 @@ internal sealed class MovingDevice : PciDevice, IMigrationState
 
     public DmaRegion? Mapped { get; private set; }
 
+    public Action? WhenStarted { get; set; }
+
     public void BeginSave()
     {
         _given = 0;
@@ -79,7 +81,11 @@ internal sealed class MovingDevice : PciDevice, IMigrationState
 
     protected override void OnStopped() => Note("OnStopped");
 
-    protected override void OnStarted() => Note("OnStarted");
+    protected override void OnStarted()
+    {
+        Note("OnStarted");
+        WhenStarted?.Invoke();
+    }
 
     protected override void OnReset(ResetReason reason) => Note("OnReset");
 
@@ -127,6 +133,16 @@ internal static class ClientFeatures
         {
             return (e.Errno, []);
         }
+    }
+
+    /// <summary>Brings a device that runs into any state, the failed one included.</summary>
+    public static void BringTo(this Testing.TestGuest guest, MigrationState state)
+    {
+        guest.Migration.SetState(state == MigrationState.Error ? MigrationState.Resuming : state);
+        if (state != MigrationState.Error)
+            return;
+        guest.Migration.Write("V"u8);
+        guest.Client.TrySetState(MigrationState.Running).Should().Be(Errno.EINVAL);
     }
 
     public static Errno TrySetState(this Client.VfioUserClient client, uint state) =>

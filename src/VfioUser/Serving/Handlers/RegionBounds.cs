@@ -6,14 +6,14 @@ namespace VfioUser;
 /// <summary>The one place where an access that a client asks for is held against the device's regions.</summary>
 internal static class RegionBounds
 {
-    /// <summary>Whether every byte of the access lies in a region that can be accessed now. That region, or null for the configuration space.</summary>
+    /// <summary>Whether every byte of the access lies in a region that can be read now, or written. That region, or null for the configuration space.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool Contains(PciDevice device, in RegionAccess access, out Region? region)
+    public static bool Contains(PciDevice device, in RegionAccess access, bool write, out Region? region)
     {
         region = device.RegionAt(access.Region);
         ulong size = SizeOf(device, access.Region, region);
         return access.Offset <= size && access.Count <= size - access.Offset && size != 0
-            && (device.Migration is not { } migration || migration.AllowsAccess(access.Region));
+            && (device.Migration is not { } migration || migration.AllowsAccess(access.Region, write));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -9,7 +9,7 @@ internal sealed class RegionReadHandler : CommandHandler
     {
         if (!WireFormat.TryRead(message.Payload, out RegionAccess access) || access.Count > (uint)session.Limits.MaxTransferToReceive)
             return Errno.EINVAL;
-        if (!RegionBounds.Contains(session.Device, access, out Region? region))
+        if (!RegionBounds.Contains(session.Device, access, write: false, out Region? region))
             return Errno.EINVAL;
         Span<byte> payload = session.Replies.Begin(message.Header, RegionAccess.WireSize + (int)access.Count);
         WireFormat.Write(payload, access);

@@ -23,7 +23,7 @@ internal sealed class RegionWriteHandler : CommandHandler
 
     public static Errno Write(Session session, in ReceivedMessage message, in RegionAccess access, ReadOnlySpan<byte> data)
     {
-        if (!RegionBounds.Contains(session.Device, access, out Region? region) || region is { IsWritable: false })
+        if (!RegionBounds.Contains(session.Device, access, write: true, out Region? region) || region is { IsWritable: false })
             return Errno.EINVAL;
         if (region is null)
             return WriteConfig(session, message, (int)access.Offset, data);
