@@ -15,7 +15,13 @@ public static class VersionMessage
     /// <summary>Levels of objects and arrays that the JSON text may have, unknown keys included; what is specified needs 3.</summary>
     public const int MaxJsonDepth = 16;
 
+    private const int MaxReason = 120;
+
     private static readonly SearchValues<char> PathCharacters = SearchValues.Create("$._abcdefghijklmnopqrstuvwxyz");
+
+    private static ReadOnlySpan<byte> RefusalStart => "{\"error\":\""u8;
+
+    private static ReadOnlySpan<byte> RefusalEnd => "\"}\0"u8;
 
     /// <summary>Reads a payload.</summary>
     /// <param name="payload">All bytes after the message header.</param>
@@ -47,6 +53,21 @@ public static class VersionMessage
         byte[] payload = new byte[ProtocolVersion.WireSize + text.Length + 1];
         WireFormat.Write(payload, version);
         text.CopyTo(payload, ProtocolVersion.WireSize);
+        return payload;
+    }
+
+    /// <summary>Makes the payload of a refusal, with the reason under the key <c>error</c>.</summary>
+    /// <remarks>The Rust crate's client parses it as a version, whatever the header says: without <c>capabilities</c> it is none to it,
+    /// and it says so, where a bare header has it wait. QEMU has room for as many bytes as it proposed, which is about 200.</remarks>
+    internal static byte[] FormatRefusal(string reason)
+    {
+        JsonEncodedText text = JsonEncodedText.Encode(reason.Length <= MaxReason ? reason : reason[..MaxReason]);
+        byte[] payload = new byte[ProtocolVersion.WireSize + RefusalStart.Length + text.EncodedUtf8Bytes.Length + RefusalEnd.Length];
+        WireFormat.Write(payload, Negotiator.Version);
+        Span<byte> rest = payload.AsSpan(ProtocolVersion.WireSize);
+        RefusalStart.CopyTo(rest);
+        text.EncodedUtf8Bytes.CopyTo(rest[RefusalStart.Length..]);
+        RefusalEnd.CopyTo(rest[^RefusalEnd.Length..]);
         return payload;
     }
 

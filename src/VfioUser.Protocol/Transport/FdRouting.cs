@@ -40,5 +40,6 @@ internal static class FdRouting
 
     private static bool MayCarryFds(in MessageHeader header) => header.IsReply
         ? header.Command is Command.Version or Command.DeviceGetRegionInfo or Command.DeviceGetRegionIoFds
-        : header.Command is Command.DmaMap or Command.DeviceSetIrqs;
+        // SPDK's host sends an unmap with the descriptor of the map: it must not go to a map without one in front of it
+        : header.Command is Command.DmaMap or Command.DmaUnmap or Command.DeviceSetIrqs;
 }

@@ -37,7 +37,7 @@ public readonly struct ReceivedMessage : IEquatable<ReceivedMessage>
 
     /// <summary>
     /// Set when descriptors were lost: <see cref="Errno.EINVAL"/> when there were more than a message may have,
-    /// <see cref="Errno.EMFILE"/> when this process could not hold them. The message must then be refused.
+    /// <see cref="Errno.EMFILE"/> when this process could not hold them. A message that needs them must then be refused.
     /// </summary>
     public Errno FdProblem { get; }
 

@@ -61,7 +61,10 @@ public sealed class ReplyWriter
     /// <summary>Ends the reply that was begun and sends it with descriptors, which it borrows. An error takes its place when the
     /// system does not pass them on.</summary>
     /// <returns>False when the peer has gone.</returns>
-    public bool End(int payloadLength, ReadOnlySpan<SafeHandle> fds)
+    public bool End(int payloadLength, ReadOnlySpan<SafeHandle> fds) => End(payloadLength, fds, failsWithPayload: false);
+
+    /// <summary>As <see cref="End(int, ReadOnlySpan{SafeHandle})"/>, and says whether an error has the payload behind it, too.</summary>
+    internal bool End(int payloadLength, ReadOnlySpan<SafeHandle> fds, bool failsWithPayload)
     {
         if (fds.IsEmpty || _request.NoReply)
             return End(payloadLength);
@@ -73,17 +76,28 @@ public sealed class ReplyWriter
         if (start != 0 && Send(_bytes.AsSpan(0, start)) != Errno.None)
             return false;
         Errno errno = Send(_bytes.AsSpan(start, end - start), fds);
-        return errno is Errno.None or Errno.ENOTCONN ? errno == Errno.None : Fail(_request, errno);
+        if (errno is Errno.None or Errno.ENOTCONN)
+            return errno == Errno.None;
+        if (!failsWithPayload)
+            return Fail(_request, errno);
+        _bytes.AsSpan(start + MessageHeader.WireSize, payloadLength).CopyTo(_bytes.AsSpan(MessageHeader.WireSize));
+        return EndFailed(payloadLength, errno);
+    }
+
+    /// <summary>Ends the reply that was begun as an error, with the first <paramref name="payloadLength"/> bytes of its payload behind it.</summary>
+    internal bool EndFailed(int payloadLength, Errno errno)
+    {
+        if (_request.NoReply)
+            return true;
+        PutHeader(payloadLength, MessageFlags.Reply | MessageFlags.Error, (uint)errno);
+        return _length < SendFrom || Flush();
     }
 
     /// <summary>Answers with an error: a bare header, as the specification wants it.</summary>
     public bool Fail(in MessageHeader request, Errno errno)
     {
         _ = Begin(request, 0);
-        if (request.NoReply)
-            return true;
-        PutHeader(0, MessageFlags.Reply | MessageFlags.Error, (uint)errno);
-        return _length < SendFrom || Flush();
+        return EndFailed(0, errno);
     }
 
     /// <summary>Sends what was built.</summary>

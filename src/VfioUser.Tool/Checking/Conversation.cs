@@ -69,7 +69,7 @@ internal sealed class Conversation : IDisposable
         return answer;
     }
 
-    /// <summary>A command that has to be refused: an error reply without payload.</summary>
+    /// <summary>A command that has to be refused: an error reply without payload, or with that of a success.</summary>
     /// <returns>The errno.</returns>
     public Errno Refused(Command command, ReadOnlySpan<byte> payload, string what, params ReadOnlySpan<SafeHandle> fds)
     {
@@ -147,10 +147,23 @@ internal sealed class Conversation : IDisposable
     {
         if (!answer.Header.IsReply)
             throw new BrokenRuleException($"the server sent a message of type {(uint)(answer.Header.Flags & MessageFlags.TypeMask)}");
-        if (answer.IsError && answer.Payload.Length > 0)
-            throw new BrokenRuleException($"the refusal of {answer.Header.Command} has a payload of {answer.Payload.Length} bytes; it must be a header alone");
+        if (answer.IsError && answer.Payload.Length > 0 && !MayFollowRefusal(answer.Header.Command, answer.Payload.Length))
+            throw new BrokenRuleException($"the refusal of {answer.Header.Command} has a payload of {answer.Payload.Length} bytes; it must be a header alone, or what a success would have");
         return answer;
     }
+
+    // One client in use reads the size of a success and never looks at the Error bit, so that servers answer with as much.
+    private static bool MayFollowRefusal(Command command, int length) => command switch
+    {
+        Command.Version => length >= ProtocolVersion.WireSize,
+        Command.DmaUnmap => length >= DmaUnmap.WireSize,
+        Command.DeviceGetInfo => length == DeviceInfo.WireSize,
+        Command.DeviceGetRegionInfo => length >= RegionInfo.WireSize,
+        Command.DeviceGetIrqInfo => length == IrqInfo.WireSize,
+        Command.RegionRead => length >= RegionAccess.WireSize,
+        Command.RegionWrite => length == RegionAccess.WireSize,
+        _ => false,
+    };
 
     private void TurnAway(in MessageHeader command) => Send(Bytes.Of(command with
     {

@@ -14,6 +14,7 @@ internal static class CommandTable
     private static CommandHandler?[] Fill()
     {
         CommandHandler?[] table = new CommandHandler?[(int)Command.MigDataWrite + 1];
+        table[(int)Command.Version] = new VersionHandler();
         table[(int)Command.DmaMap] = new DmaMapHandler();
         table[(int)Command.DmaUnmap] = new DmaUnmapHandler();
         table[(int)Command.DeviceGetInfo] = new GetInfoHandler();

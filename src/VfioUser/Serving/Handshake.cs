@@ -61,7 +61,10 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, bool poll
         {
             run.Log.NegotiationFailed(Errno.EINVAL, e.Message);
             if (e.Header is { } header)
-                Refuse(header, Errno.EINVAL);
+            {
+                _replies.Fail(header, Errno.EINVAL);
+                _replies.Flush();
+            }
             return ReceiveStatus.Received;
         }
     }
@@ -82,7 +85,7 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, bool poll
                 return;
             }
             run.Log.NegotiationFailed(errno, problem ?? "");
-            Refuse(message.Header, errno);
+            Refuse(message.Header, errno, problem);
         }
         finally
         {
@@ -101,8 +104,6 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, bool poll
         problem = null;
         if (!message.Header.IsCommand || message.Header.Command != Command.Version)
             problem = $"the first message is {message.Header.Command} and not Version";
-        else if (message.FdCount != 0 || message.FdProblem != Errno.None)
-            problem = "the version message came with descriptors";
         return problem is null ? VersionMessage.TryParse(message.Payload, out version, out proposed, out problem) : Errno.EINVAL;
     }
 
@@ -140,9 +141,12 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, bool poll
         return new Session(run, channel, twin, SessionLimits.Between(reply.Capabilities, proposed), _replies);
     }
 
-    private void Refuse(in MessageHeader request, Errno errno)
+    private void Refuse(in MessageHeader request, Errno errno, string? problem)
     {
-        _replies.Fail(request, errno);
+        if (request.Command == Command.Version)
+            VersionHandler.Refuse(_replies, request, errno, problem);
+        else
+            _replies.Fail(request, errno);
         _replies.Flush();
     }
 

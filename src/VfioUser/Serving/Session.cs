@@ -145,10 +145,11 @@ internal sealed partial class Session : IDisposable
     private bool Dispatch(in ReceivedMessage message)
     {
         long began = _metered ? Stopwatch.GetTimestamp() : 0;
+        CommandHandler? handler = null;
         Errno errno;
         try
         {
-            errno = Handle(message);
+            errno = Handle(message, ref handler);
         }
         catch (Exception e)
         {
@@ -166,11 +167,14 @@ internal sealed partial class Session : IDisposable
         if (errno == Errno.None)
             return true;
         _log.Refused(message.Header.Command, message.Header.MessageId, message.Header.MessageSize, errno);
-        Replies.Fail(message.Header, errno);
+        if (handler is null)
+            Replies.Fail(message.Header, errno);
+        else
+            handler.Refuse(this, message, errno);
         return true;
     }
 
-    private Errno Handle(in ReceivedMessage message)
+    private Errno Handle(in ReceivedMessage message, ref CommandHandler? handler)
     {
         if (message.Header.IsReply)
         {
@@ -180,10 +184,11 @@ internal sealed partial class Session : IDisposable
         }
         if (!message.Header.IsCommand)
             return Errno.EINVAL;
-        if (message.FdProblem != Errno.None)
-            return message.FdProblem;
-        if (CommandTable.Find(message.Header.Command) is not { } handler || (message.Fds is not null && message.FdCount > handler.MaxFds))
+        handler = CommandTable.Find(message.Header.Command);
+        if (handler is null)
             return Errno.EINVAL;
+        if (message.FdProblem != Errno.None && handler.NeedsFds(message))
+            return message.FdProblem;
         return handler.Handle(this, message);
     }
 

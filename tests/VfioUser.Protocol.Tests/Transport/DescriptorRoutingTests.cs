@@ -130,6 +130,18 @@ public sealed class DescriptorRoutingTests : IDisposable
         Expect(3);
     }
 
+    [Fact]
+    public void A_map_without_a_descriptor_right_before_an_unmap_with_one_gets_none()
+    {
+        _peer.Write(Frame.DmaMap(1));
+        _peer.Write(Frame.Command(2, Command.DmaUnmap, new byte[DmaUnmap.WireSize]), _file.Handle);
+        _peer.Write(Frame.DmaMap(3), _other.Handle);
+
+        Expect(1);
+        Expect(2, _file);
+        Expect(3, _other);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -227,7 +239,7 @@ public sealed class DescriptorRoutingTests : IDisposable
     }
 
     [Fact]
-    public void Where_no_message_may_carry_descriptors_the_last_one_gets_them_and_is_refused()
+    public void Where_no_message_may_carry_descriptors_the_last_one_gets_them()
     {
         _peer.Write(Frame.RegionRead(1));
         _peer.Write(Frame.RegionRead(2), _file.Handle);

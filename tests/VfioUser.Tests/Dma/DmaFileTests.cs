@@ -172,7 +172,7 @@ public class DmaFileTests
     }
 
     [Fact]
-    public void A_surplus_descriptor_and_a_missing_one_are_refused()
+    public void A_surplus_descriptor_is_closed_and_a_missing_one_refused()
     {
         using DmaRig rig = new();
         string name = OpenFiles.UniqueName();
@@ -180,8 +180,8 @@ public class DmaFileTests
         byte[] request = new byte[DmaMap.WireSize];
         WireFormat.Write(request, new DmaMap(DmaMap.WireSize, ReadWrite, 0, At, 0x1000));
 
-        rig.Client.Invoking(client => client.Call(Command.DmaMap, request, default, [file, file]).Dispose())
-            .Should().Throw<VfioUserException>().Which.Errno.Should().Be(Errno.EINVAL);
+        rig.Client.Call(Command.DmaMap, request, default, [file, file]).Dispose();
+        rig.Client.UnmapDma(At, 0x1000);
         Refused(rig, ReadWrite | DmaMapFlags.FileIo, 0, At, 0x1000, null).Should().Be(Errno.EINVAL);
         Refused(rig, ReadWrite | DmaMapFlags.Mmap, 0, At, 0x1000, null).Should().Be(Errno.EINVAL);
 

@@ -181,7 +181,7 @@ public sealed class HostilePollingTests
 
         rig.Poller.Process().Events.Should().Be(PollEvents.Detached);
 
-        client.HearReply(77, Command.RegionRead).ShouldBeRefused(Errno.EINVAL);
+        client.HearReply(77, Command.RegionRead).ShouldBeRefusedAlone(Errno.EINVAL);
         client.ShouldHearTheEnd();
         rig.Poller.LastError.Should().BeOfType<ProtocolException>();
     }

@@ -16,7 +16,7 @@ internal static class MessageRules
         new("unknown-command", "Commands", "An unknown command is refused, and the next one is served.", subject => Unknown(subject, (Command)0x7FFF)),
         new("command-14", "Commands", "Number 14 is no command.", subject => Unknown(subject, (Command)14)),
         new("wrong-direction", "Commands", "DMA_READ and DMA_WRITE are the server's to send.", WrongDirection),
-        new("refusal", Heading, "A refusal is a header with the Error bit, without payload.", Refusal),
+        new("refusal", Heading, "A refusal is a header with the Error bit, without payload or with as much as a success has.", Refusal),
         new("no-reply", Heading, "A command with No_reply gets no reply.", subject => NoReply(subject, Command.DeviceGetInfo, GetInfo)),
         new("no-reply-refused", Heading, "A command with No_reply gets no reply when it is refused, either.",
             subject => NoReply(subject, Command.DeviceGetRegionInfo, Bytes.Of(new RegionInfo(RegionInfo.WireSize, 0, uint.MaxValue, 0, 0, 0)))),
@@ -66,7 +66,7 @@ internal static class MessageRules
     private static Finding Refusal(Subject subject)
     {
         using Conversation session = subject.Open();
-        // that it is a bare header is looked at with each answer
+        // what follows its header is looked at with each answer
         Errno errno = session.Refused(Command.DeviceGetRegionInfo, new RegionInfo(RegionInfo.WireSize, 0, uint.MaxValue, 0, 0, 0), "index 4294967295");
         session.StaysInStep();
         return Finding.WarnIf(errno == Errno.None, "its errno is 0, which the specification allows and which tells nothing");

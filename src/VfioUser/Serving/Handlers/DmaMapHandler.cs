@@ -8,7 +8,8 @@ internal sealed class DmaMapHandler : CommandHandler
 {
     private const DmaMapFlags Known = DmaMapFlags.Readable | DmaMapFlags.Writeable | DmaMapFlags.Mmap | DmaMapFlags.FileIo;
 
-    public override int MaxFds => 1;
+    // memory without a descriptor is mapped, too, and reached in another way: one that was lost must not make it that
+    public override bool NeedsFds(in ReceivedMessage message) => true;
 
     public override Errno Handle(Session session, in ReceivedMessage message)
     {

@@ -38,6 +38,13 @@ internal sealed class DmaUnmapHandler : CommandHandler
         return Errno.None;
     }
 
+    // also to one that asked for a bitmap: nobody is known who asks for one and does not look at the Error bit
+    public override void Refuse(Session session, in ReceivedMessage message, Errno errno)
+    {
+        _ = WireFormat.TryRead(message.Payload, out DmaUnmap unmap);
+        Refuse(session, message, errno, unmap with { Argsz = DmaUnmap.WireSize, Size = 0 });
+    }
+
     // The last writes to the region are over only when it is unmapped, so everything that can be wrong is looked at before.
     private static bool IsSound(in ReceivedMessage message, in DmaUnmap unmap, out DirtyBitmap bitmap) =>
         WireFormat.TryRead(message.Payload[DmaUnmap.WireSize..], out bitmap)

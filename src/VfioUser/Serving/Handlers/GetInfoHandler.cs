@@ -14,4 +14,7 @@ internal sealed class GetInfoHandler : CommandHandler
         session.Replies.End(DeviceInfo.WireSize);
         return Errno.None;
     }
+
+    public override void Refuse(Session session, in ReceivedMessage message, Errno errno) =>
+        Refuse(session, message, errno, new DeviceInfo(DeviceInfo.WireSize, 0, 0, 0));
 }

@@ -16,4 +16,10 @@ internal sealed class GetIrqInfoHandler : CommandHandler
         session.Replies.End(IrqInfo.WireSize);
         return Errno.None;
     }
+
+    public override void Refuse(Session session, in ReceivedMessage message, Errno errno)
+    {
+        _ = WireFormat.TryRead(message.Payload, out IrqInfo request);
+        Refuse(session, message, errno, new IrqInfo(IrqInfo.WireSize, 0, request.Index, 0));
+    }
 }

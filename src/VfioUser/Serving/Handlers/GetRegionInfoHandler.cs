@@ -34,9 +34,15 @@ internal sealed class GetRegionInfoHandler : CommandHandler
         if (hasCapabilities)
             capabilities.Write(payload, RegionInfo.WireSize);
         if (memory is not null && fits)
-            session.Replies.End(length, [memory.Shared.File]);
+            session.Replies.End(length, [memory.Shared.File], failsWithPayload: true);
         else
             session.Replies.End(length);
         return Errno.None;
+    }
+
+    public override void Refuse(Session session, in ReceivedMessage message, Errno errno)
+    {
+        _ = WireFormat.TryRead(message.Payload, out RegionInfo request);
+        Refuse(session, message, errno, new RegionInfo(RegionInfo.WireSize, 0, request.Index, 0, 0, 0));
     }
 }

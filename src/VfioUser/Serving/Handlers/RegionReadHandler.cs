@@ -34,4 +34,20 @@ internal sealed class RegionReadHandler : CommandHandler
         session.Replies.End(payload.Length);
         return Errno.None;
     }
+
+    // All ones for each byte that was asked for, as a bus reads where nothing is. More than may be asked for has none.
+    public override void Refuse(Session session, in ReceivedMessage message, Errno errno)
+    {
+        if (!WireFormat.TryRead(message.Payload, out RegionAccess access) || message.Header.NoReply
+            || access.Count > (uint)session.Limits.MaxTransferToReceive)
+        {
+            Refuse(session, message, errno, access with { Count = 0 });
+            return;
+        }
+        int length = RegionAccess.WireSize + (int)access.Count;
+        Span<byte> payload = session.Replies.Begin(message.Header, length);
+        WireFormat.Write(payload, access);
+        payload[RegionAccess.WireSize..].Fill(0xFF);
+        session.Replies.EndFailed(length, errno);
+    }
 }

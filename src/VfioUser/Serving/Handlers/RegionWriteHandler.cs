@@ -21,6 +21,12 @@ internal sealed class RegionWriteHandler : CommandHandler
         return Errno.None;
     }
 
+    public override void Refuse(Session session, in ReceivedMessage message, Errno errno)
+    {
+        _ = WireFormat.TryRead(message.Payload, out RegionAccess access);
+        Refuse(session, message, errno, access with { Count = 0 });
+    }
+
     public static Errno Write(Session session, in ReceivedMessage message, in RegionAccess access, ReadOnlySpan<byte> data)
     {
         if (!RegionBounds.Contains(session.Device, access, write: true, out Region? region) || region is { IsWritable: false })

@@ -7,7 +7,8 @@ internal sealed class SetIrqsHandler : CommandHandler
 {
     private const IrqSetFlags Known = IrqSetFlags.DataTypeMask | IrqSetFlags.ActionTypeMask;
 
-    public override int MaxFds => ProtocolLimits.MaxMessageFds;
+    public override bool NeedsFds(in ReceivedMessage message) =>
+        WireFormat.TryRead(message.Payload, out IrqSet set) && (set.Flags & IrqSetFlags.DataEventFd) != 0;
 
     public override Errno Handle(Session session, in ReceivedMessage message)
     {
@@ -35,7 +36,8 @@ internal sealed class SetIrqsHandler : CommandHandler
             irqs.Disable();
             return Errno.None;
         }
-        if (TakeEventFds(message) is not { } eventFds)
+        EventFd[]? eventFds = data == IrqSetFlags.DataEventFd ? TakeEventFds(message) : [];
+        if (eventFds is null)
             return Errno.EINVAL;
         for (int i = 0; i < (int)set.Count; i++)
         {
@@ -74,9 +76,9 @@ internal sealed class SetIrqsHandler : CommandHandler
             return false;
         return data switch
         {
-            IrqSetFlags.DataBool => (ulong)bools == set.Count && fds == 0,
+            IrqSetFlags.DataBool => (ulong)bools == set.Count,
             IrqSetFlags.DataEventFd => bools == 0 && (fds == 0 || (uint)fds == set.Count),
-            _ => bools == 0 && fds == 0,
+            _ => bools == 0,
         };
     }
 

@@ -56,13 +56,59 @@ public class DescriptorTests : ServedTests, IDisposable
     [MemberData(nameof(Commands))]
     public void Of_commands_that_bring_descriptors_uncalled_for(Command command) => ShouldLeaveNothing(client =>
     {
+        byte[] nonsense = [1, 2, 3];
         foreach (int count in (int[])[1, 2, 16, 17, 64, 65, 253])
         {
-            client.Ask(command, new byte[40], Many(count)).ShouldBeRefused(Errno.EINVAL);
-            client.Say(command, new byte[40], MessageFlags.NoReply, Many(count));
+            client.Ask(command, nonsense, Many(count)).ShouldBeRefused(Errno.EINVAL);
+            client.Say(command, nonsense, MessageFlags.NoReply, Many(count));
         }
         client.ShouldBeServed();
     });
+
+    // argsz and the like are right: what is refused is refused without descriptors, too
+    public static TheoryData<Command, byte[]> Requests => new()
+    {
+        { Command.DeviceGetInfo, RawClient.Bytes(new DeviceInfo(16, 0, 0, 0)) },
+        { Command.DeviceGetRegionInfo, RawClient.Bytes(new RegionInfo(32, 0, 0, 0, 0, 0)) },
+        { Command.DeviceGetRegionIoFds, RawClient.Bytes(new RegionIoFds(16, 0, 0, 0)) },
+        { Command.DeviceGetIrqInfo, RawClient.Bytes(new IrqInfo(16, 0, 2, 0)) },
+        { Command.DeviceSetIrqs, RawClient.Bytes(new IrqSet(20, (IrqSetFlags)0x21, 2, 0, 1)) },
+        { Command.DeviceSetIrqs, RawClient.Bytes(new IrqSet(20, (IrqSetFlags)0x22, 2, 0, 1), 1) },
+        { Command.DeviceSetIrqs, RawClient.Bytes(new IrqSet(20, (IrqSetFlags)0x21, 2, 0, 0)) },
+        { Command.RegionRead, RawClient.Bytes(new RegionAccess(0, 0, 4)) },
+        { Command.RegionWrite, RawClient.Bytes(new RegionAccess(0, 0, 4), 1, 2, 3, 4) },
+        { Command.RegionWriteMulti, RawClient.Bytes(new RegionWriteMulti(1), RawClient.Bytes(new RegionWriteMultiEntry(0, 0, 4, 7))) },
+        { Command.DeviceReset, [] },
+        { Command.DmaUnmap, RawClient.Bytes(new DmaUnmap(24, DmaUnmapFlags.All, 0, 0)) },
+    };
+
+    [Theory]
+    [MemberData(nameof(Requests), DisableDiscoveryEnumeration = true)]
+    public void Of_commands_that_are_served_and_do_not_need_them(Command command, byte[] request) => ShouldLeaveNothing(client =>
+    {
+        // 17 are more than a message may have, 253 all that Linux passes at once
+        foreach (int count in (int[])[1, 2, 16, 17, 64, 65, 253])
+        {
+            RawReply reply = client.Ask(command, request, Many(count));
+            reply.Header.Flags.Should().Be(MessageFlags.Reply, "{0} descriptors are closed", count);
+            reply.Fds?.Dispose();
+        }
+        client.ShouldBeServed();
+    });
+
+    [Fact]
+    public void Of_an_unmap_with_the_descriptor_of_its_map_as_spdk_sends_it() => ShouldLeaveNothing(client =>
+    {
+        for (int i = 0; i < 20; i++)
+        {
+            client.Ask(Command.DmaMap, new DmaMap(32, DmaMapFlags.Readable, 0, 0x1000, 0x1000), _sealed).ShouldBeGranted();
+            client.Ask(Command.DmaUnmap, new DmaUnmap(24, 0, 0x1000, 0x1000), _sealed).ShouldBeGranted<DmaUnmap>();
+        }
+    });
+
+    [Fact]
+    public void Of_a_proposal_that_brings_them() => ShouldLeaveNothing(
+        client => client.Ask(Command.Version, Served.Version(0, 1, "{}"), Many(5)).ShouldBegin<ProtocolVersion>(out _), proposal: null);
 
     [Fact]
     public void Of_replies_that_bring_descriptors() => ShouldLeaveNothing(client =>
@@ -81,7 +127,7 @@ public class DescriptorTests : ServedTests, IDisposable
         client.Ask(Command.DmaMap, map with { Address = 0x5000, Size = 0x20000 }, _unsealed).ShouldBeRefused(Errno.EINVAL);
         client.Ask(Command.DmaMap, map with { Address = 0x5000, Flags = (DmaMapFlags)0x10 }, _unsealed).ShouldBeRefused(Errno.EINVAL);
         client.Ask(Command.DeviceSetIrqs, new IrqSet(20, (IrqSetFlags)0x24, 2, 2040, 16), Many(16)).ShouldBeRefused(Errno.EINVAL);
-        client.Ask(Command.DeviceSetIrqs, new IrqSet(20, (IrqSetFlags)0x22, 2, 0, 1), Many(2)).ShouldBeRefused(Errno.EINVAL);
+        client.Ask(Command.DeviceSetIrqs, new IrqSet(20, (IrqSetFlags)0x24, 2, 0, 1), Many(2)).ShouldBeRefused(Errno.EINVAL);
         client.Ask(Command.Version, Served.Version(0, 1, "{}"), Many(3)).ShouldBeRefused(Errno.EINVAL);
     });
 
@@ -144,7 +190,7 @@ public class DescriptorTests : ServedTests, IDisposable
 
     [Fact]
     public void Of_a_proposal_that_was_refused() => ShouldLeaveNothing(
-        client => client.Ask(Command.Version, Served.Version(0, 1, "{}"), Many(5)).ShouldBeRefused(Errno.EINVAL), proposal: null);
+        client => client.Ask(Command.Version, Served.Version(7, 1, "{}"), Many(5)).ShouldBeRefused(Errno.EINVAL), proposal: null);
 
     [Fact]
     public void Of_a_first_message_that_never_ends() => ShouldLeaveNothing(

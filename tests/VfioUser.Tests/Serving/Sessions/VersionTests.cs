@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using VfioUser.Protocol;
 
@@ -16,7 +17,7 @@ public class VersionTests : ServedTests
         using Served served = Start();
         using RawClient client = served.Connect();
 
-        client.Ask(command, new byte[32]).ShouldBeRefused(Errno.EINVAL);
+        client.Ask(command, new byte[32]).ShouldBeRefusedAlone(Errno.EINVAL);
 
         client.ShouldHearTheEnd();
         using RawClient next = served.Attach();
@@ -87,20 +88,44 @@ public class VersionTests : ServedTests
 
         client.SayBytes(RawClient.Message(new MessageHeader(1, Command.Version, size, MessageFlags.Command, 0)));
 
-        client.HearReply(1, Command.Version).ShouldBeRefused(Errno.EINVAL);
+        client.HearReply(1, Command.Version).ShouldBeRefusedAlone(Errno.EINVAL);
         client.ShouldHearTheEnd();
     }
 
     [Fact]
-    public void A_proposal_with_descriptors_is_refused()
+    public void Descriptors_with_a_proposal_are_closed_and_it_is_served()
     {
         using Served served = Start();
         using RawClient client = served.Connect();
         using EventFd eventFd = new();
 
-        client.Ask(Command.Version, Served.Version(0, 1, "{}"), eventFd.Handle).ShouldBeRefused(Errno.EINVAL);
+        client.Ask(Command.Version, Served.Version(0, 1, "{}"), eventFd.Handle).ShouldBegin<ProtocolVersion>(out _);
 
+        client.ShouldBeServed();
+    }
+
+    [Fact]
+    public void A_refusal_says_why_and_is_no_version_to_who_ignores_the_error_bit()
+    {
+        using Served served = Start();
+        using RawClient client = served.Connect();
+
+        RawReply reply = client.Ask(Command.Version, Served.Version(9, 0, "{}"));
+
+        reply.ShouldBeRefused(Errno.EINVAL);
+        Encoding.UTF8.GetString(reply.Payload.AsSpan(4)).Should().Contain("9");
         client.ShouldHearTheEnd();
+    }
+
+    [Fact]
+    public void A_second_proposal_is_refused_and_the_session_goes_on()
+    {
+        using Served served = Start();
+        using RawClient client = served.Attach();
+
+        client.Ask(Command.Version, Served.Version(0, 1, "{}")).ShouldBeRefused(Errno.EINVAL);
+
+        client.ShouldBeServed();
     }
 
     [Fact]

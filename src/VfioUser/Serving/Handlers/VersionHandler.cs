@@ -1,0 +1,20 @@
+using VfioUser.Protocol;
+
+namespace VfioUser;
+
+/// <summary>Spec: VFIO_USER_VERSION. The first one is answered by <see cref="Handshake"/>, any other is refused.</summary>
+internal sealed class VersionHandler : CommandHandler
+{
+    public override Errno Handle(Session session, in ReceivedMessage message) => Errno.EINVAL;
+
+    public override void Refuse(Session session, in ReceivedMessage message, Errno errno) =>
+        Refuse(session.Replies, message.Header, errno, "a version was agreed on before");
+
+    /// <summary>Refuses a proposal and says why.</summary>
+    public static void Refuse(ReplyWriter replies, in MessageHeader request, Errno errno, string? problem)
+    {
+        byte[] payload = VersionMessage.FormatRefusal(problem ?? errno.ToString());
+        payload.CopyTo(replies.Begin(request, payload.Length));
+        replies.EndFailed(payload.Length, errno);
+    }
+}
