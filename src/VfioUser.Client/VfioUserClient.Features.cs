@@ -71,6 +71,18 @@ public sealed partial class VfioUserClient
     public void SetMigrationState(MigrationState state) =>
         SetFeature(DeviceFeatureId.MigDeviceState, new MigrationDeviceState(state, 0));
 
+    /// <summary>Asks how many bytes are to be read once the device is stopped; an estimate. Source: VFIO_DEVICE_FEATURE_MIG_DATA_SIZE of <c>linux/vfio.h</c>.</summary>
+    public ulong GetMigrationDataSize() => GetFeature<MigrationDataSize>(DeviceFeatureId.MigDataSize).StopCopyLength;
+
+    /// <summary>Asks how much there is to read in pre-copy. Only a server that is told to knows the command.</summary>
+    public PreCopyInfo GetPreCopyInfo()
+    {
+        Span<byte> request = stackalloc byte[PreCopyInfo.WireSize];
+        WireFormat.Write(request, new PreCopyInfo(PreCopyInfo.WireSize, 0, 0, 0));
+        using Reply reply = Call(PreCopyInfo.Command, request);
+        return Parse<PreCopyInfo>(PreCopyInfo.Command, reply.Payload);
+    }
+
     /// <summary>Reads migration data from a device in <see cref="MigrationState.PreCopy"/> or <see cref="MigrationState.StopCopy"/>.</summary>
     /// <param name="destination">At most what <see cref="Limits"/> allow.</param>
     /// <returns>Bytes read. Fewer than asked for: there is no more, in pre-copy for now. Spec: VFIO_USER_MIG_DATA_READ.</returns>

@@ -61,7 +61,9 @@ public static class VersionMessage
     /// and it says so, where a bare header has it wait. QEMU has room for as many bytes as it proposed, which is about 200.</remarks>
     internal static byte[] FormatRefusal(string reason)
     {
-        JsonEncodedText text = JsonEncodedText.Encode(reason.Length <= MaxReason ? reason : reason[..MaxReason]);
+        JsonEncodedText text = JsonEncodedText.Encode(reason);
+        for (int length = Math.Min(reason.Length, MaxReason); text.EncodedUtf8Bytes.Length > MaxReason; length--)
+            text = JsonEncodedText.Encode(reason[..length]);
         byte[] payload = new byte[ProtocolVersion.WireSize + RefusalStart.Length + text.EncodedUtf8Bytes.Length + RefusalEnd.Length];
         WireFormat.Write(payload, Negotiator.Version);
         Span<byte> rest = payload.AsSpan(ProtocolVersion.WireSize);

@@ -18,4 +18,7 @@ public enum DeviceFeatureId : ushort
 
     /// <summary>VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT, get: a <see cref="DmaLoggingReport"/>.</summary>
     DmaLoggingReport = 8,
+
+    /// <summary>VFIO_DEVICE_FEATURE_MIG_DATA_SIZE of <c>linux/vfio.h</c>, get: a <see cref="MigrationDataSize"/>.</summary>
+    MigDataSize = 9,
 }

@@ -20,6 +20,10 @@ internal static class FeatureDecoder
                 if (to.TryRead(ref payload, MigrationFeature.WireSize, out MigrationFeature migration))
                     to.Flags(migration.Flags, "migration");
                 break;
+            case DeviceFeatureId.MigDataSize:
+                if (to.TryRead(ref payload, MigrationDataSize.WireSize, out MigrationDataSize size))
+                    to.Number("stop_copy_length", size.StopCopyLength);
+                break;
             case DeviceFeatureId.MigDeviceState:
                 if (to.TryRead(ref payload, MigrationDeviceState.WireSize, out MigrationDeviceState state))
                     to.Text("state", state.State.ToString());

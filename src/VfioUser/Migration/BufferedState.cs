@@ -13,6 +13,7 @@ internal sealed class BufferedState(Action<IBufferWriter<byte>> save, MigrationR
     private ArrayBufferWriter<byte>? _saved;
     private ArrayBufferWriter<byte>? _received;
     private int _given;
+    private int? _lastSize;
 
     public static BufferedState Of<T>(Func<T> save, Action<T> restore)
         where T : unmanaged
@@ -33,6 +34,9 @@ internal sealed class BufferedState(Action<IBufferWriter<byte>> save, MigrationR
             size);
     }
 
+    // what is not saved yet is taken to be as long as it was the last time
+    public MigrationEstimate Estimate() => new(_saved is { } saved ? saved.WrittenCount - _given : _lastSize ?? maxSize);
+
     public void BeginSave() => (_saved, _given) = (null, 0);
 
     public int Save(Span<byte> destination, bool stopped)
@@ -46,6 +50,7 @@ internal sealed class BufferedState(Action<IBufferWriter<byte>> save, MigrationR
             if (saved.WrittenCount > maxSize)
                 throw new InvalidOperationException($"The device saved {saved.WrittenCount} bytes, but no restore takes more than {maxSize}. Enable migration with a larger limit.");
             _saved = saved;
+            _lastSize = saved.WrittenCount;
         }
         ReadOnlySpan<byte> rest = _saved.WrittenSpan[_given..];
         int count = Math.Min(rest.Length, destination.Length);

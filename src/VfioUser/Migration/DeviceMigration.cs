@@ -9,6 +9,7 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
     private MigrationShape? _shape;
     private MigrationWriter? _writer;
     private MigrationReader? _reader;
+    private bool _failed; // the last change of the state
 
     public MigrationState State { get; private set; } = MigrationState.Running;
 
@@ -39,6 +40,35 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
     /// <summary>Whether there is another state to go to, and a way.</summary>
     public bool CanChangeTo(MigrationState target) => target != State && MigrationArcs.Path(State, target, HasPreCopy) is not null;
 
+    /// <summary>Bytes that are to be read once the device is stopped. An estimate, in any state.</summary>
+    public ulong StopCopyLength
+    {
+        get
+        {
+            ulong own = EstimateOwn(out _);
+            return Shape.StreamSize + own + MigrationShape.Heads(own);
+        }
+    }
+
+    /// <summary>Bytes that can be read while the device runs: of the state with which pre-copy began, and of what changed since.</summary>
+    /// <returns>False when it is not in pre-copy.</returns>
+    public bool TryGetPreCopyInfo(out ulong initial, out ulong dirty)
+    {
+        (initial, dirty) = (0, 0);
+        if (State != MigrationState.PreCopy || _writer is not { IsBroken: false } writer)
+            return false;
+        EstimateOwn(out ulong running);
+        ulong bytes = running + MigrationShape.Heads(running) + (ulong)writer.Buffered;
+        if (writer.IsDrained)
+            dirty = bytes;
+        else
+            initial = bytes;
+        return true;
+    }
+
+    /// <summary>A change of the state was refused before it began.</summary>
+    public void Failed() => _failed = true;
+
     /// <summary>Goes to a state, step by step; stays at the last one that was reached when a step fails.</summary>
     /// <param name="target">From the client; any number.</param>
     /// <param name="problem">What is wrong with the data of a restore, or null.</param>
@@ -46,6 +76,7 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
     public Errno TrySet(MigrationState target, out string? problem)
     {
         problem = null;
+        _failed = true;
         if (MigrationArcs.Path(State, target, HasPreCopy) is not { } path)
             return Errno.EINVAL;
         foreach (MigrationState next in path)
@@ -54,6 +85,7 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
             if (problem is not null)
                 return Errno.EINVAL;
         }
+        _failed = false;
         return Errno.None;
     }
 
@@ -84,11 +116,22 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
         return _reader.Problem;
     }
 
-    /// <summary>The device was reset, which brings it back from everywhere.</summary>
+    /// <summary>The device was reset, which brings it back to RUNNING; but a guest that reboots during pre-copy still moves.</summary>
+    /// <remarks>QEMU resets the device then, and believes it in PRE_COPY as before. It resets it, too, when it could not change the
+    /// state, and then believes it in RUNNING.</remarks>
     public void Reset()
+    {
+        if (State == MigrationState.PreCopy && !_failed && _writer is { IsBroken: false } writer)
+            writer.StartOver(BeginAgain);
+        else
+            BackToRunning();
+    }
+
+    private void BackToRunning()
     {
         MigrationState was = State;
         State = MigrationState.Running;
+        _failed = false;
         _reader = null;
         try
         {
@@ -107,7 +150,7 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
         if (_reader is not null || State == MigrationState.Error)
             device.Reset(ResetReason.Device);
         else
-            Reset();
+            BackToRunning();
     }
 
     // It runs, even if its author does not manage to say so.
@@ -158,6 +201,20 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
     {
         author?.BeginSave();
         _writer = new MigrationWriter(device, Shape, author);
+    }
+
+    private void BeginAgain()
+    {
+        author?.EndSave();
+        author?.BeginSave();
+    }
+
+    private ulong EstimateOwn(out ulong running)
+    {
+        MigrationEstimate estimate = author?.Estimate() ?? default;
+        ulong bytes = (ulong)Math.Max(estimate.Bytes, 0);
+        running = Math.Min((ulong)Math.Max(estimate.WhileRunning, 0), bytes);
+        return bytes;
     }
 
     private void EndSave()

@@ -15,7 +15,13 @@ namespace VfioUser;
 /// </remarks>
 public interface IMigrationState
 {
+    /// <summary>How much there is to save. By default as much as a state saved as one piece has at most,
+    /// <see cref="PciDevice.DefaultMaxStateSize"/>.</summary>
+    /// <remarks>Asked at any time, also when no save has begun. Spec: VFIO_DEVICE_FEATURE_MIG_DATA_SIZE of <c>linux/vfio.h</c>.</remarks>
+    MigrationEstimate Estimate() => new(PciDevice.DefaultMaxStateSize);
+
     /// <summary>A save begins: forget what an earlier one was up to. The device still runs if it saves while it runs.</summary>
+    /// <remarks>Also after a reset in pre-copy, when what was given is no more: the other side is told to begin again, too.</remarks>
     void BeginSave();
 
     /// <summary>Gives the next bytes of the state.</summary>
@@ -30,7 +36,7 @@ public interface IMigrationState
     {
     }
 
-    /// <summary>A restore begins. The device is stopped.</summary>
+    /// <summary>A restore begins, or begins again since the source was reset meanwhile: forget what was taken. The device is stopped.</summary>
     void BeginRestore();
 
     /// <summary>Takes the next bytes.</summary>

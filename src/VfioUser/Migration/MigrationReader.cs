@@ -145,6 +145,8 @@ internal sealed class MigrationReader(PciDevice device, MigrationShape shape, IM
             case MigrationRecord.Author:
                 (_step, _left) = (Step.Author, length);
                 return author is null ? "it holds a state of the device's own, and this device has none" : null;
+            case MigrationRecord.StartOver:
+                return StartOver(length);
             case MigrationRecord.Memory:
                 Expect(Step.MemoryHead, MigrationStream.MemoryHeadSize);
                 return length < MigrationStream.MemoryHeadSize ? "it holds memory without a place" : null;
@@ -163,6 +165,28 @@ internal sealed class MigrationReader(PciDevice device, MigrationShape shape, IM
             return $"its {_kind} record has {length} bytes where this device has {size}";
         Expect(_kind == MigrationRecord.End ? Step.End : Step.Held, size);
         return _held.ContainsKey(_kind) ? $"it holds two {_kind} records" : null;
+    }
+
+    private string? StartOver(uint length)
+    {
+        if (length != 0 || author is null || _held.Count > 0)
+            return "it begins again where it cannot";
+        try
+        {
+            author.BeginRestore();
+        }
+        catch (InvalidDataException e)
+        {
+            return e.Message;
+        }
+        catch
+        {
+            Problem = "the device failed to begin again";
+            throw;
+        }
+        _checksumBeforeRecord = _checksum;
+        Expect(Step.RecordHead, MigrationStream.RecordHeadSize);
+        return null;
     }
 
     private string? BeginMemory(uint region, ulong offset)

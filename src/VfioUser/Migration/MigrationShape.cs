@@ -15,6 +15,19 @@ internal sealed class MigrationShape(PciDevice device)
 
     public int IrqsSize => _irqs.Count;
 
+    /// <summary>Bytes of a whole stream without the author's.</summary>
+    public ulong StreamSize => (ulong)(MigrationHead.WireSize + 4 * MigrationStream.RecordHeadSize + ConfigSize + PartsSize + IrqsSize + MigrationStream.EndSize)
+        + Memory.Aggregate(0ul, (sum, part) => sum + part.Area.Length + Heads(part.Area.Length, MigrationStream.MemoryHeadSize));
+
+    /// <summary>Bytes of the heads of all records that it takes for so many of data.</summary>
+    /// <param name="length">Of the data.</param>
+    /// <param name="more">Bytes in front of the data in each record.</param>
+    public static ulong Heads(ulong length, int more = 0)
+    {
+        ulong piece = (ulong)(MigrationWriter.PieceSize - more);
+        return (length / piece + (length % piece == 0 ? 0u : 1u)) * (ulong)(MigrationStream.RecordHeadSize + more);
+    }
+
     /// <summary>Shared memory, area by area.</summary>
     public IEnumerable<(Region Region, MemoryArea Area)> Memory =>
         from index in Enumerable.Range(0, device.RegionCount)

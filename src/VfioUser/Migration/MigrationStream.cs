@@ -14,7 +14,8 @@ namespace VfioUser;
 /// record   kind u32 | length u32 | bytes
 /// end      kind 0 | length 4 | CRC-32C of everything before this record
 /// </code>
-/// Records of the author come first, in pieces; then what the library knows, each once; memory in pieces.
+/// Records of the author come first, in pieces; then what the library knows, each once; memory in pieces. Where a device was
+/// reset before it was stopped, a record without bytes says that the author's begin again.
 /// </remarks>
 internal static class MigrationStream
 {
@@ -73,4 +74,7 @@ internal enum MigrationRecord : uint
 
     /// <summary>A piece of a region's shared memory.</summary>
     Memory = 5,
+
+    /// <summary>What came of the author's is void: it follows anew.</summary>
+    StartOver = 6,
 }

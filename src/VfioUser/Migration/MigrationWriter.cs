@@ -7,7 +7,8 @@ namespace VfioUser;
 /// <remarks>Command thread. Holds one record at a time, never the whole state.</remarks>
 internal sealed class MigrationWriter
 {
-    private const int PieceSize = 64 << 10;
+    /// <summary>Bytes of one record of the author's or of memory.</summary>
+    public const int PieceSize = 64 << 10;
 
     private readonly PciDevice _device;
     private readonly MigrationShape _shape;
@@ -18,6 +19,8 @@ internal sealed class MigrationWriter
     private int _end;
     private uint _checksum = uint.MaxValue;
     private bool _stopped;
+    private bool _gaveAuthor;
+    private bool _startsOver;
 
     public MigrationWriter(PciDevice device, MigrationShape shape, IMigrationState? author)
     {
@@ -29,6 +32,23 @@ internal sealed class MigrationWriter
 
     /// <summary>Whether a read failed: bytes of it are lost, and the save has to begin again.</summary>
     public bool IsBroken { get; private set; }
+
+    /// <summary>Whether all was read that there was when the save began, while the device still runs.</summary>
+    public bool IsDrained { get; private set; }
+
+    /// <summary>Bytes that the author gave and that were not read yet.</summary>
+    public int Buffered => _end - _at;
+
+    /// <summary>What the author gave so far is void, as the device was reset.</summary>
+    /// <param name="begin">Has the author begin again; if it throws, the save is over.</param>
+    public void StartOver(Action begin)
+    {
+        IsBroken = true;
+        begin();
+        IsBroken = false;
+        IsDrained = false;
+        _startsOver = _gaveAuthor;
+    }
 
     /// <summary>Fills <paramref name="destination"/> with what comes next.</summary>
     /// <returns>Bytes filled; fewer than asked for when there is nothing more now or, if <paramref name="stopped"/>, at all.</returns>
@@ -43,6 +63,7 @@ internal sealed class MigrationWriter
             _at += piece;
             count += piece;
         }
+        IsDrained |= count < destination.Length;
         return count;
     }
 
@@ -70,6 +91,12 @@ internal sealed class MigrationWriter
         bool stopped = false;
         while (_author is not null)
         {
+            if (_startsOver)
+            {
+                (_startsOver, _gaveAuthor) = (false, false);
+                Begin(MigrationRecord.StartOver, 0);
+                yield return Finish();
+            }
             stopped = _stopped;
             if (PutAuthor(stopped))
                 yield return true;
@@ -116,6 +143,7 @@ internal sealed class MigrationWriter
             throw new InvalidOperationException($"{_author.GetType().Name} says it saved {count} bytes where there is room for {room.Length}.");
         if (count == 0)
             return false;
+        _gaveAuthor = true;
         Begin(MigrationRecord.Author, count);
         return Finish();
     }

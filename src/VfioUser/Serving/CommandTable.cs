@@ -13,7 +13,7 @@ internal static class CommandTable
 
     private static CommandHandler?[] Fill()
     {
-        CommandHandler?[] table = new CommandHandler?[(int)Command.MigDataWrite + 1];
+        CommandHandler?[] table = new CommandHandler?[(int)PreCopyInfo.Command + 1];
         table[(int)Command.Version] = new VersionHandler();
         table[(int)Command.DmaMap] = new DmaMapHandler();
         table[(int)Command.DmaUnmap] = new DmaUnmapHandler();
@@ -29,6 +29,7 @@ internal static class CommandTable
         table[(int)Command.DeviceFeature] = new DeviceFeatureHandler();
         table[(int)Command.MigDataRead] = new MigDataReadHandler();
         table[(int)Command.MigDataWrite] = new MigDataWriteHandler();
+        table[(int)PreCopyInfo.Command] = new PreCopyInfoHandler();
         return table;
     }
 }

@@ -50,6 +50,8 @@ internal sealed partial class Session : IDisposable
 
     public Quiescence Quiescence { get; }
 
+    public bool ServesPreCopyInfo => _options.PreCopyInfo;
+
     public ServerLog Log => _log;
 
     /// <summary>Handles the client's commands in order until it has gone or the server stops.</summary>

@@ -30,6 +30,10 @@ public sealed record VfioUserServerOptions
     /// 1 GiB of guest memory in pages of 4 KiB.</summary>
     public long MaxDirtyBitmapSize { get; init; } = 256 << 20;
 
+    /// <summary>Whether clients may ask how much there is to read in pre-copy, with command 19 as libvfio-user's pull request 823 has
+    /// it. No specification does, and the number may come to mean something else: for clients that are known to use it so.</summary>
+    public bool PreCopyInfo { get; init; }
+
     /// <summary>How long a client may take to answer a read or write of guest memory before the access fails.</summary>
     public TimeSpan DmaTimeout { get; init; } = TimeSpan.FromSeconds(5);
 

@@ -51,7 +51,7 @@ public class EnumValuesTests
 
     [Fact]
     public void Device_feature_ids() => Frozen<DeviceFeatureId, ushort>(
-        ("Migration", 1), ("MigDeviceState", 2), ("DmaLoggingStart", 6), ("DmaLoggingStop", 7), ("DmaLoggingReport", 8));
+        ("Migration", 1), ("MigDeviceState", 2), ("DmaLoggingStart", 6), ("DmaLoggingStop", 7), ("DmaLoggingReport", 8), ("MigDataSize", 9));
 
     [Fact]
     public void Device_feature_flags() => Frozen<DeviceFeatureFlags, uint>(

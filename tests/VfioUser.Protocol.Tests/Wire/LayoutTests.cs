@@ -58,6 +58,8 @@ public class LayoutTests
         Layout.Of<DmaLoggingControl>(16, new("PageSize", 0, 8), new("RangeCount", 8, 4), new("Reserved", 12, 4)),
         Layout.Of<DmaLoggingRange>(16, new("Iova", 0, 8), new("Length", 8, 8)),
         Layout.Of<DmaLoggingReport>(24, new("Iova", 0, 8), new("Length", 8, 8), new("PageSize", 16, 8)),
+        Layout.Of<MigrationDataSize>(8, new Field("StopCopyLength", 0, 8)),
+        Layout.Of<PreCopyInfo>(24, new("Argsz", 0, 4), new("Flags", 4, 4), new("InitialBytes", 8, 8), new("DirtyBytes", 16, 8)),
         Layout.Of<MigrationData>(8, new("Argsz", 0, 4), new("Size", 4, 4)),
     ];
 

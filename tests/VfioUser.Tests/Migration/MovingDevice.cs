@@ -43,6 +43,12 @@ internal sealed class MovingDevice : PciDevice, IMigrationState
 
     public Action? WhenStarted { get; set; }
 
+    /// <summary>What it says of its size; null for the truth.</summary>
+    public MigrationEstimate? Estimated { get; set; }
+
+    // it gives half of what there is while it runs
+    public MigrationEstimate Estimate() => Estimated ?? new MigrationEstimate(Own.Length - _given, Math.Max(Own.Length / 2 - _given, 0));
+
     public void BeginSave()
     {
         _given = 0;

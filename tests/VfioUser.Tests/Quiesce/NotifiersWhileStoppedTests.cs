@@ -147,6 +147,44 @@ public sealed class NotifiersWhileStoppedTests
         target.Memory.Span(Page, 4)[0].Should().Be(7);
     }
 
+    [Fact]
+    public void What_is_rung_between_a_restore_and_running_is_handled_and_what_came_before_it_is_not()
+    {
+        byte[] state;
+        BellDevice source = new(d => d.AddPage((_, _) => { }));
+        using (TestGuest guest = TestGuest.Attach(source))
+        {
+            BitConverter.TryWriteBytes(source.Memory.Span(Page, 4), 7u);
+            state = guest.Migration.Save();
+        }
+        int bells = 0;
+        List<uint> rung = [];
+        DoorbellPage? page = null;
+        RegionIoEventFd? bell = null;
+        BellDevice target = new(d =>
+        {
+            page = d.AddPage((_, value) => rung.Add(value));
+            bell = d.Bar.AddIoEventFd(Bell, () => bells++, Polling);
+        });
+        using TestGuest other = TestGuest.Attach(target);
+        other.Migration.SetState(MigrationState.Resuming);
+        other.Bar0.Ring(Bell, 1u);
+        BitConverter.TryWriteBytes(target.Memory.Span(Page, 4), 5u);
+        other.Migration.Write(state);
+        other.Migration.SetState(MigrationState.Stop);
+
+        BitConverter.TryWriteBytes(target.Memory.Span(Page, 4), 9u);
+        page!.Poll().Should().Be(0, "it does not run yet");
+        bell!.Poll().Should().BeFalse("that was for the device that it was before");
+        other.Bar0.Ring(Bell, 1u);
+        other.Migration.SetState(MigrationState.Running);
+
+        page.Poll().Should().Be(1);
+        bell.Poll().Should().BeTrue();
+        rung.Should().Equal(9);
+        bells.Should().Be(1);
+    }
+
     private static IoEventFdOptions Polling => new() { Mode = IoEventFdMode.Polling };
 
     private sealed class BellDevice : PciDevice

@@ -29,7 +29,7 @@ internal sealed class DeviceFeatureHandler : CommandHandler
 
     private static DeviceFeatureFlags MethodsOf(DeviceFeatureId feature) => feature switch
     {
-        DeviceFeatureId.Migration or DeviceFeatureId.DmaLoggingReport => DeviceFeatureFlags.Get | DeviceFeatureFlags.Probe,
+        DeviceFeatureId.Migration or DeviceFeatureId.DmaLoggingReport or DeviceFeatureId.MigDataSize => DeviceFeatureFlags.Get | DeviceFeatureFlags.Probe,
         DeviceFeatureId.MigDeviceState => DeviceFeatureFlags.Get | DeviceFeatureFlags.Set | DeviceFeatureFlags.Probe,
         DeviceFeatureId.DmaLoggingStart or DeviceFeatureId.DmaLoggingStop => DeviceFeatureFlags.Set | DeviceFeatureFlags.Probe,
         _ => DeviceFeatureFlags.None,
@@ -44,6 +44,8 @@ internal sealed class DeviceFeatureHandler : CommandHandler
                 return Reply(session, message, request, new MigrationFeature(flags));
             case DeviceFeatureId.MigDeviceState:
                 return Reply(session, message, request, new MigrationDeviceState(migration.State, 0));
+            case DeviceFeatureId.MigDataSize:
+                return Reply(session, message, request, new MigrationDataSize(migration.StopCopyLength));
             default:
                 return Report(session, message, request);
         }
@@ -94,7 +96,11 @@ internal sealed class DeviceFeatureHandler : CommandHandler
                 {
                     Errno errno = rest.Errno == Errno.None ? SetState(session, migration, wanted.State) : rest.Errno;
                     if (errno != Errno.None)
+                    {
+                        if (errno != Quiescence.NoAnswer)
+                            migration.Failed();
                         return errno;
+                    }
                     Echo(session, message);
                     return Errno.None;
                 }

@@ -113,6 +113,7 @@ internal static class Corpus
             foreach (uint methods in (uint[])[1, 2, 4, 5, 6])
                 yield return Of(Command.DeviceFeature, RawClient.Bytes(new DeviceFeature(64, (DeviceFeatureFlags)((methods << 16) | feature)), new byte[8]));
         }
+        yield return Of(PreCopyInfo.Command, new PreCopyInfo(PreCopyInfo.WireSize, 0, 0, 0));
         foreach (MigrationState state in Enum.GetValues<MigrationState>())
             yield return SetState(state);
         yield return StartLogging(0x1000);

@@ -20,6 +20,7 @@ internal sealed class FuzzTarget : IDisposable
             Logger = log,
             MeterFactory = coverage,
             Name = name,
+            PreCopyInfo = true,
         });
         _running = by == ServedBy.OwnThread ? _server.RunAsync(device) : Polled.RunAsync(_server, device);
         Scripts = Serving.Scripts.For(Save(), preCopy);

@@ -39,6 +39,7 @@ public class RefusalTests : ServedTests
         (Command.DeviceFeature, RawClient.Bytes(new DeviceFeature(16, (DeviceFeatureFlags)0x10001)), None),
         (Command.MigDataRead, RawClient.Bytes(new MigrationData(12, 4)), None),
         (Command.MigDataWrite, RawClient.Bytes(new MigrationData(12, 4), 1, 2, 3, 4), None),
+        (PreCopyInfo.Command, RawClient.Bytes(new PreCopyInfo(24, 0, 0, 0)), None),
         ((Command)14, new byte[24], None),
         ((Command)999, new byte[24], None),
     ];
