@@ -10,8 +10,10 @@ public sealed partial class MessageChannel
 
     private readonly PendingCall?[] _calls = new PendingCall?[PendingCall.MaxConcurrent];
     private readonly Stack<PendingCall> _freeCalls = new();
+    private readonly Queue<PendingCall> _abandonedCalls = new();
     private readonly ReplyBuffers _replyBuffers = new();
     private int _createdCalls;
+    private int _activeCalls;
     private int _waiting; // for a reply
     private bool _ticks;
 
@@ -25,19 +27,64 @@ public sealed partial class MessageChannel
     public Reply Call(Command command, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail = default, ReadOnlySpan<SafeHandle> fds = default)
     {
         Deadline deadline = Deadline.After(_options.CallTimeout);
-        PendingCall? call = BeginCall(command, deadline, out Errno failure);
-        if (call is null)
-            return new Reply(this, null, failure);
+        return TryStart(command, head, tail, fds, deadline, wait: true, out ushort id, out Errno failure)
+            ? Finish(id, deadline)
+            : new Reply(this, null, failure);
+    }
 
-        ushort id = call.MessageId;
-        bool answered = false;
+    /// <summary>Sends a command and leaves its reply to <see cref="Finish(ushort)"/>, so that several can be under way.</summary>
+    /// <param name="command">What to ask for.</param>
+    /// <param name="head">The payload, or its first part.</param>
+    /// <param name="tail">The rest of the payload; sent without a copy.</param>
+    /// <param name="wait">Whether to wait until fewer calls are under way than there may be. Who has one under way itself
+    /// must not: it may be the one that the others wait for.</param>
+    /// <param name="id">To be given to <see cref="Finish(ushort)"/> or <see cref="Abandon"/> by the same thread.</param>
+    /// <param name="failure">EAGAIN when there are too many under way; otherwise as that of a reply.</param>
+    internal bool TryStart(Command command, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail, bool wait, out ushort id, out Errno failure) =>
+        TryStart(command, head, tail, default, Deadline.After(_options.CallTimeout), wait, out id, out failure);
+
+    /// <summary>Waits for the reply to a command that was sent, for as long as a call may take from now.</summary>
+    internal Reply Finish(ushort id) => Finish(id, Deadline.After(_options.CallTimeout));
+
+    /// <summary>Gives up a command that was sent: its reply will mean nothing.</summary>
+    internal void Abandon(ushort id) => Release(_calls[PendingCall.IndexOf(id)]!, id);
+
+    private bool TryStart(Command command, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail, ReadOnlySpan<SafeHandle> fds,
+        Deadline deadline, bool wait, out ushort id, out Errno failure)
+    {
+        id = 0;
+        PendingCall? call = BeginCall(command, deadline, wait, out failure);
+        if (call is null)
+            return false;
+        id = call.MessageId;
+        bool sent = false;
         try
         {
             failure = SendCommand(id, command, MessageFlags.Command, head, tail, fds, deadline);
+            sent = failure == Errno.None;
+        }
+        finally
+        {
+            if (!sent)
+                Release(call, id);
+        }
+        return sent;
+    }
+
+    private Reply Finish(ushort id, Deadline deadline)
+    {
+        PendingCall call = _calls[PendingCall.IndexOf(id)]!;
+        bool answered = false;
+        MessageHeader header = default;
+        Errno failure;
+        try
+        {
+            failure = AwaitReply(call, deadline);
             if (failure == Errno.None)
-                failure = AwaitReply(call, deadline);
-            if (failure == Errno.None)
+            {
+                header = call.Reply;
                 failure = call.Failure;
+            }
             answered = failure == Errno.None;
         }
         finally
@@ -45,7 +92,7 @@ public sealed partial class MessageChannel
             if (!answered)
                 Release(call, id);
         }
-        return new Reply(this, answered ? call : null, failure);
+        return new Reply(this, answered ? call : null, failure, header);
     }
 
     /// <summary>Sends a command that asks for no reply.</summary>
@@ -60,8 +107,13 @@ public sealed partial class MessageChannel
             // given back before, and in other hands perhaps
             if (!call.Active || call.MessageId != messageId)
                 return;
+            // the numbers of one that was given up are used again as late as can be, for its reply may still come
+            if (call.Done)
+                _freeCalls.Push(call);
+            else
+                _abandonedCalls.Enqueue(call);
             call.End();
-            _freeCalls.Push(call);
+            _activeCalls--;
             if (_waiters > 0)
                 Monitor.PulseAll(_gate);
         }
@@ -81,7 +133,7 @@ public sealed partial class MessageChannel
         return _socket.Send(first, tail, fds, deadline);
     }
 
-    private PendingCall? BeginCall(Command command, Deadline deadline, out Errno failure)
+    private PendingCall? BeginCall(Command command, Deadline deadline, bool wait, out Errno failure)
     {
         lock (_gate)
         {
@@ -106,10 +158,16 @@ public sealed partial class MessageChannel
                     TimeSpan tick = TimeSpan.FromMilliseconds(Math.Clamp(eighth, 1, 250));
                     _socket.SetReceiveTimeout(tick);
                 }
-                if (_freeCalls.TryPop(out PendingCall? call) || TryCreateCall(out call))
+                if (_activeCalls < _options.MaxConcurrentCalls && TryTakeCall(out PendingCall? call))
                 {
+                    _activeCalls++;
                     call.Begin(command);
                     return call;
+                }
+                if (!wait)
+                {
+                    failure = Errno.EAGAIN;
+                    return null;
                 }
                 TimeSpan left = deadline.Left;
                 if (left <= TimeSpan.Zero)
@@ -122,11 +180,12 @@ public sealed partial class MessageChannel
         }
     }
 
-    private bool TryCreateCall([NotNullWhen(true)] out PendingCall? call)
+    private bool TryTakeCall([NotNullWhen(true)] out PendingCall? call)
     {
-        call = null;
+        if (_freeCalls.TryPop(out call))
+            return true;
         if (_createdCalls == _calls.Length)
-            return false;
+            return _abandonedCalls.TryDequeue(out call);
         call = _calls[_createdCalls] = new PendingCall(_createdCalls, _replyBuffers);
         _createdCalls++;
         return true;
@@ -173,15 +232,18 @@ public sealed partial class MessageChannel
     {
         ushort id = reply.Header.MessageId;
         PendingCall? call = _calls[PendingCall.IndexOf(id)];
-        if (call is null)
-            return false;
-        if (call.Active && !call.Done && call.MessageId == id && call.Command == reply.Header.Command)
+        bool awaited = call is { Active: true, Done: false } && call.MessageId == id;
+        if (awaited && call!.Command == reply.Header.Command)
         {
             call.Complete(reply);
             return true;
         }
-        if (!call.ForgetAbandoned(id))
-            return false;
+        if (call is null || !call.ForgetAbandoned(id))
+        {
+            if (UnmatchedReply is not { } unmatched)
+                return false;
+            unmatched(reply.Header, awaited ? call!.Command : null);
+        }
         reply.Fds?.Dispose();
         return true;
     }

@@ -47,6 +47,21 @@ public sealed partial class MessageChannel : IDisposable
     /// the end. On that thread, with a lock held: to wake somebody up and no more. Set it before there are such threads.</summary>
     internal Action? LeftBehind { get; set; }
 
+    /// <summary>Told of a reply that is no answer to a call, with the command of the call that has its number if there is one;
+    /// then it is dropped. Without it, it is handed out with the commands. On the thread that received, with a lock held. Set
+    /// it before there are such threads.</summary>
+    internal Action<MessageHeader, Command?>? UnmatchedReply { get; set; }
+
+    /// <summary>Why the stream cannot be read any more; null while it can, or when it just ended.</summary>
+    internal Exception? Fault
+    {
+        get
+        {
+            lock (_gate)
+                return _fault;
+        }
+    }
+
     /// <summary>Whether <see cref="ReceiveCommand(bool, out ReceivedMessage)"/> has something to say that was received already.</summary>
     internal bool HasReceived
     {

@@ -13,7 +13,7 @@ internal sealed class PendingCall(int index, ReplyBuffers buffers)
     /// <summary>One more than the last number that this slot used, so that a late reply is not taken for the next one.</summary>
     public ushort MessageId { get; private set; } = (ushort)index;
 
-    public static int MaxConcurrent => Slots;
+    public const int MaxConcurrent = Slots;
 
     public bool Active { get; private set; }
 

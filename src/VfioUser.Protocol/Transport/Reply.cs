@@ -7,12 +7,13 @@ public readonly ref struct Reply
     private readonly PendingCall? _call;
     private readonly ushort _messageId;
 
-    internal Reply(MessageChannel channel, PendingCall? call, Errno errno)
+    internal Reply(MessageChannel channel, PendingCall? call, Errno errno, MessageHeader header = default)
     {
         _channel = channel;
         _call = call;
         _messageId = call?.MessageId ?? 0;
         Errno = errno;
+        Header = header;
     }
 
     /// <summary>
@@ -20,6 +21,9 @@ public readonly ref struct Reply
     /// <see cref="Errno.ETIMEDOUT"/> when it did not in time, or <see cref="Errno.ENOTCONN"/> when it has gone.
     /// </summary>
     public Errno Errno { get; }
+
+    /// <summary>Of what came; default when nothing did.</summary>
+    internal MessageHeader Header { get; }
 
     /// <summary>What followed the reply's header; empty after an error.</summary>
     public ReadOnlySpan<byte> Payload => _call is null ? default : _call.Payload;

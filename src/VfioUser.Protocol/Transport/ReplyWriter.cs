@@ -6,8 +6,7 @@ namespace VfioUser.Protocol;
 /// <remarks>Command thread.</remarks>
 public sealed class ReplyWriter
 {
-    // what is longer would leave in two sends
-    private const int SendFrom = SendPiece.Whole;
+    private const int SendFrom = 64 << 10;
     private const int Small = 4 << 10;
     // flushes in a row that had no use for a large buffer, and for one that is not small
     private const int ShrinkAfter = 256;

@@ -56,6 +56,27 @@ public sealed class ChannelTimeoutTests
     }
 
     [Fact]
+    public void A_client_that_was_silent_for_long_answers_nobody_elses_call()
+    {
+        (RawPeer peer, MessageChannel channel) = RawPeer.ConnectChannel(new MessageChannelOptions { CallTimeout = TimeSpan.FromMilliseconds(1) });
+        using (channel)
+        using (peer)
+        {
+            // more than one slot has numbers
+            const int Calls = 600;
+            HashSet<ushort> numbers = [];
+
+            for (int i = 0; i < Calls; i++)
+            {
+                channel.AskInVain().Should().Be(Errno.ETIMEDOUT);
+                numbers.Add(peer.ReadHeader().MessageId);
+            }
+
+            numbers.Should().HaveCount(Calls);
+        }
+    }
+
+    [Fact]
     public void The_next_call_does_not_take_a_late_reply_for_its_own()
     {
         (RawPeer peer, MessageChannel channel) = RawPeer.ConnectChannel(new MessageChannelOptions { CallTimeout = TimeSpan.FromMilliseconds(200) });

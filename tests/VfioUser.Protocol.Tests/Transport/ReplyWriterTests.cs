@@ -145,7 +145,7 @@ public sealed class ReplyWriterTests : IDisposable
         for (ushort id = 1; id <= 40; id++)
             Build(id, new byte[2000]);
 
-        _peer.ReadOnce(16).Should().HaveCount(16, "32 KiB were reached without a flush");
+        _peer.ReadOnce(16).Should().HaveCount(16, "64 KiB were reached without a flush");
     }
 
     [Fact]
