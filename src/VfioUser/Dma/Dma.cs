@@ -15,6 +15,7 @@ namespace VfioUser;
 public sealed class Dma
 {
     private volatile DmaTable _table = DmaTable.Empty;
+    private volatile bool _hasClient;
 
     internal Dma()
     {
@@ -35,13 +36,26 @@ public sealed class Dma
         set => _table = value;
     }
 
+    /// <summary>Whether there is a client that could map memory: without one, no address is a wrong one.</summary>
+    internal bool HasClient
+    {
+        get => _hasClient;
+        set => _hasClient = value;
+    }
+
     /// <summary>Copies guest memory into <paramref name="destination"/>.</summary>
     /// <param name="address">First byte to read.</param>
     /// <param name="destination">Filled completely, or cleared when the read fails. Length in bytes.</param>
     /// <returns>False if any byte lies outside what the device may read, or the client has gone or does not answer.</returns>
     /// <remarks>Any thread. May cross region borders. May block for a round trip where memory comes by message.
     /// Spec: VFIO_USER_DMA_READ.</remarks>
-    public bool TryRead(Iova address, Span<byte> destination)
+    public bool TryRead(Iova address, Span<byte> destination) => Read(address, destination) == DmaResult.Done;
+
+    /// <summary>As <see cref="TryRead(Iova, Span{byte})"/>, and says what went wrong: a wrong address is the guest's mistake, a
+    /// client that has gone is nobody's.</summary>
+    /// <inheritdoc cref="TryRead(Iova, Span{byte})"/>
+    /// <returns>What became of it.</returns>
+    public DmaResult Read(Iova address, Span<byte> destination)
     {
         ulong at = address.Value;
         Span<byte> rest = destination;
@@ -49,12 +63,13 @@ public sealed class Dma
         {
             DmaMapping? mapping = _table.Find(at);
             if (mapping is null || !mapping.IsReadable || !mapping.TryEnter())
-                return Cleared(destination);
+                return Cleared(destination, NoMemory);
             int count = Within(mapping, at, rest.Length);
             try
             {
-                if (!mapping.Read(at - mapping.Start, rest[..count]))
-                    return Cleared(destination);
+                DmaResult result = mapping.Read(at - mapping.Start, rest[..count]);
+                if (result != DmaResult.Done)
+                    return Cleared(destination, result);
             }
             finally
             {
@@ -63,31 +78,37 @@ public sealed class Dma
             rest = rest[count..];
             at = unchecked(at + (ulong)count);
             if (at == 0 && !rest.IsEmpty)
-                return Cleared(destination); // there is nothing behind the last address
+                return Cleared(destination, NoMemory); // there is nothing behind the last address
         }
-        return true;
+        return DmaResult.Done;
     }
 
     /// <summary>Copies <paramref name="source"/> into guest memory.</summary>
     /// <param name="address">First byte to write.</param>
     /// <param name="source">Length in bytes.</param>
     /// <returns>False if any byte lies outside what the device may write, or the client has gone or does not answer;
-    /// then bytes before the first bad one may have been written.</returns>
+    /// then some of the bytes may have been written, in most cases those before the first bad one.</returns>
     /// <remarks>Any thread. May cross region borders. May block for a round trip where memory comes by message.
     /// Spec: VFIO_USER_DMA_WRITE.</remarks>
-    public bool TryWrite(Iova address, ReadOnlySpan<byte> source)
+    public bool TryWrite(Iova address, ReadOnlySpan<byte> source) => Write(address, source) == DmaResult.Done;
+
+    /// <summary>As <see cref="TryWrite(Iova, ReadOnlySpan{byte})"/>, and says what went wrong.</summary>
+    /// <inheritdoc cref="TryWrite(Iova, ReadOnlySpan{byte})"/>
+    /// <returns>What became of it.</returns>
+    public DmaResult Write(Iova address, ReadOnlySpan<byte> source)
     {
         ulong at = address.Value;
         while (!source.IsEmpty)
         {
             DmaMapping? mapping = _table.Find(at);
             if (mapping is null || !mapping.IsWritable || !mapping.TryEnter())
-                return false;
+                return NoMemory;
             int count = Within(mapping, at, source.Length);
             try
             {
-                if (!mapping.Write(at - mapping.Start, source[..count]))
-                    return false;
+                DmaResult result = mapping.Write(at - mapping.Start, source[..count]);
+                if (result != DmaResult.Done)
+                    return result;
             }
             finally
             {
@@ -96,26 +117,38 @@ public sealed class Dma
             source = source[count..];
             at = unchecked(at + (ulong)count);
             if (at == 0 && !source.IsEmpty)
-                return false;
+                return NoMemory;
         }
-        return true;
+        return DmaResult.Done;
     }
 
     /// <summary>Reads one value, little-endian as the guest's are.</summary>
     /// <typeparam name="T">An integer or a struct of them; aligned integers are read in one piece.</typeparam>
     /// <inheritdoc cref="TryRead(Iova, Span{byte})"/>
     public bool TryRead<T>(Iova address, out T value)
+        where T : unmanaged => Read(address, out value) == DmaResult.Done;
+
+    /// <summary>As <see cref="TryRead{T}(Iova, out T)"/>, and says what went wrong.</summary>
+    /// <inheritdoc cref="TryRead{T}(Iova, out T)"/>
+    /// <returns>What became of it.</returns>
+    public DmaResult Read<T>(Iova address, out T value)
         where T : unmanaged
     {
         Unsafe.SkipInit(out value);
-        return TryRead(address, MemoryMarshal.AsBytes(new Span<T>(ref value)));
+        return Read(address, MemoryMarshal.AsBytes(new Span<T>(ref value)));
     }
 
     /// <summary>Writes one value, little-endian as the guest's are.</summary>
     /// <typeparam name="T">An integer or a struct of them; aligned integers are written in one piece.</typeparam>
     /// <inheritdoc cref="TryWrite(Iova, ReadOnlySpan{byte})"/>
     public bool TryWrite<T>(Iova address, in T value)
-        where T : unmanaged => TryWrite(address, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
+        where T : unmanaged => Write(address, in value) == DmaResult.Done;
+
+    /// <summary>As <see cref="TryWrite{T}(Iova, in T)"/>, and says what went wrong.</summary>
+    /// <inheritdoc cref="TryWrite{T}(Iova, in T)"/>
+    /// <returns>What became of it.</returns>
+    public DmaResult Write<T>(Iova address, in T value)
+        where T : unmanaged => Write(address, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
 
     /// <summary>Works on guest memory in place where it is mapped as one piece; elsewhere on a copy that is read before
     /// and, if <paramref name="writable"/>, written back after.</summary>
@@ -127,6 +160,12 @@ public sealed class Dma
     /// <returns>As the copying accesses.</returns>
     /// <remarks>Any thread. Allocates nothing where the memory is mapped.</remarks>
     public bool TryAccess<TState>(Iova address, int length, bool writable, TState state, DmaAction<TState> action)
+        where TState : allows ref struct => Access(address, length, writable, state, action) == DmaResult.Done;
+
+    /// <summary>As <see cref="TryAccess"/>, and says what went wrong.</summary>
+    /// <inheritdoc cref="TryAccess"/>
+    /// <returns>What became of it.</returns>
+    public DmaResult Access<TState>(Iova address, int length, bool writable, TState state, DmaAction<TState> action)
         where TState : allows ref struct
     {
         ArgumentNullException.ThrowIfNull(action);
@@ -137,7 +176,7 @@ public sealed class Dma
             try
             {
                 action(mapped.Slice(address.Value - mapped.Start, length), state);
-                return true;
+                return DmaResult.Done;
             }
             finally
             {
@@ -150,10 +189,11 @@ public sealed class Dma
         byte[] copy = ArrayPool<byte>.Shared.Rent(length);
         try
         {
-            if (!TryRead(address, copy.AsSpan(0, length)))
-                return false;
+            DmaResult read = Read(address, copy.AsSpan(0, length));
+            if (read != DmaResult.Done)
+                return read;
             action(copy.AsSpan(0, length), state);
-            return !writable || TryWrite(address, copy.AsSpan(0, length));
+            return writable ? Write(address, copy.AsSpan(0, length)) : DmaResult.Done;
         }
         finally
         {
@@ -199,9 +239,12 @@ public sealed class Dma
     private static int Within(DmaMapping mapping, ulong address, int length) =>
         length == 0 ? 0 : (int)Math.Min((ulong)(length - 1), mapping.Last - address) + 1;
 
-    private static bool Cleared(Span<byte> destination)
+    // a client that leaves takes its memory along: then it is not the address that is wrong
+    private DmaResult NoMemory => _hasClient ? DmaResult.NotMapped : DmaResult.Disconnected;
+
+    private static DmaResult Cleared(Span<byte> destination, DmaResult result)
     {
         destination.Clear();
-        return false;
+        return result;
     }
 }

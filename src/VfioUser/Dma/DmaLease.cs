@@ -33,7 +33,12 @@ public sealed class DmaLease : IDisposable
     /// <returns>False when the client has gone or does not answer, or the file behind the memory failed.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The range leaves the lease.</exception>
     /// <exception cref="ObjectDisposedException">The lease is over.</exception>
-    public bool TryRead(ulong offset, Span<byte> destination)
+    public bool TryRead(ulong offset, Span<byte> destination) => Read(offset, destination) == DmaResult.Done;
+
+    /// <summary>As <see cref="TryRead"/>, and says what went wrong.</summary>
+    /// <inheritdoc cref="TryRead"/>
+    /// <returns>What became of it.</returns>
+    public DmaResult Read(ulong offset, Span<byte> destination)
     {
         Enter(offset, destination.Length);
         try
@@ -42,15 +47,16 @@ public sealed class DmaLease : IDisposable
             while (!rest.IsEmpty)
             {
                 DmaMapping mapping = At(offset, rest.Length, out ulong within, out int count);
-                if (!mapping.Read(within, rest[..count]))
+                DmaResult result = mapping.Read(within, rest[..count]);
+                if (result != DmaResult.Done)
                 {
                     destination.Clear();
-                    return false;
+                    return result;
                 }
                 rest = rest[count..];
                 offset += (ulong)count;
             }
-            return true;
+            return DmaResult.Done;
         }
         finally
         {
@@ -63,7 +69,12 @@ public sealed class DmaLease : IDisposable
     /// <param name="source">What to write.</param>
     /// <exception cref="InvalidOperationException">The lease is for reading.</exception>
     /// <inheritdoc cref="TryRead"/>
-    public bool TryWrite(ulong offset, ReadOnlySpan<byte> source)
+    public bool TryWrite(ulong offset, ReadOnlySpan<byte> source) => Write(offset, source) == DmaResult.Done;
+
+    /// <summary>As <see cref="TryWrite"/>, and says what went wrong.</summary>
+    /// <inheritdoc cref="TryWrite"/>
+    /// <returns>What became of it.</returns>
+    public DmaResult Write(ulong offset, ReadOnlySpan<byte> source)
     {
         ThrowIfForReading(true);
         Enter(offset, source.Length);
@@ -72,12 +83,13 @@ public sealed class DmaLease : IDisposable
             while (!source.IsEmpty)
             {
                 DmaMapping mapping = At(offset, source.Length, out ulong within, out int count);
-                if (!mapping.Write(within, source[..count]))
-                    return false;
+                DmaResult result = mapping.Write(within, source[..count]);
+                if (result != DmaResult.Done)
+                    return result;
                 source = source[count..];
                 offset += (ulong)count;
             }
-            return true;
+            return DmaResult.Done;
         }
         finally
         {
@@ -98,6 +110,12 @@ public sealed class DmaLease : IDisposable
     /// <exception cref="ObjectDisposedException">The lease is over.</exception>
     /// <remarks>Allocates nothing where the memory is mapped.</remarks>
     public bool TryAccess<TState>(ulong offset, int length, bool writable, TState state, DmaAction<TState> action)
+        where TState : allows ref struct => Access(offset, length, writable, state, action) == DmaResult.Done;
+
+    /// <summary>As <see cref="TryAccess"/>, and says what went wrong.</summary>
+    /// <inheritdoc cref="TryAccess"/>
+    /// <returns>What became of it.</returns>
+    public DmaResult Access<TState>(ulong offset, int length, bool writable, TState state, DmaAction<TState> action)
         where TState : allows ref struct
     {
         ArgumentNullException.ThrowIfNull(action);
@@ -109,7 +127,7 @@ public sealed class DmaLease : IDisposable
             if (length > 0 && At(offset, length, out ulong within, out int count) is MappedDma mapped && count == length)
             {
                 InPlace(mapped, within, length, writable, state, action);
-                return true;
+                return DmaResult.Done;
             }
         }
         finally
@@ -140,17 +158,18 @@ public sealed class DmaLease : IDisposable
         }
     }
 
-    private bool OnCopy<TState>(ulong offset, int length, bool writable, TState state, DmaAction<TState> action)
+    private DmaResult OnCopy<TState>(ulong offset, int length, bool writable, TState state, DmaAction<TState> action)
         where TState : allows ref struct
     {
         byte[] rented = ArrayPool<byte>.Shared.Rent(length);
         try
         {
             Span<byte> copy = rented.AsSpan(0, length);
-            if (!TryRead(offset, copy))
-                return false;
+            DmaResult read = Read(offset, copy);
+            if (read != DmaResult.Done)
+                return read;
             action(copy, state);
-            return !writable || TryWrite(offset, copy);
+            return writable ? Write(offset, copy) : DmaResult.Done;
         }
         finally
         {

@@ -54,22 +54,22 @@ internal abstract class DmaMapping(DmaRegion region)
 
     /// <summary>Fills <paramref name="destination"/>; the caller is in, and stays within the region.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool Read(ulong offset, Span<byte> destination)
+    public DmaResult Read(ulong offset, Span<byte> destination)
     {
-        if (!Get(offset, destination))
-            return false;
-        Meter?.Accessed(write: false, destination.Length);
-        return true;
+        DmaResult result = Get(offset, destination);
+        if (result == DmaResult.Done)
+            Meter?.Accessed(write: false, destination.Length);
+        return result;
     }
 
     /// <summary>Takes <paramref name="source"/>; the caller is in, and stays within the region.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool Write(ulong offset, ReadOnlySpan<byte> source)
+    public DmaResult Write(ulong offset, ReadOnlySpan<byte> source)
     {
-        if (!Put(offset, source))
-            return false;
-        Meter?.Accessed(write: true, source.Length);
-        return true;
+        DmaResult result = Put(offset, source);
+        if (result == DmaResult.Done)
+            Meter?.Accessed(write: true, source.Length);
+        return result;
     }
 
     /// <summary>Notes a write that is done; the caller is still in.</summary>
@@ -80,9 +80,9 @@ internal abstract class DmaMapping(DmaRegion region)
             dirty.Mark(offset, length);
     }
 
-    protected abstract bool Get(ulong offset, Span<byte> destination);
+    protected abstract DmaResult Get(ulong offset, Span<byte> destination);
 
-    protected abstract bool Put(ulong offset, ReadOnlySpan<byte> source);
+    protected abstract DmaResult Put(ulong offset, ReadOnlySpan<byte> source);
 
     protected abstract void Release();
 

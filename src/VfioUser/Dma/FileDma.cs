@@ -6,15 +6,17 @@ namespace VfioUser;
 /// <summary>Guest memory behind a file that is read and written with system calls: whatever happens to it is an error, not a signal.</summary>
 internal sealed class FileDma(DmaRegion region, DmaDescriptor descriptor, ulong fileOffset) : DmaMapping(region)
 {
-    protected override bool Get(ulong offset, Span<byte> destination) =>
-        FileCalls.ReadAt(descriptor.File, destination, fileOffset + offset) == Errno.None;
+    protected override DmaResult Get(ulong offset, Span<byte> destination) =>
+        ResultOf(FileCalls.ReadAt(descriptor.File, destination, fileOffset + offset));
 
-    protected override bool Put(ulong offset, ReadOnlySpan<byte> source)
+    protected override DmaResult Put(ulong offset, ReadOnlySpan<byte> source)
     {
         Errno errno = FileCalls.WriteAt(descriptor.File, source, fileOffset + offset);
         Written(offset, source.Length); // of a write that failed the first part may have been done
-        return errno == Errno.None;
+        return ResultOf(errno);
     }
 
     protected override void Release() => descriptor.Release();
+
+    private static DmaResult ResultOf(Errno errno) => errno == Errno.None ? DmaResult.Done : DmaResult.Failed;
 }

@@ -13,21 +13,21 @@ internal sealed class MappedDma(DmaRegion region, DmaWindow window, ulong fileOf
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Span<byte> Slice(ulong offset, int length) => _memory.Slice(offset, length);
 
-    protected override bool Get(ulong offset, Span<byte> destination)
+    protected override DmaResult Get(ulong offset, Span<byte> destination)
     {
         Span<byte> source = Slice(offset, destination.Length);
         if (!TryCopyOnce(source, destination))
             source.CopyTo(destination);
-        return true;
+        return DmaResult.Done;
     }
 
-    protected override bool Put(ulong offset, ReadOnlySpan<byte> source)
+    protected override DmaResult Put(ulong offset, ReadOnlySpan<byte> source)
     {
         Span<byte> destination = Slice(offset, source.Length);
         if (!TryCopyOnce(source, destination))
             source.CopyTo(destination);
         Written(offset, source.Length);
-        return true;
+        return DmaResult.Done;
     }
 
     protected override void Release() => window.Release();

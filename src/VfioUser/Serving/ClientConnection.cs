@@ -56,7 +56,7 @@ internal sealed class ClientConnection : IDisposable
     public static ClientConnection? TryOpen(ServerRun run, SafeSocketHandle socket, Action? wake)
     {
         MessageSocket messages = new(socket, new MessageSocketOptions { Spin = run.Options.Spin, Trace = run.Log });
-        MessageChannel channel = new(messages, new MessageChannelOptions { CallTimeout = run.Options.DmaTimeout }) { LeftBehind = wake };
+        MessageChannel channel = new(messages, new MessageChannelOptions { CallTimeout = run.Options.DmaTimeout, MaxConcurrentCalls = run.Options.MaxDmaInFlight }) { LeftBehind = wake };
         ClientConnection? connection = null;
         try
         {

@@ -115,7 +115,7 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, bool poll
         {
             (SafeSocketHandle serverEnd, clientEnd) = SocketCalls.CreatePair();
             twin = new MessageChannel(new MessageSocket(serverEnd, new MessageSocketOptions { Trace = run.Log }),
-                new MessageChannelOptions { CallTimeout = run.Options.DmaTimeout });
+                new MessageChannelOptions { CallTimeout = run.Options.DmaTimeout, MaxConcurrentCalls = run.Options.MaxDmaInFlight });
         }
         try
         {

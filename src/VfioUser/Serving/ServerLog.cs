@@ -130,6 +130,36 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
     [LoggerMessage(62, LogLevel.Warning, "The client has gone and the device did not come to rest: memory is unmapped all the same.")]
     public partial void QuiesceFailed();
 
+    [LoggerMessage(80, LogLevel.Warning, "The client broke the protocol: its reply to {Command} (message {MessageId}, {Size} bytes) {Problem}.",
+        EventName = nameof(DmaReplyMalformed))]
+    private partial void SayDmaReplyMalformed(Command command, ushort messageId, uint size, string problem);
+
+    public void DmaReplyMalformed(bool first, Command command, ushort messageId, uint size, string problem)
+    {
+        Metrics.Failed("dma_reply_malformed");
+        if (first)
+            SayDmaReplyMalformed(command, messageId, size, problem);
+    }
+
+    [LoggerMessage(81, LogLevel.Warning, "The client has not answered {Command} of {Count} bytes at {Address} for {Timeout}.", EventName = nameof(DmaTimedOut))]
+    private partial void SayDmaTimedOut(Command command, ulong count, Iova address, TimeSpan timeout);
+
+    public void DmaTimedOut(bool first, Command command, ulong count, Iova address, TimeSpan timeout)
+    {
+        Metrics.Failed("dma_timed_out");
+        if (first)
+            SayDmaTimedOut(command, count, address, timeout);
+    }
+
+    [LoggerMessage(82, LogLevel.Warning, "The client refused {Command} of {Count} bytes at {Address} with {Errno}.")]
+    public partial void DmaRefused(Command command, ulong count, Iova address, Errno errno);
+
+    [LoggerMessage(83, LogLevel.Warning, "Guest memory cannot be reached by message any more: {Problem}")]
+    public partial void DmaStreamBroken(string problem);
+
+    [LoggerMessage(84, LogLevel.Warning, "{Command} of {Count} bytes at {Address} failed: the client sent too many commands before its answer.")]
+    public partial void DmaBehindCommands(Command command, ulong count, Iova address);
+
     void IMessageTrace.Message(bool sent, in MessageHeader header, ReadOnlySpan<byte> payload, int fdCount)
     {
         Metrics.Message(sent, header.MessageSize);

@@ -26,7 +26,11 @@ internal sealed partial class Session : IDisposable
         _twin = twin;
         _log = log;
         _options = options;
-        DmaChannel dma = new(twin ?? channel, limits.MaxTransferToSend, FlushBeforeCall);
+        DmaTrouble trouble = new(log, options.DmaTimeout);
+        channel.UnmatchedReply = trouble.Unmatched;
+        twin?.UnmatchedReply = trouble.Unmatched;
+        int maxTransfer = Math.Min(limits.MaxTransferToSend, options.MaxDmaTransfer);
+        DmaChannel dma = new(twin ?? channel, maxTransfer, FlushBeforeCall, trouble);
         int maxMaps = (int)Math.Min(options.MaxDmaMaps, limits.MaxDmaMaps);
         Quiescence = new Quiescence(this, channel.Socket.Handle, run.Stopping);
         DmaMappings = new DmaMappings(device, dma, maxMaps, options.TrustClientMemory, options.MaxDirtyBitmapSize, log)
@@ -37,6 +41,7 @@ internal sealed partial class Session : IDisposable
         // a device that waits for its reply there does not notice that the main socket was shut down
         if (twin is not null)
             _stopping = run.Stopping.Register(twin.Shutdown);
+        device.Dma.HasClient = true;
         log.Metrics.SessionBegan(device);
     }
 
@@ -127,6 +132,7 @@ internal sealed partial class Session : IDisposable
     /// <summary>The client has gone: its memory and its interrupts go too, the device's state stays.</summary>
     public void Dispose()
     {
+        Device.Dma.HasClient = false;
         // whoever waits for a reply of this client must not hold up the unmapping
         _channel.Shutdown();
         _twin?.Shutdown();
@@ -178,6 +184,7 @@ internal sealed partial class Session : IDisposable
 
     private Errno Handle(in ReceivedMessage message, ref CommandHandler? handler)
     {
+        // what came before the session began; later ones are dropped where they are received
         if (message.Header.IsReply)
         {
             // to answer an answer is to invite another one

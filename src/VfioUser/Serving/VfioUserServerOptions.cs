@@ -37,6 +37,32 @@ public sealed record VfioUserServerOptions
     /// <summary>How long a client may take to answer a read or write of guest memory before the access fails.</summary>
     public TimeSpan DmaTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>
+    /// Bytes of guest memory that one message asks for or brings, from 1 to 1,048,576, and never more than the client takes; an
+    /// access of more is cut into several. By default 32,768, which a UNIX socket takes whole or not at all: QEMU answers
+    /// with one write that does not wait, and what the socket does not take of it never comes.
+    /// </summary>
+    public int MaxDmaTransfer
+    {
+        get;
+        init => field = value is >= 1 and <= ProtocolLimits.MaxDataTransferSize
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(value), value, $"A message transfers 1 to {ProtocolLimits.MaxDataTransferSize} bytes.");
+    } = 32 << 10;
+
+    /// <summary>
+    /// Reads and writes of guest memory by message that a client may have to answer at one time, from 1 to 256; others wait for
+    /// their turn. By default 4, whose answers fit into the default buffer of a client's socket together. One at a time is for
+    /// clients that cannot take a second one before they have answered the first.
+    /// </summary>
+    public int MaxDmaInFlight
+    {
+        get;
+        init => field = value is >= 1 and <= PendingCall.MaxConcurrent
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(value), value, $"From 1 to {PendingCall.MaxConcurrent} can be under way.");
+    } = 4;
+
     /// <summary>How long a client may take from connecting to the end of negotiation.</summary>
     public TimeSpan NegotiationTimeout { get; init; } = TimeSpan.FromSeconds(10);
 

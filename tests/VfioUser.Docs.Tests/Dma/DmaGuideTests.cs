@@ -57,4 +57,26 @@ public class DmaGuideTests
         recorder.IsMapped(buffer).Should().Be(kind == GuestMemory.Mapped);
         recorder.TryRecord(new Iova(0), samples).Should().BeFalse();
     }
+
+    [Fact]
+    public void A_wrong_address_is_the_drivers_and_a_client_that_has_gone_is_not()
+    {
+        Completer completer = new();
+        List<string> log = [];
+        using (var guest = TestGuest.Attach(completer))
+        {
+            Iova completion = guest.Memory.Allocate(4096);
+            completer.Complete(completion, 5, log.Add);
+            completer.Status.Value.Should().Be(0);
+            guest.Memory.Read<ulong>(completion).Should().Be(5);
+
+            completer.Complete(new Iova(8), 5, log.Add);
+            completer.Status.Value.Should().Be(1);
+            log.Should().BeEmpty();
+        }
+
+        completer.Complete(new Iova(8), 5, log.Add);
+
+        log.Should().Equal("the completion at 0x8 is lost: Disconnected");
+    }
 }

@@ -94,7 +94,7 @@ public class DmaBudgetTests
     }
 
     private DmaMappings Within(DmaBudget budget) =>
-        new(_device, new DmaChannel(null!, 0x1000, () => { }), 100, trustClient: false, maxDirtyBitmap: 1 << 20, new ServerLog(NullLogger.Instance)) { Budget = budget };
+        new(_device, new DmaChannel(null!, 0x1000, () => { }, null!), 100, trustClient: false, maxDirtyBitmap: 1 << 20, new ServerLog(NullLogger.Instance)) { Budget = budget };
 
     private static Errno Map(DmaMappings mappings, ulong page, ulong size = 0x1000) =>
         mappings.Map(new DmaMap(DmaMap.WireSize, DmaRig.ReadWrite, 0, At + page * 0x1000, size), TestFiles.Memory((long)size, TestFiles.SealShrink));

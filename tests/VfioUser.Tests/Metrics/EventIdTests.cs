@@ -33,6 +33,11 @@ public class EventIdTests
         [60] = "QuiesceWaits",
         [61] = "QuiesceAbandoned",
         [62] = "QuiesceFailed",
+        [80] = "DmaReplyMalformed",
+        [81] = "DmaTimedOut",
+        [82] = "DmaRefused",
+        [83] = "DmaStreamBroken",
+        [84] = "DmaBehindCommands",
     };
 
     private static readonly List<(int Id, string Name, LogLevel Level)> Events =

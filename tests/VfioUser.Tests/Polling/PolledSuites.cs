@@ -80,6 +80,16 @@ public sealed class PolledDmaThreadsTests : DmaThreadsTests
     private protected override ServedBy By => ServedBy.Poller;
 }
 
+public sealed class PolledDmaPiecesTests : DmaPiecesTests
+{
+    private protected override ServedBy By => ServedBy.Poller;
+}
+
+public sealed class PolledDmaResultTests : DmaResultTests
+{
+    private protected override ServedBy By => ServedBy.Poller;
+}
+
 public sealed class PolledDmaTimeoutTests : DmaTimeoutTests
 {
     private protected override ServedBy By => ServedBy.Poller;

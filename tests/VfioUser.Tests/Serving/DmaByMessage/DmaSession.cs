@@ -16,7 +16,8 @@ internal sealed class DmaSession : IDisposable
         Served = Served.Start(by, new ProbeDevice(), options ?? new VfioUserServerOptions { DmaTimeout = Wait.Bound });
         Device.Read = (offset, destination) =>
         {
-            if (!Device.Dma.TryRead(new Iova(Memory + offset), destination))
+            Result = Device.Dma.Read(new Iova(Memory + offset), destination);
+            if (Result != DmaResult.Done)
                 destination.Fill(Failed);
         };
         Device.Written = (offset, source) => LastWrite = Device.Dma.TryWrite(new Iova(Memory + offset), source);
@@ -32,6 +33,9 @@ internal sealed class DmaSession : IDisposable
 
     /// <summary>Where the server's commands come: the twin socket if there is one.</summary>
     public RawClient Back => Client.Twin ?? Client;
+
+    /// <summary>What became of the device's last read.</summary>
+    public DmaResult Result { get; private set; }
 
     /// <summary>What became of the device's last write.</summary>
     public bool? LastWrite { get; private set; }
@@ -55,6 +59,10 @@ internal sealed class DmaSession : IDisposable
     /// <summary>And gets it.</summary>
     public void Answer(RawReply request, params ReadOnlySpan<byte> data) =>
         Back.Answer(request, RawClient.Bytes(WireFormat.Read<DmaAccess>(request.Payload), data));
+
+    /// <summary>Or not.</summary>
+    public void Refuse(RawReply request, Errno errno) => Back.SayBytes(RawClient.Message(new MessageHeader(
+        request.Header.MessageId, request.Header.Command, MessageHeader.WireSize, MessageFlags.Reply | MessageFlags.Error, (uint)errno)));
 
     /// <summary>Hears what a read of BAR 0 brought.</summary>
     public void ShouldHaveRead(ushort id, params byte[] expected)

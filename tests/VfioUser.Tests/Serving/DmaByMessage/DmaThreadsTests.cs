@@ -12,8 +12,8 @@ public class DmaThreadsTests : ServedTests
     [InlineData(true)]
     public void Answers_in_any_order_find_their_threads(bool twin)
     {
-        using DmaSession session = new(By, twin);
         const int Threads = 16;
+        using DmaSession session = new(By, twin, new VfioUserServerOptions { DmaTimeout = Wait.Bound, MaxDmaInFlight = Threads });
         Task<byte>[] accesses = [.. Enumerable.Range(0, Threads).Select(i => Wait.Start(() =>
             session.Device.Dma.TryRead(new Iova(DmaSession.Memory + (uint)i), out byte value) ? value : DmaSession.Failed))];
         List<RawReply> requests = [.. Enumerable.Range(0, Threads).Select(_ => session.Back.HearCommand(Command.DmaRead))];

@@ -14,6 +14,10 @@ internal sealed class CapturedLog : ILogger
     public const int HookThrew = 15;
     public const int CannotAccept = 16;
     public const int ReplyDropped = 17;
+    public const int DmaReplyMalformed = 80;
+    public const int DmaTimedOut = 81;
+    public const int DmaRefused = 82;
+    public const int DmaStreamBroken = 83;
 
     private readonly ConcurrentQueue<LogEntry> _entries = new();
 

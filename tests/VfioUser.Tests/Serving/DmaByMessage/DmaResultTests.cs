@@ -1,0 +1,144 @@
+using Microsoft.Win32.SafeHandles;
+using VfioUser.Protocol;
+
+namespace VfioUser.Tests.Serving;
+
+/// <summary>A device can tell a guest's wrong address from a client that refuses, is silent, has gone, or makes no sense.</summary>
+public class DmaResultTests : ServedTests
+{
+    private static readonly Iova Memory = new(DmaSession.Memory);
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void An_address_that_is_not_mapped(bool twin)
+    {
+        using DmaSession session = new(By, twin);
+        const ulong ReadOnly = 0x1000_0000;
+        session.Client.Ask(Command.DmaMap, new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable, 0, ReadOnly, 0x1000)).ShouldBeGranted();
+
+        session.Device.Dma.Read(new Iova(1), out byte _).Should().Be(DmaResult.NotMapped);
+        session.Device.Dma.Write(new Iova(1), (byte)1).Should().Be(DmaResult.NotMapped);
+        session.Device.Dma.Write(new Iova(ReadOnly), (byte)1).Should().Be(DmaResult.NotMapped);
+        session.Device.Dma.Access(new Iova(1), 1, writable: false, 0, static (_, _) => { }).Should().Be(DmaResult.NotMapped);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Done(bool twin)
+    {
+        using DmaSession session = new(By, twin);
+        Task<(DmaResult, byte)> read = Wait.Start(() => (session.Device.Dma.Read(Memory, out byte value), value));
+        session.Answer(session.HearRead(0, 1), 9);
+        read.ShouldGive((DmaResult.Done, (byte)9));
+
+        session.Device.Dma.TryLease(Memory, 4, writable: true, out DmaLease? lease).Should().BeTrue();
+        Task<DmaResult> write = Wait.Start(() => lease!.Write(1, [1, 2]));
+        RawReply request = session.Back.HearCommand(Command.DmaWrite);
+        session.Back.Answer(request, request.Payload.AsSpan(0, DmaAccess.WireSize));
+        write.ShouldGive(DmaResult.Done);
+        lease!.Dispose();
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_client_that_refuses(bool twin)
+    {
+        using DmaSession session = new(By, twin);
+
+        for (int i = 0; i < 3; i++)
+        {
+            Task<DmaResult> read = Wait.Start(() => session.Device.Dma.Read(Memory, new byte[4]));
+            session.Refuse(session.HearRead(0, 4), Errno.ENODEV);
+            read.ShouldGive(DmaResult.Refused);
+            Task<DmaResult> write = Wait.Start(() => session.Device.Dma.Write(Memory, new byte[5]));
+            session.Refuse(session.Back.HearCommand(Command.DmaWrite), Errno.EPERM);
+            write.ShouldGive(DmaResult.Refused);
+        }
+
+        session.Client.ShouldBeServed();
+        session.Served.Log.Entries.Where(entry => entry.Id == CapturedLog.DmaRefused).Select(entry => entry.Text).Should().Equal(
+            "The client refused DmaRead of 4 bytes at 0x10000 with ENODEV.",
+            "The client refused DmaWrite of 5 bytes at 0x10000 with EPERM.");
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_client_that_does_not_answer(bool twin)
+    {
+        using DmaSession session = new(By, twin, new VfioUserServerOptions { DmaTimeout = TimeSpan.FromMilliseconds(50) });
+
+        session.Device.Dma.Read(Memory, new byte[4]).Should().Be(DmaResult.TimedOut);
+        session.Device.Dma.Write(Memory, new byte[100_000]).Should().Be(DmaResult.TimedOut);
+
+        session.Served.Log.Entries.Where(entry => entry.Id == CapturedLog.DmaTimedOut).Should().ContainSingle("the first of a kind is told")
+            .Which.Text.Should().Be("The client has not answered DmaRead of 4 bytes at 0x10000 for 00:00:00.0500000.");
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_client_that_goes_during_the_access_and_after_it(bool twin)
+    {
+        using DmaSession session = new(By, twin);
+        Task<DmaResult> small = Wait.Start(() => session.Device.Dma.Read(Memory, out byte _));
+        session.HearRead(0, 1);
+        Task<DmaResult> large = Wait.Start(() => session.Device.Dma.Write(Memory, new byte[100_000]));
+        session.Back.HearCommand(Command.DmaWrite);
+
+        session.Client.Dispose();
+
+        small.ShouldGive(DmaResult.Disconnected);
+        large.ShouldGive(DmaResult.Disconnected);
+        session.Device.ShouldTell("detached");
+        session.Device.Dma.Read(Memory, out byte _).Should().Be(DmaResult.Disconnected, "the address may have been a good one");
+        session.Device.Dma.Write(Memory, 1).Should().Be(DmaResult.Disconnected);
+    }
+
+    [Fact]
+    public void A_device_that_has_no_client_yet()
+    {
+        using Served served = Start();
+
+        served.Device.Dma.Read(Memory, out byte _).Should().Be(DmaResult.Disconnected);
+        using RawClient client = served.Attach();
+        client.ShouldBeServed();
+        served.Device.Dma.Read(Memory, out byte _).Should().Be(DmaResult.NotMapped);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_stream_that_is_broken(bool twin)
+    {
+        using DmaSession session = new(By, twin);
+        Task<DmaResult> read = Wait.Start(() => session.Device.Dma.Read(Memory, new byte[4]));
+        session.HearRead(0, 4);
+
+        // what follows a lost rest is taken for a header
+        session.Back.SayBytes(RawClient.Message(new MessageHeader(7, Command.DmaRead, 0x7F7F_7F7F, MessageFlags.Reply, 0)));
+
+        read.ShouldGive(DmaResult.Disconnected);
+        if (twin)
+            session.Client.ShouldBeServed();
+        else
+            session.Device.ShouldTell("detached");
+        session.Device.Dma.Read(Memory, new byte[4]).Should().Be(DmaResult.Disconnected);
+        session.Served.Log.Entries.Where(entry => entry.Id is CapturedLog.SessionBroken or CapturedLog.DmaStreamBroken).Select(entry => entry.Text)
+            .Should().Contain(text => text.Contains("DmaRead (message 7) claims a size of 2139062143 bytes", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_file_that_fails()
+    {
+        using DmaRig rig = new();
+        using SafeFileHandle file = TestFiles.Memory(0x1000);
+        rig.Map(DmaRig.ReadWrite, 0, DmaSession.Memory, 0x1000, file);
+        TestFiles.Truncate(file, 0);
+
+        rig.Dma.Read(Memory, out long _).Should().Be(DmaResult.Failed);
+    }
+}
