@@ -43,6 +43,37 @@ public class HostileGuestTests
     }
 
     [Fact]
+    public void A_client_that_refuses_is_not_taken_for_a_guest_that_gave_a_wrong_address()
+    {
+        using Machine machine = new(GuestMemory.SingleSocket);
+        DriverQueue queue = machine.Driver.CreateQueue(1);
+        using GuestDmaFault refusal = machine.Guest.Faults.FailDma();
+
+        queue.Submit(NewCommand.Io(IoOpcode.Flush));
+
+        machine.Driver.WaitForStatus(status => (status & 2) != 0);
+        machine.Log.Should().ContainSingle().Which.Should().EndWith(", and the client refuses to access it");
+    }
+
+    [Theory]
+    [InlineData(GuestMemory.SingleSocket)]
+    [InlineData(GuestMemory.TwinSocket)]
+    public void A_client_that_has_gone_is_not_taken_for_a_guest_that_gave_a_wrong_address(GuestMemory memory)
+    {
+        using Machine machine = new(memory);
+        DriverQueue queue = machine.Driver.CreateQueue(1);
+        using GuestDmaFault held = machine.Guest.Faults.HoldDma();
+        queue.Submit(NewCommand.Io(IoOpcode.Flush));
+        held.WaitForHits();
+
+        Task gone = machine.Guest.Faults.DisconnectAsync();
+        held.Release();
+        gone.Wait(TimeSpan.FromSeconds(60)).Should().BeTrue();
+
+        machine.Log.Should().ContainSingle().Which.Should().StartWith("controller fatal status: the client has gone, and submission queue 1");
+    }
+
+    [Fact]
     public void Doorbells_out_of_range_change_nothing()
     {
         using Machine machine = new();

@@ -32,7 +32,7 @@ internal sealed class AbortCommand(ControllerParts parts) : IAdminCommand
             queue.Completions.Release(1);
             return Status.Success;
         }
-        queue.Completions.TryPost(0, queue.Head, queue.Id, commandId, Status.AbortRequested);
+        queue.Completions.Post(0, queue.Head, queue.Id, commandId, Status.AbortRequested);
         result = 0;
         return Status.Success;
     }

@@ -3,6 +3,7 @@ using Nvme.Commands;
 using Nvme.Queues;
 using Nvme.Threads;
 using Nvme.Wire;
+using VfioUser;
 
 namespace Nvme.Controller;
 
@@ -54,9 +55,10 @@ internal sealed class AdminWorker : Worker
 
     private bool Serve(SubmissionQueue queue)
     {
-        if (!queue.TryFetch(_entry, out int count))
+        DmaResult fetched = queue.Fetch(_entry, out int count);
+        if (fetched != DmaResult.Done)
         {
-            _parts.Fail($"the admin queue is at 0x{queue.Address:x}, where there is no memory");
+            _parts.FailQueue("the admin queue", queue.Address, fetched);
             return false;
         }
         if (count == 0)
@@ -65,10 +67,10 @@ internal sealed class AdminWorker : Worker
         Status status = _commands.Execute(command, _context, out uint result);
         if (status == Status.NoCompletion || !_context.Pass.TryEnter())
             queue.Abandon(1);
-        else if (queue.TryComplete(command.Id, status, result))
-            _parts.Interrupts.Notify(queue.Completions);
+        else if (queue.Complete(command.Id, status, result) is var completed and not DmaResult.Done)
+            _parts.FailQueue("the admin completion queue", queue.Completions.Address, completed);
         else
-            _parts.Fail($"the admin completion queue is at 0x{queue.Completions.Address:x}, where there is no memory");
+            _parts.Interrupts.Notify(queue.Completions);
         return true;
     }
 }

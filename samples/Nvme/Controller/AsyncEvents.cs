@@ -92,7 +92,7 @@ internal sealed class AsyncEvents
                 _events.RemoveAll(waiting => waiting.Type == happened.Type);
                 ushort id = _requests[0];
                 _requests.RemoveAt(0);
-                admin.Completions.TryPost(happened.Result, admin.Head, admin.Id, id, Status.Success);
+                admin.Completions.Post(happened.Result, admin.Head, admin.Id, id, Status.Success);
                 delivered = true;
             }
         }

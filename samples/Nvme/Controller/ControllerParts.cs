@@ -75,6 +75,17 @@ internal sealed class ControllerParts
         Options.Log?.Invoke($"controller fatal status: {reason}");
     }
 
+    /// <summary>As <see cref="Fail"/>, because a queue could not be read or written. Whether it was the guest that put it in a wrong
+    /// place, or its client that does not answer, is for whoever reads the log to know.</summary>
+    public void FailQueue(string queue, ulong address, DmaResult result) => Fail(result switch
+    {
+        DmaResult.NotMapped => $"{queue} is at 0x{address:x}, where there is no memory",
+        DmaResult.Refused => $"{queue} is at 0x{address:x}, and the client refuses to access it",
+        DmaResult.TimedOut => $"{queue} is at 0x{address:x}, and the client does not answer for it",
+        DmaResult.Disconnected => $"the client has gone, and {queue} at 0x{address:x} with it",
+        _ => $"{queue} at 0x{address:x} cannot be accessed; the server's log says why",
+    });
+
     public void WakeWorkers()
     {
         foreach (IoWorker worker in Workers)

@@ -114,8 +114,8 @@ internal sealed class CompletionQueue
     }
 
     /// <summary>Puts an entry into a place that was set aside.</summary>
-    /// <returns>False when the queue is no memory any more.</returns>
-    public bool TryPost(uint result, ushort sqHead, ushort sqId, ushort commandId, Status status)
+    /// <returns>What became of writing it.</returns>
+    public DmaResult Post(uint result, ushort sqHead, ushort sqId, ushort commandId, Status status)
     {
         lock (_lock)
         {
@@ -124,9 +124,10 @@ internal sealed class CompletionQueue
             ulong upper = sqHead | (ulong)sqId << 16 | (ulong)commandId << 32
                 | (ulong)(status.Field() << 1 | (_phase ? 1 : 0)) << 48;
             // the half with the phase tag last and in one piece: whoever sees it sees the rest too
-            bool written = _dma.TryWrite(entry, (ulong)result);
+            DmaResult written = _dma.Write(entry, (ulong)result);
             Interlocked.MemoryBarrier();
-            written = written && _dma.TryWrite(entry + sizeof(ulong), upper);
+            if (written == DmaResult.Done)
+                written = _dma.Write(entry + sizeof(ulong), upper);
             if (++_tail == Size)
             {
                 _tail = 0;

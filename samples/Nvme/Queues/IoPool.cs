@@ -2,6 +2,7 @@ using Nvme.Commands;
 using Nvme.Controller;
 using Nvme.Threads;
 using Nvme.Wire;
+using VfioUser;
 
 namespace Nvme.Queues;
 
@@ -99,8 +100,8 @@ internal sealed class IoPool : IDisposable
             queue.Abandon(1); // the controller was reset meanwhile
             return;
         }
-        if (!queue.TryComplete(command.Id, status, 0))
-            _parts.Fail($"completion queue {queue.Completions.Id} is at 0x{queue.Completions.Address:x}, where there is no memory");
+        if (queue.Complete(command.Id, status, 0) is var completed and not DmaResult.Done)
+            _parts.FailQueue($"completion queue {queue.Completions.Id}", queue.Completions.Address, completed);
         _parts.Interrupts.Notify(queue.Completions);
     }
 

@@ -3,6 +3,7 @@ using Nvme.Commands;
 using Nvme.Controller;
 using Nvme.Threads;
 using Nvme.Wire;
+using VfioUser;
 
 namespace Nvme.Queues;
 
@@ -139,9 +140,10 @@ internal sealed class IoWorker : Worker
             if (_parts.HasFailed)
                 return false;
             int burst = Math.Min(most, _parts.Features.ArbitrationBurst) * Command.WireSize;
-            if (!queue.TryFetch(_entries.AsSpan(0, burst), out int count))
+            DmaResult fetched = queue.Fetch(_entries.AsSpan(0, burst), out int count);
+            if (fetched != DmaResult.Done)
             {
-                _parts.Fail($"submission queue {queue.Id} is at 0x{queue.Address:x}, where there is no memory");
+                _parts.FailQueue($"submission queue {queue.Id}", queue.Address, fetched);
                 return false;
             }
             if (count > 0)
@@ -174,10 +176,10 @@ internal sealed class IoWorker : Worker
             }
             if (status == Status.NoCompletion)
                 queue.Abandon(1);
-            else if (queue.TryComplete(commands[i].Id, status, 0))
-                posted++;
+            else if (queue.Complete(commands[i].Id, status, 0) is var completed and not DmaResult.Done)
+                _parts.FailQueue($"completion queue {queue.Completions.Id}", queue.Completions.Address, completed);
             else
-                _parts.Fail($"completion queue {queue.Completions.Id} is at 0x{queue.Completions.Address:x}, where there is no memory");
+                posted++;
             if (blocks && posted == NotifyAfter)
             {
                 _parts.Interrupts.Notify(queue.Completions);

@@ -65,36 +65,40 @@ internal sealed class SubmissionQueue
     /// <summary>Fetches commands that wait, as many as there is room for their completions.</summary>
     /// <param name="entries">A multiple of the size of one.</param>
     /// <param name="count">How many were fetched; they are in flight then.</param>
-    /// <returns>False when the queue is no memory any more.</returns>
-    public bool TryFetch(Span<byte> entries, out int count)
+    /// <returns>What became of reading the queue; nothing was fetched unless it is done.</returns>
+    public DmaResult Fetch(Span<byte> entries, out int count)
     {
         count = Math.Min(Pending(), entries.Length / Command.WireSize);
         count = Math.Min(count, Size - (int)_head);
         if (count == 0)
-            return true;
+            return DmaResult.Done;
         count = Completions.Reserve(count);
         if (count == 0)
-            return true;
+            return DmaResult.Done;
         // before the look at whether the queue is stopped: who stops it counts afterwards
         InFlight.Add(count);
-        if (Volatile.Read(ref _stopped) || !_dma.TryRead(new Iova(Address) + (ulong)_head * Command.WireSize, entries[..(count * Command.WireSize)]))
+        bool stopped = Volatile.Read(ref _stopped);
+        DmaResult read = stopped
+            ? DmaResult.Done
+            : _dma.Read(new Iova(Address) + (ulong)_head * Command.WireSize, entries[..(count * Command.WireSize)]);
+        if (stopped || read != DmaResult.Done)
         {
             Completions.Release(count);
             InFlight.Remove(count);
             count = 0;
-            return Volatile.Read(ref _stopped);
+            return Volatile.Read(ref _stopped) ? DmaResult.Done : read;
         }
         Volatile.Write(ref _fetched, _fetched + count);
         uint head = _head + (uint)count;
         Volatile.Write(ref _head, head == Size ? 0 : head);
-        return true;
+        return DmaResult.Done;
     }
 
     /// <summary>Completes a command that was fetched.</summary>
-    /// <returns>False when the completion queue is no memory any more.</returns>
-    public bool TryComplete(ushort commandId, Status status, uint result)
+    /// <returns>What became of writing to the completion queue.</returns>
+    public DmaResult Complete(ushort commandId, Status status, uint result)
     {
-        bool posted = Completions.TryPost(result, Head, Id, commandId, status);
+        DmaResult posted = Completions.Post(result, Head, Id, commandId, status);
         InFlight.Remove(1);
         return posted;
     }
