@@ -46,8 +46,8 @@ public sealed partial class VfioUserClient
     }
 
     /// <summary>Closes memory to the device, and asks which pages of it the device has written until then.</summary>
-    /// <param name="address">Exactly as it was mapped.</param>
-    /// <param name="size">Exactly as it was mapped.</param>
+    /// <param name="address">First byte of the range, which cuts no region.</param>
+    /// <param name="size">In bytes.</param>
     /// <param name="pageSize">Bytes that a bit of the result stands for; a power of two.</param>
     /// <returns>As <see cref="GetDirtyPages(ulong, ulong, ulong)"/>.</returns>
     /// <remarks>Not in the specification: VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP of <c>linux/vfio.h</c>, as in libvfio-user.</remarks>

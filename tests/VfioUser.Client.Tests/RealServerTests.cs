@@ -45,7 +45,7 @@ public class RealServerTests
 
         Refused(() => guest.Client.ReadRegion(0, 0x1000, new byte[4]), Command.RegionRead, Errno.EINVAL);
         Refused(() => guest.Client.MapDma(guest.Memory.Address.Value, 0x1000, guest.Memory.File), Command.DmaMap, Errno.EEXIST);
-        Refused(() => guest.Client.UnmapDma(0x1000, 0x1000), Command.DmaUnmap, Errno.ENOENT);
+        Refused(() => guest.Client.UnmapDma(guest.Memory.Address.Value, 0x1000), Command.DmaUnmap, Errno.EINVAL);
         Refused(() => guest.Client.GetRegionInfo(99), Command.DeviceGetRegionInfo, Errno.EINVAL);
     }
 

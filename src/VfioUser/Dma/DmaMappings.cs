@@ -63,44 +63,46 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
         return errno;
     }
 
-    /// <summary>The region that has exactly these bounds, or null.</summary>
-    public DmaMapping? Find(ulong address, ulong size) =>
-        _dma.Table.Find(address) is { } mapping && mapping.Start == address && mapping.Region.Length == size ? mapping : null;
+    /// <summary>Whether a range can be unmapped: any number of regions in it, none as well, but no part of one.</summary>
+    /// <remarks>As VFIO type 1 v2 does it, and QEMU counts on it where there is a virtual IOMMU.</remarks>
+    public Errno CheckUnmap(ulong address, ulong size)
+    {
+        if (size == 0 || address > ulong.MaxValue - (size - 1))
+            return Errno.EINVAL;
+        return _dma.Table.IsCutBy(address, address + (size - 1)) ? Errno.EINVAL : Errno.None;
+    }
 
+    /// <summary>Whether any region has a byte in a range whose bounds are valid.</summary>
+    public bool HasAny(ulong first, ulong last) => _dma.Table.Overlaps(first, last);
+
+    /// <summary>Unmaps the regions in a range, if it can be unmapped.</summary>
     public Errno Unmap(ulong address, ulong size)
     {
-        if (Find(address, size) is not { } mapping)
-            return Errno.ENOENT;
-        Close([mapping]);
-        return Errno.None;
+        Errno errno = CheckUnmap(address, size);
+        if (errno == Errno.None)
+            Close(address, address + (size - 1));
+        return errno;
     }
 
-    /// <summary>Unmaps a region and reports what the device wrote to it until it could not any more.</summary>
-    public Errno Unmap(in DirtyPagesReport report)
+    /// <summary>Unmaps the regions in a range that <see cref="CheckUnmap"/> found nothing wrong with.</summary>
+    public void UnmapBetween(ulong first, ulong last) => Close(first, last);
+
+    /// <summary>Unmaps the regions in such a range and reports what the device wrote to them until it could not any more.</summary>
+    public void Unmap(in DirtyPagesReport report)
     {
-        if (Find(report.First, report.Length) is not { } mapping)
-            return Errno.ENOENT;
-        if (!Dirty.IsOn || mapping.Region.Way == DmaWay.Message)
-            return Errno.EINVAL;
-        Close([mapping]);
-        mapping.Dirty?.Take(mapping.Start, mapping.Last, report);
-        return Errno.None;
+        foreach (DmaMapping mapping in Close(report.First, report.Last))
+            mapping.Dirty?.Take(mapping.Start, mapping.Last, report);
     }
+
+    public void UnmapAll() => Close(0, ulong.MaxValue);
 
     /// <summary>The session is over: what was kept for the next map goes.</summary>
     public void Dispose() => Windows.Dispose();
 
-    public void UnmapAll() => Close([.. _dma.Table.All]);
-
     // Table first, then the users: whoever looked the region up before still gets in or is turned away by itself.
-    private void Close(DmaMapping[] mappings)
+    private DmaMapping[] Close(ulong first, ulong last)
     {
-        DmaTable table = _dma.Table;
-        if (mappings.Length == table.Count)
-            table = DmaTable.Empty;
-        else
-            table = mappings.Aggregate(table, (left, mapping) => left.Remove(mapping));
-        _dma.Table = table;
+        _dma.Table = _dma.Table.RemoveBetween(first, last, out DmaMapping[] mappings);
         foreach (DmaMapping mapping in mappings)
             mapping.Close();
         // every one is told and waited for, whatever the device throws: a lease may hold several
@@ -120,6 +122,7 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
             AwaitDrained(mapping);
             Dirty.Remove(mapping);
         }
+        return mappings;
     }
 
     private void AwaitDrained(DmaMapping mapping)
@@ -151,7 +154,7 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
         catch
         {
             // the client will read that nothing is mapped
-            Close([mapping]);
+            Close(mapping.Start, mapping.Last);
             throw;
         }
     }

@@ -67,6 +67,9 @@ internal sealed class DmaTable
         }
     }
 
+    /// <summary>Whether a region lies only in part between <paramref name="first"/> and <paramref name="last"/>.</summary>
+    public bool IsCutBy(ulong first, ulong last) => Find(first)?.Start < first || Find(last)?.Last > last;
+
     public DmaTable Add(DmaMapping mapping)
     {
         if (_leaves.Length == 0)
@@ -87,15 +90,36 @@ internal sealed class DmaTable
             Count + 1);
     }
 
-    public DmaTable Remove(DmaMapping mapping)
+    public DmaTable Remove(DmaMapping mapping) => RemoveBetween(mapping.Start, mapping.Last, out _);
+
+    /// <summary>Without the regions from <paramref name="first"/> to <paramref name="last"/>, which cut none, in one step however many they are.</summary>
+    /// <param name="first">First byte of the range.</param>
+    /// <param name="last">Its last byte.</param>
+    /// <param name="removed">By address.</param>
+    public DmaTable RemoveBetween(ulong first, ulong last, out DmaMapping[] removed)
     {
-        int at = LastNotAbove(_starts, mapping.Start);
-        Leaf leaf = _leaves[at];
-        int index = LastNotAbove(leaf.Starts, mapping.Start);
-        if (leaf.Starts.Length == 1)
-            return new DmaTable(Removed(_starts, at), Removed(_leaves, at), Count - 1);
-        Leaf shrunk = new(Removed(leaf.Starts, index), Removed(leaf.Mappings, index));
-        return new DmaTable(Replaced(_starts, at, shrunk.Starts[0]), Replaced(_leaves, at, shrunk), Count - 1);
+        int from = Math.Max(0, LastNotAbove(_starts, first));
+        int to = LastNotAbove(_starts, last);
+        List<DmaMapping> gone = [];
+        List<Leaf> left = [];
+        for (int at = from; at <= to; at++)
+        {
+            Leaf leaf = _leaves[at];
+            int begin = LastNotAbove(leaf.Starts, first);
+            if (begin < 0 || leaf.Starts[begin] < first)
+                begin++;
+            int end = LastNotAbove(leaf.Starts, last) + 1;
+            gone.AddRange(leaf.Mappings.AsSpan(begin, end - begin));
+            if (begin == end)
+                left.Add(leaf);
+            else if (end - begin < leaf.Starts.Length)
+                left.Add(new Leaf([.. leaf.Starts[..begin], .. leaf.Starts[end..]], [.. leaf.Mappings[..begin], .. leaf.Mappings[end..]]));
+        }
+        removed = [.. gone];
+        if (removed.Length == 0)
+            return this;
+        Leaf[] leaves = [.. _leaves.AsSpan(0, from), .. left, .. _leaves.AsSpan(to + 1)];
+        return new DmaTable([.. leaves.Select(leaf => leaf.Starts[0])], leaves, Count - removed.Length);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -127,14 +151,6 @@ internal sealed class DmaTable
     {
         T[] result = (T[])array.Clone();
         result[index] = item;
-        return result;
-    }
-
-    private static T[] Removed<T>(T[] array, int index)
-    {
-        T[] result = new T[array.Length - 1];
-        array.AsSpan(0, index).CopyTo(result);
-        array.AsSpan(index + 1).CopyTo(result.AsSpan(index));
         return result;
     }
 }

@@ -139,6 +139,54 @@ public class DmaTableTests
         table.Find(0).Should().BeNull();
     }
 
+    [Theory]
+    [InlineData(0x0000, 0x0FFF, false)]
+    [InlineData(0x0000, 0x1000, true)]
+    [InlineData(0x1000, 0x1FFF, false)]
+    [InlineData(0x1001, 0x1FFF, true)]
+    [InlineData(0x1000, 0x1FFE, true)]
+    [InlineData(0x1800, 0x3800, true)]
+    [InlineData(0x2000, 0x2FFF, false)]
+    [InlineData(0x1000, 0x3FFF, false)]
+    [InlineData(0x0000, ulong.MaxValue, false)]
+    public void A_range_cuts_a_region_of_which_it_has_a_part(ulong first, ulong last, bool cuts)
+    {
+        DmaTable table = DmaTable.Empty.Add(Mapping(0x1000, 0x1000)).Add(Mapping(0x3000, 0x1000));
+
+        table.IsCutBy(first, last).Should().Be(cuts);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void Removing_ranges_agrees_with_a_naive_model(int seed)
+    {
+        Random random = new(seed);
+        DmaMapping[] mappings = [.. Enumerable.Range(0, 3000).Select(i => Mapping((ulong)i * 4 + 2, 2))];
+        for (int round = 0; round < 20; round++)
+        {
+            DmaTable table = mappings.Aggregate(DmaTable.Empty, (left, mapping) => left.Add(mapping));
+            List<DmaMapping> model = [.. mappings];
+            while (model.Count > 0)
+            {
+                ulong first = (ulong)random.Next(3000) * 4;
+                ulong last = random.Next(10) == 0 ? ulong.MaxValue : first + (ulong)random.Next(1, 1500) * 4 - 1;
+                DmaMapping[] expected = [.. model.Where(mapping => mapping.Start >= first && mapping.Last <= last)];
+
+                table = table.RemoveBetween(first, last, out DmaMapping[] removed);
+
+                removed.Should().Equal(expected);
+                model.RemoveAll(expected.Contains);
+                table.Count.Should().Be(model.Count);
+                table.Overlaps(first, last).Should().BeFalse();
+                if (model.Count > 0)
+                    table.Find(model[^1].Last).Should().BeSameAs(model[^1]);
+            }
+            table.All.Should().BeEmpty();
+        }
+    }
+
     [Fact]
     public async Task Readers_always_find_what_stays_while_a_writer_changes_the_rest()
     {

@@ -123,7 +123,7 @@ public class QuiesceTests : QuiesceTestBase
         client.Ask(Command.DeviceReset, new byte[] { 1 }).ShouldBeRefused(Errno.EINVAL);
         client.Ask(Command.DmaMap, QuiesceRig.Map(QuiesceRig.Mapped)).ShouldBeRefused(Errno.EEXIST);
         client.Ask(Command.DmaMap, QuiesceRig.Map(QuiesceRig.Fresh) with { Size = 0 }).ShouldBeRefused(Errno.EINVAL);
-        client.Ask(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, 0, QuiesceRig.Fresh, QuiesceRig.Page)).ShouldBeRefused(Errno.ENOENT);
+        client.Ask(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, 0, QuiesceRig.Mapped, 1)).ShouldBeRefused(Errno.EINVAL);
         client.Ask(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, DmaUnmapFlags.GetDirtyBitmap, QuiesceRig.Mapped, QuiesceRig.Page)).ShouldBeRefused(Errno.EINVAL);
         client.Ask(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, DmaUnmapFlags.All, 1, 0)).ShouldBeRefused(Errno.EINVAL);
         client.Ask(Command.DeviceFeature, QuiesceRig.State(MigrationState.Error)).ShouldBeRefused(Errno.EINVAL);
@@ -131,6 +131,30 @@ public class QuiesceTests : QuiesceTestBase
         client.Ask(Command.DeviceFeature, QuiesceRig.State(MigrationState.Stop, DeviceFeatureFlags.Get)).Header.Error.Should().Be(0u);
 
         rig.Device.Diary.Should().BeEmpty();
+    }
+
+    [Fact]
+    public void An_unmap_of_nothing_does_not_ask()
+    {
+        using QuiesceRig rig = Rig();
+        using RawClient client = rig.Attach();
+
+        client.Ask(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, 0, QuiesceRig.Fresh, QuiesceRig.Page)).ShouldBeGranted<DmaUnmap>();
+
+        rig.Device.Diary.Should().BeEmpty();
+    }
+
+    [Fact]
+    public void An_unmap_of_many_regions_asks_once()
+    {
+        using QuiesceRig rig = Rig();
+        using RawClient client = rig.Attach();
+        client.Ask(Command.DmaMap, QuiesceRig.Map(QuiesceRig.Fresh)).ShouldBeGranted();
+        rig.Device.Forget();
+
+        client.Ask(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, 0, 0, 0x100000)).ShouldBeGranted<DmaUnmap>();
+
+        rig.Device.Diary.Should().Equal("asked DmaUnmap", "unmapping", "unmapping", "resumed DmaUnmap");
     }
 
     [Theory]

@@ -22,8 +22,8 @@ internal static class DmaRules
         new("dma-map-short-file", MapHeading, "A map beyond the end of its file is refused.", ShortFile),
         new("dma-map-unaligned", MapHeading, "A map that is no number of pages is answered, one way or the other.", Unaligned),
         new("dma-map-two-descriptors", MapHeading, "A map with two descriptors is answered, one way or the other.", TwoDescriptors),
-        new("dma-unmap-unknown", UnmapHeading, "An unmap of what was not mapped is refused.", Unknown),
-        new("dma-unmap-part", UnmapHeading, "An unmap has to match a map exactly.", Part),
+        new("dma-unmap-unknown", UnmapHeading, "An unmap of what was not mapped is answered; QEMU wants a success.", Unknown),
+        new("dma-unmap-part", UnmapHeading, "An unmap of part of a map is refused, and unmaps nothing.", Part),
         new("dma-unmap-all", "linux/vfio.h, VFIO_DMA_UNMAP_FLAG_ALL", "All can be unmapped at once, as clients that reset do.", All),
         new("dma-forgotten", "Client Disconnection", "The memory of a client that has gone is unmapped.", Forgotten),
     ]);
@@ -124,9 +124,9 @@ internal static class DmaRules
     private static Finding Unknown(Subject subject)
     {
         using Conversation session = subject.Open();
-        session.Refused(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, 0, Address, Size), "an address that was never mapped");
+        Answer answer = Unmap(session, Address, Size);
         session.StaysInStep();
-        return Finding.Passed;
+        return Finding.WarnIf(answer.IsError, $"it is refused with {answer.Errno}, as the text can be read; with a virtual IOMMU QEMU takes that for a failure");
     }
 
     private static Finding Part(Subject subject)
@@ -135,7 +135,6 @@ internal static class DmaRules
         using Conversation session = subject.Open();
         Map(session, memory);
         session.Refused(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, 0, Address, Size / 2), "half a region");
-        session.Refused(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, 0, Address, 2 * Size), "twice a region");
         return Unmap(session, Address, Size).IsError ? throw new BrokenRuleException("the whole cannot be unmapped afterwards") : Finding.Passed;
     }
 
@@ -147,7 +146,7 @@ internal static class DmaRules
         Answer answer = session.Ask(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, DmaUnmapFlags.All, 0, 0));
         if (answer.IsError)
             return Finding.NotServed($"it is refused with {answer.Errno}; the specification calls the flags unused");
-        return Unmap(session, Address, Size).IsError ? Finding.Passed : throw new BrokenRuleException("it is answered, and the memory is still mapped");
+        return Map(session, memory).IsError ? throw new BrokenRuleException("it is answered, and the memory is still mapped") : Finding.Passed;
     }
 
     private static Finding Forgotten(Subject subject)
@@ -156,7 +155,9 @@ internal static class DmaRules
         using (Conversation session = subject.Open())
             Map(session, memory);
         using Conversation next = subject.Open();
-        return Unmap(next, Address, Size).IsError ? Finding.Passed : throw new BrokenRuleException("the next client can unmap it");
+        Answer answer = Map(next, memory);
+        Unmap(next, Address, Size);
+        return answer.IsError ? throw new BrokenRuleException($"the next client cannot map there: {answer.Errno}") : Finding.Passed;
     }
 
     private static DmaMap Request(ulong address, ulong size) => new(DmaMap.WireSize, DmaMapFlags.Readable | DmaMapFlags.Writeable, 0, address, size);

@@ -1,4 +1,5 @@
 using VfioUser.Protocol;
+using VfioUser.Protocol.Interop;
 
 namespace VfioUser.Tests.Serving;
 
@@ -8,10 +9,12 @@ public sealed class DmaUnmapTests : IDisposable
     private readonly Served _served = Served.Start();
     private readonly RawClient _client;
 
+    private static ulong[] Mapped => [0, 0x1000, 0x8000];
+
     public DmaUnmapTests()
     {
         _client = _served.Attach();
-        foreach (ulong address in (ulong[])[0, 0x1000, 0x8000])
+        foreach (ulong address in Mapped)
             _client.Ask(Command.DmaMap, new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable, 0, address, 0x1000)).ShouldBeGranted();
     }
 
@@ -37,27 +40,97 @@ public sealed class DmaUnmapTests : IDisposable
         Ask(unmap).ShouldBeGranted<DmaUnmap>().Should().Be(unmap);
         _served.Device.ShouldTell("unmapping 0x1000");
         _served.Device.Dma.Regions.Select(region => region.Address.Value).Should().Equal(0, 0x8000);
-        Ask(unmap).ShouldBeRefused(Errno.ENOENT);
+        Ask(unmap).ShouldBeGranted<DmaUnmap>().Should().Be(unmap, "nothing is there, and that is what was wanted");
 
         _client.Ask(Command.DmaMap, new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable, 0, 0x1000, 0x1000)).ShouldBeGranted();
     }
 
     [Theory]
-    [InlineData(0x10000ul, 0x1000ul)] // never mapped
-    [InlineData(ulong.MaxValue, 1ul)]
-    [InlineData(0x1000ul, 0x800ul)] // a part of a region
-    [InlineData(0x1800ul, 0x800ul)]
-    [InlineData(0ul, 0x2000ul)] // two regions
-    [InlineData(0x1000ul, 0x1001ul)]
-    [InlineData(0x1000ul, 0ul)]
-    [InlineData(0ul, 0ul)]
-    [InlineData(0x1000ul, ulong.MaxValue)] // the sum wraps around
-    public void What_was_not_mapped_as_such_is_refused_with_ENOENT(ulong address, ulong size)
+    [InlineData(0x1000ul, 0x1000ul, new ulong[] { 0x1000 })]
+    [InlineData(0ul, 0x2000ul, new ulong[] { 0, 0x1000 })] // neighbours
+    [InlineData(0x1000ul, 0x8000ul, new ulong[] { 0x1000, 0x8000 })] // with a hole between them
+    [InlineData(0ul, 0x10000ul, new ulong[] { 0, 0x1000, 0x8000 })]
+    [InlineData(0x7001ul, 0xFFFF_FFFF_FFFF_8FFFul, new ulong[] { 0x8000 })] // to the last address
+    [InlineData(0ul, ulong.MaxValue, new ulong[] { 0, 0x1000, 0x8000 })]
+    [InlineData(0x10000ul, 0x1000ul, new ulong[0])] // never mapped
+    [InlineData(0x2000ul, 0x6000ul, new ulong[0])] // the hole
+    [InlineData(0xFFFF_FFFF_FFFF_F000ul, 0x1000ul, new ulong[0])]
+    [InlineData(ulong.MaxValue, 1ul, new ulong[0])]
+    public void All_regions_in_a_range_are_unmapped_however_many(ulong address, ulong size, ulong[] unmapped)
     {
-        Ask(Unmap(address, size)).ShouldBeRefused(Errno.ENOENT);
+        DmaUnmap unmap = Unmap(address, size);
+
+        Ask(unmap).ShouldBeGranted<DmaUnmap>().Should().Be(unmap, "the reply repeats the request");
+
+        ulong[] left = [.. Mapped.Except(unmapped)];
+        _served.Device.Dma.Regions.Select(region => region.Address.Value).Should().Equal(left);
+        _served.Device.Diary.Where(line => line.StartsWith("unmapping", StringComparison.Ordinal))
+            .Should().Equal(unmapped.Select(start => $"unmapping {new Iova(start)}"), "the device hears of each once");
+        foreach (ulong start in Mapped)
+        {
+            RawReply again = _client.Ask(Command.DmaMap, new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable, 0, start, 0x1000));
+            again.Header.Error.Should().Be(left.Contains(start) ? (uint)Errno.EEXIST : 0u, "nothing stale is left at 0x{0:x}", start);
+        }
+    }
+
+    [Theory]
+    [InlineData(0x1000ul, 0x800ul)] // the beginning of a region
+    [InlineData(0x1800ul, 0x800ul)] // its end
+    [InlineData(0x1400ul, 0x400ul)] // its middle
+    [InlineData(0x0800ul, 0x1800ul)] // the end of one and all of the next
+    [InlineData(0x1000ul, 0x7001ul)] // all of one and the first byte of another
+    [InlineData(0x0FFFul, 2ul)]
+    [InlineData(0x8FFFul, 0xFFFF_FFFF_FFFF_7001ul)]
+    [InlineData(0x1000ul, 0ul)] // of no bytes
+    [InlineData(0ul, 0ul)]
+    [InlineData(0x10000ul, 0ul)]
+    [InlineData(0x1000ul, ulong.MaxValue)] // the sum wraps around
+    [InlineData(0x1000ul, 0xFFFF_FFFF_FFFF_F001ul)]
+    [InlineData(ulong.MaxValue, 2ul)]
+    public void A_range_that_cuts_a_region_or_is_none_is_refused_and_nothing_is_unmapped(ulong address, ulong size)
+    {
+        Ask(Unmap(address, size)).ShouldBeRefused(Errno.EINVAL);
 
         _client.ShouldBeServed();
         ShouldStillHaveAll();
+        _served.Device.Diary.Should().NotContain(line => line.StartsWith("unmapping", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Fifty_thousand_regions_go_with_one_message()
+    {
+        const int Count = 50_000;
+        const int Batch = 500;
+        const ulong Start = 0x1000_0000;
+        for (int from = 0; from < Count; from += Batch)
+        {
+            _client.SayBytes([.. Enumerable.Range(from, Batch).SelectMany(i => RawClient.Message((ushort)i, Command.DmaMap,
+                new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable, 0, Start + (ulong)i * 0x2000, 0x1000)))]);
+            for (int i = from; i < from + Batch; i++)
+                _client.HearReply((ushort)i, Command.DmaMap).ShouldBeGranted();
+        }
+
+        Ask(Unmap(Start, Count * 0x2000ul)).ShouldBeGranted<DmaUnmap>();
+
+        ShouldStillHaveAll();
+    }
+
+    [Fact]
+    public void The_answer_waits_for_the_leases_of_all_regions_in_the_range()
+    {
+        Dma dma = _served.Device.Dma;
+        dma.TryLease(new Iova(0), 0x2000, writable: false, out DmaLease? two).Should().BeTrue();
+        dma.TryLease(new Iova(0x8000), 1, writable: false, out DmaLease? third).Should().BeTrue();
+
+        ushort id = _client.Say(Command.DmaUnmap, Unmap(0, 0x9000));
+        _served.Device.ShouldTell("unmapping 0x8000");
+        dma.TryRead(new Iova(0x1000), out byte _).Should().BeFalse();
+        two!.Dispose();
+        _client.Socket.Should().Match<System.Net.Sockets.SafeSocketHandle>(socket => !PollCalls.WaitReadable(socket, 0), "one lease is left");
+        third!.Dispose();
+
+        _client.HearReply(id, Command.DmaUnmap).ShouldBeGranted<DmaUnmap>();
+        dma.Regions.Should().BeEmpty();
     }
 
     [Theory]
