@@ -6,7 +6,7 @@ namespace VfioUser;
 /// <summary>Whether the client wants to know which pages the device writes, and of which memory.</summary>
 /// <remarks>
 /// Command thread; lasts as long as the session. Memory that the client reads and writes by message is not logged: there
-/// it carries out each write itself. Spec: VFIO_DEVICE_FEATURE_DMA_LOGGING_START.
+/// it carries out each write itself, and knows of it; a report has zeros there. Spec: VFIO_DEVICE_FEATURE_DMA_LOGGING_START.
 /// </remarks>
 internal sealed class DirtyPagesLog(Dma dma, long maxSize, ServerLog log)
 {
@@ -79,15 +79,13 @@ internal sealed class DirtyPagesLog(Dma dma, long maxSize, ServerLog log)
         if (!IsOn || report.First > ulong.MaxValue - (report.Length - 1))
             return Errno.EINVAL;
         bool mapped = false;
-        bool seen = false;
         foreach (DmaMapping mapping in dma.Table.Between(report.First, report.Last))
         {
             mapped = true;
-            seen |= mapping.Region.Way != DmaWay.Message;
             mapping.Dirty?.Take(report.First, report.Last, report);
         }
-        if (!seen)
-            return mapped ? Errno.EINVAL : Errno.ENOENT;
+        if (!mapped)
+            return Errno.ENOENT;
         Settle();
         return Errno.None;
     }
