@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging.Abstractions;
 using VfioUser.Protocol;
 using VfioUser.Protocol.Interop;
 
@@ -63,7 +64,7 @@ internal sealed class MessageDmaRows(Peer client)
             new Thread(channel.PumpReplies) { IsBackground = true }.Start();
         Dma dma = new();
         DmaRegion region = new(new Iova(Page), Page, IsReadable: true, IsWritable: true, DmaWay.Message);
-        dma.Table = dma.Table.Add(new MessageDma(region, new DmaChannel(channel, 1 << 20, () => { })));
+        dma.Table = dma.Table.Add(new MessageDma(region, new DmaChannel(channel, 1 << 20, () => { }, new DmaTrouble(new ServerLog(NullLogger.Instance), TimeSpan.FromSeconds(5)))));
         return dma;
     }
 }
