@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Win32.SafeHandles;
 using VfioUser.Protocol;
@@ -89,6 +90,21 @@ public sealed class DmaManyMapsTests : IDisposable
         }
 
         Lines().Should().Equal(before);
+    }
+
+    [Fact]
+    public void A_page_that_was_touched_is_there_at_once_when_it_is_mapped_again()
+    {
+        using SafeFileHandle file = Sealed(16 * Page);
+        DmaMappings mappings = Session();
+        Map(mappings, file, At, 0).Should().Be(Errno.None);
+        Resident().Should().Be(0);
+        _device.Dma.TryWrite(new Iova(At), 0x42).Should().BeTrue();
+
+        mappings.Unmap(At, Page).Should().Be(Errno.None);
+        Map(mappings, file, At + Page, 0).Should().Be(Errno.None);
+
+        Resident().Should().BePositive("what is in the page table needs no page fault");
     }
 
     [Fact]
@@ -368,6 +384,13 @@ public sealed class DmaManyMapsTests : IDisposable
     private SafeFileHandle Sealed(ulong size) => TestFiles.Memory((long)size, TestFiles.SealShrink, _name);
 
     private string[] Lines() => [.. File.ReadLines("/proc/self/maps").Where(line => line.Contains($"/memfd:{_name} ", StringComparison.Ordinal))];
+
+    // in KiB: of the mapping's lines in smaps one says "Rss:                   4 kB"
+    private int Resident() => File.ReadLines("/proc/self/smaps")
+        .SkipWhile(line => !line.Contains($"/memfd:{_name} ", StringComparison.Ordinal))
+        .Where(line => line.StartsWith("Rss:", StringComparison.Ordinal))
+        .Select(line => int.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture))
+        .First();
 
     private DmaMappings Session(int maxMaps = 10_000, bool trust = false, DmaBudget? budget = null, CancellationToken stopping = default) =>
         _mappings = new DmaMappings(_device, new DmaChannel(null!, 0x1000, () => { }, null!), maxMaps, trust, maxDirtyBitmap: 1 << 20,
