@@ -28,7 +28,7 @@ internal sealed class AdminCommands
             [AdminOpcode.AsyncEventRequest] = new AsyncEventRequestCommand(parts),
             [AdminOpcode.FormatNvm] = new FormatCommand(parts),
         };
-        if (parts.OffersShadowDoorbells)
+        if (parts.HasShadowDoorbells)
             _commands[AdminOpcode.DoorbellBufferConfig] = new DoorbellBufferConfigCommand(parts);
     }
 

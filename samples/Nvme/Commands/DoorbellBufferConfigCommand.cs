@@ -12,6 +12,8 @@ internal sealed class DoorbellBufferConfigCommand(ControllerParts parts) : IAdmi
     public Status Execute(in Command command, CommandContext context, out uint result)
     {
         result = 0;
+        if (!parts.OffersShadowDoorbells)
+            return Status.InvalidOpcode;
         if (command.Prp1 % Prp.PageSize != 0 || command.Prp2 % Prp.PageSize != 0)
             return Status.InvalidField;
         // both pages must be there now; what becomes of them later is the guest's loss

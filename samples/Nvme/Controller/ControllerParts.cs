@@ -50,8 +50,14 @@ internal sealed class ControllerParts
     /// <summary>Whether the guest has done what cannot be gone on from, short of a reset.</summary>
     public bool HasFailed => Registers.HasFailed;
 
-    /// <summary>Whether the shadow doorbells of drivers are offered: behind a mapped page they would announce nothing.</summary>
-    public bool OffersShadowDoorbells => Options.ShadowDoorbells && !Doorbells.IsMapped;
+    /// <summary>Whether there are shadow doorbells: behind a mapped page they would announce nothing.</summary>
+    public bool HasShadowDoorbells => Options.ShadowDoorbells && !Doorbells.IsMapped;
+
+    /// <summary>
+    /// Whether the driver is offered them now. With the pin it is not: QEMU takes the guest's next access to a BAR for the end
+    /// of an interrupt, and shadow doorbells leave such accesses out.
+    /// </summary>
+    public bool OffersShadowDoorbells => HasShadowDoorbells && !Interrupts.UsesPin;
 
     /// <summary>The parts that need the others.</summary>
     public void Complete()

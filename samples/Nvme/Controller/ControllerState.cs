@@ -56,7 +56,7 @@ internal sealed class ControllerState(ControllerParts parts)
         Require(sizes.SequenceEqual([.. parts.Namespaces.Select(space => space.BlockCount)]) && head.BlockSize == (uint)parts.Options.BlockSize,
             "other namespaces");
         Require(requests.Length <= AsyncEvents.MaxRequests, "too many requests for events");
-        Require(head.HasShadow == 0 || (parts.OffersShadowDoorbells && head.Shadow % Page == 0 && head.EventIndexes % Page == 0), "shadow doorbells");
+        Require(head.HasShadow == 0 || (parts.HasShadowDoorbells && head.Shadow % Page == 0 && head.EventIndexes % Page == 0), "shadow doorbells");
         Check(head.Enabled != 0, completions, submissions);
 
         parts.Lifecycle.BeginRestore(head.Enabled != 0);
