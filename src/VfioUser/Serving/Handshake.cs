@@ -138,8 +138,13 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, bool poll
             clientEnd?.Dispose();
         }
         run.Log.Negotiated(reply.Version.Major, reply.Version.Minor, twin is not null);
-        return new Session(run, channel, twin, SessionLimits.Between(reply.Capabilities, proposed), _replies);
+        return new Session(run, channel, twin, SessionLimits.Between(reply.Capabilities, proposed), _replies) { StopsAtError = StopsAtError(proposed) };
     }
+
+    // SPDK's host proposes nothing, and libvfio-user's client two numbers. Behind the Error bit neither reads on, so that a body
+    // there would be its next header. All others that are known read by the size in the header, or by that of a success.
+    private static bool StopsAtError(Capabilities proposed) =>
+        (proposed.Present & ~(CapabilityKeys.MaxMessageFds | CapabilityKeys.MaxDataTransferSize)) == CapabilityKeys.None;
 
     private void Refuse(in MessageHeader request, Errno errno, string? problem)
     {

@@ -57,6 +57,9 @@ internal sealed partial class Session : IDisposable
 
     public bool ServesPreCopyInfo => _options.PreCopyInfo;
 
+    /// <summary>Whether the client reads nothing behind the header of a refusal, and takes what is there for the next one.</summary>
+    public bool StopsAtError { get; init; }
+
     public ServerLog Log => _log;
 
     /// <summary>Handles the client's commands in order until it has gone or the server stops.</summary>
@@ -175,7 +178,7 @@ internal sealed partial class Session : IDisposable
         if (errno == Errno.None)
             return true;
         _log.Refused(message.Header.Command, message.Header.MessageId, message.Header.MessageSize, errno);
-        if (handler is null)
+        if (handler is null || StopsAtError)
             Replies.Fail(message.Header, errno);
         else
             handler.Refuse(this, message, errno);
