@@ -52,4 +52,31 @@ public class QemuMessageDmaTests
         qemu.Read<ushort>(Card.ConfigSpace, 0).Should().Be(Card.Vendor);
         qemu.Leave();
     }
+
+    // A guest without shared memory.
+    [Theory]
+    [InlineData(ServedBy.OwnThread, 0x8000), InlineData(ServedBy.OwnThread, 0x80000), InlineData(ServedBy.OwnThread, 0x400000)]
+    [InlineData(ServedBy.Poller, 0x8000), InlineData(ServedBy.Poller, 0x80000), InlineData(ServedBy.Poller, 0x400000)]
+    public void Memory_by_messages_in_pieces_that_go_out_whole(ServedBy by, int length)
+    {
+        Card card = new();
+        using Served served = new(by, card);
+        using SafeFileHandle ram = Memory.Sealed(Ram);
+        using QemuClient qemu = QemuClient.Connect(served.Address);
+        byte[] pattern = Memory.Pattern(length), back = new byte[length];
+        qemu.Transaction(() => qemu.Map(0, Ram, file: null));
+        qemu.WriteConfig(4, 0x06, 0x00).Should().Be(Errno.None);
+
+        Task<bool> device = Bound.Start(() => card.Dma.TryWrite(new Iova(0x10003), pattern));
+        qemu.AnswerDevice(ram, device);
+        device.Result().Should().BeTrue();
+        device = Bound.Start(() => card.Dma.TryRead(new Iova(0x10003), back));
+        qemu.AnswerDevice(ram, device);
+        device.Result().Should().BeTrue();
+
+        back.Should().Equal(pattern);
+        Memory.Read(ram, 0x10003, length).Should().Equal(pattern);
+        qemu.Errors.Should().BeEmpty();
+        qemu.Leave();
+    }
 }
