@@ -56,14 +56,14 @@ public sealed partial class VfioUserClient
     }
 
     /// <summary>Writes to a region without a reply, as QEMU does: commands that follow find it done.</summary>
-    /// <exception cref="VfioUserException">The server has gone.</exception>
+    /// <exception cref="VfioUserException">The server has gone, or reads nothing.</exception>
     /// <inheritdoc cref="WriteRegion"/>
     public void PostRegionWrite(uint region, ulong offset, ReadOnlySpan<byte> source)
     {
         Span<byte> request = stackalloc byte[RegionAccess.WireSize];
         WireFormat.Write(request, new RegionAccess(offset, region, (uint)source.Length));
-        if (!_channel.Post(Command.RegionWrite, request, source))
-            throw new VfioUserException(Command.RegionWrite, Errno.ENOTCONN);
+        if (_channel.TryPost(Command.RegionWrite, request, source) is Errno errno and not Errno.None)
+            throw Failure(Command.RegionWrite, errno, _cancellation);
     }
 
     /// <summary>Opens memory to the device. Spec: VFIO_USER_DMA_MAP.</summary>

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using VfioUser.Protocol;
+using VfioUser.Protocol.Interop;
 
 namespace VfioUser.Client;
 
@@ -13,6 +14,8 @@ public sealed partial class VfioUserClient : IDisposable
     private readonly MessageChannel _channel;
     private readonly MessageChannel? _twin;
     private readonly DmaResponder? _responder;
+    private readonly CancellationToken _cancellation;
+    private readonly CancellationTokenRegistration _cancelling;
 
     private VfioUserClient(MessageChannel channel, MessageChannel? twin, VfioUserClientOptions options, ProtocolVersion version, Capabilities server)
     {
@@ -21,6 +24,8 @@ public sealed partial class VfioUserClient : IDisposable
         Version = version;
         ServerCapabilities = server;
         Limits = SessionLimits.Between(options.Capabilities, server);
+        _cancellation = options.Cancellation;
+        _cancelling = EndWhen(options.Cancellation, channel);
         // without a twin socket the main one brings the server's commands, and somebody must always listen
         if (twin is not null || options.DmaHandler is not null)
             _responder = new DmaResponder(twin ?? channel, options.DmaHandler, Limits.MaxTransferToReceive);
@@ -41,22 +46,15 @@ public sealed partial class VfioUserClient : IDisposable
     /// <summary>Connects to a server's socket and negotiates.</summary>
     /// <param name="path">A path, or <c>@name</c> for a name in the abstract namespace.</param>
     /// <param name="options">Null for the defaults.</param>
-    /// <exception cref="IOException">Nobody listens there.</exception>
+    /// <exception cref="IOException">Nobody listens there, or nobody was accepted within <see cref="VfioUserClientOptions.ConnectTimeout"/>.</exception>
     /// <exception cref="VfioUserException">The server refused.</exception>
     /// <exception cref="ProtocolException">The reply cannot be lived with.</exception>
+    /// <exception cref="OperationCanceledException"><see cref="VfioUserClientOptions.Cancellation"/> was cancelled.</exception>
     public static VfioUserClient Connect(string path, VfioUserClientOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        using Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        try
-        {
-            socket.Connect(new UnixDomainSocketEndPoint(path[0] == '@' ? "\0" + path[1..] : path));
-        }
-        catch (SocketException e)
-        {
-            throw new IOException($"Cannot connect to '{path}': {e.Message}", e);
-        }
-        return FromConnected(Protocol.Interop.SocketCalls.Duplicate(socket.SafeHandle), options);
+        options ??= new VfioUserClientOptions();
+        return FromConnected(ConnectCalls.Connect(path, options.ConnectTimeout, options.Cancellation), options);
     }
 
     /// <summary>Negotiates on a connected socket, which it takes over.</summary>
@@ -68,6 +66,7 @@ public sealed partial class VfioUserClient : IDisposable
         MessageChannel channel = new(new MessageSocket(socket), ChannelOptions(options));
         try
         {
+            using CancellationTokenRegistration cancelling = EndWhen(options.Cancellation, channel);
             return Negotiate(channel, options);
         }
         catch
@@ -79,6 +78,7 @@ public sealed partial class VfioUserClient : IDisposable
 
     /// <summary>Sends any command and hands out the reply.</summary>
     /// <exception cref="VfioUserException">It was refused, or not answered.</exception>
+    /// <exception cref="OperationCanceledException"><see cref="VfioUserClientOptions.Cancellation"/> was cancelled.</exception>
     public Reply Call(Command command, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail = default,
         ReadOnlySpan<System.Runtime.InteropServices.SafeHandle> fds = default)
     {
@@ -87,7 +87,7 @@ public sealed partial class VfioUserClient : IDisposable
             return reply;
         Errno errno = reply.Errno;
         reply.Dispose();
-        throw new VfioUserException(command, errno);
+        throw Failure(command, errno, _cancellation);
     }
 
     /// <summary>Sends what is no message, and is gone: for tests of servers.</summary>
@@ -105,6 +105,7 @@ public sealed partial class VfioUserClient : IDisposable
     /// <summary>Leaves the server.</summary>
     public void Dispose()
     {
+        _cancelling.Dispose();
         _channel.Shutdown();
         _twin?.Shutdown();
         _responder?.Join();
@@ -117,7 +118,7 @@ public sealed partial class VfioUserClient : IDisposable
         byte[] proposal = VersionMessage.Format(options.Version, Negotiator.Propose(options.Capabilities, options.TwinSocket));
         using Reply reply = channel.Call(Command.Version, proposal);
         if (reply.Errno != Errno.None)
-            throw new VfioUserException(Command.Version, reply.Errno);
+            throw Failure(Command.Version, reply.Errno, options.Cancellation);
         Errno errno = VersionMessage.TryParse(reply.Payload, out ProtocolVersion version, out Capabilities server, out string? problem);
         TwinSocketOutcome twin = TwinSocketOutcome.NotEnabled;
         if (errno == Errno.None)
@@ -130,12 +131,21 @@ public sealed partial class VfioUserClient : IDisposable
         if (twin.FdIndex is { } index)
         {
             using Microsoft.Win32.SafeHandles.SafeFileHandle fd = reply.Fds!.Take(index);
-            if (!Protocol.Interop.SocketCalls.IsConnectedStream(fd))
+            if (!SocketCalls.IsConnectedStream(fd))
                 throw new ProtocolException($"The server's version reply cannot be used: descriptor {index} is no connected socket.");
-            twinChannel = new MessageChannel(new MessageSocket(Protocol.Interop.SocketCalls.Duplicate(fd)), ChannelOptions(options));
+            twinChannel = new MessageChannel(new MessageSocket(SocketCalls.Duplicate(fd)), ChannelOptions(options));
         }
         return new VfioUserClient(channel, twinChannel, options, version, server);
     }
+
+    // whoever waits for the server comes back
+    private static CancellationTokenRegistration EndWhen(CancellationToken cancelled, MessageChannel channel) =>
+        cancelled.UnsafeRegister(static channel => ((MessageChannel)channel!).Shutdown(), channel);
+
+    private static Exception Failure(Command command, Errno errno, CancellationToken cancellation) =>
+        errno == Errno.ENOTCONN && cancellation.IsCancellationRequested
+            ? new OperationCanceledException(cancellation)
+            : new VfioUserException(command, errno);
 
     private static MessageChannelOptions ChannelOptions(VfioUserClientOptions options) => new() { CallTimeout = options.Timeout };
 }

@@ -52,6 +52,7 @@ internal static unsafe partial class Libc
 
     public const short PollIn = 1;
     public const short PollOut = 4;
+    public const short PollErr = 8;
     public const short PollHup = 0x10;
 
     [StructLayout(LayoutKind.Sequential)]

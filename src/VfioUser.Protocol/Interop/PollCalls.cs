@@ -82,6 +82,10 @@ internal static unsafe class PollCalls
         }
     }
 
+    /// <summary>Waits, for ever, until nobody is left at the other end of a pipe that is written, or of a terminal.</summary>
+    /// <returns>False for what cannot be waited for.</returns>
+    public static bool WaitForHangUp(SafeHandle file) => (Poll(file, 0, Timeout.Infinite) & (Libc.PollErr | Libc.PollHup)) != 0;
+
     private static short Poll(SafeHandle file, short events, int timeoutMilliseconds)
     {
         bool added = false;

@@ -96,9 +96,12 @@ public sealed partial class MessageChannel
     }
 
     /// <summary>Sends a command that asks for no reply.</summary>
-    /// <returns>False when the peer has gone.</returns>
-    public bool Post(Command command, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail = default) =>
-        SendCommand(0, command, MessageFlags.NoReply, head, tail, default, Deadline.Never) == Errno.None;
+    /// <returns>False when the peer has gone, or reads nothing for as long as a call may take.</returns>
+    public bool Post(Command command, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail = default) => TryPost(command, head, tail) == Errno.None;
+
+    /// <summary>As <see cref="Post"/>, and says why not: ENOTCONN, or ETIMEDOUT.</summary>
+    internal Errno TryPost(Command command, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail) =>
+        SendCommand(0, command, MessageFlags.NoReply, head, tail, default, Deadline.After(_options.CallTimeout));
 
     internal void Release(PendingCall call, ushort messageId)
     {
