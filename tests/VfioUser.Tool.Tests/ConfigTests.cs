@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using VfioUser.Protocol;
 
 namespace VfioUser.Tool.Tests;
 
@@ -19,6 +20,37 @@ public partial class ConfigTests
         lines[^2..].Should().OnlyContain(line => line.Length == 0, "an empty line ends a device");
     }
 
+    [Theory]
+    [InlineData("info")]
+    [InlineData("config")]
+    [InlineData("read", "config", "1", "--length", "64")]
+    [InlineData("check", "--rule", "config-id")]
+    [InlineData("write", "config", "0x41", "--input", "FILE")]
+    public void Configuration_space_is_accessed_as_by_a_bus(string command, params string[] more)
+    {
+        List<(ulong Offset, uint Count)> accesses = [];
+        using FakeServer server = new((header, payload) => Note(header, payload, accesses));
+        string file = Path.GetTempFileName();
+        File.WriteAllBytes(file, new byte[64]);
+
+        ToolRun run = ToolRun.Of([command, server.Path, .. more.Select(arg => arg == "FILE" ? file : arg)]);
+
+        File.Delete(file);
+        run.ExitCode.Should().Be(0);
+        accesses.Should().NotBeEmpty().And.OnlyContain(access => access.Count <= 4 && access.Offset % 4 + access.Count <= 4, "usbvfiod dies of more than 8");
+    }
+
+    [Fact]
+    public void A_register_is_read_in_one_access_as_wide_as_was_asked_for()
+    {
+        List<(ulong Offset, uint Count)> accesses = [];
+        using FakeServer server = new((header, payload) => Note(header, payload, accesses));
+
+        ToolRun.Of("read", server.Path, "config", "0x10", "--width", "8").ExitCode.Should().Be(0);
+
+        accesses.Should().Equal((0x10, 8));
+    }
+
     [LspciFact]
     public async Task Lspci_takes_it_and_decodes_the_capabilities()
     {
@@ -37,6 +69,13 @@ public partial class ConfigTests
         string shown = await Lspci.Run(served.Run("config").Out, "-vv");
 
         shown.Should().Contain("ACCES I/O Products, Inc. PCI-IDIO-16").And.Contain("Interrupt: pin A");
+    }
+
+    private static byte[]? Note(in MessageHeader header, byte[] payload, List<(ulong Offset, uint Count)> accesses)
+    {
+        if (header.Command is Command.RegionRead or Command.RegionWrite && WireFormat.TryRead(payload, out RegionAccess access))
+            accesses.Add((access.Offset, access.Count));
+        return null;
     }
 
     [GeneratedRegex("^[0-9a-f]{2}:( [0-9a-f]{2}){16}$", RegexOptions.ExplicitCapture, 1000)]

@@ -26,7 +26,11 @@ internal sealed class Survey(Subject subject)
         ulong size = Regions.Count > (int)RegionName.Config ? Regions[(int)RegionName.Config].Size : 0;
         if (size is < 256 or > 4096)
             throw new BrokenRuleException($"the configuration space has {size} bytes");
-        return session.ReadConfig(0, (uint)size);
+        // as a bus reads it: there are servers that die of more than 8 bytes, and the rules shall be the ones to find out
+        byte[] config = new byte[size];
+        for (int at = 0; at < config.Length; at += sizeof(uint))
+            session.ReadConfig((ulong)at, sizeof(uint)).CopyTo(config, at);
+        return config;
     });
 
     /// <summary>The number of vectors of a type, none if there is no such type.</summary>

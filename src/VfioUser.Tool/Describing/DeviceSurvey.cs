@@ -76,7 +76,7 @@ internal static class DeviceSurvey
         if (!regions.Exists(region => region is { Index: RegionName.Config, Size: >= HeaderSize }))
             return null;
         byte[] header = new byte[HeaderSize];
-        client.ReadRegion(RegionName.Config, 0, header);
+        RegionTransfer.Read(client, RegionName.Config, 0, header);
         return new PciDescription(Hex16(header, 0x00), Hex16(header, 0x02), Hex16(header, 0x2C), Hex16(header, 0x2E),
             $"{header[0x0B]:x2}{header[0x0A]:x2}{header[0x09]:x2}", $"{header[0x08]:x2}");
     }
