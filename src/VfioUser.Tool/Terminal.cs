@@ -7,6 +7,12 @@ namespace VfioUser.Tool;
 /// <param name="Stop">Cancelled by Ctrl-C.</param>
 internal sealed record Terminal(TextWriter Out, TextWriter Error, bool Colors, CancellationToken Stop)
 {
+    /// <summary>Cancelled when whoever read the results has gone, as <c>head</c> does.</summary>
+    public CancellationToken Unheard { get; init; }
+
+    /// <summary>For a command that goes on until it is ended: cancelled by Ctrl-C, and when nobody reads on.</summary>
+    public CancellationTokenSource UntilEnded() => CancellationTokenSource.CreateLinkedTokenSource(Stop, Unheard);
+
     /// <summary>Whether standard output is a terminal whose owner has not asked for plain text.</summary>
     public static bool WantsColors() => !Console.IsOutputRedirected
         && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))

@@ -35,6 +35,11 @@ internal static class VfioUserTool
             // what fails after Ctrl-C fails because of it
             return ExitCode.Interrupted;
         }
+        catch (OperationCanceledException) when (terminal.Unheard.IsCancellationRequested)
+        {
+            // nobody is there to be told
+            return ExitCode.Interrupted;
+        }
         catch (Exception e) when (e is ToolException or VfioUserException or ProtocolException or IOException or UnauthorizedAccessException)
         {
             terminal.Error.WriteLine($"vfio-user: {OneLine(Complaint(e))}");

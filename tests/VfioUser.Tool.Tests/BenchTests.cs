@@ -63,6 +63,17 @@ public class BenchTests
     }
 
     [Fact]
+    public void A_server_that_ends_with_its_client_is_measured_over_one_connection()
+    {
+        using FakeServer server = new() { EndsWithClient = true };
+
+        ToolRun run = ToolRun.Of("bench", server.Path, "--seconds", "0.02", "--write");
+
+        run.Error.Should().BeEmpty();
+        run.ExitCode.Should().Be(0);
+    }
+
+    [Fact]
     public void The_measured_loop_allocates_nothing()
     {
         using Served served = new(new Everything());

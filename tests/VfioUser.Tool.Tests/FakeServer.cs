@@ -34,14 +34,17 @@ internal sealed class FakeServer : IDisposable
     /// <summary>What BAR0 is said to have.</summary>
     public ulong Bar0Size { get; init; }
 
+    /// <summary>Whether it serves one client and ends, as the samples of the C library do.</summary>
+    public bool EndsWithClient { get; init; }
+
     public ToolRun Check(params string[] more) => ToolRun.Of(["check", Path, "--patience", "30", .. more]);
 
     /// <summary>A reply to a command.</summary>
     public static byte[] Reply(in MessageHeader command, ReadOnlySpan<byte> payload) => Message(command with { Flags = MessageFlags.Reply, Error = 0 }, payload);
 
     /// <summary>A refusal of a command; with a payload it is a wrong one.</summary>
-    public static byte[] Refuse(in MessageHeader command, ReadOnlySpan<byte> payload = default) =>
-        Message(command with { Flags = MessageFlags.Reply | MessageFlags.Error, Error = (uint)Errno.EINVAL }, payload);
+    public static byte[] Refuse(in MessageHeader command, ReadOnlySpan<byte> payload = default, Errno errno = Errno.EINVAL) =>
+        Message(command with { Flags = MessageFlags.Reply | MessageFlags.Error, Error = (uint)errno }, payload);
 
     public static byte[] Bytes<T>(in T value)
         where T : unmanaged =>
@@ -68,6 +71,8 @@ internal sealed class FakeServer : IDisposable
                 Converse(socket);
                 _mapped.Clear();
                 _negotiated = false;
+                if (EndsWithClient)
+                    Die();
             }
         }
         catch (SocketException)

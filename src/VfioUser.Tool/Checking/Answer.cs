@@ -9,6 +9,9 @@ internal sealed record Answer(MessageHeader Header, byte[] Payload, FdList? Fds)
 
     public Errno Errno => (Errno)Header.Error;
 
+    /// <summary>In words, that it was refused: an error without an errno is one, too.</summary>
+    public string Refusal => Errno == Errno.None ? "refused without an errno" : $"refused with {Errno}";
+
     public int FdCount => Fds?.Count ?? 0;
 
     /// <summary>The structure that the payload begins with.</summary>
@@ -16,7 +19,7 @@ internal sealed record Answer(MessageHeader Header, byte[] Payload, FdList? Fds)
         where T : unmanaged
     {
         if (IsError)
-            throw new BrokenRuleException($"{Header.Command} was refused with {Errno}");
+            throw new BrokenRuleException($"{Header.Command} was {Refusal}");
         return WireFormat.TryRead(Payload, out T value)
             ? value
             : throw new BrokenRuleException($"the reply to {Header.Command} has a payload of {Payload.Length} bytes, too few");

@@ -1,7 +1,11 @@
 namespace VfioUser.Tool.Checking;
 
 /// <summary>The server broke the rule that is being checked. The message is one line for people.</summary>
-internal class BrokenRuleException(string why) : Exception(why);
+internal class BrokenRuleException(string why) : Exception(why)
+{
+    /// <summary>Where that is written, if not under the rule's own heading.</summary>
+    public string? Heading { get; init; }
+}
 
 /// <summary>Nobody accepts connections any more.</summary>
 internal sealed class ServerGoneException(string why) : BrokenRuleException(why);

@@ -15,7 +15,7 @@ internal sealed class CheckRun(Subject subject)
         foreach ((Topic topic, Rule rule) in rules)
         {
             Finding finding = _killer is null ? Check(topic, rule) : new Finding(Verdict.NotChecked, $"the server does not answer since {_killer}");
-            CheckedRule result = new(topic.Name, rule.Name, rule.Heading, rule.Text, finding.Verdict, finding.Why);
+            CheckedRule result = new(topic.Name, rule.Name, finding.Heading ?? rule.Heading, rule.Text, finding.Verdict, finding.Why);
             done.Add(result);
             checkedOne(result);
         }
@@ -32,10 +32,13 @@ internal sealed class CheckRun(Subject subject)
     private Finding Check(Topic topic, Rule rule)
     {
         int process = subject.ProcessId;
-        Finding finding = Judge(topic, rule);
+        Finding finding = Judge(topic, rule, out bool wasSilent);
         try
         {
-            subject.Open().Dispose();
+            using Conversation next = subject.Open();
+            // one that answers nothing but VERSION would have each rule wait
+            if (wasSilent)
+                next.StaysInStep();
         }
         catch (BrokenRuleException e)
         {
@@ -48,8 +51,9 @@ internal sealed class CheckRun(Subject subject)
             : finding;
     }
 
-    private Finding Judge(Topic topic, Rule rule)
+    private Finding Judge(Topic topic, Rule rule, out bool wasSilent)
     {
+        wasSilent = false;
         try
         {
             if (topic.NeedsDevice)
@@ -58,7 +62,8 @@ internal sealed class CheckRun(Subject subject)
         }
         catch (BrokenRuleException e)
         {
-            return new Finding(Verdict.Failed, e.Message);
+            wasSilent = e is SilentServerException;
+            return new Finding(Verdict.Failed, e.Message) { Heading = e.Heading };
         }
         catch (NotServedException e)
         {

@@ -2,21 +2,23 @@ using System.Diagnostics;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using VfioUser.Protocol;
+using VfioUser.Protocol.Interop;
 
 namespace VfioUser.Tool.Checking;
 
 /// <summary>One connection to the server, on which anything can be said. One thread; owns the socket and what it brings.</summary>
 internal sealed class Conversation : IDisposable
 {
+    private const string Header = "Header";
+
     // how often Ctrl-C is asked for while a server is silent
     private static readonly TimeSpan LongestTick = TimeSpan.FromMilliseconds(200);
-    // who always sends something, and never the answer, is not waited for, either
-    private const int ManyTimes = 10;
 
     private readonly MessageSocket _socket;
     private readonly TimeSpan _patience;
     private readonly TimeSpan _tick;
     private readonly CancellationToken _stop;
+    private readonly CancellationTokenRegistration _stopping;
     private readonly List<FdList> _fds = [];
     private ushort _lastId;
 
@@ -28,13 +30,19 @@ internal sealed class Conversation : IDisposable
         _socket.SetReceiveTimeout(_tick);
         _patience = patience;
         _stop = stop;
+        _stopping = stop.UnsafeRegister(static socket => ((MessageSocket)socket!).Shutdown(), _socket);
     }
 
     /// <summary>What the server said in its version reply.</summary>
     public Capabilities Server { get; set; } = Capabilities.Unspecified;
 
     /// <summary>Sends bytes as they are. A server that has hung up is noticed when it is asked for an answer.</summary>
-    public void Send(ReadOnlySpan<byte> bytes, params ReadOnlySpan<SafeHandle> fds) => _ = _socket.Send(bytes, default, fds);
+    /// <exception cref="SilentServerException">It reads nothing.</exception>
+    public void Send(ReadOnlySpan<byte> bytes, params ReadOnlySpan<SafeHandle> fds)
+    {
+        if (_socket.Send(bytes, default, fds, Deadline.After(_patience)) == Errno.ETIMEDOUT)
+            throw new SilentServerException($"the server has read nothing for {_patience.TotalSeconds} seconds (--patience)");
+    }
 
     /// <summary>Sends a command.</summary>
     /// <returns>Its message id.</returns>
@@ -64,7 +72,7 @@ internal sealed class Conversation : IDisposable
         if (answer.Header.MessageId != id || answer.Header.Command != command)
         {
             string got = $"{answer.Header.Command} with message id {answer.Header.MessageId}";
-            throw new BrokenRuleException($"the reply says {got}, where {command} with {id} was to be answered");
+            throw new BrokenRuleException($"the reply says {got}, where {command} with {id} was to be answered") { Heading = Header };
         }
         return answer;
     }
@@ -89,7 +97,7 @@ internal sealed class Conversation : IDisposable
     {
         Answer info = Ask(Command.DeviceGetInfo, new DeviceInfo(DeviceInfo.WireSize, 0, 0, 0));
         if (info.IsError)
-            throw new BrokenRuleException($"a sound DeviceGetInfo after it was refused with {info.Errno}");
+            throw new BrokenRuleException($"a sound DeviceGetInfo after it was {info.Refusal}");
     }
 
     /// <summary>Takes the next reply; commands of the server's are turned away meanwhile.</summary>
@@ -100,32 +108,65 @@ internal sealed class Conversation : IDisposable
         // counted in waits, so that a process that was stopped for a while has not been waiting
         int ticks = (int)Math.Ceiling(_patience / _tick);
         Stopwatch time = Stopwatch.StartNew();
+        bool came = false;
         while (true)
         {
             _stop.ThrowIfCancellationRequested();
-            if (TryParse(out ReceivedMessage message))
+            bool parsed = TryParse(out ReceivedMessage message);
+            if (parsed && !message.Header.IsCommand)
+                return Taken(message);
+            // nor is one waited for who sends something again and again, and never the answer
+            if (ticks <= 0 || (came && time.Elapsed >= _patience))
+                throw new SilentServerException($"no answer to {awaited} within {_patience.TotalSeconds} seconds (--patience)");
+            if (parsed)
             {
-                if (message.Fds is { } fds)
-                    _fds.Add(fds);
-                if (!message.Header.IsCommand)
-                    return Checked(new Answer(message.Header, message.Payload.ToArray(), message.Fds));
+                message.Fds?.Dispose();
                 if (!message.Header.NoReply)
                     TurnAway(message.Header);
                 continue;
             }
             ReceiveStatus status = _socket.Receive(wait: true);
             if (status == ReceiveStatus.Closed)
+            {
+                _stop.ThrowIfCancellationRequested();
                 return null;
-            if (status == ReceiveStatus.Empty ? --ticks <= 0 : time.Elapsed >= ManyTimes * _patience)
-                throw new SilentServerException($"no answer to {awaited} within {_patience.TotalSeconds} seconds (--patience)");
+            }
+            if (status == ReceiveStatus.Empty)
+                ticks--;
+            else
+                came = true;
         }
     }
+
+    /// <summary>One receive, past all that takes messages apart. Only while no message has been received in part.</summary>
+    /// <returns>Bytes; 0 when the server has hung up.</returns>
+    /// <exception cref="SilentServerException">Nothing came.</exception>
+    public int ReceiveOnce(Span<byte> bytes)
+    {
+        for (int ticks = (int)Math.Ceiling(_patience / _tick); ticks > 0; ticks--)
+        {
+            FdList? fds = null;
+            int received = SocketCalls.Receive(_socket.Handle, bytes, 0, ref fds, out _);
+            fds?.Dispose();
+            _stop.ThrowIfCancellationRequested();
+            if (received >= 0)
+                return received;
+            if (received != -(int)Errno.EAGAIN)
+                return 0;
+        }
+        throw new SilentServerException($"nothing came within {_patience.TotalSeconds} seconds (--patience)");
+    }
+
+    /// <summary>Sends as much as can be sent without waiting.</summary>
+    /// <returns>Bytes.</returns>
+    public int SendSome(ReadOnlySpan<byte> bytes) => Math.Max(0, SocketCalls.Send((int)_socket.Handle.DangerousGetHandle(), bytes, Libc.MsgDontWait));
 
     /// <summary>Lets the server see what was sent so far by itself.</summary>
     public void Pause(TimeSpan time) => _stop.WaitHandle.WaitOne(time);
 
     public void Dispose()
     {
+        _stopping.Dispose();
         _socket.Dispose();
         foreach (FdList fds in _fds)
             fds.Dispose();
@@ -141,6 +182,13 @@ internal sealed class Conversation : IDisposable
         {
             throw new BrokenRuleException($"the server is out of step: {e.Message}");
         }
+    }
+
+    private Answer Taken(in ReceivedMessage message)
+    {
+        if (message.Fds is { } fds)
+            _fds.Add(fds);
+        return Checked(new Answer(message.Header, message.Payload.ToArray(), message.Fds));
     }
 
     private static Answer Checked(Answer answer)

@@ -28,6 +28,9 @@ internal sealed class Subject
     /// <summary>What the server says of its device, asked for once.</summary>
     public Survey Device { get; }
 
+    /// <summary>How long the server may take.</summary>
+    public TimeSpan Patience => _patience;
+
     /// <summary>The process that served the last connection.</summary>
     public int ProcessId { get; private set; }
 
@@ -39,29 +42,29 @@ internal sealed class Subject
     /// <exception cref="IOException">Nobody listens there.</exception>
     public Conversation Connect()
     {
-        long end = Environment.TickCount64 + (long)_patience.TotalMilliseconds;
+        Deadline end = Deadline.After(_patience);
         while (true)
         {
-            using Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
             try
             {
-                socket.Connect(new UnixDomainSocketEndPoint(_path[0] == '@' ? "\0" + _path[1..] : _path));
+                SafeSocketHandle socket = ConnectCalls.Connect(_path, end.Left, _stop);
                 _wasThere = true;
-                int process = SocketCalls.PeerCredentials(socket.SafeHandle).ProcessId;
+                int process = SocketCalls.PeerCredentials(socket).ProcessId;
                 // the one before can still be accepting while it ends
-                if (EndsWithClients && process == ProcessId && Environment.TickCount64 < end)
+                if (EndsWithClients && process == ProcessId && end.Left > TimeSpan.Zero)
                 {
+                    socket.Dispose();
                     Pause();
                     continue;
                 }
                 ProcessId = process;
-                return new Conversation(SocketCalls.Duplicate(socket.SafeHandle), _patience, _stop);
+                return new Conversation(socket, _patience, _stop);
             }
-            catch (SocketException e)
+            catch (IOException e)
             {
                 if (!_wasThere)
-                    throw new IOException($"Cannot connect to '{_path}': {e.Message}", e);
-                if (Environment.TickCount64 >= end)
+                    throw;
+                if (end.Left <= TimeSpan.Zero)
                     throw new ServerGoneException($"the server is gone: {e.Message}");
                 // the specification lets a server end with its client; whoever started it may start it again
                 Pause();
@@ -69,25 +72,40 @@ internal sealed class Subject
         }
     }
 
+    /// <summary>Connects once, as one who does not know who else is there, and says nothing.</summary>
+    /// <returns>Null when nobody lets it in.</returns>
+    public Conversation? Knock(TimeSpan patience)
+    {
+        try
+        {
+            return new Conversation(ConnectCalls.Connect(_path, patience, _stop), patience, _stop);
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Connects and negotiates as usual.</summary>
     public Conversation Open() => Open(Proposal.Usual);
 
-    /// <summary>Connects and negotiates. A server that ends, and is started again, may hang up on the first try.</summary>
+    /// <summary>Connects and negotiates. A server that ends, and is started again, may hang up on the first try; one that is still
+    /// busy with the client before may say so.</summary>
     public Conversation Open(ReadOnlySpan<byte> proposal)
     {
-        long end = Environment.TickCount64 + (long)_patience.TotalMilliseconds;
+        Deadline end = Deadline.After(_patience);
         while (true)
         {
             Conversation conversation = Connect();
             try
             {
                 conversation.Post(Command.Version, proposal);
-                if (conversation.TryReceive(Command.Version) is { } answer)
+                if (conversation.TryReceive(Command.Version) is { } answer && (answer.Errno != Errno.EBUSY || end.Left <= TimeSpan.Zero))
                 {
                     conversation.Server = Agreed(answer);
                     return conversation;
                 }
-                if (Environment.TickCount64 >= end)
+                if (end.Left <= TimeSpan.Zero)
                     throw new BrokenRuleException("the server hangs up instead of answering VERSION");
             }
             catch
@@ -103,7 +121,7 @@ internal sealed class Subject
     private static Capabilities Agreed(Answer answer)
     {
         if (answer.IsError)
-            throw new BrokenRuleException($"the version proposal was refused with {answer.Errno}");
+            throw new BrokenRuleException($"the version proposal was {answer.Refusal}");
         return VersionMessage.TryParse(answer.Payload, out _, out Capabilities server, out string? problem) == Errno.None
             ? server
             : throw new BrokenRuleException($"the version reply cannot be read: {problem}");

@@ -19,24 +19,19 @@ internal static class Endpoints
         }
     }
 
-    /// <exception cref="ToolException">Nobody listens there.</exception>
-    public static SafeSocketHandle Connect(string socket)
+    /// <summary>Connects, and is no more patient than is said.</summary>
+    /// <exception cref="ToolException">It is no path.</exception>
+    /// <exception cref="IOException">Nobody listens there, or nobody is accepted.</exception>
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public static SafeSocketHandle Connect(string socket, TimeSpan patience, CancellationToken stop)
     {
-        using Socket connecting = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            if (Checked(socket)[0] != '@' && !File.Exists(socket))
-                throw new ToolException($"Cannot connect to '{socket}': no such file.");
-            connecting.Connect(new UnixDomainSocketEndPoint(socket[0] == '@' ? "\0" + socket[1..] : socket));
-            return SocketCalls.Duplicate(connecting.SafeHandle);
+            return ConnectCalls.Connect(socket, patience, stop);
         }
         catch (ArgumentException)
         {
             throw new ToolException($"'{socket}' cannot be a socket's path: it is empty or too long.");
-        }
-        catch (SocketException e)
-        {
-            throw new ToolException($"Cannot connect to '{socket}': {e.Message}");
         }
     }
 

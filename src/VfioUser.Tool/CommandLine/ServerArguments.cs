@@ -14,21 +14,24 @@ internal sealed class ServerArguments
     private const int MostPathBytes = 108;
 
     private readonly Argument<string> _socket = new("SOCKET") { Description = "The server's socket: a path, or @name for an abstract one" };
-    private readonly Option<double> _patience = new("--patience")
-    {
-        Description = "Seconds that the server may take to answer",
-        DefaultValueFactory = _ => 10,
-    };
+    private readonly Option<double> _patience = PatienceOption("Seconds that the server may take to answer");
 
     private ServerArguments(Command command)
     {
         command.Add(_socket);
         command.Add(_patience);
-        _patience.Validators.Add(result =>
+    }
+
+    /// <summary>For how long a server is waited for.</summary>
+    public static Option<double> PatienceOption(string description)
+    {
+        Option<double> patience = new("--patience") { Description = description, DefaultValueFactory = _ => 10 };
+        patience.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<double>() is not (> 0 and <= LongestPatience))
                 result.AddError("--patience takes a number of seconds above 0, a day at most.");
         });
+        return patience;
     }
 
     /// <summary>Adds them to a command.</summary>
@@ -61,10 +64,17 @@ internal sealed class ServerArguments
     public TimeSpan Patience(ParseResult parsed) => TimeSpan.FromSeconds(parsed.GetValue(_patience));
 
     /// <summary>Connects and negotiates.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="stop">Ends every wait for the server.</param>
     /// <exception cref="ToolException">Nothing is at the path, or it is none.</exception>
-    public VfioUserClient Connect(ParseResult parsed) => VfioUserClient.Connect(ExistingSocket(parsed), new VfioUserClientOptions
+    public VfioUserClient Connect(ParseResult parsed, CancellationToken stop) =>
+        VfioUserClient.Connect(ExistingSocket(parsed), ClientOptions(parsed, stop));
+
+    public VfioUserClientOptions ClientOptions(ParseResult parsed, CancellationToken stop) => new()
     {
         Timeout = Patience(parsed),
+        ConnectTimeout = Patience(parsed),
+        Cancellation = stop,
         TwinSocket = TwinSocketPolicy.Prefer,
-    });
+    };
 }

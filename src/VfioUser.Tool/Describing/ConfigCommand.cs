@@ -16,7 +16,7 @@ internal static class ConfigCommand
         ServerArguments server = ServerArguments.AddTo(command);
         command.SetAction(parsed =>
         {
-            using VfioUserClient client = server.Connect(parsed);
+            using VfioUserClient client = server.Connect(parsed, terminal.Stop);
             using ClientRegion config = client.GetRegionInfo(RegionName.Config);
             if (config.Size == 0)
                 throw new ToolException("The device has no configuration space.");

@@ -16,7 +16,7 @@ internal static class InfoCommand
         command.SetAction(parsed =>
         {
             DeviceDescription device;
-            using (VfioUserClient client = server.Connect(parsed))
+            using (VfioUserClient client = server.Connect(parsed, terminal.Stop))
                 device = DeviceSurvey.Make(client);
             if (parsed.GetValue(json))
                 terminal.Out.WriteLine(DescriptionJson.Format(device));

@@ -34,43 +34,55 @@ internal static class IrqCommand
         {
             if (parsed.GetValue(timeout) is { } seconds and not (>= 0 and < LongestTimeout))
                 throw new UsageException("--timeout takes seconds from 0 on.");
-            using VfioUserClient client = server.Connect(parsed);
+            using CancellationTokenSource end = terminal.UntilEnded();
+            using VfioUserClient client = server.Connect(parsed, end.Token);
             uint index = parsed.GetValue(irq);
             IrqInfo info = client.GetIrqInfo(index);
             if (info.Count is 0 or > MostVectors)
                 throw new ToolException($"The device has {info.Count} vectors of {IrqName.Of(index)}; 1 to {MostVectors} can be waited for.");
-            using IrqVectors vectors = new(client, index, info.Count, terminal.Stop);
+            using IrqVectors vectors = new(client, index, info.Count, end.Token);
             if (parsed.GetValue(unmask) && (info.Flags & IrqInfoFlags.Maskable) == 0)
                 throw new ToolException($"{IrqName.Of(index)} of this device cannot be unmasked.");
-            return Watch(terminal, client, vectors, parsed.GetValue(unmask), parsed.GetValue(count), parsed.GetValue(timeout));
+            return Watch(terminal, client, vectors, parsed.GetValue(unmask), parsed.GetValue(count), parsed.GetValue(timeout), end.Token);
         });
         return command;
     }
 
-    private static int Watch(Terminal terminal, VfioUserClient client, IrqVectors vectors, bool unmask, ulong? count, double? timeout)
+    private static int Watch(Terminal terminal, VfioUserClient client, IrqVectors vectors, bool unmask, ulong? count, double? timeout,
+        CancellationToken ended)
     {
         Stopwatch time = Stopwatch.StartNew();
         TimeSpan end = timeout is { } seconds ? TimeSpan.FromSeconds(seconds) : TimeSpan.MaxValue;
         ulong total = 0;
         terminal.Out.WriteLine("waiting");
-        while (!terminal.Stop.IsCancellationRequested && time.Elapsed < end && !(total >= count))
+        try
         {
-            TimeSpan left = end - time.Elapsed;
-            if (!vectors.Wait(left < Tick ? left : Tick))
+            while (!ended.IsCancellationRequested && time.Elapsed < end && !(total >= count))
             {
-                client.GetDeviceInfo();
-                continue;
+                TimeSpan left = end - time.Elapsed;
+                if (!vectors.Wait(left < Tick ? left : Tick))
+                {
+                    client.GetDeviceInfo();
+                    continue;
+                }
+                foreach ((int vector, ulong times) in vectors.Take())
+                {
+                    total += times;
+                    terminal.Out.WriteLine($"{time.Elapsed.TotalSeconds,10:f3}  vector {vector}  x{times}");
+                    if (unmask)
+                        vectors.Unmask(vector);
+                }
             }
-            foreach ((int vector, ulong times) in vectors.Take())
-            {
-                total += times;
-                terminal.Out.WriteLine($"{time.Elapsed.TotalSeconds,10:f3}  vector {vector}  x{times}");
-                if (unmask)
-                    vectors.Unmask(vector);
-            }
+            // one who is told to end leaves, and takes the eventfds along
+            if (!ended.IsCancellationRequested)
+                vectors.Disable();
         }
-        vectors.Disable();
+        catch (OperationCanceledException) when (ended.IsCancellationRequested)
+        {
+            // told to end while the server was asked for something
+            client.Dispose();
+        }
         terminal.Out.WriteLine($"{total} interrupts");
-        return !(total < count) ? ExitCode.Success : terminal.Stop.IsCancellationRequested ? ExitCode.Interrupted : ExitCode.Failure;
+        return !(total < count) ? ExitCode.Success : ended.IsCancellationRequested ? ExitCode.Interrupted : ExitCode.Failure;
     }
 }

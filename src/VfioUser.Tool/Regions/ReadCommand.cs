@@ -32,7 +32,7 @@ internal static class ReadCommand
             ulong count = parsed.GetValue(length) ?? (ulong)parsed.GetValue(width);
             if (count is 0 or > MaxLength)
                 throw new UsageException($"A length of {count} bytes cannot be read; 1 to {MaxLength} can.");
-            using VfioUserClient client = server.Connect(parsed);
+            using VfioUserClient client = server.Connect(parsed, terminal.Stop);
             byte[] bytes = new byte[count];
             RegionTransfer.Read(client, parsed.GetValue(region), parsed.GetValue(offset), bytes);
             if (parsed.GetValue(output) is { } file)

@@ -32,14 +32,15 @@ internal static class WatchCommand
                 throw new UsageException("--interval takes seconds, a day at most.");
             if (parsed.GetValue(length) is { } asked and (0 or > MaxLength))
                 throw new UsageException($"A length of {asked} bytes cannot be watched; 1 to {MaxLength} can.");
-            using VfioUserClient client = server.Connect(parsed);
+            using CancellationTokenSource end = terminal.UntilEnded();
+            using VfioUserClient client = server.Connect(parsed, end.Token);
             uint index = parsed.GetValue(region);
             ulong start = parsed.GetValue(offset) ?? 0;
             ulong bytes = parsed.GetValue(length) ?? Rest(client, index, start);
             if (bytes is 0 or > MaxLength)
                 throw new ToolException($"A length of {bytes} bytes cannot be watched; 1 to {MaxLength} can.");
             ulong? most = parsed.GetValue(count);
-            ulong changes = Watch(terminal, client, index, start, (int)bytes, TimeSpan.FromSeconds(seconds), most);
+            ulong changes = Watch(terminal, client, index, start, (int)bytes, TimeSpan.FromSeconds(seconds), most, end.Token);
             return changes < most ? ExitCode.Interrupted : ExitCode.Success;
         });
         return command;
@@ -51,7 +52,8 @@ internal static class WatchCommand
         return start >= info.Size ? 0 : Math.Min(info.Size - start, MaxLength);
     }
 
-    private static ulong Watch(Terminal terminal, VfioUserClient client, uint region, ulong start, int length, TimeSpan interval, ulong? most)
+    private static ulong Watch(Terminal terminal, VfioUserClient client, uint region, ulong start, int length, TimeSpan interval, ulong? most,
+        CancellationToken end)
     {
         byte[] before = new byte[length];
         byte[] now = new byte[length];
@@ -59,9 +61,16 @@ internal static class WatchCommand
         terminal.Out.WriteLine($"watching {length} bytes of {RegionName.Of(region)}");
         Stopwatch time = Stopwatch.StartNew();
         ulong changes = 0;
-        while (!(changes >= most) && !terminal.Stop.WaitHandle.WaitOne(interval))
+        while (!(changes >= most) && !end.WaitHandle.WaitOne(interval))
         {
-            RegionTransfer.Read(client, region, start, now);
+            try
+            {
+                RegionTransfer.Read(client, region, start, now);
+            }
+            catch (OperationCanceledException)
+            {
+                break;
+            }
             for (int i = 0; i < length && !(changes >= most); i++)
             {
                 if (before[i] == now[i])

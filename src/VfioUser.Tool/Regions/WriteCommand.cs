@@ -26,7 +26,7 @@ internal static class WriteCommand
         command.SetAction(parsed =>
         {
             byte[] bytes = Bytes(parsed.GetValue(value), parsed.GetValue(width), parsed.GetValue(input));
-            using VfioUserClient client = server.Connect(parsed);
+            using VfioUserClient client = server.Connect(parsed, terminal.Stop);
             RegionTransfer.Write(client, parsed.GetValue(region), parsed.GetValue(offset), bytes);
             terminal.Out.WriteLine($"{bytes.Length} bytes written");
             return ExitCode.Success;

@@ -18,6 +18,9 @@ namespace VfioUser.Tool.Replaying;
 internal sealed class Replayer(Func<SafeSocketHandle> connect, TimeSpan patience, double? speed, IReadOnlySet<Command> ignored,
     Action<string> report, CancellationToken stop)
 {
+    // a server that says what it likes shall not fill a disk
+    private const int MostReported = 1000;
+
     private readonly Lock _gate = new();
 
     /// <summary>Messages that were sent.</summary>
@@ -116,7 +119,10 @@ internal sealed class Replayer(Func<SafeSocketHandle> connect, TimeSpan patience
         lock (_gate)
         {
             Different++;
-            report(what);
+            if (Different <= MostReported)
+                report(what);
+            if (Different == MostReported)
+                report("more differences are counted, and not printed");
         }
     }
 

@@ -13,6 +13,10 @@ internal sealed class ServerSide : IDisposable
 {
     private static readonly MessageSocketOptions Options = new() { MaxMessageFds = ControlMessage.MaxReceived, MaxMessageSize = 16 << 20 };
 
+    // replies that nobody has asked for yet, and what each of them takes beside its bytes
+    private const long MostKept = 64 << 20;
+    private const int KeptBeside = 256;
+
     private readonly object _gate = new();
     private readonly MessageSocket _main;
     private readonly List<Expected> _expected;
@@ -21,6 +25,7 @@ internal sealed class ServerSide : IDisposable
     private readonly Thread _hearing;
     private MessageSocket? _twin;
     private Thread? _hearingTwin;
+    private long _kept;
     private bool _gone;
 
     /// <summary>Takes the socket over.</summary>
@@ -45,7 +50,7 @@ internal sealed class ServerSide : IDisposable
     public Recorded? WaitForReply(ushort id, TimeSpan patience)
     {
         Recorded? reply = null;
-        WaitUntil(() => _replies.TryGetValue(id, out Queue<Recorded>? come) && come.TryDequeue(out reply), patience);
+        WaitUntil(() => TryTake(id, out reply), patience);
         return reply;
     }
 
@@ -63,6 +68,15 @@ internal sealed class ServerSide : IDisposable
         _hearingTwin?.Join();
         _main.Dispose();
         _twin?.Dispose();
+    }
+
+    private bool TryTake(ushort id, out Recorded? reply)
+    {
+        reply = null;
+        if (!_replies.TryGetValue(id, out Queue<Recorded>? come) || !come.TryDequeue(out reply))
+            return false;
+        _kept -= reply.Bytes.Length + KeptBeside;
+        return true;
     }
 
     private bool WaitUntil(Func<bool> condition, TimeSpan patience)
@@ -97,6 +111,10 @@ internal sealed class ServerSide : IDisposable
                 while (socket.TryParse(out ReceivedMessage message))
                     Take(socket, way, message);
             }
+        }
+        catch (FloodException)
+        {
+            _differs($"the server sends replies that nobody waits for: {MostKept >> 20} MiB of them are enough");
         }
         catch (Exception e) when (e is ProtocolException or IOException)
         {
@@ -153,7 +171,10 @@ internal sealed class ServerSide : IDisposable
             if (!_replies.TryGetValue(id, out Queue<Recorded>? come))
                 _replies[id] = come = new Queue<Recorded>();
             come.Enqueue(reply);
+            _kept += reply.Bytes.Length + KeptBeside;
             Monitor.PulseAll(_gate);
+            if (_kept > MostKept)
+                throw new FloodException();
         }
     }
 
@@ -188,6 +209,9 @@ internal sealed class ServerSide : IDisposable
         // a server that has gone is seen where it is heard
         _ = socket.Send(answer);
     }
+
+    /// <summary>The server says more than can be kept.</summary>
+    private sealed class FloodException : Exception;
 
     private static bool Fits(Expected expected, Recorded command, int length) => !expected.HasCome
         && expected.Command.Header.Command == command.Header.Command

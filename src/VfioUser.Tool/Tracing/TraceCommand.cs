@@ -19,6 +19,7 @@ internal static class TraceCommand
         Option<string?> read = new("--read") { Description = "Print a recording, in place of listening" };
         Option<bool> json = new("--json") { Description = "A JSON object a line" };
         Option<int> data = new("--data") { Description = "Bytes of data to print of a message", DefaultValueFactory = _ => 16 };
+        Option<double> patience = ServerArguments.PatienceOption("Seconds that the server may take to let a client in");
         Option<bool> quiet = new("--quiet") { Description = "Print no messages" };
         record.Validators.Add(FilePath.NotEmpty);
         read.Validators.Add(FilePath.NotEmpty);
@@ -29,6 +30,7 @@ internal static class TraceCommand
         command.Add(json);
         command.Add(data);
         command.Add(quiet);
+        command.Add(patience);
         command.Validators.Add(result =>
         {
             if (result.GetValue(data) is < 0 or > LongestData)
@@ -46,16 +48,17 @@ internal static class TraceCommand
             List<ITraceSink> sinks = parsed.GetValue(quiet) ? [] : [printed];
             if (recording is not null)
                 sinks.Add(recording);
-            return Trace(terminal, parsed.GetValue(listen)!, parsed.GetValue(server)!, parsed.GetValue(json), new TraceOutput(sinks));
+            return Trace(terminal, parsed.GetValue(listen)!, parsed.GetValue(server)!, TimeSpan.FromSeconds(parsed.GetValue(patience)), parsed.GetValue(json),
+                new TraceOutput(sinks));
         });
         return command;
     }
 
-    private static int Trace(Terminal terminal, string listen, string server, bool json, TraceOutput output)
+    private static int Trace(Terminal terminal, string listen, string server, TimeSpan patience, bool json, TraceOutput output)
     {
         using SocketListener clients = Endpoints.Listen(listen);
         terminal.Out.WriteLine(json ? """{"event":"listening"}""" : $"listening on {listen} for {server}; → is to the server, ← to the client");
-        new InterposedServer(clients, () => Endpoints.Connect(server), output)
+        new InterposedServer(clients, () => Endpoints.Connect(server, patience, terminal.Stop), output)
         {
             Complain = problem => terminal.Error.WriteLine($"vfio-user: {problem}"),
         }.Run(terminal.Stop);

@@ -74,11 +74,9 @@ public sealed class HostileRecordingTests : IDisposable
 
     private static byte[] Version => RawClient.Bytes(new MessageHeader(1, Command.Version, MessageHeader.WireSize, MessageFlags.Command, 0));
 
-    private static byte[] Start(uint headerSize = RecordingHeader.WireSize) =>
-        RawClient.Bytes(new RecordingHeader(RecordingHeader.Expected, 1, headerSize, 0));
+    private static byte[] Start(uint headerSize = RecordingHeader.WireSize) => RecordedBytes.StartOf(headerSize);
 
-    private static byte[] Record(RecordKind kind, TimeSpan time, byte[] message, byte way = 0) =>
-        [.. RawClient.Bytes(new RecordHeader((uint)(RecordHeader.Counted + message.Length), kind, way, 0, 1, time.Ticks * TimeSpan.NanosecondsPerTick)), .. message];
+    private static byte[] Record(RecordKind kind, TimeSpan time, byte[] message, byte way = 0) => RecordedBytes.Of(message, way, kind, time);
 
     /// <summary>A server that accepts, hears, and never says a word.</summary>
     private sealed class SilentServer : IDisposable

@@ -11,7 +11,7 @@ internal sealed class RawClient : IDisposable
 
     public RawClient(string path, bool negotiate = true)
     {
-        _socket = new MessageSocket(Endpoints.Connect(path));
+        _socket = new MessageSocket(Endpoints.Connect(path, TimeSpan.FromMinutes(2), CancellationToken.None));
         if (!negotiate)
             return;
         Send(Message(1, Command.Version, VersionMessage.Format(Negotiator.Version, Negotiator.Propose(Capabilities.ClientDefaults, TwinSocketPolicy.Never))));
