@@ -17,6 +17,91 @@ public class CheckFaultTests
     }
 
     [Fact]
+    public void What_binds_the_client_is_no_failure_of_a_server_that_serves_it_before_the_version() => Warns("version-first", "the specification binds the client here", (header, payload) =>
+        header.Command == Command.DeviceGetInfo ? FakeServer.Reply(header, FakeServer.Bytes(new DeviceInfo(DeviceInfo.WireSize, DeviceFlags.Pci, 9, 5))) : null);
+
+    [Fact]
+    public void Nor_of_one_that_reads_more_than_it_said() => Warns("read-too-much", "1048577 bytes were read; the specification binds the client here", (header, payload) =>
+        header.Command == Command.RegionRead && WireFormat.Read<RegionAccess>(payload).Count > 1 << 20 ? FakeServer.Reply(header, payload) : null);
+
+    [Fact]
+    public void A_write_to_the_ids_that_is_refused() => Warns("write-read-only", "refused with EINVAL; a bus drops it, and tells nobody [VFIO_USER_REGION_WRITE]", (header, payload) =>
+        header.Command == Command.RegionWrite ? FakeServer.Refuse(header) : null);
+
+    [Fact]
+    public void Ids_that_can_be_written()
+    {
+        FakeServer? server = null;
+        using FakeServer writable = server = new FakeServer((header, payload) =>
+        {
+            if (header.Command != Command.RegionWrite)
+                return null;
+            payload.AsSpan(RegionAccess.WireSize).CopyTo(server!.Config);
+            return FakeServer.Reply(header, payload.AsSpan(0, RegionAccess.WireSize));
+        });
+
+        Says(writable, "write-read-only", "all of the register is read-only [PCI Local Bus 3.0, 6.2.1]");
+    }
+
+    [Fact]
+    public void An_error_without_an_errno_is_told_in_words() => Breaks("dma-map", "it is refused without an errno", (header, _) =>
+        header.Command == Command.DmaMap ? FakeServer.Refuse(header, errno: Errno.None) : null);
+
+    [Fact]
+    public void A_reply_of_the_wrong_command_is_told_with_its_own_heading() => Breaks("dma-map", "was to be answered [Header]", (header, _) =>
+        header.Command == Command.DmaMap ? FakeServer.Reply(header with { Command = Command.DmaUnmap }, []) : null);
+
+    [Fact]
+    public void Memory_that_stays_mapped_when_it_is_unmapped() => Breaks("dma-remap", "where nothing is mapped, is refused with EINVAL [VFIO_USER_DMA_MAP]", (header, payload) =>
+        header.Command == Command.DmaUnmap ? FakeServer.Reply(header, payload) : null);
+
+    [Fact]
+    public void An_unmap_that_cuts_a_map_and_is_accepted() => Breaks("dma-unmap-cut", "DmaUnmap with the second half of a map was accepted", (header, payload) =>
+        header.Command == Command.DmaUnmap ? FakeServer.Reply(header, payload) : null);
+
+    [Fact]
+    public void Memory_of_a_file_that_is_refused() => Warns("dma-map-file", "it is refused with EPERM; huge pages", (header, _) =>
+        header.Command == Command.DmaMap ? FakeServer.Refuse(header, errno: Errno.EPERM) : null);
+
+    [Fact]
+    public void Fewer_maps_than_were_promised()
+    {
+        int maps = 0;
+
+        Breaks("dma-map-many", "map 1001 is refused with ENOMEM; max_dma_maps is 65535 [VFIO_USER_VERSION]", (header, _) =>
+            header.Command == Command.DmaMap && ++maps > 1000 ? FakeServer.Refuse(header, errno: Errno.ENOMEM) : null);
+    }
+
+    [Fact]
+    public void A_client_that_is_turned_away_because_of_one_that_has_left()
+    {
+        int versions = 0;
+
+        Breaks("next-client", "VERSION is refused with EBUSY, though nobody else is there any more", (header, _) =>
+            header.Command == Command.Version && ++versions % 2 == 0 ? FakeServer.Refuse(header, errno: Errno.EBUSY) : null);
+    }
+
+    [Fact]
+    public void A_header_that_comes_in_two_pieces()
+    {
+        using ManualResetEventSlim over = new();
+        int reads = 0;
+        using FakeServer server = new((header, _) =>
+        {
+            if (header.Command != Command.RegionRead || ++reads < 3)
+                return null;
+            if (reads > 3)
+                over.Wait();
+            return FakeServer.Reply(header, new byte[20])[..5];
+        });
+
+        ToolRun run = ToolRun.Of("check", server.Path, "--rule", "reply-header-whole", "--patience", "0.2");
+
+        over.Set();
+        run.Out.Should().Contain("of a header 5 bytes came, and the others later");
+    }
+
+    [Fact]
     public void A_foreign_major_version_that_is_agreed_on() => Breaks("version-major", "32767.1 was agreed on", (header, payload) =>
         header.Command == Command.Version && payload[0] == 0xFF ? FakeServer.Reply(header, payload) : null);
 
@@ -150,6 +235,21 @@ public class CheckFaultTests
         using FakeServer server = new(fault);
 
         Says(server, rule, why);
+    }
+
+    private static void Warns(string rule, string why, Fault fault)
+    {
+        using FakeServer server = new(fault);
+
+        Warns(server, rule, why);
+    }
+
+    private static void Warns(FakeServer server, string rule, string why)
+    {
+        ToolRun run = server.Check("--rule", rule);
+
+        run.Out.Should().Contain($"warn {rule} ").And.Contain(why).And.Contain("0 passed, 0 failed, 1 warnings");
+        run.ExitCode.Should().Be(0);
     }
 
     private static void Says(FakeServer server, string rule, string why)

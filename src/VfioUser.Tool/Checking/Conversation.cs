@@ -194,9 +194,9 @@ internal sealed class Conversation : IDisposable
     private static Answer Checked(Answer answer)
     {
         if (!answer.Header.IsReply)
-            throw new BrokenRuleException($"the server sent a message of type {(uint)(answer.Header.Flags & MessageFlags.TypeMask)}");
+            throw new BrokenRuleException($"the server sent a message of type {(uint)(answer.Header.Flags & MessageFlags.TypeMask)}") { Heading = Header };
         if (answer.IsError && answer.Payload.Length > 0 && !MayFollowRefusal(answer.Header.Command, answer.Payload.Length))
-            throw new BrokenRuleException($"the refusal of {answer.Header.Command} has a payload of {answer.Payload.Length} bytes; it must be a header alone, or what a success would have");
+            throw new BrokenRuleException($"the refusal of {answer.Header.Command} has a payload of {answer.Payload.Length} bytes; it must be a header alone, or what a success would have") { Heading = Header };
         return answer;
     }
 

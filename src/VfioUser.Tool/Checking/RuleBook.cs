@@ -16,8 +16,10 @@ internal static class RuleBook
         ConfigSpaceRules.Topic,
         IrqRules.Topic,
         DmaRules.Topic,
+        DmaRangeRules.Topic,
         WriteMultiRules.Topic,
         FeatureRules.Topic,
+        ClientRules.Topic,
         DeviceRules.Topic,
     ];
 }

@@ -54,7 +54,7 @@ internal static class DeviceRules
         using Conversation session = subject.Open();
         Answer answer = session.Ask(Command.DeviceReset, []);
         if (answer.IsError || answer.Payload.Length > 0)
-            throw new BrokenRuleException(answer.IsError ? $"it was refused with {answer.Errno}" : $"the reply has {answer.Payload.Length} bytes of payload");
+            throw new BrokenRuleException(answer.IsError ? $"it was {answer.Refusal}" : $"the reply has {answer.Payload.Length} bytes of payload");
         uint id = session.ReadConfig<uint>(0);
         return id == WireFormat.Read<uint>(subject.Device.Config) ? Finding.Passed : throw new BrokenRuleException($"the device is 0x{id:x8} after it");
     }

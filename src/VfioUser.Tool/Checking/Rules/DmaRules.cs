@@ -34,7 +34,7 @@ internal static class DmaRules
         using Conversation session = subject.Open();
         Answer answer = Map(session, memory);
         if (answer.IsError)
-            throw new BrokenRuleException($"it is refused with {answer.Errno}");
+            throw new BrokenRuleException($"it is {answer.Refusal}");
         if (answer.Payload.Length > 0)
             throw new BrokenRuleException($"the reply has {answer.Payload.Length} bytes of payload");
         Unmap(session, Address, Size);
@@ -47,7 +47,7 @@ internal static class DmaRules
         using Conversation session = subject.Open();
         Answer answer = session.Ask(Command.DmaMap, new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable | DmaMapFlags.Writeable, 0, Address, Size));
         if (answer.IsError)
-            throw new BrokenRuleException($"it is refused with {answer.Errno}");
+            throw new BrokenRuleException($"it is {answer.Refusal}");
         Unmap(session, Address, Size);
         return Finding.Passed;
     }
@@ -70,7 +70,7 @@ internal static class DmaRules
         Unmap(session, Address, Size);
         session.StaysInStep();
         if (answer.IsError)
-            return Finding.WarnIf(answer.Errno != Errno.EEXIST, $"it is refused with {answer.Errno}");
+            return Finding.WarnIf(answer.Errno != Errno.EEXIST, $"it is {answer.Refusal}");
         return (address, size) == (Address, Size)
             ? Finding.Warning("the same map is accepted twice, as libvfio-user does")
             : throw new BrokenRuleException("it is accepted");
@@ -126,7 +126,7 @@ internal static class DmaRules
         using Conversation session = subject.Open();
         Answer answer = Unmap(session, Address, Size);
         session.StaysInStep();
-        return Finding.WarnIf(answer.IsError, $"it is refused with {answer.Errno}, as the text can be read; with a virtual IOMMU QEMU takes that for a failure");
+        return Finding.WarnIf(answer.IsError, $"it is {answer.Refusal}, as the text can be read; with a virtual IOMMU QEMU takes that for a failure");
     }
 
     private static Finding Part(Subject subject)
@@ -145,7 +145,7 @@ internal static class DmaRules
         Map(session, memory);
         Answer answer = session.Ask(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, DmaUnmapFlags.All, 0, 0));
         if (answer.IsError)
-            return Finding.NotServed($"it is refused with {answer.Errno}; the specification calls the flags unused");
+            return Finding.NotServed($"it is {answer.Refusal}; the specification calls the flags unused");
         return Map(session, memory).IsError ? throw new BrokenRuleException("it is answered, and the memory is still mapped") : Finding.Passed;
     }
 
@@ -157,7 +157,7 @@ internal static class DmaRules
         using Conversation next = subject.Open();
         Answer answer = Map(next, memory);
         Unmap(next, Address, Size);
-        return answer.IsError ? throw new BrokenRuleException($"the next client cannot map there: {answer.Errno}") : Finding.Passed;
+        return answer.IsError ? throw new BrokenRuleException($"the next client cannot map there: it is {answer.Refusal}") : Finding.Passed;
     }
 
     private static DmaMap Request(ulong address, ulong size) => new(DmaMap.WireSize, DmaMapFlags.Readable | DmaMapFlags.Writeable, 0, address, size);

@@ -25,7 +25,7 @@ internal static class FeatureRules
         if (answer.IsError)
         {
             session.StaysInStep();
-            return Finding.NotServed($"the device does not migrate ({answer.Errno})");
+            return Finding.NotServed($"the device does not migrate: the question was {answer.Refusal}");
         }
         DeviceFeature reply = answer.AsAll<DeviceFeature>();
         return reply.Flags == Flags ? Finding.Passed : throw new BrokenRuleException($"flags 0x{(uint)Flags:x} are answered with 0x{(uint)reply.Flags:x}");
@@ -52,7 +52,7 @@ internal static class FeatureRules
         using Conversation session = subject.Open();
         Answer answer = Get(session, DeviceFeatureId.Migration);
         if (answer.IsError)
-            return Finding.NotServed($"the device does not migrate ({answer.Errno})");
+            return Finding.NotServed($"the device does not migrate: the question was {answer.Refusal}");
         if (answer.Payload.Length != DeviceFeature.WireSize + sizeof(ulong))
             throw new BrokenRuleException($"the reply has {answer.Payload.Length} bytes of payload");
         ulong flags = WireFormat.Read<ulong>(answer.Payload.AsSpan(DeviceFeature.WireSize));

@@ -113,7 +113,7 @@ internal static class IrqRules
         ulong count = eventFd.Take();
         TurnOff(session, irq);
         if (fired.IsError)
-            return Finding.Warning($"it is bound; to trigger it is refused with {fired.Errno}");
+            return Finding.Warning($"it is bound; to trigger it is {fired.Refusal}");
         return count == 1 ? Finding.Passed : throw new BrokenRuleException($"vector 0 of {IrqName.Of(irq.Index)} was triggered once, its eventfd {count} times");
     }
 
@@ -131,7 +131,7 @@ internal static class IrqRules
         ulong after = eventFd.Take();
         TurnOff(session, irq);
         if (no.IsError || yes.IsError)
-            return Finding.NotServed($"triggering by booleans is refused with {(no.IsError ? no : yes).Errno}");
+            return Finding.NotServed($"triggering by booleans is {(no.IsError ? no : yes).Refusal}");
         return (before, after) == (0, 1) ? Finding.Passed : throw new BrokenRuleException($"false signals {before} times, true {after} times");
     }
 
@@ -204,7 +204,7 @@ internal static class IrqRules
     private static void Done(Answer answer, string what)
     {
         if (answer.IsError)
-            throw new BrokenRuleException($"{what} is refused with {answer.Errno}");
+            throw new BrokenRuleException($"{what} is {answer.Refusal}");
         if (answer.Payload.Length > 0)
             throw new BrokenRuleException($"the reply to {what} has {answer.Payload.Length} bytes of payload; it must have none");
     }

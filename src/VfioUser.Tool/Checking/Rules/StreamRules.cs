@@ -7,6 +7,8 @@ namespace VfioUser.Tool.Checking.Rules;
 internal static class StreamRules
 {
     private const int Many = 64;
+    // of 36 bytes each, more than the system keeps for a client that does not read
+    private const int ManyReplies = 1 << 14;
     private const ulong InterruptLine = 0x3C;
 
     // long enough that the server usually looks at the first piece alone
@@ -19,6 +21,7 @@ internal static class StreamRules
         new("header-in-pieces", "Socket", "A header may come in pieces.", subject => Pieces(subject, 5, 11)),
         new("body-in-pieces", "Socket", "A body may come in pieces.", subject => Pieces(subject, MessageHeader.WireSize, 21, 22)),
         new("pipelining", "Command Concurrency", "Commands that come in one write are all answered, in their order.", Pipelining),
+        new("reply-header-whole", "Header", "The header of a reply is there as a whole, also when the client reads slower than the server answers.", HeaderWhole),
         new("posted-order", "Command Concurrency", "A posted write is done before the command behind it is answered.", PostedOrder),
         new("hangup-in-header", "Client Disconnection", "A client that goes within a header leaves the server ready for the next.", subject => HangUp(subject, GetInfo[..7])),
         new("hangup-in-body", "Client Disconnection", "A client that goes within a body leaves the server ready for the next.", subject => HangUp(subject, GetInfo[..20])),
@@ -66,6 +69,36 @@ internal static class StreamRules
         session.Send([.. messages]);
         for (ushort id = 0; id < Many; id++)
             session.Expect(id, id % 2 == 0 ? Command.DeviceGetInfo : Command.RegionRead);
+        return Finding.Passed;
+    }
+
+    private static Finding HeaderWhole(Subject subject)
+    {
+        using Conversation session = subject.Open();
+        byte[] read = Bytes.Message(5, Command.RegionRead, Bytes.Of(new RegionAccess(0, RegionName.Config, sizeof(uint))));
+        byte[] reads = [.. Enumerable.Repeat(read, ManyReplies).SelectMany(message => message)];
+        byte[] header = new byte[MessageHeader.WireSize];
+        byte[] body = new byte[RegionAccess.WireSize + sizeof(uint)];
+        int sent = session.SendSome(reads);
+        session.Pause(Apart);
+        for (int i = 0; i < ManyReplies; i++)
+        {
+            sent += session.SendSome(reads.AsSpan(sent));
+            int came = session.ReceiveOnce(header);
+            if (came == 0)
+                throw new BrokenRuleException("the server hung up");
+            if (came < header.Length)
+                return Finding.Warning($"of a header {came} bytes came, and the others later; QEMU takes that for the end of the connection");
+            MessageHeader reply = WireFormat.Read<MessageHeader>(header);
+            if (!reply.IsReply || reply.Command != Command.RegionRead || reply.MessageSize > header.Length + body.Length)
+                throw new BrokenRuleException($"reply {i} is {reply.Command} of {reply.MessageSize} bytes, where RegionRead was to be answered");
+            for (int left = (int)reply.MessageSize - header.Length; left > 0; left -= came)
+            {
+                came = session.ReceiveOnce(body.AsSpan(0, left));
+                if (came == 0)
+                    throw new BrokenRuleException("the server hung up");
+            }
+        }
         return Finding.Passed;
     }
 

@@ -1,0 +1,98 @@
+using Microsoft.Win32.SafeHandles;
+using VfioUser.Protocol;
+
+namespace VfioUser.Tool.Checking.Rules;
+
+/// <summary>What clients in use do with memory, beyond one map and its unmap. The device is never told to use it.</summary>
+internal static class DmaRangeRules
+{
+    private const string MapHeading = "VFIO_USER_DMA_MAP";
+    private const string UnmapHeading = "VFIO_USER_DMA_UNMAP";
+    private const ulong Address = 0x20_0000_0000;
+    private const ulong Size = 0x1000;
+    private const int Many = 2000;
+
+    public static Topic Topic { get; } = new("DMA ranges",
+    [
+        new("dma-remap", MapHeading, "What was unmapped can be mapped again, as other memory.", Remap),
+        new("dma-unmap-cut", UnmapHeading, "An unmap of a range that cuts a map is refused, and the map stays.", Cut),
+        new("dma-map-file", MapHeading, "Memory in a file that can be shortened is mapped.", Unsealed),
+        new("dma-map-many", MapHeading, "As many maps as max_dma_maps says are possible; 2000 are tried, of one file.", ManyMaps),
+    ]);
+
+    private static Finding Remap(Subject subject)
+    {
+        using SharedMemory first = SharedMemory.Create(Size);
+        using SharedMemory second = SharedMemory.Create(4 * Size);
+        using Conversation session = subject.Open();
+        foreach ((SharedMemory memory, ulong size) in (ReadOnlySpan<(SharedMemory, ulong)>)[(first, Size), (second, 4 * Size), (first, Size)])
+        {
+            Mapped(session, memory.File, Address, size);
+            Unmapped(session, Address, size);
+        }
+        session.StaysInStep();
+        return Finding.Passed;
+    }
+
+    private static Finding Cut(Subject subject)
+    {
+        using SharedMemory memory = SharedMemory.Create(4 * Size);
+        using Conversation session = subject.Open();
+        Mapped(session, memory.File, Address, 4 * Size);
+        foreach ((ulong offset, ulong size, string what) in (ReadOnlySpan<(ulong, ulong, string)>)[(2 * Size, 2 * Size, "the second half of a map"), (2 * Size, 8 * Size, "half of a map and more"), (Size, Size, "the middle of a map")])
+            session.Refused(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, 0, Address + offset, size), what);
+        Unmapped(session, Address, 4 * Size);
+        return Finding.Passed;
+    }
+
+    private static Finding Unsealed(Subject subject)
+    {
+        using SafeFileHandle file = File.OpenHandle(Path.GetTempFileName(), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, FileOptions.DeleteOnClose);
+        RandomAccess.SetLength(file, (long)Size);
+        using Conversation session = subject.Open();
+        Answer answer = Map(session, file, Address, Size);
+        if (!answer.IsError)
+            Unmapped(session, Address, Size);
+        session.StaysInStep();
+        return Finding.WarnIf(answer.IsError, $"it is {answer.Refusal}; huge pages, and memory of a file, are of that kind");
+    }
+
+    private static Finding ManyMaps(Subject subject)
+    {
+        using SharedMemory memory = SharedMemory.Create(Many * Size);
+        using Conversation session = subject.Open();
+        ulong most = (ulong)Math.Min(Many, session.Server.MaxDmaMaps);
+        ulong done = 0;
+        Answer? refused = null;
+        for (; done < most && refused is null; done++)
+        {
+            Answer answer = session.Ask(Command.DmaMap,
+                Bytes.Of(new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable | DmaMapFlags.Writeable, done * Size, Address + 2 * done * Size, Size)), memory.File);
+            if (answer.IsError)
+                (refused, done) = (answer, done - 1);
+        }
+        for (ulong i = 0; i < done; i++)
+            Unmapped(session, Address + 2 * i * Size, Size);
+        session.StaysInStep();
+        return refused is null ? Finding.Passed
+            : throw new BrokenRuleException($"map {done + 1} is {refused.Refusal}; max_dma_maps is {session.Server.MaxDmaMaps}") { Heading = "VFIO_USER_VERSION" };
+    }
+
+    private static Answer Map(Conversation session, SafeFileHandle file, ulong address, ulong size) => session.Ask(Command.DmaMap,
+        Bytes.Of(new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable | DmaMapFlags.Writeable, 0, address, size)), file);
+
+    private static void Mapped(Conversation session, SafeFileHandle file, ulong address, ulong size)
+    {
+        if (Map(session, file, address, size) is { IsError: true } answer)
+            throw new BrokenRuleException($"a map of 0x{size:x} bytes at 0x{address:x}, where nothing is mapped, is {answer.Refusal}") { Heading = MapHeading };
+    }
+
+    private static Answer Unmap(Conversation session, ulong address, ulong size) =>
+        session.Ask(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, 0, address, size));
+
+    private static void Unmapped(Conversation session, ulong address, ulong size)
+    {
+        if (Unmap(session, address, size) is { IsError: true } answer)
+            throw new BrokenRuleException($"an unmap of 0x{size:x} bytes at 0x{address:x}, exactly as mapped, is {answer.Refusal}");
+    }
+}
