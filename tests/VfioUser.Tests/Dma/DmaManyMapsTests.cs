@@ -54,9 +54,9 @@ public sealed class DmaManyMapsTests : IDisposable
         _device.Dma.TryWrite(new Iova(At + 1_999 * Page), 0x42).Should().BeTrue();
         TestFiles.Content(file, 1_999 * Page, 1).Should().Equal(0x42);
         for (ulong i = 0; i < 1_999; i++)
-            Unmap(mappings, At + i * Page);
+            mappings.Unmap(At + i * Page, Page).Should().Be(Errno.None);
         _device.Dma.TryRead(new Iova(At + 1_999 * Page), out int _).Should().BeTrue("the last region holds the file");
-        Unmap(mappings, At + 1_999 * Page);
+        mappings.Unmap(At + 1_999 * Page, Page).Should().Be(Errno.None);
         OpenFiles.Descriptors(_name).Should().Be(1);
     }
 
@@ -83,7 +83,7 @@ public sealed class DmaManyMapsTests : IDisposable
 
         for (ulong i = 0; i < 100; i++)
         {
-            Unmap(mappings, At);
+            mappings.Unmap(At, Page).Should().Be(Errno.None);
             Lines().Should().Equal(before);
             _device.Dma.TryRead(new Iova(At), out byte _).Should().BeFalse("no region is there");
             Map(mappings, file, At, i % 16 * Page).Should().Be(Errno.None);
@@ -115,14 +115,14 @@ public sealed class DmaManyMapsTests : IDisposable
         DmaMappings mappings = Session();
         Map(mappings, busy, At, 0).Should().Be(Errno.None);
         Map(mappings, file, At + Page, 0).Should().Be(Errno.None);
-        Unmap(mappings, At + Page);
+        mappings.Unmap(At + Page, Page).Should().Be(Errno.None);
 
         _time.Advance(DmaWindows.KeptFor - TimeSpan.FromTicks(1));
         OpenFiles.Mappings(_name).Should().Be(1);
         Map(mappings, file, At + Page, 0).Should().Be(Errno.None);
         _time.Advance(DmaWindows.KeptFor);
         OpenFiles.Mappings(_name).Should().Be(1, "a region is there");
-        Unmap(mappings, At + Page);
+        mappings.Unmap(At + Page, Page).Should().Be(Errno.None);
         _time.Advance(DmaWindows.KeptFor);
 
         OpenFiles.Mappings(_name).Should().Be(0);
@@ -140,7 +140,7 @@ public sealed class DmaManyMapsTests : IDisposable
         {
             using SafeFileHandle file = Sealed(Page);
             Map(mappings, file, At, 0).Should().Be(Errno.None);
-            Unmap(mappings, At);
+            mappings.Unmap(At, Page).Should().Be(Errno.None);
         }
 
         OpenFiles.Mappings(_name).Should().Be(DmaWindows.MaxIdle);
@@ -302,7 +302,7 @@ public sealed class DmaManyMapsTests : IDisposable
         using SafeFileHandle first = Sealed(Page), second = Sealed(Page);
         DmaMappings mappings = Session(budget: new DmaBudget(mappings: 1, mappedBytes: (long)Page, files: 1));
         Map(mappings, first, At, 0).Should().Be(Errno.None);
-        Unmap(mappings, At);
+        mappings.Unmap(At, Page).Should().Be(Errno.None);
 
         Map(mappings, second, At, 0).Should().Be(Errno.None);
 
@@ -369,7 +369,7 @@ public sealed class DmaManyMapsTests : IDisposable
             Map(mappings, file, At, (ulong)i % 16 * Page).Should().Be(Errno.None);
             if (i % 100 == 0)
                 _time.Advance(DmaWindows.KeptFor);
-            Unmap(mappings, At);
+            mappings.Unmap(At, Page).Should().Be(Errno.None);
             if (i % 10 == 0)
                 _time.Advance(DmaWindows.KeptFor);
         }
@@ -378,8 +378,6 @@ public sealed class DmaManyMapsTests : IDisposable
 
         OpenFiles.Mappings(_name).Should().BeLessThanOrEqualTo(1);
     }
-
-    private static void Unmap(DmaMappings mappings, ulong address) => mappings.Unmap(address, address + Page - 1);
 
     private SafeFileHandle Sealed(ulong size) => TestFiles.Memory((long)size, TestFiles.SealShrink, _name);
 
