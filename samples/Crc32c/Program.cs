@@ -1,6 +1,13 @@
+using Microsoft.Extensions.Logging;
 using VfioUser;
 
-string path = args.Length > 0 ? args[0] : Path.Combine(Path.GetTempPath(), "crc32c.sock");
-using var server = VfioUserServer.Bind(path);
+const string TrustClientMemory = "--trust-client-memory"; // maps guest memory even if its file could shrink
+bool trust = args.Contains(TrustClientMemory);
+string path = args.FirstOrDefault(arg => arg != TrustClientMemory) ?? Path.Combine(Path.GetTempPath(), "crc32c.sock");
+// who comes, who goes and what goes wrong, on standard error
+using ILoggerFactory loggers = LoggerFactory.Create(logging => logging
+    .AddSimpleConsole(line => line.SingleLine = true)
+    .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
+using var server = VfioUserServer.Bind(path, new() { TrustClientMemory = trust, Logger = loggers.CreateLogger("crc32c") });
 Console.WriteLine($"CRC-32C engine on {path}. Ctrl-C ends it.");
 server.Run(new Crc32cDevice());

@@ -5,6 +5,7 @@ const string Usage = """
 
       gpio demo            serves the card, drives it as a guest would, shows what happens
       gpio serve SOCKET    serves the card until Ctrl-C; commands on standard input set its inputs
+        --trust-client-memory  maps the client's memory even if its file could shrink
     """;
 
 switch (args)
@@ -12,7 +13,9 @@ switch (args)
     case ["demo"]:
         return Demo.Run();
     case ["serve", string socket]:
-        return await Serve.Run(socket);
+        return await Serve.Run(socket, trustClientMemory: false);
+    case ["serve", string trusting, "--trust-client-memory"]:
+        return await Serve.Run(trusting, trustClientMemory: true);
     case [] or ["help" or "--help" or "-h"]:
         Console.WriteLine(Usage);
         return 0;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging;
 using VfioUser;
 
 namespace Gpio;
@@ -9,14 +10,18 @@ internal static class Serve
 {
     private const string Commands = "inputs VALUE | set N | clear N | show | quit";
 
-    public static async Task<int> Run(string path)
+    public static async Task<int> Run(string path, bool trustClientMemory)
     {
         using CancellationTokenSource stop = new();
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
         using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
+        // who comes, who goes and what goes wrong, on standard error
+        using ILoggerFactory loggers = LoggerFactory.Create(logging => logging
+            .AddSimpleConsole(line => line.SingleLine = true)
+            .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
         try
         {
-            using VfioUserServer server = VfioUserServer.Bind(path);
+            using VfioUserServer server = VfioUserServer.Bind(path, new() { TrustClientMemory = trustClientMemory, Logger = loggers.CreateLogger("gpio") });
             GpioCard card = new();
             card.OutputsChanged += outputs => Console.WriteLine($"outputs {Binary(outputs)}");
             Task serving = server.RunAsync(card, stop.Token);

@@ -32,8 +32,10 @@ internal static class CommandLine
     {
         Option<string> socket = new("--socket", "-s") { Description = "Path of the socket that the virtual machine connects to.", Required = true };
         Option<Uri> url = Url();
-        Command serve = new("serve", "Serves a display until Ctrl-C.") { socket, url };
-        serve.SetAction((parsed, stop) => Reported(() => Serve.RunAsync(parsed.GetRequiredValue(socket), parsed.GetRequiredValue(url), stop)));
+        Option<bool> trust = new("--trust-client-memory") { Description = "Map the machine's memory even if its file could shrink." };
+        Command serve = new("serve", "Serves a display until Ctrl-C.") { socket, url, trust };
+        serve.SetAction((parsed, stop) => Reported(() =>
+            Serve.RunAsync(parsed.GetRequiredValue(socket), parsed.GetRequiredValue(url), parsed.GetValue(trust), stop)));
         return serve;
     }
 

@@ -1,5 +1,6 @@
 using Framebuffer.Device;
 using Framebuffer.Web;
+using Microsoft.Extensions.Logging;
 using VfioUser;
 
 namespace Framebuffer.Cli;
@@ -7,10 +8,15 @@ namespace Framebuffer.Cli;
 /// <summary>Serves the display to virtual machines, and its screen to browsers, until it is told to stop.</summary>
 internal static class Serve
 {
-    public static async Task RunAsync(string socket, Uri url, CancellationToken stop)
+    public static async Task RunAsync(string socket, Uri url, bool trustClientMemory, CancellationToken stop)
     {
         BochsDisplay display = new();
-        using VfioUserServer server = VfioUserServer.Bind(socket);
+        // who comes, who goes and what goes wrong, on standard error
+        using ILoggerFactory loggers = LoggerFactory.Create(logging => logging
+            .AddSimpleConsole(line => line.SingleLine = true)
+            .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
+        VfioUserServerOptions options = new() { TrustClientMemory = trustClientMemory, Logger = loggers.CreateLogger("framebuffer") };
+        using VfioUserServer server = VfioUserServer.Bind(socket, options);
         await using ScreenServer web = await ScreenServer.StartAsync(new Screen(display), url);
         Task serving = server.RunAsync(display, stop);
 

@@ -57,14 +57,16 @@ internal static class CommandLine
         nap.Validators.Add(result => RequireRange(result, nap, 0, 10_000));
         Option<bool> noShadow = new("--no-shadow-doorbells") { Description = "Do not let drivers keep doorbells in their memory." };
         Option<bool> readOnly = new("--read-only") { Description = "Refuse writes." };
+        Option<bool> trust = new("--trust-client-memory") { Description = "Map the machine's memory even if its file could shrink, or has huge pages: for SPDK's host, say." };
         Option<bool> noView = new("--no-view") { Description = "Show no rates and queues; as when standard output is no terminal." };
 
-        Command serve = new("serve", "Serves disks on a socket until Ctrl-C.") { socket, disk, size, queues, doorbells, blockSize, serial, spin, nap, noShadow, readOnly, noView };
+        Command serve = new("serve", "Serves disks on a socket until Ctrl-C.") { socket, disk, size, queues, doorbells, blockSize, serial, spin, nap, noShadow, readOnly, trust, noView };
         serve.SetAction((parsed, _) => Serve.Run(new ServeOptions(
             parsed.GetRequiredValue(socket),
             parsed.GetValue(disk) ?? [],
             parsed.GetValue(size),
             parsed.GetValue(readOnly),
+            parsed.GetValue(trust),
             !parsed.GetValue(noView) && !Console.IsOutputRedirected,
             new NvmeOptions
             {

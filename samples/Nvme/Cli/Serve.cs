@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging;
 using Nvme.Backends;
 using Nvme.Controller;
 using Spectre.Console;
@@ -37,7 +38,12 @@ internal static class Serve
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
         using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
         using NvmeController controller = new(disks, options.Controller with { Log = line => Console.Error.WriteLine($"nvme: {line}") });
-        using VfioUserServer server = VfioUserServer.Bind(options.Socket);
+        // who comes, who goes and what goes wrong, on standard error
+        using ILoggerFactory loggers = LoggerFactory.Create(logging => logging
+            .AddSimpleConsole(line => line.SingleLine = true)
+            .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
+        using VfioUserServer server = VfioUserServer.Bind(options.Socket,
+            new() { TrustClientMemory = options.TrustClientMemory, Logger = loggers.CreateLogger("nvme") });
         Console.WriteLine($"{disks.Count} namespace{(disks.Count == 1 ? "" : "s")}, {string.Join(", ", disks.Select(disk => ByteSize.Text(disk.Size)))}, on {options.Socket}. QEMU 10.1 or newer attaches it with");
         Console.WriteLine($"  -device '{{\"driver\":\"vfio-user-pci\",\"socket\":{{\"type\":\"unix\",\"path\":\"{Path.GetFullPath(options.Socket)}\"}}}}'");
         Console.WriteLine("and a guest whose memory is shared: -object memory-backend-memfd,id=ram,size=1G,share=on -machine q35,memory-backend=ram");

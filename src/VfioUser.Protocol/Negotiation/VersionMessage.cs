@@ -73,6 +73,10 @@ public static class VersionMessage
         return payload;
     }
 
+    /// <summary>The JSON of a message with these capabilities, for the log.</summary>
+    internal static string TextOf(Capabilities capabilities) =>
+        JsonSerializer.Serialize(CapabilitiesMapping.ToJson(capabilities), VersionJsonContext.Default.CapabilitiesJson);
+
     private static string? ReadText(ReadOnlySpan<byte> data, ref Capabilities capabilities)
     {
         if (data.Length > ProtocolLimits.MaxVersionDataSize)

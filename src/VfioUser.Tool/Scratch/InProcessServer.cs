@@ -4,7 +4,7 @@ using VfioUser.Protocol.Interop;
 namespace VfioUser.Tool.Scratch;
 
 /// <summary>Serves a device in this process, to one connection after another. One thread.</summary>
-internal sealed class InProcessServer(PciDevice device) : IDisposable
+internal sealed class InProcessServer(PciDevice device, VfioUserServerOptions options) : IDisposable
 {
     private VfioUserServer? _server;
     private Task _serving = Task.CompletedTask;
@@ -14,7 +14,7 @@ internal sealed class InProcessServer(PciDevice device) : IDisposable
     {
         End();
         (SafeSocketHandle ours, SafeSocketHandle theirs) = SocketCalls.CreatePair();
-        _server = VfioUserServer.FromConnected(ours);
+        _server = VfioUserServer.FromConnected(ours, options);
         _serving = _server.RunAsync(device);
         return theirs;
     }

@@ -17,11 +17,13 @@ internal static class ServeCommand
         Option<bool> example = new("--example") { Description = "Print a description with everything in it" };
         Option<string[]> faults = new("--fault") { Description = "refuse:COMMAND:ERRNO, delay:COMMAND:TIME, no-reply:COMMAND, close:on:COMMAND, each with @N for the Nth time only; close:after:N" };
         Option<bool> trace = new("--trace") { Description = "Print all messages, as trace does" };
+        Option<bool> trust = new("--trust-client-memory") { Description = "Map the client's memory even if its file could shrink, or has huge pages" };
         command.Add(socket);
         command.Add(file);
         command.Add(example);
         command.Add(faults);
         command.Add(trace);
+        command.Add(trust);
         command.Validators.Add(result =>
         {
             if (!result.GetValue(example) && (result.GetValue(socket) is null || result.GetValue(file) is null))
@@ -45,7 +47,8 @@ internal static class ServeCommand
                 return ExitCode.Success;
             }
             ScratchDevice device = new ScratchDevice(DeviceFileReader.Read(parsed.GetValue(file)!)).Checked();
-            Serve(terminal, parsed.GetValue(socket)!, device, Parse(parsed.GetValue(faults)), parsed.GetValue(trace));
+            Serve(terminal, parsed.GetValue(socket)!, device, Parse(parsed.GetValue(faults)), parsed.GetValue(trace),
+                new VfioUserServerOptions { TrustClientMemory = parsed.GetValue(trust), Logger = new TerminalLogger(terminal) });
             return ExitCode.Success;
         });
         return command;
@@ -53,12 +56,12 @@ internal static class ServeCommand
 
     private static Fault[] Parse(string[]? faults) => [.. (faults ?? []).Select(Fault.Parse)];
 
-    private static void Serve(Terminal terminal, string socket, ScratchDevice device, Fault[] faults, bool trace)
+    private static void Serve(Terminal terminal, string socket, ScratchDevice device, Fault[] faults, bool trace, VfioUserServerOptions options)
     {
         if (faults.Length > 0 || trace)
         {
             using SocketListener clients = Endpoints.Listen(socket);
-            using InProcessServer inner = new(device);
+            using InProcessServer inner = new(device, options);
             terminal.Out.WriteLine($"serving on {socket}");
             TraceOutput output = new(trace ? [new TextTrace(terminal, dataLimit: 16)] : []);
             new InterposedServer(clients, inner.Connect, output, new FaultStage(faults, terminal.Stop))
@@ -67,16 +70,16 @@ internal static class ServeCommand
             }.Run(terminal.Stop);
             return;
         }
-        using VfioUserServer server = Bind(socket);
+        using VfioUserServer server = Bind(socket, options);
         terminal.Out.WriteLine($"serving on {socket}");
         server.Run(device, terminal.Stop);
     }
 
-    private static VfioUserServer Bind(string socket)
+    private static VfioUserServer Bind(string socket, VfioUserServerOptions options)
     {
         try
         {
-            return socket is ['@', .. string name] ? VfioUserServer.BindAbstract(name) : VfioUserServer.Bind(socket);
+            return socket is ['@', .. string name] ? VfioUserServer.BindAbstract(name, options) : VfioUserServer.Bind(socket, options);
         }
         catch (ArgumentException)
         {

@@ -12,6 +12,7 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
     private readonly Dma _dma = device.Dma;
+    private readonly NotMapped _notMapped = new(log);
 
     /// <summary>Which pages the device writes.</summary>
     public DirtyPagesLog Dirty { get; } = new(device.Dma, maxDirtyBitmap, log);
@@ -167,6 +168,7 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
         Errno errno = Choose(map, file, out FileFacts facts, out DmaWay way, out DmaWindow? window);
         if (errno != Errno.None)
             return errno;
+        bool mayMap = way == DmaWay.Mapped;
         if (way == DmaWay.Mapped)
         {
             window ??= Windows.TryOpen(file!, facts, map, out errno);
@@ -178,6 +180,8 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
         DmaDescriptor? descriptor = way == DmaWay.FileIo ? Descriptors.TryKeep(file!, facts) : null;
         if (way == DmaWay.FileIo && descriptor is null)
             return Errno.ENOSPC;
+        if (way != DmaWay.Mapped)
+            _notMapped.Tell(map, file is null ? null : facts, way, mayMap);
         DmaRegion region = new(new Iova(map.Address), map.Size, readable, writable, way);
         DmaMeter meter = log.Metrics.Of(way);
         switch (way)

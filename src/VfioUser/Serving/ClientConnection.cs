@@ -10,19 +10,24 @@ namespace VfioUser;
 /// <see cref="Process"/> again and again.</remarks>
 internal sealed class ClientConnection : IDisposable
 {
+    private const string FailureOfThisSide = "this side failed";
+
     private readonly ServerRun _run;
     private readonly MessageChannel _channel;
     private readonly CancellationTokenRegistration _stopping;
     private readonly Handshake _handshake;
     private Session? _session;
+    private readonly PeerCredentials _peer;
     private bool _isLeaving;
+    private string? _problem; // the first one: why it was cut off
 
-    private ClientConnection(ServerRun run, MessageChannel channel, bool polled)
+    private ClientConnection(ServerRun run, MessageChannel channel, PeerCredentials peer, bool polled)
     {
+        _peer = peer;
         _run = run;
         _channel = channel;
         _stopping = run.Stopping.Register(channel.Shutdown);
-        _handshake = new Handshake(run, channel, polled);
+        _handshake = new Handshake(run, channel, peer, polled);
     }
 
     /// <summary>Until when the client has to come to a session; null once there is one.</summary>
@@ -68,7 +73,7 @@ internal sealed class ClientConnection : IDisposable
             }
             run.Log.Attached(peer.ProcessId, peer.UserId);
             run.Status.Connected(peer);
-            connection = new ClientConnection(run, channel, polled: wake is not null);
+            connection = new ClientConnection(run, channel, peer, polled: wake is not null);
             return connection;
         }
         finally
@@ -92,6 +97,11 @@ internal sealed class ClientConnection : IDisposable
         catch (ProtocolException e)
         {
             Refuse(session, e);
+        }
+        catch
+        {
+            _problem = FailureOfThisSide;
+            throw;
         }
     }
 
@@ -122,6 +132,11 @@ internal sealed class ClientConnection : IDisposable
             Refuse(session, e);
             return false;
         }
+        catch
+        {
+            _problem = FailureOfThisSide;
+            throw;
+        }
     }
 
     /// <summary>The client has gone: has the device come to rest, without waiting for it.</summary>
@@ -135,15 +150,29 @@ internal sealed class ClientConnection : IDisposable
     /// <summary>The client's memory and interrupts go with it.</summary>
     public void Dispose()
     {
+        string reason = Reason(); // before the device hears that the client has gone
         _stopping.Dispose();
         _session?.Dispose();
         _channel.Dispose();
-        _run.Log.Detached();
+        _run.Log.Detached(_peer.ProcessId, _peer.UserId, reason);
         _run.Status.Detached();
+    }
+
+    // why the client has gone, as it is told
+    private string Reason()
+    {
+        if (_problem is { } problem)
+            return problem;
+        if (_session is null && _handshake.Problem is not null)
+            return "its negotiation failed";
+        if (_run.Stopping.IsCancellationRequested)
+            return "the server stops";
+        return _session is null ? "it closed the connection before it had negotiated" : "it closed the connection";
     }
 
     private void Refuse(Session session, ProtocolException problem)
     {
+        _problem = "it broke the protocol";
         _run.Log.SessionBroken(problem.Message);
         _run.Status.WentWrong(problem);
         if (problem.Header is { } header)

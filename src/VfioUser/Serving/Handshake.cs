@@ -8,8 +8,9 @@ namespace VfioUser;
 /// <remarks>Command thread.</remarks>
 /// <param name="run">What is negotiated for.</param>
 /// <param name="channel">A fresh connection; borrowed.</param>
+/// <param name="peer">Who is at its other end.</param>
 /// <param name="polled">Whether its thread never waits for the client to read.</param>
-internal sealed class Handshake(ServerRun run, MessageChannel channel, bool polled)
+internal sealed class Handshake(ServerRun run, MessageChannel channel, PeerCredentials peer, bool polled)
 {
     // of a timer
     private static readonly TimeSpan LongestTimeout = TimeSpan.FromMilliseconds(int.MaxValue);
@@ -21,6 +22,9 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, bool poll
 
     /// <summary>What came of it; null before, and if nothing did.</summary>
     public Session? Session { get; private set; }
+
+    /// <summary>Why nothing came of it; null before, and if the client has just gone.</summary>
+    public string? Problem { get; private set; }
 
     /// <summary>Waits for the client's proposal, and answers it.</summary>
     /// <returns>The session, or null when there is none to be had; then the client was told, as far as it can be.</returns>
@@ -59,7 +63,7 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, bool poll
         }
         catch (ProtocolException e)
         {
-            run.Log.NegotiationFailed(Errno.EINVAL, e.Message);
+            Fail(Errno.EINVAL, e.Message);
             if (e.Header is { } header)
             {
                 _replies.Fail(header, Errno.EINVAL);
@@ -84,7 +88,7 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, bool poll
                 Session = Begin(message.Header, proposed, reply);
                 return;
             }
-            run.Log.NegotiationFailed(errno, problem ?? "");
+            Fail(errno, problem ?? "");
             Refuse(message.Header, errno, problem);
         }
         finally
@@ -137,7 +141,7 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, bool poll
             // the client has its own copy now; a shutdown would end that too
             clientEnd?.Dispose();
         }
-        run.Log.Negotiated(reply.Version.Major, reply.Version.Minor, twin is not null);
+        run.Log.Negotiated(peer, reply.Version, twin is not null, proposed);
         return new Session(run, channel, twin, SessionLimits.Between(reply.Capabilities, proposed), _replies) { StopsAtError = StopsAtError(proposed) };
     }
 
@@ -155,5 +159,11 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, bool poll
         _replies.Flush();
     }
 
-    private void SayLate() => run.Log.NegotiationFailed(Errno.ETIMEDOUT, "the client did not propose a version in time");
+    private void SayLate() => Fail(Errno.ETIMEDOUT, "the client did not propose a version in time");
+
+    private void Fail(Errno errno, string problem)
+    {
+        Problem = problem;
+        run.Log.NegotiationFailed(errno, problem);
+    }
 }

@@ -16,11 +16,11 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
     [LoggerMessage(1, LogLevel.Information, "Listening on {Address}.")]
     public partial void Listening(string address);
 
-    [LoggerMessage(2, LogLevel.Information, "Client attached: process {ProcessId}, user {UserId}.")]
+    [LoggerMessage(2, LogLevel.Debug, "Client connected: process {ProcessId}, user {UserId}.")]
     public partial void Attached(int processId, uint userId);
 
-    [LoggerMessage(3, LogLevel.Information, "Client detached.")]
-    public partial void Detached();
+    [LoggerMessage(3, LogLevel.Information, "Client detached: process {ProcessId}, user {UserId}: {Reason}.")]
+    public partial void Detached(int processId, uint userId, string reason);
 
     [LoggerMessage(4, LogLevel.Warning, "Client refused: process {ProcessId}, user {UserId} may not attach.", EventName = nameof(PeerRefused))]
     private partial void SayPeerRefused(int processId, uint userId);
@@ -40,8 +40,16 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
         SayNegotiationFailed(errno, problem);
     }
 
-    [LoggerMessage(6, LogLevel.Information, "Negotiated version {Major}.{Minor}, twin socket: {TwinSocket}.")]
-    public partial void Negotiated(ushort major, ushort minor, bool twinSocket);
+    [LoggerMessage(6, LogLevel.Information, "Client attached: process {ProcessId}, user {UserId}. Negotiated version {Major}.{Minor}, twin socket: {TwinSocket}; it proposed {Proposed}.",
+        EventName = nameof(Negotiated))]
+    private partial void SayNegotiated(int processId, uint userId, ushort major, ushort minor, bool twinSocket, string proposed);
+
+    public void Negotiated(PeerCredentials peer, ProtocolVersion version, bool twinSocket, Capabilities proposed)
+    {
+        // what was understood of it, in numbers: no text of the client's gets into a log
+        if (_logger.IsEnabled(LogLevel.Information))
+            SayNegotiated(peer.ProcessId, peer.UserId, version.Major, version.Minor, twinSocket, VersionMessage.TextOf(proposed));
+    }
 
     [LoggerMessage(7, LogLevel.Warning, "The session ends: {Problem}", EventName = nameof(SessionBroken))]
     private partial void SaySessionBroken(string problem);
@@ -159,6 +167,15 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
 
     [LoggerMessage(84, LogLevel.Warning, "{Command} of {Count} bytes at {Address} failed: the client sent too many commands before its answer.")]
     public partial void DmaBehindCommands(Command command, ulong count, Iova address);
+
+    [LoggerMessage(90, LogLevel.Warning, "Guest memory {Address} of {Length} bytes is not mapped but reached by {Way}: {Reason}. More of this kind is not told of in this session.")]
+    public partial void NotMapped(Iova address, ulong length, DmaWay way, string reason);
+
+    [LoggerMessage(91, LogLevel.Warning, "{Command} (message {MessageId}, {Size} bytes) refused with {Errno}; more of this kind are counted until the session ends.")]
+    public partial void FirstRefused(Command command, ushort messageId, uint size, Errno errno);
+
+    [LoggerMessage(92, LogLevel.Information, "Refused in this session: {Counts}.")]
+    public partial void RefusedInAll(string counts);
 
     void IMessageTrace.Message(bool sent, in MessageHeader header, ReadOnlySpan<byte> payload, int fdCount)
     {

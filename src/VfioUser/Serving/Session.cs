@@ -11,6 +11,7 @@ internal sealed partial class Session : IDisposable
     private readonly MessageChannel? _twin;
     private readonly ServerLog _log;
     private readonly VfioUserServerOptions _options;
+    private readonly Refusals _refusals;
     private readonly CancellationTokenRegistration _stopping;
     private Thread? _commandThread; // only it may send replies
     private Thread? _replyPump;
@@ -26,6 +27,7 @@ internal sealed partial class Session : IDisposable
         _twin = twin;
         _log = log;
         _options = options;
+        _refusals = new Refusals(device, log);
         DmaTrouble trouble = new(log, options.DmaTimeout);
         channel.UnmatchedReply = trouble.Unmatched;
         twin?.UnmatchedReply = trouble.Unmatched;
@@ -149,6 +151,7 @@ internal sealed partial class Session : IDisposable
         _replyPump?.Join();
         _twin?.Dispose();
         _channel.Dispose();
+        _refusals.SayTotal();
         _log.Metrics.SessionEnded();
     }
 
@@ -177,7 +180,7 @@ internal sealed partial class Session : IDisposable
             _log.Metrics.Handled(message.Header.Command, errno, began);
         if (errno == Errno.None)
             return true;
-        _log.Refused(message.Header.Command, message.Header.MessageId, message.Header.MessageSize, errno);
+        _refusals.Add(message.Header, errno);
         if (handler is null || StopsAtError)
             Replies.Fail(message.Header, errno);
         else

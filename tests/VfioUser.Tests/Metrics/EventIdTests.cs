@@ -38,6 +38,9 @@ public class EventIdTests
         [82] = "DmaRefused",
         [83] = "DmaStreamBroken",
         [84] = "DmaBehindCommands",
+        [90] = "NotMapped",
+        [91] = "FirstRefused",
+        [92] = "RefusedInAll",
     };
 
     private static readonly List<(int Id, string Name, LogLevel Level)> Events =

@@ -19,6 +19,11 @@ public sealed class PolledPeerTests : PeerTests
     private protected override ServedBy By => ServedBy.Poller;
 }
 
+public sealed class PolledSessionLogTests : SessionLogTests
+{
+    private protected override ServedBy By => ServedBy.Poller;
+}
+
 public sealed class PolledStoppingTests : StoppingTests
 {
     private protected override ServedBy By => ServedBy.Poller;

@@ -171,7 +171,7 @@ public sealed class QuiescePollingTests
             _device.BeginServing();
             Client.Say(Command.Version, Served.Version(0, 0, Served.QemuProposal));
             ServerRun run = new(_device, new VfioUserServerOptions(), new ServerLog(new CapturedLog()), new ServingStatus(), CancellationToken.None);
-            Session = new Handshake(run, _channel, polled: false).Run()!;
+            Session = new Handshake(run, _channel, default, polled: false).Run()!;
             Client.Hear().Header.Error.Should().Be(0u);
             using SafeFileHandle file = Files.Sealed(QuiesceRig.Page);
             Client.Say(Command.DmaMap, QuiesceRig.Map(QuiesceRig.Mapped), MessageFlags.Command, file);

@@ -1,19 +1,28 @@
 using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging;
 using My_Device1;
 using VfioUser;
 
-if (args is not [string socket])
+// maps guest memory even if its file could shrink, for clients that are trusted
+const string TrustClientMemory = "--trust-client-memory";
+bool trust = args.Contains(TrustClientMemory);
+if (args.Where(arg => arg != TrustClientMemory).ToArray() is not [string socket])
 {
-    Console.Error.WriteLine("usage: My-Device1 SOCKET");
+    Console.Error.WriteLine($"usage: My-Device1 SOCKET [{TrustClientMemory}]");
     return 2;
 }
 
 using CancellationTokenSource stop = new();
 using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
 using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
+// who comes, who goes and what goes wrong, on standard error
+using ILoggerFactory loggers = LoggerFactory.Create(logging => logging
+    .AddSimpleConsole(line => line.SingleLine = true)
+    .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
+VfioUserServerOptions options = new() { TrustClientMemory = trust, Logger = loggers.CreateLogger("My-Device1") };
 try
 {
-    using VfioUserServer server = VfioUserServer.Bind(socket);
+    using VfioUserServer server = VfioUserServer.Bind(socket, options);
     Console.WriteLine($$$"""
         The device is on {{{socket}}}; Ctrl-C ends it. QEMU 10.1 or newer attaches it with
 
