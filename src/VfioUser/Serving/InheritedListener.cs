@@ -27,25 +27,7 @@ internal sealed class InheritedListener : IClientSource
 
     public SafeHandle Listening => _socket;
 
-    public SafeSocketHandle? Next(CancellationToken cancellation)
-    {
-        using EventFd stop = new();
-        using CancellationTokenRegistration stopping = cancellation.Register(static stop => ((EventFd)stop!).Signal(), stop);
-        try
-        {
-            while (!cancellation.IsCancellationRequested)
-            {
-                if (TryNext() is { } client)
-                    return client;
-                PollCalls.WaitForFirst(_socket, stop.Handle);
-            }
-        }
-        catch (ObjectDisposedException) when (_socket.IsClosed)
-        {
-            return null;
-        }
-        return null;
-    }
+    public SafeSocketHandle? Next(CancellationToken cancellation) => SocketListener.Next(this, _socket, cancellation);
 
     public SafeSocketHandle? TryNext()
     {

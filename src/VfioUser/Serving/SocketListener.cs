@@ -8,14 +8,18 @@ namespace VfioUser;
 /// <summary>A listening AF_UNIX socket.</summary>
 internal sealed class SocketListener : IClientSource
 {
-    private readonly Socket _socket;
-    private string? _path;
+    private const int Backlog = 16;
 
-    private SocketListener(Socket socket, string address, string? path)
+    private readonly SafeSocketHandle _socket;
+    private SocketFile? _file;
+
+    private SocketListener(Socket socket, string address, SocketFile? file)
     {
-        _socket = socket;
+        // of our own: the runtime's one waits for whoever polls it when it is closed
+        _socket = SocketCalls.Duplicate(socket.SafeHandle);
+        ListeningCalls.SetNonBlocking(_socket);
         Address = address;
-        _path = path;
+        _file = file;
     }
 
     public string Address { get; }
@@ -25,86 +29,74 @@ internal sealed class SocketListener : IClientSource
         // what the system says of it is "cannot assign requested address"
         if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder && !Directory.Exists(folder))
             throw new IOException($"Cannot listen on '{path}': there is no folder '{folder}'.");
-        RemoveStale(path);
-        Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        using Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            socket.Bind(new UnixDomainSocketEndPoint(path));
-            // before listening: until then nobody can connect, whatever the umask let through
-            if (OperatingSystem.IsLinux())
-                File.SetUnixFileMode(path, mode);
-            socket.Listen(backlog: 16);
-            return new SocketListener(socket, path, path);
+            SocketFile file = SocketFile.Create(socket, path, mode, Backlog);
+            try
+            {
+                return new SocketListener(socket, path, file);
+            }
+            catch
+            {
+                file.Remove();
+                throw;
+            }
         }
         catch (SocketException e)
         {
-            socket.Dispose();
             throw new IOException($"Cannot listen on '{path}': {e.Message}", e);
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
         }
     }
 
     public static SocketListener OnAbstractName(string name)
     {
-        Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        using Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
             socket.Bind(new UnixDomainSocketEndPoint("\0" + name));
-            socket.Listen(backlog: 16);
-            return new SocketListener(socket, "@" + name, path: null);
+            socket.Listen(Backlog);
+            return new SocketListener(socket, "@" + name, file: null);
         }
         catch (SocketException e)
         {
-            socket.Dispose();
             throw new IOException($"Cannot listen on the abstract name '{name}': {e.Message}", e);
         }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
     }
 
-    public SafeSocketHandle? Next(CancellationToken cancellation)
-    {
-        try
-        {
-            using Socket client = _socket.AcceptAsync(cancellation).AsTask().GetAwaiter().GetResult();
-            return SocketCalls.Duplicate(client.SafeHandle);
-        }
-        catch (ObjectDisposedException)
-        {
-            return null;
-        }
-        catch (SocketException e) when (e.SocketErrorCode is SocketError.OperationAborted or SocketError.Interrupted)
-        {
-            return null;
-        }
-        catch (SocketException e) when (e.SocketErrorCode == SocketError.TooManyOpenSockets)
-        {
-            throw new IOException($"accept failed: {e.Message}", e);
-        }
-    }
+    public SafeSocketHandle? Next(CancellationToken cancellation) => Next(this, _socket, cancellation);
 
-    public SafeSocketHandle? TryNext()
-    {
-        // as the runtime does it for the asynchronous accept
-        _socket.Blocking = false;
-        return TryAccept(_socket.SafeHandle);
-    }
+    public SafeSocketHandle? TryNext() => TryAccept(_socket);
 
-    public SafeHandle Listening => _socket.SafeHandle;
+    public SafeHandle Listening => _socket;
 
     public void Dispose()
     {
+        // first the name, and once: later on it may be another server's
+        Interlocked.Exchange(ref _file, null)?.Remove();
         _socket.Dispose();
-        // once: later on the path may be another server's
-        if (Interlocked.Exchange(ref _path, null) is { } path)
-            File.Delete(path);
+    }
+
+    /// <summary>Waits for the next client of a listening socket; null when cancelled, or the socket was closed.</summary>
+    /// <exception cref="IOException">None can be let in now, but perhaps later.</exception>
+    internal static SafeSocketHandle? Next(IClientSource source, SafeSocketHandle listening, CancellationToken cancellation)
+    {
+        using EventFd stop = new();
+        using CancellationTokenRegistration stopping = cancellation.Register(static stop => ((EventFd)stop!).Signal(), stop);
+        try
+        {
+            while (!cancellation.IsCancellationRequested)
+            {
+                if (source.TryNext() is { } client)
+                    return client;
+                PollCalls.WaitForFirst(listening, stop.Handle);
+            }
+        }
+        catch (ObjectDisposedException) when (listening.IsClosed)
+        {
+            return null;
+        }
+        return null;
     }
 
     /// <summary>Lets in who waits, if somebody does.</summary>
@@ -119,30 +111,5 @@ internal sealed class SocketListener : IClientSource
             Errno.EMFILE => throw new IOException("accept failed: no descriptor or memory is left"),
             _ => throw new SocketException((int)errno, $"accept failed: {errno}"),
         };
-    }
-
-    // A socket file stays when its server dies. Whether one is alive only a connection tells.
-    private static void RemoveStale(string path)
-    {
-        if (!File.Exists(path))
-            return;
-        // not to wait: a live server with many clients in its queue answers no one
-        using Socket probe = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { Blocking = false };
-        try
-        {
-            probe.Connect(new UnixDomainSocketEndPoint(path));
-        }
-        catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused)
-        {
-            if (!FileCalls.IsSocket(path))
-                throw new IOException($"'{path}' exists and is no socket. Remove it or choose another path.", e);
-            File.Delete(path);
-            return;
-        }
-        catch (SocketException e)
-        {
-            throw new IOException($"'{path}' is in use, or cannot be asked: {e.Message}", e);
-        }
-        throw new IOException($"A server is listening on '{path}' already. Stop it or choose another path.");
     }
 }

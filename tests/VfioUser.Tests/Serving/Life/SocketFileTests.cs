@@ -13,15 +13,7 @@ public sealed class SocketFileTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    // the file of a server that was killed: .NET would remove it, so it is bound elsewhere and moved
-    private void LeaveStaleFile()
-    {
-        string elsewhere = Path.Combine(_folder, "elsewhere.sock");
-        using Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        socket.Bind(new UnixDomainSocketEndPoint(elsewhere));
-        socket.Listen();
-        File.Move(elsewhere, SocketPath);
-    }
+    private void LeaveStaleFile() => SocketFiles.Abandon(SocketPath);
 
     [Fact]
     public void A_client_attaches_by_path_and_the_file_goes_with_the_server()
