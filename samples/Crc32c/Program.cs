@@ -10,4 +10,5 @@ using ILoggerFactory loggers = LoggerFactory.Create(logging => logging
     .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
 using var server = VfioUserServer.Bind(path, new() { TrustClientMemory = trust, Logger = loggers.CreateLogger("crc32c") });
 Console.WriteLine($"CRC-32C engine on {path}. Ctrl-C ends it.");
-server.Run(new Crc32cDevice());
+using Crc32cDevice device = new();
+server.Run(device);

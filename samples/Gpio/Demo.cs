@@ -14,7 +14,7 @@ internal static class Demo
     public static int Run()
     {
         string path = Path.Combine(Path.GetTempPath(), $"gpio-{Environment.ProcessId}.sock");
-        GpioCard card = new();
+        using GpioCard card = new();
         card.OutputsChanged += outputs => Console.WriteLine($"  card:  outputs are now {Binary(outputs)}");
         using VfioUserServer server = VfioUserServer.Bind(path);
         Task serving = server.RunAsync(card);

@@ -22,7 +22,7 @@ internal static class Serve
         try
         {
             using VfioUserServer server = VfioUserServer.Bind(path, new() { TrustClientMemory = trustClientMemory, Logger = loggers.CreateLogger("gpio") });
-            GpioCard card = new();
+            using GpioCard card = new();
             card.OutputsChanged += outputs => Console.WriteLine($"outputs {Binary(outputs)}");
             Task serving = server.RunAsync(card, stop.Token);
 

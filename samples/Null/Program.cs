@@ -27,7 +27,8 @@ try
     Console.WriteLine($"The device is on {path}. QEMU 10.1 or newer attaches it with");
     Console.WriteLine($"  -device '{{\"driver\":\"vfio-user-pci\",\"socket\":{{\"type\":\"unix\",\"path\":\"{Path.GetFullPath(path)}\"}}}}'");
     Console.WriteLine("Ctrl-C ends it.");
-    server.Run(new NullDevice(), stop.Token);
+    using NullDevice device = new();
+    server.Run(device, stop.Token);
     return 0;
 }
 catch (IOException e)

@@ -3,8 +3,6 @@ namespace VfioUser;
 /// <content>What the server does with a device.</content>
 public abstract partial class PciDevice
 {
-    internal bool IsServed => Volatile.Read(ref _served) != 0;
-
     /// <summary>How many regions a client can ask about: the nine of PCI, and the device's own behind them.</summary>
     internal int RegionCount => _regions.Length;
 
@@ -22,14 +20,11 @@ public abstract partial class PciDevice
     /// <summary>From now on the device belongs to one server.</summary>
     internal void BeginServing()
     {
-        if (Interlocked.Exchange(ref _served, 1) != 0)
-            throw new InvalidOperationException("The device is being served already. Make another one for another server.");
+        BeginServed();
         Config.Seal();
         if (Config.PciExpress is { } express)
             express.FunctionLevelReset = () => Reset(ResetReason.FunctionLevel);
     }
-
-    internal void EndServing() => Volatile.Write(ref _served, 0);
 
     internal IrqVectors AddMsiX(int vectors, int tableBar, uint table, int pendingBar, uint pending, int? capabilityOffset)
     {

@@ -13,7 +13,6 @@ public abstract partial class PciDevice
 {
     private Region?[] _regions = new Region?[PciRegionCount];
     private readonly IrqVectors?[] _irqs = new IrqVectors?[PciIrqCount];
-    private int _served;
 
     internal const int PciRegionCount = (int)PciRegion.Vga + 1;
     internal const int PciIrqCount = (int)PciIrq.Request + 1;

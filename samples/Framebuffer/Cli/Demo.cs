@@ -16,7 +16,7 @@ internal static class Demo
     public static async Task RunAsync(Uri url, TimeSpan duration, CancellationToken stop)
     {
         string path = Path.Combine(Path.GetTempPath(), $"framebuffer-{Environment.ProcessId}.sock");
-        BochsDisplay display = new();
+        using BochsDisplay display = new();
         using VfioUserServer server = VfioUserServer.Bind(path);
         await using ScreenServer web = await ScreenServer.StartAsync(new Screen(display), url);
         Task serving = server.RunAsync(display, CancellationToken.None);

@@ -10,7 +10,7 @@ internal static class Serve
 {
     public static async Task RunAsync(string socket, Uri url, bool trustClientMemory, CancellationToken stop)
     {
-        BochsDisplay display = new();
+        using BochsDisplay display = new();
         // who comes, who goes and what goes wrong, on standard error
         using ILoggerFactory loggers = LoggerFactory.Create(logging => logging
             .AddSimpleConsole(line => line.SingleLine = true)

@@ -18,7 +18,7 @@ namespace Nvme.Controller;
 /// The Command thread answers registers and passes doorbells on. Commands are carried out on threads of the controller's
 /// own, which live as long as it does. Without a client it is disabled. What is on the disks does not move with it.
 /// </remarks>
-public sealed class NvmeController : PciDevice, IDisposable
+public sealed class NvmeController : PciDevice
 {
     private const uint VectorTable = 0x2000;
     private const uint PendingBits = 0x3000;
@@ -78,14 +78,16 @@ public sealed class NvmeController : PciDevice, IDisposable
 
     internal bool IsPinAsserted => _parts.Interrupts.IsPinAsserted;
 
-    /// <summary>Ends the controller's threads; commands that wait for a disk are waited for. Once it is not served any more.</summary>
-    public void Dispose()
+    // commands that wait for a disk are waited for
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
     {
         _parts.Gate.Close();
         _parts.AdminWorker.Dispose();
         foreach (IoWorker worker in _parts.Workers)
             worker.Dispose();
         _parts.Pool.Dispose();
+        base.Dispose(disposing);
     }
 
     // before its memory goes: a queue whose memory is gone would be the guest's mistake

@@ -37,7 +37,11 @@ internal sealed class DeviceService : IHostedService, IDisposable
         _loggers = loggers;
         _log = new HostingLog(loggers.CreateLogger("VfioUser.Hosting"));
         _systemd = services.GetService<ISystemdNotifier>();
-        _host = new VfioUserHost(services.GetService<VfioUserHostOptions>());
+        _host = new VfioUserHost((services.GetService<VfioUserHostOptions>() ?? new VfioUserHostOptions()) with
+        {
+            // what the container has made it disposes, and a device may be served again before that
+            DisposeDevices = false,
+        });
     }
 
     /// <summary>The devices that were started so far, in the order of their registration; a copy.</summary>

@@ -89,7 +89,7 @@ public partial class Region
     /// <param name="areas">Offset and length each, multiples of the page size; the whole region when there are none.</param>
     /// <returns>The memory, as the device sees it.</returns>
     /// <exception cref="InvalidOperationException">The region shares memory already: name all areas in one call.</exception>
-    /// <remarks>Setup. The memory is made by this library and lives as long as the device. Spec: "Sparse Regions".</remarks>
+    /// <remarks>Setup. The memory is made by this library and lives until the device is disposed. Spec: "Sparse Regions".</remarks>
     public RegionMemory ShareMemory(params ReadOnlySpan<MemoryArea> areas) =>
         ShareMemory(SharedMemory.Create(Size, $"vfio-user-{Index}"), areas);
 
@@ -169,6 +169,13 @@ public partial class Region
             offset += (ulong)length;
             source = source[length..];
         }
+    }
+
+    /// <summary>The device has gone.</summary>
+    internal void Dispose()
+    {
+        _memory?.Shared.Dispose();
+        DisposeIoFds();
     }
 
     internal void Reset()

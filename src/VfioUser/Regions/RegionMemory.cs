@@ -5,7 +5,7 @@ namespace VfioUser;
 /// <summary>Memory behind a region that device and guest both see: the client maps it, the device uses spans.</summary>
 /// <remarks>
 /// Any thread. The guest changes it at any time, unseen: copy what must not change between a check and its use.
-/// It lives as long as the device object; keep no span longer than that.
+/// It lives until the device is disposed; keep no span longer than that. Afterwards <see cref="Span"/> throws.
 /// </remarks>
 public sealed class RegionMemory
 {
@@ -26,5 +26,6 @@ public sealed class RegionMemory
     /// <param name="offset">First byte, relative to the region.</param>
     /// <param name="length">In bytes.</param>
     /// <exception cref="ArgumentOutOfRangeException">It reaches beyond the region.</exception>
+    /// <exception cref="ObjectDisposedException">The device was disposed.</exception>
     public Span<byte> Span(ulong offset, int length) => _memory.Slice(offset, length);
 }

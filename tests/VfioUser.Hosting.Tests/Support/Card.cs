@@ -24,7 +24,7 @@ public sealed class Wiring
 }
 
 /// <summary>A register that says what the wiring says, and a doorbell.</summary>
-public sealed class Card : PciDevice, IDisposable
+public sealed class Card : PciDevice
 {
     public const ulong Level = 0x0;
     public const ulong Doorbell = 0x8;
@@ -50,7 +50,11 @@ public sealed class Card : PciDevice, IDisposable
         return BitConverter.ToUInt32(value);
     }
 
-    public void Dispose() => _wiring.Note("disposed");
+    protected override void Dispose(bool disposing)
+    {
+        _wiring.Note("disposed");
+        base.Dispose(disposing);
+    }
 
     protected override ValueTask<bool> OnQuiesceAsync(QuiesceReason reason, CancellationToken cancellation)
     {

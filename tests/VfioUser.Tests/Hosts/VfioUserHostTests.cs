@@ -58,7 +58,7 @@ public sealed class VfioUserHostTests : IDisposable
     [InlineData(1)]
     public void A_device_that_is_removed_is_gone_and_the_others_stay(int threads)
     {
-        using VfioUserHost host = NewHost(threads);
+        using VfioUserHost host = new(new VfioUserHostOptions { Threads = threads, DisposeDevices = false });
         ProbeDevice leaving = new(), staying = new();
         HostedDevice first = host.Add(leaving, Path.Combine(_folder, "first.sock"));
         HostedDevice second = host.Add(staying, Path.Combine(_folder, "second.sock"));

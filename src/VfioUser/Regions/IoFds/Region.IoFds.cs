@@ -67,6 +67,15 @@ public partial class Region
         _ioFds.Add(new IoRegionFdPlace(offset, size, new FixedFd(fd), flags, userData));
     }
 
+    private void DisposeIoFds()
+    {
+        foreach (IoFdPlace place in _ioFds)
+        {
+            if (place is IoRegionFdPlace { Fd: FixedFd taken })
+                taken.Handle.Dispose();
+        }
+    }
+
     internal void AddPlace(RegionIoEventFd bell, ulong offset, IoEventFdOptions options)
     {
         Device.ThrowIfServed();

@@ -49,14 +49,30 @@ public sealed class HostedDevice
 
     /// <summary>It runs.</summary>
     /// <param name="serving">Ends with it; may be faulted.</param>
+    /// <param name="disposesDevice">Whether the device ends with it.</param>
     /// <param name="over">Called when it is over.</param>
-    internal void Began(Task serving, Action<HostedDevice> over) => Completion = serving.ContinueWith(
+    internal void Began(Task serving, bool disposesDevice, Action<HostedDevice> over) => Completion = serving.ContinueWith(
         run =>
         {
             // observed: the status has it
             _ = run.Exception;
             _server.Dispose();
+            if (disposesDevice)
+                DisposeDevice();
             over(this);
         },
         CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+
+    private void DisposeDevice()
+    {
+        try
+        {
+            Device.Dispose();
+        }
+        catch (Exception e)
+        {
+            _server.Log.DisposeThrew(e);
+            _status.WentWrong(e);
+        }
+    }
 }

@@ -33,7 +33,7 @@ public sealed class VfioUserHost : IDisposable, IAsyncDisposable
     }
 
     /// <summary>Serves a device on a path of the file system.</summary>
-    /// <param name="device">Served nowhere else.</param>
+    /// <param name="device">Served nowhere else. Taken over: see <see cref="VfioUserHostOptions.DisposeDevices"/>.</param>
     /// <param name="path">See <see cref="VfioUserServer.Bind"/>.</param>
     /// <param name="options">Null for the defaults.</param>
     /// <exception cref="IOException">A server is alive there, something else than a socket is, or the system refused.</exception>
@@ -54,7 +54,7 @@ public sealed class VfioUserHost : IDisposable, IAsyncDisposable
     }
 
     /// <summary>Serves a device with a server of any kind.</summary>
-    /// <param name="device">Served nowhere else.</param>
+    /// <param name="device">Served nowhere else. Taken over: see <see cref="VfioUserHostOptions.DisposeDevices"/>.</param>
     /// <param name="server">Not running. Taken over: disposed when the device is removed.</param>
     /// <param name="ownThread">A thread for this device alone, where others share some: for one whose handlers may block.</param>
     /// <exception cref="IOException">The system has no descriptors left. The server stays the caller's.</exception>
@@ -72,7 +72,7 @@ public sealed class VfioUserHost : IDisposable, IAsyncDisposable
                 ? server.RunAsync(device, status, CancellationToken.None)
                 : LeastBusy().Serve(server.CreatePoller(device, status, CancellationToken.None));
             _devices.Add(hosted);
-            hosted.Began(serving, Forget);
+            hosted.Began(serving, _options.DisposeDevices, Forget);
         }
         return hosted;
     }

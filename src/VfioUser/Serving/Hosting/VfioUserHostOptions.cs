@@ -13,6 +13,10 @@ public sealed record VfioUserHostOptions
     /// </remarks>
     public int Threads { get; init; }
 
+    /// <summary>Whether a device is disposed when it is removed, or served no more for another reason. By default it is: it was
+    /// handed over. False for devices that are somebody else's, or are to be served again.</summary>
+    public bool DisposeDevices { get; init; } = true;
+
     /// <summary>Commands of one device that a shared thread handles before it looks at the next; from 1. Default 64.</summary>
     public int MaxCommandsPerTurn { get; init; } = 64;
 }

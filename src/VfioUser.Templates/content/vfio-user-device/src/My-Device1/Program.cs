@@ -30,7 +30,8 @@ try
             -object memory-backend-memfd,id=ram,size=512M,share=on \
             -device '{"driver":"vfio-user-pci","socket":{"type":"unix","path":"{{{Path.GetFullPath(socket)}}}"}}' ...
         """);
-    server.Run(new Card(), stop.Token);
+    using Card card = new();
+    server.Run(card, stop.Token);
     return 0;
 }
 catch (IOException e)
