@@ -118,7 +118,7 @@ public sealed partial class VfioUserClient : IDisposable
         byte[] proposal = VersionMessage.Format(options.Version, Negotiator.Propose(options.Capabilities, options.TwinSocket));
         using Reply reply = channel.Call(Command.Version, proposal);
         if (reply.Errno != Errno.None)
-            throw Failure(Command.Version, reply.Errno, options.Cancellation);
+            throw Failure(Command.Version, reply.Errno, options.Cancellation, VersionMessage.ReasonOf(reply.Payload));
         Errno errno = VersionMessage.TryParse(reply.Payload, out ProtocolVersion version, out Capabilities server, out string? problem);
         TwinSocketOutcome twin = TwinSocketOutcome.NotEnabled;
         if (errno == Errno.None)
@@ -142,10 +142,10 @@ public sealed partial class VfioUserClient : IDisposable
     private static CancellationTokenRegistration EndWhen(CancellationToken cancelled, MessageChannel channel) =>
         cancelled.UnsafeRegister(static channel => ((MessageChannel)channel!).Shutdown(), channel);
 
-    private static Exception Failure(Command command, Errno errno, CancellationToken cancellation) =>
+    private static Exception Failure(Command command, Errno errno, CancellationToken cancellation, string? reason = null) =>
         errno == Errno.ENOTCONN && cancellation.IsCancellationRequested
             ? new OperationCanceledException(cancellation)
-            : new VfioUserException(command, errno);
+            : new VfioUserException(command, errno, reason);
 
     private static MessageChannelOptions ChannelOptions(VfioUserClientOptions options) => new() { CallTimeout = options.Timeout };
 }

@@ -21,6 +21,15 @@ public sealed class VfioUserException : Exception
         Errno = errno;
     }
 
+    /// <summary>A refused command, and why, as the server says.</summary>
+    public VfioUserException(Command command, Errno errno, string? reason)
+        : base(reason is null ? $"{command} failed with {errno}." : $"{command} failed with {errno}: {reason}.")
+    {
+        Command = command;
+        Errno = errno;
+        Reason = reason;
+    }
+
     /// <summary>A failure with a text.</summary>
     public VfioUserException(string message)
         : base(message)
@@ -37,6 +46,9 @@ public sealed class VfioUserException : Exception
     public VfioUserException()
     {
     }
+
+    /// <summary>What the server said of it; null if nothing, as most servers.</summary>
+    public string? Reason { get; }
 
     /// <summary>What was asked.</summary>
     public Command Command { get; }

@@ -43,6 +43,35 @@ internal static unsafe class PollCalls
         }
     }
 
+    /// <summary>Waits until one of two can be read, or the time is over.</summary>
+    /// <param name="first">Waited for in any case.</param>
+    /// <param name="second">Null to wait for the other one alone.</param>
+    /// <param name="timeoutMilliseconds">-1 to wait for ever.</param>
+    public static void WaitForEither(SafeHandle first, SafeHandle? second, int timeoutMilliseconds)
+    {
+        bool firstAdded = false;
+        bool secondAdded = false;
+        try
+        {
+            first.DangerousAddRef(ref firstAdded);
+            second?.DangerousAddRef(ref secondAdded);
+            Libc.PollFd* fds = stackalloc Libc.PollFd[2];
+            fds[0] = new Libc.PollFd { Fd = (int)first.DangerousGetHandle(), Events = Libc.PollIn };
+            // a negative descriptor is skipped
+            fds[1] = new Libc.PollFd { Fd = (int)(second?.DangerousGetHandle() ?? -1), Events = Libc.PollIn };
+            // SAFETY: two pollfds on this stack.
+            if (Libc.Poll(fds, 2, timeoutMilliseconds) < 0 && Libc.LastErrno != Errno.EINTR)
+                throw Libc.Failure("poll");
+        }
+        finally
+        {
+            if (secondAdded)
+                second!.DangerousRelease();
+            if (firstAdded)
+                first.DangerousRelease();
+        }
+    }
+
     /// <summary>Whether the peer of a socket has closed it, or it was shut down here. A peer that only sends no more has not.</summary>
     public static bool HasHungUp(SafeHandle socket) => (Poll(socket, 0, 0) & Libc.PollHup) != 0;
 

@@ -15,6 +15,12 @@ internal sealed class VersionJson
     public CapabilitiesJson? Capabilities { get; set; }
 }
 
+/// <summary>Why a version was refused. Not in the specification, which has no text there.</summary>
+internal sealed class RefusalJson
+{
+    public string? Error { get; set; }
+}
+
 /// <inheritdoc cref="VersionJson"/>
 internal sealed class CapabilitiesJson
 {
@@ -70,4 +76,5 @@ internal sealed class MigrationJson
     RespectNullableAnnotations = true,
     MaxDepth = VersionMessage.MaxJsonDepth)]
 [JsonSerializable(typeof(VersionJson))]
+[JsonSerializable(typeof(RefusalJson))]
 internal sealed partial class VersionJsonContext : JsonSerializerContext;

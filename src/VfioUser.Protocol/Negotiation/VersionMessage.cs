@@ -77,6 +77,25 @@ public static class VersionMessage
     internal static string TextOf(Capabilities capabilities) =>
         JsonSerializer.Serialize(CapabilitiesMapping.ToJson(capabilities), VersionJsonContext.Default.CapabilitiesJson);
 
+    /// <summary>What a refusal says of its reason; null if nothing that could be shown.</summary>
+    internal static string? ReasonOf(ReadOnlySpan<byte> payload)
+    {
+        const int MaxShown = 256;
+        if (payload.Length <= ProtocolVersion.WireSize || payload.Length > ProtocolLimits.MaxVersionDataSize)
+            return null;
+        try
+        {
+            ReadOnlySpan<byte> text = payload[ProtocolVersion.WireSize..].TrimEnd((byte)0);
+            string? reason = JsonSerializer.Deserialize(text, VersionJsonContext.Default.RefusalJson)?.Error;
+            // it is shown on terminals
+            return reason is { Length: > 0 and <= MaxShown } && !reason.Any(char.IsControl) ? reason : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
     private static string? ReadText(ReadOnlySpan<byte> data, ref Capabilities capabilities)
     {
         if (data.Length > ProtocolLimits.MaxVersionDataSize)

@@ -46,7 +46,7 @@ internal static class ServeCommand
                 terminal.Out.WriteLine(ScratchExample.Text);
                 return ExitCode.Success;
             }
-            ScratchDevice device = new ScratchDevice(DeviceFileReader.Read(parsed.GetValue(file)!)).Checked();
+            using ScratchDevice device = new ScratchDevice(DeviceFileReader.Read(parsed.GetValue(file)!)).Checked();
             Serve(terminal, parsed.GetValue(socket)!, device, Parse(parsed.GetValue(faults)), parsed.GetValue(trace),
                 new VfioUserServerOptions { TrustClientMemory = parsed.GetValue(trust), Logger = new TerminalLogger(terminal) });
             return ExitCode.Success;

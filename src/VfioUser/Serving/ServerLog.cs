@@ -177,6 +177,18 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
     [LoggerMessage(92, LogLevel.Information, "Refused in this session: {Counts}.")]
     public partial void RefusedInAll(string counts);
 
+    [LoggerMessage(93, LogLevel.Warning, "Client refused with EBUSY: process {ProcessId}, user {UserId}: {Reason}.", EventName = nameof(Busy))]
+    private partial void SayBusy(int processId, uint userId, string reason);
+
+    public void Busy(int processId, uint userId, string reason)
+    {
+        Metrics.Failed("busy");
+        SayBusy(processId, userId, reason);
+    }
+
+    [LoggerMessage(94, LogLevel.Error, "The device threw while it was disposed.")]
+    public partial void DisposeThrew(Exception exception);
+
     void IMessageTrace.Message(bool sent, in MessageHeader header, ReadOnlySpan<byte> payload, int fdCount)
     {
         Metrics.Message(sent, header.MessageSize);

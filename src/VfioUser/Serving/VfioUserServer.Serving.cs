@@ -37,7 +37,14 @@ public sealed partial class VfioUserServer
 
     private void Free(PciDevice device)
     {
-        device.EndServing();
+        try
+        {
+            device.EndServing();
+        }
+        catch (Exception e)
+        {
+            _log.DisposeThrew(e);
+        }
         Volatile.Write(ref _running, 0);
     }
 
@@ -46,10 +53,16 @@ public sealed partial class VfioUserServer
         using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, _disposed.Token);
         ServerRun run = new(device, _options, _log, status, stop.Token);
         Exception? failure = null;
+        SafeSocketHandle? waiting = null;
+        ListenerWatch watch = new(run, _clients);
         try
         {
-            while (!stop.IsCancellationRequested && NextClient(stop.Token) is { } socket)
+            while (!stop.IsCancellationRequested && (waiting ?? NextClient(stop.Token)) is { } socket)
+            {
+                watch.Begin(socket);
                 Serve(run, socket);
+                waiting = watch.End();
+            }
         }
         catch (OperationCanceledException)
         {
@@ -61,6 +74,8 @@ public sealed partial class VfioUserServer
         }
         finally
         {
+            watch.Dispose();
+            waiting?.Dispose();
             Free(device);
             status.Ended(failure);
         }

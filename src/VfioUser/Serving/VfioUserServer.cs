@@ -6,8 +6,8 @@ namespace VfioUser;
 
 /// <summary>Serves a device to one client after another.</summary>
 /// <remarks>
-/// A run has a command thread, which serves one session after the other and runs the device's code; a session with a twin
-/// socket has a second one that completes the device's DMA. Dispose ends everything and removes the socket file. Any thread.
+/// A run has a command thread, which serves one session after the other and runs the device's code, and one that answers those
+/// who come meanwhile; a session with a twin socket has another one that completes the device's DMA. Dispose ends everything and removes the socket file. Any thread.
 /// Spec: "Connection Initiation", "Socket Disconnection Behavior".
 /// </remarks>
 public sealed partial class VfioUserServer : IDisposable
@@ -92,6 +92,8 @@ public sealed partial class VfioUserServer : IDisposable
     /// <exception cref="IOException">The system has no descriptors left.</exception>
     public DevicePoller CreatePoller(PciDevice device, CancellationToken cancellation = default) =>
         CreatePoller(device, new ServingStatus(), cancellation);
+
+    internal ServerLog Log => _log;
 
     internal DevicePoller CreatePoller(PciDevice device, ServingStatus status, CancellationToken cancellation)
     {

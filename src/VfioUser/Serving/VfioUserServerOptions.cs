@@ -66,6 +66,10 @@ public sealed record VfioUserServerOptions
     /// <summary>How long a client may take from connecting to the end of negotiation.</summary>
     public TimeSpan NegotiationTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>How long a client that comes while another one is attached may hope that it leaves. The answer is there within a
+    /// second, whatever the timers do.</summary>
+    internal TimeSpan BusyAfter { get; init; } = TimeSpan.FromMilliseconds(500);
+
     /// <summary>How long the command thread looks for the next command before it sleeps. Costs a core, saves microseconds.</summary>
     public TimeSpan Spin { get; init; }
 

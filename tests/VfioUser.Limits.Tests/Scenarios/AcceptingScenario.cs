@@ -11,14 +11,17 @@ internal static class AcceptingScenario
     public static void Run()
     {
         CapturedLog log = new();
-        using VfioUserServer server = VfioUserServer.BindAbstract($"vfio-user-limits-{Guid.NewGuid():N}", new VfioUserServerOptions { Logger = log });
+        using VfioUserServer server = VfioUserServer.BindAbstract($"vfio-user-limits-{Guid.NewGuid():N}", new VfioUserServerOptions { Logger = log, BusyAfter = Background.Patience });
         Task running = server.RunAsync(new Card());
         VfioUserClient first = VfioUserClient.Connect(server.Address);
-        SafeSocketHandle waiting = Connect(server.Address); // in the queue
+        // the server holds a few while the first one is there; then one is in the queue
+        List<SafeSocketHandle> held = [.. Enumerable.Range(0, 4).Select(_ => Connect(server.Address))];
+        SafeSocketHandle waiting = Connect(server.Address);
         ulong before = Limits.Descriptors;
 
         Limits.Descriptors = 3;
         first.Dispose();
+        held.ForEach(socket => socket.Dispose());
         SpinWait.SpinUntil(() => log.Has(CapturedLog.CannotAccept) || running.IsCompleted, Background.Patience);
         Limits.Descriptors = before;
 

@@ -41,6 +41,8 @@ public class EventIdTests
         [90] = "NotMapped",
         [91] = "FirstRefused",
         [92] = "RefusedInAll",
+        [93] = "Busy",
+        [94] = "DisposeThrew",
     };
 
     private static readonly List<(int Id, string Name, LogLevel Level)> Events =

@@ -19,6 +19,17 @@ public sealed class PolledPeerTests : PeerTests
     private protected override ServedBy By => ServedBy.Poller;
 }
 
+public sealed class PolledSecondClientTests : SecondClientTests
+{
+    private protected override ServedBy By => ServedBy.Poller;
+}
+
+[Collection(OpenFds.Name)]
+public sealed class PolledHostileSecondClientTests : HostileSecondClientTests
+{
+    private protected override ServedBy By => ServedBy.Poller;
+}
+
 public sealed class PolledSessionLogTests : SessionLogTests
 {
     private protected override ServedBy By => ServedBy.Poller;

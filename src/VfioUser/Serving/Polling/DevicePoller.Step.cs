@@ -21,7 +21,10 @@ public sealed partial class DevicePoller
             else if (_client is not null || TryAccept(ref events))
                 Serve(ref left, ref events);
             if (!_isOver)
+            {
+                LookForOthers();
                 Await(ref events);
+            }
         }
         catch (Exception e) when (e is ObjectDisposedException or SocketException && _stop.IsCancellationRequested)
         {
@@ -38,13 +41,13 @@ public sealed partial class DevicePoller
 
     private bool TryAccept(ref PollEvents events)
     {
-        if (_acceptAgain is { Left.Ticks: > 0 })
+        SafeSocketHandle? socket = _pending.Take();
+        if (socket is null && _acceptAgain is { Left.Ticks: > 0 })
             return false;
-        _acceptAgain = null;
-        SafeSocketHandle? socket;
         try
         {
-            socket = _clients.TryNext();
+            _acceptAgain = null;
+            socket ??= _clients.TryNext();
         }
         catch (IOException e)
         {
@@ -102,14 +105,47 @@ public sealed partial class DevicePoller
         EndIfLast();
     }
 
+    // Those who come while a client is attached. Not at each step, for the sake of one that spins: its caller may come
+    // back a few times before the clock has moved.
+    private void LookForOthers()
+    {
+        if (_clients.Listening is null || Environment.TickCount64 == _lastLook)
+            return;
+        _lastLook = Environment.TickCount64;
+        try
+        {
+            if (_client is not null && !_noneCome && _acceptAgain is not { Left.Ticks: > 0 })
+            {
+                _acceptAgain = null;
+                _pending.Accept();
+            }
+        }
+        catch (IOException e)
+        {
+            _run.Log.CannotAccept(e.Message);
+            _acceptAgain = Deadline.After(VfioUserServer.AcceptAgainAfter);
+        }
+        catch (SocketException)
+        {
+            // told when the client has gone
+            _noneCome = true;
+        }
+        _pending.Process(_isLeaving ? null : _client?.Socket);
+    }
+
     // What the descriptor has to become readable for.
     private void Await(ref PollEvents events)
     {
-        _descriptors.AwaitClients(_client is null && _acceptAgain is null);
+        _descriptors.AwaitClients((_client is null || (_pending.HasRoom && !_noneCome)) && _acceptAgain is null);
         _descriptors.AwaitTime(NextLook());
         _descriptors.AwaitRest(_client?.Rest);
         if (_client is null)
+        {
+            // who is here already is no event
+            if (_pending.CanTake)
+                _descriptors.Wakeup.Signal();
             return;
+        }
         _descriptors.AwaitClient(_client.Socket, _client.Awaited);
         if (!_client.HasReceived)
             return;
@@ -120,10 +156,14 @@ public sealed partial class DevicePoller
     private Deadline? NextLook()
     {
         if (_client is null)
-            return _acceptAgain;
+            return Earlier(_acceptAgain, _pending.Due);
         // a process without descriptors has none for the answer
-        return _client is { AwaitsRest: true, Rest: null } ? Deadline.After(LookAgainAfter) : _client.Deadline;
+        Deadline? look = _client is { AwaitsRest: true, Rest: null } ? Deadline.After(LookAgainAfter) : _client.Deadline;
+        return Earlier(look, Earlier(_pending.Due, _acceptAgain));
     }
+
+    private static Deadline? Earlier(Deadline? one, Deadline? other) =>
+        other is null || (one is { } first && first.Left <= other.Value.Left) ? one : other;
 
     private void CloseClient()
     {
@@ -156,6 +196,7 @@ public sealed partial class DevicePoller
             _run.Log.SessionFailed(e);
             failure ??= e;
         }
+        _pending.Dispose();
         _stopping.Dispose();
         _free();
         _run.Status.Ended(failure);

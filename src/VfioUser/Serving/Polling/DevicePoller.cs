@@ -26,7 +26,10 @@ public sealed partial class DevicePoller : IDisposable
     private readonly CancellationTokenSource _stop;
     private readonly CancellationTokenRegistration _stopping;
     private readonly PollerDescriptors _descriptors;
+    private readonly PendingClients _pending;
     private ClientConnection? _client;
+    private long _lastLook; // for those who come while one is attached
+    private bool _noneCome; // the listening socket is none any more
     private Deadline? _acceptAgain; // set while the system lets nobody in
     private bool _isLeaving; // the client has gone, and the device has not come to rest yet
     private bool _isOver;
@@ -40,6 +43,7 @@ public sealed partial class DevicePoller : IDisposable
         _run = run;
         _clients = clients;
         _free = free;
+        _pending = new PendingClients(run, clients);
         _descriptors = new PollerDescriptors(clients.Listening);
         _stop = stop;
         _stopping = stop.Token.Register(_descriptors.Wakeup.Signal);

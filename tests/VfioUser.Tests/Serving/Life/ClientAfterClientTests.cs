@@ -54,7 +54,7 @@ public class ClientAfterClientTests : ServedTests
     [Fact]
     public void A_second_client_waits_for_its_turn()
     {
-        using Served served = Start();
+        using Served served = Start(new VfioUserServerOptions { BusyAfter = Wait.Bound });
         using RawClient first = served.Attach();
         using RawClient second = served.Connect();
         ushort id = second.Say(Command.Version, Served.Version(0, 0, Served.QemuProposal));

@@ -134,7 +134,8 @@ internal sealed class RawClient : IDisposable
         _socket.Dispose();
     }
 
-    private RawReply? TryHear()
+    /// <summary>The next message, or null at the end of the stream.</summary>
+    public RawReply? TryHear()
     {
         FdList? fds = null;
         byte[] header = new byte[MessageHeader.WireSize];

@@ -1,0 +1,228 @@
+using System.Globalization;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+using VfioUser.Protocol;
+
+namespace VfioUser.Tests.Serving;
+
+/// <summary>Clients that come while another one is there.</summary>
+public class SecondClientTests : ServedTests
+{
+    private const int Busy = 93;
+
+    private static readonly string Reason = string.Create(CultureInfo.InvariantCulture, $"the device is in use by process {Environment.ProcessId}");
+
+    private static RawReply Propose(RawClient client) => client.Ask(Command.Version, Served.Version(0, 0, Served.QemuProposal));
+
+    private static void ShouldBeTurnedAway(RawClient client)
+    {
+        RawReply reply = Propose(client);
+        reply.Header.IsError.Should().BeTrue();
+        reply.Header.Error.Should().Be((uint)Errno.EBUSY);
+        client.ShouldHearTheEnd();
+    }
+
+    [Fact]
+    public void A_second_client_is_told_that_the_device_is_in_use_and_by_whom()
+    {
+        using Served served = Start();
+        using RawClient first = served.Attach();
+        using RawClient second = served.Connect();
+
+        RawReply reply = Propose(second);
+
+        reply.Header.IsError.Should().BeTrue();
+        reply.Header.Error.Should().Be((uint)Errno.EBUSY);
+        Encoding.UTF8.GetString(reply.Payload[ProtocolVersion.WireSize..]).Should().Be($$"""{"error":"{{Reason}}"}""" + "\0");
+        second.ShouldHearTheEnd();
+        first.ShouldBeServed();
+        served.Log.Entries.Should().Contain(entry => entry.Id == Busy && entry.Text.Contains(Reason, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void One_that_comes_while_another_is_still_negotiating_is_told_too()
+    {
+        using Served served = Start();
+        using RawClient first = served.Connect();
+        using RawClient second = served.Connect();
+
+        ShouldBeTurnedAway(second);
+
+        Served.Negotiate(first);
+        first.ShouldBeServed();
+    }
+
+    [Fact]
+    public void One_that_comes_while_the_device_is_busy_is_told_too()
+    {
+        using ManualResetEventSlim goOn = new();
+        ProbeDevice device = new() { Read = (_, _) => goOn.Wait(Wait.Bound) };
+        using Served served = Start(device);
+        using RawClient first = served.Attach();
+        ushort id = first.Say(Command.RegionRead, new RegionAccess(0, ProbeDevice.Plain, 4));
+        using RawClient second = served.Connect();
+        ushort proposal = second.Say(Command.Version, Served.Version(0, 0, Served.QemuProposal));
+        // in poll mode nobody looks while the device's code has the loop
+        if (By == ServedBy.Poller)
+            goOn.Set();
+
+        second.HearReply(proposal, Command.Version).Header.Error.Should().Be((uint)Errno.EBUSY);
+
+        goOn.Set();
+        first.HearReply(id, Command.RegionRead).Header.IsError.Should().BeFalse();
+    }
+
+    /// <summary>The device may need a while to let go of a client that has gone: whoever follows waits that long.</summary>
+    [Fact]
+    public void One_that_follows_a_client_that_is_just_leaving_is_served()
+    {
+        using ManualResetEventSlim gone = new();
+        ProbeDevice device = new();
+        device.Happened = what =>
+        {
+            // two looks at the leaver pass meanwhile
+            if (what == "detached")
+                gone.Wait(TimeSpan.FromMilliseconds(300));
+        };
+        using Served served = Start(device, new VfioUserServerOptions { BusyAfter = TimeSpan.FromMilliseconds(100) });
+        RawClient first = served.Attach();
+        first.Dispose();
+        using RawClient second = served.Connect();
+
+        Served.Negotiate(second);
+
+        second.ShouldBeServed();
+    }
+
+    [Fact]
+    public void Each_of_many_is_told_and_the_next_one_after_the_first_is_served()
+    {
+        using Served served = Start();
+        using (RawClient first = served.Attach())
+        {
+            List<RawClient> others = [.. Enumerable.Range(0, 12).Select(_ => served.Connect())];
+            ushort[] ids = [.. others.Select(other => other.Say(Command.Version, Served.Version(0, 0, Served.QemuProposal)))];
+            for (int i = 0; i < ids.Length; i++)
+                others[i].HearReply(ids[i], Command.Version).Header.Error.Should().Be((uint)Errno.EBUSY);
+            others.ForEach(other => other.Dispose());
+            first.ShouldBeServed();
+        }
+
+        using RawClient next = served.Attach();
+        next.ShouldBeServed();
+    }
+
+    [Fact]
+    public void One_that_says_nothing_is_sent_away_and_does_not_stand_in_the_way_of_others()
+    {
+        using Served served = Start();
+        using RawClient first = served.Attach();
+        List<RawClient> silent = [.. Enumerable.Range(0, 8).Select(_ => served.Connect())];
+        using RawClient behind = served.Connect();
+
+        ShouldBeTurnedAway(behind);
+
+        silent.ForEach(client => client.ShouldHearTheEnd());
+        silent.ForEach(client => client.Dispose());
+        first.ShouldBeServed();
+    }
+
+    [Fact]
+    public void A_refusal_is_never_longer_than_what_was_asked()
+    {
+        using Served served = Start();
+        using RawClient first = served.Attach();
+        using RawClient second = served.Connect();
+
+        RawReply reply = second.Ask(Command.Version, RawClient.Bytes(new ProtocolVersion(0, 0)));
+
+        reply.Header.Error.Should().Be((uint)Errno.EBUSY);
+        reply.Payload.Should().BeEmpty();
+    }
+
+    [Fact]
+    public void Where_clients_are_chosen_the_process_is_not_named()
+    {
+        using Served served = Start(new VfioUserServerOptions { AcceptPeer = _ => true });
+        using RawClient first = served.Attach();
+        using RawClient second = served.Connect();
+
+        RawReply reply = Propose(second);
+
+        reply.Header.Error.Should().Be((uint)Errno.EBUSY);
+        Encoding.UTF8.GetString(reply.Payload).Should().Contain("by another client").And.NotContain("process");
+    }
+
+    [Fact]
+    public void The_server_ends_while_others_wait()
+    {
+        Served served = Start();
+        using RawClient first = served.Attach();
+        using RawClient second = served.Connect();
+        second.Say(Command.Version, Served.Version(0, 0, Served.QemuProposal));
+
+        served.Dispose();
+
+        first.ShouldHearTheEnd();
+        while (HearsMore(second))
+        {
+        }
+    }
+
+    // a connection that was closed with something unread is reset
+    internal static bool HearsMore(RawClient client)
+    {
+        try
+        {
+            return client.TryHear() is not null;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+}
+
+/// <summary>What a client that waits can do to a server: nothing.</summary>
+[Collection(OpenFds.Name)]
+public class HostileSecondClientTests : ServedTests
+{
+    [Fact]
+    public void Whatever_it_sends_the_session_goes_on_and_nothing_stays_open()
+    {
+        using ProbeDevice device = new();
+        using (Served warm = Start(device))
+            warm.Attach().Dispose();
+        OpenFds before = OpenFds.Now();
+        using (Served served = Start(device))
+        {
+            using RawClient first = served.Attach();
+            using SafeFileHandle file = Files.Sealed(0x1000);
+            byte[] proposal = RawClient.Message(7, Command.Version, Served.Version(0, 0, Served.QemuProposal));
+            List<Action<RawClient>> tricks =
+            [
+                client => client.SayBytes(new byte[16]),
+                client => client.SayBytes(proposal.AsSpan(0, 9)),
+                client => client.SayBytes(proposal.AsSpan(0, 40)),
+                client => client.SayBytes(proposal, file, file, file),
+                client => client.Say(Command.DeviceReset),
+                client => client.Say(Command.Version, Served.Version(0, 0, Served.QemuProposal), MessageFlags.NoReply),
+                client => client.SayBytes(RawClient.Message(1, Command.Version, default, MessageFlags.Reply)),
+                client => client.SayBytes(RawClient.Message(new MessageHeader(1, Command.Version, uint.MaxValue, MessageFlags.Command, 0))),
+                client => client.StopTalking(),
+                client => client.SayBytes([.. proposal, .. proposal, .. proposal]),
+            ];
+            foreach (Action<RawClient> trick in tricks)
+            {
+                using RawClient client = served.Connect();
+                trick(client);
+                while (SecondClientTests.HearsMore(client))
+                {
+                }
+                first.ShouldBeServed();
+            }
+        }
+
+        before.More().Should().BeEmpty();
+    }
+}

@@ -1,0 +1,36 @@
+using System.Globalization;
+using VfioUser.Client;
+using VfioUser.Protocol;
+
+namespace VfioUser.Tool.Tests;
+
+/// <summary>A server that has a client already.</summary>
+public class DeviceInUseTests
+{
+    private static readonly string Reason = string.Create(CultureInfo.InvariantCulture, $"the device is in use by process {Environment.ProcessId}");
+
+    [Fact]
+    public void The_tool_says_who_uses_the_device()
+    {
+        using Served served = new(new Crc32cDevice());
+        using VfioUserClient first = VfioUserClient.Connect(served.Socket);
+
+        ToolRun run = served.Run("info");
+
+        run.ExitCode.Should().Be(1);
+        run.Error.Should().Be($"vfio-user: The server refused Version with EBUSY: {Reason}.\n");
+    }
+
+    [Fact]
+    public void A_client_has_the_reason_in_its_exception()
+    {
+        using Served served = new(new Crc32cDevice());
+        using VfioUserClient first = VfioUserClient.Connect(served.Socket);
+
+        VfioUserException refused = FluentActions.Invoking(() => VfioUserClient.Connect(served.Socket)).Should().Throw<VfioUserException>().Which;
+
+        refused.Errno.Should().Be(Errno.EBUSY);
+        refused.Reason.Should().Be(Reason);
+        refused.Message.Should().EndWith($"EBUSY: {Reason}.");
+    }
+}
