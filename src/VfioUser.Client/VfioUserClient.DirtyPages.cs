@@ -28,7 +28,7 @@ public sealed partial class VfioUserClient
         CheckPages(length, pageSize);
         ulong[] bitmap = new ulong[WordsOf(length, pageSize)];
         // whole words, and never a rest that is shorter than a page
-        int most = Math.Max(2, (Math.Min(Limits.MaxTransferToReceive, ProtocolLimits.MaxDataTransferSize) - 64) / sizeof(ulong));
+        int most = Math.Max(2, (Limits.MaxBitmapSize - 64) / sizeof(ulong));
         for (int done = 0; done < bitmap.Length;)
         {
             int words = Math.Min(most, bitmap.Length - done);

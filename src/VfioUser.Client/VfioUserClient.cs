@@ -63,7 +63,7 @@ public sealed partial class VfioUserClient : IDisposable
     {
         ArgumentNullException.ThrowIfNull(socket);
         options ??= new VfioUserClientOptions();
-        MessageChannel channel = new(new MessageSocket(socket), ChannelOptions(options));
+        MessageChannel channel = new(new MessageSocket(socket, SocketOptions(options)), ChannelOptions(options));
         try
         {
             using CancellationTokenRegistration cancelling = EndWhen(options.Cancellation, channel);
@@ -146,6 +146,13 @@ public sealed partial class VfioUserClient : IDisposable
         errno == Errno.ENOTCONN && cancellation.IsCancellationRequested
             ? new OperationCanceledException(cancellation)
             : new VfioUserException(command, errno, reason);
+
+    // a bitmap of dirty pages may be longer than any other reply
+    private static MessageSocketOptions SocketOptions(VfioUserClientOptions options)
+    {
+        ulong bitmap = Math.Min(options.Capabilities.Migration?.MaxBitmapSize ?? 0, ProtocolLimits.MaxBitmapSize);
+        return new MessageSocketOptions { MaxMessageSize = Math.Max(ProtocolLimits.MaxMessageSize, (int)bitmap + 4096) };
+    }
 
     private static MessageChannelOptions ChannelOptions(VfioUserClientOptions options) => new() { CallTimeout = options.Timeout };
 }

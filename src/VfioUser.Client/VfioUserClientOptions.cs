@@ -9,7 +9,10 @@ public sealed record VfioUserClientOptions
     public ProtocolVersion Version { get; init; } = Negotiator.Version;
 
     /// <summary>What to propose, apart from the twin socket.</summary>
-    public Capabilities Capabilities { get; init; } = Capabilities.ClientDefaults;
+    public Capabilities Capabilities { get; init; } = Capabilities.ClientDefaults with
+    {
+        Migration = new MigrationCapability { PageSize = ProtocolLimits.PageSize, MaxBitmapSize = ProtocolLimits.MaxBitmapSize },
+    };
 
     /// <summary>Whether to offer a socket of their own for the server's commands, and to insist on it.</summary>
     public TwinSocketPolicy TwinSocket { get; init; } = TwinSocketPolicy.Prefer;

@@ -19,6 +19,10 @@ public sealed record SessionLimits(
     long MaxDmaMaps,
     bool WriteMultiple)
 {
+    /// <summary>Bytes of a bitmap of dirty pages in one reply: the smaller of both sides' <c>migration.max_bitmap_size</c>; 1 MiB, or
+    /// less, where one does not say it.</summary>
+    public int MaxBitmapSize { get; init; } = ProtocolLimits.MaxDataTransferSize;
+
     /// <summary>Computes the limits from the capabilities of both sides, as sent in proposal and reply.</summary>
     /// <param name="own">What this side sent.</param>
     /// <param name="peer">What the other side sent.</param>
@@ -32,6 +36,12 @@ public sealed record SessionLimits(
             MaxTransferToSend: (int)Math.Min(peer.MaxDataTransferSize, ProtocolLimits.MaxDataTransferSize),
             MaxTransferToReceive: (int)Math.Min(own.MaxDataTransferSize, ProtocolLimits.MaxDataTransferSize),
             MaxDmaMaps: Math.Min(own.MaxDmaMaps, peer.MaxDmaMaps),
-            WriteMultiple: own.WriteMultiple && peer.WriteMultiple);
+            WriteMultiple: own.WriteMultiple && peer.WriteMultiple)
+        {
+            MaxBitmapSize = (int)Math.Min(BitmapOf(own), BitmapOf(peer)),
+        };
     }
+
+    private static ulong BitmapOf(Capabilities capabilities) =>
+        Math.Min(capabilities.Migration?.MaxBitmapSize ?? ProtocolLimits.MaxDataTransferSize, ProtocolLimits.MaxBitmapSize);
 }

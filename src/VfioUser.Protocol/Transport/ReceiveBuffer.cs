@@ -84,7 +84,8 @@ internal sealed class ReceiveBuffer(int first, int capacity)
 
     public void Consume(int count) => Start += count;
 
-    private bool IsTooLarge() => ++_smallInARow == (Bytes.Length > _capacity ? ShrinkAfter : ShrinkToFirstAfter);
+    // what a bitmap of dirty pages has made it is kept for nothing
+    private bool IsTooLarge() => Bytes.Length > 2 * ProtocolLimits.MaxMessageSize || ++_smallInARow == (Bytes.Length > _capacity ? ShrinkAfter : ShrinkToFirstAfter);
 
     // messages in use keep the old array alive by themselves
     private void MoveTo(byte[] bytes)

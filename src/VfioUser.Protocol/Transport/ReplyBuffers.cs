@@ -26,7 +26,7 @@ internal sealed class ReplyBuffers
     {
         if (buffer.Length <= Usual)
             return buffer;
-        if (buffer.Length > _spare.Length)
+        if (buffer.Length > _spare.Length && buffer.Length <= ProtocolLimits.MaxMessageSize)
             _spare = buffer;
         return [];
     }

@@ -36,6 +36,9 @@ public sealed class ReplyWriter
             socket.KeepUnsent();
     }
 
+    /// <summary>Bytes of memory that it holds.</summary>
+    internal int Capacity => _bytes.Length;
+
     /// <summary>Starts the reply to <paramref name="request"/>.</summary>
     /// <returns>Memory for the payload, of the length asked for and not cleared.</returns>
     public Span<byte> Begin(in MessageHeader request, int payloadLength)
@@ -115,6 +118,12 @@ public sealed class ReplyWriter
     // a buffer that grew for a large reply, or for many, goes when it is not used any more
     private void Shrink()
     {
+        // only a bitmap of dirty pages can make it that long
+        if (_bytes.Length > 2 * ProtocolLimits.MaxMessageSize)
+        {
+            (_bytes, _smallInARow) = (Allocate(SendFrom), 0);
+            return;
+        }
         bool large = _bytes.Length > 2 * SendFrom;
         _smallInARow = _length > (large ? SendFrom : Small) ? 0 : _smallInARow + 1;
         if (_smallInARow == (large ? ShrinkAfter : ShrinkToSmallAfter))

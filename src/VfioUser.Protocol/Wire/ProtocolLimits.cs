@@ -13,6 +13,10 @@ public static class ProtocolLimits
     /// </summary>
     public const int MaxMessageSize = MaxDataTransferSize + 4096;
 
+    /// <summary>Bytes of the longest bitmap of dirty pages in one reply that this library sends, asks for and announces as
+    /// <c>migration.max_bitmap_size</c>: 256 MiB, 8 TiB in pages of 4 KiB, as QEMU proposes.</summary>
+    public const int MaxBitmapSize = 256 << 20;
+
     /// <summary>Bytes of JSON that a version message may carry, its NUL included: 64 KiB. QEMU sends about 200.</summary>
     public const int MaxVersionDataSize = 1 << 16;
 

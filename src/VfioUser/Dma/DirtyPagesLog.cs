@@ -73,19 +73,22 @@ internal sealed class DirtyPagesLog(Dma dma, long maxSize, ServerLog log)
             mapping.Dirty = null;
     }
 
+    /// <summary>Whether there is something to report of a range.</summary>
+    public Errno Check(ulong first, ulong length)
+    {
+        if (!IsOn || length == 0 || first > ulong.MaxValue - (length - 1))
+            return Errno.EINVAL;
+        return dma.Table.Overlaps(first, first + (length - 1)) ? Errno.None : Errno.ENOENT;
+    }
+
     /// <summary>Reports what was written in a range since the last time, and forgets it.</summary>
     public Errno Report(in DirtyPagesReport report)
     {
-        if (!IsOn || report.First > ulong.MaxValue - (report.Length - 1))
-            return Errno.EINVAL;
-        bool mapped = false;
+        Errno errno = Check(report.First, report.Length);
+        if (errno != Errno.None)
+            return errno;
         foreach (DmaMapping mapping in dma.Table.Between(report.First, report.Last))
-        {
-            mapped = true;
             mapping.Dirty?.Take(report.First, report.Last, report);
-        }
-        if (!mapped)
-            return Errno.ENOENT;
         Settle();
         return Errno.None;
     }

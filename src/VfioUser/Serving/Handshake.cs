@@ -80,7 +80,7 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, PeerCrede
             VfioUserServerOptions options = run.Options;
             Errno errno = Check(message, out ProtocolVersion version, out Capabilities proposed, out string? problem);
             NegotiatedReply? reply = null;
-            Capabilities own = Capabilities.ServerDefaults with { MaxDmaMaps = options.MaxDmaMaps, Migration = MigrationOf(run.Device) };
+            Capabilities own = Capabilities.ServerDefaults with { MaxDmaMaps = options.MaxDmaMaps, Migration = MigrationOf(run) };
             if (errno == Errno.None)
                 errno = Negotiator.Negotiate(version, proposed, own, options.TwinSocket, out reply, out problem);
             if (reply is not null)
@@ -98,8 +98,11 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, PeerCrede
     }
 
     // what left the specification but is how QEMU and libvfio-user say that a device can be migrated
-    private static MigrationCapability? MigrationOf(PciDevice device) => device.Migration is null ? null
-        : new MigrationCapability { PageSize = ProtocolLimits.PageSize, MaxBitmapSize = ProtocolLimits.MaxDataTransferSize };
+    private static MigrationCapability? MigrationOf(ServerRun run) => run.Device.Migration is null ? null : new MigrationCapability
+    {
+        PageSize = ProtocolLimits.PageSize,
+        MaxBitmapSize = (ulong)Math.Clamp(run.Options.MaxBitmapSize, sizeof(ulong), ProtocolLimits.MaxBitmapSize),
+    };
 
     private static Errno Check(in ReceivedMessage message, out ProtocolVersion version, out Capabilities proposed, out string? problem)
     {

@@ -34,6 +34,11 @@ public sealed record VfioUserServerOptions
     /// it. No specification does, and the number may come to mean something else: for clients that are known to use it so.</summary>
     public bool PreCopyInfo { get; init; }
 
+    /// <summary>Bytes of the longest bitmap of written pages that a client gets in one reply, and so of the memory that one reply
+    /// may take; from 8 to <see cref="ProtocolLimits.MaxBitmapSize"/>, the default. Clients are told, as <c>migration.max_bitmap_size</c>,
+    /// and ask for longer ones in pieces; memory of which the bitmap is longer cannot be unmapped with one.</summary>
+    public int MaxBitmapSize { get; init; } = ProtocolLimits.MaxBitmapSize;
+
     /// <summary>How long a client may take to answer a read or write of guest memory before the access fails.</summary>
     public TimeSpan DmaTimeout { get; init; } = TimeSpan.FromSeconds(5);
 

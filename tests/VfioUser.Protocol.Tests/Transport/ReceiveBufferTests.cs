@@ -91,6 +91,17 @@ public sealed class ReceiveBufferTests
     }
 
     [Fact]
+    public void What_a_bitmap_of_dirty_pages_needed_goes_at_once()
+    {
+        ReceiveBuffer buffer = new(Capacity);
+        Message(buffer, 4 << 20);
+
+        Message(buffer, 20);
+
+        buffer.Bytes.Should().HaveCount(Capacity);
+    }
+
+    [Fact]
     public void It_begins_small_grows_when_it_was_filled_and_shrinks_when_little_comes_for_long()
     {
         ReceiveBuffer buffer = new(first: 32, Capacity);

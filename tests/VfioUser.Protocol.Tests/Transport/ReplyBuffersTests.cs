@@ -24,6 +24,16 @@ public class ReplyBuffersTests
         _buffers.Grow([], Large).Should().NotBeSameAs(spare, "that was the only one");
     }
 
+    [Fact]
+    public void A_bitmap_of_dirty_pages_leaves_nothing_behind()
+    {
+        byte[] bitmap = _buffers.Grow([], 4 << 20);
+
+        _buffers.Keep(bitmap).Should().BeEmpty();
+
+        _buffers.Grow([], Large).Should().NotBeSameAs(bitmap);
+    }
+
     [Theory]
     [InlineData(8)]
     [InlineData(64 << 10)]

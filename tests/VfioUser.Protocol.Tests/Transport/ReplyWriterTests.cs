@@ -200,6 +200,18 @@ public sealed class ReplyWriterTests : IDisposable
         _socket.Dispose();
     }
 
+    [Fact]
+    public void What_a_bitmap_of_dirty_pages_needed_goes_with_the_next_flush()
+    {
+        _replies.Begin(Request(1), 4 << 20);
+        _replies.Capacity.Should().BeGreaterThan(4 << 20);
+
+        _replies.End(4).Should().BeTrue();
+        _replies.Flush().Should().BeTrue();
+
+        _replies.Capacity.Should().BeLessThan(1 << 20);
+    }
+
     private static MessageHeader Request(ushort id) => new(id, Command.RegionRead, 32, MessageFlags.Command, 0);
 
     private bool Build(ushort id, byte[] payload, params SafeHandle[] fds)

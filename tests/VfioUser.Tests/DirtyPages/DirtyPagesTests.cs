@@ -289,7 +289,9 @@ public class DirtyPagesTests
     [InlineData(40u + 512, 1u, 0ul, 512ul, Errno.EINVAL)]
     [InlineData(40u + 512, 1u, 5000ul, 512ul, Errno.EINVAL)]
     [InlineData(uint.MaxValue, 1u, 4096ul, ulong.MaxValue, Errno.EINVAL)]
-    [InlineData((1u << 20) + 1, 1u, 4096ul, 512ul, Errno.EINVAL)]
+    [InlineData((1u << 20) + 1, 1u, 4096ul, 512ul, Errno.None)]
+    [InlineData((256u << 20) + 40, 1u, 4096ul, 512ul, Errno.None)]
+    [InlineData((256u << 20) + 41, 1u, 4096ul, 512ul, Errno.EINVAL)]
     [InlineData(40u + 512, 3u, 4096ul, 512ul, Errno.EINVAL)]
     [InlineData(40u + 512, 4u, 4096ul, 512ul, Errno.EINVAL)]
     public void Unmap_with_a_bitmap_wants_it_to_fit_exactly(uint argsz, uint flags, ulong pageSize, ulong size, Errno expected)

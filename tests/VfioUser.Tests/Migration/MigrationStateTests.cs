@@ -229,7 +229,7 @@ public class MigrationStateTests
     {
         MigrationCapability wanted = new() { PageSize = 65536, MaxBitmapSize = 256 << 20 };
 
-        Negotiated(new PlainDevice(), wanted).Should().Be(new MigrationCapability { PageSize = 4096, MaxBitmapSize = 1 << 20 });
+        Negotiated(new PlainDevice(), wanted).Should().Be(new MigrationCapability { PageSize = 4096, MaxBitmapSize = 256 << 20 });
         Negotiated(new PlainDevice(migration: false), wanted).Should().BeNull();
         Negotiated(new PlainDevice(), null).Should().BeNull();
 

@@ -69,13 +69,15 @@ internal sealed class DeviceFeatureHandler : CommandHandler
         const int Head = DeviceFeature.WireSize + DmaLoggingReport.WireSize;
         if (!WireFormat.TryRead(message.Payload[DeviceFeature.WireSize..], out DmaLoggingReport range)
             || DirtyPagesReport.SizeOf(range.Length, range.PageSize) is not { } size
-            || size > ProtocolLimits.MaxDataTransferSize || request.Argsz < Head + size)
+            || size > (ulong)session.Limits.MaxBitmapSize || request.Argsz < Head + size)
             return Errno.EINVAL;
-        int length = Head + (int)size;
-        Span<byte> reply = session.Replies.Begin(message.Header, length);
-        Errno errno = session.DmaMappings.Dirty.Report(new DirtyPagesReport(range.Iova, range.Length, range.PageSize, reply[Head..]));
+        // before there is memory for the bitmap
+        Errno errno = session.DmaMappings.Dirty.Check(range.Iova, range.Length);
         if (errno != Errno.None)
             return errno;
+        int length = Head + (int)size;
+        Span<byte> reply = session.Replies.Begin(message.Header, length);
+        session.DmaMappings.Dirty.Report(new DirtyPagesReport(range.Iova, range.Length, range.PageSize, reply[Head..]));
         WireFormat.Write(reply, request with { Argsz = (uint)length });
         WireFormat.Write(reply[DeviceFeature.WireSize..], range);
         session.Replies.End(length);
