@@ -5,9 +5,10 @@ namespace VfioUser;
 /// <summary>A DMA region with its users: its memory is let go when it was closed and the last of them has left.</summary>
 internal abstract class DmaMapping(DmaRegion region)
 {
-    private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private UseCount _uses = UseCount.Open;
     private volatile DirtyPages? _dirty;
+    private DmaDrain? _drain;
+    private volatile bool _isDrained;
 
     public DmaRegion Region { get; } = region;
 
@@ -42,15 +43,16 @@ internal abstract class DmaMapping(DmaRegion region)
             LetGo();
     }
 
-    /// <summary>Lets no new user in. Whoever leaves last lets the memory go.</summary>
-    public void Close()
+    /// <summary>Whether it was closed and nobody uses it any more.</summary>
+    public bool IsDrained => _isDrained;
+
+    /// <summary>Lets no new user in. Whoever leaves last lets the memory go, and tells.</summary>
+    public void Close(DmaDrain? drain = null)
     {
+        _drain = drain;
         if (_uses.Close())
             LetGo();
     }
-
-    /// <summary>Waits until the last user has left.</summary>
-    public bool WaitDrained(TimeSpan timeout, CancellationToken cancellation) => _drained.Task.Wait((int)timeout.TotalMilliseconds, cancellation);
 
     /// <summary>Fills <paramref name="destination"/>; the caller is in, and stays within the region.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -89,6 +91,7 @@ internal abstract class DmaMapping(DmaRegion region)
     private void LetGo()
     {
         Release();
-        _drained.SetResult();
+        _isDrained = true;
+        _drain?.Leave();
     }
 }

@@ -9,8 +9,6 @@ namespace VfioUser;
 internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxMaps, bool trustClient, long maxDirtyBitmap, ServerLog log)
     : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
-
     private readonly Dma _dma = device.Dma;
     private readonly NotMapped _notMapped = new(log);
 
@@ -20,8 +18,11 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
     /// <summary>Cancelled when the server stops: an unmap then waits no longer.</summary>
     public CancellationToken Stopping { get; init; }
 
-    /// <summary>Told of what the device throws when memory goes: the client has nothing to do with that.</summary>
-    public Action<Exception>? UnmappingThrew { get; init; }
+    /// <summary>Told of what the device throws when memory comes or goes.</summary>
+    public Action<Command, Exception>? Threw { get; init; }
+
+    /// <summary>How often it is said that an unmap still waits.</summary>
+    public static TimeSpan Patience { get; } = TimeSpan.FromSeconds(1);
 
     /// <summary>What all clients of this process may use up together.</summary>
     public DmaBudget Budget { get; init; } = DmaBudget.OfProcess;
@@ -42,8 +43,14 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
     }
 
     /// <summary>Maps a region whose bounds are sound. Takes over the file.</summary>
-    public Errno Map(in DmaMap map, SafeFileHandle? file)
+    public Errno Map(in DmaMap map, SafeFileHandle? file) => Map(map, file, out _);
+
+    /// <param name="map">Its bounds are sound.</param>
+    /// <param name="file">Taken over.</param>
+    /// <param name="undone">Set when the device threw: the region is unmapped again, and perhaps still in use.</param>
+    public Errno Map(in DmaMap map, SafeFileHandle? file, out DmaDrain? undone)
     {
+        undone = null;
         DmaMapping? mapping = null;
         Errno errno = Check(map);
         if (errno == Errno.None)
@@ -59,7 +66,7 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
         }
         else
         {
-            Publish(mapping);
+            errno = Publish(mapping, out undone);
         }
         return errno;
     }
@@ -76,36 +83,29 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
     /// <summary>Whether any region has a byte in a range whose bounds are valid.</summary>
     public bool HasAny(ulong first, ulong last) => _dma.Table.Overlaps(first, last);
 
-    /// <summary>Unmaps the regions in a range, if it can be unmapped.</summary>
+    /// <summary>Unmaps the regions in a range, if it can be unmapped, and waits for their users.</summary>
     public Errno Unmap(ulong address, ulong size)
     {
         Errno errno = CheckUnmap(address, size);
-        if (errno == Errno.None)
-            Close(address, address + (size - 1));
-        return errno;
+        if (errno != Errno.None)
+            return errno;
+        DmaDrain drain = UnmapBetween(address, address + (size - 1));
+        Await(drain);
+        Drained(drain);
+        return Errno.None;
     }
 
-    /// <summary>Unmaps the regions in a range that <see cref="CheckUnmap"/> found nothing wrong with.</summary>
-    public void UnmapBetween(ulong first, ulong last) => Close(first, last);
-
-    /// <summary>Unmaps the regions in such a range and reports what the device wrote to them until it could not any more.</summary>
-    public void Unmap(in DirtyPagesReport report)
+    /// <summary>Unmaps the regions in a range that <see cref="CheckUnmap"/> found nothing wrong with. Waits for nobody.</summary>
+    /// <param name="first">First byte of the range.</param>
+    /// <param name="last">Its last byte.</param>
+    /// <param name="earlier">What its end is to wait for, too.</param>
+    /// <returns>To be waited for, and then given to <see cref="Drained"/>.</returns>
+    public DmaDrain UnmapBetween(ulong first, ulong last, DmaDrain? earlier = null)
     {
-        foreach (DmaMapping mapping in Close(report.First, report.Last))
-            mapping.Dirty?.Take(mapping.Start, mapping.Last, report);
-    }
-
-    public void UnmapAll() => Close(0, ulong.MaxValue);
-
-    /// <summary>The session is over: what was kept for the next map goes.</summary>
-    public void Dispose() => Windows.Dispose();
-
-    // Table first, then the users: whoever looked the region up before still gets in or is turned away by itself.
-    private DmaMapping[] Close(ulong first, ulong last)
-    {
+        // table first, then the users: whoever looked a region up before still gets in or is turned away by itself
         _dma.Table = _dma.Table.RemoveBetween(first, last, out DmaMapping[] mappings);
-        foreach (DmaMapping mapping in mappings)
-            mapping.Close();
+        DmaDrain drain = new(mappings, earlier);
+        drain.Begin();
         // every one is told and waited for, whatever the device throws: a lease may hold several
         foreach (DmaMapping mapping in mappings)
         {
@@ -115,48 +115,67 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
             }
             catch (Exception e)
             {
-                UnmappingThrew?.Invoke(e);
+                Threw?.Invoke(Command.DmaUnmap, e);
             }
         }
-        foreach (DmaMapping mapping in mappings)
-        {
-            AwaitDrained(mapping);
-            Dirty.Remove(mapping);
-        }
-        return mappings;
+        return drain;
     }
 
-    private void AwaitDrained(DmaMapping mapping)
+    /// <summary>Waits until nobody uses what was unmapped, or the server stops.</summary>
+    public void Await(DmaDrain drain)
     {
         try
         {
-            if (mapping.WaitDrained(TimeSpan.Zero, Stopping))
+            if (drain.Done.Wait(TimeSpan.Zero, Stopping))
                 return;
             // a virtual CPU that waits for an earlier reply must not wait for the device as well
             channel.BeforeWaiting();
-            while (!mapping.WaitDrained(Patience, Stopping))
-                log.UnmapWaits(mapping.Region.Address, mapping.Region.Length);
+            while (!drain.Done.Wait(Patience, Stopping))
+                Waits(drain);
         }
         catch (OperationCanceledException)
         {
-            // the server stops: whoever still holds the region lets it go when it is done
-            log.UnmapAbandoned(mapping.Region.Address, mapping.Region.Length);
+            // the server stops: whoever still holds a region lets it go when it is done
+            foreach (DmaRegion region in drain.InUse)
+                log.UnmapAbandoned(region.Address, region.Length);
         }
     }
 
-    private void Publish(DmaMapping mapping)
+    /// <summary>Says that an unmap still waits.</summary>
+    public void Waits(DmaDrain drain)
     {
+        if (drain.InUse.FirstOrDefault() is { } region)
+            log.UnmapWaits(region.Address, region.Length);
+    }
+
+    /// <summary>Nobody uses what was unmapped any more.</summary>
+    public void Drained(DmaDrain drain)
+    {
+        foreach (DmaMapping mapping in drain.Mappings)
+            Dirty.Remove(mapping);
+    }
+
+    public void UnmapAll() => Await(UnmapBetween(0, ulong.MaxValue));
+
+    /// <summary>The session is over: what was kept for the next map goes.</summary>
+    public void Dispose() => Windows.Dispose();
+
+    private Errno Publish(DmaMapping mapping, out DmaDrain? undone)
+    {
+        undone = null;
         _dma.Table = _dma.Table.Add(mapping);
         log.Mapped(mapping.Region.Address, mapping.Region.Length, mapping.Region.Way);
         try
         {
             device.DmaMapped(mapping.Region);
+            return Errno.None;
         }
-        catch
+        catch (Exception e)
         {
+            Threw?.Invoke(Command.DmaMap, e);
             // the client will read that nothing is mapped
-            Close(mapping.Start, mapping.Last);
-            throw;
+            undone = UnmapBetween(mapping.Start, mapping.Last);
+            return Errno.EIO;
         }
     }
 

@@ -30,23 +30,34 @@ internal sealed class ClientConnection : IDisposable
         _handshake = new Handshake(run, channel, peer, polled);
     }
 
-    /// <summary>Until when the client has to come to a session; null once there is one.</summary>
-    public Deadline? Deadline => _session is null ? _handshake.Deadline : null;
+    /// <summary>When there is something to do although nothing has happened: the client has to come to a session until then,
+    /// or what is pending is to be looked at. Null if there is no such time.</summary>
+    public Deadline? Deadline => _session is null ? _handshake.Deadline : _session.Unmapping.NextLook;
+
+    /// <summary>What the device is waited for.</summary>
+    public PollEvents Pending => _session switch
+    {
+        { Quiescence.IsPending: true } => PollEvents.Quiescing,
+        { Unmapping.IsPending: true } => PollEvents.Unmapping,
+        _ => PollEvents.None,
+    };
 
     /// <summary>What the client's socket has to become; null while nothing that it can become matters.</summary>
     public Ready? Awaited => (_session, _isLeaving) switch
     {
         (_, true) => null,
         ({ HasUnsent: true }, _) => Ready.Writable, // it has to read replies before it is listened to again
+        ({ Unmapping.IsPending: true }, _) => Ready.None,
         ({ Quiescence: { IsPending: true } quiescence }, _) => quiescence.LooksAtClient ? Ready.None : null,
         _ => Ready.Readable,
     };
 
-    /// <summary>Whether the device is coming to rest for this client, or because it has gone, and that is what comes next.</summary>
-    public bool AwaitsRest => _session is { Quiescence.IsPending: true } && (_isLeaving || !_session.HasUnsent);
+    /// <summary>Whether the device is coming to rest or has memory to give back, for this client or because it has gone, and
+    /// that is what comes next.</summary>
+    public bool AwaitsRest => _session is { IsPending: true } && (_isLeaving || !_session.HasUnsent);
 
-    /// <summary>Readable when the device has come to rest; null when it is not awaited, or the process has no descriptor left.</summary>
-    public SafeHandle? Rest => AwaitsRest ? _session!.Quiescence.Descriptor : null;
+    /// <summary>Readable when it has; null when it is not awaited, or the process has no descriptor left.</summary>
+    public SafeHandle? Rest => AwaitsRest ? _session!.PendingDescriptor : null;
 
     /// <summary>Whether there is something to do without a look at the socket.</summary>
     public bool HasReceived => !_isLeaving && _session is { HasReceived: true };
@@ -139,12 +150,12 @@ internal sealed class ClientConnection : IDisposable
         }
     }
 
-    /// <summary>The client has gone: has the device come to rest, without waiting for it.</summary>
+    /// <summary>The client has gone: has the device come to rest and give its memory back, without waiting for it.</summary>
     /// <returns>False while it has not; then <see cref="Dispose"/> would wait.</returns>
     public bool TryLeave()
     {
         _isLeaving = true;
-        return _session is null || _session.Quiescence.TryLeave(wait: false);
+        return _session is null || _session.TryLeave();
     }
 
     /// <summary>The client's memory and interrupts go with it.</summary>

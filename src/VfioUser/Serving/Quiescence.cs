@@ -117,6 +117,9 @@ internal sealed class Quiescence : IDisposable
     /// <summary>What the device was at rest for is over.</summary>
     public void Resume()
     {
+        // memory that it was quiesced for is still to become free
+        if (_session.Unmapping.IsPending)
+            return;
         try
         {
             _device.Resume();
@@ -254,7 +257,7 @@ internal sealed class Quiescence : IDisposable
         CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
 
     // The bytes stay where they are until the next message is asked for; descriptors would go when the handler returns.
-    private static ReceivedMessage Keep(in ReceivedMessage message)
+    internal static ReceivedMessage Keep(in ReceivedMessage message)
     {
         FdList? fds = null;
         if (message.Fds is not null)

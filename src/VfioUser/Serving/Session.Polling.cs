@@ -9,7 +9,7 @@ internal sealed partial class Session
     public bool HasUnsent => _channel.Socket.HasUnsent;
 
     /// <summary>Whether there are commands that were received and can be handled now, without a look at the socket.</summary>
-    public bool HasReceived => !HasUnsent && !Quiescence.IsPending && _channel.HasReceived;
+    public bool HasReceived => !HasUnsent && !IsPending && _channel.HasReceived;
 
     /// <summary>Handles commands that are there, in order; receives once.</summary>
     /// <param name="left">How many it may still handle; counted down.</param>
@@ -26,7 +26,7 @@ internal sealed partial class Session
             for (bool first = true; there && left > 0 && (first ? !HasUnsent : HasReceived); first = false)
             {
                 ReceivedMessage message;
-                switch (Quiescence.IsPending ? Quiescence.Continue(out message) : _channel.ReceiveCommand(wait: false, out message))
+                switch (IsPending ? Continue(out message) : _channel.ReceiveCommand(wait: false, out message))
                 {
                     case ReceiveStatus.Empty:
                         return true;
@@ -35,9 +35,9 @@ internal sealed partial class Session
                 }
                 do
                 {
-                    // the device is coming to rest, or the client left before it had
+                    // the device is coming to rest or uses memory that goes, or the client left before
                     if (!Dispatch(message))
-                        return Replies.Flush() && Quiescence.IsPending;
+                        return Replies.Flush() && IsPending;
                 }
                 while (--left > 0 && !HasUnsent && _channel.TryNextBuffered(out message));
                 there = Replies.Flush();

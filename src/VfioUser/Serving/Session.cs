@@ -38,8 +38,9 @@ internal sealed partial class Session : IDisposable
         DmaMappings = new DmaMappings(device, dma, maxMaps, options.TrustClientMemory, options.MaxDirtyBitmapSize, log)
         {
             Stopping = run.Stopping,
-            UnmappingThrew = e => DeviceThrew(Command.DmaUnmap, e),
+            Threw = DeviceThrew,
         };
+        Unmapping = new Unmapping(this, channel.Socket.Handle, run.Stopping);
         // a device that waits for its reply there does not notice that the main socket was shut down
         if (twin is not null)
             _stopping = run.Stopping.Register(twin.Shutdown);
@@ -61,6 +62,14 @@ internal sealed partial class Session : IDisposable
 
     /// <summary>Whether the client reads nothing behind the header of a refusal, and takes what is there for the next one.</summary>
     public bool StopsAtError { get; init; }
+
+    public Unmapping Unmapping { get; }
+
+    /// <summary>Whether a command, or the client's end, waits for the device, and nobody for that.</summary>
+    public bool IsPending => Quiescence.IsPending || Unmapping.IsPending;
+
+    /// <summary>Becomes readable when it is worthwhile to go on with what is pending; null while nothing is.</summary>
+    public System.Runtime.InteropServices.SafeHandle? PendingDescriptor => Quiescence.Descriptor ?? Unmapping.Descriptor;
 
     public ServerLog Log => _log;
 
@@ -95,14 +104,14 @@ internal sealed partial class Session : IDisposable
 
     /// <summary>Handles what came at once, and answers it at once.</summary>
     /// <remarks>Without waiting it comes back with <see cref="ReceiveStatus.Empty"/> too while the device is coming to rest
-    /// for a command; then it is of use again when <see cref="VfioUser.Quiescence.Descriptor"/> is readable, or the client hangs up.</remarks>
+    /// for a command; then it is of use again when <see cref="PendingDescriptor"/> is readable, or the client hangs up.</remarks>
     public ReceiveStatus RunOnce(bool wait)
     {
         Quiescence.MayWait = wait;
         // asked here, where nobody waits for an answer
         _metered = _log.Metrics.AreCommandsMetered;
         ReceivedMessage message;
-        ReceiveStatus status = Quiescence.IsPending ? Quiescence.Continue(out message) : _channel.ReceiveCommand(wait, out message);
+        ReceiveStatus status = IsPending ? Continue(out message) : _channel.ReceiveCommand(wait, out message);
         if (status != ReceiveStatus.Received)
             return status;
         while (Dispatch(message))
@@ -111,8 +120,11 @@ internal sealed partial class Session : IDisposable
                 return Replies.Flush() ? ReceiveStatus.Received : ReceiveStatus.Closed;
         }
         // the device is coming to rest, or the client left before it had: what is behind that command waits, or is dropped
-        return Replies.Flush() && Quiescence.IsPending ? ReceiveStatus.Empty : ReceiveStatus.Closed;
+        return Replies.Flush() && IsPending ? ReceiveStatus.Empty : ReceiveStatus.Closed;
     }
+
+    private ReceiveStatus Continue(out ReceivedMessage message) =>
+        Quiescence.IsPending ? Quiescence.Continue(out message) : Unmapping.Continue(out message);
 
     /// <summary>Answers the header that broke the stream; nothing that follows it can be read.</summary>
     public void Refuse(in MessageHeader header)
@@ -134,6 +146,10 @@ internal sealed partial class Session : IDisposable
         }
     }
 
+    /// <summary>The client has gone: has the device come to rest, and its memory unmapped, without waiting.</summary>
+    /// <returns>False while something is pending.</returns>
+    public bool TryLeave() => Quiescence.TryLeave(wait: false) && Unmapping.TryLeave(wait: false);
+
     /// <summary>The client has gone: its memory and its interrupts go too, the device's state stays.</summary>
     public void Dispose()
     {
@@ -142,11 +158,12 @@ internal sealed partial class Session : IDisposable
         _channel.Shutdown();
         _twin?.Shutdown();
         Quiescence.TryLeave(wait: true);
-        Guarded(Command.DmaUnmap, DmaMappings.UnmapAll);
+        Guarded(Command.DmaUnmap, () => Unmapping.TryLeave(wait: true));
         DmaMappings.Dispose();
         Guarded(Command.Version, Device.Detached);
         Quiescence.Resume();
         Quiescence.Dispose();
+        Unmapping.Dispose();
         _stopping.Dispose();
         _replyPump?.Join();
         _twin?.Dispose();

@@ -1,4 +1,3 @@
-using Microsoft.Win32.SafeHandles;
 using VfioUser.Protocol;
 
 namespace VfioUser;
@@ -17,14 +16,17 @@ internal sealed class DmaMapHandler : CommandHandler
             || map.Size == 0 || map.Address > ulong.MaxValue - (map.Size - 1)
             || (message.FdCount == 0 && (map.Flags & (DmaMapFlags.Mmap | DmaMapFlags.FileIo)) != 0))
             return Errno.EINVAL;
-        Errno errno = session.DmaMappings.Check(map);
+        // the device threw, and it took a while until nobody used the region any more
+        DmaDrain? undone = session.Unmapping.TakeBegun();
+        Errno errno = undone is null ? session.DmaMappings.Check(map) : Errno.None;
         if (errno != Errno.None)
             return errno;
         using Rest rest = session.Quiescence.ComeToRest(QuiesceReason.DmaMap, message);
         if (rest.Errno != Errno.None)
             return rest.Errno;
-        SafeFileHandle? file = message.FdCount == 0 ? null : message.Fds!.Take(0);
-        errno = session.DmaMappings.Map(map, file);
+        errno = undone is null ? session.DmaMappings.Map(map, message.FdCount == 0 ? null : message.Fds!.Take(0), out undone) : Errno.EIO;
+        if (undone is not null && !session.Unmapping.TryFinish(undone, message))
+            return Quiescence.NoAnswer;
         if (errno != Errno.None)
             return errno;
         session.Replies.Begin(message.Header, 0);

@@ -10,36 +10,43 @@ internal sealed class DmaUnmapHandler : CommandHandler
     public override Errno Handle(Session session, in ReceivedMessage message)
     {
         if (!WireFormat.TryRead(message.Payload, out DmaUnmap unmap) || unmap.Argsz < DmaUnmap.WireSize
-            || unmap.Argsz > (uint)session.Limits.MaxTransferToReceive)
+            || unmap.Argsz > LimitOf(session, unmap.Flags))
             return Errno.EINVAL;
         DirtyBitmap bitmap = default;
         bool sound = unmap.Flags switch
         {
             0 => true,
-            DmaUnmapFlags.GetDirtyBitmap => session.DmaMappings.Dirty.IsOn && IsSound(message, unmap, out bitmap),
+            DmaUnmapFlags.GetDirtyBitmap => session.DmaMappings.Dirty.IsOn && IsSound(message, unmap, (ulong)session.Limits.MaxBitmapSize, out bitmap),
             DmaUnmapFlags.All => unmap is { Address: 0, Size: 0 },
             _ => false,
         };
         if (!sound)
             return Errno.EINVAL;
         bool all = unmap.Flags == DmaUnmapFlags.All;
-        Errno errno = all ? Errno.None : session.DmaMappings.CheckUnmap(unmap.Address, unmap.Size);
+        DmaDrain? drain = session.Unmapping.TakeBegun();
+        Errno errno = all || drain is not null ? Errno.None : session.DmaMappings.CheckUnmap(unmap.Address, unmap.Size);
         if (errno != Errno.None)
             return errno;
         (ulong first, ulong last) = all ? (0, ulong.MaxValue) : (unmap.Address, unmap.Address + (unmap.Size - 1));
         // where nothing is mapped, nothing changes for the device
-        using Rest rest = session.DmaMappings.HasAny(first, last) ? session.Quiescence.ComeToRest(QuiesceReason.DmaUnmap, message) : default;
+        using Rest rest = drain is not null || session.DmaMappings.HasAny(first, last)
+            ? session.Quiescence.ComeToRest(QuiesceReason.DmaUnmap, message)
+            : default;
         if (rest.Errno != Errno.None)
             return rest.Errno;
-        if (unmap.Flags == DmaUnmapFlags.GetDirtyBitmap)
-        {
-            WithBitmap(session, message, unmap, bitmap);
-            return Errno.None;
-        }
-        session.DmaMappings.UnmapBetween(first, last);
+        int length = unmap.Flags == DmaUnmapFlags.GetDirtyBitmap ? HeadWithBitmap + (int)bitmap.Size : DmaUnmap.WireSize;
+        // the device learns of it, and may answer with DMA, which sends replies: that there is memory for this reply is all
+        // that is certain before
+        session.Replies.Begin(message.Header, length);
+        drain ??= session.DmaMappings.UnmapBetween(first, last);
+        if (!session.Unmapping.TryFinish(drain, message))
+            return Quiescence.NoAnswer;
+        Span<byte> reply = session.Replies.Begin(message.Header, length);
         // as it was asked for, whatever was there: the specification wants the request back, and no client in use looks
-        WireFormat.Write(session.Replies.Begin(message.Header, DmaUnmap.WireSize), unmap);
-        session.Replies.End(DmaUnmap.WireSize);
+        WireFormat.Write(reply, unmap);
+        if (unmap.Flags == DmaUnmapFlags.GetDirtyBitmap)
+            Report(drain, unmap, bitmap, reply);
+        session.Replies.End(length);
         return Errno.None;
     }
 
@@ -50,21 +57,21 @@ internal sealed class DmaUnmapHandler : CommandHandler
         Refuse(session, message, errno, unmap with { Argsz = DmaUnmap.WireSize, Size = 0 });
     }
 
+    private static uint LimitOf(Session session, DmaUnmapFlags flags) => flags == DmaUnmapFlags.GetDirtyBitmap
+        ? (uint)Math.Max(session.Limits.MaxTransferToReceive, HeadWithBitmap + session.Limits.MaxBitmapSize)
+        : (uint)session.Limits.MaxTransferToReceive;
+
     // The last writes to the regions are over only when they are unmapped, so everything that can be wrong is looked at before.
-    private static bool IsSound(in ReceivedMessage message, in DmaUnmap unmap, out DirtyBitmap bitmap) =>
+    private static bool IsSound(in ReceivedMessage message, in DmaUnmap unmap, ulong maxBitmap, out DirtyBitmap bitmap) =>
         WireFormat.TryRead(message.Payload[DmaUnmap.WireSize..], out bitmap)
-        && unmap.Argsz >= HeadWithBitmap && bitmap.Size <= unmap.Argsz - HeadWithBitmap
+        && unmap.Argsz >= HeadWithBitmap && bitmap.Size <= unmap.Argsz - HeadWithBitmap && bitmap.Size <= maxBitmap
         && DirtyPagesReport.SizeOf(unmap.Size, bitmap.PageSize) == bitmap.Size;
 
-    private static void WithBitmap(Session session, in ReceivedMessage message, in DmaUnmap unmap, in DirtyBitmap bitmap)
+    private static void Report(DmaDrain drain, in DmaUnmap unmap, in DirtyBitmap bitmap, Span<byte> reply)
     {
-        // the device learns of it, and may answer with DMA, which sends replies: only then is the reply's place known
-        byte[] bits = new byte[bitmap.Size];
-        session.DmaMappings.Unmap(new DirtyPagesReport(unmap.Address, unmap.Size, bitmap.PageSize, bits));
-        Span<byte> reply = session.Replies.Begin(message.Header, HeadWithBitmap + bits.Length);
-        WireFormat.Write(reply, unmap);
         WireFormat.Write(reply[DmaUnmap.WireSize..], bitmap);
-        bits.CopyTo(reply[HeadWithBitmap..]);
-        session.Replies.End(reply.Length);
+        DirtyPagesReport report = new(unmap.Address, unmap.Size, bitmap.PageSize, reply[HeadWithBitmap..]);
+        foreach (DmaMapping mapping in drain.Mappings)
+            mapping.Dirty?.Take(mapping.Start, mapping.Last, report);
     }
 }

@@ -87,7 +87,7 @@ public sealed partial class DevicePoller
         try
         {
             there = !_isLeaving && _client!.Process(ref left, ref attached);
-            // the device may come to rest before its memory goes, and nobody waits for it here
+            // the device may come to rest before its memory goes, and may hold it; nobody waits for that here
             _isLeaving = !there && !_client!.TryLeave();
             there |= _isLeaving;
         }
@@ -147,6 +147,7 @@ public sealed partial class DevicePoller
             return;
         }
         _descriptors.AwaitClient(_client.Socket, _client.Awaited);
+        events |= _client.Pending;
         if (!_client.HasReceived)
             return;
         events |= PollEvents.More;

@@ -8,8 +8,9 @@ namespace VfioUser;
 /// <para>
 /// Wait until <see cref="Handle"/> is readable, alone or with other descriptors in <c>poll(2)</c> or <c>epoll(7)</c>, or do
 /// not wait at all; then call <see cref="Process"/>. It lets clients in, negotiates, handles commands and sends replies,
-/// without waiting for a client. All code of the device runs in there. Only a device that asks for guest memory which the
-/// client reads and writes by message, or whose leases keep an unmap waiting, holds up its caller.
+/// without waiting for a client, nor for leases that keep an unmap waiting: the client's commands wait for those. All code of
+/// the device runs in there. Only a device that asks for guest memory which the client reads and writes by message holds up
+/// its caller.
 /// </para>
 /// <para>
 /// Any thread may call, one at a time. What runs on other threads all the same: ioeventfds and doorbell pages whose mode

@@ -24,4 +24,12 @@ public enum PollEvents
 
     /// <summary>It is over: nothing will happen any more.</summary>
     Ended = 32,
+
+    /// <summary>The device is coming to rest (<see cref="PciDevice.OnQuiesceAsync"/>), and the client's commands wait for that. It is
+    /// told each time until it is over; <see cref="DevicePoller.Handle"/> becomes readable then.</summary>
+    Quiescing = 64,
+
+    /// <summary>The client has unmapped memory, or has gone, and the device still uses some of that memory: leases, or accesses
+    /// on other threads. Told as <see cref="Quiescing"/> is.</summary>
+    Unmapping = 128,
 }
