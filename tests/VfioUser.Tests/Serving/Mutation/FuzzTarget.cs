@@ -37,6 +37,7 @@ internal sealed class FuzzTarget : IDisposable
     {
         using RawClient fresh = RawClient.Connect(Address);
         Served.Negotiate(fresh);
+        Device.Calm();
         fresh.ShouldBeServed();
         Ask(fresh, Corpus.StartLogging(0x1000)).ShouldBegin<DeviceFeature>(out _);
         Ask(fresh, Corpus.Report(0, Corpus.FileSize, 0x1000)).ShouldBeRefused(Errno.ENOENT);
@@ -55,6 +56,7 @@ internal sealed class FuzzTarget : IDisposable
     {
         using RawClient client = RawClient.Connect(Address);
         Served.Negotiate(client);
+        Device.Calm();
         Ask(client, Corpus.SetState(MigrationState.StopCopy)).ShouldBegin<DeviceFeature>(out _);
         uint size = Ask(client, Corpus.ReadState(0x1_0000)).ShouldBegin<MigrationData>(out byte[] saved).Size;
         size.Should().BeLessThan(0x1_0000);

@@ -12,6 +12,9 @@ internal sealed partial class FuzzedDevice : IMigrationState
     /// <summary>How often a state was restored to the end.</summary>
     public int Restored { get; private set; }
 
+    /// <summary>Forgets what an earlier guest has told it to throw, which a reset does not.</summary>
+    public void Calm() => _throwIn = 0;
+
     void IMigrationState.BeginSave()
     {
         ThrowIfTold(1);
