@@ -118,7 +118,7 @@ public sealed partial class VfioUserClient : IDisposable
         byte[] proposal = VersionMessage.Format(options.Version, Negotiator.Propose(options.Capabilities, options.TwinSocket));
         using Reply reply = channel.Call(Command.Version, proposal);
         if (reply.Errno != Errno.None)
-            throw Failure(Command.Version, reply.Errno, options.Cancellation, VersionMessage.ReasonOf(reply.Payload));
+            throw Failure(Command.Version, reply.Errno, options.Cancellation, reply.Reason);
         Errno errno = VersionMessage.TryParse(reply.Payload, out ProtocolVersion version, out Capabilities server, out string? problem);
         TwinSocketOutcome twin = TwinSocketOutcome.NotEnabled;
         if (errno == Errno.None)

@@ -77,6 +77,7 @@ public sealed partial class MessageChannel
         bool answered = false;
         MessageHeader header = default;
         Errno failure;
+        string? reason = null;
         try
         {
             failure = AwaitReply(call, deadline);
@@ -84,6 +85,9 @@ public sealed partial class MessageChannel
             {
                 header = call.Reply;
                 failure = call.Failure;
+                // of all refusals this one alone has something to say
+                if (failure != Errno.None && header.Command == Command.Version)
+                    reason = VersionMessage.ReasonOf(call.Payload);
             }
             answered = failure == Errno.None;
         }
@@ -92,7 +96,7 @@ public sealed partial class MessageChannel
             if (!answered)
                 Release(call, id);
         }
-        return new Reply(this, answered ? call : null, failure, header);
+        return new Reply(this, answered ? call : null, failure, header, reason);
     }
 
     /// <summary>Sends a command that asks for no reply.</summary>

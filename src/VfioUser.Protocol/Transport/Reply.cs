@@ -7,13 +7,14 @@ public readonly ref struct Reply
     private readonly PendingCall? _call;
     private readonly ushort _messageId;
 
-    internal Reply(MessageChannel channel, PendingCall? call, Errno errno, MessageHeader header = default)
+    internal Reply(MessageChannel channel, PendingCall? call, Errno errno, MessageHeader header = default, string? reason = null)
     {
         _channel = channel;
         _call = call;
         _messageId = call?.MessageId ?? 0;
         Errno = errno;
         Header = header;
+        Reason = reason;
     }
 
     /// <summary>
@@ -24,6 +25,9 @@ public readonly ref struct Reply
 
     /// <summary>Of what came; default when nothing did.</summary>
     internal MessageHeader Header { get; }
+
+    /// <summary>Why a version was refused, if the peer says.</summary>
+    internal string? Reason { get; }
 
     /// <summary>What followed the reply's header; empty after an error.</summary>
     public ReadOnlySpan<byte> Payload => _call is null ? default : _call.Payload;
