@@ -25,7 +25,7 @@ public sealed partial class VfioUserClient : IDisposable
         ServerCapabilities = server;
         Limits = SessionLimits.Between(options.Capabilities, server);
         _cancellation = options.Cancellation;
-        _cancelling = EndWhen(options.Cancellation, channel);
+        _cancelling = EndWhen(channel, options.Cancellation);
         // without a twin socket the main one brings the server's commands, and somebody must always listen
         if (twin is not null || options.DmaHandler is not null)
             _responder = new DmaResponder(twin ?? channel, options.DmaHandler, Limits.MaxTransferToReceive);
@@ -66,7 +66,7 @@ public sealed partial class VfioUserClient : IDisposable
         MessageChannel channel = new(new MessageSocket(socket, SocketOptions(options)), ChannelOptions(options));
         try
         {
-            using CancellationTokenRegistration cancelling = EndWhen(options.Cancellation, channel);
+            using CancellationTokenRegistration cancelling = EndWhen(channel, options.Cancellation);
             return Negotiate(channel, options);
         }
         catch
@@ -139,7 +139,7 @@ public sealed partial class VfioUserClient : IDisposable
     }
 
     // whoever waits for the server comes back
-    private static CancellationTokenRegistration EndWhen(CancellationToken cancelled, MessageChannel channel) =>
+    private static CancellationTokenRegistration EndWhen(MessageChannel channel, CancellationToken cancelled) =>
         cancelled.UnsafeRegister(static channel => ((MessageChannel)channel!).Shutdown(), channel);
 
     private static Exception Failure(Command command, Errno errno, CancellationToken cancellation, string? reason = null) =>
