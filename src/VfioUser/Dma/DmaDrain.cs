@@ -37,7 +37,7 @@ internal sealed class DmaDrain
         if (_earlier is null)
             Leave();
         else
-            _earlier.Done.ContinueWith(static (_, drain) => ((DmaDrain)drain!).Leave(), this, CancellationToken.None,
+            _ = _earlier.Done.ContinueWith(static (_, drain) => ((DmaDrain)drain!).Leave(), this, CancellationToken.None,
                 TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
