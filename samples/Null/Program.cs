@@ -4,7 +4,7 @@ using VfioUser;
 
 const string TrustClientMemory = "--trust-client-memory";
 bool trust = args.Contains(TrustClientMemory);
-if (args.Where(arg => arg != TrustClientMemory).ToArray() is not ["serve", string path])
+if (args.Where(arg => !arg.Equals(TrustClientMemory, StringComparison.Ordinal)).ToArray() is not ["serve", string path])
 {
     Console.Error.WriteLine("""
         A device with nothing but an identity.

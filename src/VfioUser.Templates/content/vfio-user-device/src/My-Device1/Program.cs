@@ -6,7 +6,7 @@ using VfioUser;
 // maps guest memory even if its file could shrink, for clients that are trusted
 const string TrustClientMemory = "--trust-client-memory";
 bool trust = args.Contains(TrustClientMemory);
-if (args.Where(arg => arg != TrustClientMemory).ToArray() is not [string socket])
+if (args.Where(arg => !arg.Equals(TrustClientMemory, StringComparison.Ordinal)).ToArray() is not [string socket])
 {
     Console.Error.WriteLine($"usage: My-Device1 SOCKET [{TrustClientMemory}]");
     return 2;
