@@ -52,6 +52,42 @@ public class CheckFaultTests
         header.Command == Command.DmaMap ? FakeServer.Reply(header with { Command = Command.DmaUnmap }, []) : null);
 
     [Fact]
+    public void Refusals_that_a_fixed_size_reader_waits_for() =>
+        Warns("refusal-length", "RegionRead, RegionWrite, DmaUnmap, DeviceGetIrqInfo: less comes", (_, _) => null);
+
+    [Fact]
+    public void A_descriptor_that_nobody_needs_and_a_refusal() => Warns("surplus-descriptors", "RegionRead: refused", (header, _) =>
+        header.Command == Command.RegionRead ? FakeServer.Refuse(header) : null);
+
+    [Fact]
+    public void Ranges_that_cannot_be_unmapped() => Warns("dma-unmap-range", "it is refused with EINVAL, as the specification has unmaps match a map", (_, _) => null);
+
+    [Fact]
+    public void Maps_that_stay_when_their_range_is_unmapped() => Breaks("dma-unmap-range", "it is answered, and a map at 0x2000000000 is then refused with EINVAL", (header, payload) =>
+        header.Command == Command.DmaUnmap && WireFormat.Read<DmaUnmap>(payload).Size > 4096 ? FakeServer.Reply(header, payload) : null);
+
+    [Fact]
+    public void An_unmap_with_a_descriptor_that_is_refused()
+    {
+        int unmaps = 0;
+
+        Warns("dma-unmap-descriptor", "it is refused with EINVAL; SPDK's host", (header, _) =>
+            header.Command == Command.DmaUnmap && ++unmaps == 1 ? FakeServer.Refuse(header) : null);
+    }
+
+    [Fact]
+    public void A_stopped_device_that_takes_no_memory() => Warns("migration-stopped", "DmaMap, DmaUnmap are refused in STOP", (header, payload) =>
+        header.Command == Command.DmaMap ? FakeServer.Refuse(header) : Migrate(header, payload));
+
+    [Fact]
+    public void Migration_data_that_is_shorter_than_asked_for() => Warns("migration-data-length", "65536 bytes were asked for, and 3 came", (header, payload) =>
+        header.Command == Command.MigDataRead ? FakeServer.Reply(header, [.. FakeServer.Bytes(new MigrationData(11, 3)), 1, 2, 3]) : Migrate(header, payload));
+
+    [Fact]
+    public void Memory_without_a_descriptor_and_without_a_report() =>
+        Warns("dirty-without-descriptor", "it is refused with EINVAL; QEMU asks", (header, payload) => Migrate(header, payload));
+
+    [Fact]
     public void Memory_that_stays_mapped_when_it_is_unmapped() => Breaks("dma-remap", "where nothing is mapped, is refused with EINVAL [VFIO_USER_DMA_MAP]", (header, payload) =>
         header.Command == Command.DmaUnmap ? FakeServer.Reply(header, payload) : null);
 
@@ -228,6 +264,20 @@ public class CheckFaultTests
         run.Out.Should().Contain("FAIL command-14").And.Contain("after it no client is served").And.MatchRegex(@"1 failed, .* not checked as the server had gone");
         run.Out.Should().NotContain("wrong-direction", "it comes later");
         run.ExitCode.Should().Be(1);
+    }
+
+    // a device that can be stopped, and whose dirty pages are logged and never reported
+    private static byte[]? Migrate(in MessageHeader header, byte[] payload)
+    {
+        if (header.Command != Command.DeviceFeature || !WireFormat.TryRead(payload, out DeviceFeature request))
+            return null;
+        bool sets = (request.Flags & DeviceFeatureFlags.Set) != 0;
+        return (DeviceFeatureId)((uint)request.Flags & 0xFFFF) switch
+        {
+            DeviceFeatureId.Migration when !sets => FakeServer.Reply(header, [.. payload, .. FakeServer.Bytes(1ul)]),
+            DeviceFeatureId.MigDeviceState or DeviceFeatureId.DmaLoggingStart or DeviceFeatureId.DmaLoggingStop when sets => FakeServer.Reply(header, payload),
+            _ => null,
+        };
     }
 
     private static void Breaks(string rule, string why, Fault fault)

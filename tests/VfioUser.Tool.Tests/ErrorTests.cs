@@ -76,6 +76,17 @@ public class ErrorTests
         run.Error.Should().Contain("did not answer Version in time");
     }
 
+    [Fact]
+    public void A_server_that_has_another_client_is_one_clear_line()
+    {
+        using FakeServer server = new((header, _) => header.Command == Protocol.Command.Version ? FakeServer.Refuse(header, errno: Protocol.Errno.EBUSY) : null);
+
+        ToolRun run = ToolRun.Of("info", server.Path);
+
+        run.ExitCode.Should().Be(1);
+        run.Error.Should().Be("vfio-user: The server refused: another client is attached, and it has one at a time.\n");
+    }
+
     /// <summary>A socket behind which nobody speaks the protocol.</summary>
     private sealed class DeadServer : IDisposable
     {

@@ -19,6 +19,7 @@ internal static class RuleBook
         DmaRangeRules.Topic,
         WriteMultiRules.Topic,
         FeatureRules.Topic,
+        MigrationRules.Topic,
         ClientRules.Topic,
         DeviceRules.Topic,
     ];

@@ -12,10 +12,14 @@ internal static class DmaRangeRules
     private const ulong Size = 0x1000;
     private const int Many = 2000;
 
+    private static readonly ulong[] Places = [Address, Address + 3 * Size, Address + 5 * Size];
+
     public static Topic Topic { get; } = new("DMA ranges",
     [
         new("dma-remap", MapHeading, "What was unmapped can be mapped again, as other memory.", Remap),
+        new("dma-unmap-range", UnmapHeading, "An unmap of a range removes the maps that lie in it, and nothing of them stays.", Range),
         new("dma-unmap-cut", UnmapHeading, "An unmap of a range that cuts a map is refused, and the map stays.", Cut),
+        new("dma-unmap-descriptor", UnmapHeading, "An unmap that comes with a descriptor is done.", WithDescriptor),
         new("dma-map-file", MapHeading, "Memory in a file that can be shortened is mapped.", Unsealed),
         new("dma-map-many", MapHeading, "As many maps as max_dma_maps says are possible; 2000 are tried, of one file.", ManyMaps),
     ]);
@@ -34,6 +38,29 @@ internal static class DmaRangeRules
         return Finding.Passed;
     }
 
+    private static Finding Range(Subject subject)
+    {
+        using SharedMemory memory = SharedMemory.Create(Size);
+        using Conversation session = subject.Open();
+        foreach (ulong place in Places)
+            Mapped(session, memory.File, place, Size);
+        Answer answer = Unmap(session, Address - Size, 16 * Size);
+        if (answer.IsError)
+        {
+            foreach (ulong place in Places)
+                Unmapped(session, place, Size);
+            return Finding.Warning($"it is {answer.Refusal}, as the specification has unmaps match a map; QEMU with a virtual IOMMU unmaps several maps at once, as VFIO allows, and goes on");
+        }
+        foreach (ulong place in Places)
+        {
+            Answer again = Map(session, memory.File, place, Size);
+            if (again.IsError)
+                throw new BrokenRuleException($"it is answered, and a map at 0x{place:x} is then {again.Refusal}");
+            Unmapped(session, place, Size);
+        }
+        return Finding.Passed;
+    }
+
     private static Finding Cut(Subject subject)
     {
         using SharedMemory memory = SharedMemory.Create(4 * Size);
@@ -42,6 +69,22 @@ internal static class DmaRangeRules
         foreach ((ulong offset, ulong size, string what) in (ReadOnlySpan<(ulong, ulong, string)>)[(2 * Size, 2 * Size, "the second half of a map"), (2 * Size, 8 * Size, "half of a map and more"), (Size, Size, "the middle of a map")])
             session.Refused(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, 0, Address + offset, size), what);
         Unmapped(session, Address, 4 * Size);
+        return Finding.Passed;
+    }
+
+    private static Finding WithDescriptor(Subject subject)
+    {
+        using SharedMemory memory = SharedMemory.Create(Size);
+        using Conversation session = subject.Open();
+        Mapped(session, memory.File, Address, Size);
+        Answer answer = session.Ask(Command.DmaUnmap, Bytes.Of(new DmaUnmap(DmaUnmap.WireSize, 0, Address, Size)), memory.File);
+        if (answer.IsError)
+        {
+            Unmapped(session, Address, Size);
+            return Finding.Warning($"it is {answer.Refusal}; SPDK's host sends the descriptor with each unmap, and cannot map there again");
+        }
+        Mapped(session, memory.File, Address, Size);
+        Unmapped(session, Address, Size);
         return Finding.Passed;
     }
 

@@ -2,7 +2,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Tool.Checking.Rules;
 
-/// <summary>Features, which are those of migration. The device's state is asked for, never changed.</summary>
+/// <summary>Features, which are those of migration. The device's state is asked for, not changed.</summary>
 internal static class FeatureRules
 {
     private const string Heading = "VFIO_USER_DEVICE_FEATURE";

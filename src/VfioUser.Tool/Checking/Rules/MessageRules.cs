@@ -1,4 +1,5 @@
 using VfioUser.Protocol;
+using VfioUser.Tool.Regions;
 
 namespace VfioUser.Tool.Checking.Rules;
 
@@ -17,6 +18,7 @@ internal static class MessageRules
         new("command-14", "Commands", "Number 14 is no command.", subject => Unknown(subject, (Command)14)),
         new("wrong-direction", "Commands", "DMA_READ and DMA_WRITE are the server's to send.", WrongDirection),
         new("refusal", Heading, "A refusal is a header with the Error bit, without payload or with as much as a success has.", Refusal),
+        new("refusal-length", Heading, "A refused read, write, unmap or question about interrupts is answered with as many bytes as a success.", RefusalLength),
         new("no-reply", Heading, "A command with No_reply gets no reply.", subject => NoReply(subject, Command.DeviceGetInfo, GetInfo)),
         new("no-reply-refused", Heading, "A command with No_reply gets no reply when it is refused, either.",
             subject => NoReply(subject, Command.DeviceGetRegionInfo, Bytes.Of(new RegionInfo(RegionInfo.WireSize, 0, uint.MaxValue, 0, 0, 0)))),
@@ -25,7 +27,7 @@ internal static class MessageRules
         new("size-small", Heading, "A message size below that of the header is refused, or ends the connection.", subject => Size(subject, 8)),
         new("size-huge", Heading, "A message size of 4 GiB is refused, or ends the connection.", subject => Size(subject, uint.MaxValue)),
         new("short-payload", Heading, "A command whose payload is too short for its structure is refused.", ShortPayload),
-        new("surplus-descriptors", Heading, "Descriptors with a command that takes none do no harm.", SurplusDescriptors),
+        new("surplus-descriptors", Heading, "Descriptors with a command that takes none are closed, and the command is served.", SurplusDescriptors),
     ]);
 
     private static Finding ReplyHeader(Subject subject)
@@ -70,6 +72,32 @@ internal static class MessageRules
         Errno errno = session.Refused(Command.DeviceGetRegionInfo, new RegionInfo(RegionInfo.WireSize, 0, uint.MaxValue, 0, 0, 0), "index 4294967295");
         session.StaysInStep();
         return Finding.WarnIf(errno == Errno.None, "its errno is 0, which the specification allows and which tells nothing");
+    }
+
+    private static Finding RefusalLength(Subject subject)
+    {
+        const ulong Address = 0x30_0000_0000;
+        const ulong Size = 0x2000;
+        using SharedMemory memory = SharedMemory.Create(Size);
+        using Conversation session = subject.Open();
+        session.Ask(Command.DmaMap, Bytes.Of(new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable | DmaMapFlags.Writeable, 0, Address, Size)), memory.File);
+        byte[] access = Bytes.Of(new RegionAccess(0, uint.MaxValue, sizeof(uint)));
+        List<Command> shorter = [];
+        foreach ((Command command, byte[] payload, int success) in (ReadOnlySpan<(Command, byte[], int)>)
+        [
+            (Command.RegionRead, access, RegionAccess.WireSize + sizeof(uint)),
+            (Command.RegionWrite, [.. access, 0, 0, 0, 0], RegionAccess.WireSize),
+            (Command.DmaUnmap, Bytes.Of(new DmaUnmap(DmaUnmap.WireSize, 0, Address, Size / 2)), DmaUnmap.WireSize),
+            (Command.DeviceGetIrqInfo, Bytes.Of(new IrqInfo(IrqInfo.WireSize, 0, uint.MaxValue, 0)), IrqInfo.WireSize),
+        ])
+        {
+            if (session.Ask(command, payload) is { IsError: true } answer && answer.Payload.Length < success)
+                shorter.Add(command);
+        }
+        session.Ask(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, 0, Address, Size));
+        session.StaysInStep();
+        return Finding.WarnIf(shorter.Count > 0,
+            $"{string.Join(", ", shorter)}: less comes, as the specification says; the Rust crate's client (Cloud Hypervisor) reads as much as a success has, and waits for ever");
     }
 
     private static Finding NoReply(Subject subject, Command command, byte[] payload)
@@ -147,8 +175,18 @@ internal static class MessageRules
     {
         using EventFd fd = new();
         using Conversation session = subject.Open();
-        session.Ask(Command.DeviceGetInfo, GetInfo, fd.Handle, fd.Handle);
+        List<string> refused = [];
+        foreach ((Command command, byte[] payload) in (ReadOnlySpan<(Command, byte[])>)
+        [
+            (Command.DeviceGetInfo, GetInfo),
+            (Command.DeviceGetRegionInfo, Bytes.Of(new RegionInfo(RegionInfo.WireSize, 0, RegionName.Config, 0, 0, 0))),
+            (Command.RegionRead, Bytes.Of(new RegionAccess(0, RegionName.Config, sizeof(uint)))),
+        ])
+        {
+            if (session.Ask(command, payload, fd.Handle, fd.Handle).IsError)
+                refused.Add(command.ToString());
+        }
         session.StaysInStep();
-        return Finding.Passed; // refused or served: both can be lived with
+        return Finding.WarnIf(refused.Count > 0, $"{string.Join(", ", refused)}: refused; clients in use send descriptors where none are needed");
     }
 }

@@ -1,0 +1,189 @@
+using VfioUser.Protocol;
+using VfioUser.Tool.Regions;
+
+namespace VfioUser.Tool.Checking.Rules;
+
+/// <summary>What a migration asks of a server. The device is stopped for it, and runs again afterwards.</summary>
+internal static class MigrationRules
+{
+    private const string StateHeading = "VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE";
+    private const string ReportHeading = "VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT";
+    private const DeviceFeatureId DataSize = DeviceFeatureId.MigDataSize;
+    private const ulong PreCopyFlag = 4;
+    private const ulong Address = 0x40_0000_0000;
+    private const ulong Page = 4096;
+    private const ulong Large = 64ul << 30;
+    private const uint Asked = 1 << 16;
+
+    // QEMU's, with the migration object that the specification speaks of elsewhere only
+    private static readonly byte[] WithBitmaps = Proposal.Of(
+        """{"capabilities":{"max_msg_fds":16,"max_data_xfer_size":1048576,"pgsizes":4096,"write_multiple":true,"migration":{"pgsize":4096,"max_bitmap_size":268435456}}}""");
+
+    public static Topic Topic { get; } = new("Migration",
+    [
+        new("migration-stopped", StateHeading, "A stopped device still takes maps, unmaps and changes of interrupts.", Stopped),
+        new("migration-data-length", "VFIO_USER_MIG_DATA_READ", "The reply has as many bytes of data as were asked for, at the stream's end, too.", DataLength),
+        new("migration-data-size", "linux/vfio.h, VFIO_DEVICE_FEATURE_MIG_DATA_SIZE", "The device tells how much there is to move.", Size),
+        new("migration-reset", "VFIO_USER_DEVICE_RESET", "A reset during pre-copy ends it, or goes on with it.", ResetInPreCopy),
+        new("dirty-without-descriptor", ReportHeading, "Memory that came without a descriptor has a report, too.", WithoutDescriptor),
+        new("dirty-large", ReportHeading, "A report of 64 GiB, 2 MiB of bits, comes in one reply if max_bitmap_size allows it.", LargeReport),
+    ])
+    { NeedsDevice = true };
+
+    private static Finding Stopped(Subject subject)
+    {
+        using SharedMemory memory = SharedMemory.Create(Page);
+        using Conversation session = subject.Open();
+        if (Flags(session) is null)
+            return NoMigration;
+        Set(session, MigrationState.Stop);
+        List<string> refused = [];
+        foreach ((string what, Answer answer) in (ReadOnlySpan<(string, Answer)>)
+        [
+            ("DmaMap", session.Ask(Command.DmaMap, Bytes.Of(new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable | DmaMapFlags.Writeable, 0, Address, Page)), memory.File)),
+            ("DmaUnmap", session.Ask(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, 0, Address, Page))),
+            ("RegionRead of config", session.Ask(Command.RegionRead, new RegionAccess(0, RegionName.Config, sizeof(uint)))),
+        ])
+        {
+            if (answer.IsError)
+                refused.Add(what);
+        }
+        foreach (IrqInfo irq in subject.Device.Irqs.Where(irq => irq.Count > 0 && (irq.Flags & IrqInfoFlags.EventFd) != 0).Take(1))
+        {
+            if (session.Ask(Command.DeviceSetIrqs, new IrqSet(IrqSet.WireSize, IrqSetFlags.DataNone | IrqSetFlags.ActionTrigger, irq.Index, 0, 0)).IsError)
+                refused.Add("DeviceSetIrqs");
+        }
+        Set(session, MigrationState.Running);
+        return Finding.WarnIf(refused.Count > 0,
+            $"{string.Join(", ", refused)} {(refused.Count == 1 ? "is" : "are")} refused in STOP; QEMU stops devices at each pause of a machine, and ends when memory is plugged then");
+    }
+
+    private static Finding DataLength(Subject subject)
+    {
+        using Conversation session = subject.Open();
+        if (Flags(session) is null)
+            return NoMigration;
+        Set(session, MigrationState.Stop);
+        Set(session, MigrationState.StopCopy);
+        Finding finding = Finding.Passed;
+        for (uint size = Asked; size == Asked && finding.Verdict == Verdict.Passed;)
+        {
+            Answer answer = session.Ask(Command.MigDataRead, new MigrationData(MigrationData.WireSize + Asked, Asked));
+            MigrationData done = answer.As<MigrationData>();
+            size = done.Size;
+            long data = answer.Payload.Length - MigrationData.WireSize;
+            if (size > Asked || data < size)
+                throw new BrokenRuleException($"{Asked} bytes are asked for, {size} are said to come, {data} come");
+            finding = Finding.WarnIf(data != Asked, $"{Asked} bytes were asked for, and {data} came; libvfio-user's client takes that for a lost connection");
+        }
+        Set(session, MigrationState.Stop);
+        Set(session, MigrationState.Running);
+        return finding;
+    }
+
+    private static Finding Size(Subject subject)
+    {
+        using Conversation session = subject.Open();
+        if (Flags(session) is null)
+            return NoMigration;
+        Answer answer = Get(session, DataSize);
+        session.StaysInStep();
+        if (answer.IsError)
+            return Finding.NotServed($"it is {answer.Refusal}; QEMU then takes 100 GiB for what is left");
+        return answer.Payload.Length == DeviceFeature.WireSize + sizeof(ulong) ? Finding.Passed : throw new BrokenRuleException($"the reply has {answer.Payload.Length} bytes of payload");
+    }
+
+    private static Finding ResetInPreCopy(Subject subject)
+    {
+        if ((subject.Device.Info.Flags & DeviceFlags.Reset) == 0)
+            return Finding.NotServed("VFIO_DEVICE_FLAGS_RESET is not set");
+        using Conversation session = subject.Open();
+        if (Flags(session) is not { } flags || (flags & PreCopyFlag) == 0)
+            return Finding.NotServed("the device has no pre-copy");
+        Set(session, MigrationState.PreCopy);
+        Answer reset = session.Ask(Command.DeviceReset, []);
+        Answer answer = Get(session, DeviceFeatureId.MigDeviceState);
+        answer.As<DeviceFeature>();
+        if (!WireFormat.TryRead(answer.Payload.AsSpan(DeviceFeature.WireSize), out MigrationDeviceState state))
+            throw new BrokenRuleException($"the reply has {answer.Payload.Length} bytes of payload");
+        if (state.State != MigrationState.Running)
+            Set(session, MigrationState.Running);
+        if (reset.IsError)
+            return Finding.Warning($"it is {reset.Refusal}; a guest that reboots during pre-copy is not reset");
+        return state.State is MigrationState.Running or MigrationState.PreCopy
+            ? new Finding(Verdict.Passed, $"it is in {state.State} then")
+            : throw new BrokenRuleException($"it is in {state.State} then");
+    }
+
+    private static Finding WithoutDescriptor(Subject subject)
+    {
+        using Conversation session = subject.Open();
+        return Report(session, 16 * Page, "QEMU asks for a report of each ROM, which it maps so");
+    }
+
+    private static Finding LargeReport(Subject subject)
+    {
+        using Conversation session = subject.Open(WithBitmaps);
+        return (session.Server.Migration?.MaxBitmapSize ?? 0) < Large / Page / 8
+            ? Finding.NotServed("max_bitmap_size is less, or not there")
+            : Report(session, Large, "a report of more than max_data_xfer_size is what max_bitmap_size is for");
+    }
+
+    private static Finding Report(Conversation session, ulong length, string why)
+    {
+        Mapped(session, length);
+        Answer started = session.Ask(Command.DeviceFeature,
+        [
+            .. Bytes.Of(new DeviceFeature(DeviceFeature.WireSize + DmaLoggingControl.WireSize + DmaLoggingRange.WireSize, DeviceFeatureFlags.Set | (DeviceFeatureFlags)DeviceFeatureId.DmaLoggingStart)),
+            .. Bytes.Of(new DmaLoggingControl(Page, 1, 0)), .. Bytes.Of(new DmaLoggingRange(Address, length)),
+        ]);
+        if (started.IsError)
+            return Finding.NotServed($"the log of dirty pages is {started.Refusal}");
+        const int Header = DeviceFeature.WireSize + DmaLoggingReport.WireSize;
+        int bitmap = (int)Math.Max(length / Page / 8, sizeof(ulong));
+        Answer answer = session.Ask(Command.DeviceFeature,
+        [
+            .. Bytes.Of(new DeviceFeature((uint)(Header + bitmap), DeviceFeatureFlags.Get | (DeviceFeatureFlags)DeviceFeatureId.DmaLoggingReport)),
+            .. Bytes.Of(new DmaLoggingReport(Address, length, Page)),
+        ]);
+        session.Ask(Command.DeviceFeature,
+        [
+            .. Bytes.Of(new DeviceFeature(DeviceFeature.WireSize + DmaLoggingControl.WireSize, DeviceFeatureFlags.Set | (DeviceFeatureFlags)DeviceFeatureId.DmaLoggingStop)),
+            .. Bytes.Of(new DmaLoggingControl(0, 0, 0)),
+        ]);
+        session.Ask(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, 0, Address, length));
+        session.StaysInStep();
+        if (answer.IsError)
+            return Finding.Warning($"it is {answer.Refusal}; {why}");
+        return answer.Payload.Length == Header + bitmap ? Finding.Passed : throw new BrokenRuleException($"the reply has {answer.Payload.Length} bytes of payload, not {Header + bitmap}");
+    }
+
+    // without a descriptor: it is reached by message, and the client knows itself what was written
+    private static void Mapped(Conversation session, ulong length)
+    {
+        if (session.Ask(Command.DmaMap, new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable | DmaMapFlags.Writeable, 0, Address, length)) is { IsError: true } answer)
+            throw new NotServedException($"a map of 0x{length:x} bytes without a descriptor is {answer.Refusal}");
+    }
+
+    private static ulong? Flags(Conversation session)
+    {
+        Answer answer = Get(session, DeviceFeatureId.Migration);
+        return answer.IsError || !WireFormat.TryRead(answer.Payload.AsSpan(DeviceFeature.WireSize), out ulong flags) ? null : flags;
+    }
+
+    private static void Set(Conversation session, MigrationState state)
+    {
+        Answer answer = session.Ask(Command.DeviceFeature,
+        [
+            .. Bytes.Of(new DeviceFeature(DeviceFeature.WireSize + MigrationDeviceState.WireSize, DeviceFeatureFlags.Set | (DeviceFeatureFlags)DeviceFeatureId.MigDeviceState)),
+            .. Bytes.Of(new MigrationDeviceState(state, 0)),
+        ]);
+        if (answer.IsError)
+            throw new BrokenRuleException($"the way to {state} is {answer.Refusal}") { Heading = StateHeading };
+    }
+
+    private static Answer Get(Conversation session, DeviceFeatureId feature) =>
+        session.Ask(Command.DeviceFeature, new DeviceFeature(4096, DeviceFeatureFlags.Get | (DeviceFeatureFlags)feature));
+
+    private static Finding NoMigration => Finding.NotServed("the device does not migrate");
+}
