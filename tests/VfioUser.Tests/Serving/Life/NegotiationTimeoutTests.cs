@@ -5,7 +5,7 @@ namespace VfioUser.Tests.Serving;
 /// <summary>Clients that connect and stall must not keep others out.</summary>
 public class NegotiationTimeoutTests : ServedTests
 {
-    private static readonly VfioUserServerOptions Impatient = new() { NegotiationTimeout = TimeSpan.FromMilliseconds(500) };
+    private static readonly VfioUserServerOptions Impatient = new() { NegotiationTimeout = TimeSpan.FromMilliseconds(500), BusyAfter = Wait.Bound };
 
     [Fact]
     public void A_client_that_says_nothing_is_cut_off_and_the_next_is_served()
