@@ -33,7 +33,7 @@ public partial class ConfigTests
         string file = Path.GetTempFileName();
         File.WriteAllBytes(file, new byte[64]);
 
-        ToolRun run = ToolRun.Of([command, server.Path, .. more.Select(arg => arg == "FILE" ? file : arg)]);
+        ToolRun run = ToolRun.Of([command, server.Path, .. more.Select(arg => arg is "FILE" ? file : arg)]);
 
         File.Delete(file);
         run.ExitCode.Should().Be(0);

@@ -30,7 +30,7 @@ public sealed class PatienceTests : IDisposable
     {
         using HostileServer server = new(stall);
 
-        ToolRun run = await Run(CancellationToken.None, [.. Args(command, server), "--patience", "0.3"]).WaitAsync(Patience);
+        ToolRun run = await Run([.. Args(command, server), "--patience", "0.3"], CancellationToken.None).WaitAsync(Patience);
 
         run.ExitCode.Should().Be(1);
         (run.Out + run.Error).Should().NotBeEmpty();
@@ -43,7 +43,7 @@ public sealed class PatienceTests : IDisposable
     {
         using HostileServer server = new(stall);
         using CancellationTokenSource stop = new();
-        Task<ToolRun> run = Run(stop.Token, [.. Args(command, server), "--patience", "86400"]);
+        Task<ToolRun> run = Run([.. Args(command, server), "--patience", "86400"], stop.Token);
 
         await stop.CancelAsync();
 
@@ -104,7 +104,7 @@ public sealed class PatienceTests : IDisposable
         string bytes = _recording;
         await File.WriteAllBytesAsync(bytes, new byte[1 << 20]);
 
-        ToolRun run = await Run(CancellationToken.None, [command, server.Path, .. more, .. command == "write" ? ["--input", bytes] : (string[])[], "--patience", "0.3"]).WaitAsync(Patience);
+        ToolRun run = await Run([command, server.Path, .. more, .. command is "write" ? ["--input", bytes] : (string[])[], "--patience", "0.3"], CancellationToken.None).WaitAsync(Patience);
 
         over.Set();
         run.ExitCode.Should().Be(1);
@@ -119,7 +119,7 @@ public sealed class PatienceTests : IDisposable
         Array.Resize(ref large, 1 << 20);
         await File.WriteAllBytesAsync(_recording, [.. RecordedBytes.Start, .. RecordedBytes.Of(large), .. RecordedBytes.Of(large)]);
 
-        ToolRun run = await Run(CancellationToken.None, ["replay", _recording, server.Path, "--patience", "0.3"]).WaitAsync(Patience);
+        ToolRun run = await Run(["replay", _recording, server.Path, "--patience", "0.3"], CancellationToken.None).WaitAsync(Patience);
 
         run.Out.Should().Contain("the server takes no more messages");
         run.ExitCode.Should().Be(1);
@@ -142,7 +142,7 @@ public sealed class PatienceTests : IDisposable
     {
         using Served served = new(new Everything());
         string tool = Path.Combine(AppContext.BaseDirectory, "VfioUser.Tool.dll");
-        ProcessStartInfo start = new("/bin/sh", ["-c", $"dotnet exec '{tool}' {command} '{served.Socket}' {string.Join(' ', more)} | head -1"]) { RedirectStandardOutput = true };
+        ProcessStartInfo start = new("/bin/sh", ["-c", $"dotnet exec '{tool}' {command} '{served.Socket}' {string.Join(' ', more)} | head -1"]) { RedirectStandardOutput = true, UseShellExecute = false };
 
         using Process shell = Process.Start(start)!;
         string printed = await shell.StandardOutput.ReadToEndAsync().WaitAsync(Patience);
@@ -155,7 +155,7 @@ public sealed class PatienceTests : IDisposable
 
     private string[] Args(string command, HostileServer server)
     {
-        if (command == "replay")
+        if (command is "replay")
             File.WriteAllBytes(_recording, [.. RecordedBytes.Start, .. RecordedBytes.Of(Version), .. RecordedBytes.Of(GetInfo), .. RecordedBytes.Of(GetInfo, way: 1)]);
         return command switch
         {
@@ -173,6 +173,6 @@ public sealed class PatienceTests : IDisposable
 
     private static byte[] GetInfo => RawClient.Bytes(new MessageHeader(2, Command.DeviceGetInfo, MessageHeader.WireSize, MessageFlags.Command, 0));
 
-    private static Task<ToolRun> Run(CancellationToken stop, string[] args) =>
+    private static Task<ToolRun> Run(string[] args, CancellationToken stop) =>
         Task.Factory.StartNew(() => ToolRun.Of(stop, args), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 }

@@ -64,6 +64,7 @@ public class ServingProgramsTests
                 RedirectStandardError = true,
                 RedirectStandardOutput = true,
                 RedirectStandardInput = true,
+                UseShellExecute = false,
             };
             _process = Process.Start(start)!;
             _process.OutputDataReceived += (_, _) => { };

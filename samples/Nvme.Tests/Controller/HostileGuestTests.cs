@@ -58,7 +58,7 @@ public class HostileGuestTests
     [Theory]
     [InlineData(GuestMemory.SingleSocket)]
     [InlineData(GuestMemory.TwinSocket)]
-    public void A_client_that_has_gone_is_not_taken_for_a_guest_that_gave_a_wrong_address(GuestMemory memory)
+    public async Task A_client_that_has_gone_is_not_taken_for_a_guest_that_gave_a_wrong_address(GuestMemory memory)
     {
         using Machine machine = new(memory);
         DriverQueue queue = machine.Driver.CreateQueue(1);
@@ -68,7 +68,7 @@ public class HostileGuestTests
 
         Task gone = machine.Guest.Faults.DisconnectAsync();
         held.Release();
-        gone.Wait(TimeSpan.FromSeconds(60)).Should().BeTrue();
+        await gone.WaitAsync(TimeSpan.FromSeconds(60));
 
         machine.Log.Should().ContainSingle().Which.Should().StartWith("controller fatal status: the client has gone, and submission queue 1");
     }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.Extensions.Logging.Abstractions;
 using VfioUser.Protocol;
 using VfioUser.Protocol.Interop;
 
@@ -123,7 +124,7 @@ internal sealed class LookupRows
     private static Dma Unmapped(int regions)
     {
         (MessageSocket socket, _) = MessageSocket.CreatePair();
-        DmaChannel channel = new(new MessageChannel(socket), Page, () => { });
+        DmaChannel channel = new(new MessageChannel(socket), Page, () => { }, new DmaTrouble(new ServerLog(NullLogger.Instance), TimeSpan.FromSeconds(5)));
         return Filled(regions, DmaWay.Message, region => new MessageDma(region, channel));
     }
 

@@ -25,7 +25,7 @@ internal sealed class Served : IDisposable
         _log.Texts.Should().BeEmpty("no client should bring out a failure of this side");
     }
 
-    private static Task Poll(DevicePoller poller) => Bound.Start(() =>
+    private static Task<bool> Poll(DevicePoller poller) => Bound.Start(() =>
     {
         using (poller)
         {

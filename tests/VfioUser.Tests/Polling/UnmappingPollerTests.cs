@@ -44,7 +44,7 @@ public sealed class UnmappingPollerTests
         rig.Until(PollEvents.Commands).Should().Be(new PollResult(PollEvents.Commands, 2));
         RawReply reply = client.HearReply(unmap, Command.DmaUnmap);
         reply.Header.Error.Should().Be(0u);
-        if (what == "bitmap")
+        if (what is "bitmap")
             reply.Payload[^8].Should().Be(1, "what was written at the very end is reported");
         client.HearReply(behind, Command.DeviceGetInfo).ShouldBeGranted<DeviceInfo>();
         told.Should().Be(what is "one" or "bitmap" ? 1 : 2, "the device hears of each region once");
@@ -132,15 +132,15 @@ public sealed class UnmappingPollerTests
         using (RawClient client = Attach(rig))
         {
             lease = Lease();
-            if (state == "pending")
+            if (state is "pending")
             {
                 Say(client, "one");
                 rig.Until(PollEvents.Unmapping);
             }
-            if (state != "leaving")
+            if (state is not "leaving")
                 Wait.Start(rig.Poller.Dispose).ShouldEnd();
         }
-        if (state == "leaving")
+        if (state is "leaving")
         {
             rig.Until(PollEvents.Unmapping);
             Wait.Start(rig.Poller.Dispose).ShouldEnd();

@@ -81,7 +81,7 @@ public class SecondClientTests : ServedTests
         device.Happened = what =>
         {
             // two looks at the leaver pass meanwhile
-            if (what == "detached")
+            if (what is "detached")
                 gone.Wait(TimeSpan.FromMilliseconds(300));
         };
         using Served served = Start(device, new VfioUserServerOptions { BusyAfter = TimeSpan.FromMilliseconds(100) });
