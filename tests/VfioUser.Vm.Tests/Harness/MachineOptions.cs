@@ -15,8 +15,8 @@ internal sealed record MachineOptions
     /// <summary>What its memory is made of.</summary>
     public MachineMemory Memory { get; init; } = MachineMemory.SealedMemfd;
 
-    /// <summary>In MiB.</summary>
-    public int MemorySize { get; init; } = 256;
+    /// <summary>In MiB. Half of it is the root's, and that of the NVMe guests has more than 64.</summary>
+    public int MemorySize { get; init; } = 512;
 
     /// <summary>Whether it has an IOMMU.</summary>
     public MachineIommu Iommu { get; init; } = MachineIommu.None;
