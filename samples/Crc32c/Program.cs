@@ -8,7 +8,9 @@ string path = args.FirstOrDefault(arg => !arg.Equals(TrustClientMemory, StringCo
 using ILoggerFactory loggers = LoggerFactory.Create(logging => logging
     .AddSimpleConsole(line => line.SingleLine = true)
     .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
-using var server = VfioUserServer.Bind(path, new() { TrustClientMemory = trust, Logger = loggers.CreateLogger("crc32c") });
+VfioUserServerOptions options = new() { TrustClientMemory = trust, Logger = loggers.CreateLogger("crc32c") };
+
+using var server = VfioUserServer.Bind(path, options);
+using var device = new Crc32cDevice();
 Console.WriteLine($"CRC-32C engine on {path}. Ctrl-C ends it.");
-using Crc32cDevice device = new();
 server.Run(device);

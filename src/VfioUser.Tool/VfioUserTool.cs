@@ -51,7 +51,7 @@ internal static class VfioUserTool
 
     private static string Complaint(Exception e) => e switch
     {
-        VfioUserException { Command: Protocol.Command.Version, Errno: Errno.EBUSY } => "The server refused: another client is attached, and it has one at a time.",
+        VfioUserException { Command: Protocol.Command.Version, Errno: Errno.EBUSY, Reason: null } => "The server refused: another client is attached, and it has one at a time.",
         VfioUserException { Errno: Errno.ENOTCONN } gone => $"The server hung up before it answered {gone.Command}.",
         VfioUserException { Errno: Errno.ETIMEDOUT } silent => $"The server did not answer {silent.Command} in time (see --patience).",
         VfioUserException { Errno: Errno.EBADMSG } broken => $"The server's answer to {broken.Command} contradicts itself.",
