@@ -14,13 +14,13 @@ public class SpdkHostTests
     private const ulong HugePage = 0x20_0000;
 
     // hugetlbfs carries no seals: reached with system calls, or mapped by who trusts the client
-    private static readonly VfioUserServerOptions s_trusting = new() { TrustClientMemory = true };
+    private static readonly VfioUserServerOptions Trusting = new() { TrustClientMemory = true };
 
     [Theory, InlineData(ServedBy.OwnThread, false), InlineData(ServedBy.Poller, false), InlineData(ServedBy.OwnThread, true), InlineData(ServedBy.Poller, true)]
     public void A_session_from_setup_to_release(ServedBy by, bool trusts)
     {
         Card card = new();
-        using Served served = new(by, card, trusts ? s_trusting : null);
+        using Served served = new(by, card, trusts ? Trusting : null);
         using SafeFileHandle first = Memory.Unsealed((long)HugePage), second = Memory.Unsealed((long)(2 * HugePage));
         MemoryRegion low = new(first, 0, Base, HugePage), high = new(second, HugePage, Base + HugePage, HugePage);
 
@@ -98,11 +98,11 @@ public class SpdkHostTests
     }
 
     [Theory, InlineData(ServedBy.OwnThread), InlineData(ServedBy.Poller)]
-    public void Its_driver_identifies_the_nvme_sample_and_reads_a_block(ServedBy by)
+    public void Its_driver_identifies_the_nvme_sample(ServedBy by)
     {
         using MemoryBackend disk = new(1 << 20);
         using NvmeController controller = new([disk], new NvmeOptions { Doorbells = DoorbellKind.Mapped });
-        using Served served = new(by, controller, s_trusting);
+        using Served served = new(by, controller, Trusting);
         using SafeFileHandle file = Memory.Unsealed((long)HugePage);
         using SpdkHostClient client = Setup(served.Address, new MemoryRegion(file, 0, Base, HugePage));
 
