@@ -6,11 +6,11 @@ using Xunit;
 public class Crc32cDeviceTests
 {
     [Theory]
-    [InlineData(GuestMemory.Mapped)]       // a descriptor came with the map: read in place
-    [InlineData(GuestMemory.FileIo)]       // a descriptor that could shrink: read with system calls
-    [InlineData(GuestMemory.TwinSocket)]   // none: DMA_READ on the second socket
-    [InlineData(GuestMemory.SingleSocket)] // none, and no second socket: DMA_READ in between commands
-    public void Doorbell_hashes_the_guest_buffer_and_raises_msix_0(GuestMemory memory)
+    [InlineData(GuestMemoryKind.Mapped)]       // a descriptor came with the map: read in place
+    [InlineData(GuestMemoryKind.FileIo)]       // a descriptor that could shrink: read with system calls
+    [InlineData(GuestMemoryKind.TwinSocket)]   // none: DMA_READ on the second socket
+    [InlineData(GuestMemoryKind.SingleSocket)] // none, and no second socket: DMA_READ in between commands
+    public void Doorbell_hashes_the_guest_buffer_and_raises_msix_0(GuestMemoryKind memory)
     {
         using var guest = TestGuest.Attach(new Crc32cDevice(), memory); // real server, real sockets, no VM
         Iova buffer = guest.Place("123456789"u8);
@@ -25,9 +25,9 @@ public class Crc32cDeviceTests
     }
 
     [Theory]
-    [InlineData(GuestMemory.Mapped)]
-    [InlineData(GuestMemory.SingleSocket)]
-    public void Unmapped_iova_sets_fault_and_keeps_the_connection(GuestMemory memory)
+    [InlineData(GuestMemoryKind.Mapped)]
+    [InlineData(GuestMemoryKind.SingleSocket)]
+    public void Unmapped_iova_sets_fault_and_keeps_the_connection(GuestMemoryKind memory)
     {
         using var guest = TestGuest.Attach(new Crc32cDevice(), memory);
 
@@ -54,7 +54,7 @@ public class Crc32cDeviceTests
     [Fact]
     public void Read_that_the_guest_refuses_sets_fault_and_the_next_one_is_fine()
     {
-        using var guest = TestGuest.Attach(new Crc32cDevice(), GuestMemory.TwinSocket);
+        using var guest = TestGuest.Attach(new Crc32cDevice(), GuestMemoryKind.TwinSocket);
         guest.Bar0.Write(0x00, guest.Place("123456789"u8).Value);
         guest.Bar0.Write(0x08, 9u);
         using GuestDmaFault fault = guest.Faults.FailDma();

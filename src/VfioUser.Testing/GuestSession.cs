@@ -15,7 +15,7 @@ internal sealed class GuestSession
     public GuestSession(PciDevice device, TestGuestOptions options, GuestDiary diary, IDmaHandler memory)
     {
         _timeout = options.Timeout;
-        bool byMessage = options.Memory is GuestMemory.TwinSocket or GuestMemory.SingleSocket;
+        bool byMessage = options.Memory is GuestMemoryKind.TwinSocket or GuestMemoryKind.SingleSocket;
         (SafeSocketHandle serverEnd, SafeSocketHandle clientEnd) = SocketCalls.CreatePair();
         _server = VfioUserServer.FromConnected(serverEnd, options.Server with
         {
@@ -29,7 +29,7 @@ internal sealed class GuestSession
             Serving = _server.RunAsync(device);
             Client = VfioUserClient.FromConnected(clientEnd, new VfioUserClientOptions
             {
-                TwinSocket = options.Memory == GuestMemory.TwinSocket ? TwinSocketPolicy.Require : TwinSocketPolicy.Never,
+                TwinSocket = options.Memory == GuestMemoryKind.TwinSocket ? TwinSocketPolicy.Require : TwinSocketPolicy.Never,
                 DmaHandler = byMessage ? memory : null,
                 Timeout = options.Timeout,
             });

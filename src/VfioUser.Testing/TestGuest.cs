@@ -120,7 +120,7 @@ public sealed partial class TestGuest : IDisposable
     public GuestInterrupts MsiX => Interrupts(PciIrq.MsiX);
 
     /// <summary>Attaches a guest to a device.</summary>
-    public static TestGuest Attach(PciDevice device, GuestMemory memory = GuestMemory.Mapped) =>
+    public static TestGuest Attach(PciDevice device, GuestMemoryKind memory = GuestMemoryKind.Mapped) =>
         Attach(device, new TestGuestOptions { Memory = memory });
 
     /// <summary>Attaches a guest to a device, with more to say about it.</summary>

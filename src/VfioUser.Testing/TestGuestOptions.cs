@@ -6,7 +6,7 @@ namespace VfioUser.Testing;
 public sealed record TestGuestOptions
 {
     /// <summary>How the device reaches the guest's memory.</summary>
-    public GuestMemory Memory { get; init; } = GuestMemory.Mapped;
+    public GuestMemoryKind Memory { get; init; } = GuestMemoryKind.Mapped;
 
     /// <summary>How much memory the guest has, in bytes; a multiple of 4096.</summary>
     public ulong MemorySize { get; init; } = 16 << 20;

@@ -5,14 +5,14 @@ namespace VfioUser.Client.Tests;
 public class RealServerTests
 {
     [Theory]
-    [InlineData(GuestMemory.Mapped)]
-    [InlineData(GuestMemory.TwinSocket)]
-    [InlineData(GuestMemory.SingleSocket)]
-    public void A_device_is_described(GuestMemory memory)
+    [InlineData(GuestMemoryKind.Mapped)]
+    [InlineData(GuestMemoryKind.TwinSocket)]
+    [InlineData(GuestMemoryKind.SingleSocket)]
+    public void A_device_is_described(GuestMemoryKind memory)
     {
         using TestGuest guest = TestGuest.Attach(new Scratch(), memory);
 
-        guest.Client.HasTwinSocket.Should().Be(memory == GuestMemory.TwinSocket);
+        guest.Client.HasTwinSocket.Should().Be(memory == GuestMemoryKind.TwinSocket);
         guest.Client.Version.Should().Be(new ProtocolVersion(0, 1));
         guest.Client.GetDeviceInfo().RegionCount.Should().Be(9);
         guest.Client.GetIrqInfo(2).Count.Should().Be(4);

@@ -10,9 +10,9 @@ namespace Nvme.Tests.Controller;
 public class HostileGuestTests
 {
     [Theory]
-    [InlineData(GuestMemory.Mapped)]
-    [InlineData(GuestMemory.SingleSocket)]
-    public void Queue_without_memory_is_fatal_until_a_reset(GuestMemory memory)
+    [InlineData(GuestMemoryKind.Mapped)]
+    [InlineData(GuestMemoryKind.SingleSocket)]
+    public void Queue_without_memory_is_fatal_until_a_reset(GuestMemoryKind memory)
     {
         using Machine machine = new(memory);
         Command create = NewCommand.Admin(AdminOpcode.CreateCompletionQueue, 0, new Iova(0xDEAD_0000_0000), 1 | 63u << 16, 1);
@@ -45,7 +45,7 @@ public class HostileGuestTests
     [Fact]
     public void A_client_that_refuses_is_not_taken_for_a_guest_that_gave_a_wrong_address()
     {
-        using Machine machine = new(GuestMemory.SingleSocket);
+        using Machine machine = new(GuestMemoryKind.SingleSocket);
         DriverQueue queue = machine.Driver.CreateQueue(1);
         using GuestDmaFault refusal = machine.Guest.Faults.FailDma();
 
@@ -56,9 +56,9 @@ public class HostileGuestTests
     }
 
     [Theory]
-    [InlineData(GuestMemory.SingleSocket)]
-    [InlineData(GuestMemory.TwinSocket)]
-    public async Task A_client_that_has_gone_is_not_taken_for_a_guest_that_gave_a_wrong_address(GuestMemory memory)
+    [InlineData(GuestMemoryKind.SingleSocket)]
+    [InlineData(GuestMemoryKind.TwinSocket)]
+    public async Task A_client_that_has_gone_is_not_taken_for_a_guest_that_gave_a_wrong_address(GuestMemoryKind memory)
     {
         using Machine machine = new(memory);
         DriverQueue queue = machine.Driver.CreateQueue(1);

@@ -25,11 +25,11 @@ public class LifecycleTests
     }
 
     [Theory]
-    [InlineData(GuestMemory.Mapped)]
-    [InlineData(GuestMemory.FileIo)]
-    [InlineData(GuestMemory.TwinSocket)]
-    [InlineData(GuestMemory.SingleSocket)]
-    public void Enabled_controller_is_ready_and_answers_on_the_admin_queue(GuestMemory memory)
+    [InlineData(GuestMemoryKind.Mapped)]
+    [InlineData(GuestMemoryKind.FileIo)]
+    [InlineData(GuestMemoryKind.TwinSocket)]
+    [InlineData(GuestMemoryKind.SingleSocket)]
+    public void Enabled_controller_is_ready_and_answers_on_the_admin_queue(GuestMemoryKind memory)
     {
         using Machine machine = new(memory);
 

@@ -51,9 +51,9 @@ public class DoorbellTests
     }
 
     [Theory]
-    [InlineData(GuestMemory.Mapped)]
-    [InlineData(GuestMemory.SingleSocket)]
-    public void Shadow_doorbells_ring_only_a_controller_that_sleeps(GuestMemory memory)
+    [InlineData(GuestMemoryKind.Mapped)]
+    [InlineData(GuestMemoryKind.SingleSocket)]
+    public void Shadow_doorbells_ring_only_a_controller_that_sleeps(GuestMemoryKind memory)
     {
         using Machine machine = new(memory, new NvmeOptions { Spin = TimeSpan.FromSeconds(5) });
         machine.Driver.UseShadowDoorbells();

@@ -8,11 +8,11 @@ namespace Nvme.Tests.Io;
 
 public class ReadWriteTests
 {
-    public static TheoryData<GuestMemory> Memories => [.. Enum.GetValues<GuestMemory>()];
+    public static TheoryData<GuestMemoryKind> Memories => [.. Enum.GetValues<GuestMemoryKind>()];
 
     [Theory]
     [MemberData(nameof(Memories))]
-    public void What_was_written_is_read_again(GuestMemory memory)
+    public void What_was_written_is_read_again(GuestMemoryKind memory)
     {
         using Machine machine = new(memory);
         DriverQueue queue = machine.Driver.CreateQueue(1);

@@ -12,7 +12,7 @@ internal sealed class Machine : IDisposable
 {
     private readonly IReadOnlyList<Backend> _disks;
 
-    public Machine(GuestMemory memory = GuestMemory.Mapped, NvmeOptions? options = null, IReadOnlyList<Backend>? disks = null,
+    public Machine(GuestMemoryKind memory = GuestMemoryKind.Mapped, NvmeOptions? options = null, IReadOnlyList<Backend>? disks = null,
         bool enable = true, bool msiX = true)
     {
         _disks = disks ?? [new MemoryBackend(8 << 20)];

@@ -18,12 +18,12 @@ internal sealed class Interrupts(IrqVectors vectors, Intx pin, MsiXCapability ca
     public int Vectors => vectors.Count;
 
     /// <summary>Whether the pin is what the guest uses.</summary>
-    public bool UsesPin => !capability.Enabled;
+    public bool UsesPin => !capability.IsEnabled;
 
-    public bool IsPinAsserted => pin.Asserted;
+    public bool IsPinAsserted => pin.IsAsserted;
 
     /// <summary>Whether the pin is asserted and what lets it go is written where nobody tells of it.</summary>
-    public bool NeedsLooks => doorbells.IsMapped && UsesPin && pin.Asserted;
+    public bool NeedsLooks => doorbells.IsMapped && UsesPin && pin.IsAsserted;
 
     /// <summary>A completion was posted. Within the gate.</summary>
     public void Notify(CompletionQueue queue)
@@ -86,7 +86,7 @@ internal sealed class Interrupts(IrqVectors vectors, Intx pin, MsiXCapability ca
                 for (int id = 0; id <= queues().LastId && !assert; id++)
                     assert = queues().Completion(id) is { InterruptsEnabled: true } queue && queue.IsUnread();
             }
-            if (assert == pin.Asserted)
+            if (assert == pin.IsAsserted)
                 return;
             if (assert)
                 pin.Assert();

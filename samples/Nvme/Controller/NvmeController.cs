@@ -46,7 +46,7 @@ public sealed class NvmeController : PciDevice
         Intx pin = AddIntx();
         Interrupts interrupts = new(vectors, pin, Config.MsiX!, doorbells, gate, () => queues);
         // the heads of completion queues may have moved on the mapped page, or in guest memory
-        pin.OnResample(interrupts.Update);
+        pin.SetResampleHandler(interrupts.Update);
         _parts = new ControllerParts
         {
             Options = options,

@@ -4,8 +4,8 @@ using VfioUser.Protocol;
 namespace VfioUser.Testing;
 
 /// <summary>What can go wrong between a device and its guest, on request.</summary>
-/// <remarks>Any thread. Faults of DMA need memory that is reached by message: <see cref="GuestMemory.TwinSocket"/> or
-/// <see cref="GuestMemory.SingleSocket"/>. They count messages: a transfer beyond the client's limit is several. Of two faults
+/// <remarks>Any thread. Faults of DMA need memory that is reached by message: <see cref="GuestMemoryKind.TwinSocket"/> or
+/// <see cref="GuestMemoryKind.SingleSocket"/>. They count messages: a transfer beyond the client's limit is several. Of two faults
 /// that fit the same message the older one meets it.</remarks>
 public sealed class GuestFaults
 {
@@ -121,10 +121,10 @@ public sealed class GuestFaults
 
     private GuestDmaFault Add(DmaDirection direction, int skip, int count, Errno answer, bool holds)
     {
-        if (_guest.Memory.Kind is not (GuestMemory.TwinSocket or GuestMemory.SingleSocket))
+        if (_guest.Memory.Kind is not (GuestMemoryKind.TwinSocket or GuestMemoryKind.SingleSocket))
         {
             throw new InvalidOperationException(
-                $"The device reaches {_guest.Memory.Kind} memory without messages: attach with {GuestMemory.TwinSocket} or {GuestMemory.SingleSocket}.");
+                $"The device reaches {_guest.Memory.Kind} memory without messages: attach with {GuestMemoryKind.TwinSocket} or {GuestMemoryKind.SingleSocket}.");
         }
         GuestDmaFault fault = new(this, direction, skip, count, answer, holds, _guest.Options.Timeout);
         lock (_lock)

@@ -12,13 +12,13 @@ public sealed partial class GuestRam
     /// <summary>Whether the memory is open to the device. It is when the guest attaches.</summary>
     public bool IsMapped => _mapped;
 
-    private bool IsShared => Kind is GuestMemory.Mapped or GuestMemory.FileIo;
+    private bool IsShared => Kind is GuestMemoryKind.Mapped or GuestMemoryKind.FileIo;
 
     /// <summary>Opens the memory to the device again.</summary>
     /// <exception cref="VfioUserException">The device refused, or it is mapped already.</exception>
     public void Map()
     {
-        DmaMapFlags way = Kind == GuestMemory.FileIo ? DmaMapFlags.FileIo : DmaMapFlags.None;
+        DmaMapFlags way = Kind == GuestMemoryKind.FileIo ? DmaMapFlags.FileIo : DmaMapFlags.None;
         _mapped = true; // the device may use it before this side is told
         try
         {

@@ -22,7 +22,7 @@ public sealed partial class GuestRam : IDmaHandler, IDisposable
     internal GuestRam(TestGuestOptions options, GuestFaults faults)
     {
         const string Name = "test-guest";
-        _memory = options.Memory == GuestMemory.FileIo
+        _memory = options.Memory == GuestMemoryKind.FileIo
             ? SharedMemory.Map(FileCalls.CreateMemory(Name, options.MemorySize, resizable: true), 0, options.MemorySize)
             : SharedMemory.Create(options.MemorySize, Name);
         _faults = faults;
@@ -32,7 +32,7 @@ public sealed partial class GuestRam : IDmaHandler, IDisposable
     }
 
     /// <summary>How the device reaches it.</summary>
-    public GuestMemory Kind { get; }
+    public GuestMemoryKind Kind { get; }
 
     /// <summary>Its first byte, as the device sees it.</summary>
     public Iova Address { get; }
@@ -92,17 +92,17 @@ public sealed partial class GuestRam : IDmaHandler, IDisposable
 
     /// <summary>Takes the end of the memory away under the device's feet, or gives it back full of zeros.</summary>
     /// <param name="length">Bytes that are left from <see cref="Address"/> on, up to <see cref="Size"/>. The mapping stays as it is.</param>
-    /// <exception cref="InvalidOperationException">The memory is <see cref="GuestMemory.Mapped"/>: its file is sealed, for a page
+    /// <exception cref="InvalidOperationException">The memory is <see cref="GuestMemoryKind.Mapped"/>: its file is sealed, for a page
     /// that vanishes kills the process that has it mapped. A server reads files that could shrink with system calls.</exception>
     /// <remarks>Behind the end the device's accesses fail, and the test's own throw. One thread.</remarks>
     public void Truncate(ulong length)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Size);
-        if (Kind == GuestMemory.Mapped)
-            throw new InvalidOperationException($"Memory that is {Kind} is sealed and cannot shrink: attach with {GuestMemory.FileIo}.");
+        if (Kind == GuestMemoryKind.Mapped)
+            throw new InvalidOperationException($"Memory that is {Kind} is sealed and cannot shrink: attach with {GuestMemoryKind.FileIo}.");
         ulong old = Length;
         Volatile.Write(ref _length, length);
-        if (Kind == GuestMemory.FileIo)
+        if (Kind == GuestMemoryKind.FileIo)
             FileCalls.Resize(File, length);
         else if (length > old)
             ClearBetween(old, length);

@@ -21,10 +21,10 @@ internal static class CapabilityAdder
                 config.AddDeviceSerialNumber(Describe.Below(file.Id, ulong.MaxValue, $"{place}.id"), offset);
                 break;
             case "raw":
-                config.AddRaw((byte)Describe.Below(file.Id, 256, $"{place}.id"), Describe.Bytes(file.Data, $"{place}.data"), offset: offset);
+                config.AddCapability((byte)Describe.Below(file.Id, 256, $"{place}.id"), Describe.Bytes(file.Data, $"{place}.data"), offset: offset);
                 break;
             case "rawExtended":
-                config.AddRawExtended((ushort)Describe.Below(file.Id, 0x10000, $"{place}.id"), 1, Describe.Bytes(file.Data, $"{place}.data"), offset: offset);
+                config.AddExtendedCapability((ushort)Describe.Below(file.Id, 0x10000, $"{place}.id"), 1, Describe.Bytes(file.Data, $"{place}.data"), offset: offset);
                 break;
             default:
                 throw new ToolException($"{place}.type: '{file.Type}' is none of powerManagement, pciExpress, vendor, serialNumber, raw and rawExtended.");

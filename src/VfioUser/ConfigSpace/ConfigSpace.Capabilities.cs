@@ -133,8 +133,8 @@ public sealed partial class ConfigSpace
     /// <param name="offset">Multiple of 4 from 0x40; null for the first place that is free.</param>
     /// <exception cref="ArgumentException">The place is taken or impossible, or the masks do not match the body.</exception>
     /// <exception cref="InvalidOperationException">No place is free, or the device is being served.</exception>
-    /// <remarks>Setup. <see cref="OnWrite"/> tells what a guest does with it. PCI 3.0 6.7.</remarks>
-    public PciCapability AddRaw(
+    /// <remarks>Setup. <see cref="AddWriteHandler"/> tells what a guest does with it. PCI 3.0 6.7.</remarks>
+    public PciCapability AddCapability(
         byte id, ReadOnlySpan<byte> body, ReadOnlySpan<byte> writeMask = default, ReadOnlySpan<byte> clearMask = default,
         int? offset = null)
     {

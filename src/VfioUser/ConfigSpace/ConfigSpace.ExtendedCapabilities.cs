@@ -23,7 +23,7 @@ public sealed partial class ConfigSpace
                 $"The device has a serial number at 0x{existing:X} already, and can have only one.");
         }
 
-        return AddRawExtended(Id, version: 1, MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(in serialNumber)), offset: offset);
+        return AddExtendedCapability(Id, version: 1, MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(in serialNumber)), offset: offset);
     }
 
     /// <summary>Adds a vendor-specific extended capability, of which there may be several, and makes the configuration
@@ -66,8 +66,8 @@ public sealed partial class ConfigSpace
     /// <exception cref="ArgumentException">The place is taken or impossible, the ID or version as well, or the masks do not
     /// match the body.</exception>
     /// <exception cref="InvalidOperationException">No place is free, or the device is being served.</exception>
-    /// <remarks>Setup. <see cref="OnWrite"/> tells what a guest does with it. PCI Express 2.0 7.9.3.</remarks>
-    public PciCapability AddRawExtended(
+    /// <remarks>Setup. <see cref="AddWriteHandler"/> tells what a guest does with it. PCI Express 2.0 7.9.3.</remarks>
+    public PciCapability AddExtendedCapability(
         ushort id, byte version, ReadOnlySpan<byte> body, ReadOnlySpan<byte> writeMask = default,
         ReadOnlySpan<byte> clearMask = default, int? offset = null)
     {

@@ -51,7 +51,7 @@ public sealed partial class ConfigSpace
     /// <exception cref="ArgumentException">The range is empty or does not fit.</exception>
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
     /// <remarks>Setup. The handler runs on the Command thread.</remarks>
-    public void OnRead(int offset, int length, ConfigReadHandler handler)
+    public void AddReadHandler(int offset, int length, ConfigReadHandler handler)
     {
         ArgumentNullException.ThrowIfNull(handler);
         CheckRange(offset, length);
@@ -67,7 +67,7 @@ public sealed partial class ConfigSpace
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
     /// <remarks>Setup. The handler runs on the Command thread. Making a range writable is another matter: see
     /// <see cref="AddField{T}(int, T, T, T)"/>.</remarks>
-    public void OnWrite(int offset, int length, ConfigWriteHandler handler)
+    public void AddWriteHandler(int offset, int length, ConfigWriteHandler handler)
     {
         ArgumentNullException.ThrowIfNull(handler);
         CheckRange(offset, length);
@@ -88,7 +88,7 @@ public sealed partial class ConfigSpace
         where T : unmanaged =>
         Define(offset, AsBytes(in value), AsBytes(in writeMask), AsBytes(in clearMask));
 
-    /// <summary>As <see cref="OnWrite"/>, unchecked. Setup.</summary>
+    /// <summary>As <see cref="AddWriteHandler"/>, unchecked. Setup.</summary>
     internal void Watch(int offset, int length, ConfigWriteHandler handler) =>
         ConfigHook<ConfigWriteHandler>.Insert(_writeHooks, new(offset, length, handler));
 

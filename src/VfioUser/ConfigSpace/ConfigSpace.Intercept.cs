@@ -12,7 +12,7 @@ public sealed partial class ConfigSpace
     /// <remarks>
     /// Setup. The handler runs on the Command thread, under the rules of <see cref="IRegionHandler"/>. What it does not
     /// hand on has no effect: command register, BAR addresses, the bits of capabilities and handlers of
-    /// <see cref="OnRead"/> and <see cref="OnWrite"/> learn of accesses through the default only. To change a few bytes
+    /// <see cref="AddReadHandler"/> and <see cref="AddWriteHandler"/> learn of accesses through the default only. To change a few bytes
     /// those two are the simpler way.
     /// </remarks>
     public void Intercept(IRegionHandler handler)

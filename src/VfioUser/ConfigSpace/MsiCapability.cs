@@ -50,7 +50,7 @@ public sealed class MsiCapability : PciCapability
     public bool HasPerVectorMask { get; }
 
     /// <summary>Whether the guest wants MSI. Then the device asserts no INTx.</summary>
-    public bool Enabled => (_config.ReadByte(Offset + MessageControl) & Enable) != 0;
+    public bool IsEnabled => (_config.ReadByte(Offset + MessageControl) & Enable) != 0;
 
     /// <summary>How many vectors the guest has allotted: a power of two up to <see cref="Vectors"/>, and 0 while MSI is
     /// disabled.</summary>

@@ -35,10 +35,10 @@ public sealed class MsiXCapability : PciCapability
     public int Vectors { get; }
 
     /// <summary>Whether the guest wants MSI-X. Then the device asserts no INTx.</summary>
-    public bool Enabled => (ControlHigh & (Enable >> 8)) != 0;
+    public bool IsEnabled => (ControlHigh & (Enable >> 8)) != 0;
 
     /// <summary>Whether the guest has masked all vectors at once.</summary>
-    public bool FunctionMasked => (ControlHigh & (FunctionMask >> 8)) != 0;
+    public bool IsFunctionMasked => (ControlHigh & (FunctionMask >> 8)) != 0;
 
     /// <summary>Called on the Command thread when a guest has written to these two bits, changed or not.</summary>
     internal Action? Written { get; set; }

@@ -73,7 +73,7 @@ public sealed class PowerManagementCapability : PciCapability
     /// <param name="handler">Gets the new state. Runs on the Command thread. Replaces an earlier one.</param>
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
     /// <remarks>Setup.</remarks>
-    public void OnStateChange(Action<PowerState> handler)
+    public void AddStateChangeHandler(Action<PowerState> handler)
     {
         ArgumentNullException.ThrowIfNull(handler);
         if (_config.IsSealed)

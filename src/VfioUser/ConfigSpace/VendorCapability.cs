@@ -61,10 +61,10 @@ public sealed class VendorCapability : PciCapability
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
     /// <exception cref="ArgumentException">The capability has no data.</exception>
     /// <remarks>Setup. The handler runs on the Command thread.</remarks>
-    public void OnRead(ConfigReadHandler handler)
+    public void AddReadHandler(ConfigReadHandler handler)
     {
         ArgumentNullException.ThrowIfNull(handler);
-        _config.OnRead(DataOffset, DataLength, (offset, value) => handler(offset - DataOffset, value));
+        _config.AddReadHandler(DataOffset, DataLength, (offset, value) => handler(offset - DataOffset, value));
     }
 
     /// <summary>Has a handler called when a guest has written to the data.</summary>
@@ -73,10 +73,10 @@ public sealed class VendorCapability : PciCapability
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
     /// <exception cref="ArgumentException">The capability has no data.</exception>
     /// <remarks>Setup. The handler runs on the Command thread.</remarks>
-    public void OnWrite(ConfigWriteHandler handler)
+    public void AddWriteHandler(ConfigWriteHandler handler)
     {
         ArgumentNullException.ThrowIfNull(handler);
-        _config.OnWrite(DataOffset, DataLength, (offset, written) => handler(offset - DataOffset, written));
+        _config.AddWriteHandler(DataOffset, DataLength, (offset, written) => handler(offset - DataOffset, written));
     }
 
     private void CheckWithin(int offset, int size)

@@ -21,7 +21,7 @@ public sealed class Intx : Irq
     }
 
     /// <summary>Whether the device holds the pin asserted.</summary>
-    public bool Asserted => Volatile.Read(ref _asserted);
+    public bool IsAsserted => Volatile.Read(ref _asserted);
 
     /// <summary>Has a handler called before a level that stands is delivered again, as when the client unmasks the pin.</summary>
     /// <param name="handler">Looks whether the cause is there still, and calls <see cref="Deassert"/> if it is not. Replaces
@@ -33,20 +33,20 @@ public sealed class Intx : Irq
     /// over and over until the device looks by itself, and Linux switches an interrupt off for which nobody cares.
     /// The handler runs on the Command thread, and on the thread that watches the client's eventfd for unmasking.
     /// </remarks>
-    public void OnResample(Action handler)
+    public void SetResampleHandler(Action handler)
     {
         ArgumentNullException.ThrowIfNull(handler);
         Device?.ThrowIfServed();
         _resample = handler;
     }
 
+    private protected override bool IsLevelAsserted => IsAsserted;
+
     private protected override void Resample()
     {
-        if (Asserted)
+        if (IsAsserted)
             _resample?.Invoke();
     }
-
-    private protected override bool IsAsserted => Asserted;
 
     private protected override bool IsHeldBack => _config.IntxDisabled;
 

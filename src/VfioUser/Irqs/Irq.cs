@@ -47,7 +47,7 @@ public class Irq
     internal PciDevice? Device { get; set; }
 
     /// <summary>Whether the interrupt's condition still holds, so that unmasking delivers it again.</summary>
-    private protected virtual bool IsAsserted => false;
+    private protected virtual bool IsLevelAsserted => false;
 
     /// <summary>Takes note of the level. Under the lock.</summary>
     private protected virtual void LevelChanged(bool asserted)
@@ -86,7 +86,7 @@ public class Irq
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
     /// <remarks>Setup. The handler runs on the Command thread; for <see cref="Intx"/> also on the thread that watches the
     /// client's eventfd for unmasking. Spec: VFIO_USER_DEVICE_SET_IRQS.</remarks>
-    public void OnMaskChange(Action<bool> handler)
+    public void AddMaskChangeHandler(Action<bool> handler)
     {
         ArgumentNullException.ThrowIfNull(handler);
         Device?.ThrowIfServed();
@@ -181,7 +181,7 @@ public class Irq
     internal byte SaveState()
     {
         lock (_lock)
-            return (byte)((_pending ? 1 : 0) | (IsAsserted ? 2 : 0));
+            return (byte)((_pending ? 1 : 0) | (IsLevelAsserted ? 2 : 0));
     }
 
     /// <summary>Takes over what was saved, and delivers nothing yet: the device is stopped.</summary>
@@ -212,7 +212,7 @@ public class Irq
         Empty(Volatile.Read(ref _onUnmask));
     }
 
-    /// <summary>Changes what <see cref="IsAsserted"/> depends on, in one piece with what follows from it.</summary>
+    /// <summary>Changes what <see cref="IsLevelAsserted"/> depends on, in one piece with what follows from it.</summary>
     private protected bool SetLevel(bool asserted)
     {
         lock (_lock)
@@ -229,7 +229,7 @@ public class Irq
     private void DeliverHeld()
     {
         // while nobody listens it stays pending: a restored one waits for the client's eventfd
-        if (_trigger is not null && !_masked && (_pending || IsAsserted))
+        if (_trigger is not null && !_masked && (_pending || IsLevelAsserted))
         {
             SetPending(false);
             Deliver();

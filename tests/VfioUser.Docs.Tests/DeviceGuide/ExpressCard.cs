@@ -10,10 +10,10 @@ internal sealed class ExpressCard : PciDevice
         : base(new PciId(Vendor: 0x1B36, Device: 0x00E4, SubsystemVendor: 0x1B36, Subsystem: 0x0001), PciClass.NetworkOther)
     {
         Config.AddPciExpress(new PciExpressOptions { LinkSpeed = 3, LinkWidth = 4 });
-        Config.AddPowerManagement().OnStateChange(state => State = state);
+        Config.AddPowerManagement().AddStateChangeHandler(state => State = state);
         Config.AddDeviceSerialNumber(0x001B_36FF_FE00_0001);
         Config.AddField(0xE0, value: 0x0000_00FFu, writeMask: 0x0000_00FFu);
-        Config.OnWrite(0xE0, length: 4, (offset, written) => Threshold = Config.Read<byte>(0xE0));
+        Config.AddWriteHandler(0xE0, length: 4, (offset, written) => Threshold = Config.Read<byte>(0xE0));
         AddRom([0x55, 0xAA, 0x01]);
         AddDeviceRegion(DeviceRegion.VendorType(0x1B36), subtype: 1, size: 0x1000).ShareMemory();
     }
@@ -30,6 +30,6 @@ internal sealed class Mailbox : PciDevice
         : base(new PciId(Vendor: 0x1B36, Device: 0x00E5), PciClass.Other)
     {
         VendorCapability mailbox = Config.AddVendorSpecific(new byte[8], VendorCapabilityAccess.Writable);
-        mailbox.OnWrite((offset, written) => mailbox.Write(4, BinaryPrimitives.ReverseEndianness(mailbox.Read<uint>(0))));
+        mailbox.AddWriteHandler((offset, written) => mailbox.Write(4, BinaryPrimitives.ReverseEndianness(mailbox.Read<uint>(0))));
     }
 }

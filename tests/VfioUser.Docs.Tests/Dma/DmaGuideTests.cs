@@ -5,11 +5,11 @@ namespace VfioUser.Docs.Tests.Dma;
 /// <summary>The devices of <c>docs/dma.md</c> do what it says, whichever way memory is reached.</summary>
 public class DmaGuideTests
 {
-    public static TheoryData<GuestMemory> Kinds => [.. Enum.GetValues<GuestMemory>()];
+    public static TheoryData<GuestMemoryKind> Kinds => [.. Enum.GetValues<GuestMemoryKind>()];
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void A_buffer_is_filled_in_place_or_through_a_copy(GuestMemory kind)
+    public void A_buffer_is_filled_in_place_or_through_a_copy(GuestMemoryKind kind)
     {
         using var guest = TestGuest.Attach(new Filler(), kind);
         Iova buffer = guest.Memory.Allocate(4096);
@@ -24,7 +24,7 @@ public class DmaGuideTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void A_descriptor_that_points_nowhere_or_is_too_long_is_an_answer_and_no_exception(GuestMemory kind)
+    public void A_descriptor_that_points_nowhere_or_is_too_long_is_an_answer_and_no_exception(GuestMemoryKind kind)
     {
         using var guest = TestGuest.Attach(new Filler(), kind);
         Iova descriptor = guest.Memory.Allocate(16);
@@ -39,7 +39,7 @@ public class DmaGuideTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public async Task A_lease_is_held_for_several_writes(GuestMemory kind)
+    public async Task A_lease_is_held_for_several_writes(GuestMemoryKind kind)
     {
         Recorder recorder = new();
         using var guest = TestGuest.Attach(recorder, kind);
@@ -54,7 +54,7 @@ public class DmaGuideTests
         done.Should().BeTrue();
         guest.Memory.Read(buffer, recorded);
         recorded.Should().Equal(samples);
-        recorder.IsMapped(buffer).Should().Be(kind == GuestMemory.Mapped);
+        recorder.IsMapped(buffer).Should().Be(kind == GuestMemoryKind.Mapped);
         recorder.TryRecord(new Iova(0), samples).Should().BeFalse();
     }
 

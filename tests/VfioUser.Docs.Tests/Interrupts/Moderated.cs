@@ -11,7 +11,7 @@ internal sealed class Moderated : PciDevice
     {
         Bar bar0 = AddBar(0, BarKind.Memory32, size: 0x2000);
         _vectors = bar0.AddMsiX(offset: 0x1000, vectors: 4);
-        _vectors[0].OnMaskChange(masked => Interlocked.Exchange(ref _polling, masked ? 1 : 0));
+        _vectors[0].AddMaskChangeHandler(masked => Interlocked.Exchange(ref _polling, masked ? 1 : 0));
     }
 
     public bool DriverPolls => Volatile.Read(ref _polling) != 0;

@@ -27,7 +27,7 @@ internal sealed class Receiver : PciDevice
     public void Receive()
     {
         _cause.SetBits(Received);
-        if (Config.MsiX is { Enabled: true })
+        if (Config.MsiX is { IsEnabled: true })
             _message.Trigger();
         else
             SetPin();
@@ -38,7 +38,7 @@ internal sealed class Receiver : PciDevice
     {
         lock (_lock)
         {
-            if (_cause.Value != 0 && Config.MsiX is not { Enabled: true })
+            if (_cause.Value != 0 && Config.MsiX is not { IsEnabled: true })
                 _pin.Assert();
             else
                 _pin.Deassert();

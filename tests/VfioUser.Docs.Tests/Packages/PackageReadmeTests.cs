@@ -28,7 +28,7 @@ public sealed class PackageReadmeTests : IDisposable
     [Fact]
     public void TestGuest_rings_and_counts()
     {
-        using var guest = TestGuest.Attach(new Counter(), GuestMemory.Mapped);
+        using var guest = TestGuest.Attach(new Counter(), GuestMemoryKind.Mapped);
 
         guest.Bar0.Write(0x04, 1u); // the doorbell
 

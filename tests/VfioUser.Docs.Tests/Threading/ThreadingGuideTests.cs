@@ -6,9 +6,9 @@ namespace VfioUser.Docs.Tests.Threading;
 public class ThreadingGuideTests
 {
     [Theory]
-    [InlineData(GuestMemory.Mapped)]
-    [InlineData(GuestMemory.TwinSocket)]
-    public void A_job_runs_beside_the_commands_and_ends_in_an_interrupt(GuestMemory memory)
+    [InlineData(GuestMemoryKind.Mapped)]
+    [InlineData(GuestMemoryKind.TwinSocket)]
+    public void A_job_runs_beside_the_commands_and_ends_in_an_interrupt(GuestMemoryKind memory)
     {
         using var guest = TestGuest.Attach(new Accelerator(), memory);
         Iova buffer = guest.Memory.Allocate(4096);

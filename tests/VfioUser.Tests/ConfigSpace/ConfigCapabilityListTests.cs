@@ -96,7 +96,7 @@ public class ConfigCapabilityListTests
     {
         ConfigSpace config = NewConfig();
 
-        PciCapability raw = config.AddRaw(
+        PciCapability raw = config.AddCapability(
             0x81, [0x11, 0x22, 0x33, 0x44], writeMask: [0x0F, 0x00, 0x00, 0x00], clearMask: [0x00, 0x00, 0x00, 0xFF]);
         config.Guest(raw.Offset, 0xFFFF_FFFFu);
         config.Guest<ushort>(raw.Offset + 4, 0x4000);
@@ -161,7 +161,7 @@ public class ConfigCapabilityListTests
     public void A_capability_larger_than_the_space_is_refused()
     {
         Action vendor = () => NewConfig().AddVendorSpecific(new byte[190]);
-        Action raw = () => NewConfig().AddRaw(0x81, new byte[191]);
+        Action raw = () => NewConfig().AddCapability(0x81, new byte[191]);
 
         vendor.Should().Throw<ArgumentException>().WithMessage("*193 bytes*only room for 192*");
         raw.Should().Throw<ArgumentException>().WithMessage("*193 bytes*only room for 192*");
@@ -198,8 +198,8 @@ public class ConfigCapabilityListTests
     [InlineData(new byte[] { 1, 2 }, new byte[] { 0, 0x10 }, new byte[] { 0, 0x30 }, "*Byte 1 has a bit in both masks*")]
     public void Masks_must_match_the_body(byte[] body, byte[] writeMask, byte[] clearMask, string message)
     {
-        Action raw = () => NewConfig().AddRaw(0x81, body, writeMask, clearMask);
-        Action extended = () => NewConfig().AddRawExtended(0x81, 1, body, writeMask, clearMask);
+        Action raw = () => NewConfig().AddCapability(0x81, body, writeMask, clearMask);
+        Action extended = () => NewConfig().AddExtendedCapability(0x81, 1, body, writeMask, clearMask);
 
         raw.Should().Throw<ArgumentException>().WithMessage(message);
         extended.Should().Throw<ArgumentException>().WithMessage(message);

@@ -116,8 +116,8 @@ public class ConfigExtendedCapabilityTests
     {
         VendorCapability vendor = _config.AddExtendedVendorSpecific(0x1B, 0, "Hello world."u8, VendorCapabilityAccess.Writable);
         List<(int, int)> calls = [];
-        vendor.OnRead((offset, value) => calls.Add((offset, value.Length)));
-        vendor.OnWrite((offset, written) => calls.Add((offset, written.Length)));
+        vendor.AddReadHandler((offset, value) => calls.Add((offset, value.Length)));
+        vendor.AddWriteHandler((offset, written) => calls.Add((offset, written.Length)));
 
         _config.GuestBytes(0x100, 12);
         _config.Guest(0x10C, 0x0000_0002_0000_0001ul);
@@ -129,7 +129,7 @@ public class ConfigExtendedCapabilityTests
     [Fact]
     public void One_without_a_name_is_no_obstacle()
     {
-        PciCapability raw = _config.AddRawExtended(
+        PciCapability raw = _config.AddExtendedCapability(
             0x0066, version: 2, [0xF0, 0x00, 0xF0, 0x00], writeMask: [0, 0xFF, 0, 0], clearMask: [0xC0, 0, 0, 0]);
 
         _config.Guest(0x104, 0xFFFF_FFFFu);
@@ -158,7 +158,7 @@ public class ConfigExtendedCapabilityTests
     [InlineData(0x104, "*overlaps extended capability 0x0018*")]
     public void A_place_that_cannot_be_is_refused_with_a_reason(int offset, string message)
     {
-        _config.AddRawExtended(0x0018, version: 1, new byte[4]);
+        _config.AddExtendedCapability(0x0018, version: 1, new byte[4]);
 
         Action add = () => _config.AddDeviceSerialNumber(1, offset);
 
@@ -179,8 +179,8 @@ public class ConfigExtendedCapabilityTests
     [Fact]
     public void Numbers_that_do_not_fit_the_header_are_refused()
     {
-        Action id = () => _config.AddRawExtended(0, version: 1, []);
-        Action version = () => _config.AddRawExtended(0x18, version: 16, []);
+        Action id = () => _config.AddExtendedCapability(0, version: 1, []);
+        Action version = () => _config.AddExtendedCapability(0x18, version: 16, []);
         Action revision = () => _config.AddExtendedVendorSpecific(0x1A, revision: 16, []);
         Action size = () => _config.AddExtendedVendorSpecific(0x1A, revision: 0, new byte[3833]);
 

@@ -47,10 +47,10 @@ public class ConfigFieldTests
         List<(string, int, byte[], ulong)> calls = [];
         void Log(string name, int offset, ReadOnlySpan<byte> written) =>
             calls.Add((name, offset, written.ToArray(), _config.Read<ulong>(0x60)));
-        _config.OnWrite(0x64, 2, (offset, written) => Log("c", offset, written));
-        _config.OnWrite(0x61, 1, (offset, written) => Log("a", offset, written));
-        _config.OnWrite(0x62, 4, (offset, written) => Log("b", offset, written));
-        _config.OnWrite(0x64, 2, (offset, written) => Log("d", offset, written));
+        _config.AddWriteHandler(0x64, 2, (offset, written) => Log("c", offset, written));
+        _config.AddWriteHandler(0x61, 1, (offset, written) => Log("a", offset, written));
+        _config.AddWriteHandler(0x62, 4, (offset, written) => Log("b", offset, written));
+        _config.AddWriteHandler(0x64, 2, (offset, written) => Log("d", offset, written));
 
         _config.GuestWrite(0x61, [0x11, 0x22, 0x33, 0x44]);
         _config.GuestWrite(0x66, [0x55]);
@@ -69,7 +69,7 @@ public class ConfigFieldTests
     public void A_write_handler_sees_what_the_masks_drop()
     {
         byte[]? seen = null;
-        _config.OnWrite(0x00, 4, (_, written) => seen = written.ToArray());
+        _config.AddWriteHandler(0x00, 4, (_, written) => seen = written.ToArray());
 
         _config.Guest(0x00, 0xDEAD_BEEFu);
 
@@ -81,7 +81,7 @@ public class ConfigFieldTests
     public void A_read_handler_gets_the_part_within_its_range_and_changes_only_the_answer()
     {
         _config.AddField(0x60, 0x4433_2211u);
-        _config.OnRead(0x61, 2, (offset, value) => value[0] = (byte)(offset + value.Length));
+        _config.AddReadHandler(0x61, 2, (offset, value) => value[0] = (byte)(offset + value.Length));
 
         _config.GuestBytes(0x60, 4).Should().Equal(0x11, 0x63, 0x33, 0x44);
         _config.GuestBytes(0x62, 1).Should().Equal(0x63);
@@ -92,7 +92,7 @@ public class ConfigFieldTests
     public void A_read_handler_beyond_the_end_of_a_read_is_left_alone()
     {
         int calls = 0;
-        _config.OnRead(0x64, 4, (_, _) => calls++);
+        _config.AddReadHandler(0x64, 4, (_, _) => calls++);
 
         _config.Guest<uint>(0x60);
         _config.Guest<uint>(0x68);
@@ -177,9 +177,9 @@ public class ConfigFieldTests
     public void Fields_and_hooks_have_a_length()
     {
         Action field = () => _config.AddField(0x40, []);
-        Action hook = () => _config.OnWrite(0x40, 0, (_, _) => { });
-        Action outside = () => _config.OnRead(0xFF, 2, (_, _) => { });
-        Action none = () => _config.OnRead(0x40, 2, null!);
+        Action hook = () => _config.AddWriteHandler(0x40, 0, (_, _) => { });
+        Action outside = () => _config.AddReadHandler(0xFF, 2, (_, _) => { });
+        Action none = () => _config.AddReadHandler(0x40, 2, null!);
 
         field.Should().Throw<ArgumentException>();
         hook.Should().Throw<ArgumentException>();

@@ -161,7 +161,7 @@ public class ConfigHeaderTests
         config.SetBar(0, BarKind.Memory32, 0x1000);
         config.AddMsi(vectors: 4, perVectorMask: true);
         config.AddPciExpress();
-        config.AddVendorSpecific([1, 2, 3, 4], VendorCapabilityAccess.Writable).OnWrite((_, _) => { });
+        config.AddVendorSpecific([1, 2, 3, 4], VendorCapabilityAccess.Writable).AddWriteHandler((_, _) => { });
         config.Seal();
         byte[] buffer = new byte[256];
         config.GuestRead(0, buffer);

@@ -19,7 +19,7 @@ public class ConfigMsiTests
         _config.GuestBytes(0x40, 2).Should().Equal(0x05, 0x00);
         _config.Guest<ushort>(0x42).Should().Be(control);
         msi.Size.Should().Be(size);
-        msi.Enabled.Should().BeFalse();
+        msi.IsEnabled.Should().BeFalse();
         msi.EnabledVectors.Should().Be(0);
     }
 

@@ -23,8 +23,8 @@ public class ConfigMsiXTests
         _config.GuestBytes(0x40, 12).Should().Equal(
             0x11, 0x00, 0x02, 0x00, 0x04, 0x08, 0x00, 0x00, 0x48, 0x00, 0x00, 0x00);
         msiX.Vectors.Should().Be(3);
-        msiX.Enabled.Should().BeFalse();
-        msiX.FunctionMasked.Should().BeFalse();
+        msiX.IsEnabled.Should().BeFalse();
+        msiX.IsFunctionMasked.Should().BeFalse();
     }
 
     [Fact]
@@ -37,8 +37,8 @@ public class ConfigMsiXTests
 
         _config.GuestBytes(0x40, 12).Should().Equal(
             0x11, 0x00, 0x02, 0xC0, 0x04, 0x08, 0x00, 0x00, 0x48, 0x00, 0x00, 0x00);
-        msiX.Enabled.Should().BeTrue();
-        msiX.FunctionMasked.Should().BeTrue();
+        msiX.IsEnabled.Should().BeTrue();
+        msiX.IsFunctionMasked.Should().BeTrue();
     }
 
     [Fact]
@@ -50,8 +50,8 @@ public class ConfigMsiXTests
         _config.Guest<ushort>(0x42, 0x0000);
 
         _config.Guest<ushort>(0x42).Should().Be(0x0002);
-        msiX.Enabled.Should().BeFalse();
-        msiX.FunctionMasked.Should().BeFalse();
+        msiX.IsEnabled.Should().BeFalse();
+        msiX.IsFunctionMasked.Should().BeFalse();
     }
 
     [Fact]
@@ -71,7 +71,7 @@ public class ConfigMsiXTests
 
         _config.Guest<byte>(0x43, 0x80);
 
-        msiX.Enabled.Should().BeTrue();
+        msiX.IsEnabled.Should().BeTrue();
         _config.Guest<ushort>(0x42).Should().Be(0x8002);
     }
 
@@ -83,7 +83,7 @@ public class ConfigMsiXTests
 
         _config.Guest<byte>(0x44, 0x00);
 
-        msiX.Enabled.Should().BeTrue();
+        msiX.IsEnabled.Should().BeTrue();
         _config.Guest<uint>(0x44).Should().Be(0x0000_0804u);
     }
 
@@ -92,7 +92,7 @@ public class ConfigMsiXTests
     {
         MsiXCapability msiX = Add();
         List<(bool, bool)> seen = [];
-        msiX.Written = () => seen.Add((msiX.Enabled, msiX.FunctionMasked));
+        msiX.Written = () => seen.Add((msiX.IsEnabled, msiX.IsFunctionMasked));
 
         _config.Guest<ushort>(0x42, 0xC000);
         _config.Guest<byte>(0x43, 0x80);
@@ -110,7 +110,7 @@ public class ConfigMsiXTests
 
         _config.Reset();
 
-        msiX.Enabled.Should().BeFalse();
+        msiX.IsEnabled.Should().BeFalse();
         _config.Guest<ushort>(0x42).Should().Be(0x0002);
     }
 

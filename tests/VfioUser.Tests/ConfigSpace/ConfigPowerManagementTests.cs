@@ -12,7 +12,7 @@ public class ConfigPowerManagementTests
     private PowerManagementCapability Add(PowerManagementOptions? options = null)
     {
         PowerManagementCapability power = _config.AddPowerManagement(options);
-        power.OnStateChange(_changes.Add);
+        power.AddStateChangeHandler(_changes.Add);
         _config.Seal();
         return power;
     }
@@ -134,7 +134,7 @@ public class ConfigPowerManagementTests
     {
         PowerManagementCapability power = Add();
 
-        Action late = () => power.OnStateChange(_changes.Add);
+        Action late = () => power.AddStateChangeHandler(_changes.Add);
 
         late.Should().Throw<InvalidOperationException>().WithMessage("*constructor*");
     }

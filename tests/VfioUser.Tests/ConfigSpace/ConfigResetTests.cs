@@ -76,7 +76,7 @@ public class ConfigResetTests
     public void A_reset_calls_no_handler()
     {
         int calls = 0;
-        _config.OnWrite(0x00, 256, (_, _) => calls++);
+        _config.AddWriteHandler(0x00, 256, (_, _) => calls++);
         _config.CommandWritten = () => calls++;
         _config.Seal();
 
@@ -99,17 +99,17 @@ public class ConfigResetTests
             () => _config.SetInterruptPin(1),
             () => _config.Extend(),
             () => _config.AddField(0xC0, 0u),
-            () => _config.OnRead(0xC0, 4, (_, _) => { }),
-            () => _config.OnWrite(0xC0, 4, (_, _) => { }),
+            () => _config.AddReadHandler(0xC0, 4, (_, _) => { }),
+            () => _config.AddWriteHandler(0xC0, 4, (_, _) => { }),
             () => _config.AddPowerManagement(),
             () => _config.AddMsi(),
             () => _config.AddMsiX(vectors: 1, tableBar: 0, tableOffset: 0, pbaBar: 0, pbaOffset: 0x800),
             () => _config.AddPciExpress(),
             () => _config.AddVendorSpecific([1]),
-            () => _config.AddRaw(0x81, [1]),
+            () => _config.AddCapability(0x81, [1]),
             () => _config.AddDeviceSerialNumber(1),
             () => _config.AddExtendedVendorSpecific(1, 0, [1]),
-            () => _config.AddRawExtended(0x18, 1, [1]),
+            () => _config.AddExtendedCapability(0x18, 1, [1]),
         ];
 
         late.Should().AllSatisfy(

@@ -37,7 +37,7 @@ public class ConfigVendorCapabilityTests
     {
         VendorCapability vendor = _config.AddVendorSpecific([1, 2, 3, 4], VendorCapabilityAccess.Writable);
         List<(int Offset, byte[] Written, uint Stored)> calls = [];
-        vendor.OnWrite((offset, written) => calls.Add((offset, written.ToArray(), vendor.Read<uint>(0))));
+        vendor.AddWriteHandler((offset, written) => calls.Add((offset, written.ToArray(), vendor.Read<uint>(0))));
 
         _config.GuestWrite(0x42, [0xAA, 0xBB]);
         _config.GuestWrite(0x45, [0xCC, 0xDD, 0xEE, 0xFF]);
@@ -56,7 +56,7 @@ public class ConfigVendorCapabilityTests
     {
         VendorCapability vendor = _config.AddVendorSpecific([0]);
         byte command = 0;
-        vendor.OnWrite((_, written) =>
+        vendor.AddWriteHandler((_, written) =>
         {
             command = written[0];
             vendor.Write(0, (byte)0x55); // a result
@@ -73,7 +73,7 @@ public class ConfigVendorCapabilityTests
     {
         VendorCapability vendor = _config.AddVendorSpecific([1, 2, 3, 4]);
         List<int> offsets = [];
-        vendor.OnRead((offset, value) =>
+        vendor.AddReadHandler((offset, value) =>
         {
             offsets.Add(offset);
             for (int i = 0; i < value.Length; i++) value[i] |= 0x80;
@@ -107,8 +107,8 @@ public class ConfigVendorCapabilityTests
         VendorCapability vendor = _config.AddVendorSpecific([1]);
         _config.Seal();
 
-        Action read = () => vendor.OnRead((_, _) => { });
-        Action write = () => vendor.OnWrite((_, _) => { });
+        Action read = () => vendor.AddReadHandler((_, _) => { });
+        Action write = () => vendor.AddWriteHandler((_, _) => { });
 
         read.Should().Throw<InvalidOperationException>().WithMessage("*constructor*");
         write.Should().Throw<InvalidOperationException>().WithMessage("*constructor*");

@@ -10,9 +10,9 @@ public class DirtyPagesStressTests
     private const int Pages = 256;
 
     [Theory]
-    [InlineData(GuestMemory.Mapped)]
-    [InlineData(GuestMemory.FileIo)]
-    public void A_copy_made_from_reports_ends_up_equal_whoever_writes_meanwhile(GuestMemory memory)
+    [InlineData(GuestMemoryKind.Mapped)]
+    [InlineData(GuestMemoryKind.FileIo)]
+    public void A_copy_made_from_reports_ends_up_equal_whoever_writes_meanwhile(GuestMemoryKind memory)
     {
         PlainDevice device = new();
         using var guest = TestGuest.Attach(device, new TestGuestOptions { Memory = memory, MemorySize = Pages * Page });

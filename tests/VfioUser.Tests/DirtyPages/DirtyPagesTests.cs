@@ -55,11 +55,11 @@ public class DirtyPagesTests
     }
 
     [Theory]
-    [InlineData(GuestMemory.Mapped, 0b111_1100ul)]
-    [InlineData(GuestMemory.FileIo, 0b111_1100ul)]
-    [InlineData(GuestMemory.TwinSocket, 0ul)] // the client did those writes itself
-    [InlineData(GuestMemory.SingleSocket, 0ul)]
-    public void Every_way_of_writing_marks_and_reading_does_not(GuestMemory memory, ulong expected)
+    [InlineData(GuestMemoryKind.Mapped, 0b111_1100ul)]
+    [InlineData(GuestMemoryKind.FileIo, 0b111_1100ul)]
+    [InlineData(GuestMemoryKind.TwinSocket, 0ul)] // the client did those writes itself
+    [InlineData(GuestMemoryKind.SingleSocket, 0ul)]
+    public void Every_way_of_writing_marks_and_reading_does_not(GuestMemoryKind memory, ulong expected)
     {
         PlainDevice device = new();
         using var guest = TestGuest.Attach(device, memory);

@@ -7,13 +7,13 @@ public class DmaBorderTests
 {
     private const ulong At = 0x1_0000_0000;
 
-    public static TheoryData<GuestMemory, GuestMemory> Pairs()
+    public static TheoryData<GuestMemoryKind, GuestMemoryKind> Pairs()
     {
-        GuestMemory[] ways = [GuestMemory.Mapped, GuestMemory.FileIo, GuestMemory.TwinSocket];
-        TheoryData<GuestMemory, GuestMemory> pairs = new() { { GuestMemory.Mapped, GuestMemory.SingleSocket } };
-        foreach (GuestMemory first in ways)
+        GuestMemoryKind[] ways = [GuestMemoryKind.Mapped, GuestMemoryKind.FileIo, GuestMemoryKind.TwinSocket];
+        TheoryData<GuestMemoryKind, GuestMemoryKind> pairs = new() { { GuestMemoryKind.Mapped, GuestMemoryKind.SingleSocket } };
+        foreach (GuestMemoryKind first in ways)
         {
-            foreach (GuestMemory second in ways)
+            foreach (GuestMemoryKind second in ways)
                 pairs.Add(first, second);
         }
         return pairs;
@@ -21,9 +21,9 @@ public class DmaBorderTests
 
     [Theory]
     [MemberData(nameof(Pairs))]
-    public void A_copy_crosses_from_one_region_into_the_next_whatever_their_ways(GuestMemory first, GuestMemory second)
+    public void A_copy_crosses_from_one_region_into_the_next_whatever_their_ways(GuestMemoryKind first, GuestMemoryKind second)
     {
-        using DmaRig rig = new(first == GuestMemory.TwinSocket || second == GuestMemory.TwinSocket ? GuestMemory.TwinSocket : GuestMemory.SingleSocket);
+        using DmaRig rig = new(first == GuestMemoryKind.TwinSocket || second == GuestMemoryKind.TwinSocket ? GuestMemoryKind.TwinSocket : GuestMemoryKind.SingleSocket);
         SharedMemory low = rig.Map(At, 0x1000, way: first);
         SharedMemory high = rig.Map(At + 0x1000, 0x1000, way: second);
         byte[] data = [.. Enumerable.Range(0, 0x1800).Select(i => (byte)(i * 7))];
@@ -73,7 +73,7 @@ public class DmaBorderTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void The_last_byte_of_the_address_space_can_be_accessed(GuestMemory way)
+    public void The_last_byte_of_the_address_space_can_be_accessed(GuestMemoryKind way)
     {
         using DmaRig rig = new(way);
         SharedMemory memory = rig.Map(0xFFFF_FFFF_FFFF_F000, 0x1000);

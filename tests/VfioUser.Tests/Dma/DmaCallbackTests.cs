@@ -95,7 +95,7 @@ public class DmaCallbackTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void Guest_memory_can_be_used_while_the_device_is_reset(GuestMemory way)
+    public void Guest_memory_can_be_used_while_the_device_is_reset(GuestMemoryKind way)
     {
         BlankDevice device = new();
         bool? used = null;
@@ -111,7 +111,7 @@ public class DmaCallbackTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void While_a_region_is_unmapped_only_leases_of_it_work_on_and_the_others_as_ever(GuestMemory way)
+    public void While_a_region_is_unmapped_only_leases_of_it_work_on_and_the_others_as_ever(GuestMemoryKind way)
     {
         BlankDevice device = new();
         using DmaRig rig = new(way, device: device);

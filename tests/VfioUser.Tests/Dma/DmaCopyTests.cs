@@ -9,7 +9,7 @@ public class DmaCopyTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void What_the_guest_wrote_is_read_and_what_the_device_writes_arrives(GuestMemory way)
+    public void What_the_guest_wrote_is_read_and_what_the_device_writes_arrives(GuestMemoryKind way)
     {
         using DmaRig rig = new(way);
         SharedMemory memory = rig.Map(At, 0x2000);
@@ -25,14 +25,14 @@ public class DmaCopyTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void The_regions_say_how_they_are_reached(GuestMemory way)
+    public void The_regions_say_how_they_are_reached(GuestMemoryKind way)
     {
         using DmaRig rig = new(way);
 
         rig.Map(At + 0x1000, 0x2000, DmaMapFlags.Readable);
         rig.Map(At, 0x1000);
 
-        DmaWay expected = way switch { GuestMemory.Mapped => DmaWay.Mapped, GuestMemory.FileIo => DmaWay.FileIo, _ => DmaWay.Message };
+        DmaWay expected = way switch { GuestMemoryKind.Mapped => DmaWay.Mapped, GuestMemoryKind.FileIo => DmaWay.FileIo, _ => DmaWay.Message };
         rig.Dma.Regions.Should().Equal(
             new DmaRegion(new Iova(At), 0x1000, true, true, expected),
             new DmaRegion(new Iova(At + 0x1000), 0x2000, true, false, expected));
@@ -40,7 +40,7 @@ public class DmaCopyTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void An_unmapped_address_clears_the_destination(GuestMemory way)
+    public void An_unmapped_address_clears_the_destination(GuestMemoryKind way)
     {
         using DmaRig rig = new(way);
         SharedMemory memory = rig.Map(At, 0x1000);
@@ -58,7 +58,7 @@ public class DmaCopyTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void What_may_not_be_read_is_not_read(GuestMemory way)
+    public void What_may_not_be_read_is_not_read(GuestMemoryKind way)
     {
         using DmaRig rig = new(way);
         SharedMemory memory = rig.Map(At, 0x1000, DmaMapFlags.Writeable);
@@ -76,7 +76,7 @@ public class DmaCopyTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void What_may_not_be_written_is_not_written(GuestMemory way)
+    public void What_may_not_be_written_is_not_written(GuestMemoryKind way)
     {
         using DmaRig rig = new(way);
         SharedMemory memory = rig.Map(At, 0x1000, DmaMapFlags.Readable);
@@ -93,7 +93,7 @@ public class DmaCopyTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void A_region_without_any_right_is_there_and_cannot_be_touched(GuestMemory way)
+    public void A_region_without_any_right_is_there_and_cannot_be_touched(GuestMemoryKind way)
     {
         using DmaRig rig = new(way);
 
@@ -106,7 +106,7 @@ public class DmaCopyTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void Nothing_can_be_read_and_written_anywhere(GuestMemory way)
+    public void Nothing_can_be_read_and_written_anywhere(GuestMemoryKind way)
     {
         using DmaRig rig = new(way);
 
@@ -117,7 +117,7 @@ public class DmaCopyTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void Values_are_little_endian(GuestMemory way)
+    public void Values_are_little_endian(GuestMemoryKind way)
     {
         using DmaRig rig = new(way);
         SharedMemory memory = rig.Map(At, 0x1000);
@@ -142,7 +142,7 @@ public class DmaCopyTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void Every_length_and_alignment_copies_exactly_its_bytes(GuestMemory way)
+    public void Every_length_and_alignment_copies_exactly_its_bytes(GuestMemoryKind way)
     {
         using DmaRig rig = new(way);
         SharedMemory memory = rig.Map(At, 0x1000);
@@ -179,7 +179,7 @@ public class DmaCopyTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void When_the_client_has_gone_so_has_its_memory(GuestMemory way)
+    public void When_the_client_has_gone_so_has_its_memory(GuestMemoryKind way)
     {
         DmaRig rig = new(way);
         rig.Map(At, 0x1000);

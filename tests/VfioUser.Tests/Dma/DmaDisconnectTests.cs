@@ -68,9 +68,9 @@ public class DmaDisconnectTests
     }
 
     [Theory]
-    [InlineData(GuestMemory.TwinSocket)]
-    [InlineData(GuestMemory.SingleSocket)]
-    public async Task A_client_that_goes_without_answering_fails_the_access(GuestMemory way)
+    [InlineData(GuestMemoryKind.TwinSocket)]
+    [InlineData(GuestMemoryKind.SingleSocket)]
+    public async Task A_client_that_goes_without_answering_fails_the_access(GuestMemoryKind way)
     {
         using DmaRig rig = new(way, new VfioUserServerOptions { DmaTimeout = TimeSpan.FromMinutes(10) });
         rig.Map(At, 0x1000);

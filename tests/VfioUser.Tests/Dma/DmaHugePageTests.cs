@@ -22,7 +22,7 @@ public class DmaHugePageTests
             return;
         using (file)
         {
-            using DmaRig rig = new(GuestMemory.TwinSocket);
+            using DmaRig rig = new(GuestMemoryKind.TwinSocket);
 
             rig.Map(DmaRig.ReadWrite, 0, At, TestFiles.HugePageSize, file);
 

@@ -9,7 +9,7 @@ public class DmaInPlaceTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void The_action_sees_the_guests_bytes_and_changes_them_if_it_said_so(GuestMemory way)
+    public void The_action_sees_the_guests_bytes_and_changes_them_if_it_said_so(GuestMemoryKind way)
     {
         using DmaRig rig = new(way);
         SharedMemory memory = rig.Map(At, 0x1000);
@@ -26,10 +26,10 @@ public class DmaInPlaceTests
     }
 
     [Theory]
-    [InlineData(GuestMemory.FileIo)]
-    [InlineData(GuestMemory.TwinSocket)]
-    [InlineData(GuestMemory.SingleSocket)]
-    public void A_copy_that_was_not_to_be_written_is_not_written(GuestMemory way)
+    [InlineData(GuestMemoryKind.FileIo)]
+    [InlineData(GuestMemoryKind.TwinSocket)]
+    [InlineData(GuestMemoryKind.SingleSocket)]
+    public void A_copy_that_was_not_to_be_written_is_not_written(GuestMemoryKind way)
     {
         using DmaRig rig = new(way);
         SharedMemory memory = rig.Map(At, 0x1000);
@@ -56,7 +56,7 @@ public class DmaInPlaceTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void The_action_is_not_called_when_a_byte_is_missing(GuestMemory way)
+    public void The_action_is_not_called_when_a_byte_is_missing(GuestMemoryKind way)
     {
         using DmaRig rig = new(way);
         rig.Map(At, 0x1000);
@@ -70,7 +70,7 @@ public class DmaInPlaceTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void Zero_bytes_are_an_empty_span(GuestMemory way)
+    public void Zero_bytes_are_an_empty_span(GuestMemoryKind way)
     {
         using DmaRig rig = new(way);
         rig.Map(At, 0x1000);

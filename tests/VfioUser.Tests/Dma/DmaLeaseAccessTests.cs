@@ -9,7 +9,7 @@ public class DmaLeaseAccessTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void The_action_sees_the_guests_bytes_and_changes_them_if_it_said_so(GuestMemory way)
+    public void The_action_sees_the_guests_bytes_and_changes_them_if_it_said_so(GuestMemoryKind way)
     {
         using DmaRig rig = new(way);
         SharedMemory[] memories = [rig.Map(At, 0x1000), rig.Map(At + 0x1000, 0x1000)];
@@ -99,10 +99,10 @@ public class DmaLeaseAccessTests
     }
 
     [Theory]
-    [InlineData(GuestMemory.Mapped, DmaWay.Mapped)]
-    [InlineData(GuestMemory.FileIo, DmaWay.FileIo)]
-    [InlineData(GuestMemory.TwinSocket, DmaWay.Message)]
-    public void An_address_tells_its_region_and_how_it_is_reached(GuestMemory memory, DmaWay way)
+    [InlineData(GuestMemoryKind.Mapped, DmaWay.Mapped)]
+    [InlineData(GuestMemoryKind.FileIo, DmaWay.FileIo)]
+    [InlineData(GuestMemoryKind.TwinSocket, DmaWay.Message)]
+    public void An_address_tells_its_region_and_how_it_is_reached(GuestMemoryKind memory, DmaWay way)
     {
         using DmaRig rig = new(memory);
         rig.Map(At, 0x1000);

@@ -9,7 +9,7 @@ public class DmaLeaseTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void It_reads_and_writes_across_regions(GuestMemory way)
+    public void It_reads_and_writes_across_regions(GuestMemoryKind way)
     {
         using DmaRig rig = new(way);
         SharedMemory[] memories = [rig.Map(At, 0x1000), rig.Map(At + 0x1000, 0x1000), rig.Map(At + 0x2000, 0x1000)];
@@ -106,7 +106,7 @@ public class DmaLeaseTests
     [Fact]
     public async Task Disposed_while_another_thread_works_with_it_it_ends_when_that_one_is_done()
     {
-        using DmaRig rig = new(GuestMemory.TwinSocket);
+        using DmaRig rig = new(GuestMemoryKind.TwinSocket);
         rig.Map(At, 0x1000).Slice(0, 4).Fill(0x31);
         rig.Dma.TryLease(new Iova(At), 0x1000, writable: false, out DmaLease? lease).Should().BeTrue();
         using ManualResetEventSlim asked = new();

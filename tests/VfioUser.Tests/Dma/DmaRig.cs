@@ -11,12 +11,12 @@ namespace VfioUser.Tests;
 internal sealed class DmaRig : IDmaHandler, IDisposable
 {
     public const DmaMapFlags ReadWrite = DmaMapFlags.Readable | DmaMapFlags.Writeable;
-    private readonly GuestMemory _way;
+    private readonly GuestMemoryKind _way;
     private readonly Lock _lock = new();
     private readonly List<SharedMemory> _memories = [];
     private readonly List<(ulong Address, SharedMemory Memory)> _byMessage = [];
 
-    public DmaRig(GuestMemory way = GuestMemory.Mapped, VfioUserServerOptions? server = null, Capabilities? capabilities = null,
+    public DmaRig(GuestMemoryKind way = GuestMemoryKind.Mapped, VfioUserServerOptions? server = null, Capabilities? capabilities = null,
         BlankDevice? device = null)
     {
         _way = way;
@@ -26,7 +26,7 @@ internal sealed class DmaRig : IDmaHandler, IDisposable
         Serving = Server.RunAsync(Device);
         Client = VfioUserClient.FromConnected(clientEnd, new VfioUserClientOptions
         {
-            TwinSocket = way == GuestMemory.TwinSocket ? TwinSocketPolicy.Require : TwinSocketPolicy.Never,
+            TwinSocket = way == GuestMemoryKind.TwinSocket ? TwinSocketPolicy.Require : TwinSocketPolicy.Never,
             Capabilities = capabilities ?? Capabilities.ClientDefaults,
             DmaHandler = this,
         });
@@ -50,7 +50,7 @@ internal sealed class DmaRig : IDmaHandler, IDisposable
 
     /// <summary>Opens fresh memory to the device.</summary>
     /// <returns>The memory, as the guest sees it.</returns>
-    public SharedMemory Map(ulong address, ulong size, DmaMapFlags rights = ReadWrite, GuestMemory? way = null, string name = "test")
+    public SharedMemory Map(ulong address, ulong size, DmaMapFlags rights = ReadWrite, GuestMemoryKind? way = null, string name = "test")
     {
         SharedMemory memory = SharedMemory.Create(size, name);
         _memories.Add(memory);
@@ -59,16 +59,16 @@ internal sealed class DmaRig : IDmaHandler, IDisposable
     }
 
     /// <summary>Opens memory of the test's own to the device.</summary>
-    public void MapExisting(ulong address, SharedMemory memory, GuestMemory way, DmaMapFlags rights = ReadWrite)
+    public void MapExisting(ulong address, SharedMemory memory, GuestMemoryKind way, DmaMapFlags rights = ReadWrite)
     {
         DmaMapFlags flags = rights;
         SafeHandle? file = memory.File;
         switch (way)
         {
-            case GuestMemory.FileIo:
+            case GuestMemoryKind.FileIo:
                 flags |= DmaMapFlags.FileIo;
                 break;
-            case GuestMemory.TwinSocket or GuestMemory.SingleSocket:
+            case GuestMemoryKind.TwinSocket or GuestMemoryKind.SingleSocket:
                 file = null;
                 lock (_lock)
                     _byMessage.Add((address, memory));

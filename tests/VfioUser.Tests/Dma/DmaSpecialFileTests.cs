@@ -81,7 +81,7 @@ public class DmaSpecialFileTests
     [MemberData(nameof(Kinds))]
     public async Task What_is_no_file_is_not_touched_and_its_memory_comes_by_message(string kind)
     {
-        using DmaRig rig = new(GuestMemory.TwinSocket);
+        using DmaRig rig = new(GuestMemoryKind.TwinSocket);
         using Special special = new(kind);
 
         rig.Map(DmaRig.ReadWrite, 0, At, 0x1000, special.Handle);

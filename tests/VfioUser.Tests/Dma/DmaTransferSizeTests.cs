@@ -8,11 +8,11 @@ public class DmaTransferSizeTests
     private const ulong At = 0x1_0000_0000;
 
     [Theory]
-    [InlineData(GuestMemory.TwinSocket, 4096, new[] { 4096, 4096, 1808 })]
-    [InlineData(GuestMemory.SingleSocket, 4096, new[] { 4096, 4096, 1808 })]
-    [InlineData(GuestMemory.SingleSocket, 10_000, new[] { 10_000 })]
-    [InlineData(GuestMemory.SingleSocket, 9_999, new[] { 9_999, 1 })]
-    public void No_message_is_longer_than_the_client_takes(GuestMemory way, int limit, int[] transfers)
+    [InlineData(GuestMemoryKind.TwinSocket, 4096, new[] { 4096, 4096, 1808 })]
+    [InlineData(GuestMemoryKind.SingleSocket, 4096, new[] { 4096, 4096, 1808 })]
+    [InlineData(GuestMemoryKind.SingleSocket, 10_000, new[] { 10_000 })]
+    [InlineData(GuestMemoryKind.SingleSocket, 9_999, new[] { 9_999, 1 })]
+    public void No_message_is_longer_than_the_client_takes(GuestMemoryKind way, int limit, int[] transfers)
     {
         using DmaRig rig = new(way, capabilities: Capabilities.ClientDefaults with { MaxDataTransferSize = limit });
         SharedMemory memory = rig.Map(At, 0x10000);
@@ -29,9 +29,9 @@ public class DmaTransferSizeTests
     }
 
     [Theory]
-    [InlineData(GuestMemory.TwinSocket)]
-    [InlineData(GuestMemory.SingleSocket)]
-    public void No_message_is_longer_than_a_clients_socket_takes_at_once(GuestMemory way)
+    [InlineData(GuestMemoryKind.TwinSocket)]
+    [InlineData(GuestMemoryKind.SingleSocket)]
+    public void No_message_is_longer_than_a_clients_socket_takes_at_once(GuestMemoryKind way)
     {
         using DmaRig rig = new(way);
         rig.Map(At, 0x20000);
@@ -42,9 +42,9 @@ public class DmaTransferSizeTests
     }
 
     [Theory]
-    [InlineData(GuestMemory.TwinSocket)]
-    [InlineData(GuestMemory.SingleSocket)]
-    public void Pieces_allocate_nothing(GuestMemory way)
+    [InlineData(GuestMemoryKind.TwinSocket)]
+    [InlineData(GuestMemoryKind.SingleSocket)]
+    public void Pieces_allocate_nothing(GuestMemoryKind way)
     {
         using DmaRig rig = new(way);
         rig.Map(At, 1 << 20);
@@ -66,7 +66,7 @@ public class DmaTransferSizeTests
     [Fact]
     public void A_client_that_takes_one_byte_gets_one_byte()
     {
-        using DmaRig rig = new(GuestMemory.TwinSocket, capabilities: Capabilities.ClientDefaults with { MaxDataTransferSize = 1 });
+        using DmaRig rig = new(GuestMemoryKind.TwinSocket, capabilities: Capabilities.ClientDefaults with { MaxDataTransferSize = 1 });
         rig.Map(At, 0x1000);
 
         rig.Dma.TryWrite(new Iova(At), 0x0403_0201u).Should().BeTrue();
@@ -78,7 +78,7 @@ public class DmaTransferSizeTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void Several_mebibytes_arrive_whole(GuestMemory way)
+    public void Several_mebibytes_arrive_whole(GuestMemoryKind way)
     {
         using DmaRig rig = new(way);
         SharedMemory memory = rig.Map(At, 4 << 20);
@@ -103,7 +103,7 @@ public class DmaTransferSizeTests
     [Fact]
     public void A_piece_that_fails_in_the_middle_clears_what_was_read_before_it()
     {
-        using DmaRig rig = new(GuestMemory.TwinSocket, capabilities: Capabilities.ClientDefaults with { MaxDataTransferSize = 0x1000 });
+        using DmaRig rig = new(GuestMemoryKind.TwinSocket, capabilities: Capabilities.ClientDefaults with { MaxDataTransferSize = 0x1000 });
         rig.Map(At, 0x1000).Slice(0, 0x1000).Fill(0xFF);
         // announced to the server, but the client's memory knows nothing of it
         rig.Map(DmaRig.ReadWrite, 0, At + 0x1000, 0x1000, null);

@@ -9,11 +9,11 @@ public class DmaUnmapStressTests
     private const int Size = 0x2000;
 
     [Theory]
-    [InlineData(GuestMemory.Mapped, 100)]
-    [InlineData(GuestMemory.FileIo, 100)]
-    [InlineData(GuestMemory.TwinSocket, 60)]
-    [InlineData(GuestMemory.SingleSocket, 60)]
-    public async Task Accesses_see_one_mapping_whole_or_none_and_never_touch_what_was_unmapped(GuestMemory way, int rounds)
+    [InlineData(GuestMemoryKind.Mapped, 100)]
+    [InlineData(GuestMemoryKind.FileIo, 100)]
+    [InlineData(GuestMemoryKind.TwinSocket, 60)]
+    [InlineData(GuestMemoryKind.SingleSocket, 60)]
+    public async Task Accesses_see_one_mapping_whole_or_none_and_never_touch_what_was_unmapped(GuestMemoryKind way, int rounds)
     {
         using DmaRig rig = new(way);
         using CancellationTokenSource done = new();

@@ -47,7 +47,7 @@ public class DmaUnmapTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public async Task A_lease_works_on_while_the_unmap_waits_for_it(GuestMemory way)
+    public async Task A_lease_works_on_while_the_unmap_waits_for_it(GuestMemoryKind way)
     {
         using DmaRig rig = new(way);
         SharedMemory memory = rig.Map(At, 0x1000);
@@ -153,7 +153,7 @@ public class DmaUnmapTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void Memory_that_a_range_took_away_is_never_seen_again(GuestMemory way)
+    public void Memory_that_a_range_took_away_is_never_seen_again(GuestMemoryKind way)
     {
         using DmaRig rig = new(way);
         rig.Map(At, 0x1000).Slice(0, 1).Fill(1);
@@ -172,7 +172,7 @@ public class DmaUnmapTests
     [Fact]
     public async Task A_message_in_progress_holds_the_region_too()
     {
-        foreach (GuestMemory way in new[] { GuestMemory.TwinSocket, GuestMemory.SingleSocket })
+        foreach (GuestMemoryKind way in new[] { GuestMemoryKind.TwinSocket, GuestMemoryKind.SingleSocket })
         {
             using DmaRig rig = new(way);
             rig.Map(At, 0x1000).Slice(0, 1).Fill(7);

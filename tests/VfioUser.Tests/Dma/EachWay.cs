@@ -3,7 +3,7 @@ using VfioUser.Testing;
 namespace VfioUser.Tests;
 
 /// <summary>All ways to guest memory.</summary>
-public sealed class EachWay : TheoryData<GuestMemory>
+public sealed class EachWay : TheoryData<GuestMemoryKind>
 {
-    public EachWay() => AddRange(GuestMemory.Mapped, GuestMemory.FileIo, GuestMemory.TwinSocket, GuestMemory.SingleSocket);
+    public EachWay() => AddRange(GuestMemoryKind.Mapped, GuestMemoryKind.FileIo, GuestMemoryKind.TwinSocket, GuestMemoryKind.SingleSocket);
 }

@@ -8,7 +8,7 @@ namespace VfioUser.Tests;
 public class DoorbellPageTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-    private static readonly DoorbellPageOptions Polling = new() { Mode = IoEventFdMode.Polling, Stride = 8 };
+    private static readonly DoorbellPageOptions Polling = new() { Mode = NotificationMode.Polling, Stride = 8 };
 
     [Fact]
     public void Changed_values_ring_once()

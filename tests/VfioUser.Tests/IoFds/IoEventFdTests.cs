@@ -104,7 +104,7 @@ public class IoEventFdTests
         List<int> threads = [];
         RegionIoEventFd? bell = null;
         using TestGuest guest = TestGuest.Attach(new OddDevice(d => bell = d.Bar(0, BarKind.Memory32, 0x1000)
-            .AddIoEventFd(0, () => threads.Add(Environment.CurrentManagedThreadId), new IoEventFdOptions { Mode = IoEventFdMode.Polling })));
+            .AddIoEventFd(0, () => threads.Add(Environment.CurrentManagedThreadId), new IoEventFdOptions { Mode = NotificationMode.Polling })));
 
         bell!.Poll().Should().BeFalse();
         guest.Bar0.Write(0, 1u);
@@ -124,7 +124,7 @@ public class IoEventFdTests
         List<DeviceExceptionContext> threw = [];
         RegionIoEventFd? bell = null;
         OddDevice device = new(d => bell = d.Bar(0, BarKind.Memory32, 0x1000).AddIoEventFd(
-            0, () => throw new InvalidOperationException("bang"), new IoEventFdOptions { Mode = IoEventFdMode.Polling }));
+            0, () => throw new InvalidOperationException("bang"), new IoEventFdOptions { Mode = NotificationMode.Polling }));
         using TestGuest guest = TestGuest.Attach(device, new TestGuestOptions { Server = new VfioUserServerOptions { DeviceException = threw.Add } });
 
         guest.Bar0.Write(0, 1u);
@@ -170,7 +170,7 @@ public class IoEventFdTests
         int rung = 0;
         RegionIoEventFd? bell = null;
         using TestGuest guest = TestGuest.Attach(new OddDevice(d => bell = d.Bar(0, BarKind.Memory32, 0x1000)
-            .AddIoEventFd(0, () => rung++, new IoEventFdOptions { Mode = IoEventFdMode.Polling })));
+            .AddIoEventFd(0, () => rung++, new IoEventFdOptions { Mode = NotificationMode.Polling })));
         guest.Bar0.Write(0, 1u);
         guest.Bar0.Ring(0, 1u);
 
@@ -213,7 +213,7 @@ public class IoEventFdTests
     {
         RegionIoEventFd? bell = null;
         OddDevice device = new(d => bell = d.Bar(0, BarKind.Memory32, 0x1000)
-            .AddIoEventFd(0, () => { }, new IoEventFdOptions { Mode = IoEventFdMode.Polling }));
+            .AddIoEventFd(0, () => { }, new IoEventFdOptions { Mode = NotificationMode.Polling }));
         TestGuest first = TestGuest.Attach(device);
         ClientIoFds kept = first.Client.GetRegionIoFds(0);
         using EventFd old = new(FileCalls.Duplicate(kept[0].Fd!));
@@ -233,7 +233,7 @@ public class IoEventFdTests
     {
         RegionIoEventFd? bell = null;
         using TestGuest guest = TestGuest.Attach(new OddDevice(d => bell = d.Bar(0, BarKind.Memory32, 0x1000)
-            .AddIoEventFd(0, () => { }, new IoEventFdOptions { Mode = IoEventFdMode.Polling })));
+            .AddIoEventFd(0, () => { }, new IoEventFdOptions { Mode = NotificationMode.Polling })));
         using ClientIoFds ioFds = guest.Client.GetRegionIoFds(0);
         Libc.Fcntl(ioFds[0].Fd!, Libc.FSetFl, 0).Should().Be(0);
 
@@ -246,7 +246,7 @@ public class IoEventFdTests
         using SharedMemory shadow = SharedMemory.Create(0x1000);
         RegionIoEventFd? bell = null;
         OddDevice device = new(d => bell = d.Bar(0, BarKind.Memory32, 0x1000).AddIoEventFd(8, () => { },
-            new IoEventFdOptions { Size = 8, Shadow = shadow, ShadowOffset = 0x10, Mode = IoEventFdMode.Polling }));
+            new IoEventFdOptions { Size = 8, Shadow = shadow, ShadowOffset = 0x10, Mode = NotificationMode.Polling }));
         using TestGuest guest = TestGuest.Attach(device);
 
         guest.Bar0.Ring(8, 0xDEAD_BEEFUL).Should().BeTrue();

@@ -177,7 +177,7 @@ public class IoFdsReplyTests
         int rings = 0;
         RegionIoEventFd? bell = null;
         using TestGuest guest = TestGuest.Attach(new OddDevice(d => bell = d.Bar(0, BarKind.Memory32, 0x1000)
-            .AddIoEventFd(0, () => rings++, new IoEventFdOptions { Mode = IoEventFdMode.Polling })));
+            .AddIoEventFd(0, () => rings++, new IoEventFdOptions { Mode = NotificationMode.Polling })));
         using ClientIoFds first = guest.Client.GetRegionIoFds(0);
         using ClientIoFds second = guest.Client.GetRegionIoFds(0);
         using EventFd one = new(FileCalls.Duplicate(first[0].Fd!));

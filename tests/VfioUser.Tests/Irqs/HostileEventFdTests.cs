@@ -75,7 +75,7 @@ public class HostileEventFdTests
             FillAndBlock(trigger);
 
             Task assert = Background.Run(() => _device.Intx.Assert());
-            Background.MustBecomeTrue(() => _device.Intx.Asserted, "it is about to write to the eventfd");
+            Background.MustBecomeTrue(() => _device.Intx.IsAsserted, "it is about to write to the eventfd");
             await Background.Run(guest.Dispose).WaitAsync(Background.Patience);
 
             await assert.WaitAsync(Background.Patience);

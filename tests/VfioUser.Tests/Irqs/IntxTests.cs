@@ -58,7 +58,7 @@ public class IntxTests
     public void Cause_that_was_removed_unseen_is_not_delivered_again_at_unmask(bool byEventFd)
     {
         bool cause = true;
-        _device.Intx.OnResample(() =>
+        _device.Intx.SetResampleHandler(() =>
         {
             if (!Volatile.Read(ref cause))
                 _device.Intx.Deassert();
@@ -81,7 +81,7 @@ public class IntxTests
         guest.Intx.WaitFor(2); // the cause is there still
         Volatile.Write(ref cause, false);
         Unmask();
-        SpinWait.SpinUntil(() => !_device.Intx.Asserted && !_device.Intx.IsMasked, Background.Patience).Should().BeTrue();
+        SpinWait.SpinUntil(() => !_device.Intx.IsAsserted && !_device.Intx.IsMasked, Background.Patience).Should().BeTrue();
 
         guest.Intx.Count.Should().Be(2);
     }
@@ -89,14 +89,14 @@ public class IntxTests
     [Fact]
     public void Cause_that_was_removed_unseen_is_not_delivered_to_a_client_that_begins_to_listen()
     {
-        _device.Intx.OnResample(_device.Intx.Deassert);
+        _device.Intx.SetResampleHandler(_device.Intx.Deassert);
         using var guest = TestGuest.Attach(_device, new TestGuestOptions { EnableInterrupts = false });
 
         _device.Intx.Assert();
         guest.Config.Write(Command, InterruptDisable);
         guest.Config.Write(Command, (ushort)0);
 
-        _device.Intx.Asserted.Should().BeFalse();
+        _device.Intx.IsAsserted.Should().BeFalse();
     }
 
     [Fact]
@@ -149,7 +149,7 @@ public class IntxTests
         guest.Config.Write(Command, InterruptDisable);
 
         _device.Intx.Assert();
-        _device.Intx.Asserted.Should().BeTrue();
+        _device.Intx.IsAsserted.Should().BeTrue();
         (guest.Config.Read<ushort>(Status) & InterruptStatus).Should().Be(InterruptStatus);
         _device.Intx.Deassert();
 
@@ -246,11 +246,11 @@ public class IntxTests
                 })).WaitAsync(Background.Patience);
 
             bool status = (_device.Config.Read<ushort>((int)Status) & InterruptStatus) != 0;
-            status.Should().Be(_device.Intx.Asserted);
+            status.Should().Be(_device.Intx.IsAsserted);
             guest.Intx.Unmask();
             int before = guest.Intx.Count;
             guest.Intx.Unmask();
-            (guest.Intx.Count - before).Should().Be(_device.Intx.Asserted ? 1 : 0, "only a level that stands comes again");
+            (guest.Intx.Count - before).Should().Be(_device.Intx.IsAsserted ? 1 : 0, "only a level that stands comes again");
             _device.Intx.Deassert();
             guest.Intx.Unmask();
         }

@@ -89,7 +89,7 @@ public class IrqMaskTests
         guest.Reset();
 
         device.MsiX[0].IsPending.Should().BeFalse();
-        device.Intx.Asserted.Should().BeFalse();
+        device.Intx.IsAsserted.Should().BeFalse();
         device.MsiX[0].Trigger().Should().BeTrue();
         guest.MsiX[0].Count.Should().Be(1);
         guest.Intx.Count.Should().Be(1, "from before the reset");

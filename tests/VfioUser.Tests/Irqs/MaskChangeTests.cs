@@ -43,7 +43,7 @@ public class MaskChangeTests
         IrqDevice device = new();
         List<int> counts = [];
         GuestIrq? seen = null;
-        device.MsiX[0].OnMaskChange(_ => counts.Add(seen!.Count));
+        device.MsiX[0].AddMaskChangeHandler(_ => counts.Add(seen!.Count));
         using var guest = TestGuest.Attach(device);
         seen = guest.MsiX[0];
         seen.Mask();
@@ -75,7 +75,7 @@ public class MaskChangeTests
     public void A_handler_that_throws_fails_the_command_and_the_mask_stands()
     {
         IrqDevice device = new();
-        device.MsiX[0].OnMaskChange(_ => throw new InvalidOperationException("mask"));
+        device.MsiX[0].AddMaskChangeHandler(_ => throw new InvalidOperationException("mask"));
         using var guest = TestGuest.Attach(device);
 
         guest.MsiX[0].Invoking(it => it.Mask()).Should().Throw<VfioUserException>().Which.Errno.Should().Be(Errno.EIO);
@@ -90,7 +90,7 @@ public class MaskChangeTests
     {
         IrqDevice device = new();
         TaskCompletionSource<Exception> told = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        device.Intx.OnMaskChange(_ => throw new InvalidOperationException("unmask"));
+        device.Intx.AddMaskChangeHandler(_ => throw new InvalidOperationException("unmask"));
         using var guest = TestGuest.Attach(device, new TestGuestOptions
         {
             Server = new VfioUserServerOptions { DeviceException = context => told.TrySetResult(context.Exception) },
@@ -113,12 +113,12 @@ public class MaskChangeTests
         IrqDevice device = new();
         using var guest = TestGuest.Attach(device);
 
-        device.Invoking(it => it.MsiX[0].OnMaskChange(_ => { })).Should().Throw<InvalidOperationException>();
+        device.Invoking(it => it.MsiX[0].AddMaskChangeHandler(_ => { })).Should().Throw<InvalidOperationException>();
     }
 
     private void Listen(IEnumerable<Irq> irqs)
     {
         foreach (Irq irq in irqs)
-            irq.OnMaskChange(masked => _seen.Add((irq.Type, irq.Vector, masked)));
+            irq.AddMaskChangeHandler(masked => _seen.Add((irq.Type, irq.Vector, masked)));
     }
 }

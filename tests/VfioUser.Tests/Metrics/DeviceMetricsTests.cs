@@ -15,11 +15,11 @@ public sealed class DeviceMetricsTests : IDisposable
     private VfioUserServerOptions Options => new() { MeterFactory = _recorder };
 
     [Theory]
-    [InlineData(GuestMemory.Mapped, "mapped")]
-    [InlineData(GuestMemory.FileIo, "file_io")]
-    [InlineData(GuestMemory.TwinSocket, "message")]
-    [InlineData(GuestMemory.SingleSocket, "message")]
-    public void Dma_is_counted_by_way_and_direction(GuestMemory way, string name)
+    [InlineData(GuestMemoryKind.Mapped, "mapped")]
+    [InlineData(GuestMemoryKind.FileIo, "file_io")]
+    [InlineData(GuestMemoryKind.TwinSocket, "message")]
+    [InlineData(GuestMemoryKind.SingleSocket, "message")]
+    public void Dma_is_counted_by_way_and_direction(GuestMemoryKind way, string name)
     {
         using DmaRig rig = new(way, Options);
         rig.Map(First, 0x2000);
@@ -40,7 +40,7 @@ public sealed class DeviceMetricsTests : IDisposable
     [Fact]
     public void Work_in_place_is_an_operation()
     {
-        using DmaRig rig = new(GuestMemory.Mapped, Options);
+        using DmaRig rig = new(GuestMemoryKind.Mapped, Options);
         rig.Map(First, 0x2000);
 
         rig.Dma.TryAccess(new Iova(First), 8, writable: false, 0, (_, _) => { }).Should().BeTrue();
@@ -54,7 +54,7 @@ public sealed class DeviceMetricsTests : IDisposable
     [Fact]
     public void Leases_are_counted_when_they_are_taken_and_their_copies_when_they_are_made()
     {
-        using DmaRig rig = new(GuestMemory.Mapped, Options);
+        using DmaRig rig = new(GuestMemoryKind.Mapped, Options);
         rig.Map(First, 0x1000);
         rig.Map(First + 0x1000, 0x1000);
 

@@ -32,7 +32,7 @@ public class RestoreTests
         target.Shared.Span(0x2000, 0x2000).SequenceEqual(source.Shared.Span(0x2000, 0x2000)).Should().BeTrue();
         guest.Config.Read<uint>(0x80).Should().Be(0xCAFE_F00D);
         guest.Bar0.Read<uint>(0x1000).Should().Be(0xFEE0_0000, "of the MSI-X table");
-        target.Pin.Asserted.Should().BeTrue();
+        target.Pin.IsAsserted.Should().BeTrue();
         guest.Intx.WaitFor(1);
         guest.MsiX[1].WaitFor(1);
     }

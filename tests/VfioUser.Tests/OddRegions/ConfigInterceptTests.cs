@@ -43,7 +43,7 @@ public class ConfigInterceptTests
         OddDevice device = new(d =>
         {
             d.Bar(0, BarKind.Memory32, 0x1000);
-            d.Config.OnWrite(0x10, 4, (offset, _) => written.Add(offset));
+            d.Config.AddWriteHandler(0x10, 4, (offset, _) => written.Add(offset));
             d.Config.Intercept(new Altering(d.Config));
         });
         using TestGuest guest = TestGuest.Attach(device);

@@ -6,10 +6,10 @@ namespace VfioUser.Tests.Quiesce;
 public sealed class CopyEngineTests
 {
     [Theory]
-    [InlineData(GuestMemory.Mapped)]
-    [InlineData(GuestMemory.TwinSocket)]
-    [InlineData(GuestMemory.SingleSocket)]
-    public void It_works_between_resets_and_never_during_one(GuestMemory memory)
+    [InlineData(GuestMemoryKind.Mapped)]
+    [InlineData(GuestMemoryKind.TwinSocket)]
+    [InlineData(GuestMemoryKind.SingleSocket)]
+    public void It_works_between_resets_and_never_during_one(GuestMemoryKind memory)
     {
         using TestGuest guest = TestGuest.Attach(new CopyEngine(), memory);
         Iova from = guest.Place("123456789"u8);

@@ -34,9 +34,9 @@ public sealed class NotifiersWhileStoppedTests
     }
 
     [Theory]
-    [InlineData(IoEventFdMode.Waiting)]
-    [InlineData(IoEventFdMode.Polling)]
-    public void What_is_rung_while_it_is_stopped_is_handled_when_it_runs_again(IoEventFdMode mode)
+    [InlineData(NotificationMode.Threaded)]
+    [InlineData(NotificationMode.Polling)]
+    public void What_is_rung_while_it_is_stopped_is_handled_when_it_runs_again(NotificationMode mode)
     {
         using SemaphoreSlim rung = new(0);
         RegionIoEventFd? bell = null;
@@ -44,7 +44,7 @@ public sealed class NotifiersWhileStoppedTests
         using TestGuest guest = TestGuest.Attach(device);
         guest.Bar0.Ring(Bell, 1u);
         guest.Migration.SetState(MigrationState.StopCopy);
-        if (mode == IoEventFdMode.Waiting)
+        if (mode == NotificationMode.Threaded)
             rung.Wait(Background.Patience).Should().BeTrue();
 
         guest.Bar0.Ring(Bell, 1u);
@@ -53,7 +53,7 @@ public sealed class NotifiersWhileStoppedTests
         rung.CurrentCount.Should().Be(0);
         guest.Migration.SetState(MigrationState.Running);
 
-        if (mode == IoEventFdMode.Polling)
+        if (mode == NotificationMode.Polling)
             bell.Poll().Should().BeTrue();
         rung.Wait(Background.Patience).Should().BeTrue();
         bell.Poll().Should().BeFalse();
@@ -185,7 +185,7 @@ public sealed class NotifiersWhileStoppedTests
         bells.Should().Be(1);
     }
 
-    private static IoEventFdOptions Polling => new() { Mode = IoEventFdMode.Polling };
+    private static IoEventFdOptions Polling => new() { Mode = NotificationMode.Polling };
 
     private sealed class BellDevice : PciDevice
     {
@@ -205,7 +205,7 @@ public sealed class NotifiersWhileStoppedTests
         public Action? WhenStopped { get; set; }
 
         public DoorbellPage AddPage(Action<int, uint> ring) =>
-            Bar.AddDoorbellPage(Page, 1, ring, new DoorbellPageOptions { Mode = IoEventFdMode.Polling });
+            Bar.AddDoorbellPage(Page, 1, ring, new DoorbellPageOptions { Mode = NotificationMode.Polling });
 
         protected override void OnStopped() => WhenStopped?.Invoke();
     }

@@ -16,7 +16,7 @@ public class DriverInterruptTests
         PciFunction function = guest.StartDriver();
 
         function.Interrupts.Should().BeSameAs(guest.MsiX);
-        (device.Config.MsiX!.Enabled, device.Config.MsiX.FunctionMasked, device.Config.Msi!.Enabled).Should().Be((true, false, false));
+        (device.Config.MsiX!.IsEnabled, device.Config.MsiX.IsFunctionMasked, device.Config.Msi!.IsEnabled).Should().Be((true, false, false));
         (function.IsIntxDisabled, function.IsBusMaster, function.IsMemoryEnabled).Should().Be((true, true, true));
         device.MsiX[2].Trigger().Should().BeTrue();
         device.Msi[0].Trigger().Should().BeFalse();
@@ -77,7 +77,7 @@ public class DriverInterruptTests
         function.FreeIrqVectors();
 
         function.Interrupts.Should().BeNull();
-        device.Config.MsiX!.Enabled.Should().BeFalse();
+        device.Config.MsiX!.IsEnabled.Should().BeFalse();
         device.MsiX[0].Trigger().Should().BeFalse();
         guest.StartDriver(PciIrqTypes.None).Interrupts.Should().BeNull();
     }

@@ -9,7 +9,7 @@ public class GuestDescriptorTests
 {
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void A_guest_leaves_nothing_open_after_faults_reconnections_and_migration(GuestMemory memory)
+    public void A_guest_leaves_nothing_open_after_faults_reconnections_and_migration(GuestMemoryKind memory)
     {
         Live(memory); // what is opened once for all
         OpenFds before = OpenFds.Now();
@@ -21,7 +21,7 @@ public class GuestDescriptorTests
         OpenFds.Mappings("/memfd:test-guest").Should().Be(0);
     }
 
-    private static void Live(GuestMemory memory)
+    private static void Live(GuestMemoryKind memory)
     {
         using var guest = TestGuest.Attach(new MovingDevice(), memory);
         guest.StartDriver();

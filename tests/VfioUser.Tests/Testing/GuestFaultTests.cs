@@ -24,11 +24,11 @@ public class GuestFaultTests
     }
 
     [Theory]
-    [InlineData(DisconnectPoint.BetweenMessages, GuestMemory.Mapped)]
-    [InlineData(DisconnectPoint.InHeader, GuestMemory.FileIo)]
-    [InlineData(DisconnectPoint.InBody, GuestMemory.TwinSocket)]
-    [InlineData(DisconnectPoint.InBody, GuestMemory.SingleSocket)]
-    public void A_guest_that_is_cut_off_comes_back_to_the_same_device(DisconnectPoint point, GuestMemory memory)
+    [InlineData(DisconnectPoint.BetweenMessages, GuestMemoryKind.Mapped)]
+    [InlineData(DisconnectPoint.InHeader, GuestMemoryKind.FileIo)]
+    [InlineData(DisconnectPoint.InBody, GuestMemoryKind.TwinSocket)]
+    [InlineData(DisconnectPoint.InBody, GuestMemoryKind.SingleSocket)]
+    public void A_guest_that_is_cut_off_comes_back_to_the_same_device(DisconnectPoint point, GuestMemoryKind memory)
     {
         using var guest = TestGuest.Attach(_device, memory);
         Iova place = guest.Place("here"u8);
@@ -79,9 +79,9 @@ public class GuestFaultTests
     }
 
     [Theory]
-    [InlineData(GuestMemory.TwinSocket)]
-    [InlineData(GuestMemory.SingleSocket)]
-    public async Task A_device_that_waits_for_memory_is_told_when_the_guest_is_cut_off(GuestMemory memory)
+    [InlineData(GuestMemoryKind.TwinSocket)]
+    [InlineData(GuestMemoryKind.SingleSocket)]
+    public async Task A_device_that_waits_for_memory_is_told_when_the_guest_is_cut_off(GuestMemoryKind memory)
     {
         using var guest = TestGuest.Attach(_device, memory);
         Iova place = guest.Place("here"u8);
@@ -95,9 +95,9 @@ public class GuestFaultTests
     }
 
     [Theory]
-    [InlineData(GuestMemory.TwinSocket)]
-    [InlineData(GuestMemory.SingleSocket)]
-    public void The_nth_access_fails_and_the_others_do_not(GuestMemory memory)
+    [InlineData(GuestMemoryKind.TwinSocket)]
+    [InlineData(GuestMemoryKind.SingleSocket)]
+    public void The_nth_access_fails_and_the_others_do_not(GuestMemoryKind memory)
     {
         using var guest = TestGuest.Attach(_device, memory);
         Iova place = guest.Place("here"u8);
@@ -116,7 +116,7 @@ public class GuestFaultTests
     [Fact]
     public void A_fault_that_is_disposed_is_over()
     {
-        using var guest = TestGuest.Attach(_device, GuestMemory.TwinSocket);
+        using var guest = TestGuest.Attach(_device, GuestMemoryKind.TwinSocket);
         Iova place = guest.Place("here"u8);
 
         using (guest.Faults.FailDma(count: int.MaxValue))
@@ -126,9 +126,9 @@ public class GuestFaultTests
     }
 
     [Theory]
-    [InlineData(GuestMemory.TwinSocket)]
-    [InlineData(GuestMemory.SingleSocket)]
-    public async Task An_access_that_is_held_waits_and_commands_go_on(GuestMemory memory)
+    [InlineData(GuestMemoryKind.TwinSocket)]
+    [InlineData(GuestMemoryKind.SingleSocket)]
+    public async Task An_access_that_is_held_waits_and_commands_go_on(GuestMemoryKind memory)
     {
         using var guest = TestGuest.Attach(_device, memory);
         Iova place = guest.Place("here"u8);
@@ -147,9 +147,9 @@ public class GuestFaultTests
     }
 
     [Theory]
-    [InlineData(GuestMemory.TwinSocket)]
-    [InlineData(GuestMemory.SingleSocket)]
-    public void An_access_that_is_never_answered_fails_in_the_end(GuestMemory memory)
+    [InlineData(GuestMemoryKind.TwinSocket)]
+    [InlineData(GuestMemoryKind.SingleSocket)]
+    public void An_access_that_is_never_answered_fails_in_the_end(GuestMemoryKind memory)
     {
         using var guest = TestGuest.Attach(_device, new TestGuestOptions
         {
@@ -169,7 +169,7 @@ public class GuestFaultTests
     public async Task A_guest_may_leave_while_accesses_are_held()
     {
         Task<bool> access;
-        using (var guest = TestGuest.Attach(_device, GuestMemory.TwinSocket))
+        using (var guest = TestGuest.Attach(_device, GuestMemoryKind.TwinSocket))
         {
             Iova place = guest.Place("here"u8);
             GuestDmaFault held = guest.Faults.HoldDma();
@@ -183,7 +183,7 @@ public class GuestFaultTests
     [Fact]
     public void An_access_that_does_not_come_is_told_of()
     {
-        using var guest = TestGuest.Attach(_device, new TestGuestOptions { Memory = GuestMemory.TwinSocket, Timeout = TimeSpan.FromMilliseconds(200) });
+        using var guest = TestGuest.Attach(_device, new TestGuestOptions { Memory = GuestMemoryKind.TwinSocket, Timeout = TimeSpan.FromMilliseconds(200) });
         using GuestDmaFault held = guest.Faults.HoldDma(DmaDirection.Write);
 
         held.Invoking(it => it.WaitForHits()).Should().Throw<TestGuestException>().WithMessage("1 DMA messages (Write) were waited for, and 0 came*");
@@ -201,7 +201,7 @@ public class GuestFaultTests
     [Fact]
     public void Without_its_twin_socket_a_device_has_commands_but_no_memory()
     {
-        using var guest = TestGuest.Attach(_device, GuestMemory.TwinSocket);
+        using var guest = TestGuest.Attach(_device, GuestMemoryKind.TwinSocket);
         Iova place = guest.Place("here"u8);
 
         guest.Faults.LoseTwinSocket();
@@ -214,10 +214,10 @@ public class GuestFaultTests
     }
 
     [Theory]
-    [InlineData(GuestMemory.FileIo)]
-    [InlineData(GuestMemory.TwinSocket)]
-    [InlineData(GuestMemory.SingleSocket)]
-    public void Memory_can_lose_its_end_and_get_it_back_empty(GuestMemory memory)
+    [InlineData(GuestMemoryKind.FileIo)]
+    [InlineData(GuestMemoryKind.TwinSocket)]
+    [InlineData(GuestMemoryKind.SingleSocket)]
+    public void Memory_can_lose_its_end_and_get_it_back_empty(GuestMemoryKind memory)
     {
         using var guest = TestGuest.Attach(_device, new TestGuestOptions { Memory = memory, MemorySize = 0x4000 });
         Iova near = guest.Place("near"u8);
@@ -247,7 +247,7 @@ public class GuestFaultTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void Memory_can_be_taken_away_and_given_back(GuestMemory memory)
+    public void Memory_can_be_taken_away_and_given_back(GuestMemoryKind memory)
     {
         using var guest = TestGuest.Attach(_device, memory);
         Iova place = guest.Place("here"u8);

@@ -7,7 +7,7 @@ public class GuestMigrationTests
 {
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void A_guest_moves_with_device_memory_and_interrupts(GuestMemory memory)
+    public void A_guest_moves_with_device_memory_and_interrupts(GuestMemoryKind memory)
     {
         MovingDevice here = new() { Own = [1, 2, 3] };
         MovingDevice there = new();
@@ -27,7 +27,7 @@ public class GuestMigrationTests
         there.Dma.TryRead(first, out byte found).Should().BeTrue();
         found.Should().Be((byte)'f');
         target.Memory.Allocate(1).Should().Be(first + 4096, "allocations go on");
-        there.Config.MsiX!.Enabled.Should().BeTrue();
+        there.Config.MsiX!.IsEnabled.Should().BeTrue();
         there.Irqs[0].Trigger().Should().BeTrue();
         target.MsiX.TakeAll().Should().Equal(1, 0, 0);
         target.MsiX[1].Unmask();
@@ -138,7 +138,7 @@ public class GuestMigrationTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void Pages_that_the_device_writes_are_known_whichever_way_it_does(GuestMemory memory)
+    public void Pages_that_the_device_writes_are_known_whichever_way_it_does(GuestMemoryKind memory)
     {
         PlainDevice device = new();
         using var guest = TestGuest.Attach(device, memory);

@@ -29,7 +29,7 @@ internal sealed class SumDevice : PciDevice
         bool read = Dma.TryRead(new Iova(_iova.Value), data);
         _fault.Value = read ? 0u : 1u;
         _sum.Value = (uint)data.Sum(b => b);
-        if (Config.MsiX!.Enabled)
+        if (Config.MsiX!.IsEnabled)
             _done[read ? 0 : 1].Trigger();
         else
             _pin.Assert();

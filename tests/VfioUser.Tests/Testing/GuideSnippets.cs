@@ -8,11 +8,11 @@ namespace VfioUser.Tests;
 public class GuideSnippets
 {
     [Theory]
-    [InlineData(GuestMemory.Mapped)]       // a descriptor came with the map: read in place
-    [InlineData(GuestMemory.FileIo)]       // a descriptor that could shrink: read with system calls
-    [InlineData(GuestMemory.TwinSocket)]   // none: messages on a second socket
-    [InlineData(GuestMemory.SingleSocket)] // none, and no second socket: messages in between commands
-    public void Doorbell_adds_up_the_buffer_and_raises_msix_0(GuestMemory memory)
+    [InlineData(GuestMemoryKind.Mapped)]       // a descriptor came with the map: read in place
+    [InlineData(GuestMemoryKind.FileIo)]       // a descriptor that could shrink: read with system calls
+    [InlineData(GuestMemoryKind.TwinSocket)]   // none: messages on a second socket
+    [InlineData(GuestMemoryKind.SingleSocket)] // none, and no second socket: messages in between commands
+    public void Doorbell_adds_up_the_buffer_and_raises_msix_0(GuestMemoryKind memory)
     {
         using var guest = TestGuest.Attach(new SumDevice(), memory);
         guest.StartDriver();
@@ -76,7 +76,7 @@ public class GuideSnippets
     [Fact]
     public void A_read_that_fails_sets_fault()
     {
-        using var guest = TestGuest.Attach(new SumDevice(), GuestMemory.SingleSocket);
+        using var guest = TestGuest.Attach(new SumDevice(), GuestMemoryKind.SingleSocket);
         guest.StartDriver();
         guest.Bar0.Write(0x00, guest.Place([1]).Value);
         guest.Bar0.Write(0x08, 1u);
@@ -95,7 +95,7 @@ public class GuideSnippets
     [Fact]
     public void A_guest_may_vanish_while_the_device_reads()
     {
-        using var guest = TestGuest.Attach(new SumDevice(), GuestMemory.TwinSocket);
+        using var guest = TestGuest.Attach(new SumDevice(), GuestMemoryKind.TwinSocket);
         guest.Bar0.Write(0x00, guest.Place([1]).Value);
         guest.Bar0.Write(0x08, 1u);
 
@@ -111,7 +111,7 @@ public class GuideSnippets
     [Fact]
     public void Memory_may_go_before_the_device_is_done_with_it()
     {
-        using var guest = TestGuest.Attach(new SumDevice(), GuestMemory.FileIo);
+        using var guest = TestGuest.Attach(new SumDevice(), GuestMemoryKind.FileIo);
         guest.Memory.Allocate(4096);
         Iova buffer = guest.Place([1, 2, 3]);
         guest.Bar0.Write(0x00, buffer.Value);

@@ -51,7 +51,7 @@ public class TestGuestTests
     {
         TestGuestTests other = new();
         using var first = TestGuest.Attach(_device);
-        using var second = TestGuest.Attach(other._device, GuestMemory.TwinSocket);
+        using var second = TestGuest.Attach(other._device, GuestMemoryKind.TwinSocket);
 
         Iova here = first.Place("first"u8);
         Iova there = second.Place("other"u8);
@@ -92,7 +92,7 @@ public class TestGuestTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void The_guests_memory_is_reached_as_it_was_asked_for(GuestMemory way)
+    public void The_guests_memory_is_reached_as_it_was_asked_for(GuestMemoryKind way)
     {
         TestGuestOptions options = new() { Memory = way, MemorySize = 0x10000, MemoryAddress = new Iova(0x8000_0000) };
         using var guest = TestGuest.Attach(_device, options);
@@ -101,7 +101,7 @@ public class TestGuestTests
         guest.Memory.Kind.Should().Be(way);
         guest.Memory.Address.Should().Be(new Iova(0x8000_0000));
         guest.Memory.Size.Should().Be(0x10000);
-        guest.Client.HasTwinSocket.Should().Be(way == GuestMemory.TwinSocket);
+        guest.Client.HasTwinSocket.Should().Be(way == GuestMemoryKind.TwinSocket);
         guest.Memory.Write(new Iova(0x8000_FFFC), 0xCAFE_F00Du);
         _device.Dma.TryRead(new Iova(0x8000_FFFC), out uint value).Should().BeTrue();
         value.Should().Be(0xCAFE_F00D);

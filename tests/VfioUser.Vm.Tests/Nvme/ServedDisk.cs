@@ -22,7 +22,7 @@ internal sealed class ServedDisk : IAsyncDisposable
         if (!msiX)
         {
             // The guest sees a null capability in its place.
-            _controller.Config.OnRead(_controller.Config.MsiX!.Offset, 1, (_, id) => id.Clear());
+            _controller.Config.AddReadHandler(_controller.Config.MsiX!.Offset, 1, (_, id) => id.Clear());
         }
 
         _served = new ServedDevice(_controller, server);

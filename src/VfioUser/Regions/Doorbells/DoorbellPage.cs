@@ -5,10 +5,10 @@ namespace VfioUser;
 /// <summary>Doorbells in memory that the client maps: 32-bit values whose change is noticed by looking.</summary>
 /// <remarks>
 /// <para>
-/// Nothing tells when a guest writes to memory. So somebody looks: with <see cref="IoEventFdMode.Waiting"/> a thread
+/// Nothing tells when a guest writes to memory. So somebody looks: with <see cref="NotificationMode.Threaded"/> a thread
 /// that begins when a client attaches and ends when it leaves. It looks without a pause for <see cref="DoorbellPageOptions.Spin"/>
 /// after a ring, then more and more rarely, down to every <see cref="DoorbellPageOptions.LongestWait"/>. With
-/// <see cref="IoEventFdMode.Polling"/> the author calls <see cref="Poll"/>. A client that does not map the memory sends
+/// <see cref="NotificationMode.Polling"/> the author calls <see cref="Poll"/>. A client that does not map the memory sends
 /// messages; these wake the thread at once.
 /// </para>
 /// <para>
@@ -84,13 +84,13 @@ public sealed class DoorbellPage : INotifier
             _seen[i] = Load(page, i);
     }
 
-    bool INotifier.IsPolled => _options.Mode == IoEventFdMode.Polling;
+    bool INotifier.IsPolled => _options.Mode == NotificationMode.Polling;
 
     void INotifier.Pause()
     {
         lock (_gate)
         {
-            if (_options.Mode == IoEventFdMode.Waiting)
+            if (_options.Mode == NotificationMode.Threaded)
                 Poll();
             _paused = true;
         }
@@ -105,7 +105,7 @@ public sealed class DoorbellPage : INotifier
 
     void INotifier.Attached()
     {
-        if (_options.Mode == IoEventFdMode.Waiting)
+        if (_options.Mode == NotificationMode.Threaded)
             Volatile.Write(ref _poller, new DoorbellPoller(this, _options));
     }
 

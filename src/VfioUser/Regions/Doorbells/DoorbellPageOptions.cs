@@ -7,7 +7,7 @@ public sealed record DoorbellPageOptions
     public int Stride { get; init; } = sizeof(uint);
 
     /// <summary>On whose thread the handler runs.</summary>
-    public IoEventFdMode Mode { get; init; } = IoEventFdMode.Waiting;
+    public NotificationMode Mode { get; init; } = NotificationMode.Threaded;
 
     /// <summary>How long after the last ring the thread looks without a pause. Costs a core while it lasts.</summary>
     public TimeSpan Spin { get; init; } = TimeSpan.FromMilliseconds(1);

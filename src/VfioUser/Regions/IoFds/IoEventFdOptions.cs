@@ -12,7 +12,7 @@ public sealed record IoEventFdOptions
     public ulong? Datamatch { get; init; }
 
     /// <summary>On whose thread the handler runs.</summary>
-    public IoEventFdMode Mode { get; init; } = IoEventFdMode.Waiting;
+    public NotificationMode Mode { get; init; } = NotificationMode.Threaded;
 
     /// <summary>How long the waiting thread looks for more before it sleeps; the longest of the device's ioeventfds counts.
     /// Costs a core while it lasts, saves microseconds.</summary>

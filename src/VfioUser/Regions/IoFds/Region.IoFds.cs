@@ -36,8 +36,8 @@ public partial class Region
     {
         ArgumentNullException.ThrowIfNull(ring);
         ArgumentNullException.ThrowIfNull(options);
-        if (options.Mode is not (IoEventFdMode.Waiting or IoEventFdMode.Polling))
-            throw new ArgumentOutOfRangeException(nameof(options), options.Mode, "Use a named IoEventFdMode.");
+        if (options.Mode is not (NotificationMode.Threaded or NotificationMode.Polling))
+            throw new ArgumentOutOfRangeException(nameof(options), options.Mode, "Use a named NotificationMode.");
         RegionIoEventFd bell = new(Device, ring, options);
         AddPlace(bell, offset, options);
         Device.Notifiers.Add(bell);

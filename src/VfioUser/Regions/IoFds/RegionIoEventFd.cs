@@ -10,8 +10,8 @@ namespace VfioUser;
 /// command thread learns nothing. Clients that do not ask send messages as ever, and the same handler runs.
 /// </para>
 /// <para>
-/// The handler never runs twice at one time. With <see cref="IoEventFdMode.Waiting"/> it runs on the device's watching
-/// thread, for messages on the Command thread; with <see cref="IoEventFdMode.Polling"/> only in <see cref="Poll"/>.
+/// The handler never runs twice at one time. With <see cref="NotificationMode.Threaded"/> it runs on the device's watching
+/// thread, for messages on the Command thread; with <see cref="NotificationMode.Polling"/> only in <see cref="Poll"/>.
 /// Other code of the device may run meanwhile on the Command thread, except for resets: a reset waits for the handler, and
 /// forgets what was rung before it. So does the client's leaving. While migration has stopped the device the handler does
 /// not run: what was rung before is handled before <see cref="PciDevice.OnStopped"/>, what comes then when it works again. An eventfd counts but does not queue: one call may
@@ -40,7 +40,7 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
     }
 
     /// <summary>On whose thread the handler runs.</summary>
-    public IoEventFdMode Mode { get; }
+    public NotificationMode Mode { get; }
 
     internal TimeSpan Spin { get; }
 
@@ -85,7 +85,7 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
 
     internal void RingFromMessage()
     {
-        if (Mode == IoEventFdMode.Polling)
+        if (Mode == NotificationMode.Polling)
         {
             Volatile.Write(ref _pending, true);
             return;
@@ -104,7 +104,7 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
             EventFd made = Make();
             lock (_gate)
                 _eventFd = made;
-            if (Mode == IoEventFdMode.Waiting)
+            if (Mode == NotificationMode.Threaded)
                 _device.Notifiers.Watch(this);
         }
         return _eventFd.Handle;
@@ -116,13 +116,13 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
 
     void INotifier.Forget() => TakeSignals();
 
-    bool INotifier.IsPolled => Mode == IoEventFdMode.Polling;
+    bool INotifier.IsPolled => Mode == NotificationMode.Polling;
 
     void INotifier.Pause()
     {
         lock (_gate)
         {
-            if (Mode == IoEventFdMode.Waiting && !_paused)
+            if (Mode == NotificationMode.Threaded && !_paused)
                 Poll();
             _paused = true;
         }
@@ -133,7 +133,7 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
         lock (_gate)
         {
             _paused = false;
-            if (_pending && Mode == IoEventFdMode.Waiting)
+            if (_pending && Mode == NotificationMode.Threaded)
                 _eventFd?.Signal();
         }
     }

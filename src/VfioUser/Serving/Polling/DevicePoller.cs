@@ -14,7 +14,7 @@ namespace VfioUser;
 /// </para>
 /// <para>
 /// Any thread may call, one at a time. What runs on other threads all the same: ioeventfds and doorbell pages whose mode
-/// is <see cref="IoEventFdMode.Waiting"/>.
+/// is <see cref="NotificationMode.Threaded"/>.
 /// </para>
 /// </remarks>
 public sealed partial class DevicePoller : IDisposable

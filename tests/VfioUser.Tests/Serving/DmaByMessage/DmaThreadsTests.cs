@@ -31,11 +31,11 @@ public class DmaThreadsTests : ServedTests
     }
 
     [Theory]
-    [InlineData(GuestMemory.Mapped)]
-    [InlineData(GuestMemory.FileIo)]
-    [InlineData(GuestMemory.TwinSocket)]
-    [InlineData(GuestMemory.SingleSocket)]
-    public void Threads_and_commands_do_not_get_into_each_others_way(GuestMemory memory)
+    [InlineData(GuestMemoryKind.Mapped)]
+    [InlineData(GuestMemoryKind.FileIo)]
+    [InlineData(GuestMemoryKind.TwinSocket)]
+    [InlineData(GuestMemoryKind.SingleSocket)]
+    public void Threads_and_commands_do_not_get_into_each_others_way(GuestMemoryKind memory)
     {
         ProbeDevice device = new();
         using TestGuest guest = TestGuest.Attach(device, new TestGuestOptions { Memory = memory });
@@ -67,11 +67,11 @@ public class DmaThreadsTests : ServedTests
     }
 
     [Theory]
-    [InlineData(GuestMemory.Mapped)]
-    [InlineData(GuestMemory.FileIo)]
-    [InlineData(GuestMemory.TwinSocket)]
-    [InlineData(GuestMemory.SingleSocket)]
-    public void Unmapping_waits_for_the_threads_and_leaves_them_without_memory(GuestMemory memory)
+    [InlineData(GuestMemoryKind.Mapped)]
+    [InlineData(GuestMemoryKind.FileIo)]
+    [InlineData(GuestMemoryKind.TwinSocket)]
+    [InlineData(GuestMemoryKind.SingleSocket)]
+    public void Unmapping_waits_for_the_threads_and_leaves_them_without_memory(GuestMemoryKind memory)
     {
         ProbeDevice device = new();
         using TestGuest guest = TestGuest.Attach(device, new TestGuestOptions { Memory = memory });

@@ -26,7 +26,7 @@ internal sealed partial class FuzzedDevice : PciDevice, IRegionHandler
     {
         Bar bar0 = AddBar(0, BarKind.Memory32, 0x1000, this);
         bar0.AddIoEventFd(Bell, () => Interlocked.Increment(ref _rung));
-        bar0.AddIoEventFd(Bell + 8, () => { }, new IoEventFdOptions { Mode = IoEventFdMode.Polling, Datamatch = 0 });
+        bar0.AddIoEventFd(Bell + 8, () => { }, new IoEventFdOptions { Mode = NotificationMode.Polling, Datamatch = 0 });
         for (ulong more = 0x10; more < 0x80; more += 8)
             bar0.AddIoEventFd(Bell + more, () => throw new FuzzException(), size: 0);
         _msix = AddBar(1, BarKind.Memory64, 0x1000).AddMsiX(0, vectors: 64);

@@ -6,11 +6,11 @@ namespace My_Device1.Tests;
 public class CardTests
 {
     [Theory]
-    [InlineData(GuestMemory.Mapped)]       // the device reads guest memory in place
-    [InlineData(GuestMemory.FileIo)]       // with system calls
-    [InlineData(GuestMemory.TwinSocket)]   // by messages on a socket of their own
-    [InlineData(GuestMemory.SingleSocket)] // by messages in between the guest's commands
-    public void Doorbell_adds_up_the_guest_buffer_and_raises_msix_0(GuestMemory memory)
+    [InlineData(GuestMemoryKind.Mapped)]       // the device reads guest memory in place
+    [InlineData(GuestMemoryKind.FileIo)]       // with system calls
+    [InlineData(GuestMemoryKind.TwinSocket)]   // by messages on a socket of their own
+    [InlineData(GuestMemoryKind.SingleSocket)] // by messages in between the guest's commands
+    public void Doorbell_adds_up_the_guest_buffer_and_raises_msix_0(GuestMemoryKind memory)
     {
         using var guest = TestGuest.Attach(new Card(), memory);
         Iova buffer = guest.Place([1, 2, 3, 250]);

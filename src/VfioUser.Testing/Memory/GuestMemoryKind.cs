@@ -1,7 +1,7 @@
 namespace VfioUser.Testing;
 
 /// <summary>How the device under test reaches the guest's memory.</summary>
-public enum GuestMemory
+public enum GuestMemoryKind
 {
     /// <summary>A descriptor comes with the map: the device reads and writes in place. It is sealed and cannot be truncated;
     /// no message asks for it that could fail.</summary>
