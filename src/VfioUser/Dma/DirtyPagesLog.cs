@@ -24,19 +24,19 @@ internal sealed class DirtyPagesLog(Dma dma, long maxSize, ServerLog log)
     /// <param name="wanted">The page size that the client would like; once it is chosen, that and no other.</param>
     /// <param name="ranges">What the client is interested in; all memory if there are none.</param>
     /// <param name="chosen">The page size of the log.</param>
-    public Errno Start(ulong wanted, ReadOnlySpan<DmaLoggingRange> ranges, out ulong chosen)
+    public Refusal Start(ulong wanted, ReadOnlySpan<DmaLoggingRange> ranges, out ulong chosen)
     {
         chosen = _pageSize;
         if (wanted == 0 || (IsOn && wanted != _pageSize))
-            return Errno.EINVAL;
+            return Refusal.Invalid("pages of {0} bytes cannot be logged where they have {1}", wanted, _pageSize);
         foreach (DmaLoggingRange range in ranges)
         {
             if (range.Length == 0 || range.Iova > ulong.MaxValue - (range.Length - 1))
-                return Errno.EINVAL;
+                return Refusal.Invalid("0x{1:x} bytes at 0x{0:x} are no range to log", range.Iova, range.Length);
         }
         bool all = ranges.IsEmpty || (IsOn && _ranges.Count == 0);
         if (!all && _ranges.Count + ranges.Length > MaxRanges)
-            return Errno.E2BIG;
+            return new Refusal(Errno.E2BIG, "{0} ranges are more than {1}", (ulong)(_ranges.Count + ranges.Length), MaxRanges);
 
         bool wasOn = IsOn;
         DmaLoggingRange[] before = [.. _ranges];
@@ -52,14 +52,14 @@ internal sealed class DirtyPagesLog(Dma dma, long maxSize, ServerLog log)
             _ranges.AddRange(before);
             if (!wasOn)
                 _pageSize = 0;
-            return Errno.ENOMEM;
+            return new Refusal(Errno.ENOMEM, "the bitmaps would be larger than {0} bytes", (ulong)maxSize);
         }
         foreach (DmaMapping mapping in dma.Table.All)
             Attach(mapping);
         Settle();
         chosen = _pageSize;
         log.DirtyPagesStarted(_pageSize, _size);
-        return Errno.None;
+        return default;
     }
 
     public void Stop()
@@ -74,17 +74,21 @@ internal sealed class DirtyPagesLog(Dma dma, long maxSize, ServerLog log)
     }
 
     /// <summary>Whether there is something to report of a range.</summary>
-    public Errno Check(ulong first, ulong length)
+    public Refusal Check(ulong first, ulong length)
     {
-        if (!IsOn || length == 0 || first > ulong.MaxValue - (length - 1))
-            return Errno.EINVAL;
-        return dma.Table.Overlaps(first, first + (length - 1)) ? Errno.None : Errno.ENOENT;
+        if (!IsOn)
+            return Refusal.Invalid("dirty pages are not logged");
+        if (length == 0 || first > ulong.MaxValue - (length - 1))
+            return Refusal.Invalid("0x{1:x} bytes at 0x{0:x} are no range", first, length);
+        return dma.Table.Overlaps(first, first + (length - 1))
+            ? default
+            : new Refusal(Errno.ENOENT, "nothing is mapped in 0x{1:x} bytes at 0x{0:x}", first, length);
     }
 
     /// <summary>Reports what was written in a range since the last time, and forgets it.</summary>
     public Errno Report(in DirtyPagesReport report)
     {
-        Errno errno = Check(report.First, report.Length);
+        Errno errno = Check(report.First, report.Length).Errno;
         if (errno != Errno.None)
             return errno;
         foreach (DmaMapping mapping in dma.Table.Between(report.First, report.Last))

@@ -35,26 +35,26 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
     private DmaDescriptors Descriptors => field ??= new DmaDescriptors(Budget);
 
     /// <summary>Whether there is room for a region whose bounds are sound.</summary>
-    public Errno Check(in DmaMap map)
+    public Refusal Check(in DmaMap map)
     {
         if (_dma.Table.Overlaps(map.Address, map.Address + (map.Size - 1)))
-            return Errno.EEXIST;
-        return _dma.Table.Count < maxMaps ? Errno.None : Errno.EINVAL;
+            return new Refusal(Errno.EEXIST, "0x{1:x} bytes at 0x{0:x} overlap a region that is mapped", map.Address, map.Size);
+        return _dma.Table.Count < maxMaps ? default : Refusal.Invalid("{0} regions are mapped, as many as may be", (ulong)_dma.Table.Count);
     }
 
     /// <summary>Maps a region whose bounds are sound. Takes over the file.</summary>
-    public Errno Map(in DmaMap map, SafeFileHandle? file) => Map(map, file, out _);
+    public Errno Map(in DmaMap map, SafeFileHandle? file) => Map(map, file, out _).Errno;
 
     /// <param name="map">Its bounds are sound.</param>
     /// <param name="file">Taken over.</param>
     /// <param name="undone">Set when the device threw: the region is unmapped again, and perhaps still in use.</param>
-    public Errno Map(in DmaMap map, SafeFileHandle? file, out DmaDrain? undone)
+    public Refusal Map(in DmaMap map, SafeFileHandle? file, out DmaDrain? undone)
     {
         undone = null;
         DmaMapping? mapping = null;
-        Errno errno = Check(map);
-        if (errno == Errno.None)
-            errno = Open(map, file, out mapping);
+        Refusal refusal = Check(map);
+        if (refusal.IsNone)
+            refusal = Open(map, file, out mapping);
         if (mapping is null)
         {
             file?.Dispose();
@@ -62,22 +62,24 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
         else if (!Dirty.TryAdd(mapping))
         {
             mapping.Close();
-            errno = Errno.ENOMEM;
+            refusal = new Refusal(Errno.ENOMEM, "there is no room for the bitmap of its dirty pages");
         }
         else
         {
-            errno = Publish(mapping, out undone);
+            refusal = Publish(mapping, out undone);
         }
-        return errno;
+        return refusal;
     }
 
     /// <summary>Whether a range can be unmapped: any number of regions in it, none as well, but no part of one.</summary>
     /// <remarks>As VFIO type 1 v2 does it, and QEMU counts on it where there is a virtual IOMMU.</remarks>
-    public Errno CheckUnmap(ulong address, ulong size)
+    public Refusal CheckUnmap(ulong address, ulong size)
     {
         if (size == 0 || address > ulong.MaxValue - (size - 1))
-            return Errno.EINVAL;
-        return _dma.Table.IsCutBy(address, address + (size - 1)) ? Errno.EINVAL : Errno.None;
+            return Refusal.Invalid("0x{1:x} bytes at 0x{0:x} are no range", address, size);
+        return _dma.Table.IsCutBy(address, address + (size - 1))
+            ? Refusal.Invalid("0x{1:x} bytes at 0x{0:x} would cut a region that is mapped", address, size)
+            : default;
     }
 
     /// <summary>Whether any region has a byte in a range whose bounds are valid.</summary>
@@ -86,7 +88,7 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
     /// <summary>Unmaps the regions in a range, if it can be unmapped, and waits for their users.</summary>
     public Errno Unmap(ulong address, ulong size)
     {
-        Errno errno = CheckUnmap(address, size);
+        Errno errno = CheckUnmap(address, size).Errno;
         if (errno != Errno.None)
             return errno;
         DmaDrain drain = UnmapBetween(address, address + (size - 1));
@@ -160,7 +162,7 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
     /// <summary>The session is over: what was kept for the next map goes.</summary>
     public void Dispose() => Windows.Dispose();
 
-    private Errno Publish(DmaMapping mapping, out DmaDrain? undone)
+    private Refusal Publish(DmaMapping mapping, out DmaDrain? undone)
     {
         undone = null;
         _dma.Table = _dma.Table.Add(mapping);
@@ -168,37 +170,38 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
         try
         {
             device.DmaMapped(mapping.Region);
-            return Errno.None;
+            return default;
         }
         catch (Exception e)
         {
             Threw?.Invoke(Command.DmaMap, e);
             // the client will read that nothing is mapped
             undone = UnmapBetween(mapping.Start, mapping.Last);
-            return Errno.EIO;
+            return new Refusal(Errno.EIO, "the device threw");
         }
     }
 
-    private Errno Open(in DmaMap map, SafeFileHandle? file, out DmaMapping? mapping)
+    private Refusal Open(in DmaMap map, SafeFileHandle? file, out DmaMapping? mapping)
     {
         mapping = null;
         bool readable = (map.Flags & DmaMapFlags.Readable) != 0;
         bool writable = (map.Flags & DmaMapFlags.Writeable) != 0;
-        Errno errno = Choose(map, file, out FileFacts facts, out DmaWay way, out DmaWindow? window);
-        if (errno != Errno.None)
-            return errno;
+        Refusal refusal = Choose(map, file, out FileFacts facts, out DmaWay way, out DmaWindow? window);
+        if (!refusal.IsNone)
+            return refusal;
         bool mayMap = way == DmaWay.Mapped;
         if (way == DmaWay.Mapped)
         {
+            Errno errno = Errno.None;
             window ??= Windows.TryOpen(file!, facts, map, out errno);
             if (errno != Errno.None)
-                return errno;
+                return new Refusal(errno, "the file cannot be mapped");
             if (window is null)
                 way = DmaWay.FileIo; // slower, and the process lives
         }
         DmaDescriptor? descriptor = way == DmaWay.FileIo ? Descriptors.TryKeep(file!, facts) : null;
         if (way == DmaWay.FileIo && descriptor is null)
-            return Errno.ENOSPC;
+            return new Refusal(Errno.ENOSPC, "as many descriptors are kept for regions as may be");
         if (way != DmaWay.Mapped)
             _notMapped.Tell(map, file is null ? null : facts, way, mayMap);
         DmaRegion region = new(new Iova(map.Address), map.Size, readable, writable, way);
@@ -208,14 +211,14 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
             case DmaWay.Mapped:
                 file!.Dispose(); // the window holds the file by itself
                 mapping = new MappedDma(region, window!, map.Offset) { Meter = meter };
-                return Errno.None;
+                return default;
             case DmaWay.FileIo:
                 mapping = new FileDma(region, descriptor!, map.Offset) { Meter = meter };
-                return Errno.None;
+                return default;
             default:
                 file?.Dispose();
                 mapping = new MessageDma(region, channel) { Meter = meter };
-                return Errno.None;
+                return default;
         }
     }
 
@@ -223,26 +226,27 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
     // mapped is sealed against shrinking, or its sender is trusted. A huge page can be taken away in spite of the seal:
     // by a hole in the file, when there are no more of them to fill it. A seal never comes off again, so what is
     // mapped already is not asked for it.
-    private Errno Choose(in DmaMap map, SafeFileHandle? file, out FileFacts facts, out DmaWay way, out DmaWindow? window)
+    private Refusal Choose(in DmaMap map, SafeFileHandle? file, out FileFacts facts, out DmaWay way, out DmaWindow? window)
     {
         facts = default;
         way = DmaWay.Message;
         window = null;
         if (file is null)
-            return Errno.None;
-        if (map.Offset > long.MaxValue || map.Size > long.MaxValue - map.Offset
-            || !FileCalls.TryDescribe(file, out facts))
-            return Errno.EINVAL;
+            return default;
+        if (map.Offset > long.MaxValue || map.Size > long.MaxValue - map.Offset)
+            return Refusal.Invalid("0x{1:x} bytes at 0x{0:x} go beyond the end of any file", map.Offset, map.Size);
+        if (!FileCalls.TryDescribe(file, out facts))
+            return Refusal.Invalid("the descriptor is of no file");
         bool systemCalls = (map.Flags & DmaMapFlags.FileIo) != 0 && (map.Flags & DmaMapFlags.Mmap) == 0;
         // a system call on a device or a queue may never come back
         if (!facts.IsRegular && !trustClient)
-            return systemCalls ? Errno.EINVAL : Errno.None;
+            return systemCalls ? Refusal.Invalid("a file for system calls has to be a regular one") : default;
         way = DmaWay.FileIo;
         // some files that are meant for system calls have no size, such as /proc/PID/mem
         if (systemCalls)
-            return Errno.None;
+            return default;
         if (facts.IsRegular && map.Offset + map.Size > facts.Length)
-            return Errno.EINVAL;
+            return Refusal.Invalid("0x{1:x} bytes at 0x{0:x} do not lie in a file of 0x{2:x}", map.Offset, map.Size, (ulong)facts.Length);
         window = Windows.TryEnter(file, facts, map);
         if (trustClient || window is not null)
             way = DmaWay.Mapped;
@@ -250,6 +254,6 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
             way = DmaWay.Message;
         else if (FileCalls.IsSealedAgainstShrinking(file))
             way = DmaWay.Mapped;
-        return Errno.None;
+        return default;
     }
 }

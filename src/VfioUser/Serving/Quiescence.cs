@@ -4,16 +4,10 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
-/// <summary>Has the device come to rest before commands that move the ground under it, and work again after them.</summary>
-/// <remarks>
-/// Command thread. Handlers look at all that can be wrong with a command, then come here, then do it. Where nobody may wait
-/// for the device, the command is kept, and handled once more from its beginning when the device has answered.
-/// </remarks>
+/// <summary>Quiesces the device before commands that require it, and resumes it after them.</summary>
+/// <remarks>Command thread. Where nobody may wait for the device, the answer is pending and <see cref="CommandSteps"/> keeps the command.</remarks>
 internal sealed class Quiescence : IDisposable
 {
-    /// <summary>The command is not to be answered: not yet, or never, since its client has gone.</summary>
-    public const Errno NoAnswer = Errno.ECANCELED;
-
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
     private readonly Session _session;
@@ -24,10 +18,7 @@ internal sealed class Quiescence : IDisposable
     private readonly CancellationTokenSource _outOfPatience = new();
     private readonly CancellationTokenRegistration _stop;
     private QuiesceRequest? _pending;
-    private ReceivedMessage? _kept;
     private Command _command;
-    private Errno _refused;
-    private int _progress;
     private bool _leaving;
     private bool _askedToLeave;
 
@@ -56,46 +47,12 @@ internal sealed class Quiescence : IDisposable
     /// <summary>Becomes readable when it is worthwhile to go on with what is pending; null while nothing is.</summary>
     public SafeHandle? Descriptor => _pending?.Descriptor;
 
-    /// <summary>Has the device come to rest for a command that is sound.</summary>
-    /// <returns>To be disposed when the command has been carried out, or refused with the errno that it has.</returns>
-    public Rest ComeToRest(QuiesceReason reason, in ReceivedMessage message)
+    /// <summary>Quiesces the device for a command that is valid.</summary>
+    /// <returns>What the device answered: nothing is wrong when it is quiesced. Null while it has not answered, and for good when the client has gone.</returns>
+    public Refusal? Quiesce(QuiesceReason reason, Command command)
     {
-        Errno errno = _refused;
-        _refused = Errno.None;
-        _command = message.Header.Command;
-        if (errno == Errno.None && !_device.IsAtRest)
-        {
-            errno = Ask(reason, _clientGone.Token);
-            if (errno == NoAnswer && IsPending)
-                _kept = Keep(message);
-        }
-        return new Rest(errno == Errno.None ? this : null, errno);
-    }
-
-    /// <summary>Remembers how much of the pending command has been done, if one is pending.</summary>
-    public void Keep(int progress) => _progress = IsPending ? progress : 0;
-
-    /// <summary>How much of a command was done before it became pending, which is not to be done again.</summary>
-    public int TakeProgress()
-    {
-        int progress = _progress;
-        _progress = 0;
-        return progress;
-    }
-
-    /// <summary>Goes on with the pending command, if the device has answered.</summary>
-    public ReceiveStatus Continue(out ReceivedMessage message)
-    {
-        message = default;
-        Errno errno = Conclude();
-        if (errno == NoAnswer)
-            return IsPending ? ReceiveStatus.Empty : ReceiveStatus.Closed;
-        if (_kept is not { } kept)
-            return ReceiveStatus.Closed; // it was asked because the client has gone
-        message = kept;
-        _kept = null;
-        _refused = errno;
-        return ReceiveStatus.Received;
+        _command = command;
+        return _device.IsAtRest ? default(Refusal) : Ask(reason, _clientGone.Token);
     }
 
     /// <summary>The client has gone: drops what is pending, and has the device come to rest before its memory goes.</summary>
@@ -104,22 +61,19 @@ internal sealed class Quiescence : IDisposable
     {
         MayWait = wait;
         _leaving = true;
-        if (IsPending && Conclude() == NoAnswer && IsPending)
+        if (IsPending && Conclude() is null && IsPending)
             return false;
-        DropKept();
+        _session.Steps.Drop();
         if (_device.IsAtRest || _askedToLeave || _device.Unanswered is { IsAnswered: false })
             return true;
         _askedToLeave = true;
         _command = Command.DmaUnmap;
-        return Ask(QuiesceReason.ClientGone, _outOfPatience.Token) != NoAnswer || !IsPending;
+        return Ask(QuiesceReason.ClientGone, _outOfPatience.Token) is not null || !IsPending;
     }
 
-    /// <summary>What the device was at rest for is over.</summary>
+    /// <summary>What the device was quiesced for is over.</summary>
     public void Resume()
     {
-        // memory that it was quiesced for is still to become free
-        if (_session.Unmapping.IsPending)
-            return;
         try
         {
             _device.Resume();
@@ -133,7 +87,6 @@ internal sealed class Quiescence : IDisposable
     public void Dispose()
     {
         _stop.Dispose();
-        DropKept();
         // a source that was cancelled holds nothing, and may be calling still
         if (!_clientGone.IsCancellationRequested)
             _clientGone.Dispose();
@@ -141,7 +94,7 @@ internal sealed class Quiescence : IDisposable
             _outOfPatience.Dispose();
     }
 
-    private Errno Ask(QuiesceReason reason, CancellationToken cancellation)
+    private Refusal? Ask(QuiesceReason reason, CancellationToken cancellation)
     {
         if (_device.Unanswered is { } earlier)
         {
@@ -164,30 +117,30 @@ internal sealed class Quiescence : IDisposable
         return Conclude();
     }
 
-    // What the device answered to what is pending; NoAnswer as long as there is none, or if it is for a client that has gone.
-    private Errno Conclude()
+    /// <summary>What the device answered to what is pending; null as long as it has not, and if it was for a client that has gone.</summary>
+    public Refusal? Conclude()
     {
         QuiesceRequest request = _pending!;
         if (!request.IsAnswered && !Wait(request))
         {
             if (MayWait)
                 Abandon(request);
-            return NoAnswer;
+            return null;
         }
         // a device may have come to rest just because its client has gone
         LookAtClient(request);
         _pending = null;
         request.Dispose();
-        Errno errno;
+        Refusal answer;
         try
         {
-            errno = Answered(request.Reason, request.Task.GetAwaiter().GetResult());
+            answer = Answered(request.Reason, request.Task.GetAwaiter().GetResult());
         }
         catch (Exception e)
         {
-            errno = Failed(request.Reason, e);
+            answer = Failed(request.Reason, e);
         }
-        return _clientGone.IsCancellationRequested ? NoAnswer : errno;
+        return _clientGone.IsCancellationRequested ? null : answer;
     }
 
     private bool Wait(QuiesceRequest request)
@@ -231,22 +184,22 @@ internal sealed class Quiescence : IDisposable
         request.Dispose();
     }
 
-    private Errno Answered(QuiesceReason reason, bool atRest)
+    private Refusal Answered(QuiesceReason reason, bool atRest)
     {
         if (atRest)
             _device.CameToRest(reason);
         else if (reason == QuiesceReason.ClientGone)
             _session.Log.QuiesceFailed();
-        return atRest ? Errno.None : Errno.EBUSY;
+        return atRest ? default : new Refusal(Errno.EBUSY, "the device cannot be quiesced now");
     }
 
-    private Errno Failed(QuiesceReason reason, Exception exception)
+    private Refusal Failed(QuiesceReason reason, Exception exception)
     {
         // who was told to give up may say so like this
         if (exception is OperationCanceledException && (_clientGone.IsCancellationRequested || _outOfPatience.IsCancellationRequested))
             return Answered(reason, atRest: false);
         _session.DeviceThrew(_command, exception);
-        return Errno.EIO;
+        return Session.Threw;
     }
 
     private void GiveUpCommands() => Cancel(_clientGone);
@@ -255,22 +208,4 @@ internal sealed class Quiescence : IDisposable
     private void Cancel(CancellationTokenSource source) => _ = source.CancelAsync().ContinueWith(
         (failed, _) => _session.DeviceThrew(_command, failed.Exception!.GetBaseException()), null,
         CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
-
-    // The bytes stay where they are until the next message is asked for; descriptors would go when the handler returns.
-    internal static ReceivedMessage Keep(in ReceivedMessage message)
-    {
-        FdList? fds = null;
-        if (message.Fds is not null)
-        {
-            fds = new FdList();
-            fds.Append(message.Fds);
-        }
-        return new ReceivedMessage(message.Header, message.Buffer, message.HeaderOffset, fds, message.FdProblem);
-    }
-
-    private void DropKept()
-    {
-        _kept?.Fds?.Dispose();
-        _kept = null;
-    }
 }

@@ -17,9 +17,10 @@ internal sealed class Refusals(PciDevice device, ServerLog log)
 
     private record struct Kind(Command Command, Errno Errno, long Count);
 
-    public void Add(in MessageHeader header, Errno errno)
+    public void Add(in MessageHeader header, in Refusal refusal)
     {
-        log.Refused(header.Command, header.MessageId, header.MessageSize, errno);
+        Errno errno = refusal.Errno;
+        log.Refused(header.Command, header.MessageId, header.MessageSize, errno, refusal);
         if (IsQuestion(header.Command))
             return;
         foreach (ref Kind kind in CollectionsMarshal.AsSpan(_kinds))
@@ -36,7 +37,7 @@ internal sealed class Refusals(PciDevice device, ServerLog log)
             return;
         }
         _kinds.Add(new Kind(header.Command, errno, 1));
-        log.FirstRefused(header.Command, header.MessageId, header.MessageSize, errno);
+        log.FirstRefused(header.Command, header.MessageId, header.MessageSize, errno, refusal);
     }
 
     /// <summary>The session is over.</summary>

@@ -78,8 +78,8 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
         SayDeviceThrew(command, exception);
     }
 
-    [LoggerMessage(10, LogLevel.Debug, "{Command} (message {MessageId}, {Size} bytes) refused with {Errno}.")]
-    public partial void Refused(Command command, ushort messageId, uint size, Errno errno);
+    [LoggerMessage(10, LogLevel.Debug, "{Command} (message {MessageId}, {Size} bytes) refused with {Errno}: {Reason}.")]
+    public partial void Refused(Command command, ushort messageId, uint size, Errno errno, Refusal reason);
 
     [LoggerMessage(11, LogLevel.Debug, "DMA region {Address} of {Length} bytes mapped, reached by {Way}.")]
     public partial void Mapped(Iova address, ulong length, DmaWay way);
@@ -171,8 +171,8 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
     [LoggerMessage(90, LogLevel.Warning, "Guest memory {Address} of {Length} bytes is not mapped but reached by {Way}: {Reason}. More of this kind is not told of in this session.")]
     public partial void NotMapped(Iova address, ulong length, DmaWay way, string reason);
 
-    [LoggerMessage(91, LogLevel.Warning, "{Command} (message {MessageId}, {Size} bytes) refused with {Errno}; more of this kind are counted until the session ends.")]
-    public partial void FirstRefused(Command command, ushort messageId, uint size, Errno errno);
+    [LoggerMessage(91, LogLevel.Warning, "{Command} (message {MessageId}, {Size} bytes) refused with {Errno}: {Reason}; more of this kind are counted until the session ends.")]
+    public partial void FirstRefused(Command command, ushort messageId, uint size, Errno errno, Refusal reason);
 
     [LoggerMessage(92, LogLevel.Information, "Refused in this session: {Counts}.")]
     public partial void RefusedInAll(string counts);

@@ -26,7 +26,7 @@ internal sealed partial class Session
             for (bool first = true; there && left > 0 && (first ? !HasUnsent : HasReceived); first = false)
             {
                 ReceivedMessage message;
-                switch (IsPending ? Continue(out message) : _channel.ReceiveCommand(wait: false, out message))
+                switch (IsPending ? Steps.TryContinue(out message) : _channel.ReceiveCommand(wait: false, out message))
                 {
                     case ReceiveStatus.Empty:
                         return true;

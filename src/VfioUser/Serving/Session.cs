@@ -40,6 +40,7 @@ internal sealed partial class Session : IDisposable
             Stopping = run.Stopping,
             Threw = DeviceThrew,
         };
+        Steps = new CommandSteps(this);
         Unmapping = new Unmapping(this, channel.Socket.Handle, run.Stopping);
         // a device that waits for its reply there does not notice that the main socket was shut down
         if (twin is not null)
@@ -64,6 +65,11 @@ internal sealed partial class Session : IDisposable
     public bool StopsAtError { get; init; }
 
     public Unmapping Unmapping { get; }
+
+    public CommandSteps Steps { get; }
+
+    /// <summary>Why a command is refused whose handling threw.</summary>
+    public static Refusal Threw => new(Errno.EIO, "the device threw");
 
     /// <summary>Whether a command, or the client's end, waits for the device, and nobody for that.</summary>
     public bool IsPending => Quiescence.IsPending || Unmapping.IsPending;
@@ -111,7 +117,7 @@ internal sealed partial class Session : IDisposable
         // asked here, where nobody waits for an answer
         _metered = _log.Metrics.AreCommandsMetered;
         ReceivedMessage message;
-        ReceiveStatus status = IsPending ? Continue(out message) : _channel.ReceiveCommand(wait, out message);
+        ReceiveStatus status = IsPending ? Steps.TryContinue(out message) : _channel.ReceiveCommand(wait, out message);
         if (status != ReceiveStatus.Received)
             return status;
         while (Dispatch(message))
@@ -122,9 +128,6 @@ internal sealed partial class Session : IDisposable
         // the device is coming to rest, or the client left before it had: what is behind that command waits, or is dropped
         return Replies.Flush() && IsPending ? ReceiveStatus.Empty : ReceiveStatus.Closed;
     }
-
-    private ReceiveStatus Continue(out ReceivedMessage message) =>
-        Quiescence.IsPending ? Quiescence.Continue(out message) : Unmapping.Continue(out message);
 
     /// <summary>Answers the header that broke the stream; nothing that follows it can be read.</summary>
     public void Refuse(in MessageHeader header)
@@ -164,6 +167,7 @@ internal sealed partial class Session : IDisposable
         Quiescence.Resume();
         Quiescence.Dispose();
         Unmapping.Dispose();
+        Steps.Drop();
         _stopping.Dispose();
         _replyPump?.Join();
         _twin?.Dispose();
@@ -176,52 +180,52 @@ internal sealed partial class Session : IDisposable
     private bool Dispatch(in ReceivedMessage message)
     {
         long began = _metered ? Stopwatch.GetTimestamp() : 0;
-        CommandHandler? handler = null;
-        Errno errno;
+        CommandHandler? handler = CommandTable.Find(message.Header.Command);
+        CommandOutcome outcome;
         try
         {
-            errno = Handle(message, ref handler);
+            outcome = Steps.IsDeferred ? Steps.Resume(message) : Handle(handler, message);
         }
         catch (Exception e)
         {
             DeviceThrew(message.Header.Command, e);
-            errno = Errno.EIO;
+            outcome = Threw;
         }
         finally
         {
             message.Fds?.Dispose();
         }
-        if (errno == Quiescence.NoAnswer)
+        if (outcome.Kind == OutcomeKind.Deferred)
             return false;
+        Refusal refusal = outcome.Refusal;
         if (_metered)
-            _log.Metrics.Handled(message.Header.Command, errno, began);
-        if (errno == Errno.None)
+            _log.Metrics.Handled(message.Header.Command, refusal.Errno, began);
+        if (outcome.Kind == OutcomeKind.Replied)
             return true;
-        _refusals.Add(message.Header, errno);
-        if (handler is null || StopsAtError)
-            Replies.Fail(message.Header, errno);
+        _refusals.Add(message.Header, refusal);
+        if (handler is null || StopsAtError || !message.Header.IsCommand)
+            Replies.Fail(message.Header, refusal.Errno);
         else
-            handler.Refuse(this, message, errno);
+            handler.Refuse(this, message, refusal);
         return true;
     }
 
-    private Errno Handle(in ReceivedMessage message, ref CommandHandler? handler)
+    private CommandOutcome Handle(CommandHandler? handler, in ReceivedMessage message)
     {
         // what came before the session began; later ones are dropped where they are received
         if (message.Header.IsReply)
         {
             // to answer an answer is to invite another one
             _log.ReplyDropped(message.Header.Command, message.Header.MessageId);
-            return Errno.None;
+            return CommandOutcome.Replied;
         }
         if (!message.Header.IsCommand)
-            return Errno.EINVAL;
-        handler = CommandTable.Find(message.Header.Command);
+            return Refusal.Invalid("flags 0x{0:x} say neither command nor reply", (uint)message.Header.Flags);
         if (handler is null)
-            return Errno.EINVAL;
+            return Refusal.Invalid("there is no command {0}", (ulong)message.Header.Command);
         if (message.FdProblem != Errno.None && handler.NeedsFds(message))
-            return message.FdProblem;
-        return handler.Handle(this, message);
+            return new Refusal(message.FdProblem, "descriptors that came with it were lost");
+        return Steps.Run(handler, message);
     }
 
     // Replies that are still to be sent must not wait for the client's answer: it may wait for them.

@@ -6,9 +6,8 @@ namespace VfioUser;
 
 /// <summary>Waits for those who use memory that was unmapped.</summary>
 /// <remarks>
-/// Command thread. Where nobody may wait the command is kept, and handled once more from its beginning when the memory is
-/// free: its handler then finds by <see cref="TakeBegun"/> that the memory is unmapped already. A thread that serves several
-/// devices may hold the very lease that is waited for.
+/// Command thread. Where nobody may wait, the end is pending and <see cref="CommandSteps"/> keeps the command: a thread that
+/// serves several devices may hold the very lease that is waited for.
 /// </remarks>
 /// <param name="session">Whose memory it is.</param>
 /// <param name="socket">The client's, borrowed.</param>
@@ -17,7 +16,6 @@ internal sealed class Unmapping(Session session, SafeHandle socket, Cancellation
 {
     private DmaDrain? _drain;
     private TaskSignal? _signal;
-    private ReceivedMessage? _kept;
     private bool _isLeaving;
     private Deadline _warnAt;
 
@@ -30,22 +28,13 @@ internal sealed class Unmapping(Session session, SafeHandle socket, Cancellation
     /// <summary>When to look at what is pending although nothing has happened; null while nothing is.</summary>
     public Deadline? NextLook => IsPending ? _warnAt : null;
 
-    /// <summary>What the command that is handled now has unmapped before it became pending; null for nothing.</summary>
-    public DmaDrain? TakeBegun()
-    {
-        DmaDrain? drain = IsPending ? null : _drain;
-        _drain = null;
-        return drain;
-    }
-
-    /// <summary>Waits for the users of what a command has unmapped, or keeps the command.</summary>
-    /// <returns>False if it is pending now: the command is not to be answered.</returns>
-    public bool TryFinish(DmaDrain drain, in ReceivedMessage message)
+    /// <summary>Waits for the users of what a command has unmapped, if it may.</summary>
+    /// <returns>False if they are there still: the end is pending now.</returns>
+    public bool TryFinish(DmaDrain drain)
     {
         if (!drain.IsDone && !session.Quiescence.MayWait && !stopping.IsCancellationRequested)
         {
             Keep(drain);
-            _kept = Quiescence.Keep(message);
             return false;
         }
         session.DmaMappings.Await(drain);
@@ -53,18 +42,17 @@ internal sealed class Unmapping(Session session, SafeHandle socket, Cancellation
         return true;
     }
 
-    /// <summary>Goes on with the pending command, if its memory is free.</summary>
-    public ReceiveStatus Continue(out ReceivedMessage message)
+    /// <summary>Looks whether the memory is free.</summary>
+    /// <returns><see cref="ReceiveStatus.Received"/> if it is, and closed when the client has gone before.</returns>
+    public ReceiveStatus Poll()
     {
-        message = default;
         if (!_drain!.IsDone)
         {
             Warn();
             return PollCalls.HasHungUp(socket) ? ReceiveStatus.Closed : ReceiveStatus.Empty;
         }
         EndWait();
-        message = _kept!.Value;
-        _kept = null;
+        _drain = null;
         return ReceiveStatus.Received;
     }
 
@@ -72,7 +60,7 @@ internal sealed class Unmapping(Session session, SafeHandle socket, Cancellation
     /// <returns>False while somebody uses the memory, if that may not be waited for.</returns>
     public bool TryLeave(bool wait)
     {
-        DropKept();
+        session.Steps.Drop();
         if (!_isLeaving)
         {
             _isLeaving = true;
@@ -90,11 +78,7 @@ internal sealed class Unmapping(Session session, SafeHandle socket, Cancellation
         return true;
     }
 
-    public void Dispose()
-    {
-        DropKept();
-        EndWait();
-    }
+    public void Dispose() => EndWait();
 
     private void Keep(DmaDrain drain)
     {
@@ -115,11 +99,5 @@ internal sealed class Unmapping(Session session, SafeHandle socket, Cancellation
     {
         _signal?.Dispose();
         _signal = null;
-    }
-
-    private void DropKept()
-    {
-        _kept?.Fds?.Dispose();
-        _kept = null;
     }
 }

@@ -149,9 +149,9 @@ public sealed class QuiescePollingTests
 
         static void Come(Quiescence quiescence)
         {
-            using Rest rest = quiescence.ComeToRest(QuiesceReason.Reset, default);
-            if (rest.Errno != Errno.None)
-                throw new InvalidOperationException("It is at rest always.");
+            if (quiescence.Quiesce(QuiesceReason.Reset, Command.DeviceReset) is not { IsNone: true })
+                throw new InvalidOperationException("It is quiesced at once.");
+            quiescence.Resume();
         }
     }
 

@@ -6,13 +6,15 @@ namespace VfioUser;
 /// <remarks>All features are about migration: a device that has none of it has none of them, as in libvfio-user.</remarks>
 internal sealed class DeviceFeatureHandler : CommandHandler
 {
-    public override Errno Handle(Session session, in ReceivedMessage message)
+    public override CommandOutcome Handle(Session session, in ReceivedMessage message)
     {
-        if (!WireFormat.TryRead(message.Payload, out DeviceFeature request) || session.Device.Migration is not { } migration)
-            return Errno.EINVAL;
+        if (!TryRead(message, out DeviceFeature request, out Refusal refusal))
+            return refusal;
+        if (session.Device.Migration is not { } migration)
+            return Refusal.Invalid("the device cannot be migrated, and has no feature {0}", (ulong)request.Feature);
         DeviceFeatureFlags methods = request.Flags & ~DeviceFeatureFlags.IndexMask;
         if ((methods & ~MethodsOf(request.Feature)) != 0)
-            return Errno.EINVAL;
+            return Refusal.Invalid("feature {0} does not have the methods 0x{1:x}", (ulong)request.Feature, (ulong)methods);
         switch (methods)
         {
             case DeviceFeatureFlags.Get:
@@ -20,10 +22,12 @@ internal sealed class DeviceFeatureHandler : CommandHandler
             case DeviceFeatureFlags.Set when request.Argsz >= (uint)message.Payload.Length:
                 return Set(session, migration, message, request.Feature);
             case var _ when (methods & DeviceFeatureFlags.Probe) != 0 && request.Argsz >= (uint)message.Payload.Length:
-                Echo(session, message);
-                return Errno.None;
+                return Echo(session, message);
+            case DeviceFeatureFlags.Set:
+            case var _ when (methods & DeviceFeatureFlags.Probe) != 0:
+                return Refusal.ArgszTooSmall(request.Argsz, (ulong)message.Payload.Length);
             default:
-                return Errno.EINVAL; // none, get and set at once, or a reply that does not fit
+                return Refusal.Invalid("methods 0x{0:x} are none, or do not go together", (ulong)methods);
         }
     }
 
@@ -35,7 +39,7 @@ internal sealed class DeviceFeatureHandler : CommandHandler
         _ => DeviceFeatureFlags.None,
     };
 
-    private static Errno Get(Session session, DeviceMigration migration, in ReceivedMessage message, in DeviceFeature request)
+    private static CommandOutcome Get(Session session, DeviceMigration migration, in ReceivedMessage message, in DeviceFeature request)
     {
         switch (request.Feature)
         {
@@ -51,113 +55,115 @@ internal sealed class DeviceFeatureHandler : CommandHandler
         }
     }
 
-    private static Errno Reply<T>(Session session, in ReceivedMessage message, in DeviceFeature request, T data)
+    private static CommandOutcome Reply<T>(Session session, in ReceivedMessage message, in DeviceFeature request, T data)
         where T : unmanaged
     {
         int length = DeviceFeature.WireSize + System.Runtime.CompilerServices.Unsafe.SizeOf<T>();
         if (request.Argsz < length)
-            return Errno.EINVAL;
+            return Refusal.ArgszTooSmall(request.Argsz, (ulong)length);
         Span<byte> reply = session.Replies.Begin(message.Header, length);
         WireFormat.Write(reply, request with { Argsz = (uint)length });
         WireFormat.Write(reply[DeviceFeature.WireSize..], data);
         session.Replies.End(length);
-        return Errno.None;
+        return CommandOutcome.Replied;
     }
 
-    private static Errno Report(Session session, in ReceivedMessage message, in DeviceFeature request)
+    private static CommandOutcome Report(Session session, in ReceivedMessage message, in DeviceFeature request)
     {
         const int Head = DeviceFeature.WireSize + DmaLoggingReport.WireSize;
-        if (!WireFormat.TryRead(message.Payload[DeviceFeature.WireSize..], out DmaLoggingReport range)
-            || DirtyPagesReport.SizeOf(range.Length, range.PageSize) is not { } size
-            || size > (ulong)session.Limits.MaxBitmapSize || request.Argsz < Head + size)
-            return Errno.EINVAL;
+        if (!WireFormat.TryRead(message.Payload[DeviceFeature.WireSize..], out DmaLoggingReport range))
+            return Refusal.TooShort(message.Payload.Length, Head);
+        if (DirtyPagesReport.SizeOf(range.Length, range.PageSize) is not { } size)
+            return Refusal.Invalid("there is no bitmap of 0x{0:x} bytes in pages of {1}", range.Length, range.PageSize);
+        if (size > (ulong)session.Limits.MaxBitmapSize)
+            return Refusal.Invalid("a bitmap of {0} bytes is more than the {1} that was agreed on", size, (ulong)session.Limits.MaxBitmapSize);
+        if (request.Argsz < Head + size)
+            return Refusal.ArgszTooSmall(request.Argsz, Head + size);
         // before there is memory for the bitmap
-        Errno errno = session.DmaMappings.Dirty.Check(range.Iova, range.Length);
-        if (errno != Errno.None)
-            return errno;
+        Refusal refusal = session.DmaMappings.Dirty.Check(range.Iova, range.Length);
+        if (!refusal.IsNone)
+            return refusal;
         int length = Head + (int)size;
         Span<byte> reply = session.Replies.Begin(message.Header, length);
         session.DmaMappings.Dirty.Report(new DirtyPagesReport(range.Iova, range.Length, range.PageSize, reply[Head..]));
         WireFormat.Write(reply, request with { Argsz = (uint)length });
         WireFormat.Write(reply[DeviceFeature.WireSize..], range);
         session.Replies.End(length);
-        return Errno.None;
+        return CommandOutcome.Replied;
     }
 
-    private static Errno Set(Session session, DeviceMigration migration, in ReceivedMessage message, DeviceFeatureId feature)
+    private static CommandOutcome Set(Session session, DeviceMigration migration, in ReceivedMessage message, DeviceFeatureId feature)
     {
         ReadOnlySpan<byte> data = message.Payload[DeviceFeature.WireSize..];
         switch (feature)
         {
             case DeviceFeatureId.MigDeviceState:
                 if (!WireFormat.TryRead(data, out MigrationDeviceState wanted))
-                    return Errno.EINVAL;
-                using (Rest rest = migration.CanChangeTo(wanted.State)
-                    ? session.Quiescence.ComeToRest(QuiesceReason.Migration, message)
-                    : default)
-                {
-                    Errno errno = rest.Errno == Errno.None ? SetState(session, migration, wanted.State) : rest.Errno;
-                    if (errno != Errno.None)
-                    {
-                        if (errno != Quiescence.NoAnswer)
-                            migration.Failed();
-                        return errno;
-                    }
-                    Echo(session, message);
-                    return Errno.None;
-                }
+                    return Refusal.TooShort(message.Payload.Length, DeviceFeature.WireSize + MigrationDeviceState.WireSize);
+                return migration.CanChangeTo(wanted.State)
+                    ? CommandOutcome.NeedsQuiesce(QuiesceReason.Migration)
+                    : SetState(session, migration, message, wanted.State);
             case DeviceFeatureId.DmaLoggingStart:
                 return Start(session, message, data);
             default:
                 session.DmaMappings.Dirty.Stop();
-                Echo(session, message);
-                return Errno.None;
+                return Echo(session, message);
         }
     }
 
-    private static Errno SetState(Session session, DeviceMigration migration, MigrationState target)
+    // the one feature whose change requires a quiesced device is the migration state
+    public override CommandOutcome Apply(Session session, in ReceivedMessage message, int position) => SetState(
+        session, session.Device.Migration!, message, WireFormat.Read<MigrationDeviceState>(message.Payload[DeviceFeature.WireSize..]).State);
+
+    public override void NotQuiesced(Session session) => session.Device.Migration?.Failed();
+
+    private static CommandOutcome SetState(Session session, DeviceMigration migration, in ReceivedMessage message, MigrationState target)
     {
         MigrationState before = migration.State;
-        Errno errno = Errno.EIO;
+        Refusal refusal = Session.Threw;
         try
         {
-            errno = migration.TrySet(target, out string? problem);
+            Errno errno = migration.TrySet(target, out string? problem);
             if (problem is not null)
                 session.Log.MigrationDataRefused(problem);
-            return errno;
+            refusal = errno == Errno.None ? default : problem is not null ? Refusal.Because(errno, problem)
+                : new Refusal(errno, "there is no way from migration state {0} to {1}", (ulong)before, (ulong)target);
         }
         finally
         {
-            if (errno != Errno.None)
+            if (!refusal.IsNone)
                 session.Log.MigrationStateFailed(before, target, migration.State);
             else if (before != target)
                 session.Log.MigrationStateChanged(before, target);
         }
+        return refusal.IsNone ? Echo(session, message) : refusal;
     }
 
-    private static Errno Start(Session session, in ReceivedMessage message, ReadOnlySpan<byte> data)
+    private static CommandOutcome Start(Session session, in ReceivedMessage message, ReadOnlySpan<byte> data)
     {
+        const int Head = DeviceFeature.WireSize + DmaLoggingControl.WireSize;
         if (!WireFormat.TryRead(data, out DmaLoggingControl control))
-            return Errno.EINVAL;
+            return Refusal.TooShort(message.Payload.Length, Head);
         data = data[DmaLoggingControl.WireSize..];
         if (control.RangeCount > (uint)(data.Length / DmaLoggingRange.WireSize))
-            return Errno.EINVAL;
+            return Refusal.Invalid("{0} bytes came for {1} ranges", (ulong)data.Length, control.RangeCount);
         DmaLoggingRange[] ranges = new DmaLoggingRange[control.RangeCount];
         for (int i = 0; i < ranges.Length; i++)
             ranges[i] = WireFormat.Read<DmaLoggingRange>(data[(i * DmaLoggingRange.WireSize)..]);
-        Errno errno = session.DmaMappings.Dirty.Start(control.PageSize, ranges, out ulong pageSize);
-        if (errno != Errno.None)
-            return errno;
+        Refusal refusal = session.DmaMappings.Dirty.Start(control.PageSize, ranges, out ulong pageSize);
+        if (!refusal.IsNone)
+            return refusal;
         Span<byte> reply = session.Replies.Begin(message.Header, message.Payload.Length);
         message.Payload.CopyTo(reply);
         WireFormat.Write(reply[DeviceFeature.WireSize..], control with { PageSize = pageSize });
         session.Replies.End(reply.Length);
-        return Errno.None;
+        return CommandOutcome.Replied;
     }
 
-    private static void Echo(Session session, in ReceivedMessage message)
+    private static CommandOutcome Echo(Session session, in ReceivedMessage message)
     {
         message.Payload.CopyTo(session.Replies.Begin(message.Header, message.Payload.Length));
         session.Replies.End(message.Payload.Length);
+        return CommandOutcome.Replied;
     }
 }

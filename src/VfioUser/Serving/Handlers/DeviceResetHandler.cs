@@ -5,16 +5,13 @@ namespace VfioUser;
 /// <summary>Spec: VFIO_USER_DEVICE_RESET.</summary>
 internal sealed class DeviceResetHandler : CommandHandler
 {
-    public override Errno Handle(Session session, in ReceivedMessage message)
+    public override CommandOutcome Handle(Session session, in ReceivedMessage message) => message.Payload.IsEmpty
+        ? CommandOutcome.NeedsQuiesce(QuiesceReason.Reset)
+        : Refusal.Invalid("{0} bytes follow the header", (ulong)message.Payload.Length);
+
+    public override CommandOutcome Apply(Session session, in ReceivedMessage message, int position)
     {
-        if (!message.Payload.IsEmpty)
-            return Errno.EINVAL;
-        using Rest rest = session.Quiescence.ComeToRest(QuiesceReason.Reset, message);
-        if (rest.Errno != Errno.None)
-            return rest.Errno;
         session.Device.Reset(ResetReason.Device);
-        session.Replies.Begin(message.Header, 0);
-        session.Replies.End(0);
-        return Errno.None;
+        return Reply(session, message);
     }
 }

@@ -10,27 +10,40 @@ internal sealed class DmaMapHandler : CommandHandler
     // memory without a descriptor is mapped, too, and reached in another way: one that was lost must not make it that
     public override bool NeedsFds(in ReceivedMessage message) => true;
 
-    public override Errno Handle(Session session, in ReceivedMessage message)
+    public override CommandOutcome Handle(Session session, in ReceivedMessage message)
     {
-        if (!WireFormat.TryRead(message.Payload, out DmaMap map) || map.Argsz < DmaMap.WireSize || (map.Flags & ~Known) != 0
-            || map.Size == 0 || map.Address > ulong.MaxValue - (map.Size - 1)
-            || (message.FdCount == 0 && (map.Flags & (DmaMapFlags.Mmap | DmaMapFlags.FileIo)) != 0))
-            return Errno.EINVAL;
-        // the device threw, and it took a while until nobody used the region any more
-        DmaDrain? undone = session.Unmapping.TakeBegun();
-        Errno errno = undone is null ? session.DmaMappings.Check(map) : Errno.None;
-        if (errno != Errno.None)
-            return errno;
-        using Rest rest = session.Quiescence.ComeToRest(QuiesceReason.DmaMap, message);
-        if (rest.Errno != Errno.None)
-            return rest.Errno;
-        errno = undone is null ? session.DmaMappings.Map(map, message.FdCount == 0 ? null : message.Fds!.Take(0), out undone) : Errno.EIO;
-        if (undone is not null && !session.Unmapping.TryFinish(undone, message))
-            return Quiescence.NoAnswer;
-        if (errno != Errno.None)
-            return errno;
-        session.Replies.Begin(message.Header, 0);
-        session.Replies.End(0);
-        return Errno.None;
+        if (!TryRead(message, out DmaMap map, out Refusal refusal))
+            return refusal;
+        refusal = Check(map, message.FdCount);
+        if (refusal.IsNone)
+            refusal = session.DmaMappings.Check(map);
+        return refusal.IsNone ? CommandOutcome.NeedsQuiesce(QuiesceReason.DmaMap) : refusal;
+    }
+
+    public override CommandOutcome Apply(Session session, in ReceivedMessage message, int position)
+    {
+        DmaMap map = WireFormat.Read<DmaMap>(message.Payload);
+        Refusal refusal = session.DmaMappings.Map(map, message.FdCount == 0 ? null : message.Fds!.Take(0), out DmaDrain? undone);
+        // the device threw, and somebody may use the region already
+        if (undone is not null)
+            return CommandOutcome.NeedsDrain(undone);
+        return refusal.IsNone ? Reply(session, message) : refusal;
+    }
+
+    public override CommandOutcome Finish(Session session, in ReceivedMessage message, DmaDrain drain) => Session.Threw;
+
+    private static Refusal Check(in DmaMap map, int fds)
+    {
+        if (map.Argsz < DmaMap.WireSize)
+            return Refusal.ArgszTooSmall(map.Argsz, DmaMap.WireSize);
+        if ((map.Flags & ~Known) != 0)
+            return Refusal.Invalid("flags 0x{0:x} are not known", (ulong)(map.Flags & ~Known));
+        if (map.Size == 0)
+            return Refusal.Invalid("the region at 0x{0:x} is empty", map.Address);
+        if (map.Address > ulong.MaxValue - (map.Size - 1))
+            return Refusal.Invalid("0x{1:x} bytes at 0x{0:x} go beyond the last address", map.Address, map.Size);
+        if (fds == 0 && (map.Flags & (DmaMapFlags.Mmap | DmaMapFlags.FileIo)) != 0)
+            return Refusal.Invalid("flags 0x{0:x} are about a file, and no descriptor came", (ulong)map.Flags);
+        return default;
     }
 }

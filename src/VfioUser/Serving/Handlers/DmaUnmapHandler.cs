@@ -7,65 +7,98 @@ internal sealed class DmaUnmapHandler : CommandHandler
 {
     private const int HeadWithBitmap = DmaUnmap.WireSize + DirtyBitmap.WireSize;
 
-    public override Errno Handle(Session session, in ReceivedMessage message)
+    public override CommandOutcome Handle(Session session, in ReceivedMessage message)
     {
-        if (!WireFormat.TryRead(message.Payload, out DmaUnmap unmap) || unmap.Argsz < DmaUnmap.WireSize
-            || unmap.Argsz > LimitOf(session, unmap.Flags))
-            return Errno.EINVAL;
-        DirtyBitmap bitmap = default;
-        bool sound = unmap.Flags switch
-        {
-            0 => true,
-            DmaUnmapFlags.GetDirtyBitmap => session.DmaMappings.Dirty.IsOn && IsSound(message, unmap, (ulong)session.Limits.MaxBitmapSize, out bitmap),
-            DmaUnmapFlags.All => unmap is { Address: 0, Size: 0 },
-            _ => false,
-        };
-        if (!sound)
-            return Errno.EINVAL;
-        bool all = unmap.Flags == DmaUnmapFlags.All;
-        DmaDrain? drain = session.Unmapping.TakeBegun();
-        Errno errno = all || drain is not null ? Errno.None : session.DmaMappings.CheckUnmap(unmap.Address, unmap.Size);
-        if (errno != Errno.None)
-            return errno;
-        (ulong first, ulong last) = all ? (0, ulong.MaxValue) : (unmap.Address, unmap.Address + (unmap.Size - 1));
+        if (!TryRead(message, out DmaUnmap unmap, out Refusal refusal))
+            return refusal;
+        refusal = Check(session, message, unmap);
+        if (!refusal.IsNone)
+            return refusal;
         // where nothing is mapped, nothing changes for the device
-        using Rest rest = drain is not null || session.DmaMappings.HasAny(first, last)
-            ? session.Quiescence.ComeToRest(QuiesceReason.DmaUnmap, message)
-            : default;
-        if (rest.Errno != Errno.None)
-            return rest.Errno;
-        int length = unmap.Flags == DmaUnmapFlags.GetDirtyBitmap ? HeadWithBitmap + (int)bitmap.Size : DmaUnmap.WireSize;
+        (ulong first, ulong last) = RangeOf(unmap);
+        return session.DmaMappings.HasAny(first, last)
+            ? CommandOutcome.NeedsQuiesce(QuiesceReason.DmaUnmap)
+            : Apply(session, message, 0);
+    }
+
+    public override CommandOutcome Apply(Session session, in ReceivedMessage message, int position)
+    {
+        DmaUnmap unmap = WireFormat.Read<DmaUnmap>(message.Payload);
         // the device learns of it, and may answer with DMA, which sends replies: that there is memory for this reply is all
         // that is certain before
-        session.Replies.Begin(message.Header, length);
-        drain ??= session.DmaMappings.UnmapBetween(first, last);
-        if (!session.Unmapping.TryFinish(drain, message))
-            return Quiescence.NoAnswer;
-        Span<byte> reply = session.Replies.Begin(message.Header, length);
+        session.Replies.Begin(message.Header, LengthOf(message, unmap));
+        (ulong first, ulong last) = RangeOf(unmap);
+        return CommandOutcome.NeedsDrain(session.DmaMappings.UnmapBetween(first, last));
+    }
+
+    public override CommandOutcome Finish(Session session, in ReceivedMessage message, DmaDrain drain)
+    {
+        DmaUnmap unmap = WireFormat.Read<DmaUnmap>(message.Payload);
+        Span<byte> reply = session.Replies.Begin(message.Header, LengthOf(message, unmap));
         // as it was asked for, whatever was there: the specification wants the request back, and no client in use looks
         WireFormat.Write(reply, unmap);
         if (unmap.Flags == DmaUnmapFlags.GetDirtyBitmap)
-            Report(drain, unmap, bitmap, reply);
-        session.Replies.End(length);
-        return Errno.None;
+            Report(drain, unmap, BitmapOf(message), reply);
+        session.Replies.End(reply.Length);
+        return CommandOutcome.Replied;
     }
 
     // also to one that asked for a bitmap: nobody is known who asks for one and does not look at the Error bit
-    public override void Refuse(Session session, in ReceivedMessage message, Errno errno)
+    public override void Refuse(Session session, in ReceivedMessage message, in Refusal refusal)
     {
         _ = WireFormat.TryRead(message.Payload, out DmaUnmap unmap);
-        Refuse(session, message, errno, unmap with { Argsz = DmaUnmap.WireSize, Size = 0 });
+        Refuse(session, message, refusal, unmap with { Argsz = DmaUnmap.WireSize, Size = 0 });
+    }
+
+    // The last writes to the regions are over only when they are unmapped, so everything that can be wrong is looked at before.
+    private static Refusal Check(Session session, in ReceivedMessage message, in DmaUnmap unmap)
+    {
+        if (unmap.Argsz < DmaUnmap.WireSize)
+            return Refusal.ArgszTooSmall(unmap.Argsz, DmaUnmap.WireSize);
+        if (unmap.Argsz > LimitOf(session, unmap.Flags))
+            return Refusal.Invalid("argsz {0} is more than the {1} that one message may have", unmap.Argsz, LimitOf(session, unmap.Flags));
+        switch (unmap.Flags)
+        {
+            case 0:
+                return session.DmaMappings.CheckUnmap(unmap.Address, unmap.Size);
+            case DmaUnmapFlags.All:
+                return unmap is { Address: 0, Size: 0 }
+                    ? default
+                    : Refusal.Invalid("everything is to be unmapped, and 0x{1:x} bytes at 0x{0:x}", unmap.Address, unmap.Size);
+            case DmaUnmapFlags.GetDirtyBitmap:
+                Refusal refusal = session.DmaMappings.Dirty.IsOn
+                    ? CheckBitmap(message, unmap, (ulong)session.Limits.MaxBitmapSize)
+                    : Refusal.Invalid("a bitmap is asked for, and dirty pages are not logged");
+                return refusal.IsNone ? session.DmaMappings.CheckUnmap(unmap.Address, unmap.Size) : refusal;
+            default:
+                return Refusal.Invalid("flags 0x{0:x} are not known, or do not go together", (ulong)unmap.Flags);
+        }
+    }
+
+    private static Refusal CheckBitmap(in ReceivedMessage message, in DmaUnmap unmap, ulong maxBitmap)
+    {
+        if (!WireFormat.TryRead(message.Payload[DmaUnmap.WireSize..], out DirtyBitmap bitmap))
+            return Refusal.TooShort(message.Payload.Length, HeadWithBitmap);
+        if (unmap.Argsz < HeadWithBitmap || bitmap.Size > unmap.Argsz - HeadWithBitmap)
+            return Refusal.Invalid("argsz {0} leaves no room for a bitmap of {1} bytes", unmap.Argsz, bitmap.Size);
+        if (bitmap.Size > maxBitmap)
+            return Refusal.Invalid("a bitmap of {0} bytes is more than the {1} that was agreed on", bitmap.Size, maxBitmap);
+        if (DirtyPagesReport.SizeOf(unmap.Size, bitmap.PageSize) != bitmap.Size)
+            return Refusal.Invalid("a bitmap of {0} bytes is not that of 0x{1:x} bytes in pages of {2}", bitmap.Size, unmap.Size, bitmap.PageSize);
+        return default;
     }
 
     private static uint LimitOf(Session session, DmaUnmapFlags flags) => flags == DmaUnmapFlags.GetDirtyBitmap
         ? (uint)Math.Max(session.Limits.MaxTransferToReceive, HeadWithBitmap + session.Limits.MaxBitmapSize)
         : (uint)session.Limits.MaxTransferToReceive;
 
-    // The last writes to the regions are over only when they are unmapped, so everything that can be wrong is looked at before.
-    private static bool IsSound(in ReceivedMessage message, in DmaUnmap unmap, ulong maxBitmap, out DirtyBitmap bitmap) =>
-        WireFormat.TryRead(message.Payload[DmaUnmap.WireSize..], out bitmap)
-        && unmap.Argsz >= HeadWithBitmap && bitmap.Size <= unmap.Argsz - HeadWithBitmap && bitmap.Size <= maxBitmap
-        && DirtyPagesReport.SizeOf(unmap.Size, bitmap.PageSize) == bitmap.Size;
+    private static (ulong First, ulong Last) RangeOf(in DmaUnmap unmap) =>
+        unmap.Flags == DmaUnmapFlags.All ? (0, ulong.MaxValue) : (unmap.Address, unmap.Address + (unmap.Size - 1));
+
+    private static int LengthOf(in ReceivedMessage message, in DmaUnmap unmap) =>
+        unmap.Flags == DmaUnmapFlags.GetDirtyBitmap ? HeadWithBitmap + (int)BitmapOf(message).Size : DmaUnmap.WireSize;
+
+    private static DirtyBitmap BitmapOf(in ReceivedMessage message) => WireFormat.Read<DirtyBitmap>(message.Payload[DmaUnmap.WireSize..]);
 
     private static void Report(DmaDrain drain, in DmaUnmap unmap, in DirtyBitmap bitmap, Span<byte> reply)
     {

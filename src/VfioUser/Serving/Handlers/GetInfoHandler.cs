@@ -5,16 +5,16 @@ namespace VfioUser;
 /// <summary>Spec: VFIO_USER_DEVICE_GET_INFO.</summary>
 internal sealed class GetInfoHandler : CommandHandler
 {
-    public override Errno Handle(Session session, in ReceivedMessage message)
+    public override CommandOutcome Handle(Session session, in ReceivedMessage message)
     {
-        if (!WireFormat.TryRead(message.Payload, out DeviceInfo info) || info.Argsz < DeviceInfo.WireSize)
-            return Errno.EINVAL;
-        WireFormat.Write(session.Replies.Begin(message.Header, DeviceInfo.WireSize), new DeviceInfo(
+        if (!TryRead(message, out DeviceInfo info, out Refusal refusal))
+            return refusal;
+        if (info.Argsz < DeviceInfo.WireSize)
+            return Refusal.ArgszTooSmall(info.Argsz, DeviceInfo.WireSize);
+        return Reply(session, message, new DeviceInfo(
             DeviceInfo.WireSize, DeviceFlags.Pci | DeviceFlags.Reset, (uint)session.Device.RegionCount, PciDevice.PciIrqCount));
-        session.Replies.End(DeviceInfo.WireSize);
-        return Errno.None;
     }
 
-    public override void Refuse(Session session, in ReceivedMessage message, Errno errno) =>
-        Refuse(session, message, errno, new DeviceInfo(DeviceInfo.WireSize, 0, 0, 0));
+    public override void Refuse(Session session, in ReceivedMessage message, in Refusal refusal) =>
+        Refuse(session, message, refusal, new DeviceInfo(DeviceInfo.WireSize, 0, 0, 0));
 }

@@ -5,21 +5,22 @@ namespace VfioUser;
 /// <summary>Spec: VFIO_USER_DEVICE_GET_IRQ_INFO.</summary>
 internal sealed class GetIrqInfoHandler : CommandHandler
 {
-    public override Errno Handle(Session session, in ReceivedMessage message)
+    public override CommandOutcome Handle(Session session, in ReceivedMessage message)
     {
-        if (!WireFormat.TryRead(message.Payload, out IrqInfo request) || request.Argsz < IrqInfo.WireSize
-            || request.Index >= PciDevice.PciIrqCount)
-            return Errno.EINVAL;
+        if (!TryRead(message, out IrqInfo request, out Refusal refusal))
+            return refusal;
+        if (request.Argsz < IrqInfo.WireSize)
+            return Refusal.ArgszTooSmall(request.Argsz, IrqInfo.WireSize);
+        if (request.Index >= PciDevice.PciIrqCount)
+            return Refusal.Invalid("there are {1} types of interrupts, and none at {0}", request.Index, PciDevice.PciIrqCount);
         IrqVectors? irqs = session.Device.IrqsAt(request.Index);
-        WireFormat.Write(session.Replies.Begin(message.Header, IrqInfo.WireSize),
+        return Reply(session, message,
             new IrqInfo(IrqInfo.WireSize, irqs?.Flags ?? IrqInfoFlags.EventFd, request.Index, (uint)(irqs?.Count ?? 0)));
-        session.Replies.End(IrqInfo.WireSize);
-        return Errno.None;
     }
 
-    public override void Refuse(Session session, in ReceivedMessage message, Errno errno)
+    public override void Refuse(Session session, in ReceivedMessage message, in Refusal refusal)
     {
         _ = WireFormat.TryRead(message.Payload, out IrqInfo request);
-        Refuse(session, message, errno, new IrqInfo(IrqInfo.WireSize, 0, request.Index, 0));
+        Refuse(session, message, refusal, new IrqInfo(IrqInfo.WireSize, 0, request.Index, 0));
     }
 }

@@ -5,11 +5,14 @@ namespace VfioUser;
 /// <summary>Spec: VFIO_USER_DEVICE_GET_REGION_INFO.</summary>
 internal sealed class GetRegionInfoHandler : CommandHandler
 {
-    public override Errno Handle(Session session, in ReceivedMessage message)
+    public override CommandOutcome Handle(Session session, in ReceivedMessage message)
     {
-        if (!WireFormat.TryRead(message.Payload, out RegionInfo request) || request.Argsz < RegionInfo.WireSize
-            || request.Index >= (uint)session.Device.RegionCount)
-            return Errno.EINVAL;
+        if (!TryRead(message, out RegionInfo request, out Refusal refusal))
+            return refusal;
+        if (request.Argsz < RegionInfo.WireSize)
+            return Refusal.ArgszTooSmall(request.Argsz, RegionInfo.WireSize);
+        if (request.Index >= (uint)session.Device.RegionCount)
+            return Refusal.Invalid("there are {1} regions, and none at {0}", request.Index, (ulong)session.Device.RegionCount);
 
         Region? region = session.Device.RegionAt(request.Index);
         ulong size = RegionBounds.SizeOf(session.Device, request.Index, region);
@@ -37,12 +40,12 @@ internal sealed class GetRegionInfoHandler : CommandHandler
             session.Replies.End(length, [memory.Shared.File], failsWithPayload: true);
         else
             session.Replies.End(length);
-        return Errno.None;
+        return CommandOutcome.Replied;
     }
 
-    public override void Refuse(Session session, in ReceivedMessage message, Errno errno)
+    public override void Refuse(Session session, in ReceivedMessage message, in Refusal refusal)
     {
         _ = WireFormat.TryRead(message.Payload, out RegionInfo request);
-        Refuse(session, message, errno, new RegionInfo(RegionInfo.WireSize, 0, request.Index, 0, 0, 0));
+        Refuse(session, message, refusal, new RegionInfo(RegionInfo.WireSize, 0, request.Index, 0, 0, 0));
     }
 }

@@ -6,14 +6,16 @@ namespace VfioUser;
 /// <summary>Spec: VFIO_USER_DEVICE_GET_REGION_IO_FDS. What cannot be sent is left out: clients then send messages.</summary>
 internal sealed class GetRegionIoFdsHandler : CommandHandler
 {
-    public override Errno Handle(Session session, in ReceivedMessage message)
+    public override CommandOutcome Handle(Session session, in ReceivedMessage message)
     {
-        if (!WireFormat.TryRead(message.Payload, out RegionIoFds request) || request.Flags != 0 || request.Count != 0
-            || request.Argsz < RegionIoFds.WireSize || request.Argsz > (uint)session.Limits.MaxTransferToReceive)
-            return Errno.EINVAL;
+        if (!TryRead(message, out RegionIoFds request, out Refusal refusal))
+            return refusal;
+        refusal = Check(request, (uint)session.Limits.MaxTransferToReceive);
+        if (!refusal.IsNone)
+            return refusal;
         Region? region = session.Device.RegionAt(request.Index);
         if (RegionBounds.SizeOf(session.Device, request.Index, region) == 0)
-            return Errno.EINVAL;
+            return Refusal.Invalid("the device has no region {0}", request.Index);
 
         List<IoFdPlace> places = [];
         List<IFdSource> sources = [];
@@ -25,7 +27,7 @@ internal sealed class GetRegionIoFdsHandler : CommandHandler
 
         SafeHandle[] fds = [];
         if (fits && !TryOpen(sources, out fds, out Errno errno))
-            return errno;
+            return new Refusal(errno, "there is no descriptor to send");
         int length = fits ? needed : RegionIoFds.WireSize;
         Span<byte> payload = session.Replies.Begin(message.Header, length);
         WireFormat.Write(payload, new RegionIoFds((uint)needed, 0, request.Index, (uint)places.Count));
@@ -39,7 +41,18 @@ internal sealed class GetRegionIoFdsHandler : CommandHandler
                 places[i].Write(entry, fd);
         }
         session.Replies.End(length, fds);
-        return Errno.None;
+        return CommandOutcome.Replied;
+    }
+
+    private static Refusal Check(in RegionIoFds request, uint maxArgsz)
+    {
+        if (request.Flags != 0 || request.Count != 0)
+            return Refusal.Invalid("flags 0x{0:x} and count {1} of a question are not 0", request.Flags, request.Count);
+        if (request.Argsz < RegionIoFds.WireSize)
+            return Refusal.ArgszTooSmall(request.Argsz, RegionIoFds.WireSize);
+        if (request.Argsz > maxArgsz)
+            return Refusal.Invalid("argsz {0} is more than the {1} that one message may have", request.Argsz, maxArgsz);
+        return default;
     }
 
     // In the order of declaration; a place whose descriptors are there already costs nothing.

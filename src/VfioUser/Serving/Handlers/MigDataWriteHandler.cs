@@ -5,20 +5,25 @@ namespace VfioUser;
 /// <summary>Spec: VFIO_USER_MIG_DATA_WRITE.</summary>
 internal sealed class MigDataWriteHandler : CommandHandler
 {
-    public override Errno Handle(Session session, in ReceivedMessage message)
+    public override CommandOutcome Handle(Session session, in ReceivedMessage message)
     {
-        if (!WireFormat.TryRead(message.Payload, out MigrationData request) || session.Device.Migration is not { } migration
-            || migration.State != MigrationState.Resuming || request.Size > MigDataReadHandler.LimitOf(session)
-            || request.Argsz < MigrationData.WireSize + request.Size
-            || message.Payload.Length - MigrationData.WireSize != request.Size)
-            return Errno.EINVAL;
+        if (!TryRead(message, out MigrationData request, out Refusal refusal))
+            return refusal;
+        if (session.Device.Migration is not { } migration)
+            return Refusal.Invalid("the device cannot be migrated");
+        if (migration.State != MigrationState.Resuming)
+            return Refusal.Invalid("no data is taken in migration state {0}", (ulong)migration.State);
+        if (request.Size > MigDataReadHandler.LimitOf(session))
+            return Refusal.Invalid("{0} bytes are more than the {1} of one message", request.Size, MigDataReadHandler.LimitOf(session));
+        if (request.Argsz < MigrationData.WireSize + request.Size)
+            return Refusal.ArgszTooSmall(request.Argsz, MigrationData.WireSize + request.Size);
+        if (message.Payload.Length - MigrationData.WireSize != request.Size)
+            return Refusal.Invalid("size {0} is not the {1} bytes that came", request.Size, (ulong)(message.Payload.Length - MigrationData.WireSize));
         if (migration.Write(message.Payload[MigrationData.WireSize..]) is { } problem)
         {
             session.Log.MigrationDataRefused(problem);
-            return Errno.EINVAL;
+            return Refusal.Because(Errno.EINVAL, problem);
         }
-        session.Replies.Begin(message.Header, 0);
-        session.Replies.End(0);
-        return Errno.None;
+        return Reply(session, message);
     }
 }

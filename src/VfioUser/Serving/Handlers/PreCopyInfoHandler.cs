@@ -6,13 +6,16 @@ namespace VfioUser;
 /// <remarks>As long as no specification has it, only where the server's options say so: elsewhere it is no command.</remarks>
 internal sealed class PreCopyInfoHandler : CommandHandler
 {
-    public override Errno Handle(Session session, in ReceivedMessage message)
+    public override CommandOutcome Handle(Session session, in ReceivedMessage message)
     {
-        if (!session.ServesPreCopyInfo || !WireFormat.TryRead(message.Payload, out PreCopyInfo request) || request.Argsz < PreCopyInfo.WireSize
-            || session.Device.Migration is not { } migration || !migration.TryGetPreCopyInfo(out ulong initial, out ulong dirty))
-            return Errno.EINVAL;
-        WireFormat.Write(session.Replies.Begin(message.Header, PreCopyInfo.WireSize), new PreCopyInfo(PreCopyInfo.WireSize, 0, initial, dirty));
-        session.Replies.End(PreCopyInfo.WireSize);
-        return Errno.None;
+        if (!session.ServesPreCopyInfo)
+            return Refusal.Invalid("there is no command {0}", (ulong)message.Header.Command);
+        if (!TryRead(message, out PreCopyInfo request, out Refusal refusal))
+            return refusal;
+        if (request.Argsz < PreCopyInfo.WireSize)
+            return Refusal.ArgszTooSmall(request.Argsz, PreCopyInfo.WireSize);
+        if (session.Device.Migration is not { } migration || !migration.TryGetPreCopyInfo(out ulong initial, out ulong dirty))
+            return Refusal.Invalid("the device is not in pre-copy");
+        return Reply(session, message, new PreCopyInfo(PreCopyInfo.WireSize, 0, initial, dirty));
     }
 }

@@ -16,6 +16,21 @@ internal static class RegionBounds
             && (device.Migration is not { } migration || migration.AllowsAccess(access.Region, write));
     }
 
+    /// <summary>What is wrong with an access for which <see cref="Contains"/> is false.</summary>
+    public static Refusal Explain(PciDevice device, in RegionAccess access)
+    {
+        ulong size = SizeOf(device, access.Region, device.RegionAt(access.Region));
+        if (size == 0)
+            return Refusal.Invalid("the device has no region {0}", access.Region);
+        if (access.Offset > size || access.Count > size - access.Offset)
+            return Refusal.Invalid("{2} bytes at 0x{1:x} do not lie in region {0}", access.Region, access.Offset, access.Count);
+        return Refusal.Invalid("region {0} cannot be accessed in migration state {1}", access.Region, (ulong)(device.Migration?.State ?? default));
+    }
+
+    /// <summary>More bytes than one message may have.</summary>
+    public static Refusal TooMany(in RegionAccess access, int limit) =>
+        Refusal.Invalid("{0} bytes are more than the {1} that one message may have", access.Count, (ulong)limit);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong SizeOf(PciDevice device, uint index, Region? region) =>
         region?.Size ?? (index == (uint)PciRegion.Config ? (ulong)device.Config.Size : 0);

@@ -5,12 +5,14 @@ namespace VfioUser;
 /// <summary>Spec: VFIO_USER_REGION_READ.</summary>
 internal sealed class RegionReadHandler : CommandHandler
 {
-    public override Errno Handle(Session session, in ReceivedMessage message)
+    public override CommandOutcome Handle(Session session, in ReceivedMessage message)
     {
-        if (!WireFormat.TryRead(message.Payload, out RegionAccess access) || access.Count > (uint)session.Limits.MaxTransferToReceive)
-            return Errno.EINVAL;
+        if (!TryRead(message, out RegionAccess access, out Refusal refusal))
+            return refusal;
+        if (access.Count > (uint)session.Limits.MaxTransferToReceive)
+            return RegionBounds.TooMany(access, session.Limits.MaxTransferToReceive);
         if (!RegionBounds.Contains(session.Device, access, write: false, out Region? region))
-            return Errno.EINVAL;
+            return RegionBounds.Explain(session.Device, access);
         Span<byte> payload = session.Replies.Begin(message.Header, RegionAccess.WireSize + (int)access.Count);
         WireFormat.Write(payload, access);
         Span<byte> data = payload[RegionAccess.WireSize..];
@@ -32,22 +34,22 @@ internal sealed class RegionReadHandler : CommandHandler
         if (place != payload)
             payload.CopyTo(place);
         session.Replies.End(payload.Length);
-        return Errno.None;
+        return CommandOutcome.Replied;
     }
 
     // All ones for each byte that was asked for, as a bus reads where nothing is. More than may be asked for has none.
-    public override void Refuse(Session session, in ReceivedMessage message, Errno errno)
+    public override void Refuse(Session session, in ReceivedMessage message, in Refusal refusal)
     {
         if (!WireFormat.TryRead(message.Payload, out RegionAccess access) || message.Header.NoReply
             || access.Count > (uint)session.Limits.MaxTransferToReceive)
         {
-            Refuse(session, message, errno, access with { Count = 0 });
+            Refuse(session, message, refusal, access with { Count = 0 });
             return;
         }
         int length = RegionAccess.WireSize + (int)access.Count;
         Span<byte> payload = session.Replies.Begin(message.Header, length);
         WireFormat.Write(payload, access);
         payload[RegionAccess.WireSize..].Fill(0xFF);
-        session.Replies.EndFailed(length, errno);
+        session.Replies.EndFailed(length, refusal.Errno);
     }
 }

@@ -5,45 +5,59 @@ namespace VfioUser;
 /// <summary>Spec: VFIO_USER_REGION_WRITE.</summary>
 internal sealed class RegionWriteHandler : CommandHandler
 {
-    public override Errno Handle(Session session, in ReceivedMessage message)
+    public override CommandOutcome Handle(Session session, in ReceivedMessage message)
     {
-        ReadOnlySpan<byte> payload = message.Payload;
-        if (!WireFormat.TryRead(payload, out RegionAccess access) || access.Count > (uint)session.Limits.MaxTransferToReceive
-            || access.Count != payload.Length - RegionAccess.WireSize)
-            return Errno.EINVAL;
-        Errno errno = Write(session, message, access, payload[RegionAccess.WireSize..]);
-        if (errno != Errno.None)
-            return errno;
-        if (message.Header.NoReply)
-            return Errno.None;
-        WireFormat.Write(session.Replies.Begin(message.Header, RegionAccess.WireSize), access);
-        session.Replies.End(RegionAccess.WireSize);
-        return Errno.None;
+        if (!TryRead(message, out RegionAccess access, out Refusal refusal))
+            return refusal;
+        ReadOnlySpan<byte> data = message.Payload[RegionAccess.WireSize..];
+        if (access.Count > (uint)session.Limits.MaxTransferToReceive)
+            return RegionBounds.TooMany(access, session.Limits.MaxTransferToReceive);
+        if (access.Count != data.Length)
+            return Refusal.Invalid("count {0} is not the {1} bytes that came", access.Count, (ulong)data.Length);
+        if (!CanWrite(session.Device, access, out Region? region))
+            return Explain(session.Device, access);
+        if (region is null && Resets(session.Device, access, data))
+            return CommandOutcome.NeedsQuiesce(QuiesceReason.Reset);
+        Write(session.Device, region, access, data);
+        return Answer(session, message, access);
     }
 
-    public override void Refuse(Session session, in ReceivedMessage message, Errno errno)
+    // what a reset of the function begins with
+    public override CommandOutcome Apply(Session session, in ReceivedMessage message, int position)
+    {
+        RegionAccess access = WireFormat.Read<RegionAccess>(message.Payload);
+        Write(session.Device, null, access, message.Payload[RegionAccess.WireSize..]);
+        return Answer(session, message, access);
+    }
+
+    public override void Refuse(Session session, in ReceivedMessage message, in Refusal refusal)
     {
         _ = WireFormat.TryRead(message.Payload, out RegionAccess access);
-        Refuse(session, message, errno, access with { Count = 0 });
+        Refuse(session, message, refusal, access with { Count = 0 });
     }
 
-    public static Errno Write(Session session, in ReceivedMessage message, in RegionAccess access, ReadOnlySpan<byte> data)
+    /// <summary>Whether the access can be carried out. On its region, or null for the configuration space.</summary>
+    public static bool CanWrite(PciDevice device, in RegionAccess access, out Region? region) =>
+        RegionBounds.Contains(device, access, write: true, out region) && region is not { IsWritable: false };
+
+    /// <summary>What is wrong where <see cref="CanWrite"/> is false.</summary>
+    public static Refusal Explain(PciDevice device, in RegionAccess access) => RegionBounds.Contains(device, access, write: true, out _)
+        ? Refusal.Invalid("region {0} is only read", access.Region)
+        : RegionBounds.Explain(device, access);
+
+    /// <summary>Whether a write to the configuration space resets the function: the device has to be quiesced before it.</summary>
+    public static bool Resets(PciDevice device, in RegionAccess access, ReadOnlySpan<byte> data) =>
+        device.Config.PciExpress?.AsksForReset((int)access.Offset, data) == true;
+
+    /// <summary>Carries out an access that can be.</summary>
+    public static void Write(PciDevice device, Region? region, in RegionAccess access, ReadOnlySpan<byte> data)
     {
-        if (!RegionBounds.Contains(session.Device, access, write: true, out Region? region) || region is { IsWritable: false })
-            return Errno.EINVAL;
         if (region is null)
-            return WriteConfig(session, message, (int)access.Offset, data);
-        region.Write(access.Offset, data);
-        return Errno.None;
+            device.Config.GuestWrite((int)access.Offset, data);
+        else
+            region.Write(access.Offset, data);
     }
 
-    private static Errno WriteConfig(Session session, in ReceivedMessage message, int offset, ReadOnlySpan<byte> data)
-    {
-        using Rest rest = session.Device.Config.PciExpress?.AsksForReset(offset, data) == true
-            ? session.Quiescence.ComeToRest(QuiesceReason.Reset, message)
-            : default;
-        if (rest.Errno == Errno.None)
-            session.Device.Config.GuestWrite(offset, data);
-        return rest.Errno;
-    }
+    private static CommandOutcome Answer(Session session, in ReceivedMessage message, in RegionAccess access) =>
+        message.Header.NoReply ? CommandOutcome.Replied : Reply(session, message, access);
 }

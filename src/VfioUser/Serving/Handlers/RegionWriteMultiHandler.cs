@@ -6,34 +6,50 @@ namespace VfioUser;
 /// <summary>Spec: VFIO_USER_REGION_WRITE_MULTI.</summary>
 internal sealed class RegionWriteMultiHandler : CommandHandler
 {
-    public override Errno Handle(Session session, in ReceivedMessage message)
+    public override CommandOutcome Handle(Session session, in ReceivedMessage message)
     {
-        ReadOnlySpan<byte> payload = message.Payload;
-        if (!session.Limits.WriteMultiple || !WireFormat.TryRead(payload, out RegionWriteMulti writes))
-            return Errno.EINVAL;
-        payload = payload[RegionWriteMulti.WireSize..];
-        if (writes.WriteCount != (ulong)(payload.Length / RegionWriteMultiEntry.WireSize)
-            || payload.Length % RegionWriteMultiEntry.WireSize != 0)
-            return Errno.EINVAL;
-        // those before the one that had to wait for the device are done
-        payload = payload[session.Quiescence.TakeProgress()..];
-        while (!payload.IsEmpty)
-        {
-            RegionWriteMultiEntry entry = WireFormat.Read<RegionWriteMultiEntry>(payload);
-            if (entry.Count > sizeof(ulong))
-                return Errno.EINVAL;
-            ulong data = entry.Data;
-            ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(in data))[..(int)entry.Count];
-            Errno errno = RegionWriteHandler.Write(session, message, new RegionAccess(entry.Offset, entry.Region, entry.Count), bytes);
-            if (errno != Errno.None)
-            {
-                session.Quiescence.Keep(progress: message.Payload.Length - RegionWriteMulti.WireSize - payload.Length);
-                return errno;
-            }
-            payload = payload[RegionWriteMultiEntry.WireSize..];
-        }
-        WireFormat.Write(session.Replies.Begin(message.Header, RegionWriteMulti.WireSize), writes);
-        session.Replies.End(RegionWriteMulti.WireSize);
-        return Errno.None;
+        if (!session.Limits.WriteMultiple)
+            return Refusal.Invalid("it was not agreed on");
+        if (!TryRead(message, out RegionWriteMulti writes, out Refusal refusal))
+            return refusal;
+        int length = message.Payload.Length - RegionWriteMulti.WireSize;
+        if (writes.WriteCount != (ulong)(length / RegionWriteMultiEntry.WireSize) || length % RegionWriteMultiEntry.WireSize != 0)
+            return Refusal.Invalid("{0} writes are not the {1} bytes that came", writes.WriteCount, (ulong)length);
+        return WriteFrom(session, message, RegionWriteMulti.WireSize);
     }
+
+    // one that resets the function, and those behind it
+    public override CommandOutcome Apply(Session session, in ReceivedMessage message, int position)
+    {
+        RegionWriteMultiEntry entry = WireFormat.Read<RegionWriteMultiEntry>(message.Payload[position..]);
+        ulong data = entry.Data;
+        RegionWriteHandler.Write(session.Device, null, AccessOf(entry), BytesOf(in data, entry));
+        session.Quiescence.Resume();
+        return WriteFrom(session, message, position + RegionWriteMultiEntry.WireSize);
+    }
+
+    private static CommandOutcome WriteFrom(Session session, in ReceivedMessage message, int position)
+    {
+        PciDevice device = session.Device;
+        for (; position < message.Payload.Length; position += RegionWriteMultiEntry.WireSize)
+        {
+            RegionWriteMultiEntry entry = WireFormat.Read<RegionWriteMultiEntry>(message.Payload[position..]);
+            if (entry.Count > sizeof(ulong))
+                return Refusal.Invalid("a write of {0} bytes at 0x{1:x} of region {2} has more than 8", entry.Count, entry.Offset, entry.Region);
+            RegionAccess access = AccessOf(entry);
+            if (!RegionWriteHandler.CanWrite(device, access, out Region? region))
+                return RegionWriteHandler.Explain(device, access);
+            ulong data = entry.Data;
+            ReadOnlySpan<byte> bytes = BytesOf(in data, entry);
+            if (region is null && RegionWriteHandler.Resets(device, access, bytes))
+                return CommandOutcome.NeedsQuiesce(QuiesceReason.Reset, position);
+            RegionWriteHandler.Write(device, region, access, bytes);
+        }
+        return Reply(session, message, WireFormat.Read<RegionWriteMulti>(message.Payload));
+    }
+
+    private static RegionAccess AccessOf(in RegionWriteMultiEntry entry) => new(entry.Offset, entry.Region, entry.Count);
+
+    private static ReadOnlySpan<byte> BytesOf(in ulong data, in RegionWriteMultiEntry entry) =>
+        MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(in data))[..(int)entry.Count];
 }

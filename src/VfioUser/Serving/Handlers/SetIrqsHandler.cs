@@ -10,35 +10,29 @@ internal sealed class SetIrqsHandler : CommandHandler
     public override bool NeedsFds(in ReceivedMessage message) =>
         WireFormat.TryRead(message.Payload, out IrqSet set) && (set.Flags & IrqSetFlags.DataEventFd) != 0;
 
-    public override Errno Handle(Session session, in ReceivedMessage message)
+    public override CommandOutcome Handle(Session session, in ReceivedMessage message)
     {
-        Errno errno = Apply(session.Device, message);
-        if (errno != Errno.None)
-            return errno;
-        session.Replies.Begin(message.Header, 0);
-        session.Replies.End(0);
-        return Errno.None;
+        if (!TryRead(message, out IrqSet set, out Refusal refusal))
+            return refusal;
+        refusal = Check(session.Device, message, set);
+        if (refusal.IsNone)
+            refusal = Apply(session.Device.IrqsAt(set.Index)!, message, set);
+        return refusal.IsNone ? Reply(session, message) : refusal;
     }
 
-    private static Errno Apply(PciDevice device, in ReceivedMessage message)
+    private static Refusal Apply(IrqVectors irqs, in ReceivedMessage message, in IrqSet set)
     {
-        if (!WireFormat.TryRead(message.Payload, out IrqSet set) || set.Argsz < IrqSet.WireSize)
-            return Errno.EINVAL;
         ReadOnlySpan<byte> bools = message.Payload[IrqSet.WireSize..];
         IrqSetFlags data = set.Flags & IrqSetFlags.DataTypeMask;
         IrqSetFlags action = set.Flags & IrqSetFlags.ActionTypeMask;
-        if (!IsSound(set, data, action, bools.Length, message.FdCount) || device.IrqsAt(set.Index) is not { } irqs
-            || set.Start >= (uint)irqs.Count || set.Count > (uint)irqs.Count - set.Start)
-            return Errno.EINVAL;
-
         if (set.Count == 0)
         {
             irqs.Disable();
-            return Errno.None;
+            return default;
         }
         EventFd[]? eventFds = data == IrqSetFlags.DataEventFd ? TakeEventFds(message) : [];
         if (eventFds is null)
-            return Errno.EINVAL;
+            return Refusal.Invalid("a descriptor that came is no eventfd");
         for (int i = 0; i < (int)set.Count; i++)
         {
             Irq irq = irqs[(int)set.Start + i];
@@ -47,7 +41,7 @@ internal sealed class SetIrqsHandler : CommandHandler
             else if (data == IrqSetFlags.DataNone || bools[i] != 0)
                 Act(irq, action);
         }
-        return Errno.None;
+        return default;
     }
 
     // All or none, and nothing else: to write to a pipe may take for ever, and to read from an epoll descriptor fails.
@@ -64,22 +58,43 @@ internal sealed class SetIrqsHandler : CommandHandler
         return eventFds;
     }
 
-    private static bool IsSound(in IrqSet set, IrqSetFlags data, IrqSetFlags action, int bools, int fds)
+    private static Refusal Check(PciDevice device, in ReceivedMessage message, in IrqSet set)
     {
+        IrqSetFlags data = set.Flags & IrqSetFlags.DataTypeMask;
+        IrqSetFlags action = set.Flags & IrqSetFlags.ActionTypeMask;
+        if (set.Argsz < IrqSet.WireSize)
+            return Refusal.ArgszTooSmall(set.Argsz, IrqSet.WireSize);
         if ((set.Flags & ~Known) != 0 || !IsOne((uint)data) || !IsOne((uint)action))
-            return false;
+            return Refusal.Invalid("flags 0x{0:x} are not one kind of data and one action", (ulong)set.Flags);
         // errors and requests can be neither masked nor unmasked
         if (set.Index is (uint)PciIrq.Error or (uint)PciIrq.Request && action != IrqSetFlags.ActionTrigger)
-            return false;
+            return Refusal.Invalid("interrupts of type {0} cannot be masked", set.Index);
         // nothing of nothing disables the whole type, and means nothing else
         if (set.Count == 0 && (set.Start != 0 || data != IrqSetFlags.DataNone || action != IrqSetFlags.ActionTrigger))
-            return false;
-        return data switch
+            return Refusal.Invalid("count 0 with start {1} and flags 0x{0:x} means nothing", (ulong)set.Flags, set.Start);
+        Refusal refusal = CheckData(set, data, message.Payload.Length - IrqSet.WireSize, message.FdCount);
+        if (!refusal.IsNone)
+            return refusal;
+        if (device.IrqsAt(set.Index) is not { } irqs)
+            return Refusal.Invalid("the device has no interrupts of type {0}", set.Index);
+        return set.Start >= (uint)irqs.Count || set.Count > (uint)irqs.Count - set.Start
+            ? Refusal.Invalid("count {0} at start {1} leaves the {2} vectors", set.Count, set.Start, (ulong)irqs.Count)
+            : default;
+    }
+
+    private static Refusal CheckData(in IrqSet set, IrqSetFlags data, int bools, int fds)
+    {
+        if (data == IrqSetFlags.DataBool)
         {
-            IrqSetFlags.DataBool => (ulong)bools == set.Count,
-            IrqSetFlags.DataEventFd => bools == 0 && (fds == 0 || (uint)fds == set.Count),
-            _ => bools == 0,
-        };
+            return (ulong)bools == set.Count
+                ? default
+                : Refusal.Invalid("{0} bytes of data came for {1} vectors", (ulong)bools, set.Count);
+        }
+        if (bools != 0)
+            return Refusal.Invalid("{0} bytes of data came where none belong", (ulong)bools);
+        return data != IrqSetFlags.DataEventFd || fds == 0 || (uint)fds == set.Count
+            ? default
+            : Refusal.Invalid("{0} descriptors came for {1} vectors", (ulong)fds, set.Count);
     }
 
     private static void Bind(Irq irq, IrqSetFlags action, EventFd? eventFd)

@@ -5,10 +5,11 @@ namespace VfioUser;
 /// <summary>Spec: VFIO_USER_VERSION. The first one is answered by <see cref="Handshake"/>, any other is refused.</summary>
 internal sealed class VersionHandler : CommandHandler
 {
-    public override Errno Handle(Session session, in ReceivedMessage message) => Errno.EINVAL;
+    public override CommandOutcome Handle(Session session, in ReceivedMessage message) =>
+        Refusal.Invalid("a version was agreed on before");
 
-    public override void Refuse(Session session, in ReceivedMessage message, Errno errno) =>
-        Refuse(session.Replies, message.Header, errno, "a version was agreed on before");
+    public override void Refuse(Session session, in ReceivedMessage message, in Refusal refusal) =>
+        Refuse(session.Replies, message.Header, refusal.Errno, refusal.ToString());
 
     /// <summary>Refuses a proposal and says why.</summary>
     public static void Refuse(ReplyWriter replies, in MessageHeader request, Errno errno, string? problem)

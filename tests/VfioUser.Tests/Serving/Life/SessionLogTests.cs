@@ -86,7 +86,8 @@ public class SessionLogTests : ServedTests
         });
 
         told.Where(entry => entry.Id == FirstRefused).Should().HaveCount(2).And.OnlyContain(entry => entry.Level == LogLevel.Warning);
-        told.First(entry => entry.Id == FirstRefused).Text.Should().Contain("RegionWrite").And.Contain("EINVAL").And.Contain("32 bytes");
+        told.First(entry => entry.Id == FirstRefused).Text.Should().Contain("RegionWrite").And.Contain("EINVAL").And.Contain("32 bytes")
+            .And.Contain("EINVAL: the device has no region 77;");
         told.Single(entry => entry.Id == RefusedInAll).Text.Should().Contain("5 RegionWrite EINVAL, 1 DmaMap EINVAL");
     }
 

@@ -1,0 +1,30 @@
+namespace VfioUser.Protocol.Tests.Transport;
+
+public class RefusalTests
+{
+    [Fact]
+    public void The_default_refuses_nothing()
+    {
+        default(Refusal).IsNone.Should().BeTrue();
+        default(Refusal).ToString().Should().BeEmpty();
+    }
+
+    [Fact]
+    public void A_reason_shows_its_numbers() =>
+        Refusal.Invalid("0x{0:x} and {1} and {2}", 0x10, 2, 3).ToString().Should().Be("0x10 and 2 and 3");
+
+    [Fact]
+    public void A_reason_in_words_is_shown_as_it_is() =>
+        Refusal.Because(Errno.EINVAL, "a field is named {0}").ToString().Should().Be("a field is named {0}");
+
+    [Fact]
+    public void To_refuse_allocates_nothing()
+    {
+        long before = GC.GetAllocatedBytesForCurrentThread();
+
+        Refusal refusal = Refusal.Invalid("{0} of {1}", 1, 2);
+
+        (GC.GetAllocatedBytesForCurrentThread() - before).Should().Be(0);
+        refusal.Errno.Should().Be(Errno.EINVAL);
+    }
+}
