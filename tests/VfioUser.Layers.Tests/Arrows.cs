@@ -1,4 +1,5 @@
 using System.Reflection.Metadata;
+using System.Reflection.Metadata.Ecma335;
 using System.Reflection.PortableExecutable;
 
 namespace VfioUser.Layers.Tests;
@@ -35,8 +36,8 @@ internal sealed class Arrows
 
     private IEnumerable<Arrow> All()
     {
-        foreach (TypeDefinitionHandle type in _types.TypeDefinitions.Where(type => Outermost(type) == type && FoldersOf(type).Any()))
-            _homes.Add(type, FoldersOf(type).Aggregate(CommonFolder));
+        foreach (TypeDefinitionHandle type in _types.TypeDefinitions.Where(type => Outermost(type) == type && FilesOf(type).Any()))
+            _homes.Add(type, HomeOf(type));
         foreach (TypeDefinitionHandle type in _types.TypeDefinitions.Where(type => _homes.ContainsKey(Outermost(type))))
         {
             TypeDefinition definition = _types.GetTypeDefinition(type);
@@ -50,7 +51,7 @@ internal sealed class Arrows
                 yield return arrow;
             foreach (MethodDefinitionHandle method in definition.GetMethods())
             {
-                foreach (Arrow arrow in From(type, DocumentsOf(method).FirstOrDefault(_homes[Outermost(type)]), TypesIn(method)))
+                foreach (Arrow arrow in From(type, FilesOf(method).Select(FolderOf).FirstOrDefault(_homes[Outermost(type)]), TypesIn(method)))
                     yield return arrow;
             }
         }
@@ -77,31 +78,41 @@ internal sealed class Arrows
         return named;
     }
 
-    private IEnumerable<string> FoldersOf(TypeDefinitionHandle type)
+    // a partial type is at home where the file is that has its name
+    private string HomeOf(TypeDefinitionHandle type)
+    {
+        string[] files = [.. FilesOf(type)];
+        string name = NameOf(type).Split('`')[0];
+        return FolderOf(Array.Find(files, file => Path.GetFileNameWithoutExtension(file) == name) ?? files[0]);
+    }
+
+    private IEnumerable<string> FilesOf(TypeDefinitionHandle type)
     {
         TypeDefinition definition = _types.GetTypeDefinition(type);
         IEnumerable<string> declared = _symbols.GetCustomDebugInformation(type).Select(_symbols.GetCustomDebugInformation)
             .Where(information => _symbols.GetGuid(information.Kind) == TypeDefinitionDocuments)
             .SelectMany(information => Numbers(_symbols.GetBlobReader(information.Value)))
-            .Select(row => FolderOf(System.Reflection.Metadata.Ecma335.MetadataTokens.DocumentHandle(row))).OfType<string>();
-        return definition.GetMethods().SelectMany(DocumentsOf).Concat(declared).Concat(definition.GetNestedTypes().SelectMany(FoldersOf));
+            .Select(row => FileOf(MetadataTokens.DocumentHandle(row))).OfType<string>();
+        return definition.GetMethods().SelectMany(FilesOf).Concat(declared).Concat(definition.GetNestedTypes().SelectMany(FilesOf));
     }
 
-    private IEnumerable<string> DocumentsOf(MethodDefinitionHandle method)
+    private IEnumerable<string> FilesOf(MethodDefinitionHandle method)
     {
         MethodDebugInformation information = _symbols.GetMethodDebugInformation(method);
         return information.SequencePointsBlob.IsNil ? [] : information.GetSequencePoints()
-            .Select(point => FolderOf(point.Document)).OfType<string>().Distinct();
+            .Select(point => FileOf(point.Document)).OfType<string>().Distinct();
     }
 
-    // null for what generators made
-    private string? FolderOf(DocumentHandle document)
+    // relative to the project; null for what generators made
+    private string? FileOf(DocumentHandle document)
     {
         string path = _symbols.GetString(_symbols.GetDocument(document).Name);
         int at = path.LastIndexOf(_project, StringComparison.Ordinal);
-        string? inside = at < 0 ? null : Path.GetDirectoryName(path[(at + _project.Length)..]);
-        return inside is null || inside.StartsWith("obj", StringComparison.Ordinal) ? null : inside;
+        string? inside = at < 0 ? null : path[(at + _project.Length)..];
+        return inside is null || inside.StartsWith("obj/", StringComparison.Ordinal) ? null : inside;
     }
+
+    private static string FolderOf(string file) => Path.GetDirectoryName(file)!;
 
     private TypeDefinitionHandle Outermost(TypeDefinitionHandle type)
     {
@@ -110,13 +121,6 @@ internal sealed class Arrows
     }
 
     private string NameOf(TypeDefinitionHandle type) => _types.GetString(_types.GetTypeDefinition(type).Name);
-
-    private static string CommonFolder(string left, string right)
-    {
-        while (!(right + "/").StartsWith(left + "/", StringComparison.Ordinal) && left.Length > 0)
-            left = Path.GetDirectoryName(left)!;
-        return left;
-    }
 
     private static IEnumerable<int> Numbers(BlobReader blob)
     {
