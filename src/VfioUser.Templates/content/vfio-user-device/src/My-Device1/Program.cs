@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 using My_Device1;
 using VfioUser;
 
-// maps guest memory even if its file could shrink, for clients that are trusted
+// maps guest memory even if the client could truncate its file, for trusted clients
 const string TrustClientMemory = "--trust-client-memory";
 bool trust = args.Contains(TrustClientMemory);
 if (args.Where(arg => !arg.Equals(TrustClientMemory, StringComparison.Ordinal)).ToArray() is not [string socket])
@@ -15,7 +15,7 @@ if (args.Where(arg => !arg.Equals(TrustClientMemory, StringComparison.Ordinal)).
 using CancellationTokenSource stop = new();
 using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
 using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
-// who comes, who goes and what goes wrong, on standard error
+// logs clients and errors to standard error
 using ILoggerFactory loggers = LoggerFactory.Create(logging => logging
     .AddSimpleConsole(line => line.SingleLine = true)
     .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace));

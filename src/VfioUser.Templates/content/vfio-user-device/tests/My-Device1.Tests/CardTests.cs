@@ -25,7 +25,7 @@ public class CardTests
     }
 
     [Fact]
-    public void An_address_where_no_memory_is_sets_fault()
+    public void An_unmapped_address_sets_fault()
     {
         using var guest = TestGuest.Attach(new Card());
 
