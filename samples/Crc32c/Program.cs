@@ -4,7 +4,7 @@ using VfioUser;
 const string TrustClientMemory = "--trust-client-memory"; // maps guest memory even if its file could shrink
 bool trust = args.Contains(TrustClientMemory);
 string path = args.FirstOrDefault(arg => !arg.Equals(TrustClientMemory, StringComparison.Ordinal)) ?? Path.Combine(Path.GetTempPath(), "crc32c.sock");
-// who comes, who goes and what goes wrong, on standard error
+// logs clients and errors to standard error
 using ILoggerFactory loggers = LoggerFactory.Create(logging => logging
     .AddSimpleConsole(line => line.SingleLine = true)
     .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace));

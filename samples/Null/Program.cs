@@ -17,7 +17,7 @@ if (args.Where(arg => !arg.Equals(TrustClientMemory, StringComparison.Ordinal)).
 using CancellationTokenSource stop = new();
 using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
 using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
-// who comes, who goes and what goes wrong, on standard error
+// logs clients and errors to standard error
 using ILoggerFactory loggers = LoggerFactory.Create(logging => logging
     .AddSimpleConsole(line => line.SingleLine = true)
     .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace));

@@ -11,7 +11,7 @@ internal static class Serve
     public static async Task RunAsync(string socket, Uri url, bool trustClientMemory, CancellationToken stop)
     {
         using BochsDisplay display = new();
-        // who comes, who goes and what goes wrong, on standard error
+        // logs clients and errors to standard error
         using ILoggerFactory loggers = LoggerFactory.Create(logging => logging
             .AddSimpleConsole(line => line.SingleLine = true)
             .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
