@@ -19,7 +19,7 @@ internal sealed record DecodedMessage(MessageHeader? Header, IReadOnlyList<Field
         string start = Decoding.Fields.HexOf(message.Bytes, ShownOfMalformed);
         if (!message.IsWhole || !WireFormat.TryRead(message.Bytes, out MessageHeader header))
             return new DecodedMessage(null, [], $"{message.Bytes.Length} bytes that are no whole message", start, null);
-        TimeSpan? latency = outstanding.Note(header, message.Way, message.Time);
+        TimeSpan? latency = outstanding.Note(header, message);
         if (header is { IsCommand: false, IsReply: false })
             fields.Malformed("neither command nor reply");
         else if (!header.IsError)

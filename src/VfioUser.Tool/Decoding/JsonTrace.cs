@@ -13,13 +13,13 @@ internal sealed class JsonTrace(TextWriter output, int dataLimit) : ITraceSink
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private readonly Outstanding _outstanding = new();
 
-    public void Connected(int client, TimeSpan time)
-    {
-        _outstanding.Clear();
-        Event("connected", client, time);
-    }
+    public void Connected(int client, TimeSpan time) => Event("connected", client, time);
 
-    public void Disconnected(int client, TimeSpan time) => Event("disconnected", client, time);
+    public void Disconnected(int client, TimeSpan time)
+    {
+        _outstanding.Remove(client);
+        Event("disconnected", client, time);
+    }
 
     public void Message(in TracedMessage message)
     {

@@ -9,10 +9,11 @@ namespace VfioUser.Tool.Decoding;
 internal sealed class TextTrace(Terminal terminal, int dataLimit) : ITraceSink
 {
     private readonly Outstanding _outstanding = new();
+    private readonly HashSet<int> _clients = [];
 
     public void Connected(int client, TimeSpan time)
     {
-        _outstanding.Clear();
+        _clients.Add(client);
         terminal.Out.WriteLine(Line(time, $"client {client} connected"));
     }
 
@@ -20,6 +21,8 @@ internal sealed class TextTrace(Terminal terminal, int dataLimit) : ITraceSink
     {
         DecodedMessage decoded = DecodedMessage.Of(message, dataLimit, _outstanding);
         StringBuilder line = new();
+        if (_clients.Count > 1)
+            line.Append(CultureInfo.InvariantCulture, $"client {message.Client} ");
         line.Append((message.Way & Way.Twin) != 0 ? "twin " : "");
         line.Append((message.Way & Way.ToClient) != 0 ? "← " : "→ ");
         line.Append(Subject(decoded));
@@ -38,7 +41,12 @@ internal sealed class TextTrace(Terminal terminal, int dataLimit) : ITraceSink
         terminal.Out.WriteLine(Line(message.Time, line.ToString()));
     }
 
-    public void Disconnected(int client, TimeSpan time) => terminal.Out.WriteLine(Line(time, $"client {client} disconnected"));
+    public void Disconnected(int client, TimeSpan time)
+    {
+        _clients.Remove(client);
+        _outstanding.Remove(client);
+        terminal.Out.WriteLine(Line(time, $"client {client} disconnected"));
+    }
 
     private string Subject(DecodedMessage decoded)
     {

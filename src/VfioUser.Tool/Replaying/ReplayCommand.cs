@@ -64,22 +64,24 @@ internal static class ReplayCommand
         return ignored;
     }
 
-    // one at a time, as they came
+    // one at a time, as they left; those who were there until the end as they came
     private static IEnumerable<List<(int Number, Recorded Record)>> Clients(RecordingReader recording)
     {
-        List<(int Number, Recorded Record)> records = [];
+        Dictionary<int, List<(int Number, Recorded Record)>> there = [];
         int number = 0;
         while (recording.Next() is { } record)
         {
             number++;
-            if (records.Count > 0 && records[0].Record.Client != record.Client)
-            {
-                yield return records;
-                records = [];
-            }
+            if (!there.TryGetValue(record.Client, out List<(int Number, Recorded Record)>? records))
+                there[record.Client] = records = [];
             records.Add((number, record));
+            if (record.Kind == RecordKind.Disconnected)
+            {
+                there.Remove(record.Client);
+                yield return records;
+            }
         }
-        if (records.Count > 0)
+        foreach (List<(int Number, Recorded Record)> records in there.Values.OrderBy(records => records[0].Number))
             yield return records;
     }
 }

@@ -3,27 +3,30 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser.Tool.Scratch;
 
-/// <summary>Serves a device in this process, to one connection after another. One thread.</summary>
-internal sealed class InProcessServer(PciDevice device, VfioUserServerOptions options) : IDisposable
+/// <summary>Serves a device in this process, where nobody else can connect. Any thread.</summary>
+internal sealed class InProcessServer : IDisposable
 {
-    private VfioUserServer? _server;
-    private Task _serving = Task.CompletedTask;
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
-    /// <summary>A new connection, when the one before has ended.</summary>
-    public SafeSocketHandle Connect()
+    // a folder of the owner's alone
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("vfio-user-serve-");
+    private readonly VfioUserServer _server;
+    private readonly Task _serving;
+
+    public InProcessServer(PciDevice device, VfioUserServerOptions options)
     {
-        End();
-        (SafeSocketHandle ours, SafeSocketHandle theirs) = SocketCalls.CreatePair();
-        _server = VfioUserServer.FromConnected(ours, options);
+        _server = VfioUserServer.Bind(Path.Combine(_folder.FullName, "device.sock"), options);
         _serving = _server.RunAsync(device);
-        return theirs;
     }
 
-    public void Dispose() => End();
+    /// <summary>A new connection.</summary>
+    /// <exception cref="IOException">Too many wait already.</exception>
+    public SafeSocketHandle Connect(CancellationToken stop) => ConnectCalls.Connect(_server.Address, Patience, stop);
 
-    private void End()
+    public void Dispose()
     {
-        _server?.Dispose();
+        _server.Dispose();
         _serving.Wait();
+        _folder.Delete(recursive: true);
     }
 }

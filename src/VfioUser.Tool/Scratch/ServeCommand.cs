@@ -64,10 +64,8 @@ internal static class ServeCommand
             using InProcessServer inner = new(device, options);
             terminal.Out.WriteLine($"serving on {socket}");
             TraceOutput output = new(trace ? [new TextTrace(terminal, dataLimit: 16)] : []);
-            new InterposedServer(clients, inner.Connect, output, new FaultStage(faults, terminal.Stop))
-            {
-                Complain = problem => terminal.Error.WriteLine($"vfio-user: {problem}"),
-            }.Run(terminal.Stop);
+            new InterposedServer(clients, () => inner.Connect(terminal.Stop), output, problem => terminal.Error.WriteLine($"vfio-user: {problem}"),
+                new FaultStage(faults, terminal.Stop)).Run(terminal.Stop);
             return;
         }
         using VfioUserServer server = Bind(socket, options);

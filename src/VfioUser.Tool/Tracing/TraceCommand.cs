@@ -58,10 +58,8 @@ internal static class TraceCommand
     {
         using SocketListener clients = Endpoints.Listen(listen);
         terminal.Out.WriteLine(json ? """{"event":"listening"}""" : $"listening on {listen} for {server}; → is to the server, ← to the client");
-        new InterposedServer(clients, () => Endpoints.Connect(server, patience, terminal.Stop), output)
-        {
-            Complain = problem => terminal.Error.WriteLine($"vfio-user: {problem}"),
-        }.Run(terminal.Stop);
+        new InterposedServer(clients, () => Endpoints.Connect(server, patience, terminal.Stop), output,
+            problem => terminal.Error.WriteLine($"vfio-user: {problem}")).Run(terminal.Stop);
         return ExitCode.Success;
     }
 

@@ -102,6 +102,18 @@ public class FaultTests
         read.Should().Throw<VfioUserException>().Which.Errno.Should().Be(Errno.ENOTCONN);
     }
 
+    [Fact]
+    public void A_second_client_is_told_that_the_device_is_in_use_and_costs_the_first_nothing()
+    {
+        using ServedScratch served = new(more: ["--fault", "refuse:REGION_READ:EIO@2"]);
+        using VfioUserClient client = served.Connect();
+
+        Action come = () => served.Connect().Dispose();
+
+        come.Should().Throw<VfioUserException>().Which.Errno.Should().Be(Errno.EBUSY);
+        client.ReadRegion(0, 0, new byte[4]);
+    }
+
     [Theory]
     [InlineData("explode", "'explode' is no fault")]
     [InlineData("refuse:REGION_REED:EIO", "'REGION_REED' is no command")]

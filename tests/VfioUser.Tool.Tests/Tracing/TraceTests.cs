@@ -182,6 +182,22 @@ public class TraceTests
     }
 
     [Fact]
+    public void A_client_that_comes_while_another_one_is_there_hears_what_the_server_says_to_it()
+    {
+        using Traced traced = new(new Engine());
+        using VfioUserClient first = traced.Connect();
+
+        VfioUserException refused = FluentActions.Invoking(() => traced.Connect()).Should().Throw<VfioUserException>().Which;
+
+        refused.Errno.Should().Be(Errno.EBUSY);
+        refused.Reason.Should().StartWith("the device is in use by process");
+        traced.LineWith("EBUSY").Should().Contain("client 2 ← Version").And.Contain(" after ");
+        traced.LineWith("client 2 disconnected");
+        first.WriteRegion(Bar0, Engine.Length, [7, 0, 0, 0]);
+        traced.LineWith("RegionWrite").Should().Contain("  → RegionWrite", "it is alone again");
+    }
+
+    [Fact]
     public void A_client_that_says_no_more_still_hears_the_answer()
     {
         DirectoryInfo folder = Directory.CreateTempSubdirectory("vfio-user-tool-");
