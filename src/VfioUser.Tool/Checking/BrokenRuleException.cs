@@ -13,5 +13,8 @@ internal sealed class ServerGoneException(string why) : BrokenRuleException(why)
 /// <summary>Nothing came from the server for as long as it was waited for.</summary>
 internal sealed class SilentServerException(string why) : BrokenRuleException(why);
 
+/// <summary>Another client is there, as the server says.</summary>
+internal sealed class BusyServerException(string why) : BrokenRuleException(why);
+
 /// <summary>The rule cannot be checked, because the server does not say what is needed for it.</summary>
 internal sealed class NotServedException(string why) : Exception(why);

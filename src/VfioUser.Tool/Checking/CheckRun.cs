@@ -85,6 +85,10 @@ internal sealed class CheckRun(Subject subject)
         {
             throw new ToolException($"The server cannot be checked: {e.Message}. Most have one client at a time: is another one there?");
         }
+        catch (BusyServerException e)
+        {
+            throw new ToolException($"The server cannot be checked: {e.Message}.");
+        }
         catch (BrokenRuleException)
         {
             // the rules find out why

@@ -120,8 +120,11 @@ internal sealed class Subject
 
     private static Capabilities Agreed(Answer answer)
     {
+        string? reason = answer.IsError ? VersionMessage.ReasonOf(answer.Payload) : null;
+        if (answer.IsError && answer.Errno == Errno.EBUSY)
+            throw new BusyServerException(reason ?? "another client is attached");
         if (answer.IsError)
-            throw new BrokenRuleException($"the version proposal was {answer.Refusal}");
+            throw new BrokenRuleException($"the version proposal was {answer.Refusal}{(reason is null ? "" : $": {reason}")}");
         return VersionMessage.TryParse(answer.Payload, out _, out Capabilities server, out string? problem) == Errno.None
             ? server
             : throw new BrokenRuleException($"the version reply cannot be read: {problem}");
