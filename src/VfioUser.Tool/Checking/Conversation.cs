@@ -20,6 +20,7 @@ internal sealed class Conversation : IDisposable
     private readonly CancellationToken _stop;
     private readonly CancellationTokenRegistration _stopping;
     private readonly List<FdList> _fds = [];
+    private readonly Dictionary<ushort, uint> _readCounts = [];
     private ushort _lastId;
 
     public Conversation(SafeSocketHandle socket, TimeSpan patience, CancellationToken stop)
@@ -49,6 +50,10 @@ internal sealed class Conversation : IDisposable
     public ushort Post(Command command, ReadOnlySpan<byte> payload, MessageFlags flags = MessageFlags.Command, params ReadOnlySpan<SafeHandle> fds)
     {
         Send(Bytes.Message(++_lastId, command, payload, flags), fds);
+        if (command == Command.RegionRead && WireFormat.TryRead(payload, out RegionAccess access))
+            _readCounts[_lastId] = access.Count;
+        else
+            _readCounts.Remove(_lastId);
         return _lastId;
     }
 
@@ -191,27 +196,34 @@ internal sealed class Conversation : IDisposable
         return Checked(new Answer(message.Header, message.Payload.ToArray(), message.Fds));
     }
 
-    private static Answer Checked(Answer answer)
+    private Answer Checked(Answer answer)
     {
         if (!answer.Header.IsReply)
             throw new BrokenRuleException($"the server sent a message of type {(uint)(answer.Header.Flags & MessageFlags.TypeMask)}") { Heading = Header };
-        if (answer.IsError && answer.Payload.Length > 0 && !MayFollowRefusal(answer.Header.Command, answer.Payload.Length))
+        if (answer.IsError && answer.Payload.Length > 0 && !MayFollowRefusal(answer))
             throw new BrokenRuleException($"the refusal of {answer.Header.Command} has a payload of {answer.Payload.Length} bytes; it must be a header alone, or what a success would have") { Heading = Header };
         return answer;
     }
 
-    // One client in use reads the size of a success and never looks at the Error bit, so that servers answer with as much.
-    private static bool MayFollowRefusal(Command command, int length) => command switch
+    // One client in use reads the size of a success and never looks at the Error bit, so that servers answer with as much. Which
+    // sizes these are stands in docs/protocol-notes.md.
+    private bool MayFollowRefusal(Answer answer)
     {
-        Command.Version => length >= ProtocolVersion.WireSize,
-        Command.DmaUnmap => length >= DmaUnmap.WireSize,
-        Command.DeviceGetInfo => length == DeviceInfo.WireSize,
-        Command.DeviceGetRegionInfo => length >= RegionInfo.WireSize,
-        Command.DeviceGetIrqInfo => length == IrqInfo.WireSize,
-        Command.RegionRead => length >= RegionAccess.WireSize,
-        Command.RegionWrite => length == RegionAccess.WireSize,
-        _ => false,
-    };
+        int length = answer.Payload.Length;
+        return answer.Header.Command switch
+        {
+            Command.Version => length == ProtocolVersion.WireSize || (length > ProtocolVersion.WireSize && answer.Payload[^1] == 0),
+            Command.DmaUnmap => length == DmaUnmap.WireSize,
+            Command.DeviceGetInfo => length == DeviceInfo.WireSize,
+            Command.DeviceGetRegionInfo => length == RegionInfo.WireSize,
+            Command.DeviceGetIrqInfo => length == IrqInfo.WireSize,
+            Command.RegionRead => _readCounts.TryGetValue(answer.Header.MessageId, out uint count)
+                ? length == RegionAccess.WireSize + count || (length == RegionAccess.WireSize && count > Server.MaxDataTransferSize)
+                : length >= RegionAccess.WireSize,
+            Command.RegionWrite => length == RegionAccess.WireSize,
+            _ => false,
+        };
+    }
 
     private void TurnAway(in MessageHeader command) => Send(Bytes.Of(command with
     {

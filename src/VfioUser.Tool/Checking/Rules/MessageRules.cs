@@ -19,6 +19,7 @@ internal static class MessageRules
         new("wrong-direction", "Commands", "DMA_READ and DMA_WRITE are the server's to send.", WrongDirection),
         new("refusal", Heading, "A refusal is a header with the Error bit, without payload or with as much as a success has.", Refusal),
         new("refusal-length", Heading, "A refused read, write, unmap or question about interrupts is answered with as many bytes as a success.", RefusalLength),
+        new("refusal-bare", Heading, "A refusal is a header alone for a client that proposes as libvfio-user's and SPDK's do.", RefusalBare),
         new("no-reply", Heading, "A command with No_reply gets no reply.", subject => NoReply(subject, Command.DeviceGetInfo, GetInfo)),
         new("no-reply-refused", Heading, "A command with No_reply gets no reply when it is refused, either.",
             subject => NoReply(subject, Command.DeviceGetRegionInfo, Bytes.Of(new RegionInfo(RegionInfo.WireSize, 0, uint.MaxValue, 0, 0, 0)))),
@@ -76,13 +77,28 @@ internal static class MessageRules
 
     private static Finding RefusalLength(Subject subject)
     {
+        List<Command> shorter = Refusals(subject, Proposal.Usual, (length, success) => length < success);
+        return Finding.WarnIf(shorter.Count > 0,
+            $"{string.Join(", ", shorter)}: less comes, as the specification says; the Rust crate's client (Cloud Hypervisor) reads as much as a success has, and waits for ever");
+    }
+
+    private static Finding RefusalBare(Subject subject)
+    {
+        List<Command> longer = Refusals(subject, Proposal.OfCLibrary, (length, _) => length > 0);
+        return Finding.WarnIf(longer.Count > 0,
+            $"{string.Join(", ", longer)}: more comes than the specification says; both read no further than the Error bit, and take the rest for the next reply");
+    }
+
+    // commands whose refusal is of that kind
+    private static List<Command> Refusals(Subject subject, byte[] proposal, Func<int, int, bool> isWrong)
+    {
         const ulong Address = 0x30_0000_0000;
         const ulong Size = 0x2000;
         using SharedMemory memory = SharedMemory.Create(Size);
-        using Conversation session = subject.Open();
+        using Conversation session = subject.Open(proposal);
         session.Ask(Command.DmaMap, Bytes.Of(new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable | DmaMapFlags.Writeable, 0, Address, Size)), memory.File);
         byte[] access = Bytes.Of(new RegionAccess(0, uint.MaxValue, sizeof(uint)));
-        List<Command> shorter = [];
+        List<Command> wrong = [];
         foreach ((Command command, byte[] payload, int success) in (ReadOnlySpan<(Command, byte[], int)>)
         [
             (Command.RegionRead, access, RegionAccess.WireSize + sizeof(uint)),
@@ -91,13 +107,12 @@ internal static class MessageRules
             (Command.DeviceGetIrqInfo, Bytes.Of(new IrqInfo(IrqInfo.WireSize, 0, uint.MaxValue, 0)), IrqInfo.WireSize),
         ])
         {
-            if (session.Ask(command, payload) is { IsError: true } answer && answer.Payload.Length < success)
-                shorter.Add(command);
+            if (session.Ask(command, payload) is { IsError: true } answer && isWrong(answer.Payload.Length, success))
+                wrong.Add(command);
         }
         session.Ask(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, 0, Address, Size));
         session.StaysInStep();
-        return Finding.WarnIf(shorter.Count > 0,
-            $"{string.Join(", ", shorter)}: less comes, as the specification says; the Rust crate's client (Cloud Hypervisor) reads as much as a success has, and waits for ever");
+        return wrong;
     }
 
     private static Finding NoReply(Subject subject, Command command, byte[] payload)
