@@ -20,6 +20,7 @@ internal static class RuleBook
         WriteMultiRules.Topic,
         FeatureRules.Topic,
         MigrationRules.Topic,
+        DirtyPagesRules.Topic,
         ClientRules.Topic,
         DeviceRules.Topic,
     ];

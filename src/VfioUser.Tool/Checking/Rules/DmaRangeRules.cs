@@ -22,6 +22,7 @@ internal static class DmaRangeRules
         new("dma-unmap-descriptor", UnmapHeading, "An unmap that comes with a descriptor is done.", WithDescriptor),
         new("dma-map-file", MapHeading, "Memory in a file that can be shortened is mapped.", Unsealed),
         new("dma-map-many", MapHeading, "As many maps as max_dma_maps says are possible; 2000 are tried, of one file.", ManyMaps),
+        new("dma-map-many-file", MapHeading, "So are they of a file that can be shortened.", ManyMapsOfFile),
     ]);
 
     private static Finding Remap(Subject subject)
@@ -90,8 +91,7 @@ internal static class DmaRangeRules
 
     private static Finding Unsealed(Subject subject)
     {
-        using SafeFileHandle file = File.OpenHandle(Path.GetTempFileName(), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, FileOptions.DeleteOnClose);
-        RandomAccess.SetLength(file, (long)Size);
+        using SafeFileHandle file = CreateFile(Size);
         using Conversation session = subject.Open();
         Answer answer = Map(session, file, Address, Size);
         if (!answer.IsError)
@@ -103,6 +103,17 @@ internal static class DmaRangeRules
     private static Finding ManyMaps(Subject subject)
     {
         using SharedMemory memory = SharedMemory.Create(Many * Size);
+        return ManyMapsOf(memory.File, subject);
+    }
+
+    private static Finding ManyMapsOfFile(Subject subject)
+    {
+        using SafeFileHandle file = CreateFile(Many * Size);
+        return ManyMapsOf(file, subject);
+    }
+
+    private static Finding ManyMapsOf(SafeFileHandle file, Subject subject)
+    {
         using Conversation session = subject.Open();
         ulong most = (ulong)Math.Min(Many, session.Server.MaxDmaMaps);
         ulong done = 0;
@@ -110,7 +121,7 @@ internal static class DmaRangeRules
         for (; done < most && refused is null; done++)
         {
             Answer answer = session.Ask(Command.DmaMap,
-                Bytes.Of(new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable | DmaMapFlags.Writeable, done * Size, Address + 2 * done * Size, Size)), memory.File);
+                Bytes.Of(new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable | DmaMapFlags.Writeable, done * Size, Address + 2 * done * Size, Size)), file);
             if (answer.IsError)
                 (refused, done) = (answer, done - 1);
         }
@@ -119,6 +130,13 @@ internal static class DmaRangeRules
         session.StaysInStep();
         return refused is null ? Finding.Passed
             : throw new BrokenRuleException($"map {done + 1} is {refused.Refusal}; max_dma_maps is {session.Server.MaxDmaMaps}") { Heading = "VFIO_USER_VERSION" };
+    }
+
+    private static SafeFileHandle CreateFile(ulong size)
+    {
+        SafeFileHandle file = File.OpenHandle(Path.GetTempFileName(), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, FileOptions.DeleteOnClose);
+        RandomAccess.SetLength(file, (long)size);
+        return file;
     }
 
     private static Answer Map(Conversation session, SafeFileHandle file, ulong address, ulong size) => session.Ask(Command.DmaMap,

@@ -7,17 +7,11 @@ namespace VfioUser.Tool.Checking.Rules;
 internal static class MigrationRules
 {
     private const string StateHeading = "VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE";
-    private const string ReportHeading = "VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT";
     private const DeviceFeatureId DataSize = DeviceFeatureId.MigDataSize;
     private const ulong PreCopyFlag = 4;
     private const ulong Address = 0x40_0000_0000;
     private const ulong Page = 4096;
-    private const ulong Large = 64ul << 30;
     private const uint Asked = 1 << 16;
-
-    // QEMU's, with the migration object that the specification speaks of elsewhere only
-    private static readonly byte[] WithBitmaps = Proposal.Of(
-        """{"capabilities":{"max_msg_fds":16,"max_data_xfer_size":1048576,"pgsizes":4096,"write_multiple":true,"migration":{"pgsize":4096,"max_bitmap_size":268435456}}}""");
 
     public static Topic Topic { get; } = new("Migration",
     [
@@ -25,8 +19,6 @@ internal static class MigrationRules
         new("migration-data-length", "VFIO_USER_MIG_DATA_READ", "The reply has as many bytes of data as were asked for, at the stream's end, too.", DataLength),
         new("migration-data-size", "linux/vfio.h, VFIO_DEVICE_FEATURE_MIG_DATA_SIZE", "The device tells how much there is to move.", Size),
         new("migration-reset", "VFIO_USER_DEVICE_RESET", "A reset during pre-copy ends it, or goes on with it.", ResetInPreCopy),
-        new("dirty-without-descriptor", ReportHeading, "Memory that came without a descriptor has a report, too.", WithoutDescriptor),
-        new("dirty-large", ReportHeading, "A report of 64 GiB, 2 MiB of bits, comes in one reply if max_bitmap_size allows it.", LargeReport),
     ])
     { NeedsDevice = true };
 
@@ -113,56 +105,6 @@ internal static class MigrationRules
         return state.State is MigrationState.Running or MigrationState.PreCopy
             ? new Finding(Verdict.Passed, $"it is in {state.State} then")
             : throw new BrokenRuleException($"it is in {state.State} then");
-    }
-
-    private static Finding WithoutDescriptor(Subject subject)
-    {
-        using Conversation session = subject.Open();
-        return Report(session, 16 * Page, "QEMU asks for a report of each ROM, which it maps so");
-    }
-
-    private static Finding LargeReport(Subject subject)
-    {
-        using Conversation session = subject.Open(WithBitmaps);
-        return (session.Server.Migration?.MaxBitmapSize ?? 0) < Large / Page / 8
-            ? Finding.NotServed("max_bitmap_size is less, or not there")
-            : Report(session, Large, "a report of more than max_data_xfer_size is what max_bitmap_size is for");
-    }
-
-    private static Finding Report(Conversation session, ulong length, string why)
-    {
-        Mapped(session, length);
-        Answer started = session.Ask(Command.DeviceFeature,
-        [
-            .. Bytes.Of(new DeviceFeature(DeviceFeature.WireSize + DmaLoggingControl.WireSize + DmaLoggingRange.WireSize, DeviceFeatureFlags.Set | (DeviceFeatureFlags)DeviceFeatureId.DmaLoggingStart)),
-            .. Bytes.Of(new DmaLoggingControl(Page, 1, 0)), .. Bytes.Of(new DmaLoggingRange(Address, length)),
-        ]);
-        if (started.IsError)
-            return Finding.NotServed($"the log of dirty pages is {started.Refusal}");
-        const int Header = DeviceFeature.WireSize + DmaLoggingReport.WireSize;
-        int bitmap = (int)Math.Max(length / Page / 8, sizeof(ulong));
-        Answer answer = session.Ask(Command.DeviceFeature,
-        [
-            .. Bytes.Of(new DeviceFeature((uint)(Header + bitmap), DeviceFeatureFlags.Get | (DeviceFeatureFlags)DeviceFeatureId.DmaLoggingReport)),
-            .. Bytes.Of(new DmaLoggingReport(Address, length, Page)),
-        ]);
-        session.Ask(Command.DeviceFeature,
-        [
-            .. Bytes.Of(new DeviceFeature(DeviceFeature.WireSize + DmaLoggingControl.WireSize, DeviceFeatureFlags.Set | (DeviceFeatureFlags)DeviceFeatureId.DmaLoggingStop)),
-            .. Bytes.Of(new DmaLoggingControl(0, 0, 0)),
-        ]);
-        session.Ask(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, 0, Address, length));
-        session.StaysInStep();
-        if (answer.IsError)
-            return Finding.Warning($"it is {answer.Refusal}; {why}");
-        return answer.Payload.Length == Header + bitmap ? Finding.Passed : throw new BrokenRuleException($"the reply has {answer.Payload.Length} bytes of payload, not {Header + bitmap}");
-    }
-
-    // without a descriptor: it is reached by message, and the client knows itself what was written
-    private static void Mapped(Conversation session, ulong length)
-    {
-        if (session.Ask(Command.DmaMap, new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable | DmaMapFlags.Writeable, 0, Address, length)) is { IsError: true } answer)
-            throw new NotServedException($"a map of 0x{length:x} bytes without a descriptor is {answer.Refusal}");
     }
 
     private static ulong? Flags(Conversation session)
