@@ -3,7 +3,7 @@ using VfioUser.Protocol;
 namespace VfioUser.Tool.Tests;
 
 /// <summary>Servers that break a rule, each a single one, and what is said of them.</summary>
-public class CheckFaultTests
+public partial class CheckFaultTests
 {
     [Fact]
     public void The_fake_server_itself_breaks_no_rule()
@@ -76,18 +76,6 @@ public class CheckFaultTests
     }
 
     [Fact]
-    public void A_stopped_device_that_takes_no_memory() => Warns("migration-stopped", "DmaMap, DmaUnmap are refused in STOP", (header, payload) =>
-        header.Command == Command.DmaMap ? FakeServer.Refuse(header) : Migrate(header, payload));
-
-    [Fact]
-    public void Migration_data_that_is_shorter_than_asked_for() => Warns("migration-data-length", "65536 bytes were asked for, and 3 came", (header, payload) =>
-        header.Command == Command.MigDataRead ? FakeServer.Reply(header, [.. FakeServer.Bytes(new MigrationData(11, 3)), 1, 2, 3]) : Migrate(header, payload));
-
-    [Fact]
-    public void Memory_without_a_descriptor_and_without_a_report() =>
-        Warns("dirty-without-descriptor", "it is refused with EINVAL; QEMU asks", (header, payload) => Migrate(header, payload));
-
-    [Fact]
     public void Memory_that_stays_mapped_when_it_is_unmapped() => Breaks("dma-remap", "where nothing is mapped, is refused with EINVAL [VFIO_USER_DMA_MAP]", (header, payload) =>
         header.Command == Command.DmaUnmap ? FakeServer.Reply(header, payload) : null);
 
@@ -109,12 +97,12 @@ public class CheckFaultTests
     }
 
     [Fact]
-    public void A_client_that_is_turned_away_because_of_one_that_has_left()
+    public void Fewer_maps_of_a_file_than_were_promised()
     {
-        int versions = 0;
+        int maps = 0;
 
-        Breaks("next-client", "VERSION is refused with EBUSY, though nobody else is there any more", (header, _) =>
-            header.Command == Command.Version && ++versions % 2 == 0 ? FakeServer.Refuse(header, errno: Errno.EBUSY) : null);
+        Breaks("dma-map-many-file", "map 1001 is refused with EMFILE; max_dma_maps is 65535 [VFIO_USER_VERSION]", (header, _) =>
+            header.Command == Command.DmaMap && ++maps > 1000 ? FakeServer.Refuse(header, errno: Errno.EMFILE) : null);
     }
 
     [Fact]
@@ -157,9 +145,42 @@ public class CheckFaultTests
     public void An_unknown_command_that_is_accepted() => Breaks("unknown-command", "was accepted", (header, _) =>
         (int)header.Command > 100 ? FakeServer.Reply(header, []) : null);
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(32)]
+    public void A_refusal_with_the_body_of_a_success_or_none_is_right(int body)
+    {
+        using FakeServer server = new((header, payload) =>
+            header.Command == Command.DeviceGetRegionInfo && payload[8] > 9 ? FakeServer.Refuse(header, new byte[body]) : null);
+
+        server.Check("--rule", "refusal").Out.Should().Contain("ok   refusal");
+    }
+
+    [Theory]
+    [InlineData(4)]
+    [InlineData(33)]
+    public void A_refusal_with_another_body(int body) => Breaks("refusal", $"payload of {body} bytes", (header, payload) =>
+        header.Command == Command.DeviceGetRegionInfo && payload[8] > 9 ? FakeServer.Refuse(header, new byte[body]) : null);
+
+    [Theory]
+    [InlineData(16)]
+    [InlineData(19)]
+    [InlineData(21)]
+    public void A_refused_read_with_another_body(int body) => Breaks("read-behind", $"the refusal of RegionRead has a payload of {body} bytes", (header, payload) =>
+        header.Command == Command.RegionRead && payload[1] == 1 ? FakeServer.Refuse(header, new byte[body]) : null);
+
     [Fact]
-    public void A_refusal_with_a_payload() => Breaks("refusal", "payload of 4 bytes", (header, payload) =>
-        header.Command == Command.DeviceGetRegionInfo && payload[8] > 9 ? FakeServer.Refuse(header, [1, 2, 3, 4]) : null);
+    public void A_refused_read_above_the_limit_whose_count_is_none_is_right()
+    {
+        using FakeServer server = new((header, payload) =>
+            header.Command == Command.RegionRead && WireFormat.Read<RegionAccess>(payload).Count > 1 << 20 ? FakeServer.Refuse(header, new byte[RegionAccess.WireSize]) : null);
+
+        server.Check("--rule", "read-too-much").Out.Should().Contain("ok   read-too-much");
+    }
+
+    [Fact]
+    public void A_body_for_a_client_that_does_not_read_it() => Warns("refusal-bare", "RegionRead: more comes than the specification says", (header, payload) =>
+        header.Command == Command.RegionRead ? FakeServer.Refuse(header, new byte[20]) : null);
 
     [Fact]
     public void A_read_behind_the_region_that_is_served() => Breaks("read-behind", "4 bytes at 0x100 of config", (header, payload) =>
@@ -224,18 +245,6 @@ public class CheckFaultTests
     }
 
     [Fact]
-    public void A_server_that_is_busy_with_another_client_is_one_clear_line()
-    {
-        using FakeServer server = new((_, _) => []);
-
-        ToolRun run = ToolRun.Of("check", server.Path, "--patience", "0.05");
-
-        run.ExitCode.Should().Be(1);
-        run.Error.Should().StartWith("vfio-user: The server cannot be checked: no answer to Version within 0.05 seconds").And.EndWith("is another one there?\n");
-        run.Out.Should().BeEmpty();
-    }
-
-    [Fact]
     public async Task Ctrl_c_ends_the_wait_for_a_silent_server()
     {
         using FakeServer server = new((_, _) => []);
@@ -264,20 +273,6 @@ public class CheckFaultTests
         run.Out.Should().Contain("FAIL command-14").And.Contain("after it no client is served").And.MatchRegex(@"1 failed, .* not checked as the server had gone");
         run.Out.Should().NotContain("wrong-direction", "it comes later");
         run.ExitCode.Should().Be(1);
-    }
-
-    // a device that can be stopped, and whose dirty pages are logged and never reported
-    private static byte[]? Migrate(in MessageHeader header, byte[] payload)
-    {
-        if (header.Command != Command.DeviceFeature || !WireFormat.TryRead(payload, out DeviceFeature request))
-            return null;
-        bool sets = (request.Flags & DeviceFeatureFlags.Set) != 0;
-        return (DeviceFeatureId)((uint)request.Flags & 0xFFFF) switch
-        {
-            DeviceFeatureId.Migration when !sets => FakeServer.Reply(header, [.. payload, .. FakeServer.Bytes(1ul)]),
-            DeviceFeatureId.MigDeviceState or DeviceFeatureId.DmaLoggingStart or DeviceFeatureId.DmaLoggingStop when sets => FakeServer.Reply(header, payload),
-            _ => null,
-        };
     }
 
     private static void Breaks(string rule, string why, Fault fault)

@@ -34,6 +34,15 @@ internal sealed class FakeServer : IDisposable
     /// <summary>What BAR0 is said to have.</summary>
     public ulong Bar0Size { get; init; }
 
+    /// <summary>What it says that its device is.</summary>
+    public DeviceFlags Flags { get; init; } = DeviceFlags.Pci;
+
+    /// <summary>What it says in its version reply.</summary>
+    public Capabilities Capabilities { get; init; } = Capabilities.Unspecified;
+
+    /// <summary>What a client hears to its proposal that comes while another one is there, before it is hung up on; null lets it wait.</summary>
+    public Fault? SecondClient { get; init; }
+
     /// <summary>Whether it serves one client and ends, as the samples of the C library do.</summary>
     public bool EndsWithClient { get; init; }
 
@@ -68,7 +77,7 @@ internal sealed class FakeServer : IDisposable
             {
                 using Socket client = _listener.Accept();
                 using MessageSocket socket = new(client.SafeHandle);
-                Converse(socket);
+                Converse(client, socket);
                 _mapped.Clear();
                 _negotiated = false;
                 if (EndsWithClient)
@@ -86,11 +95,11 @@ internal sealed class FakeServer : IDisposable
         }
     }
 
-    private void Converse(MessageSocket socket)
+    private void Converse(Socket client, MessageSocket socket)
     {
         try
         {
-            Serve(socket);
+            Serve(client, socket);
         }
         catch (ProtocolException)
         {
@@ -99,7 +108,7 @@ internal sealed class FakeServer : IDisposable
         }
     }
 
-    private void Serve(MessageSocket socket)
+    private void Serve(Socket client, MessageSocket socket)
     {
         while (true)
         {
@@ -113,8 +122,30 @@ internal sealed class FakeServer : IDisposable
                 if (_listener.SafeHandle.IsClosed)
                     return;
             }
+            if (SecondClient is not null)
+                TurnAwayUntilReadable(client);
             if (socket.Receive(wait: true) == ReceiveStatus.Closed)
                 return;
+        }
+    }
+
+    private void TurnAwayUntilReadable(Socket client)
+    {
+        while (true)
+        {
+            List<Socket> readable = [client, _listener];
+            Socket.Select(readable, null, null, Timeout.InfiniteTimeSpan);
+            if (readable.Contains(client))
+                return;
+            using Socket second = _listener.Accept();
+            using MessageSocket socket = new(second.SafeHandle);
+            ReceivedMessage message;
+            while (!socket.TryParse(out message))
+            {
+                if (socket.Receive(wait: true) == ReceiveStatus.Closed)
+                    return;
+            }
+            socket.Send(SecondClient!(message.Header, message.Payload.ToArray()));
         }
     }
 
@@ -132,9 +163,9 @@ internal sealed class FakeServer : IDisposable
         {
             case Command.Version when VersionMessage.TryParse(payload, out ProtocolVersion version, out _, out _) == Errno.None && version.Major == 0:
                 _negotiated = true;
-                return Reply(header, VersionMessage.Format(version with { Minor = Math.Min(version.Minor, (ushort)1) }, Capabilities.Unspecified));
+                return Reply(header, VersionMessage.Format(version with { Minor = Math.Min(version.Minor, (ushort)1) }, Capabilities));
             case Command.DeviceGetInfo when payload.Length == DeviceInfo.WireSize:
-                return Reply(header, Bytes(new DeviceInfo(DeviceInfo.WireSize, DeviceFlags.Pci, 9, 5)));
+                return Reply(header, Bytes(new DeviceInfo(DeviceInfo.WireSize, Flags, 9, 5)));
             case Command.DeviceGetRegionInfo when WireFormat.TryRead(payload, out RegionInfo region) && region.Index < 9:
                 ulong size = SizeOf(region.Index);
                 return Reply(header, Bytes(new RegionInfo(RegionInfo.WireSize, size == 0 ? 0 : RegionFlags.Read | RegionFlags.Write, region.Index, 0, size, 0)));
