@@ -1,11 +1,13 @@
 using System.Text.Json;
 using VfioUser.Protocol;
 using VfioUser.Tool.Benching;
+using VfioUser.Tool.CommandLine;
 
 namespace VfioUser.Tool.Tests;
 
 public class BenchTests
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
     private static readonly string[] Rising = ["min", "p50", "p90", "p99", "p999", "max"];
 
     [Fact]
@@ -77,7 +79,9 @@ public class BenchTests
     public void The_measured_loop_allocates_nothing()
     {
         using Served served = new(new Everything());
-        using BenchConnection connection = BenchConnection.Open(served.Socket, TimeSpan.FromSeconds(60));
+        using BenchConnection connection = new(Endpoints.Connect(served.Socket, Patience, CancellationToken.None), Patience, CancellationToken.None);
+        connection.Send(BenchConnection.Message(Command.Version, VersionMessage.Format(Negotiator.Version, Capabilities.Unspecified)));
+        connection.Receive(Command.Version).Should().Be(Errno.None);
         byte[] read = BenchConnection.Message(Command.RegionRead, FakeServer.Bytes(new RegionAccess(0, 0, 4)));
         RoundTrips(connection, read, 100);
 

@@ -9,16 +9,32 @@ public class DeviceInUseTests
 {
     private static readonly string Reason = string.Create(CultureInfo.InvariantCulture, $"the device is in use by process {Environment.ProcessId}");
 
-    [Fact]
-    public void The_tool_says_who_uses_the_device()
+    [Theory]
+    [InlineData("info")]
+    [InlineData("config")]
+    [InlineData("read", "bar0", "0")]
+    [InlineData("bench")]
+    public void The_tool_says_who_uses_the_device(string command, params string[] more)
     {
         using Served served = new(new Crc32cDevice());
         using VfioUserClient first = VfioUserClient.Connect(served.Socket);
 
-        ToolRun run = served.Run("info");
+        ToolRun run = served.Run(command, more);
 
         run.ExitCode.Should().Be(1);
         run.Error.Should().Be($"vfio-user: The server refused Version with EBUSY: {Reason}.\n");
+    }
+
+    [Fact]
+    public void So_does_a_check()
+    {
+        using Served served = new(new Crc32cDevice());
+        using VfioUserClient first = VfioUserClient.Connect(served.Socket);
+
+        ToolRun run = served.Run("check", "--patience", "2");
+
+        run.ExitCode.Should().Be(1);
+        run.Error.Should().Be($"vfio-user: The server cannot be checked: {Reason}.\n");
     }
 
     [Fact]

@@ -31,24 +31,6 @@ internal sealed class BenchConnection : IDisposable
         _stopping = stop.UnsafeRegister(static socket => ((MessageSocket)socket!).Shutdown(), _socket);
     }
 
-    /// <summary>Connects and negotiates, without a twin socket.</summary>
-    public static BenchConnection Open(string path, TimeSpan patience, CancellationToken stop = default)
-    {
-        BenchConnection connection = new(Endpoints.Connect(path, patience, stop), patience, stop);
-        try
-        {
-            byte[] proposal = VersionMessage.Format(Negotiator.Version, Negotiator.Propose(Capabilities.ClientDefaults, TwinSocketPolicy.Never));
-            connection.Send(Message(Command.Version, proposal));
-            Errno errno = connection.Receive(Command.Version);
-            return errno == Errno.None ? connection : throw new VfioUserException(Command.Version, errno);
-        }
-        catch
-        {
-            connection.Dispose();
-            throw;
-        }
-    }
-
     public static byte[] Message(Command command, ReadOnlySpan<byte> payload, MessageFlags flags = MessageFlags.Command)
     {
         byte[] message = new byte[MessageHeader.WireSize + payload.Length];
