@@ -8,7 +8,7 @@ namespace VfioUser;
 /// Command thread; lasts as long as the session. Memory that the client reads and writes by message is not logged: there
 /// it carries out each write itself, and knows of it; a report has zeros there. Spec: VFIO_DEVICE_FEATURE_DMA_LOGGING_START.
 /// </remarks>
-internal sealed class DirtyPagesLog(Dma dma, long maxSize, ServerLog log)
+internal sealed class DirtyPagesLog(Dma dma, long maxSize, IGuestMemoryObserver observer)
 {
     private const ulong SmallestPage = 4 << 10;
     private const ulong LargestPage = 1 << 30;
@@ -54,11 +54,11 @@ internal sealed class DirtyPagesLog(Dma dma, long maxSize, ServerLog log)
                 _pageSize = 0;
             return new Refusal(Errno.ENOMEM, "the bitmaps would be larger than {0} bytes", (ulong)maxSize);
         }
-        foreach (DmaMapping mapping in dma.Table.All)
-            Attach(mapping);
+        foreach (GuestRegion region in dma.Table.All)
+            Attach(region);
         Settle();
         chosen = _pageSize;
-        log.DirtyPagesStarted(_pageSize, _size);
+        observer.DirtyPagesStarted(_pageSize, _size);
         return default;
     }
 
@@ -69,8 +69,8 @@ internal sealed class DirtyPagesLog(Dma dma, long maxSize, ServerLog log)
         _pageSize = 0;
         _size = 0;
         _ranges.Clear();
-        foreach (DmaMapping mapping in dma.Table.All)
-            mapping.Dirty = null;
+        foreach (GuestRegion region in dma.Table.All)
+            region.Dirty = null;
     }
 
     /// <summary>Whether there is something to report of a range.</summary>
@@ -91,52 +91,52 @@ internal sealed class DirtyPagesLog(Dma dma, long maxSize, ServerLog log)
         Errno errno = Check(report.First, report.Length).Errno;
         if (errno != Errno.None)
             return errno;
-        foreach (DmaMapping mapping in dma.Table.Between(report.First, report.Last))
-            mapping.Dirty?.Take(report.First, report.Last, report);
+        foreach (GuestRegion region in dma.Table.Between(report.First, report.Last))
+            region.Dirty?.Take(report.First, report.Last, report);
         Settle();
         return Errno.None;
     }
 
     /// <summary>A region is about to be mapped. False when there is no room for its bitmap.</summary>
-    public bool TryAdd(DmaMapping mapping)
+    public bool TryAdd(GuestRegion region)
     {
-        if (IsOn && !Fits([mapping]))
+        if (IsOn && !Fits([region]))
             return false;
-        Attach(mapping);
+        Attach(region);
         return true;
     }
 
     /// <summary>A region was unmapped, and its last user has left.</summary>
-    public void Remove(DmaMapping mapping) => _size -= mapping.Dirty?.Size ?? 0;
+    public void Remove(GuestRegion region) => _size -= region.Dirty?.Size ?? 0;
 
     // A processor may still hold back the write of somebody who found the log off or his bit set. Whatever was written
     // before must be there when the client hears of our doing.
     private static void Settle() => Interlocked.MemoryBarrierProcessWide();
 
-    private bool Fits(IEnumerable<DmaMapping> mappings)
+    private bool Fits(IEnumerable<GuestRegion> regions)
     {
         long size = _size;
-        foreach (DmaMapping mapping in mappings.Where(Wants))
+        foreach (GuestRegion region in regions.Where(Wants))
         {
-            size += DirtyPages.SizeOf(mapping.Start, mapping.Last, _pageSize);
+            size += DirtyPages.SizeOf(region.Start, region.Last, _pageSize);
             if (size > maxSize)
             {
-                log.DirtyPagesTooLarge(size, maxSize);
+                observer.DirtyPagesTooLarge(size, maxSize);
                 return false;
             }
         }
         return true;
     }
 
-    private void Attach(DmaMapping mapping)
+    private void Attach(GuestRegion region)
     {
-        if (!IsOn || !Wants(mapping))
+        if (!IsOn || !Wants(region))
             return;
-        DirtyPages pages = new(mapping.Start, mapping.Last, _pageSize);
-        mapping.Dirty = pages;
+        DirtyPages pages = new(region.Start, region.Last, _pageSize);
+        region.Dirty = pages;
         _size += pages.Size;
     }
 
-    private bool Wants(DmaMapping mapping) => mapping.Dirty is null && mapping.Region is { IsWritable: true, Way: not DmaWay.Message }
-        && (_ranges.Count == 0 || _ranges.Exists(range => range.Iova <= mapping.Last && range.Iova + (range.Length - 1) >= mapping.Start));
+    private bool Wants(GuestRegion region) => region.Dirty is null && region.Description is { IsWritable: true, Backing: not DmaBacking.Message }
+        && (_ranges.Count == 0 || _ranges.Exists(range => range.Iova <= region.Last && range.Iova + (range.Length - 1) >= region.Start));
 }

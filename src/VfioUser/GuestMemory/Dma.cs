@@ -1,11 +1,10 @@
-using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace VfioUser;
 
-/// <summary>The device's way into guest memory. Mapped, by file, by message: one interface for all.</summary>
+/// <summary>The device's access to guest memory. Mapped, by file, by message: one interface for all.</summary>
 /// <remarks>
 /// Any thread, at any time, several at once. While an access is under way the client's unmap waits for it; once the
 /// unmap has begun a new access fails, and so does every access when no client is there. A bad address is guest input
@@ -14,7 +13,7 @@ namespace VfioUser;
 /// </remarks>
 public sealed class Dma
 {
-    private volatile DmaTable _table = DmaTable.Empty;
+    private volatile GuestRegionTable _table = GuestRegionTable.Empty;
     private volatile bool _hasClient;
 
     internal Dma()
@@ -22,15 +21,15 @@ public sealed class Dma
     }
 
     /// <summary>What is mapped now, by address.</summary>
-    public IReadOnlyList<DmaRegion> Regions => [.. _table.All.Select(mapping => mapping.Region)];
+    public IReadOnlyList<DmaRegion> Regions => [.. _table.All.Select(region => region.Description)];
 
     /// <summary>What is mapped at an address, and how it is reached.</summary>
     /// <returns>Null for an address that the client has not opened. It may be unmapped when this returns: for a hold see
     /// <see cref="TryLease"/>.</returns>
     /// <remarks>Any thread. Allocates nothing.</remarks>
-    public DmaRegion? Find(Iova address) => _table.Find(address.Value)?.Region;
+    public DmaRegion? Find(Iova address) => _table.Find(address.Value)?.Description;
 
-    internal DmaTable Table
+    internal GuestRegionTable Table
     {
         get => _table;
         set => _table = value;
@@ -55,33 +54,7 @@ public sealed class Dma
     /// client that has gone is nobody's.</summary>
     /// <inheritdoc cref="TryRead(Iova, Span{byte})"/>
     /// <returns>What became of it.</returns>
-    public DmaResult Read(Iova address, Span<byte> destination)
-    {
-        ulong at = address.Value;
-        Span<byte> rest = destination;
-        while (!rest.IsEmpty)
-        {
-            DmaMapping? mapping = _table.Find(at);
-            if (mapping is null || !mapping.IsReadable || !mapping.TryEnter())
-                return Cleared(destination, NoMemory);
-            int count = Within(mapping, at, rest.Length);
-            try
-            {
-                DmaResult result = mapping.Read(at - mapping.Start, rest[..count]);
-                if (result != DmaResult.Done)
-                    return Cleared(destination, result);
-            }
-            finally
-            {
-                mapping.Exit();
-            }
-            rest = rest[count..];
-            at = unchecked(at + (ulong)count);
-            if (at == 0 && !rest.IsEmpty)
-                return Cleared(destination, NoMemory); // there is nothing behind the last address
-        }
-        return DmaResult.Done;
-    }
+    public DmaResult Read(Iova address, Span<byte> destination) => GuestCopy.Read(new Current(this), address.Value, destination);
 
     /// <summary>Copies <paramref name="source"/> into guest memory.</summary>
     /// <param name="address">First byte to write.</param>
@@ -95,32 +68,7 @@ public sealed class Dma
     /// <summary>As <see cref="TryWrite(Iova, ReadOnlySpan{byte})"/>, and says what went wrong.</summary>
     /// <inheritdoc cref="TryWrite(Iova, ReadOnlySpan{byte})"/>
     /// <returns>What became of it.</returns>
-    public DmaResult Write(Iova address, ReadOnlySpan<byte> source)
-    {
-        ulong at = address.Value;
-        while (!source.IsEmpty)
-        {
-            DmaMapping? mapping = _table.Find(at);
-            if (mapping is null || !mapping.IsWritable || !mapping.TryEnter())
-                return NoMemory;
-            int count = Within(mapping, at, source.Length);
-            try
-            {
-                DmaResult result = mapping.Write(at - mapping.Start, source[..count]);
-                if (result != DmaResult.Done)
-                    return result;
-            }
-            finally
-            {
-                mapping.Exit();
-            }
-            source = source[count..];
-            at = unchecked(at + (ulong)count);
-            if (at == 0 && !source.IsEmpty)
-                return NoMemory;
-        }
-        return DmaResult.Done;
-    }
+    public DmaResult Write(Iova address, ReadOnlySpan<byte> source) => GuestCopy.Write(new Current(this), address.Value, source);
 
     /// <summary>Reads one value, little-endian as the guest's are.</summary>
     /// <typeparam name="T">An integer or a struct of them; aligned integers are read in one piece.</typeparam>
@@ -170,35 +118,7 @@ public sealed class Dma
     {
         ArgumentNullException.ThrowIfNull(action);
         ArgumentOutOfRangeException.ThrowIfNegative(length);
-        if (_table.Find(address.Value) is MappedDma mapped && MayAccess(mapped, writable)
-            && Within(mapped, address.Value, length) == length && mapped.TryEnter())
-        {
-            try
-            {
-                action(mapped.Slice(address.Value - mapped.Start, length), state);
-                return DmaResult.Done;
-            }
-            finally
-            {
-                if (writable)
-                    mapped.Written(address.Value - mapped.Start, length);
-                mapped.Meter?.Accessed(writable, length);
-                mapped.Exit();
-            }
-        }
-        byte[] copy = ArrayPool<byte>.Shared.Rent(length);
-        try
-        {
-            DmaResult read = Read(address, copy.AsSpan(0, length));
-            if (read != DmaResult.Done)
-                return read;
-            action(copy.AsSpan(0, length), state);
-            return writable ? Write(address, copy.AsSpan(0, length)) : DmaResult.Done;
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(copy);
-        }
+        return GuestCopy.Access(new Current(this), address.Value, length, writable, state, action);
     }
 
     /// <summary>Takes hold of guest memory for longer than one access.</summary>
@@ -210,21 +130,23 @@ public sealed class Dma
     /// <remarks>Any thread; the lease too.</remarks>
     public bool TryLease(Iova address, ulong length, bool writable, [NotNullWhen(true)] out DmaLease? lease)
     {
-        List<DmaMapping> held = [];
+        List<GuestRegion> held = [];
+        Current regions = new(this);
         ulong at = address.Value;
         ulong left = length;
         while (left > 0)
         {
-            DmaMapping? mapping = _table.Find(at);
             bool wrapped = at == 0 && left != length;
-            if (wrapped || mapping is null || !MayAccess(mapping, writable) || !mapping.TryEnter())
+            GuestRegion? region = wrapped ? null : regions.Enter(at, writable);
+            if (region is not { IsReadable: true })
             {
+                region?.Exit();
                 held.ForEach(entered => entered.Exit());
                 lease = null;
                 return false;
             }
-            held.Add(mapping);
-            ulong count = Math.Min(left - 1, mapping.Last - at) + 1;
+            held.Add(region);
+            ulong count = Math.Min(left - 1, region.Last - at) + 1;
             left -= count;
             at = unchecked(at + count);
         }
@@ -234,17 +156,17 @@ public sealed class Dma
         return true;
     }
 
-    private static bool MayAccess(DmaMapping mapping, bool writable) => mapping.IsReadable && (mapping.IsWritable || !writable);
-
-    private static int Within(DmaMapping mapping, ulong address, int length) =>
-        length == 0 ? 0 : (int)Math.Min((ulong)(length - 1), mapping.Last - address) + 1;
-
-    // a client that leaves takes its memory along: then it is not the address that is wrong
-    private DmaResult NoMemory => _hasClient ? DmaResult.NotMapped : DmaResult.Disconnected;
-
-    private static DmaResult Cleared(Span<byte> destination, DmaResult result)
+    // the regions that are mapped at the time of each look
+    private readonly struct Current(Dma dma) : IGuestRegionSource
     {
-        destination.Clear();
-        return result;
+        // a client that leaves takes its memory along: then it is not the address that is wrong
+        public DmaResult Missing => dma._hasClient ? DmaResult.NotMapped : DmaResult.Disconnected;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public GuestRegion? Enter(ulong address, bool write) =>
+            dma._table.Find(address) is { } region && (write ? region.IsWritable : region.IsReadable) && region.TryEnter() ? region : null;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Exit(GuestRegion region) => region.Exit();
     }
 }

@@ -5,21 +5,21 @@ namespace VfioUser;
 internal sealed class DmaDrain
 {
     private readonly TaskCompletionSource _done = new();
-    private readonly DmaMapping[] _mappings;
+    private readonly GuestRegion[] _regions;
     private readonly DmaDrain? _earlier;
     private int _left;
 
-    /// <param name="mappings">To be closed by <see cref="Begin"/>.</param>
+    /// <param name="regions">To be closed by <see cref="Begin"/>.</param>
     /// <param name="earlier">What is waited for besides; null for nothing.</param>
-    public DmaDrain(DmaMapping[] mappings, DmaDrain? earlier = null)
+    public DmaDrain(GuestRegion[] regions, DmaDrain? earlier = null)
     {
-        _mappings = mappings;
+        _regions = regions;
         _earlier = earlier;
-        _left = mappings.Length + 1;
+        _left = regions.Length + 1;
     }
 
     /// <summary>By address.</summary>
-    public ReadOnlySpan<DmaMapping> Mappings => _mappings;
+    public ReadOnlySpan<GuestRegion> Regions => _regions;
 
     /// <summary>Ends when nobody uses any of them.</summary>
     public Task Done => _done.Task;
@@ -27,13 +27,13 @@ internal sealed class DmaDrain
     public bool IsDone => _done.Task.IsCompleted;
 
     /// <summary>The regions that somebody still uses.</summary>
-    public IEnumerable<DmaRegion> InUse => _mappings.Where(mapping => !mapping.IsDrained).Select(mapping => mapping.Region).Concat(_earlier?.InUse ?? []);
+    public IEnumerable<DmaRegion> InUse => _regions.Where(region => !region.IsDrained).Select(region => region.Description).Concat(_earlier?.InUse ?? []);
 
     /// <summary>Lets no new users in.</summary>
     public void Begin()
     {
-        foreach (DmaMapping mapping in _mappings)
-            mapping.Close(this);
+        foreach (GuestRegion region in _regions)
+            region.Close(this);
         if (_earlier is null)
             Leave();
         else

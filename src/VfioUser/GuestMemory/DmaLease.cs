@@ -1,5 +1,3 @@
-using System.Buffers;
-
 namespace VfioUser;
 
 /// <summary>A hold on guest memory: as long as it lasts the client's unmap of any part of it is not answered.</summary>
@@ -10,10 +8,10 @@ namespace VfioUser;
 public sealed class DmaLease : IDisposable
 {
     private readonly bool _writable;
-    private readonly DmaMapping[] _held;
+    private readonly GuestRegion[] _held;
     private UseCount _uses = UseCount.Open;
 
-    internal DmaLease(Iova address, ulong length, bool writable, DmaMapping[] held)
+    internal DmaLease(Iova address, ulong length, bool writable, GuestRegion[] held)
     {
         Address = address;
         Length = length;
@@ -43,20 +41,7 @@ public sealed class DmaLease : IDisposable
         Enter(offset, destination.Length);
         try
         {
-            Span<byte> rest = destination;
-            while (!rest.IsEmpty)
-            {
-                DmaMapping mapping = At(offset, rest.Length, out ulong within, out int count);
-                DmaResult result = mapping.Read(within, rest[..count]);
-                if (result != DmaResult.Done)
-                {
-                    destination.Clear();
-                    return result;
-                }
-                rest = rest[count..];
-                offset += (ulong)count;
-            }
-            return DmaResult.Done;
+            return GuestCopy.Read(new Held(_held), Address.Value + offset, destination);
         }
         finally
         {
@@ -80,16 +65,7 @@ public sealed class DmaLease : IDisposable
         Enter(offset, source.Length);
         try
         {
-            while (!source.IsEmpty)
-            {
-                DmaMapping mapping = At(offset, source.Length, out ulong within, out int count);
-                DmaResult result = mapping.Write(within, source[..count]);
-                if (result != DmaResult.Done)
-                    return result;
-                source = source[count..];
-                offset += (ulong)count;
-            }
-            return DmaResult.Done;
+            return GuestCopy.Write(new Held(_held), Address.Value + offset, source);
         }
         finally
         {
@@ -124,17 +100,12 @@ public sealed class DmaLease : IDisposable
         Enter(offset, length);
         try
         {
-            if (length > 0 && At(offset, length, out ulong within, out int count) is MappedDma mapped && count == length)
-            {
-                InPlace(mapped, within, length, writable, state, action);
-                return DmaResult.Done;
-            }
+            return GuestCopy.Access(new Held(_held), Address.Value + offset, length, writable, state, action);
         }
         finally
         {
             Exit();
         }
-        return OnCopy(offset, length, writable, state, action);
     }
 
     /// <summary>Ends the hold.</summary>
@@ -142,39 +113,6 @@ public sealed class DmaLease : IDisposable
     {
         if (_uses.Close())
             LetGo();
-    }
-
-    private static void InPlace<TState>(MappedDma mapped, ulong within, int length, bool writable, TState state, DmaAction<TState> action)
-        where TState : allows ref struct
-    {
-        try
-        {
-            action(mapped.Slice(within, length), state);
-        }
-        finally
-        {
-            if (writable)
-                mapped.Written(within, length);
-        }
-    }
-
-    private DmaResult OnCopy<TState>(ulong offset, int length, bool writable, TState state, DmaAction<TState> action)
-        where TState : allows ref struct
-    {
-        byte[] rented = ArrayPool<byte>.Shared.Rent(length);
-        try
-        {
-            Span<byte> copy = rented.AsSpan(0, length);
-            DmaResult read = Read(offset, copy);
-            if (read != DmaResult.Done)
-                return read;
-            action(copy, state);
-            return writable ? Write(offset, copy) : DmaResult.Done;
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(rented);
-        }
     }
 
     private void ThrowIfForReading(bool writable)
@@ -198,20 +136,27 @@ public sealed class DmaLease : IDisposable
 
     private void LetGo()
     {
-        foreach (DmaMapping mapping in _held)
-            mapping.Exit();
+        foreach (GuestRegion region in _held)
+            region.Exit();
     }
 
-    // The region that holds the byte at offset, and how much of length lies in it.
-    private DmaMapping At(ulong offset, int length, out ulong within, out int count)
+    // in use until the lease ends
+    private readonly struct Held(GuestRegion[] regions) : IGuestRegionSource
     {
-        ulong address = unchecked(Address.Value + offset);
-        int index = 0;
-        while (address < _held[index].Start || address > _held[index].Last)
-            index++;
-        DmaMapping mapping = _held[index];
-        within = address - mapping.Start;
-        count = (int)Math.Min((ulong)(length - 1), mapping.Last - address) + 1;
-        return mapping;
+        // a lease has no gaps
+        public DmaResult Missing => DmaResult.NotMapped;
+
+        public GuestRegion Enter(ulong address, bool write)
+        {
+            int index = 0;
+            while (address < regions[index].Start || address > regions[index].Last)
+                index++;
+            return regions[index];
+        }
+
+        public void Exit(GuestRegion region)
+        {
+            // the lease's end does it
+        }
     }
 }

@@ -5,6 +5,6 @@ namespace VfioUser;
 /// <param name="Length">In bytes.</param>
 /// <param name="IsReadable">Whether the device may read it.</param>
 /// <param name="IsWritable">Whether the device may write it.</param>
-/// <param name="Way">How it is reached.</param>
+/// <param name="Backing">How it is reached.</param>
 /// <remarks>Immutable. Spec: VFIO_USER_DMA_MAP.</remarks>
-public sealed record DmaRegion(Iova Address, ulong Length, bool IsReadable, bool IsWritable, DmaWay Way);
+public sealed record DmaRegion(Iova Address, ulong Length, bool IsReadable, bool IsWritable, DmaBacking Backing);

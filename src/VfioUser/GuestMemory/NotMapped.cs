@@ -5,7 +5,7 @@ namespace VfioUser;
 
 /// <summary>Tells once for each reason that guest memory is not mapped, since that is what makes a device slow.</summary>
 /// <remarks>Command thread. One for each session.</remarks>
-internal sealed class NotMapped(ServerLog log)
+internal sealed class NotMapped(IGuestMemoryObserver observer)
 {
     private Reasons _told;
 
@@ -24,9 +24,9 @@ internal sealed class NotMapped(ServerLog log)
     /// <summary>A region is about to be reached by something else than loads and stores.</summary>
     /// <param name="map">Its bounds and rights.</param>
     /// <param name="facts">About its file; null if there is none.</param>
-    /// <param name="way">How it is reached.</param>
+    /// <param name="backing">How it is reached.</param>
     /// <param name="mayMap">Whether it could be mapped if there were room.</param>
-    public void Tell(in DmaMap map, FileFacts? facts, DmaWay way, bool mayMap)
+    public void Tell(in DmaMap map, FileFacts? facts, DmaBacking backing, bool mayMap)
     {
         // ROM of QEMU's has no descriptor ever, and nobody writes there
         if (facts is null && (map.Flags & DmaMapFlags.Writeable) == 0)
@@ -35,7 +35,7 @@ internal sealed class NotMapped(ServerLog log)
         if ((_told & reason) != 0)
             return;
         _told |= reason;
-        log.NotMapped(new Iova(map.Address), map.Size, way, TextOf(reason));
+        observer.NotMapped(new Iova(map.Address), map.Size, backing, TextOf(reason));
     }
 
     private static Reasons ReasonOf(in DmaMap map, FileFacts? facts, bool mayMap) => facts switch

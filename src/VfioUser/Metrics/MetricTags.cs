@@ -8,7 +8,7 @@ internal static class MetricTags
 {
     public const string Device = "vfio_user.device";
     public const string Command = "vfio_user.command";
-    public const string DmaWay = "vfio_user.dma.way";
+    public const string DmaBacking = "vfio_user.dma.backing";
     public const string DmaDirection = "vfio_user.dma.direction";
     public const string IrqType = "vfio_user.irq.type";
     public const string IoDirection = "network.io.direction";

@@ -25,8 +25,8 @@ internal sealed class ServerMetrics
         _commands = [.. Enumerable.Range(0, Others + 1).Select(number => Tags(MetricTags.Command, MetricTags.NameOf((Command)number)))];
         _received = Tags(MetricTags.IoDirection, "receive");
         _sent = Tags(MetricTags.IoDirection, "transmit");
-        _dma = [.. Enum.GetValues<DmaWay>().Select(way => new DmaMeter(instruments, _device, way))];
-        _irqs = [.. Enum.GetValues<PciIrq>().Select(type => new IrqMeter(instruments, _device, type))];
+        _dma = [.. Enum.GetValues<DmaBacking>().Select(MeterOf)];
+        _irqs = [.. Enum.GetValues<PciIrq>().Select(type => new IrqMeter(instruments.Irqs, Tags(MetricTags.IrqType, MetricTags.NameOf(type))))];
     }
 
     /// <summary>Whether anybody wants to know of commands. To be asked once for those that came together.</summary>
@@ -34,7 +34,7 @@ internal sealed class ServerMetrics
 
     public bool AreMessagesMetered => _instruments.Io.Enabled;
 
-    public DmaMeter Of(DmaWay way) => _dma[(int)way];
+    public DmaMeter Of(DmaBacking backing) => _dma[(int)backing];
 
     /// <summary>A client has negotiated. Command thread.</summary>
     public void SessionBegan(PciDevice device)
@@ -89,6 +89,20 @@ internal sealed class ServerMetrics
             _instruments.DeviceExceptions.Add(1, _device, MetricTags.Of(MetricTags.Command, MetricTags.NameOf(command)),
                 MetricTags.Of(MetricTags.ErrorType, exception.GetType().FullName ?? MetricTags.Other));
         }
+    }
+
+    private DmaMeter MeterOf(DmaBacking backing)
+    {
+        KeyValuePair<string, object?>[] tags = Tags(MetricTags.DmaBacking, MetricTags.NameOf(backing));
+        return new DmaMeter
+        {
+            Operations = _instruments.DmaOperations,
+            Bytes = _instruments.DmaBytes,
+            Leases = _instruments.DmaLeases,
+            ReadTags = [.. tags, MetricTags.Of(MetricTags.DmaDirection, "read")],
+            WriteTags = [.. tags, MetricTags.Of(MetricTags.DmaDirection, "write")],
+            LeaseTags = tags,
+        };
     }
 
     private KeyValuePair<string, object?>[] Tags(string key, string value) => [_device, MetricTags.Of(key, value)];

@@ -81,8 +81,8 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
     [LoggerMessage(10, LogLevel.Debug, "{Command} (message {MessageId}, {Size} bytes) refused with {Errno}: {Reason}.")]
     public partial void Refused(Command command, ushort messageId, uint size, Errno errno, Refusal reason);
 
-    [LoggerMessage(11, LogLevel.Debug, "DMA region {Address} of {Length} bytes mapped, reached by {Way}.")]
-    public partial void Mapped(Iova address, ulong length, DmaWay way);
+    [LoggerMessage(11, LogLevel.Debug, "DMA region {Address} of {Length} bytes mapped, reached by {Backing}.")]
+    public partial void Mapped(Iova address, ulong length, DmaBacking backing);
 
     [LoggerMessage(12, LogLevel.Warning, "The unmap of DMA region {Address} of {Length} bytes still waits for the device to let go.")]
     public partial void UnmapWaits(Iova address, ulong length);
@@ -168,8 +168,8 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
     [LoggerMessage(84, LogLevel.Warning, "{Command} of {Count} bytes at {Address} failed: the client sent too many commands before its answer.")]
     public partial void DmaBehindCommands(Command command, ulong count, Iova address);
 
-    [LoggerMessage(90, LogLevel.Warning, "Guest memory {Address} of {Length} bytes is not mapped but reached by {Way}: {Reason}. More of this kind is not told of in this session.")]
-    public partial void NotMapped(Iova address, ulong length, DmaWay way, string reason);
+    [LoggerMessage(90, LogLevel.Warning, "Guest memory {Address} of {Length} bytes is not mapped but reached by {Backing}: {Reason}. More of this kind is not told of in this session.")]
+    public partial void NotMapped(Iova address, ulong length, DmaBacking backing, string reason);
 
     [LoggerMessage(91, LogLevel.Warning, "{Command} (message {MessageId}, {Size} bytes) refused with {Errno}: {Reason}; more of this kind are counted until the session ends.")]
     public partial void FirstRefused(Command command, ushort messageId, uint size, Errno errno, Refusal reason);

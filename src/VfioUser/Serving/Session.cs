@@ -35,7 +35,7 @@ internal sealed partial class Session : IDisposable
         DmaChannel dma = new(twin ?? channel, maxTransfer, FlushBeforeCall, trouble);
         int maxMaps = (int)Math.Min(options.MaxDmaMaps, limits.MaxDmaMaps);
         Quiescence = new Quiescence(this, channel.Socket.Handle, run.Stopping);
-        DmaMappings = new DmaMappings(device, dma, maxMaps, options.TrustClientMemory, options.MaxDirtyBitmapSize, log)
+        GuestRegions = new GuestRegions(device, dma, maxMaps, options.TrustClientMemory, options.MaxDirtyBitmapSize, log)
         {
             Stopping = run.Stopping,
             Threw = DeviceThrew,
@@ -55,7 +55,7 @@ internal sealed partial class Session : IDisposable
 
     public ReplyWriter Replies { get; }
 
-    public DmaMappings DmaMappings { get; }
+    public GuestRegions GuestRegions { get; }
 
     public Quiescence Quiescence { get; }
 
@@ -162,7 +162,7 @@ internal sealed partial class Session : IDisposable
         _twin?.Shutdown();
         Quiescence.TryLeave(wait: true);
         Guarded(Command.DmaUnmap, () => Unmapping.TryLeave(wait: true));
-        DmaMappings.Dispose();
+        GuestRegions.Dispose();
         Guarded(Command.Version, Device.Detached);
         Quiescence.Resume();
         Quiescence.Dispose();

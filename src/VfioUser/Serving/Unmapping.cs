@@ -37,8 +37,8 @@ internal sealed class Unmapping(Session session, SafeHandle socket, Cancellation
             Keep(drain);
             return false;
         }
-        session.DmaMappings.Await(drain);
-        session.DmaMappings.Drained(drain);
+        session.GuestRegions.Await(drain);
+        session.GuestRegions.Drained(drain);
         return true;
     }
 
@@ -64,12 +64,12 @@ internal sealed class Unmapping(Session session, SafeHandle socket, Cancellation
         if (!_isLeaving)
         {
             _isLeaving = true;
-            DmaDrain all = session.DmaMappings.UnmapBetween(0, ulong.MaxValue, _drain);
+            DmaDrain all = session.GuestRegions.UnmapBetween(0, ulong.MaxValue, _drain);
             EndWait();
             Keep(all);
         }
         if (wait)
-            session.DmaMappings.Await(_drain!);
+            session.GuestRegions.Await(_drain!);
         else if (!_drain!.IsDone)
             Warn();
         if (!wait && !_drain!.IsDone)
@@ -84,15 +84,15 @@ internal sealed class Unmapping(Session session, SafeHandle socket, Cancellation
     {
         _drain = drain;
         _signal = new TaskSignal(drain.Done, stopping);
-        _warnAt = Deadline.After(DmaMappings.Patience);
+        _warnAt = Deadline.After(GuestRegions.Patience);
     }
 
     private void Warn()
     {
         if (_warnAt.Left > TimeSpan.Zero)
             return;
-        session.DmaMappings.Waits(_drain!);
-        _warnAt = Deadline.After(DmaMappings.Patience);
+        session.GuestRegions.Waits(_drain!);
+        _warnAt = Deadline.After(GuestRegions.Patience);
     }
 
     private void EndWait()

@@ -13,7 +13,7 @@ internal sealed class LookupRows
     private const int Times = 1_000_000;
     private readonly byte[] _destination = GC.AllocateArray<byte>(Page, pinned: true);
     private readonly SharedMemory _memory = SharedMemory.Create(Page);
-    private readonly DmaWindows _windows = new(DmaBudget.OfProcess, TimeProvider.System);
+    private readonly FileWindows _windows = new(DmaBudget.OfProcess, TimeProvider.System);
 
     public IEnumerable<Row> All()
     {
@@ -101,7 +101,7 @@ internal sealed class LookupRows
         {
             for (int i = 0; i < regions && done < Times; i++, done++)
             {
-                DmaMapping mapping = dma.Table.Find(AddressOf(i).Value)!;
+                GuestRegion mapping = dma.Table.Find(AddressOf(i).Value)!;
                 mapping.TryEnter();
                 mapping.Exit();
             }
@@ -113,11 +113,11 @@ internal sealed class LookupRows
     {
         DmaMap map = new(DmaMap.WireSize, DmaMapFlags.Readable | DmaMapFlags.Writeable, 0, 0, Page);
         FileCalls.TryDescribe(_memory.File, out FileFacts facts);
-        return Filled(regions, DmaWay.Mapped, region =>
+        return Filled(regions, DmaBacking.Mapped, region =>
         {
-            DmaWindow window = _windows.TryEnter(_memory.File, facts, map) ?? _windows.TryOpen(_memory.File, facts, map, out _)
+            FileWindow window = _windows.TryEnter(_memory.File, facts, map) ?? _windows.TryOpen(_memory.File, facts, map, out _)
                 ?? throw new InvalidOperationException("The memory cannot be mapped.");
-            return new MappedDma(region, window, 0);
+            return new MappedGuestRegion(region, window, 0);
         });
     }
 
@@ -125,10 +125,10 @@ internal sealed class LookupRows
     {
         (MessageSocket socket, _) = MessageSocket.CreatePair();
         DmaChannel channel = new(new MessageChannel(socket), Page, () => { }, new DmaTrouble(new ServerLog(NullLogger.Instance), TimeSpan.FromSeconds(5)));
-        return Filled(regions, DmaWay.Message, region => new MessageDma(region, channel));
+        return Filled(regions, DmaBacking.Message, region => new MessageGuestRegion(region, channel));
     }
 
-    private static Dma Filled(int regions, DmaWay way, Func<DmaRegion, DmaMapping> make)
+    private static Dma Filled(int regions, DmaBacking way, Func<DmaRegion, GuestRegion> make)
     {
         Dma dma = new();
         for (int i = 0; i < regions; i++)

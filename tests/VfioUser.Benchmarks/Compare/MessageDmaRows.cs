@@ -63,8 +63,8 @@ internal sealed class MessageDmaRows(Peer client)
         if (twin)
             new Thread(channel.PumpReplies) { IsBackground = true }.Start();
         Dma dma = new();
-        DmaRegion region = new(new Iova(Page), Page, IsReadable: true, IsWritable: true, DmaWay.Message);
-        dma.Table = dma.Table.Add(new MessageDma(region, new DmaChannel(channel, 1 << 20, () => { }, new DmaTrouble(new ServerLog(NullLogger.Instance), TimeSpan.FromSeconds(5)))));
+        DmaRegion region = new(new Iova(Page), Page, IsReadable: true, IsWritable: true, DmaBacking.Message);
+        dma.Table = dma.Table.Add(new MessageGuestRegion(region, new DmaChannel(channel, 1 << 20, () => { }, new DmaTrouble(new ServerLog(NullLogger.Instance), TimeSpan.FromSeconds(5)))));
         return dma;
     }
 }

@@ -25,5 +25,5 @@ internal sealed class Recorder : PciDevice
     }
 
     /// <summary>Whether the range can be reached without asking the client.</summary>
-    public bool IsMapped(Iova address) => Dma.Find(address) is { Way: DmaWay.Mapped };
+    public bool IsMapped(Iova address) => Dma.Find(address) is { Backing: DmaBacking.Mapped };
 }

@@ -33,8 +33,8 @@ internal static class MappingScenario
         Mappings("limits-sealed").Should().Be(1);
         OpenCopies("limits-sealed").Should().Be(1, "the client has it");
         OpenCopies("limits-unsealed").Should().Be(2);
-        card.Dma.Regions.Count(region => region.Way == DmaWay.Mapped).Should().Be(Sealed);
-        card.Dma.Regions.Count(region => region.Way == DmaWay.FileIo).Should().Be(Unsealed);
+        card.Dma.Regions.Count(region => region.Backing == DmaBacking.Mapped).Should().Be(Sealed);
+        card.Dma.Regions.Count(region => region.Backing == DmaBacking.FileIo).Should().Be(Unsealed);
         Written(card, memory, AddressOf(0, Sealed - 1), (Sealed - 1) * Page).Should().BeTrue();
         Written(card, file, AddressOf(UnsealedAt, Unsealed - 1), (Unsealed - 1) * Page).Should().BeTrue();
 

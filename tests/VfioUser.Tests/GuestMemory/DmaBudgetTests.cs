@@ -13,44 +13,44 @@ public class DmaBudgetTests
     [Fact]
     public void When_the_mappings_are_used_up_memory_is_reached_by_file_and_then_refused()
     {
-        DmaMappings mappings = Within(new DmaBudget(mappings: 2, mappedBytes: 1 << 30, files: 1));
+        GuestRegions mappings = Within(new DmaBudget(mappings: 2, mappedBytes: 1 << 30, files: 1));
 
         Map(mappings, 0).Should().Be(Errno.None);
         Map(mappings, 1).Should().Be(Errno.None);
         Map(mappings, 2).Should().Be(Errno.None);
         Map(mappings, 3).Should().Be(Errno.ENOSPC);
 
-        _device.Dma.Regions.Select(region => region.Way).Should().Equal(DmaWay.Mapped, DmaWay.Mapped, DmaWay.FileIo);
+        _device.Dma.Regions.Select(region => region.Backing).Should().Equal(DmaBacking.Mapped, DmaBacking.Mapped, DmaBacking.FileIo);
         mappings.UnmapAll();
     }
 
     [Fact]
     public void When_the_addresses_are_used_up_memory_is_reached_by_file()
     {
-        DmaMappings mappings = Within(new DmaBudget(mappings: 100, mappedBytes: 0x2FFF, files: 100));
+        GuestRegions mappings = Within(new DmaBudget(mappings: 100, mappedBytes: 0x2FFF, files: 100));
 
         Map(mappings, 0).Should().Be(Errno.None);
         Map(mappings, 1, 0x2000).Should().Be(Errno.None);
         Map(mappings, 3).Should().Be(Errno.None);
 
-        _device.Dma.Regions.Select(region => region.Way).Should().Equal(DmaWay.Mapped, DmaWay.FileIo, DmaWay.Mapped);
+        _device.Dma.Regions.Select(region => region.Backing).Should().Equal(DmaBacking.Mapped, DmaBacking.FileIo, DmaBacking.Mapped);
         mappings.UnmapAll();
     }
 
     [Fact]
     public void What_is_unmapped_or_could_not_be_mapped_is_given_back()
     {
-        DmaMappings mappings = Within(new DmaBudget(mappings: 1, mappedBytes: 0x1000, files: 1));
+        GuestRegions mappings = Within(new DmaBudget(mappings: 1, mappedBytes: 0x1000, files: 1));
 
         for (int i = 0; i < 5; i++)
         {
             Map(mappings, 0).Should().Be(Errno.None);
             Map(mappings, 1).Should().Be(Errno.None);
-            _device.Dma.Regions.Select(region => region.Way).Should().Equal(DmaWay.Mapped, DmaWay.FileIo);
+            _device.Dma.Regions.Select(region => region.Backing).Should().Equal(DmaBacking.Mapped, DmaBacking.FileIo);
             mappings.UnmapAll();
 
             SafeFileHandle sealedAgainstWriting = TestFiles.Memory(0x1000, TestFiles.SealShrink | TestFiles.SealWrite);
-            mappings.Map(new DmaMap(DmaMap.WireSize, DmaRig.ReadWrite, 0, At, 0x1000), sealedAgainstWriting).Should().Be(Errno.EPERM);
+            mappings.Map(new DmaMap(DmaMap.WireSize, DmaRig.ReadWrite, 0, At, 0x1000), sealedAgainstWriting, out _).Errno.Should().Be(Errno.EPERM);
         }
     }
 
@@ -88,14 +88,14 @@ public class DmaBudgetTests
 
         rig.Map(DmaRig.ReadWrite, 0, At, 1ul << 60, file);
 
-        rig.Dma.Regions[0].Way.Should().Be(DmaWay.FileIo);
+        rig.Dma.Regions[0].Backing.Should().Be(DmaBacking.FileIo);
         rig.Dma.TryWrite(new Iova(At + (1ul << 59)), 0x42).Should().BeTrue();
         TestFiles.Content(file, 1ul << 59, 1).Should().Equal(0x42);
     }
 
-    private DmaMappings Within(DmaBudget budget) =>
+    private GuestRegions Within(DmaBudget budget) =>
         new(_device, new DmaChannel(null!, 0x1000, () => { }, null!), 100, trustClient: false, maxDirtyBitmap: 1 << 20, new ServerLog(NullLogger.Instance)) { Budget = budget };
 
-    private static Errno Map(DmaMappings mappings, ulong page, ulong size = 0x1000) =>
-        mappings.Map(new DmaMap(DmaMap.WireSize, DmaRig.ReadWrite, 0, At + page * 0x1000, size), TestFiles.Memory((long)size, TestFiles.SealShrink));
+    private static Errno Map(GuestRegions mappings, ulong page, ulong size = 0x1000) =>
+        mappings.Map(new DmaMap(DmaMap.WireSize, DmaRig.ReadWrite, 0, At + page * 0x1000, size), TestFiles.Memory((long)size, TestFiles.SealShrink), out _).Errno;
 }

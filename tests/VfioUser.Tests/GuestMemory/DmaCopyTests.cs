@@ -32,7 +32,7 @@ public class DmaCopyTests
         rig.Map(At + 0x1000, 0x2000, DmaMapFlags.Readable);
         rig.Map(At, 0x1000);
 
-        DmaWay expected = way switch { GuestMemoryKind.Mapped => DmaWay.Mapped, GuestMemoryKind.FileIo => DmaWay.FileIo, _ => DmaWay.Message };
+        DmaBacking expected = way switch { GuestMemoryKind.Mapped => DmaBacking.Mapped, GuestMemoryKind.FileIo => DmaBacking.FileIo, _ => DmaBacking.Message };
         rig.Dma.Regions.Should().Equal(
             new DmaRegion(new Iova(At), 0x1000, true, true, expected),
             new DmaRegion(new Iova(At + 0x1000), 0x2000, true, false, expected));

@@ -17,7 +17,7 @@ public class DmaFileTests
 
         rig.Map(ReadWrite, 0, At, 0x1000, file);
 
-        rig.Dma.Regions[0].Way.Should().Be(DmaWay.Mapped);
+        rig.Dma.Regions[0].Backing.Should().Be(DmaBacking.Mapped);
         rig.Dma.TryWrite(new Iova(At), 0x12345678).Should().BeTrue();
         TestFiles.Content(file, 0, 4).Should().Equal(0x78, 0x56, 0x34, 0x12);
     }
@@ -29,7 +29,7 @@ public class DmaFileTests
         using SafeFileHandle file = TestFiles.Memory(0x3000);
         TestFiles.Fill(file, 0x3000, 0x5A);
         rig.Map(ReadWrite, 0, At, 0x3000, file);
-        rig.Dma.Regions[0].Way.Should().Be(DmaWay.FileIo);
+        rig.Dma.Regions[0].Backing.Should().Be(DmaBacking.FileIo);
         rig.Dma.TryLease(new Iova(At), 0x3000, writable: true, out DmaLease? lease).Should().BeTrue();
 
         TestFiles.Truncate(file, 0x1800);
@@ -55,7 +55,7 @@ public class DmaFileTests
 
         rig.Map(ReadWrite, 0, At, 0x1000, file);
 
-        rig.Dma.Regions[0].Way.Should().Be(DmaWay.Mapped);
+        rig.Dma.Regions[0].Backing.Should().Be(DmaBacking.Mapped);
     }
 
     [Theory]
@@ -159,7 +159,7 @@ public class DmaFileTests
 
             rig.Map(ReadWrite, 0x1000, At, 0x1000, file);
 
-            rig.Dma.Regions[0].Way.Should().Be(DmaWay.FileIo);
+            rig.Dma.Regions[0].Backing.Should().Be(DmaBacking.FileIo);
             rig.Dma.TryWrite(new Iova(At + 1), (byte)0x77).Should().BeTrue();
             TestFiles.Content(file, 0x1000, 2).Should().Equal(0, 0x77);
             TestFiles.Truncate(file, 0);

@@ -26,7 +26,7 @@ public class DmaHugePageTests
 
             rig.Map(DmaRig.ReadWrite, 0, At, TestFiles.HugePageSize, file);
 
-            rig.Dma.Regions[0].Way.Should().Be(DmaWay.Message);
+            rig.Dma.Regions[0].Backing.Should().Be(DmaBacking.Message);
             rig.Dma.TryRead(new Iova(At), out byte _).Should().BeFalse("this client has no memory there");
             rig.Transfers.Should().Equal(1);
         }

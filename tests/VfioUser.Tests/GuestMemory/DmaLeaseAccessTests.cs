@@ -99,10 +99,10 @@ public class DmaLeaseAccessTests
     }
 
     [Theory]
-    [InlineData(GuestMemoryKind.Mapped, DmaWay.Mapped)]
-    [InlineData(GuestMemoryKind.FileIo, DmaWay.FileIo)]
-    [InlineData(GuestMemoryKind.TwinSocket, DmaWay.Message)]
-    public void An_address_tells_its_region_and_how_it_is_reached(GuestMemoryKind memory, DmaWay way)
+    [InlineData(GuestMemoryKind.Mapped, DmaBacking.Mapped)]
+    [InlineData(GuestMemoryKind.FileIo, DmaBacking.FileIo)]
+    [InlineData(GuestMemoryKind.TwinSocket, DmaBacking.Message)]
+    public void An_address_tells_its_region_and_how_it_is_reached(GuestMemoryKind memory, DmaBacking way)
     {
         using DmaRig rig = new(memory);
         rig.Map(At, 0x1000);

@@ -15,7 +15,7 @@ public sealed class DmaManyMapsTests : IDisposable
     private readonly BlankDevice _device = new();
     private readonly ManualTime _time = new();
     private readonly string _name = OpenFiles.UniqueName();
-    private DmaMappings? _mappings;
+    private GuestRegions? _mappings;
 
     public void Dispose()
     {
@@ -29,14 +29,14 @@ public sealed class DmaManyMapsTests : IDisposable
     {
         const int Regions = 100_000;
         using SafeFileHandle file = Sealed(Regions * Page);
-        DmaMappings mappings = Session(maxMaps: Regions);
+        GuestRegions mappings = Session(maxMaps: Regions);
 
         for (ulong i = 0; i < Regions; i++)
             Map(mappings, file, At + 2 * i * Page, i * Page).Should().Be(Errno.None);
 
         OpenFiles.Mappings(_name).Should().Be(1);
         OpenFiles.Descriptors(_name).Should().Be(1, "the test has it");
-        _device.Dma.Regions.Should().OnlyContain(region => region.Way == DmaWay.Mapped);
+        _device.Dma.Regions.Should().OnlyContain(region => region.Backing == DmaBacking.Mapped);
         _device.Dma.TryWrite(new Iova(At + 2 * 99_999 * Page), 0x42).Should().BeTrue();
         TestFiles.Content(file, 99_999 * Page, 1).Should().Equal(0x42);
     }
@@ -45,7 +45,7 @@ public sealed class DmaManyMapsTests : IDisposable
     public void Many_regions_of_one_file_that_could_shrink_are_one_descriptor()
     {
         using SafeFileHandle file = TestFiles.Memory(2_000 * (long)Page, 0, _name);
-        DmaMappings mappings = Session();
+        GuestRegions mappings = Session();
 
         for (ulong i = 0; i < 2_000; i++)
             Map(mappings, file, At + i * Page, i * Page).Should().Be(Errno.None);
@@ -64,7 +64,7 @@ public sealed class DmaManyMapsTests : IDisposable
     public void Many_regions_of_one_file_of_a_trusted_client_are_one_mapping()
     {
         using SafeFileHandle file = TestFiles.Memory(100 * (long)Page, 0, _name);
-        DmaMappings mappings = Session(trust: true);
+        GuestRegions mappings = Session(trust: true);
 
         for (ulong i = 0; i < 100; i++)
             Map(mappings, file, At + i * Page, i * Page).Should().Be(Errno.None);
@@ -77,7 +77,7 @@ public sealed class DmaManyMapsTests : IDisposable
     public void A_map_after_an_unmap_finds_the_mapping_that_was_there()
     {
         using SafeFileHandle file = Sealed(16 * Page);
-        DmaMappings mappings = Session();
+        GuestRegions mappings = Session();
         Map(mappings, file, At, 0).Should().Be(Errno.None);
         string[] before = Lines();
 
@@ -96,7 +96,7 @@ public sealed class DmaManyMapsTests : IDisposable
     public void A_page_that_was_touched_is_there_at_once_when_it_is_mapped_again()
     {
         using SafeFileHandle file = Sealed(16 * Page);
-        DmaMappings mappings = Session();
+        GuestRegions mappings = Session();
         Map(mappings, file, At, 0).Should().Be(Errno.None);
         Resident().Should().Be(0);
         _device.Dma.TryWrite(new Iova(At), 0x42).Should().BeTrue();
@@ -112,18 +112,18 @@ public sealed class DmaManyMapsTests : IDisposable
     {
         using SafeFileHandle busy = TestFiles.Memory((long)Page, TestFiles.SealShrink, _name + "-busy");
         using SafeFileHandle file = Sealed(Page);
-        DmaMappings mappings = Session();
+        GuestRegions mappings = Session();
         Map(mappings, busy, At, 0).Should().Be(Errno.None);
         Map(mappings, file, At + Page, 0).Should().Be(Errno.None);
         mappings.Unmap(At + Page, Page).Should().Be(Errno.None);
 
-        _time.Advance(DmaWindows.KeptFor - TimeSpan.FromTicks(1));
+        _time.Advance(FileWindows.KeptFor - TimeSpan.FromTicks(1));
         OpenFiles.Mappings(_name).Should().Be(1);
         Map(mappings, file, At + Page, 0).Should().Be(Errno.None);
-        _time.Advance(DmaWindows.KeptFor);
+        _time.Advance(FileWindows.KeptFor);
         OpenFiles.Mappings(_name).Should().Be(1, "a region is there");
         mappings.Unmap(At + Page, Page).Should().Be(Errno.None);
-        _time.Advance(DmaWindows.KeptFor);
+        _time.Advance(FileWindows.KeptFor);
 
         OpenFiles.Mappings(_name).Should().Be(0);
         OpenFiles.Mappings(_name + "-busy").Should().Be(1);
@@ -134,23 +134,23 @@ public sealed class DmaManyMapsTests : IDisposable
     [Fact]
     public void Of_the_mappings_without_a_region_only_so_many_are_kept()
     {
-        DmaMappings mappings = Session();
+        GuestRegions mappings = Session();
 
-        for (int i = 0; i < 2 * DmaWindows.MaxIdle; i++)
+        for (int i = 0; i < 2 * FileWindows.MaxIdle; i++)
         {
             using SafeFileHandle file = Sealed(Page);
             Map(mappings, file, At, 0).Should().Be(Errno.None);
             mappings.Unmap(At, Page).Should().Be(Errno.None);
         }
 
-        OpenFiles.Mappings(_name).Should().Be(DmaWindows.MaxIdle);
+        OpenFiles.Mappings(_name).Should().Be(FileWindows.MaxIdle);
     }
 
     [Fact]
     public void A_file_that_grows_page_by_page_has_few_mappings()
     {
         using SafeFileHandle file = Sealed(Page);
-        DmaMappings mappings = Session();
+        GuestRegions mappings = Session();
 
         for (ulong i = 0; i < 64; i++)
         {
@@ -169,7 +169,7 @@ public sealed class DmaManyMapsTests : IDisposable
     public void Files_of_the_same_size_are_not_taken_for_each_other()
     {
         using SafeFileHandle first = Sealed(Page), second = Sealed(Page);
-        DmaMappings mappings = Session();
+        GuestRegions mappings = Session();
         Map(mappings, first, At, 0).Should().Be(Errno.None);
         Map(mappings, second, At + Page, 0).Should().Be(Errno.None);
 
@@ -184,7 +184,7 @@ public sealed class DmaManyMapsTests : IDisposable
     public void What_is_mapped_for_reading_is_not_in_the_mapping_for_writing()
     {
         using SafeFileHandle file = Sealed(16 * Page);
-        DmaMappings mappings = Session();
+        GuestRegions mappings = Session();
         for (ulong i = 0; i < 16; i++)
             Map(mappings, file, At + i * Page, 0, flags: i % 2 == 0 ? DmaRig.ReadWrite : ReadOnly).Should().Be(Errno.None);
 
@@ -201,7 +201,7 @@ public sealed class DmaManyMapsTests : IDisposable
     {
         using SafeFileHandle file = Sealed(2 * Page);
         using SafeFileHandle readOnly = TestFiles.Reopen(file, TestFiles.ReadOnly);
-        DmaMappings mappings = Session();
+        GuestRegions mappings = Session();
         Map(mappings, file, At, 0).Should().Be(Errno.None);
         Map(mappings, file, At + Page, 0, flags: ReadOnly).Should().Be(Errno.None);
 
@@ -216,7 +216,7 @@ public sealed class DmaManyMapsTests : IDisposable
     {
         using SafeFileHandle file = TestFiles.Memory((long)Page, 0, _name);
         using SafeFileHandle readOnly = TestFiles.Reopen(file, TestFiles.ReadOnly);
-        DmaMappings mappings = Session();
+        GuestRegions mappings = Session();
         Map(mappings, file, At, 0).Should().Be(Errno.None);
         Map(mappings, readOnly, At + Page, 0).Should().Be(Errno.None);
 
@@ -231,7 +231,7 @@ public sealed class DmaManyMapsTests : IDisposable
     {
         using SafeFileHandle first = TestFiles.Open("/proc/self/mem", TestFiles.ReadWrite);
         using SafeFileHandle second = TestFiles.Open("/proc/self/mem", TestFiles.ReadWrite);
-        DmaMappings mappings = Session();
+        GuestRegions mappings = Session();
         int before = Memories();
 
         Map(mappings, first, At, 0, flags: DmaRig.ReadWrite | DmaMapFlags.FileIo).Should().Be(Errno.None);
@@ -248,21 +248,21 @@ public sealed class DmaManyMapsTests : IDisposable
     public void A_seal_that_comes_later_counts_from_then_on()
     {
         using SafeFileHandle file = TestFiles.Memory((long)Page, 0, _name);
-        DmaMappings mappings = Session();
+        GuestRegions mappings = Session();
         Map(mappings, file, At, 0).Should().Be(Errno.None);
 
         Libc.Fcntl(file, Libc.FAddSeals, TestFiles.SealShrink).Should().Be(0);
         Map(mappings, file, At + Page, 0).Should().Be(Errno.None);
 
-        _device.Dma.Regions.Select(region => region.Way).Should().Equal(DmaWay.FileIo, DmaWay.Mapped);
+        _device.Dma.Regions.Select(region => region.Backing).Should().Equal(DmaBacking.FileIo, DmaBacking.Mapped);
     }
 
     [Fact]
     public void A_file_larger_than_a_mapping_has_several()
     {
         using SafeFileHandle file = Sealed(1ul << 40);
-        DmaMappings mappings = Session();
-        ulong border = DmaWindows.Granule;
+        GuestRegions mappings = Session();
+        ulong border = FileWindows.Granule;
 
         Map(mappings, file, At, 0).Should().Be(Errno.None);
         Map(mappings, file, At + Page, border).Should().Be(Errno.None);
@@ -270,7 +270,7 @@ public sealed class DmaManyMapsTests : IDisposable
         OpenFiles.Mappings(_name).Should().Be(2);
         Map(mappings, file, At + 3 * Page, border - Page, 2 * Page).Should().Be(Errno.None, "it lies in none of both");
 
-        _device.Dma.Regions.Should().OnlyContain(region => region.Way == DmaWay.Mapped);
+        _device.Dma.Regions.Should().OnlyContain(region => region.Backing == DmaBacking.Mapped);
         _device.Dma.TryWrite(new Iova(At + 4 * Page), 0x42).Should().BeTrue();
         _device.Dma.TryRead(new Iova(At + Page), out int value).Should().BeTrue();
         value.Should().Be(0x42);
@@ -282,13 +282,13 @@ public sealed class DmaManyMapsTests : IDisposable
         using SafeFileHandle file = Sealed(1 << 20);
         DmaBudget budget = new(mappings: 100, mappedBytes: 3 * (long)Page, files: 1);
         string nothing = budget.ToString();
-        DmaMappings mappings = Session(budget: budget);
+        GuestRegions mappings = Session(budget: budget);
 
         for (ulong i = 0; i < 10; i++)
             Map(mappings, file, At + i * Page, i * Page).Should().Be(Errno.None);
 
-        _device.Dma.Regions.Select(region => region.Way).Should().Equal(
-            [.. Enumerable.Repeat(DmaWay.Mapped, 3), .. Enumerable.Repeat(DmaWay.FileIo, 7)]);
+        _device.Dma.Regions.Select(region => region.Backing).Should().Equal(
+            [.. Enumerable.Repeat(DmaBacking.Mapped, 3), .. Enumerable.Repeat(DmaBacking.FileIo, 7)]);
         OpenFiles.Mappings(_name).Should().Be(3);
         OpenFiles.Descriptors(_name).Should().Be(2);
         mappings.UnmapAll();
@@ -300,20 +300,20 @@ public sealed class DmaManyMapsTests : IDisposable
     public void A_mapping_without_a_region_makes_room_for_one_that_has()
     {
         using SafeFileHandle first = Sealed(Page), second = Sealed(Page);
-        DmaMappings mappings = Session(budget: new DmaBudget(mappings: 1, mappedBytes: (long)Page, files: 1));
+        GuestRegions mappings = Session(budget: new DmaBudget(mappings: 1, mappedBytes: (long)Page, files: 1));
         Map(mappings, first, At, 0).Should().Be(Errno.None);
         mappings.Unmap(At, Page).Should().Be(Errno.None);
 
         Map(mappings, second, At, 0).Should().Be(Errno.None);
 
-        _device.Dma.Regions.Should().ContainSingle().Which.Way.Should().Be(DmaWay.Mapped);
+        _device.Dma.Regions.Should().ContainSingle().Which.Backing.Should().Be(DmaBacking.Mapped);
     }
 
     [Fact]
     public void Of_two_regions_on_one_page_of_a_file_the_one_that_was_written_is_dirty()
     {
         using SafeFileHandle file = Sealed(Page);
-        DmaMappings mappings = Session();
+        GuestRegions mappings = Session();
         Map(mappings, file, At, 0).Should().Be(Errno.None);
         Map(mappings, file, At + Page, 0).Should().Be(Errno.None);
         mappings.Dirty.Start(Page, [], out _).IsNone.Should().BeTrue();
@@ -330,7 +330,7 @@ public sealed class DmaManyMapsTests : IDisposable
     {
         using SafeFileHandle file = Sealed(Page), other = Sealed(Page);
         using CancellationTokenSource stopping = new();
-        DmaMappings mappings = Session(stopping: stopping.Token);
+        GuestRegions mappings = Session(stopping: stopping.Token);
         Map(mappings, file, At, 0).Should().Be(Errno.None);
         Map(mappings, other, At + Page, 0).Should().Be(Errno.None);
         _device.Dma.TryLease(new Iova(At), Page, writable: true, out DmaLease? lease).Should().BeTrue();
@@ -350,7 +350,7 @@ public sealed class DmaManyMapsTests : IDisposable
     public async Task Leases_that_end_on_other_threads_and_maps_do_not_meet()
     {
         using SafeFileHandle file = Sealed(16 * Page);
-        DmaMappings mappings = Session();
+        GuestRegions mappings = Session();
         using CancellationTokenSource enough = new();
         Task[] readers = [.. Enumerable.Range(0, 2).Select(_ => Background.Run(() =>
         {
@@ -368,10 +368,10 @@ public sealed class DmaManyMapsTests : IDisposable
         {
             Map(mappings, file, At, (ulong)i % 16 * Page).Should().Be(Errno.None);
             if (i % 100 == 0)
-                _time.Advance(DmaWindows.KeptFor);
+                _time.Advance(FileWindows.KeptFor);
             mappings.Unmap(At, Page).Should().Be(Errno.None);
             if (i % 10 == 0)
-                _time.Advance(DmaWindows.KeptFor);
+                _time.Advance(FileWindows.KeptFor);
         }
         enough.Cancel();
         await Task.WhenAll(readers).WaitAsync(Background.Patience);
@@ -390,8 +390,8 @@ public sealed class DmaManyMapsTests : IDisposable
         .Select(line => int.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture))
         .First();
 
-    private DmaMappings Session(int maxMaps = 10_000, bool trust = false, DmaBudget? budget = null, CancellationToken stopping = default) =>
-        _mappings = new DmaMappings(_device, new DmaChannel(null!, 0x1000, () => { }, null!), maxMaps, trust, maxDirtyBitmap: 1 << 20,
+    private GuestRegions Session(int maxMaps = 10_000, bool trust = false, DmaBudget? budget = null, CancellationToken stopping = default) =>
+        _mappings = new GuestRegions(_device, new DmaChannel(null!, 0x1000, () => { }, null!), maxMaps, trust, maxDirtyBitmap: 1 << 20,
             new ServerLog(NullLogger.Instance))
         {
             Budget = budget ?? DmaBudget.OfProcess,
@@ -399,6 +399,6 @@ public sealed class DmaManyMapsTests : IDisposable
             Stopping = stopping,
         };
 
-    private static Errno Map(DmaMappings mappings, SafeFileHandle file, ulong address, ulong offset, ulong size = Page, DmaMapFlags flags = DmaRig.ReadWrite) =>
-        mappings.Map(new DmaMap(DmaMap.WireSize, flags, offset, address, size), FileCalls.Duplicate(file));
+    private static Errno Map(GuestRegions mappings, SafeFileHandle file, ulong address, ulong offset, ulong size = Page, DmaMapFlags flags = DmaRig.ReadWrite) =>
+        mappings.Map(new DmaMap(DmaMap.WireSize, flags, offset, address, size), FileCalls.Duplicate(file), out _).Errno;
 }

@@ -28,7 +28,7 @@ public class DmaSpecialFileTests
 
             rig.Map(DmaRig.ReadWrite | DmaMapFlags.FileIo, (ulong)memory, At, 16, process);
 
-            rig.Dma.Regions[0].Way.Should().Be(DmaWay.FileIo);
+            rig.Dma.Regions[0].Backing.Should().Be(DmaBacking.FileIo);
             rig.Dma.TryRead(new Iova(At), out long value).Should().BeTrue();
             value.Should().Be(0x1122334455667788);
             rig.Dma.TryWrite(new Iova(At + 8), 0x0102030405060708L).Should().BeTrue();
@@ -86,7 +86,7 @@ public class DmaSpecialFileTests
 
         rig.Map(DmaRig.ReadWrite, 0, At, 0x1000, special.Handle);
 
-        rig.Dma.Regions[0].Way.Should().Be(DmaWay.Message);
+        rig.Dma.Regions[0].Backing.Should().Be(DmaBacking.Message);
         Task<bool> read = Background.Run(() => rig.Dma.TryRead(new Iova(At), out byte _));
         (await read.WaitAsync(Background.Patience)).Should().BeFalse("this client has no memory there");
         rig.Transfers.Should().Equal(1);
@@ -126,7 +126,7 @@ public class DmaSpecialFileTests
 
         rig.Map(DmaRig.ReadWrite, 0, At, 0x1000, path);
 
-        rig.Dma.Regions[0].Way.Should().Be(DmaWay.FileIo, "it cannot be asked for its seals");
+        rig.Dma.Regions[0].Backing.Should().Be(DmaBacking.FileIo, "it cannot be asked for its seals");
         rig.Dma.TryRead(new Iova(At), out byte _).Should().BeFalse();
         rig.Dma.TryWrite(new Iova(At), (byte)1).Should().BeFalse();
     }

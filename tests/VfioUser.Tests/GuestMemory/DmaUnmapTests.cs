@@ -100,7 +100,7 @@ public class DmaUnmapTests
 
         rig.Client.UnmapDma(At, 0x1000);
 
-        asked.Should().Equal(new DmaRegion(new Iova(At), 0x1000, true, true, DmaWay.Mapped));
+        asked.Should().Equal(new DmaRegion(new Iova(At), 0x1000, true, true, DmaBacking.Mapped));
     }
 
     [Fact]

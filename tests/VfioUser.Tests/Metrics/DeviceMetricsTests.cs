@@ -29,11 +29,11 @@ public sealed class DeviceMetricsTests : IDisposable
         rig.Dma.TryWrite(new Iova(First), new byte[40]).Should().BeTrue();
         rig.Dma.TryRead(new Iova(First + 0x1FFF), new byte[2]).Should().BeFalse("its second byte is nowhere");
 
-        (string, string) byWay = ("vfio_user.dma.way", name), read = ("vfio_user.dma.direction", "read"), write = ("vfio_user.dma.direction", "write");
-        _recorder.Sum("vfio_user.dma.operations", byWay, read).Should().Be(2, "the byte that is there was read");
-        _recorder.Sum("vfio_user.dma.bytes", byWay, read).Should().Be(101);
-        _recorder.Sum("vfio_user.dma.operations", byWay, write).Should().Be(2);
-        _recorder.Sum("vfio_user.dma.bytes", byWay, write).Should().Be(70);
+        (string, string) byBacking = ("vfio_user.dma.backing", name), read = ("vfio_user.dma.direction", "read"), write = ("vfio_user.dma.direction", "write");
+        _recorder.Sum("vfio_user.dma.operations", byBacking, read).Should().Be(2, "the byte that is there was read");
+        _recorder.Sum("vfio_user.dma.bytes", byBacking, read).Should().Be(101);
+        _recorder.Sum("vfio_user.dma.operations", byBacking, write).Should().Be(2);
+        _recorder.Sum("vfio_user.dma.bytes", byBacking, write).Should().Be(70);
         _recorder.Sum("vfio_user.dma.operations").Should().Be(4);
     }
 
@@ -64,7 +64,7 @@ public sealed class DeviceMetricsTests : IDisposable
             lease!.TryRead(0xFFF, new byte[2]).Should().BeTrue();
         rig.Dma.TryLease(new Iova(0), 1, writable: false, out _).Should().BeFalse();
 
-        _recorder.Sum("vfio_user.dma.leases", ("vfio_user.dma.way", "mapped")).Should().Be(1);
+        _recorder.Sum("vfio_user.dma.leases", ("vfio_user.dma.backing", "mapped")).Should().Be(1);
         _recorder.Sum("vfio_user.dma.operations").Should().Be(2, "it touched two regions");
         _recorder.Sum("vfio_user.dma.bytes").Should().Be(2);
     }

@@ -51,7 +51,7 @@ public sealed class InstrumentNamesTests : IDisposable
     {
         IReadOnlyList<string[]> tags = ObservabilityDocument.Table("tag", "values");
 
-        ValuesOf(tags, "vfio_user.dma.way").Should().Equal(Enum.GetValues<DmaWay>().Select(way => MetricTags.NameOf(way)));
+        ValuesOf(tags, "vfio_user.dma.backing").Should().Equal(Enum.GetValues<DmaBacking>().Select(way => MetricTags.NameOf(way)));
         ValuesOf(tags, "vfio_user.irq.type").Should().Equal(Enum.GetValues<PciIrq>().Select(type => MetricTags.NameOf(type)));
     }
 
@@ -73,9 +73,9 @@ public sealed class InstrumentNamesTests : IDisposable
         metrics.Handled(Command.RegionRead, Errno.EINVAL, 0);
         metrics.Message(sent: true, 16);
         metrics.Message(sent: false, 16);
-        metrics.Of(DmaWay.Mapped).Accessed(write: true, 1);
-        metrics.Of(DmaWay.Mapped).Accessed(write: false, 1);
-        metrics.Of(DmaWay.Mapped).Leased();
+        metrics.Of(DmaBacking.Mapped).Accessed(write: true, 1);
+        metrics.Of(DmaBacking.Mapped).Accessed(write: false, 1);
+        metrics.Of(DmaBacking.Mapped).Leased();
         device.MsiX[0].SetTrigger(new EventFd());
         device.MsiX[0].Trigger();
         device.MsiX[0].SetTrigger(null);

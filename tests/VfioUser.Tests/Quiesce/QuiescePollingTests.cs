@@ -76,7 +76,7 @@ public sealed class QuiescePollingTests
         polled.Device.Answer = (_, _) => new(true);
         polled.Run();
 
-        polled.Device.Dma.Regions.Should().Contain(new DmaRegion(new Iova(QuiesceRig.Fresh), QuiesceRig.Page, true, true, DmaWay.Mapped));
+        polled.Device.Dma.Regions.Should().Contain(new DmaRegion(new Iova(QuiesceRig.Fresh), QuiesceRig.Page, true, true, DmaBacking.Mapped));
     }
 
     [Fact]

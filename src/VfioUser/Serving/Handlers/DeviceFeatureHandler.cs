@@ -80,12 +80,12 @@ internal sealed class DeviceFeatureHandler : CommandHandler
         if (request.Argsz < Head + size)
             return Refusal.ArgszTooSmall(request.Argsz, Head + size);
         // before there is memory for the bitmap
-        Refusal refusal = session.DmaMappings.Dirty.Check(range.Iova, range.Length);
+        Refusal refusal = session.GuestRegions.Dirty.Check(range.Iova, range.Length);
         if (!refusal.IsNone)
             return refusal;
         int length = Head + (int)size;
         Span<byte> reply = session.Replies.Begin(message.Header, length);
-        session.DmaMappings.Dirty.Report(new DirtyPagesReport(range.Iova, range.Length, range.PageSize, reply[Head..]));
+        session.GuestRegions.Dirty.Report(new DirtyPagesReport(range.Iova, range.Length, range.PageSize, reply[Head..]));
         WireFormat.Write(reply, request with { Argsz = (uint)length });
         WireFormat.Write(reply[DeviceFeature.WireSize..], range);
         session.Replies.End(length);
@@ -106,7 +106,7 @@ internal sealed class DeviceFeatureHandler : CommandHandler
             case DeviceFeatureId.DmaLoggingStart:
                 return Start(session, message, data);
             default:
-                session.DmaMappings.Dirty.Stop();
+                session.GuestRegions.Dirty.Stop();
                 return Echo(session, message);
         }
     }
@@ -150,7 +150,7 @@ internal sealed class DeviceFeatureHandler : CommandHandler
         DmaLoggingRange[] ranges = new DmaLoggingRange[control.RangeCount];
         for (int i = 0; i < ranges.Length; i++)
             ranges[i] = WireFormat.Read<DmaLoggingRange>(data[(i * DmaLoggingRange.WireSize)..]);
-        Refusal refusal = session.DmaMappings.Dirty.Start(control.PageSize, ranges, out ulong pageSize);
+        Refusal refusal = session.GuestRegions.Dirty.Start(control.PageSize, ranges, out ulong pageSize);
         if (!refusal.IsNone)
             return refusal;
         Span<byte> reply = session.Replies.Begin(message.Header, message.Payload.Length);

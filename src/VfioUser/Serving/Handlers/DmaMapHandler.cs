@@ -16,14 +16,14 @@ internal sealed class DmaMapHandler : CommandHandler
             return refusal;
         refusal = Check(map, message.FdCount);
         if (refusal.IsNone)
-            refusal = session.DmaMappings.Check(map);
+            refusal = session.GuestRegions.Check(map);
         return refusal.IsNone ? CommandOutcome.NeedsQuiesce(QuiesceReason.DmaMap) : refusal;
     }
 
     public override CommandOutcome Apply(Session session, in ReceivedMessage message, int position)
     {
         DmaMap map = WireFormat.Read<DmaMap>(message.Payload);
-        Refusal refusal = session.DmaMappings.Map(map, message.FdCount == 0 ? null : message.Fds!.Take(0), out DmaDrain? undone);
+        Refusal refusal = session.GuestRegions.Map(map, message.FdCount == 0 ? null : message.Fds!.Take(0), out DmaDrain? undone);
         // the device threw, and somebody may use the region already
         if (undone is not null)
             return CommandOutcome.NeedsDrain(undone);

@@ -16,7 +16,7 @@ internal sealed class DmaUnmapHandler : CommandHandler
             return refusal;
         // where nothing is mapped, nothing changes for the device
         (ulong first, ulong last) = RangeOf(unmap);
-        return session.DmaMappings.HasAny(first, last)
+        return session.GuestRegions.HasAny(first, last)
             ? CommandOutcome.NeedsQuiesce(QuiesceReason.DmaUnmap)
             : Apply(session, message, 0);
     }
@@ -28,7 +28,7 @@ internal sealed class DmaUnmapHandler : CommandHandler
         // that is certain before
         session.Replies.Begin(message.Header, LengthOf(message, unmap));
         (ulong first, ulong last) = RangeOf(unmap);
-        return CommandOutcome.NeedsDrain(session.DmaMappings.UnmapBetween(first, last));
+        return CommandOutcome.NeedsDrain(session.GuestRegions.UnmapBetween(first, last));
     }
 
     public override CommandOutcome Finish(Session session, in ReceivedMessage message, DmaDrain drain)
@@ -60,16 +60,16 @@ internal sealed class DmaUnmapHandler : CommandHandler
         switch (unmap.Flags)
         {
             case 0:
-                return session.DmaMappings.CheckUnmap(unmap.Address, unmap.Size);
+                return session.GuestRegions.CheckUnmap(unmap.Address, unmap.Size);
             case DmaUnmapFlags.All:
                 return unmap is { Address: 0, Size: 0 }
                     ? default
                     : Refusal.Invalid("everything is to be unmapped, and 0x{1:x} bytes at 0x{0:x}", unmap.Address, unmap.Size);
             case DmaUnmapFlags.GetDirtyBitmap:
-                Refusal refusal = session.DmaMappings.Dirty.IsOn
+                Refusal refusal = session.GuestRegions.Dirty.IsOn
                     ? CheckBitmap(message, unmap, (ulong)session.Limits.MaxBitmapSize)
                     : Refusal.Invalid("a bitmap is asked for, and dirty pages are not logged");
-                return refusal.IsNone ? session.DmaMappings.CheckUnmap(unmap.Address, unmap.Size) : refusal;
+                return refusal.IsNone ? session.GuestRegions.CheckUnmap(unmap.Address, unmap.Size) : refusal;
             default:
                 return Refusal.Invalid("flags 0x{0:x} are not known, or do not go together", (ulong)unmap.Flags);
         }
@@ -104,7 +104,7 @@ internal sealed class DmaUnmapHandler : CommandHandler
     {
         WireFormat.Write(reply[DmaUnmap.WireSize..], bitmap);
         DirtyPagesReport report = new(unmap.Address, unmap.Size, bitmap.PageSize, reply[HeadWithBitmap..]);
-        foreach (DmaMapping mapping in drain.Mappings)
-            mapping.Dirty?.Take(mapping.Start, mapping.Last, report);
+        foreach (GuestRegion region in drain.Regions)
+            region.Dirty?.Take(region.Start, region.Last, report);
     }
 }

@@ -37,7 +37,7 @@ public sealed class DmaMapTests : IDisposable
     {
         Ask(Map(address, size)).ShouldBeGranted();
 
-        ShouldHaveMapped(new DmaRegion(new Iova(address), size, true, true, DmaWay.Message));
+        ShouldHaveMapped(new DmaRegion(new Iova(address), size, true, true, DmaBacking.Message));
         _served.Device.ShouldTell($"mapped {new Iova(address)}");
     }
 
@@ -55,7 +55,7 @@ public sealed class DmaMapTests : IDisposable
 
         Ask(Map(0x1000, 0x2000, flags, offset: 0x2000), file).ShouldBeGranted();
 
-        ShouldHaveMapped(new DmaRegion(new Iova(0x1000), 0x2000, (flags & Read) != 0, (flags & Write) != 0, DmaWay.Mapped));
+        ShouldHaveMapped(new DmaRegion(new Iova(0x1000), 0x2000, (flags & Read) != 0, (flags & Write) != 0, DmaBacking.Mapped));
     }
 
     [Fact]
@@ -65,7 +65,7 @@ public sealed class DmaMapTests : IDisposable
 
         Ask(Map(0x1000, 0x4000), file).ShouldBeGranted();
 
-        ShouldHaveMapped(new DmaRegion(new Iova(0x1000), 0x4000, true, true, DmaWay.FileIo));
+        ShouldHaveMapped(new DmaRegion(new Iova(0x1000), 0x4000, true, true, DmaBacking.FileIo));
     }
 
     [Fact]
@@ -75,7 +75,7 @@ public sealed class DmaMapTests : IDisposable
 
         Ask(Map(0x1000, 0x4000, Read | FileIo), file).ShouldBeGranted();
 
-        ShouldHaveMapped(new DmaRegion(new Iova(0x1000), 0x4000, true, false, DmaWay.FileIo));
+        ShouldHaveMapped(new DmaRegion(new Iova(0x1000), 0x4000, true, false, DmaBacking.FileIo));
     }
 
     [Theory]
@@ -149,7 +149,7 @@ public sealed class DmaMapTests : IDisposable
 
         Ask(Map(0x1000, 0x1000), file, other).ShouldBeGranted();
 
-        ShouldHaveMapped(new DmaRegion(new Iova(0x1000), 0x1000, true, true, DmaWay.Mapped));
+        ShouldHaveMapped(new DmaRegion(new Iova(0x1000), 0x1000, true, true, DmaBacking.Mapped));
     }
 
     [Fact]
@@ -198,7 +198,7 @@ public sealed class DmaMapTests : IDisposable
         Ask(Map(address, size), file).ShouldBeRefused(Errno.EEXIST);
 
         _client.ShouldBeServed();
-        ShouldHaveMapped(new DmaRegion(new Iova(0x10000), 0x3000, true, true, DmaWay.Message));
+        ShouldHaveMapped(new DmaRegion(new Iova(0x10000), 0x3000, true, true, DmaBacking.Message));
     }
 
     [Fact]
@@ -237,7 +237,7 @@ public sealed class DmaMapTests : IDisposable
             client.Ask(Command.DmaMap, Map(0x1000, 0x1000), file).ShouldBeRefused(Errno.EACCES);
             client.Ask(Command.DmaMap, Map(0x1000, 0x1000, Read), file).ShouldBeGranted();
 
-            trusting.Device.Dma.Regions.Single().Way.Should().Be(DmaWay.Mapped);
+            trusting.Device.Dma.Regions.Single().Backing.Should().Be(DmaBacking.Mapped);
         }
         finally
         {
@@ -257,6 +257,6 @@ public sealed class DmaMapTests : IDisposable
         Ask(Map(0x3000, 0x1000, Read | FileIo), eventFd.Handle).ShouldBeRefused(Errno.EINVAL);
 
         _client.ShouldBeServed();
-        _served.Device.Dma.Regions.Should().HaveCount(2).And.OnlyContain(region => region.Way == DmaWay.Message);
+        _served.Device.Dma.Regions.Should().HaveCount(2).And.OnlyContain(region => region.Backing == DmaBacking.Message);
     }
 }

@@ -89,7 +89,7 @@ internal sealed partial class FuzzedDevice : PciDevice, IRegionHandler
     private void Touch(Iova address)
     {
         if (Dma.Regions.FirstOrDefault(region => region.Address == address) is { } region)
-            Touched[(int)region.Way]++;
+            Touched[(int)region.Backing]++;
         if (Dma.TryRead(address, _buffer.AsSpan(0, 100)) && Dma.TryWrite(address, _buffer.AsSpan(0, 100)) && Dma.TryLease(address, 200, writable: true, out DmaLease? lease))
         {
             using (lease)

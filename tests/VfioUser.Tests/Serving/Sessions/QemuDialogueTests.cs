@@ -62,8 +62,8 @@ public class QemuDialogueTests : ServedTests
 
         foreach (ushort id in (ushort[])[low, vga, bios, high])
             qemu.HearReply(id, Command.DmaMap).ShouldBeGranted();
-        device.Dma.Regions.Select(region => (region.Address.Value, region.IsWritable, region.Way)).Should().Equal(
-            (0ul, true, DmaWay.Mapped), (0xC0000ul, false, DmaWay.Message), (0xE0000ul, false, DmaWay.Mapped), (0x100000ul, true, DmaWay.Mapped));
+        device.Dma.Regions.Select(region => (region.Address.Value, region.IsWritable, region.Backing)).Should().Equal(
+            (0ul, true, DmaBacking.Mapped), (0xC0000ul, false, DmaBacking.Message), (0xE0000ul, false, DmaBacking.Mapped), (0x100000ul, true, DmaBacking.Mapped));
         device.Dma.TryWrite(new Iova(0x123456), 42).Should().BeTrue();
     }
 

@@ -6,41 +6,41 @@ namespace VfioUser;
 /// <remarks>
 /// Two levels, so that a change copies two short arrays however many regions there are:
 /// <code>
-/// _starts: first address of each leaf     _leaves[i]: Starts | Mappings, sorted, at most LeafSize
+/// _starts: first address of each leaf     _leaves[i]: Starts | Regions, sorted, at most LeafSize
 /// </code>
 /// </remarks>
-internal sealed class DmaTable
+internal sealed class GuestRegionTable
 {
     private const int LeafSize = 256;
 
-    public static readonly DmaTable Empty = new([], [], 0);
+    public static readonly GuestRegionTable Empty = new([], [], 0);
 
     private readonly ulong[] _starts;
     private readonly Leaf[] _leaves;
 
-    private DmaTable(ulong[] starts, Leaf[] leaves, int count)
+    private GuestRegionTable(ulong[] starts, Leaf[] leaves, int count)
     {
         _starts = starts;
         _leaves = leaves;
         Count = count;
     }
 
-    private sealed record Leaf(ulong[] Starts, DmaMapping[] Mappings);
+    private sealed record Leaf(ulong[] Starts, GuestRegion[] Regions);
 
     public int Count { get; }
 
-    public IEnumerable<DmaMapping> All => _leaves.SelectMany(leaf => leaf.Mappings);
+    public IEnumerable<GuestRegion> All => _leaves.SelectMany(leaf => leaf.Regions);
 
     /// <summary>The region that holds <paramref name="address"/>, or null.</summary>
-    public DmaMapping? Find(ulong address)
+    public GuestRegion? Find(ulong address)
     {
         int at = LastNotAbove(_starts, address);
         if (at < 0)
             return null;
         Leaf leaf = _leaves[at];
         at = LastNotAbove(leaf.Starts, address);
-        DmaMapping mapping = leaf.Mappings[at];
-        return address <= mapping.Last ? mapping : null;
+        GuestRegion region = leaf.Regions[at];
+        return address <= region.Last ? region : null;
     }
 
     /// <summary>Whether any region has a byte from <paramref name="first"/> to <paramref name="last"/>.</summary>
@@ -51,18 +51,18 @@ internal sealed class DmaTable
         if (at < 0)
             return false;
         Leaf leaf = _leaves[at];
-        return leaf.Mappings[LastNotAbove(leaf.Starts, last)].Last >= first;
+        return leaf.Regions[LastNotAbove(leaf.Starts, last)].Last >= first;
     }
 
     /// <summary>The regions that have a byte from <paramref name="first"/> to <paramref name="last"/>.</summary>
-    public IEnumerable<DmaMapping> Between(ulong first, ulong last)
+    public IEnumerable<GuestRegion> Between(ulong first, ulong last)
     {
         for (int at = Math.Max(0, LastNotAbove(_starts, first)); at < _leaves.Length && _starts[at] <= last; at++)
         {
-            foreach (DmaMapping mapping in _leaves[at].Mappings)
+            foreach (GuestRegion region in _leaves[at].Regions)
             {
-                if (mapping.Start <= last && mapping.Last >= first)
-                    yield return mapping;
+                if (region.Start <= last && region.Last >= first)
+                    yield return region;
             }
         }
     }
@@ -70,37 +70,37 @@ internal sealed class DmaTable
     /// <summary>Whether a region lies only in part between <paramref name="first"/> and <paramref name="last"/>.</summary>
     public bool IsCutBy(ulong first, ulong last) => Find(first)?.Start < first || Find(last)?.Last > last;
 
-    public DmaTable Add(DmaMapping mapping)
+    public GuestRegionTable Add(GuestRegion region)
     {
         if (_leaves.Length == 0)
-            return new DmaTable([mapping.Start], [new Leaf([mapping.Start], [mapping])], 1);
-        int at = Math.Max(0, LastNotAbove(_starts, mapping.Start));
+            return new GuestRegionTable([region.Start], [new Leaf([region.Start], [region])], 1);
+        int at = Math.Max(0, LastNotAbove(_starts, region.Start));
         Leaf leaf = _leaves[at];
-        int index = LastNotAbove(leaf.Starts, mapping.Start) + 1;
-        Leaf grown = new(Inserted(leaf.Starts, index, mapping.Start), Inserted(leaf.Mappings, index, mapping));
+        int index = LastNotAbove(leaf.Starts, region.Start) + 1;
+        Leaf grown = new(Inserted(leaf.Starts, index, region.Start), Inserted(leaf.Regions, index, region));
         if (grown.Starts.Length <= LeafSize)
-            return new DmaTable(Replaced(_starts, at, grown.Starts[0]), Replaced(_leaves, at, grown), Count + 1);
+            return new GuestRegionTable(Replaced(_starts, at, grown.Starts[0]), Replaced(_leaves, at, grown), Count + 1);
         // maps often come in rising order: then a full leaf stays full
         int half = index == leaf.Starts.Length ? LeafSize : grown.Starts.Length / 2;
-        Leaf left = new(grown.Starts[..half], grown.Mappings[..half]);
-        Leaf right = new(grown.Starts[half..], grown.Mappings[half..]);
-        return new DmaTable(
+        Leaf left = new(grown.Starts[..half], grown.Regions[..half]);
+        Leaf right = new(grown.Starts[half..], grown.Regions[half..]);
+        return new GuestRegionTable(
             Inserted(Replaced(_starts, at, left.Starts[0]), at + 1, right.Starts[0]),
             Inserted(Replaced(_leaves, at, left), at + 1, right),
             Count + 1);
     }
 
-    public DmaTable Remove(DmaMapping mapping) => RemoveBetween(mapping.Start, mapping.Last, out _);
+    public GuestRegionTable Remove(GuestRegion region) => RemoveBetween(region.Start, region.Last, out _);
 
     /// <summary>Without the regions from <paramref name="first"/> to <paramref name="last"/>, which cut none, in one step however many they are.</summary>
     /// <param name="first">First byte of the range.</param>
     /// <param name="last">Its last byte.</param>
     /// <param name="removed">By address.</param>
-    public DmaTable RemoveBetween(ulong first, ulong last, out DmaMapping[] removed)
+    public GuestRegionTable RemoveBetween(ulong first, ulong last, out GuestRegion[] removed)
     {
         int from = Math.Max(0, LastNotAbove(_starts, first));
         int to = LastNotAbove(_starts, last);
-        List<DmaMapping> gone = [];
+        List<GuestRegion> gone = [];
         List<Leaf> left = [];
         for (int at = from; at <= to; at++)
         {
@@ -109,17 +109,17 @@ internal sealed class DmaTable
             if (begin < 0 || leaf.Starts[begin] < first)
                 begin++;
             int end = LastNotAbove(leaf.Starts, last) + 1;
-            gone.AddRange(leaf.Mappings.AsSpan(begin, end - begin));
+            gone.AddRange(leaf.Regions.AsSpan(begin, end - begin));
             if (begin == end)
                 left.Add(leaf);
             else if (end - begin < leaf.Starts.Length)
-                left.Add(new Leaf([.. leaf.Starts[..begin], .. leaf.Starts[end..]], [.. leaf.Mappings[..begin], .. leaf.Mappings[end..]]));
+                left.Add(new Leaf([.. leaf.Starts[..begin], .. leaf.Starts[end..]], [.. leaf.Regions[..begin], .. leaf.Regions[end..]]));
         }
         removed = [.. gone];
         if (removed.Length == 0)
             return this;
         Leaf[] leaves = [.. _leaves.AsSpan(0, from), .. left, .. _leaves.AsSpan(to + 1)];
-        return new DmaTable([.. leaves.Select(leaf => leaf.Starts[0])], leaves, Count - removed.Length);
+        return new GuestRegionTable([.. leaves.Select(leaf => leaf.Starts[0])], leaves, Count - removed.Length);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -2,25 +2,26 @@ using System.Runtime.CompilerServices;
 
 namespace VfioUser;
 
-/// <summary>A DMA region with its users: its memory is let go when it was closed and the last of them has left.</summary>
-internal abstract class DmaMapping(DmaRegion region)
+/// <summary>A region of guest memory and its users: the memory is let go when it was closed and the last of them has left.</summary>
+internal abstract class GuestRegion(DmaRegion description)
 {
     private UseCount _uses = UseCount.Open;
     private volatile DirtyPages? _dirty;
     private DmaDrain? _drain;
     private volatile bool _isDrained;
 
-    public DmaRegion Region { get; } = region;
+    /// <summary>As the device's author sees it.</summary>
+    public DmaRegion Description { get; } = description;
 
     // copies, for they are looked at in every access
-    public bool IsReadable { get; } = region.IsReadable;
+    public bool IsReadable { get; } = description.IsReadable;
 
-    public bool IsWritable { get; } = region.IsWritable;
+    public bool IsWritable { get; } = description.IsWritable;
 
-    public ulong Start { get; } = region.Address.Value;
+    public ulong Start { get; } = description.Address.Value;
 
     // the last byte, not the one after it: a region may end at the top of the address space
-    public ulong Last { get; } = region.Address.Value + (region.Length - 1);
+    public ulong Last { get; } = description.Address.Value + (description.Length - 1);
 
     /// <summary>Where writes are noted; null while the client does not want to know.</summary>
     public DirtyPages? Dirty
@@ -31,6 +32,12 @@ internal abstract class DmaMapping(DmaRegion region)
 
     /// <summary>Counts the uses; null for nobody.</summary>
     public DmaMeter? Meter { get; init; }
+
+    /// <summary>How many bytes from an address in it lie in it, of so many.</summary>
+    /// <param name="address">Within the region.</param>
+    /// <param name="length">At least 1.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public int Within(ulong address, int length) => (int)Math.Min((ulong)(length - 1), Last - address) + 1;
 
     /// <summary>Begins a use. False once closing has begun.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,7 +1,7 @@
 namespace VfioUser;
 
 /// <summary>How the device reaches a stretch of guest memory.</summary>
-public enum DmaWay
+public enum DmaBacking
 {
     /// <summary>The client's file is mapped here: plain memory.</summary>
     Mapped,

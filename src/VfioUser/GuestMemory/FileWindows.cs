@@ -19,7 +19,7 @@ namespace VfioUser;
 /// </remarks>
 /// <param name="budget">What all clients of this process may use up.</param>
 /// <param name="time">Says when a second is over.</param>
-internal sealed class DmaWindows(DmaBudget budget, TimeProvider time) : IDisposable
+internal sealed class FileWindows(DmaBudget budget, TimeProvider time) : IDisposable
 {
     /// <summary>A window begins and ends where the file's offset is a multiple of this, or at the end of the file; one of a larger region is larger.</summary>
     public const ulong Granule = 16ul << 30;
@@ -31,23 +31,23 @@ internal sealed class DmaWindows(DmaBudget budget, TimeProvider time) : IDisposa
     public static readonly TimeSpan KeptFor = TimeSpan.FromSeconds(1);
 
     private readonly Lock _lock = new();
-    private readonly Dictionary<FileId, List<DmaWindow>> _files = [];
-    private readonly List<DmaWindow> _idle = []; // the longest first
+    private readonly Dictionary<FileId, List<FileWindow>> _files = [];
+    private readonly List<FileWindow> _idle = []; // the longest first
     private ITimer? _timer;
     private bool _isTimed;
     private bool _disposed;
 
     /// <summary>The window that a range of a file is mapped in already, for one more region; or null.</summary>
-    public DmaWindow? TryEnter(SafeFileHandle file, in FileFacts facts, in DmaMap map)
+    public FileWindow? TryEnter(SafeFileHandle file, in FileFacts facts, in DmaMap map)
     {
         lock (_lock)
         {
-            if (!_files.TryGetValue(facts.Id, out List<DmaWindow>? windows))
+            if (!_files.TryGetValue(facts.Id, out List<FileWindow>? windows))
                 return null;
             // the newest first: of a file that grew it is the largest
             for (int i = windows.Count - 1; i >= 0; i--)
             {
-                DmaWindow window = windows[i];
+                FileWindow window = windows[i];
                 if (window.IsReadable != IsReadable(map) || window.IsWritable != IsWritable(map) || !window.Holds(map.Offset, map.Size))
                     continue;
                 if (!FileCalls.MayMap(file, window.IsWritable))
@@ -62,7 +62,7 @@ internal sealed class DmaWindows(DmaBudget budget, TimeProvider time) : IDisposa
 
     /// <summary>Maps a range of a file, and as much around it as may be of use for others.</summary>
     /// <returns>Null when the system refuses: <paramref name="errno"/> says why; or when there is no room in this process: then it is None.</returns>
-    public DmaWindow? TryOpen(SafeFileHandle file, in FileFacts facts, in DmaMap map, out Errno errno)
+    public FileWindow? TryOpen(SafeFileHandle file, in FileFacts facts, in DmaMap map, out Errno errno)
     {
         // the sizes of a file of huge pages, and of what is no file at all, mean something else
         if (facts.IsRegular && !facts.IsHuge && FileCalls.IsKnownByInode(file))
@@ -77,9 +77,9 @@ internal sealed class DmaWindows(DmaBudget budget, TimeProvider time) : IDisposa
     }
 
     /// <summary>A region has let go of a window. Any thread.</summary>
-    public void Release(DmaWindow window)
+    public void Release(FileWindow window)
     {
-        DmaWindow? last = null;
+        FileWindow? last = null;
         lock (_lock)
         {
             if (--window.Regions > 0)
@@ -127,7 +127,7 @@ internal sealed class DmaWindows(DmaBudget budget, TimeProvider time) : IDisposa
         return Math.Min(whole, Math.Max(roundedUp, (ulong)Environment.SystemPageSize));
     }
 
-    private DmaWindow? TryMap(SafeFileHandle file, in FileFacts facts, in DmaMap map, ulong start, ulong length, bool isShared, out Errno errno)
+    private FileWindow? TryMap(SafeFileHandle file, in FileFacts facts, in DmaMap map, ulong start, ulong length, bool isShared, out Errno errno)
     {
         errno = Errno.None;
         if (!budget.TryTakeMapping(length) && !(UnmapIdle(TimeSpan.Zero) && budget.TryTakeMapping(length)))
@@ -140,7 +140,7 @@ internal sealed class DmaWindows(DmaBudget budget, TimeProvider time) : IDisposa
                 errno = Errno.None; // it can be read and written all the same
             return null;
         }
-        DmaWindow window = new(this, memory, start, length)
+        FileWindow window = new(this, memory, start, length)
         {
             File = isShared ? facts.Id : null,
             IsReadable = IsReadable(map),
@@ -150,7 +150,7 @@ internal sealed class DmaWindows(DmaBudget budget, TimeProvider time) : IDisposa
         {
             lock (_lock)
             {
-                if (!_files.TryGetValue(facts.Id, out List<DmaWindow>? windows))
+                if (!_files.TryGetValue(facts.Id, out List<FileWindow>? windows))
                     _files.Add(facts.Id, windows = []);
                 windows.Add(window);
             }
@@ -161,7 +161,7 @@ internal sealed class DmaWindows(DmaBudget budget, TimeProvider time) : IDisposa
     // True if there were any.
     private bool UnmapIdle(TimeSpan since)
     {
-        List<DmaWindow> leaving = [];
+        List<FileWindow> leaving = [];
         lock (_lock)
         {
             long now = time.GetTimestamp();
@@ -172,19 +172,19 @@ internal sealed class DmaWindows(DmaBudget budget, TimeProvider time) : IDisposa
         return leaving.Count > 0;
     }
 
-    private DmaWindow ForgetLongestIdle()
+    private FileWindow ForgetLongestIdle()
     {
-        DmaWindow window = _idle[0];
+        FileWindow window = _idle[0];
         _idle.RemoveAt(0);
         // from now on the number may be another file's
-        List<DmaWindow> windows = _files[window.File!.Value];
+        List<FileWindow> windows = _files[window.File!.Value];
         windows.Remove(window);
         if (windows.Count == 0)
             _files.Remove(window.File.Value);
         return window;
     }
 
-    private void Unmap(DmaWindow window)
+    private void Unmap(FileWindow window)
     {
         window.Unmap();
         budget.GiveMappingBack(window.Charged);
@@ -194,7 +194,7 @@ internal sealed class DmaWindows(DmaBudget budget, TimeProvider time) : IDisposa
     {
         _isTimed = true;
         if (_timer is null)
-            _timer = time.CreateTimer(static windows => ((DmaWindows)windows!).OnTime(), this, KeptFor, Timeout.InfiniteTimeSpan);
+            _timer = time.CreateTimer(static windows => ((FileWindows)windows!).OnTime(), this, KeptFor, Timeout.InfiniteTimeSpan);
         else
             _timer.Change(KeptFor, Timeout.InfiniteTimeSpan);
     }

@@ -1,21 +1,21 @@
 namespace VfioUser.Tests;
 
-public class DmaTableTests
+public class GuestRegionTableTests
 {
     [Fact]
     public void An_empty_table_finds_nothing()
     {
-        DmaTable.Empty.Find(0).Should().BeNull();
-        DmaTable.Empty.Find(ulong.MaxValue).Should().BeNull();
-        DmaTable.Empty.Overlaps(0, ulong.MaxValue).Should().BeFalse();
-        DmaTable.Empty.All.Should().BeEmpty();
+        GuestRegionTable.Empty.Find(0).Should().BeNull();
+        GuestRegionTable.Empty.Find(ulong.MaxValue).Should().BeNull();
+        GuestRegionTable.Empty.Overlaps(0, ulong.MaxValue).Should().BeFalse();
+        GuestRegionTable.Empty.All.Should().BeEmpty();
     }
 
     [Fact]
     public void A_region_is_found_from_its_first_byte_to_its_last()
     {
-        DmaMapping mapping = Mapping(0x1000, 0x2000);
-        DmaTable table = DmaTable.Empty.Add(mapping);
+        GuestRegion mapping = Mapping(0x1000, 0x2000);
+        GuestRegionTable table = GuestRegionTable.Empty.Add(mapping);
 
         table.Find(0x0FFF).Should().BeNull();
         table.Find(0x1000).Should().BeSameAs(mapping);
@@ -26,9 +26,9 @@ public class DmaTableTests
     [Fact]
     public void Adjacent_regions_are_told_apart()
     {
-        DmaMapping low = Mapping(0x1000, 0x1000);
-        DmaMapping high = Mapping(0x2000, 0x1000);
-        DmaTable table = DmaTable.Empty.Add(high).Add(low);
+        GuestRegion low = Mapping(0x1000, 0x1000);
+        GuestRegion high = Mapping(0x2000, 0x1000);
+        GuestRegionTable table = GuestRegionTable.Empty.Add(high).Add(low);
 
         table.Find(0x1FFF).Should().BeSameAs(low);
         table.Find(0x2000).Should().BeSameAs(high);
@@ -38,9 +38,9 @@ public class DmaTableTests
     [Fact]
     public void A_region_may_end_at_the_last_address_and_another_begin_at_the_first()
     {
-        DmaMapping top = Mapping(ulong.MaxValue - 0xFFF, 0x1000);
-        DmaMapping bottom = Mapping(0, 1);
-        DmaTable table = DmaTable.Empty.Add(top).Add(bottom);
+        GuestRegion top = Mapping(ulong.MaxValue - 0xFFF, 0x1000);
+        GuestRegion bottom = Mapping(0, 1);
+        GuestRegionTable table = GuestRegionTable.Empty.Add(top).Add(bottom);
 
         table.Find(ulong.MaxValue).Should().BeSameAs(top);
         table.Find(ulong.MaxValue - 0x1000).Should().BeNull();
@@ -60,7 +60,7 @@ public class DmaTableTests
     [InlineData(0x4000, ulong.MaxValue, false)]
     public void Overlap_is_a_common_byte(ulong first, ulong last, bool overlaps)
     {
-        DmaTable table = DmaTable.Empty.Add(Mapping(0x1000, 0x1000)).Add(Mapping(0x3000, 0x1000));
+        GuestRegionTable table = GuestRegionTable.Empty.Add(Mapping(0x1000, 0x1000)).Add(Mapping(0x3000, 0x1000));
 
         table.Overlaps(first, last).Should().Be(overlaps);
     }
@@ -68,10 +68,10 @@ public class DmaTableTests
     [Fact]
     public void A_change_leaves_the_table_that_readers_have_alone()
     {
-        DmaMapping mapping = Mapping(0x1000, 0x1000);
-        DmaTable before = DmaTable.Empty.Add(mapping);
+        GuestRegion mapping = Mapping(0x1000, 0x1000);
+        GuestRegionTable before = GuestRegionTable.Empty.Add(mapping);
 
-        DmaTable after = before.Remove(mapping);
+        GuestRegionTable after = before.Remove(mapping);
 
         before.Find(0x1000).Should().BeSameAs(mapping);
         after.Find(0x1000).Should().BeNull();
@@ -85,8 +85,8 @@ public class DmaTableTests
     public void It_agrees_with_a_naive_model(int seed)
     {
         Random random = new(seed);
-        List<DmaMapping> model = [];
-        DmaTable table = DmaTable.Empty;
+        List<GuestRegion> model = [];
+        GuestRegionTable table = GuestRegionTable.Empty;
         const int Space = 6000;
         for (int step = 0; step < 6000; step++)
         {
@@ -94,7 +94,7 @@ public class DmaTableTests
             bool add = random.Next(100) < (step / 2000 == 1 ? 35 : 75);
             if (add || model.Count == 0)
             {
-                DmaMapping mapping = Mapping((ulong)random.Next(Space), (ulong)random.Next(1, 4));
+                GuestRegion mapping = Mapping((ulong)random.Next(Space), (ulong)random.Next(1, 4));
                 bool overlaps = model.Exists(other => mapping.Start <= other.Last && other.Start <= mapping.Last);
                 table.Overlaps(mapping.Start, mapping.Last).Should().Be(overlaps);
                 if (overlaps)
@@ -121,14 +121,14 @@ public class DmaTableTests
     [InlineData(0)]
     public void A_hundred_thousand_regions_are_all_found_and_all_removed(int direction)
     {
-        DmaMapping[] mappings = [.. Enumerable.Range(0, 100_000).Select(i => Mapping((ulong)i * 0x3000, 0x1000))];
-        DmaMapping[] adds = [.. mappings];
+        GuestRegion[] mappings = [.. Enumerable.Range(0, 100_000).Select(i => Mapping((ulong)i * 0x3000, 0x1000))];
+        GuestRegion[] adds = [.. mappings];
         if (direction < 0)
             Array.Reverse(adds);
         else if (direction == 0)
             new Random(4).Shuffle(adds);
 
-        DmaTable table = adds.Aggregate(DmaTable.Empty, (left, mapping) => left.Add(mapping));
+        GuestRegionTable table = adds.Aggregate(GuestRegionTable.Empty, (left, mapping) => left.Add(mapping));
 
         table.Count.Should().Be(mappings.Length);
         Array.TrueForAll(mappings, mapping => table.Find(mapping.Start) == mapping && table.Find(mapping.Last) == mapping
@@ -151,7 +151,7 @@ public class DmaTableTests
     [InlineData(0x0000, ulong.MaxValue, false)]
     public void A_range_cuts_a_region_of_which_it_has_a_part(ulong first, ulong last, bool cuts)
     {
-        DmaTable table = DmaTable.Empty.Add(Mapping(0x1000, 0x1000)).Add(Mapping(0x3000, 0x1000));
+        GuestRegionTable table = GuestRegionTable.Empty.Add(Mapping(0x1000, 0x1000)).Add(Mapping(0x3000, 0x1000));
 
         table.IsCutBy(first, last).Should().Be(cuts);
     }
@@ -163,18 +163,18 @@ public class DmaTableTests
     public void Removing_ranges_agrees_with_a_naive_model(int seed)
     {
         Random random = new(seed);
-        DmaMapping[] mappings = [.. Enumerable.Range(0, 3000).Select(i => Mapping((ulong)i * 4 + 2, 2))];
+        GuestRegion[] mappings = [.. Enumerable.Range(0, 3000).Select(i => Mapping((ulong)i * 4 + 2, 2))];
         for (int round = 0; round < 20; round++)
         {
-            DmaTable table = mappings.Aggregate(DmaTable.Empty, (left, mapping) => left.Add(mapping));
-            List<DmaMapping> model = [.. mappings];
+            GuestRegionTable table = mappings.Aggregate(GuestRegionTable.Empty, (left, mapping) => left.Add(mapping));
+            List<GuestRegion> model = [.. mappings];
             while (model.Count > 0)
             {
                 ulong first = (ulong)random.Next(3000) * 4;
                 ulong last = random.Next(10) == 0 ? ulong.MaxValue : first + (ulong)random.Next(1, 1500) * 4 - 1;
-                DmaMapping[] expected = [.. model.Where(mapping => mapping.Start >= first && mapping.Last <= last)];
+                GuestRegion[] expected = [.. model.Where(mapping => mapping.Start >= first && mapping.Last <= last)];
 
-                table = table.RemoveBetween(first, last, out DmaMapping[] removed);
+                table = table.RemoveBetween(first, last, out GuestRegion[] removed);
 
                 removed.Should().Equal(expected);
                 model.RemoveAll(expected.Contains);
@@ -191,9 +191,9 @@ public class DmaTableTests
     public async Task Readers_always_find_what_stays_while_a_writer_changes_the_rest()
     {
         // every second region stays, the others come and go
-        DmaMapping[] mappings = [.. Enumerable.Range(0, 4000).Select(i => Mapping((ulong)i * 0x1000, 0x1000))];
+        GuestRegion[] mappings = [.. Enumerable.Range(0, 4000).Select(i => Mapping((ulong)i * 0x1000, 0x1000))];
         Dma dma = new();
-        dma.Table = mappings.Aggregate(DmaTable.Empty, (left, mapping) => left.Add(mapping));
+        dma.Table = mappings.Aggregate(GuestRegionTable.Empty, (left, mapping) => left.Add(mapping));
         using CancellationTokenSource done = new();
 
         Task<int>[] readers = [.. Enumerable.Range(0, 2).Select(seed => Background.Run(() =>
@@ -203,7 +203,7 @@ public class DmaTableTests
             for (; !done.IsCancellationRequested; reads++)
             {
                 int index = random.Next(mappings.Length);
-                DmaMapping? found = dma.Table.Find(mappings[index].Start + 0x123);
+                GuestRegion? found = dma.Table.Find(mappings[index].Start + 0x123);
                 bool right = found == mappings[index] || (found is null && index % 2 == 1);
                 if (!right)
                     throw new InvalidOperationException($"Region {index} was not found, or another one was.");
@@ -213,7 +213,7 @@ public class DmaTableTests
         Random writes = new(99);
         for (int i = 0; i < 20_000; i++)
         {
-            DmaMapping mapping = mappings[writes.Next(mappings.Length / 2) * 2 + 1];
+            GuestRegion mapping = mappings[writes.Next(mappings.Length / 2) * 2 + 1];
             dma.Table = dma.Table.Find(mapping.Start) is null ? dma.Table.Add(mapping) : dma.Table.Remove(mapping);
         }
         await done.CancelAsync();
@@ -222,6 +222,6 @@ public class DmaTableTests
             (await reader.WaitAsync(Background.Patience)).Should().BePositive();
     }
 
-    private static MessageDma Mapping(ulong address, ulong length) =>
-        new(new DmaRegion(new Iova(address), length, true, true, DmaWay.Message), null!);
+    private static MessageGuestRegion Mapping(ulong address, ulong length) =>
+        new(new DmaRegion(new Iova(address), length, true, true, DmaBacking.Message), null!);
 }

@@ -3,12 +3,12 @@ using VfioUser.Protocol.Interop;
 namespace VfioUser;
 
 /// <summary>A part of a file that is mapped into this process, for all DMA regions that lie in it.</summary>
-/// <remarks>What changes belongs to <see cref="DmaWindows"/> and its lock.</remarks>
+/// <remarks>What changes belongs to <see cref="FileWindows"/> and its lock.</remarks>
 /// <param name="owner">Knows which windows there are.</param>
 /// <param name="memory">The mapping.</param>
 /// <param name="start">Where in the file it begins.</param>
 /// <param name="charged">How many bytes were taken from the budget.</param>
-internal sealed class DmaWindow(DmaWindows owner, MappedMemory memory, ulong start, ulong charged)
+internal sealed class FileWindow(FileWindows owner, MappedMemory memory, ulong start, ulong charged)
 {
     /// <summary>The file; null for a mapping of one region's own.</summary>
     public FileId? File { get; init; }

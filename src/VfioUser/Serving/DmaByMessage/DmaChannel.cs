@@ -9,7 +9,7 @@ namespace VfioUser;
 /// <param name="maxTransfer">Bytes in one command.</param>
 /// <param name="beforeCall">Called before the caller waits: replies that are still to be sent must not wait with it.</param>
 /// <param name="trouble">Told of what goes wrong.</param>
-internal sealed class DmaChannel(MessageChannel channel, int maxTransfer, Action beforeCall, DmaTrouble trouble)
+internal sealed class DmaChannel(MessageChannel channel, int maxTransfer, Action beforeCall, DmaTrouble trouble) : IDmaMessages
 {
     // What the reply to a write holds besides nothing: 12 bytes in the specification, 16 in QEMU and libvfio-user.
     private const int ShortWriteReply = 12;
@@ -17,7 +17,6 @@ internal sealed class DmaChannel(MessageChannel channel, int maxTransfer, Action
     // one access's; all of them together are the channel's to bound
     private const int MaxInFlight = 64;
 
-    /// <summary>Sends the replies that are ready: what the caller is about to wait for may depend on them.</summary>
     public void BeforeWaiting() => beforeCall();
 
     public DmaResult Read(ulong address, Span<byte> destination)

@@ -5,9 +5,9 @@ using VfioUser.Protocol.Interop;
 namespace VfioUser;
 
 /// <summary>Guest memory that is mapped into this process.</summary>
-internal sealed class MappedDma(DmaRegion region, DmaWindow window, ulong fileOffset) : DmaMapping(region)
+internal sealed class MappedGuestRegion(DmaRegion description, FileWindow window, ulong fileOffset) : GuestRegion(description)
 {
-    private readonly MappedBytes _memory = window.Part(fileOffset, region.Length);
+    private readonly MappedBytes _memory = window.Part(fileOffset, description.Length);
 
     /// <summary>For use between enter and exit, and not a moment longer.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

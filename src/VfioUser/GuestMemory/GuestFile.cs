@@ -3,11 +3,11 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
-/// <summary>A descriptor that DMA regions are read and written through with system calls.</summary>
+/// <summary>A file of the client's that regions of guest memory are read and written through with system calls.</summary>
 /// <param name="owner">Knows which there are.</param>
-/// <param name="file">The descriptor.</param>
+/// <param name="file">Its descriptor.</param>
 /// <param name="key">The file, and how it was opened; null for a descriptor of one region's own.</param>
-internal sealed class DmaDescriptor(DmaDescriptors owner, SafeFileHandle file, (FileId Id, int OpenFlags)? key)
+internal sealed class GuestFile(GuestFiles owner, SafeFileHandle file, (FileId Id, int OpenFlags)? key)
 {
     public SafeFileHandle File => file;
 

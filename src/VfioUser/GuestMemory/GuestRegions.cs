@@ -4,16 +4,16 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
-/// <summary>What a client maps and unmaps. Decides how each region is reached, so that no client can harm this process.</summary>
+/// <summary>The guest memory that a client maps and unmaps. Decides how each region is reached, so that no client can harm this process.</summary>
 /// <remarks>Command thread. Readers go by <see cref="Dma.Table"/>.</remarks>
-internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxMaps, bool trustClient, long maxDirtyBitmap, ServerLog log)
-    : IDisposable
+internal sealed class GuestRegions(
+    PciDevice device, IDmaMessages messages, int maxMaps, bool trustClient, long maxDirtyBitmap, IGuestMemoryObserver observer) : IDisposable
 {
     private readonly Dma _dma = device.Dma;
-    private readonly NotMapped _notMapped = new(log);
+    private readonly NotMapped _notMapped = new(observer);
 
     /// <summary>Which pages the device writes.</summary>
-    public DirtyPagesLog Dirty { get; } = new(device.Dma, maxDirtyBitmap, log);
+    public DirtyPagesLog Dirty { get; } = new(device.Dma, maxDirtyBitmap, observer);
 
     /// <summary>Cancelled when the server stops: an unmap then waits no longer.</summary>
     public CancellationToken Stopping { get; init; }
@@ -30,11 +30,11 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
     /// <summary>Says how long a mapping that no region needs is kept.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
-    private DmaWindows Windows => field ??= new DmaWindows(Budget, Time);
+    private FileWindows Windows => field ??= new FileWindows(Budget, Time);
 
-    private DmaDescriptors Descriptors => field ??= new DmaDescriptors(Budget);
+    private GuestFiles Files => field ??= new GuestFiles(Budget);
 
-    /// <summary>Whether there is room for a region whose bounds are sound.</summary>
+    /// <summary>Whether there is room for a region whose bounds are valid.</summary>
     public Refusal Check(in DmaMap map)
     {
         if (_dma.Table.Overlaps(map.Address, map.Address + (map.Size - 1)))
@@ -42,33 +42,34 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
         return _dma.Table.Count < maxMaps ? default : Refusal.Invalid("{0} regions are mapped, as many as may be", (ulong)_dma.Table.Count);
     }
 
-    /// <summary>Maps a region whose bounds are sound. Takes over the file.</summary>
-    public Errno Map(in DmaMap map, SafeFileHandle? file) => Map(map, file, out _).Errno;
-
-    /// <param name="map">Its bounds are sound.</param>
+    /// <summary>Maps a region that <see cref="Check"/> found nothing wrong with.</summary>
+    /// <param name="map">Its bounds are valid.</param>
     /// <param name="file">Taken over.</param>
     /// <param name="undone">Set when the device threw: the region is unmapped again, and perhaps still in use.</param>
     public Refusal Map(in DmaMap map, SafeFileHandle? file, out DmaDrain? undone)
     {
         undone = null;
-        DmaMapping? mapping = null;
-        Refusal refusal = Check(map);
-        if (refusal.IsNone)
-            refusal = Open(map, file, out mapping);
-        if (mapping is null)
+        GuestRegion? region = null;
+        Refusal refusal;
+        try
         {
-            file?.Dispose();
+            refusal = Open(map, file, out region);
         }
-        else if (!Dirty.TryAdd(mapping))
+        finally
         {
-            mapping.Close();
-            refusal = new Refusal(Errno.ENOMEM, "there is no room for the bitmap of its dirty pages");
+            // the one place that closes it: only a region that is read and written through it keeps it, and a mapping
+            // holds its file by itself
+            if (region is not FileGuestRegion through || through.File.File != file)
+                file?.Dispose();
         }
-        else
+        if (region is null)
+            return refusal;
+        if (!Dirty.TryAdd(region))
         {
-            refusal = Publish(mapping, out undone);
+            region.Close();
+            return new Refusal(Errno.ENOMEM, "there is no room for the bitmap of its dirty pages");
         }
-        return refusal;
+        return Publish(region, out undone);
     }
 
     /// <summary>Whether a range can be unmapped: any number of regions in it, none as well, but no part of one.</summary>
@@ -105,15 +106,15 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
     public DmaDrain UnmapBetween(ulong first, ulong last, DmaDrain? earlier = null)
     {
         // table first, then the users: whoever looked a region up before still gets in or is turned away by itself
-        _dma.Table = _dma.Table.RemoveBetween(first, last, out DmaMapping[] mappings);
-        DmaDrain drain = new(mappings, earlier);
+        _dma.Table = _dma.Table.RemoveBetween(first, last, out GuestRegion[] regions);
+        DmaDrain drain = new(regions, earlier);
         drain.Begin();
         // every one is told and waited for, whatever the device throws: a lease may hold several
-        foreach (DmaMapping mapping in mappings)
+        foreach (GuestRegion region in regions)
         {
             try
             {
-                device.DmaUnmapping(mapping.Region);
+                device.DmaUnmapping(region.Description);
             }
             catch (Exception e)
             {
@@ -131,7 +132,7 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
             if (drain.Done.Wait(TimeSpan.Zero, Stopping))
                 return;
             // a virtual CPU that waits for an earlier reply must not wait for the device as well
-            channel.BeforeWaiting();
+            messages.BeforeWaiting();
             while (!drain.Done.Wait(Patience, Stopping))
                 Waits(drain);
         }
@@ -139,7 +140,7 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
         {
             // the server stops: whoever still holds a region lets it go when it is done
             foreach (DmaRegion region in drain.InUse)
-                log.UnmapAbandoned(region.Address, region.Length);
+                observer.UnmapAbandoned(region);
         }
     }
 
@@ -147,14 +148,14 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
     public void Waits(DmaDrain drain)
     {
         if (drain.InUse.FirstOrDefault() is { } region)
-            log.UnmapWaits(region.Address, region.Length);
+            observer.UnmapWaits(region);
     }
 
     /// <summary>Nobody uses what was unmapped any more.</summary>
     public void Drained(DmaDrain drain)
     {
-        foreach (DmaMapping mapping in drain.Mappings)
-            Dirty.Remove(mapping);
+        foreach (GuestRegion region in drain.Regions)
+            Dirty.Remove(region);
     }
 
     public void UnmapAll() => Await(UnmapBetween(0, ulong.MaxValue));
@@ -162,74 +163,65 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
     /// <summary>The session is over: what was kept for the next map goes.</summary>
     public void Dispose() => Windows.Dispose();
 
-    private Refusal Publish(DmaMapping mapping, out DmaDrain? undone)
+    private Refusal Publish(GuestRegion region, out DmaDrain? undone)
     {
         undone = null;
-        _dma.Table = _dma.Table.Add(mapping);
-        log.Mapped(mapping.Region.Address, mapping.Region.Length, mapping.Region.Way);
+        _dma.Table = _dma.Table.Add(region);
+        observer.Mapped(region.Description);
         try
         {
-            device.DmaMapped(mapping.Region);
+            device.DmaMapped(region.Description);
             return default;
         }
         catch (Exception e)
         {
             Threw?.Invoke(Command.DmaMap, e);
             // the client will read that nothing is mapped
-            undone = UnmapBetween(mapping.Start, mapping.Last);
+            undone = UnmapBetween(region.Start, region.Last);
             return new Refusal(Errno.EIO, "the device threw");
         }
     }
 
-    private Refusal Open(in DmaMap map, SafeFileHandle? file, out DmaMapping? mapping)
+    private Refusal Open(in DmaMap map, SafeFileHandle? file, out GuestRegion? region)
     {
-        mapping = null;
-        bool readable = (map.Flags & DmaMapFlags.Readable) != 0;
-        bool writable = (map.Flags & DmaMapFlags.Writeable) != 0;
-        Refusal refusal = Choose(map, file, out FileFacts facts, out DmaWay way, out DmaWindow? window);
+        region = null;
+        Refusal refusal = Choose(map, file, out FileFacts facts, out DmaBacking backing, out FileWindow? window);
         if (!refusal.IsNone)
             return refusal;
-        bool mayMap = way == DmaWay.Mapped;
-        if (way == DmaWay.Mapped)
+        bool mayMap = backing == DmaBacking.Mapped;
+        if (mayMap)
         {
             Errno errno = Errno.None;
             window ??= Windows.TryOpen(file!, facts, map, out errno);
             if (errno != Errno.None)
                 return new Refusal(errno, "the file cannot be mapped");
             if (window is null)
-                way = DmaWay.FileIo; // slower, and the process lives
+                backing = DmaBacking.FileIo; // slower, and the process lives
         }
-        DmaDescriptor? descriptor = way == DmaWay.FileIo ? Descriptors.TryKeep(file!, facts) : null;
-        if (way == DmaWay.FileIo && descriptor is null)
+        GuestFile? kept = backing == DmaBacking.FileIo ? Files.TryKeep(file!, facts) : null;
+        if (backing == DmaBacking.FileIo && kept is null)
             return new Refusal(Errno.ENOSPC, "as many descriptors are kept for regions as may be");
-        if (way != DmaWay.Mapped)
-            _notMapped.Tell(map, file is null ? null : facts, way, mayMap);
-        DmaRegion region = new(new Iova(map.Address), map.Size, readable, writable, way);
-        DmaMeter meter = log.Metrics.Of(way);
-        switch (way)
+        if (backing != DmaBacking.Mapped)
+            _notMapped.Tell(map, file is null ? null : facts, backing, mayMap);
+        DmaRegion description = new(new Iova(map.Address), map.Size, (map.Flags & DmaMapFlags.Readable) != 0, (map.Flags & DmaMapFlags.Writeable) != 0, backing);
+        DmaMeter meter = observer.MeterOf(backing);
+        region = backing switch
         {
-            case DmaWay.Mapped:
-                file!.Dispose(); // the window holds the file by itself
-                mapping = new MappedDma(region, window!, map.Offset) { Meter = meter };
-                return default;
-            case DmaWay.FileIo:
-                mapping = new FileDma(region, descriptor!, map.Offset) { Meter = meter };
-                return default;
-            default:
-                file?.Dispose();
-                mapping = new MessageDma(region, channel) { Meter = meter };
-                return default;
-        }
+            DmaBacking.Mapped => new MappedGuestRegion(description, window!, map.Offset) { Meter = meter },
+            DmaBacking.FileIo => new FileGuestRegion(description, kept!, map.Offset) { Meter = meter },
+            _ => new MessageGuestRegion(description, messages) { Meter = meter },
+        };
+        return default;
     }
 
     // A page that a client can take away from under a mapping kills the process that touches it (SIGBUS), so what is
     // mapped is sealed against shrinking, or its sender is trusted. A huge page can be taken away in spite of the seal:
     // by a hole in the file, when there are no more of them to fill it. A seal never comes off again, so what is
     // mapped already is not asked for it.
-    private Refusal Choose(in DmaMap map, SafeFileHandle? file, out FileFacts facts, out DmaWay way, out DmaWindow? window)
+    private Refusal Choose(in DmaMap map, SafeFileHandle? file, out FileFacts facts, out DmaBacking backing, out FileWindow? window)
     {
         facts = default;
-        way = DmaWay.Message;
+        backing = DmaBacking.Message;
         window = null;
         if (file is null)
             return default;
@@ -241,7 +233,7 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
         // a system call on a device or a queue may never come back
         if (!facts.IsRegular && !trustClient)
             return systemCalls ? Refusal.Invalid("a file for system calls has to be a regular one") : default;
-        way = DmaWay.FileIo;
+        backing = DmaBacking.FileIo;
         // some files that are meant for system calls have no size, such as /proc/PID/mem
         if (systemCalls)
             return default;
@@ -249,11 +241,11 @@ internal sealed class DmaMappings(PciDevice device, DmaChannel channel, int maxM
             return Refusal.Invalid("0x{1:x} bytes at 0x{0:x} do not lie in a file of 0x{2:x}", map.Offset, map.Size, (ulong)facts.Length);
         window = Windows.TryEnter(file, facts, map);
         if (trustClient || window is not null)
-            way = DmaWay.Mapped;
+            backing = DmaBacking.Mapped;
         else if (facts.IsHuge)
-            way = DmaWay.Message;
+            backing = DmaBacking.Message;
         else if (FileCalls.IsSealedAgainstShrinking(file))
-            way = DmaWay.Mapped;
+            backing = DmaBacking.Mapped;
         return default;
     }
 }

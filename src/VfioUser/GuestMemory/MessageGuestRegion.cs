@@ -1,0 +1,16 @@
+using VfioUser.Protocol;
+
+namespace VfioUser;
+
+/// <summary>Guest memory that the client reads and writes for us. Spec: VFIO_USER_DMA_READ, VFIO_USER_DMA_WRITE.</summary>
+internal sealed class MessageGuestRegion(DmaRegion description, IDmaMessages messages) : GuestRegion(description)
+{
+    protected override DmaResult Get(ulong offset, Span<byte> destination) => messages.Read(Start + offset, destination);
+
+    protected override DmaResult Put(ulong offset, ReadOnlySpan<byte> source) => messages.Write(Start + offset, source);
+
+    protected override void Release()
+    {
+        // nothing is held here: the messages are the session's
+    }
+}
