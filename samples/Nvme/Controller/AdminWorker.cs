@@ -27,7 +27,7 @@ internal sealed class AdminWorker : Worker
     {
         bool worked = _parts.Lifecycle.Advance();
         if (_parts.Interrupts.NeedsLooks)
-            _parts.Interrupts.Update();
+            _parts.Interrupts.Look();
         if (!_context.Pass.TryEnter())
             return worked;
         try

@@ -83,20 +83,29 @@ internal sealed class AsyncEvents
     public bool Deliver(SubmissionQueue admin)
     {
         bool delivered = false;
-        lock (_lock)
+        while (TryTake(admin, out AsyncEvent happened, out ushort id))
         {
-            while (_requests.Count > 0 && _events.Count > 0 && admin.Completions.Reserve(1) == 1)
-            {
-                AsyncEvent happened = _events[0];
-                _reported |= 1u << happened.Type;
-                _events.RemoveAll(waiting => waiting.Type == happened.Type);
-                ushort id = _requests[0];
-                _requests.RemoveAt(0);
-                admin.Completions.Post(happened.Result, admin.Head, admin.Id, id, Status.Success);
-                delivered = true;
-            }
+            // not under the lock: the Command thread takes it, and guest memory may come by message
+            admin.Completions.Post(happened.Result, admin.Head, admin.Id, id, Status.Success);
+            delivered = true;
         }
         return delivered;
+    }
+
+    private bool TryTake(SubmissionQueue admin, out AsyncEvent happened, out ushort id)
+    {
+        lock (_lock)
+        {
+            (happened, id) = (default, 0);
+            if (_requests.Count == 0 || _events.Count == 0 || admin.Completions.Reserve(1) == 0)
+                return false;
+            AsyncEvent first = happened = _events[0];
+            _reported |= 1u << first.Type;
+            _events.RemoveAll(waiting => waiting.Type == first.Type);
+            id = _requests[0];
+            _requests.RemoveAt(0);
+            return true;
+        }
     }
 
     /// <summary>As after a reset, or with what was restored.</summary>

@@ -31,6 +31,12 @@ internal sealed class ControllerParts
 
     public required AsyncEvents Events { get; init; }
 
+    /// <summary>How many regions of the guest's memory come by message. Command thread.</summary>
+    public int MessageRegions { get; set; }
+
+    /// <summary>Whether memory comes by message, so that the Command thread may not touch any. Command thread.</summary>
+    public bool HasMessageMemory => MessageRegions > 0;
+
     public Features Features { get; } = new();
 
     public ErrorLog Errors { get; } = new();

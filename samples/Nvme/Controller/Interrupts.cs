@@ -23,7 +23,7 @@ internal sealed class Interrupts(IrqVectors vectors, Intx pin, MsiXCapability ca
     public bool IsPinAsserted => pin.IsAsserted;
 
     /// <summary>Whether the pin is asserted and what lets it go is written where nobody tells of it.</summary>
-    public bool NeedsLooks => doorbells.IsMapped && UsesPin && pin.IsAsserted;
+    public bool NeedsLooks => UsesPin && pin.IsAsserted && (doorbells.IsMapped || queues().Shadow is not null);
 
     /// <summary>A completion was posted. Within the gate.</summary>
     public void Notify(CompletionQueue queue)
@@ -31,18 +31,31 @@ internal sealed class Interrupts(IrqVectors vectors, Intx pin, MsiXCapability ca
         if (!queue.InterruptsEnabled)
             return;
         if (UsesPin)
+        {
+            queue.LookInMemory();
             UpdatePin();
+        }
         else
+        {
             vectors[queue.Vector].Trigger();
+        }
     }
 
     /// <summary>The driver has taken completions, or did something else that may let the pin go.</summary>
-    public void Update()
+    /// <remarks>The Command thread calls it too: guest memory is not touched.</remarks>
+    public void Update() => Update(look: false);
+
+    /// <summary>As <see cref="Update()"/>, for what nobody tells of. Not on the Command thread.</summary>
+    public void Look() => Update(look: true);
+
+    private void Update(bool look)
     {
         if (!UsesPin || !gate.TryEnter())
             return;
         try
         {
+            for (int id = 0; look && id <= queues().LastId; id++)
+                queues().Completion(id)?.LookInMemory();
             UpdatePin();
         }
         finally
@@ -78,13 +91,14 @@ internal sealed class Interrupts(IrqVectors vectors, Intx pin, MsiXCapability ca
 
     private void UpdatePin()
     {
+        // nobody waits for guest memory with this lock: the Command thread takes it
         lock (_lock)
         {
             bool assert = false;
             if ((_mask & 1) == 0)
             {
                 for (int id = 0; id <= queues().LastId && !assert; id++)
-                    assert = queues().Completion(id) is { InterruptsEnabled: true } queue && queue.IsUnread();
+                    assert = queues().Completion(id) is { InterruptsEnabled: true } queue && queue.IsUnread;
             }
             if (assert == pin.IsAsserted)
                 return;

@@ -5,8 +5,9 @@ namespace Nvme.Controller;
 
 /// <summary>Enabling, disabling, shutting down, resetting: CC and CSTS. NVMe 1.4 3.1.5, 3.1.6, 7.6.</summary>
 /// <remarks>
-/// The Command thread takes note of what the guest wants, and closes the gate; that is never long. What waits for disks
-/// is done by the admin thread: the guest polls CSTS meanwhile.
+/// The Command thread takes note of what the guest wants, and shuts the gate. What waits for disks, or for threads that
+/// wait for guest memory, is done by the admin thread: the guest polls CSTS meanwhile, and a client may answer for its
+/// memory only when its read of CSTS was answered.
 /// </remarks>
 internal sealed class Lifecycle(ControllerParts parts)
 {
@@ -14,6 +15,7 @@ internal sealed class Lifecycle(ControllerParts parts)
     private readonly List<SubmissionQueue> _draining = [];
     private int _resets;
     private bool _enabled;
+    private bool _disabling; // the gate is shut, and somebody may still be within
     private bool _paused;
 
     /// <summary>The guest wrote CC. Command thread.</summary>
@@ -23,7 +25,11 @@ internal sealed class Lifecycle(ControllerParts parts)
         lock (_lock)
         {
             if (!configuration.Enabled && _enabled)
-                Disable();
+            {
+                parts.Gate.Shut();
+                _enabled = false;
+                _disabling = true;
+            }
             if (configuration.WantsShutdown && (parts.Registers.Status & StatusBits.ShutdownMask) == 0)
                 parts.Registers.SetStatus(StatusBits.ShutdownOccurring);
         }
@@ -57,6 +63,11 @@ internal sealed class Lifecycle(ControllerParts parts)
             queue.InFlight.WaitForNone();
         }
         parts.Gate.Close();
+        lock (_lock)
+        {
+            if (_disabling)
+                Disable(); // the state that is saved has no queues
+        }
     }
 
     /// <summary>Goes on where <see cref="Pause"/> stopped, or with what was restored. Command thread.</summary>
@@ -99,6 +110,8 @@ internal sealed class Lifecycle(ControllerParts parts)
         SubmissionQueue[] draining;
         int resets;
         bool shutdown;
+        if (Volatile.Read(ref _disabling))
+            FinishDisabling();
         lock (_lock)
         {
             if (_paused || !HasWork())
@@ -113,7 +126,7 @@ internal sealed class Lifecycle(ControllerParts parts)
             FlushAll();
         lock (_lock)
         {
-            if (resets != _resets || _paused)
+            if (resets != _resets || _paused || _disabling)
                 return true;
             _draining.RemoveAll(draining.Contains);
             if (shutdown)
@@ -129,6 +142,16 @@ internal sealed class Lifecycle(ControllerParts parts)
             if (configuration.Enabled && !_enabled && !parts.HasFailed)
                 Enable(configuration);
             return true;
+        }
+    }
+
+    private void FinishDisabling()
+    {
+        parts.Gate.AwaitEmpty();
+        lock (_lock)
+        {
+            if (_disabling && !_paused)
+                Disable();
         }
     }
 
@@ -166,7 +189,7 @@ internal sealed class Lifecycle(ControllerParts parts)
             worker.RemoveAll();
         _draining.AddRange(parts.Queues.RemoveAll());
         parts.Interrupts.Reset();
-        _enabled = false;
+        _enabled = _disabling = false;
     }
 
     private void FlushAll()

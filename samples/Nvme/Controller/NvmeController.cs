@@ -90,6 +90,15 @@ public sealed class NvmeController : PciDevice
         base.Dispose(disposing);
     }
 
+    /// <inheritdoc/>
+    protected override void OnDmaMapped(DmaRegion region) => _parts.MessageRegions += ComesByMessage(region) ? 1 : 0;
+
+    /// <inheritdoc/>
+    protected override void OnDmaUnmapping(DmaRegion region) => _parts.MessageRegions -= ComesByMessage(region) ? 1 : 0;
+
+    // QEMU maps its ROMs without a descriptor in every machine; no driver has its queues and buffers there
+    private static bool ComesByMessage(DmaRegion region) => region is { Backing: DmaBacking.Message, IsWritable: true };
+
     // before its memory goes: a queue whose memory is gone would be the guest's mistake
     /// <inheritdoc/>
     protected override ValueTask<bool> OnQuiesceAsync(QuiesceReason reason, CancellationToken cancellation)

@@ -62,5 +62,8 @@ internal sealed class DoorbellWrites(Func<ControllerParts> controller) : IRegion
             parts.WakeWorkers();
         }
         parts.Interrupts.Update();
+        // the register only tells that the head in guest memory has moved
+        if (parts.Interrupts.NeedsLooks)
+            parts.AdminWorker.Wake();
     }
 }

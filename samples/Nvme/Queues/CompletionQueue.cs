@@ -62,21 +62,23 @@ internal sealed class CompletionQueue
         }
     }
 
-    /// <summary>Whether the driver has not taken everything. Has it tell when it does.</summary>
-    public bool IsUnread()
+    /// <summary>Whether the driver has not taken everything, as far as is known without a look at its memory.</summary>
+    public bool IsUnread => Head.Newest != Volatile.Read(ref _tail);
+
+    /// <summary>Looks how far the driver has come where that stands in its memory, and has it tell when it goes on.</summary>
+    /// <remarks>Not on the Command thread, where the memory may come by message.</remarks>
+    public void LookInMemory()
     {
-        lock (_lock)
+        if (Head.Shadow is null)
+            return;
+        uint head = Head.Look();
+        while (head != Volatile.Read(ref _tail))
         {
-            uint head = Head.Look();
-            while (head != _tail)
-            {
-                // a head that moves meanwhile has passed the place that was armed, and tells nothing from then on
-                Head.Arm();
-                uint armed = head;
-                if ((head = Head.Look()) == armed)
-                    return true;
-            }
-            return false;
+            // a head that moves meanwhile has passed the place that was armed, and tells nothing from then on
+            Head.Arm();
+            uint armed = head;
+            if ((head = Head.Look()) == armed)
+                return;
         }
     }
 
@@ -128,11 +130,10 @@ internal sealed class CompletionQueue
             Interlocked.MemoryBarrier();
             if (written == DmaResult.Done)
                 written = _dma.Write(entry + sizeof(ulong), upper);
-            if (++_tail == Size)
-            {
-                _tail = 0;
+            uint next = _tail + 1 == Size ? 0 : _tail + 1;
+            if (next == 0)
                 _phase = !_phase;
-            }
+            Volatile.Write(ref _tail, next);
             return written;
         }
     }

@@ -48,10 +48,11 @@ internal sealed class IoWorker : Worker
     public void RemoveAll() => _queues = [];
 
     /// <summary>A queue was rung: serves it on the caller's thread if this one sleeps, for waking it takes longer than a few commands.</summary>
-    /// <remarks>Command thread. Waits for no disk and for no other thread.</remarks>
+    /// <remarks>Command thread. Waits for no disk, for no other thread, and not for the client: one that waits for the Command
+    /// thread meanwhile, as QEMU does for the reply to an unmap, would answer for its memory only afterwards.</remarks>
     public void Rung(SubmissionQueue queue)
     {
-        if (!IsAsleep || !_parts.Pool.HasRoom || !_serving.TryEnter())
+        if (_parts.HasMessageMemory || !IsAsleep || !_parts.Pool.HasRoom || !_serving.TryEnter())
         {
             Wake();
             return;
@@ -87,7 +88,7 @@ internal sealed class IoWorker : Worker
                 worked |= Serve(queue, MaxBurst, mayWait: true);
         }
         if (_parts.Interrupts.NeedsLooks)
-            _parts.Interrupts.Update();
+            _parts.Interrupts.Look();
         return worked;
     }
 

@@ -30,7 +30,16 @@ internal sealed class Gate
     /// <summary>Lets nobody in any more, and waits until nobody is within.</summary>
     public void Close()
     {
-        Interlocked.Or(ref _state, Closed);
+        Shut();
+        AwaitEmpty();
+    }
+
+    /// <summary>Lets nobody in any more.</summary>
+    public void Shut() => Interlocked.Or(ref _state, Closed);
+
+    /// <summary>Waits until nobody is within, once it is shut.</summary>
+    public void AwaitEmpty()
+    {
         lock (_left)
         {
             while (Volatile.Read(ref _state) != Closed)
