@@ -40,6 +40,26 @@ public class MessageMemoryTests
         }
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void Reset_is_answered_while_the_client_answers_for_no_memory(int skip)
+    {
+        using Machine machine = new(GuestMemoryKind.SingleSocket);
+        DriverQueue queue = machine.Driver.CreateQueue(1);
+        using GuestDmaFault held = machine.Guest.Faults.HoldDma(skip: skip, count: int.MaxValue);
+        queue.Submit(NewCommand.Io(IoOpcode.Read, 0, 1, machine.NewPage()));
+        held.WaitForHits();
+
+        machine.Guest.Reset();
+
+        machine.Driver.Status.Should().Be(0);
+        machine.Log.Should().BeEmpty();
+        held.Release();
+        machine.Driver.Enable();
+    }
+
     [Fact]
     public void Disabling_is_answered_while_the_client_answers_for_no_memory_and_over_only_then()
     {

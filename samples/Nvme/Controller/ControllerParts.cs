@@ -10,6 +10,8 @@ namespace Nvme.Controller;
 /// <summary>What a controller is made of; the parts know one another through it.</summary>
 internal sealed class ControllerParts
 {
+    private readonly Lock _failing = new();
+
     public required NvmeOptions Options { get; init; }
 
     public required PciId Id { get; init; }
@@ -81,22 +83,33 @@ internal sealed class ControllerParts
     /// <summary>Sets Controller Fatal Status: nothing is fetched any more until a reset. Any thread.</summary>
     public void Fail(string reason)
     {
-        if (HasFailed)
-            return;
-        Registers.SetStatus(StatusBits.Fatal);
-        Options.Log?.Invoke($"controller fatal status: {reason}");
+        lock (_failing)
+        {
+            if (HasFailed)
+                return;
+            // before the guest can know
+            Options.Log?.Invoke($"controller fatal status: {reason}");
+            Registers.SetStatus(StatusBits.Fatal);
+        }
     }
 
     /// <summary>As <see cref="Fail"/>, because a queue could not be read or written. Whether it was the guest that put it in a wrong
     /// place, or its client that does not answer, is for whoever reads the log to know.</summary>
-    public void FailQueue(string queue, ulong address, DmaResult result) => Fail(result switch
+    public void FailQueue(string queue, ulong address, DmaResult result)
+    {
+        // a reset does not wait for a client that answers only when it is over
+        if (Gate.IsOpen || result != DmaResult.TimedOut)
+            Fail(Reason(queue, address, result));
+    }
+
+    private static string Reason(string queue, ulong address, DmaResult result) => result switch
     {
         DmaResult.NotMapped => $"{queue} is at 0x{address:x}, where there is no memory",
         DmaResult.Refused => $"{queue} is at 0x{address:x}, and the client refuses to access it",
         DmaResult.TimedOut => $"{queue} is at 0x{address:x}, and the client does not answer for it",
         DmaResult.Disconnected => $"the client has gone, and {queue} at 0x{address:x} with it",
         _ => $"{queue} at 0x{address:x} cannot be accessed; the server's log says why",
-    });
+    };
 
     public void WakeWorkers()
     {

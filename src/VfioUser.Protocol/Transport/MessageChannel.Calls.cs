@@ -16,6 +16,7 @@ public sealed partial class MessageChannel
     private int _activeCalls;
     private int _waiting; // for a reply
     private bool _ticks;
+    private Deadline? _callsEnd;
 
     /// <summary>Sends a command and waits for its reply.</summary>
     /// <param name="command">What to ask for.</param>
@@ -48,6 +49,24 @@ public sealed partial class MessageChannel
 
     /// <summary>Gives up a command that was sent: its reply will mean nothing.</summary>
     internal void Abandon(ushort id) => Release(_calls[PendingCall.IndexOf(id)]!, id);
+
+    /// <summary>Ends all calls soon, those under way and those to come, with ECANCELED, until <see cref="LiftLimit"/>.</summary>
+    /// <param name="left">How much time they have, all together.</param>
+    internal void LimitCalls(TimeSpan left)
+    {
+        lock (_gate)
+        {
+            _callsEnd ??= Deadline.After(left);
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    /// <summary>Ends what <see cref="LimitCalls"/> began.</summary>
+    internal void LiftLimit()
+    {
+        lock (_gate)
+            _callsEnd = null;
+    }
 
     private bool TryStart(Command command, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail, ReadOnlySpan<SafeHandle> fds,
         Deadline deadline, bool wait, out ushort id, out Errno failure)
@@ -176,12 +195,9 @@ public sealed partial class MessageChannel
                     failure = Errno.EAGAIN;
                     return null;
                 }
-                TimeSpan left = deadline.Left;
+                TimeSpan left = TimeLeft(deadline, out failure);
                 if (left <= TimeSpan.Zero)
-                {
-                    failure = Errno.ETIMEDOUT;
                     return null;
-                }
                 Wait(left);
             }
         }
@@ -209,9 +225,9 @@ public sealed partial class MessageChannel
                 {
                     if (_closed || _fault is not null)
                         return Errno.ENOTCONN;
-                    TimeSpan left = deadline.Left;
+                    TimeSpan left = TimeLeft(deadline, out Errno failure);
                     if (left <= TimeSpan.Zero)
-                        return Errno.ETIMEDOUT;
+                        return failure;
                     if (MustHandleFirst)
                         return Errno.ENOMEM;
                     if (_receiving || _queue.IsOverLimit)
@@ -226,6 +242,19 @@ public sealed partial class MessageChannel
                 _waiting--;
             }
         }
+    }
+
+    // Under the lock.
+    private TimeSpan TimeLeft(Deadline deadline, out Errno failure)
+    {
+        TimeSpan left = deadline.Left;
+        failure = Errno.ETIMEDOUT;
+        if (_callsEnd is { } end && end.Left < left)
+        {
+            left = end.Left;
+            failure = Errno.ECANCELED;
+        }
+        return left;
     }
 
     private void ReceiveForOthers()

@@ -14,7 +14,8 @@ public enum DmaResult
     /// on, and where a guest's address is not RAM.</summary>
     Refused,
 
-    /// <summary>The client was asked by message and has not answered within <see cref="VfioUserServerOptions.DmaTimeout"/>.</summary>
+    /// <summary>The client was asked by message and has not answered within <see cref="VfioUserServerOptions.DmaTimeout"/>, or before the
+    /// device was reset.</summary>
     TimedOut,
 
     /// <summary>There is no client, or none that can be talked to: it has left, or broke the protocol. The address may have been a good one.</summary>

@@ -52,6 +52,8 @@ internal sealed class Quiescence : IDisposable
     public Refusal? Quiesce(QuiesceReason reason, Command command)
     {
         _command = command;
+        if (reason == QuiesceReason.Reset)
+            _session.DmaMessages.ResetBegins();
         return _device.IsAtRest ? default(Refusal) : Ask(reason, _clientGone.Token);
     }
 
@@ -74,6 +76,7 @@ internal sealed class Quiescence : IDisposable
     /// <summary>What the device was quiesced for is over.</summary>
     public void Resume()
     {
+        _session.DmaMessages.ResetIsOver();
         try
         {
             _device.Resume();

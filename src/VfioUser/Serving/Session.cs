@@ -32,10 +32,10 @@ internal sealed partial class Session : IDisposable
         channel.UnmatchedReply = trouble.Unmatched;
         twin?.UnmatchedReply = trouble.Unmatched;
         int maxTransfer = Math.Min(limits.MaxTransferToSend, options.MaxDmaTransfer);
-        DmaChannel dma = new(twin ?? channel, maxTransfer, FlushBeforeCall, trouble);
+        DmaMessages = new DmaChannel(twin ?? channel, maxTransfer, FlushBeforeCall, trouble);
         int maxMaps = (int)Math.Min(options.MaxDmaMaps, limits.MaxDmaMaps);
         Quiescence = new Quiescence(this, channel.Socket.Handle, run.Stopping);
-        GuestRegions = new GuestRegions(device, dma, maxMaps, options.TrustClientMemory, options.MaxDirtyBitmapSize, log)
+        GuestRegions = new GuestRegions(device, DmaMessages, maxMaps, options.TrustClientMemory, options.MaxDirtyBitmapSize, log)
         {
             Stopping = run.Stopping,
             Threw = DeviceThrew,
@@ -56,6 +56,9 @@ internal sealed partial class Session : IDisposable
     public ReplyWriter Replies { get; }
 
     public GuestRegions GuestRegions { get; }
+
+    /// <summary>How memory is accessed that comes by message.</summary>
+    public DmaChannel DmaMessages { get; }
 
     public Quiescence Quiescence { get; }
 

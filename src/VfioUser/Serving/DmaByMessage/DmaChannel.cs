@@ -17,6 +17,29 @@ internal sealed class DmaChannel(MessageChannel channel, int maxTransfer, Action
     // one access's; all of them together are the channel's to bound
     private const int MaxInFlight = 64;
 
+    // enough for a client that answers meanwhile, and far from the five seconds after which QEMU gives up
+    private static readonly TimeSpan WhileReset = TimeSpan.FromSeconds(1);
+
+    private bool _isReset; // the Command thread's
+
+    /// <summary>The device is being reset: all accesses together have a second, until <see cref="ResetIsOver"/>.</summary>
+    /// <remarks>A client that answers for its memory only when the reset was answered, as QEMU does, would keep a device that
+    /// waits for its threads to come to their ends.</remarks>
+    public void ResetBegins()
+    {
+        _isReset = true;
+        channel.LimitCalls(WhileReset);
+    }
+
+    /// <summary>Accesses have all their time again.</summary>
+    public void ResetIsOver()
+    {
+        if (!_isReset)
+            return;
+        _isReset = false;
+        channel.LiftLimit();
+    }
+
     public void BeforeWaiting() => beforeCall();
 
     public DmaResult Read(ulong address, Span<byte> destination)

@@ -47,6 +47,8 @@ internal sealed class DmaTrouble(ServerLog log, TimeSpan timeout)
             case Errno.ETIMEDOUT:
                 log.DmaTimedOut(IsFirst(Kinds.TimedOut), command, access.Count, new Iova(access.Address), timeout);
                 return DmaResult.TimedOut;
+            case Errno.ECANCELED: // for the device's reset, of which nobody need be told
+                return DmaResult.TimedOut;
             case Errno.ENOMEM:
                 if (IsFirst(Kinds.TooManyCommands))
                     log.DmaBehindCommands(command, access.Count, new Iova(access.Address));
