@@ -76,7 +76,9 @@ internal sealed class DmaResponder
             return Errno.EINVAL;
         if (!WireFormat.TryRead(message.Payload, out DmaAccess access) || access.Count > (ulong)_maxTransfer
             || access.Count > 0 && access.Address > ulong.MaxValue - (access.Count - 1))
+        {
             return Errno.EINVAL;
+        }
         if (_handler is null)
             return Errno.ENODEV;
         return message.Header.Command == Command.DmaRead ? Read(message.Header, access) : Write(message, access);

@@ -19,7 +19,9 @@ internal sealed class DoorbellBufferConfigCommand(ControllerParts parts) : IAdmi
         // both pages must be there now; what becomes of them later is the guest's loss
         if (!parts.Dma.TryRead<uint>(new Iova(command.Prp1), out _) || !parts.Dma.TryRead(new Iova(command.Prp2), out uint first)
             || !parts.Dma.TryWrite(new Iova(command.Prp2), first))
+        {
             return Status.InvalidField;
+        }
         parts.Queues.UseShadow(new ShadowDoorbells(parts.Dma, command.Prp1, command.Prp2));
         parts.WakeWorkers();
         return Status.Success;

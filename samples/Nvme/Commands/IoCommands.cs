@@ -48,7 +48,9 @@ internal sealed partial class IoCommands(ControllerParts parts)
         IoOpcode opcode = (IoOpcode)command.Opcode;
         if (opcode is not (IoOpcode.Flush or IoOpcode.Write or IoOpcode.Read or IoOpcode.Compare or IoOpcode.WriteZeroes
             or IoOpcode.DatasetManagement or IoOpcode.Verify))
+        {
             return Status.InvalidOpcode;
+        }
         if (opcode == IoOpcode.Flush && command.Nsid == AllNamespaces)
             return FlushAll(context);
         if (parts.Namespace(command.Nsid) is not { } space)

@@ -134,7 +134,9 @@ internal static unsafe class FileCalls
         // what is no file length is negative, and refused as such
         if (Libc.Ftruncate(file, unchecked((long)length)) == 0
             && (resizable || Libc.Fcntl(file, Libc.FAddSeals, SealShrink | SealGrow | SealSeal) == 0))
+        {
             return file;
+        }
         IOException failure = Libc.Failure($"making a memory file of {length} bytes");
         file.Dispose();
         throw failure;

@@ -10,21 +10,30 @@ internal static class CapabilitiesMapping
     public static string? TryFromJson(CapabilitiesJson json, out Capabilities capabilities)
     {
         capabilities = Capabilities.Unspecified;
-        if (json.MaxMsgFds is < 0) return Bad("max_msg_fds", json.MaxMsgFds, "not below 0");
-        if (json.MaxDataXferSize is < 1) return Bad("max_data_xfer_size", json.MaxDataXferSize, "at least 1");
-        if (json.MaxDmaMaps is < 0) return Bad("max_dma_maps", json.MaxDmaMaps, "not below 0");
-        if (json.Pgsizes is 0) return Bad("pgsizes", json.Pgsizes, "one page size at least");
+        if (json.MaxMsgFds is < 0)
+            return Bad("max_msg_fds", json.MaxMsgFds, "not below 0");
+        if (json.MaxDataXferSize is < 1)
+            return Bad("max_data_xfer_size", json.MaxDataXferSize, "at least 1");
+        if (json.MaxDmaMaps is < 0)
+            return Bad("max_dma_maps", json.MaxDmaMaps, "not below 0");
+        if (json.Pgsizes is 0)
+            return Bad("pgsizes", json.Pgsizes, "one page size at least");
         if (json.Migration?.Pgsize is { } pageSize && !BitOperations.IsPow2(pageSize))
             return Bad("migration.pgsize", pageSize, "a power of two");
 
         Capabilities result = new() { TwinSocket = FromJson(json.TwinSocket), Migration = FromJson(json.Migration) };
         // Clamped, not refused: a peer that takes more descriptors than can ever be sent does no harm. (QEMU sends 16;
         // libvfio-user refuses more than 1024.)
-        if (json.MaxMsgFds is { } fds) result = result with { MaxMessageFds = (int)Math.Min(fds, ProtocolLimits.MaxScmFds) };
-        if (json.MaxDataXferSize is { } transfer) result = result with { MaxDataTransferSize = transfer };
-        if (json.MaxDmaMaps is { } maps) result = result with { MaxDmaMaps = maps };
-        if (json.Pgsizes is { } sizes) result = result with { PageSizes = sizes };
-        if (json.WriteMultiple is { } multiple) result = result with { WriteMultiple = multiple };
+        if (json.MaxMsgFds is { } fds)
+            result = result with { MaxMessageFds = (int)Math.Min(fds, ProtocolLimits.MaxScmFds) };
+        if (json.MaxDataXferSize is { } transfer)
+            result = result with { MaxDataTransferSize = transfer };
+        if (json.MaxDmaMaps is { } maps)
+            result = result with { MaxDmaMaps = maps };
+        if (json.Pgsizes is { } sizes)
+            result = result with { PageSizes = sizes };
+        if (json.WriteMultiple is { } multiple)
+            result = result with { WriteMultiple = multiple };
         capabilities = result;
         return null;
     }
@@ -33,13 +42,20 @@ internal static class CapabilitiesMapping
     {
         CapabilityKeys present = capabilities.Present;
         CapabilitiesJson json = new();
-        if (present.HasFlag(CapabilityKeys.MaxMessageFds)) json.MaxMsgFds = capabilities.MaxMessageFds;
-        if (present.HasFlag(CapabilityKeys.MaxDataTransferSize)) json.MaxDataXferSize = capabilities.MaxDataTransferSize;
-        if (present.HasFlag(CapabilityKeys.MaxDmaMaps)) json.MaxDmaMaps = capabilities.MaxDmaMaps;
-        if (present.HasFlag(CapabilityKeys.PageSizes)) json.Pgsizes = capabilities.PageSizes;
-        if (present.HasFlag(CapabilityKeys.WriteMultiple)) json.WriteMultiple = capabilities.WriteMultiple;
-        if (capabilities.TwinSocket is { } twin) json.TwinSocket = ToJson(twin);
-        if (capabilities.Migration is { } migration) json.Migration = ToJson(migration);
+        if (present.HasFlag(CapabilityKeys.MaxMessageFds))
+            json.MaxMsgFds = capabilities.MaxMessageFds;
+        if (present.HasFlag(CapabilityKeys.MaxDataTransferSize))
+            json.MaxDataXferSize = capabilities.MaxDataTransferSize;
+        if (present.HasFlag(CapabilityKeys.MaxDmaMaps))
+            json.MaxDmaMaps = capabilities.MaxDmaMaps;
+        if (present.HasFlag(CapabilityKeys.PageSizes))
+            json.Pgsizes = capabilities.PageSizes;
+        if (present.HasFlag(CapabilityKeys.WriteMultiple))
+            json.WriteMultiple = capabilities.WriteMultiple;
+        if (capabilities.TwinSocket is { } twin)
+            json.TwinSocket = ToJson(twin);
+        if (capabilities.Migration is { } migration)
+            json.Migration = ToJson(migration);
         return json;
     }
 
@@ -52,15 +68,18 @@ internal static class CapabilitiesMapping
     private static TwinSocketJson ToJson(TwinSocketCapability twin)
     {
         TwinSocketJson json = new() { Supported = twin.Supported };
-        if (twin.FdIndex is { } index) json.FdIndex = index;
+        if (twin.FdIndex is { } index)
+            json.FdIndex = index;
         return json;
     }
 
     private static MigrationJson ToJson(MigrationCapability migration)
     {
         MigrationJson json = new();
-        if (migration.PageSize is { } size) json.Pgsize = size;
-        if (migration.MaxBitmapSize is { } bitmap) json.MaxBitmapSize = bitmap;
+        if (migration.PageSize is { } size)
+            json.Pgsize = size;
+        if (migration.MaxBitmapSize is { } bitmap)
+            json.MaxBitmapSize = bitmap;
         return json;
     }
 

@@ -106,7 +106,8 @@ public static class Negotiator
         ArgumentNullException.ThrowIfNull(reply);
         outcome = TwinSocketOutcome.Of(reply, fdCount);
         // A server that enables what was not offered would send its commands to where nobody listens.
-        if (twinSocket == TwinSocketPolicy.Never && outcome.IsEnabled) outcome = TwinSocketOutcome.Inconsistent;
+        if (twinSocket == TwinSocketPolicy.Never && outcome.IsEnabled)
+            outcome = TwinSocketOutcome.Inconsistent;
         if (replyVersion.Major != proposedVersion.Major || replyVersion.Minor > proposedVersion.Minor)
         {
             problem = Invariant(
@@ -163,7 +164,8 @@ public static class Negotiator
     // The Rust client wants pgsize in the object, so it is there even if the proposal had none.
     private static MigrationCapability? Grant(MigrationCapability? proposed, MigrationCapability? own)
     {
-        if (proposed is null || own is null) return null;
+        if (proposed is null || own is null)
+            return null;
         return new MigrationCapability
         {
             PageSize = Min(proposed.PageSize, own.PageSize) ?? ProtocolLimits.PageSize,

@@ -53,7 +53,8 @@ public readonly record struct TwinSocketOutcome
     public static TwinSocketOutcome Of(Capabilities reply, int fdCount)
     {
         ArgumentNullException.ThrowIfNull(reply);
-        if (reply.TwinSocket is not { Supported: true } twin) return NotEnabled;
+        if (reply.TwinSocket is not { Supported: true } twin)
+            return NotEnabled;
         return twin.FdIndex is { } index && index >= 0 && index < fdCount ? Enabled(index) : Inconsistent;
     }
 

@@ -101,10 +101,13 @@ public static class VersionMessage
         if (data.Length > ProtocolLimits.MaxVersionDataSize)
             return Invariant($"the version data has {data.Length} bytes, more than {ProtocolLimits.MaxVersionDataSize}");
         int end = data.IndexOf((byte)0);
-        if (end < 0) return "the version data does not end in a NUL";
-        if (end != data.Length - 1) return Invariant($"the version data goes on for {data.Length - 1 - end} bytes after its NUL");
+        if (end < 0)
+            return "the version data does not end in a NUL";
+        if (end != data.Length - 1)
+            return Invariant($"the version data goes on for {data.Length - 1 - end} bytes after its NUL");
         ReadOnlySpan<byte> text = data[..end];
-        if (!Utf8.IsValid(text)) return "the version data is not UTF-8";
+        if (!Utf8.IsValid(text))
+            return "the version data is not UTF-8";
 
         VersionJson? json;
         try
@@ -116,7 +119,8 @@ public static class VersionMessage
             return Describe(e);
         }
 
-        if (json is null) return "the version data is null and not an object";
+        if (json is null)
+            return "the version data is null and not an object";
         return json.Capabilities is null ? null : CapabilitiesMapping.TryFromJson(json.Capabilities, out capabilities);
     }
 

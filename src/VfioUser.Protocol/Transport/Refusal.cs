@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 
 namespace VfioUser.Protocol;
@@ -10,8 +9,7 @@ namespace VfioUser.Protocol;
 /// <param name="first">{0}</param>
 /// <param name="second">{1}</param>
 /// <param name="third">{2}</param>
-internal readonly struct Refusal(
-    Errno errno, [StringSyntax(StringSyntaxAttribute.CompositeFormat)] string reason, ulong first = 0, ulong second = 0, ulong third = 0)
+internal readonly struct Refusal(Errno errno, string reason, ulong first = 0, ulong second = 0, ulong third = 0)
 {
     private readonly string? _reason = reason;
     private readonly ulong _first = first;
@@ -25,7 +23,7 @@ internal readonly struct Refusal(
     public bool IsNone => Errno == Errno.None;
 
     /// <summary>The request is not valid.</summary>
-    public static Refusal Invalid([StringSyntax(StringSyntaxAttribute.CompositeFormat)] string reason, ulong first = 0, ulong second = 0, ulong third = 0) =>
+    public static Refusal Invalid(string reason, ulong first = 0, ulong second = 0, ulong third = 0) =>
         new(Errno.EINVAL, reason, first, second, third);
 
     /// <summary>With a reason that is in words already.</summary>

@@ -1,18 +1,5 @@
 namespace VfioUser.Tool.Checking;
 
-/// <summary>What became of a rule. Frozen: its names stand in the JSON.</summary>
-internal enum Verdict
-{
-    Passed,
-    Failed,
-    /// <summary>Where the specification is silent, or servers in use do otherwise and clients live with it.</summary>
-    Warning,
-    /// <summary>The server does not have what the rule is about.</summary>
-    NotServed,
-    /// <summary>The server had gone before.</summary>
-    NotChecked,
-}
-
 /// <summary>A rule's verdict, and why, in one line; null for nothing to say. Immutable.</summary>
 internal sealed record Finding(Verdict Verdict, string? Why)
 {

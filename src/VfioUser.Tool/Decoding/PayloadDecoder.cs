@@ -51,37 +51,16 @@ internal static class PayloadDecoder
                 }
                 break;
             case Command.DeviceGetIrqInfo:
-                if (to.TryRead(ref payload, IrqInfo.WireSize, out IrqInfo irq))
-                {
-                    to.Text("irq", IrqName.Of(irq.Index));
-                    if (reply)
-                        to.Number("count", irq.Count).Flags(irq.Flags);
-                }
+                IrqInfoOf(payload, reply, to);
                 break;
             case Command.DeviceSetIrqs:
-                if (to.TryRead(ref payload, IrqSet.WireSize, out IrqSet set))
-                {
-                    to.Text("irq", IrqName.Of(set.Index)).Flags(set.Flags).Number("start", set.Start).Number("count", set.Count);
-                    if (!payload.IsEmpty)
-                        to.Text("bools", Fields.HexOf(payload, MostItems));
-                }
+                SetIrqs(payload, to);
                 break;
             case Command.RegionRead or Command.RegionWrite:
-                if (to.TryRead(ref payload, RegionAccess.WireSize, out RegionAccess access))
-                {
-                    to.Text("region", RegionName.Of(access.Region)).Hex("offset", access.Offset).Number("count", access.Count);
-                    Data(payload, access.Count, hasData: reply == (header.Command == Command.RegionRead), to);
-                }
+                Region(payload, hasData: reply == (header.Command == Command.RegionRead), to);
                 break;
             case Command.DmaRead or Command.DmaWrite:
-                // a reply to DmaWrite may be empty, see the protocol notes
-                if (reply && payload.IsEmpty)
-                    break;
-                if (to.TryRead(ref payload, DmaAccess.WireSize, out DmaAccess dma))
-                {
-                    to.Hex("address", dma.Address).Number("count", dma.Count);
-                    Data(payload, dma.Count, hasData: reply == (header.Command == Command.DmaRead), to);
-                }
+                Dma(payload, reply, hasData: reply == (header.Command == Command.DmaRead), to);
                 break;
             case Command.RegionWriteMulti:
                 WriteMulti(payload, reply, to);
@@ -90,18 +69,64 @@ internal static class PayloadDecoder
                 FeatureDecoder.Decode(payload, reply, to);
                 break;
             case Command.MigDataRead or Command.MigDataWrite:
-                if (to.TryRead(ref payload, MigrationData.WireSize, out MigrationData migration))
-                {
-                    to.Number("size", migration.Size);
-                    // a reply is as long as was asked for, whatever there was
-                    if (reply && migration.Size < (uint)payload.Length)
-                        payload = payload[..(int)migration.Size];
-                    Data(payload, migration.Size, hasData: reply == (header.Command == Command.MigDataRead), to);
-                }
+                MigrationDataOf(payload, reply, hasData: reply == (header.Command == Command.MigDataRead), to);
                 break;
             default:
                 to.Malformed("there is no such command");
                 break;
+        }
+    }
+
+    private static void IrqInfoOf(ReadOnlySpan<byte> payload, bool reply, Fields to)
+    {
+        if (to.TryRead(ref payload, IrqInfo.WireSize, out IrqInfo irq))
+        {
+            to.Text("irq", IrqName.Of(irq.Index));
+            if (reply)
+                to.Number("count", irq.Count).Flags(irq.Flags);
+        }
+    }
+
+    private static void SetIrqs(ReadOnlySpan<byte> payload, Fields to)
+    {
+        if (to.TryRead(ref payload, IrqSet.WireSize, out IrqSet set))
+        {
+            to.Text("irq", IrqName.Of(set.Index)).Flags(set.Flags).Number("start", set.Start).Number("count", set.Count);
+            if (!payload.IsEmpty)
+                to.Text("bools", Fields.HexOf(payload, MostItems));
+        }
+    }
+
+    private static void Region(ReadOnlySpan<byte> payload, bool hasData, Fields to)
+    {
+        if (to.TryRead(ref payload, RegionAccess.WireSize, out RegionAccess access))
+        {
+            to.Text("region", RegionName.Of(access.Region)).Hex("offset", access.Offset).Number("count", access.Count);
+            Data(payload, access.Count, hasData, to);
+        }
+    }
+
+    private static void MigrationDataOf(ReadOnlySpan<byte> payload, bool reply, bool hasData, Fields to)
+    {
+        if (to.TryRead(ref payload, MigrationData.WireSize, out MigrationData migration))
+        {
+            to.Number("size", migration.Size);
+            // a reply is as long as was asked for, whatever there was
+            if (reply && migration.Size < (uint)payload.Length)
+                payload = payload[..(int)migration.Size];
+            Data(payload, migration.Size, hasData, to);
+        }
+    }
+
+    private static void Dma(ReadOnlySpan<byte> payload, bool reply, bool hasData, Fields to)
+    {
+        // a reply to DmaWrite may be empty, see the protocol notes
+        if (reply && payload.IsEmpty)
+            return;
+        if (to.TryRead(ref payload, DmaAccess.WireSize, out DmaAccess dma))
+        {
+            to.Hex("address", dma.Address).Number("count", dma.Count);
+            Data(payload, dma.Count, hasData, to);
         }
     }
 

@@ -16,7 +16,8 @@ internal readonly record struct ConfigHook<THandler>(int Offset, int Length, THa
     public static void Insert(List<ConfigHook<THandler>> hooks, ConfigHook<THandler> hook)
     {
         int at = hooks.Count;
-        while (at > 0 && hooks[at - 1].Offset > hook.Offset) at--;
+        while (at > 0 && hooks[at - 1].Offset > hook.Offset)
+            at--;
         hooks.Insert(at, hook);
     }
 }

@@ -22,7 +22,8 @@ public sealed partial class ConfigSpace
     {
         BarSlot bar = DeclaredBar(index, nameof(index));
         uint low = Read<uint>(BarOffset(index));
-        if (bar.Kind == BarKind.Io) return low & ~PciRegister.BarIoFlags;
+        if (bar.Kind == BarKind.Io)
+            return low & ~PciRegister.BarIoFlags;
 
         ulong high = bar.Is64 ? Read<uint>(BarOffset(index + 1)) : 0;
         return (high << 32) | (low & ~PciRegister.BarMemoryFlags);
@@ -58,7 +59,8 @@ public sealed partial class ConfigSpace
 
         _bars[index] = bar;
         Define(BarOffset(index), flags, writeMask: (uint)mask);
-        if (!bar.Is64) return;
+        if (!bar.Is64)
+            return;
 
         _bars[index + 1] = bar with { IsUpperHalf = true };
         Define(BarOffset(index + 1), 0u, writeMask: (uint)(mask >> 32));
@@ -110,7 +112,8 @@ public sealed partial class ConfigSpace
 
         for (int i = index; i <= index + (bar.Is64 ? 1 : 0); i++)
         {
-            if (_bars[i] is not { } taken) continue;
+            if (_bars[i] is not { } taken)
+                continue;
             throw new ArgumentException(
                 taken.IsUpperHalf
                     ? $"BAR {i} is the upper half of the 64-bit BAR {i - 1}: use another index."
@@ -123,7 +126,8 @@ public sealed partial class ConfigSpace
     private BarSlot DeclaredBar(int index, string parameter)
     {
         CheckIndex(index, parameter);
-        if (_bars[index] is { IsUpperHalf: false } bar) return bar;
+        if (_bars[index] is { IsUpperHalf: false } bar)
+            return bar;
         throw new ArgumentException($"There is no BAR {index}: declare it first, with AddBar.", parameter);
     }
 }

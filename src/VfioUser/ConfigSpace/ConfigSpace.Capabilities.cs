@@ -150,7 +150,8 @@ public sealed partial class ConfigSpace
 
     private static void RefuseSecond(PciCapability? existing, string name)
     {
-        if (existing is null) return;
+        if (existing is null)
+            return;
         throw new InvalidOperationException(
             $"The device has a {name} capability at 0x{existing.Offset:X} already, and can have only one.");
     }

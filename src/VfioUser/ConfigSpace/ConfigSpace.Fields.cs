@@ -28,7 +28,8 @@ public sealed partial class ConfigSpace
     {
         ThrowIfSealed();
         CheckMasks(value, writeMask, clearMask);
-        if (value.IsEmpty) throw new ArgumentException("A field has at least one byte.", nameof(value));
+        if (value.IsEmpty)
+            throw new ArgumentException("A field has at least one byte.", nameof(value));
         ThrowIfOutside(offset, value.Length);
 
         int end = offset + value.Length;
@@ -101,7 +102,8 @@ public sealed partial class ConfigSpace
         CheckLength(value.Length, clearMask.Length, nameof(clearMask));
         for (int i = 0; i < Math.Min(writeMask.Length, clearMask.Length); i++)
         {
-            if ((writeMask[i] & clearMask[i]) == 0) continue;
+            if ((writeMask[i] & clearMask[i]) == 0)
+                continue;
             throw new ArgumentException(
                 $"Byte {i} has a bit in both masks: either a guest writes it, or writing 1 clears it.", nameof(clearMask));
         }
@@ -109,7 +111,8 @@ public sealed partial class ConfigSpace
 
     private static void CheckLength(int length, int maskLength, string parameter)
     {
-        if (maskLength == 0 || maskLength == length) return;
+        if (maskLength == 0 || maskLength == length)
+            return;
         throw new ArgumentException(
             $"The mask has {maskLength} bytes and the value {length}: make them equal, or leave the mask empty.", parameter);
     }
@@ -137,7 +140,8 @@ public sealed partial class ConfigSpace
     {
         foreach ((int Offset, int End, string Name) claim in _claims)
         {
-            if (offset < claim.End && end > claim.Offset) return claim;
+            if (offset < claim.End && end > claim.Offset)
+                return claim;
         }
 
         return null;

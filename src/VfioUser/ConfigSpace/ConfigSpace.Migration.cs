@@ -12,7 +12,8 @@ public sealed partial class ConfigSpace
         for (int i = 0; i < saved.Length; i++)
         {
             byte mask = (byte)(_writeMask[i] | _clearMask[i]);
-            if (mask != 0) SetBits(i, mask, saved[i]);
+            if (mask != 0)
+                SetBits(i, mask, saved[i]);
         }
 
         PowerManagement?.OnReset();

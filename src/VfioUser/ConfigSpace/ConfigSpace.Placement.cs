@@ -81,7 +81,8 @@ public sealed partial class ConfigSpace
 
         for (int at = start; at <= end - length; at += CapabilityAlignment)
         {
-            if (Claimant(at, at + length) is not null) continue;
+            if (Claimant(at, at + length) is not null)
+                continue;
             Claim(at, at + length, name, nameof(offset));
             return at;
         }

@@ -102,7 +102,8 @@ public sealed partial class ConfigSpace
     {
         int length = Clip(offset, destination.Length);
         destination[length..].Fill(0xFF);
-        if (length == 0) return;
+        if (length == 0)
+            return;
 
         destination = destination[..length];
         if (_interceptor is null)
@@ -138,7 +139,8 @@ public sealed partial class ConfigSpace
     private void AnswerWrite(int offset, ReadOnlySpan<byte> source)
     {
         int length = source.Length;
-        for (int i = 0; i < length; i++) Merge(offset + i, source[i]);
+        for (int i = 0; i < length; i++)
+            Merge(offset + i, source[i]);
 
         for (int i = 0; i < _writeHooks.Count; i++)
         {
@@ -157,12 +159,14 @@ public sealed partial class ConfigSpace
     /// </summary>
     internal void Reset()
     {
-        if (_described is null) throw new InvalidOperationException("Call Seal before Reset.");
+        if (_described is null)
+            throw new InvalidOperationException("Call Seal before Reset.");
 
         for (int i = 0; i < Size; i++)
         {
             byte mask = (byte)(_writeMask[i] | _clearMask[i]);
-            if (mask != 0) SetBits(i, mask, _described[i]);
+            if (mask != 0)
+                SetBits(i, mask, _described[i]);
         }
 
         PowerManagement?.OnReset();
@@ -177,7 +181,8 @@ public sealed partial class ConfigSpace
         {
             byte next = (byte)((seen & ~mask) | (value & mask));
             byte found = Interlocked.CompareExchange(ref _bytes[offset], next, seen);
-            if (found == seen) return;
+            if (found == seen)
+                return;
             seen = found;
         }
     }
@@ -190,7 +195,8 @@ public sealed partial class ConfigSpace
         // A cleared bit is a bit that is replaced by 0. One exchange does both kinds, so that neither a device thread
         // that raises a status bit nor the guest that clears its neighbour is lost.
         int mask = _writeMask[offset] | (_clearMask[offset] & value);
-        if (mask != 0) SetBits(offset, (byte)mask, (byte)(value & _writeMask[offset]));
+        if (mask != 0)
+            SetBits(offset, (byte)mask, (byte)(value & _writeMask[offset]));
     }
 
     private int Clip(int offset, int length) => (uint)offset < (uint)Size ? Math.Min(length, Size - offset) : 0;

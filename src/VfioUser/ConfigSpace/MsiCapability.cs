@@ -39,7 +39,8 @@ public sealed class MsiCapability : PciCapability
         config.Define(offset + MessageAddress, 0u, writeMask: AddressMask);
         config.Define(offset + MessageUpperAddress, 0u, writeMask: uint.MaxValue);
         config.Define<ushort>(offset + MessageData, 0, writeMask: ushort.MaxValue);
-        if (perVectorMask) config.Define(offset + MaskBits, 0u, writeMask: uint.MaxValue >> (MaxVectors - vectors));
+        if (perVectorMask)
+            config.Define(offset + MaskBits, 0u, writeMask: uint.MaxValue >> (MaxVectors - vectors));
         config.Watch(offset + MessageControl, Size - MessageControl, OnWritten);
     }
 
@@ -94,7 +95,8 @@ public sealed class MsiCapability : PciCapability
 
     internal void OnReset()
     {
-        for (int vector = 0; vector < Vectors; vector++) SetPending(vector, pending: false);
+        for (int vector = 0; vector < Vectors; vector++)
+            SetPending(vector, pending: false);
     }
 
     internal static int Length(bool perVectorMask) => perVectorMask ? PendingBits + sizeof(uint) : MaskBits;

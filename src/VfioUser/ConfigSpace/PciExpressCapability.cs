@@ -102,6 +102,7 @@ public sealed class PciExpressCapability : PciCapability
 
     private void OnDeviceControlWritten(int offset, ReadOnlySpan<byte> written)
     {
-        if (_canReset && (written[0] & InitiateFunctionLevelResetHigh) != 0) FunctionLevelReset?.Invoke();
+        if (_canReset && (written[0] & InitiateFunctionLevelResetHigh) != 0)
+            FunctionLevelReset?.Invoke();
     }
 }

@@ -97,7 +97,8 @@ public sealed class PowerManagementCapability : PciCapability
             return;
         }
 
-        if (wanted == _state) return;
+        if (wanted == _state)
+            return;
         _state = wanted;
         _changed?.Invoke(wanted);
     }

@@ -17,7 +17,8 @@ public sealed class VendorCapability : PciCapability
         DataLength = data.Length;
 
         byte[] writeMask = new byte[data.Length];
-        if (access == VendorCapabilityAccess.Writable) writeMask.AsSpan().Fill(0xFF);
+        if (access == VendorCapabilityAccess.Writable)
+            writeMask.AsSpan().Fill(0xFF);
         config.Define(DataOffset, data, writeMask, clearMask: default);
     }
 
@@ -81,7 +82,8 @@ public sealed class VendorCapability : PciCapability
 
     private void CheckWithin(int offset, int size)
     {
-        if (offset >= 0 && offset <= DataLength - size) return;
+        if (offset >= 0 && offset <= DataLength - size)
+            return;
         throw new ArgumentOutOfRangeException(nameof(offset), offset,
             $"{size} bytes at {offset} do not lie within the {DataLength} bytes of data.");
     }

@@ -44,10 +44,14 @@ internal sealed class TaskSignal : IDisposable
     {
         _stop.Dispose();
         if (_told.IsCompleted)
+        {
             _wake?.Dispose();
+        }
         else
+        {
             _ = _told.ContinueWith(static (_, wake) => ((EventFd?)wake)?.Dispose(), _wake, CancellationToken.None,
                 TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        }
     }
 
     private static EventFd? TryMake()

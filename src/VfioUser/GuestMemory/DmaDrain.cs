@@ -35,10 +35,14 @@ internal sealed class DmaDrain
         foreach (GuestRegion region in _regions)
             region.Close(this);
         if (_earlier is null)
+        {
             Leave();
+        }
         else
+        {
             _ = _earlier.Done.ContinueWith(static (_, drain) => ((DmaDrain)drain!).Leave(), this, CancellationToken.None,
                 TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        }
     }
 
     /// <summary>One of the regions has no users any more.</summary>

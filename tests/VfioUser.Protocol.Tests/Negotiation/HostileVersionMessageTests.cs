@@ -207,12 +207,14 @@ public class HostileVersionMessageTests
                     default: damaged.InsertRange(at, Encoding.UTF8.GetBytes(pieces[random.Next(pieces.Length)])); break;
                 }
 
-                if (damaged.Count == 0) break;
+                if (damaged.Count == 0)
+                    break;
             }
 
             Errno errno = VersionMessage.TryParse(damaged.ToArray(), out _, out Capabilities capabilities, out string? problem);
 
-            if (errno != Errno.None) refused++;
+            if (errno != Errno.None)
+                refused++;
             Assert.True(errno is Errno.None or Errno.EINVAL);
             Assert.Equal(errno != Errno.None, problem is not null);
             Assert.True(errno == Errno.None || ReferenceEquals(capabilities, Capabilities.Unspecified));

@@ -62,7 +62,8 @@ public abstract class Layout
         private static ulong Number(T value, string property)
         {
             object number = typeof(T).GetProperty(property)!.GetValue(value)!;
-            if (number is Enum) number = Convert.ChangeType(number, Enum.GetUnderlyingType(number.GetType()), null);
+            if (number is Enum)
+                number = Convert.ChangeType(number, Enum.GetUnderlyingType(number.GetType()), null);
             return Convert.ToUInt64(number, null);
         }
     }

@@ -112,14 +112,16 @@ public class ConfigFieldTests
             for (bool on = true; !Volatile.Read(ref done); on = !on)
             {
                 power.PmeStatus = on;
-                if (power.PmeStatus != on) Volatile.Write(ref lost, true);
+                if (power.PmeStatus != on)
+                    Volatile.Write(ref lost, true);
             }
         });
 
         for (int i = 0; i < 500_000; i++)
         {
             _config.Guest<byte>(0x45, (byte)(i & 1)); // never clears
-            if (power.PmeEnabled != ((i & 1) == 1)) Volatile.Write(ref lost, true);
+            if (power.PmeEnabled != ((i & 1) == 1))
+                Volatile.Write(ref lost, true);
         }
 
         Volatile.Write(ref done, true);

@@ -29,25 +29,3 @@ internal sealed class VectorTablePart(ulong start, ulong length) : RegionPart(st
         return entries;
     }
 }
-
-/// <summary>The MSI-X pending bits: which vectors were triggered while they were masked.</summary>
-internal sealed class PendingBitsPart(ulong start, IrqVectors vectors)
-    : RegionPart(start, (ulong)((vectors.Count + 63) / 64 * sizeof(ulong)))
-{
-    public override void Read(ulong offset, Span<byte> destination)
-    {
-        for (int i = 0; i < destination.Length; i++)
-        {
-            int first = ((int)offset + i) * 8;
-            int bits = 0;
-            for (int bit = 0; bit < 8 && first + bit < vectors.Count; bit++)
-                bits |= vectors[first + bit].IsPending ? 1 << bit : 0;
-            destination[i] = (byte)bits;
-        }
-    }
-
-    public override void Write(ulong offset, ReadOnlySpan<byte> source)
-    {
-        // read-only
-    }
-}
