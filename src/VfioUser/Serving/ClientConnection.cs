@@ -6,8 +6,7 @@ using VfioUser.Protocol.Interop;
 namespace VfioUser;
 
 /// <summary>One client from its first byte to its last: who it is, its negotiation, its session.</summary>
-/// <remarks>Command thread: either one that waits and calls <see cref="Run"/>, or one that does not and calls
-/// <see cref="Process"/> again and again.</remarks>
+/// <remarks>Command thread.</remarks>
 internal sealed class ClientConnection : IDisposable
 {
     private const string FailureOfThisSide = "this side failed";
@@ -21,13 +20,13 @@ internal sealed class ClientConnection : IDisposable
     private bool _isLeaving;
     private string? _problem; // the first one: why it was cut off
 
-    private ClientConnection(ServerRun run, MessageChannel channel, PeerCredentials peer, bool polled)
+    private ClientConnection(ServerRun run, MessageChannel channel, PeerCredentials peer)
     {
         _peer = peer;
         _run = run;
         _channel = channel;
         _stopping = run.Stopping.Register(channel.Shutdown);
-        _handshake = new Handshake(run, channel, peer, polled);
+        _handshake = new Handshake(run, channel, peer);
     }
 
     /// <summary>When there is something to do although nothing has happened: the client has to come to a session until then,
@@ -84,7 +83,7 @@ internal sealed class ClientConnection : IDisposable
             }
             run.Log.Attached(peer.ProcessId, peer.UserId);
             run.Status.Connected(peer);
-            connection = new ClientConnection(run, channel, peer, polled: wake is not null);
+            connection = new ClientConnection(run, channel, peer);
             return connection;
         }
         finally
@@ -94,53 +93,30 @@ internal sealed class ClientConnection : IDisposable
         }
     }
 
-    /// <summary>Serves the client until it has gone or the server stops.</summary>
-    public void Run()
-    {
-        if (_handshake.Run() is not { } session)
-            return;
-        _session = session;
-        _run.Status.Attached();
-        try
-        {
-            session.Run();
-        }
-        catch (ProtocolException e)
-        {
-            Refuse(session, e);
-        }
-        catch
-        {
-            _problem = FailureOfThisSide;
-            throw;
-        }
-    }
-
-    /// <summary>Does what there is to do without waiting.</summary>
-    /// <param name="left">Commands that may still be handled; counted down.</param>
+    /// <summary>Does what there is to do; waits for something to do where it may block.</summary>
+    /// <param name="budget">Commands that may still be handled; counted down.</param>
     /// <param name="attached">Set when there is a session now and was none before.</param>
     /// <returns>False when the client has gone or has to go.</returns>
-    public bool Process(ref int left, ref bool attached)
+    public bool Step(ref int budget, ref bool attached)
     {
-        if (_session is null)
-        {
-            if (!_handshake.TryAdvance())
-                return false;
-            if (_handshake.Session is not { } begun)
-                return true;
-            _session = begun;
-            _run.Status.Attached();
-            attached = true;
-            begun.Begin();
-        }
-        Session session = _session;
         try
         {
-            return session.RunSome(ref left);
+            if (_session is null)
+            {
+                if (!_handshake.Step())
+                    return false;
+                if (_handshake.Session is not { } begun)
+                    return true;
+                _session = begun;
+                _run.Status.Attached();
+                attached = true;
+                begun.Begin();
+            }
+            return _session.Step(ref budget);
         }
         catch (ProtocolException e)
         {
-            Refuse(session, e);
+            Refuse(_session!, e);
             return false;
         }
         catch

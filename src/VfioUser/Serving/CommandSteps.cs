@@ -4,7 +4,7 @@ namespace VfioUser;
 
 /// <summary>Takes a command through its steps: it is checked, the device is quiesced, it is applied, memory becomes free.</summary>
 /// <remarks>
-/// Command thread. No step is taken twice. A command that has to wait where nobody may wait is kept, and goes on with the next
+/// Command thread. No step is taken twice, and none waits. A command that has to wait is kept, and goes on with the next
 /// step; those behind it are not handled before. The device is resumed when the last step is done.
 /// </remarks>
 internal sealed class CommandSteps(Session session)
@@ -17,7 +17,7 @@ internal sealed class CommandSteps(Session session)
     /// <summary>Whether a command is kept.</summary>
     public bool IsDeferred => _handler is not null;
 
-    /// <summary>Takes a command as far as it gets without waiting where that is not allowed.</summary>
+    /// <summary>Takes a command as far as it gets without waiting.</summary>
     public CommandOutcome Run(CommandHandler handler, in ReceivedMessage message)
     {
         CommandOutcome outcome = handler.Handle(session, message);

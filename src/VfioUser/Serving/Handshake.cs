@@ -9,13 +9,9 @@ namespace VfioUser;
 /// <param name="run">What is negotiated for.</param>
 /// <param name="channel">A fresh connection; borrowed.</param>
 /// <param name="peer">Who is at its other end.</param>
-/// <param name="polled">Whether its thread never waits for the client to read.</param>
-internal sealed class Handshake(ServerRun run, MessageChannel channel, PeerCredentials peer, bool polled)
+internal sealed class Handshake(ServerRun run, MessageChannel channel, PeerCredentials peer)
 {
-    // of a timer
-    private static readonly TimeSpan LongestTimeout = TimeSpan.FromMilliseconds(int.MaxValue);
-
-    private readonly ReplyWriter _replies = new(channel.Socket, keepsUnsent: polled);
+    private readonly ReplyWriter _replies = new(channel.Socket, keepsUnsent: !run.MayBlock);
 
     /// <summary>How long the client may take.</summary>
     public Deadline Deadline { get; } = Deadline.After(run.Options.NegotiationTimeout);
@@ -26,37 +22,26 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, PeerCrede
     /// <summary>Why nothing came of it; null before, and if the client has just gone.</summary>
     public string? Problem { get; private set; }
 
-    /// <summary>Waits for the client's proposal, and answers it.</summary>
-    /// <returns>The session, or null when there is none to be had; then the client was told, as far as it can be.</returns>
-    public Session? Run()
+    /// <summary>Answers the proposal if it is there, or comes in time where it may be waited for.</summary>
+    /// <returns>False when nothing will come of it; then the client was told, as far as it can be.</returns>
+    public bool Step()
     {
-        // a client that keeps sending and never comes to an end would not be noticed by waiting for it
-        TimeSpan timeout = run.Options.NegotiationTimeout;
-        using CancellationTokenSource late = new(timeout < LongestTimeout ? timeout : Timeout.InfiniteTimeSpan);
-        using CancellationTokenRegistration cutOff = late.Token.Register(channel.Shutdown);
-        if (Advance(wait: true) == ReceiveStatus.Closed && late.IsCancellationRequested)
-            SayLate();
-        return Session;
-    }
-
-    /// <summary>Answers the proposal if it is there.</summary>
-    /// <returns>False when nothing will come of it.</returns>
-    public bool TryAdvance()
-    {
-        ReceiveStatus status = Advance(wait: false);
-        if (status != ReceiveStatus.Empty)
+        // the receive itself waits for no one: a client that keeps sending and never comes to an end would not be noticed
+        if (run.MayBlock)
+            PollCalls.WaitReadable(channel.Socket.Handle, (int)Math.Ceiling(Deadline.Left.TotalMilliseconds));
+        if (Receive() != ReceiveStatus.Empty)
             return Session is not null;
         if (Deadline.Left > TimeSpan.Zero)
             return true;
-        SayLate();
+        Fail(Errno.ETIMEDOUT, "the client did not propose a version in time");
         return false;
     }
 
-    private ReceiveStatus Advance(bool wait)
+    private ReceiveStatus Receive()
     {
         try
         {
-            ReceiveStatus status = channel.ReceiveCommand(wait, out ReceivedMessage message);
+            ReceiveStatus status = channel.ReceiveCommand(wait: false, out ReceivedMessage message);
             if (status == ReceiveStatus.Received)
                 Answer(message);
             return status;
@@ -161,8 +146,6 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, PeerCrede
             _replies.Fail(request, errno);
         _replies.Flush();
     }
-
-    private void SayLate() => Fail(Errno.ETIMEDOUT, "the client did not propose a version in time");
 
     private void Fail(Errno errno, string problem)
     {

@@ -5,7 +5,7 @@ using VfioUser.Protocol.Interop;
 namespace VfioUser;
 
 /// <summary>Quiesces the device before commands that require it, and resumes it after them.</summary>
-/// <remarks>Command thread. Where nobody may wait for the device, the answer is pending and <see cref="CommandSteps"/> keeps the command.</remarks>
+/// <remarks>Command thread. When the device does not answer at once, the answer is pending and <see cref="CommandSteps"/> keeps the command.</remarks>
 internal sealed class Quiescence : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
@@ -35,9 +35,6 @@ internal sealed class Quiescence : IDisposable
         _stop = stopping.UnsafeRegister(static self => ((Quiescence)self!).GiveUpCommands(), this);
     }
 
-    /// <summary>Whether whoever asks may be made to wait for the device.</summary>
-    public bool MayWait { get; set; } = true;
-
     /// <summary>Whether a command waits for the device to come to rest; those behind it must not be handled.</summary>
     public bool IsPending => _pending is not null;
 
@@ -57,11 +54,34 @@ internal sealed class Quiescence : IDisposable
         return _device.IsAtRest ? default(Refusal) : Ask(reason, _clientGone.Token);
     }
 
-    /// <summary>The client has gone: drops what is pending, and has the device come to rest before its memory goes.</summary>
-    /// <returns>False while the device has not answered, if it may not be waited for.</returns>
-    public bool TryLeave(bool wait)
+    /// <summary>Waits until the device has answered, or gives that up because the server stops: then nothing is pending.</summary>
+    public void Await()
     {
-        MayWait = wait;
+        QuiesceRequest request = _pending!;
+        while (!request.IsAnswered)
+        {
+            bool stops = _stopping.IsCancellationRequested;
+            bool watches = LookAtClient(request);
+            if (request.Wait(watches ? _socket : null, Patience))
+                continue;
+            if (!stops)
+                _session.Log.QuiesceWaits(request.Reason);
+            else if (request.Reason == QuiesceReason.ClientGone && !_outOfPatience.IsCancellationRequested)
+                Cancel(_outOfPatience);
+            else if (request.IsAnswered)
+                return;
+            else
+            {
+                Abandon(request);
+                return;
+            }
+        }
+    }
+
+    /// <summary>The client has gone: drops what is pending, and has the device come to rest before its memory goes.</summary>
+    /// <returns>False while the device has not answered.</returns>
+    public bool TryLeave()
+    {
         _leaving = true;
         if (IsPending && Conclude() is null && IsPending)
             return false;
@@ -124,14 +144,11 @@ internal sealed class Quiescence : IDisposable
     public Refusal? Conclude()
     {
         QuiesceRequest request = _pending!;
-        if (!request.IsAnswered && !Wait(request))
-        {
-            if (MayWait)
-                Abandon(request);
-            return null;
-        }
-        // a device may have come to rest just because its client has gone
+        bool answered = request.IsAnswered;
+        // after that: a device may have come to rest just because its client has gone
         LookAtClient(request);
+        if (!answered)
+            return null;
         _pending = null;
         request.Dispose();
         Refusal answer;
@@ -144,28 +161,6 @@ internal sealed class Quiescence : IDisposable
             answer = Failed(request.Reason, e);
         }
         return _clientGone.IsCancellationRequested ? null : answer;
-    }
-
-    private bool Wait(QuiesceRequest request)
-    {
-        // a virtual CPU that waits for an earlier reply must not wait for the device as well
-        _session.Replies.Flush();
-        while (!request.IsAnswered)
-        {
-            bool stops = _stopping.IsCancellationRequested;
-            bool watches = LookAtClient(request);
-            if (!MayWait)
-                return request.IsAnswered;
-            if (request.Wait(watches ? _socket : null, Patience))
-                continue;
-            if (!stops)
-                _session.Log.QuiesceWaits(request.Reason);
-            else if (_outOfPatience.IsCancellationRequested || request.Reason != QuiesceReason.ClientGone)
-                return request.IsAnswered;
-            else
-                Cancel(_outOfPatience);
-        }
-        return true;
     }
 
     // Whether the client is there still, so that the command is worth waiting for.

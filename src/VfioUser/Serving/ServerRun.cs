@@ -5,6 +5,7 @@ namespace VfioUser;
 /// <param name="Options">The server's.</param>
 /// <param name="Log">The server's.</param>
 /// <param name="Status">Told how it goes.</param>
+/// <param name="MayBlock">Whether the thread that serves may wait: for the client, and for the device.</param>
 /// <param name="Stopping">Ends it.</param>
 internal sealed record ServerRun(
-    PciDevice Device, VfioUserServerOptions Options, ServerLog Log, ServingStatus Status, CancellationToken Stopping);
+    PciDevice Device, VfioUserServerOptions Options, ServerLog Log, ServingStatus Status, bool MayBlock, CancellationToken Stopping);

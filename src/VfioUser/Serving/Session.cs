@@ -5,7 +5,7 @@ namespace VfioUser;
 
 /// <summary>One client and the device, from the end of negotiation until the client has gone.</summary>
 /// <remarks>Command thread, all of it.</remarks>
-internal sealed partial class Session : IDisposable
+internal sealed class Session : IDisposable
 {
     private readonly MessageChannel _channel;
     private readonly MessageChannel? _twin;
@@ -15,7 +15,10 @@ internal sealed partial class Session : IDisposable
     private readonly CancellationTokenRegistration _stopping;
     private Thread? _commandThread; // only it may send replies
     private Thread? _replyPump;
+    private readonly bool _mayBlock;
     private bool _metered;
+    private bool _isLeaving;
+    private long _pendingSince; // when the command that is pending was taken up; 0 for none, or if that is not measured
 
     public Session(ServerRun run, MessageChannel channel, MessageChannel? twin, SessionLimits limits, ReplyWriter replies)
     {
@@ -27,6 +30,7 @@ internal sealed partial class Session : IDisposable
         _twin = twin;
         _log = log;
         _options = options;
+        _mayBlock = run.MayBlock;
         _refusals = new Refusals(device, log);
         DmaTrouble trouble = new(log, options.DmaTimeout);
         channel.UnmatchedReply = trouble.Unmatched;
@@ -77,29 +81,26 @@ internal sealed partial class Session : IDisposable
     /// <summary>Whether a command, or the client's end, waits for the device, and nobody for that.</summary>
     public bool IsPending => Quiescence.IsPending || Unmapping.IsPending;
 
+    /// <summary>Whether the client has to read replies before it is listened to again.</summary>
+    public bool HasUnsent => _channel.Socket.HasUnsent;
+
+    /// <summary>Whether there are commands that were received and can be handled now, without a look at the socket.</summary>
+    public bool HasReceived => !HasUnsent && !IsPending && _channel.HasReceived;
+
     /// <summary>Becomes readable when it is worthwhile to go on with what is pending; null while nothing is.</summary>
     public System.Runtime.InteropServices.SafeHandle? PendingDescriptor => Quiescence.Descriptor ?? Unmapping.Descriptor;
 
     public ServerLog Log => _log;
 
-    /// <summary>Handles the client's commands in order until it has gone or the server stops.</summary>
-    public void Run()
+    /// <summary>Tells the device that a client is there. Before its first command.</summary>
+    public void Begin()
     {
-        _commandThread = Thread.CurrentThread;
-        if (_twin is not null)
+        // without it, whoever waits for a reply receives by itself
+        if (_twin is not null && _mayBlock)
         {
             _replyPump = new Thread(_twin.PumpReplies) { Name = "vfio-user replies", IsBackground = true };
             _replyPump.Start();
         }
-        Begin();
-        while (RunOnce(wait: true) != ReceiveStatus.Closed)
-        {
-        }
-    }
-
-    /// <summary>Tells the device that a client is there. Before its first command.</summary>
-    public void Begin()
-    {
         try
         {
             Device.Attached();
@@ -111,25 +112,42 @@ internal sealed partial class Session : IDisposable
         Guarded(Command.Version, () => Device.Notifiers.Attach(e => DeviceThrew(Command.RegionWrite, e)));
     }
 
-    /// <summary>Handles what came at once, and answers it at once.</summary>
-    /// <remarks>Without waiting it comes back with <see cref="ReceiveStatus.Empty"/> too while the device is coming to rest
-    /// for a command; then it is of use again when <see cref="PendingDescriptor"/> is readable, or the client hangs up.</remarks>
-    public ReceiveStatus RunOnce(bool wait)
+    /// <summary>Receives once, handles what came, in order, and answers it at once.</summary>
+    /// <param name="budget">How many commands it may handle; counted down.</param>
+    /// <returns>False when the client has gone.</returns>
+    /// <remarks>Where it may not block, it also comes back when nothing is there, while the client has to read replies, and
+    /// while a command is pending: then it is of use again when <see cref="PendingDescriptor"/> is readable, or the client hangs up.</remarks>
+    public bool Step(ref int budget)
     {
-        Quiescence.MayWait = wait;
+        _commandThread = Thread.CurrentThread;
         // asked here, where nobody waits for an answer
         _metered = _log.Metrics.AreCommandsMetered;
-        ReceivedMessage message;
-        ReceiveStatus status = IsPending ? Steps.TryContinue(out message) : _channel.ReceiveCommand(wait, out message);
-        if (status != ReceiveStatus.Received)
-            return status;
-        while (Dispatch(message))
+        try
         {
-            if (!_channel.TryNextBuffered(out message))
-                return Replies.Flush() ? ReceiveStatus.Received : ReceiveStatus.Closed;
+            if (HasUnsent)
+            {
+                if (!_channel.Socket.TrySendUnsent())
+                    return false;
+                if (HasUnsent)
+                    return true;
+            }
+            ReceivedMessage message;
+            ReceiveStatus status = IsPending ? Continue(out message) : _channel.ReceiveCommand(_mayBlock, out message);
+            if (status != ReceiveStatus.Received)
+                return status == ReceiveStatus.Empty;
+            do
+            {
+                // it is pending, or the client left before: what is behind it waits, or is dropped
+                if (!Dispatch(message))
+                    return Replies.Flush() && IsPending;
+            }
+            while (--budget > 0 && !HasUnsent && _channel.TryNextBuffered(out message));
+            return Replies.Flush();
         }
-        // the device is coming to rest, or the client left before it had: what is behind that command waits, or is dropped
-        return Replies.Flush() && IsPending ? ReceiveStatus.Empty : ReceiveStatus.Closed;
+        finally
+        {
+            _commandThread = null;
+        }
     }
 
     /// <summary>Answers the header that broke the stream; nothing that follows it can be read.</summary>
@@ -154,17 +172,27 @@ internal sealed partial class Session : IDisposable
 
     /// <summary>The client has gone: has the device come to rest, and its memory unmapped, without waiting.</summary>
     /// <returns>False while something is pending.</returns>
-    public bool TryLeave() => Quiescence.TryLeave(wait: false) && Unmapping.TryLeave(wait: false);
+    public bool TryLeave()
+    {
+        if (!_isLeaving)
+        {
+            _isLeaving = true;
+            Device.Dma.HasClient = false;
+            // whoever waits for a reply of this client must not hold up the unmapping
+            _channel.Shutdown();
+            _twin?.Shutdown();
+        }
+        return Quiescence.TryLeave() && Unmapping.TryLeave();
+    }
 
-    /// <summary>The client has gone: its memory and its interrupts go too, the device's state stays.</summary>
+    /// <summary>The client has gone: its memory and its interrupts go too, the device's state stays. Waits for what is pending.</summary>
     public void Dispose()
     {
-        Device.Dma.HasClient = false;
-        // whoever waits for a reply of this client must not hold up the unmapping
-        _channel.Shutdown();
-        _twin?.Shutdown();
-        Quiescence.TryLeave(wait: true);
-        Guarded(Command.DmaUnmap, () => Unmapping.TryLeave(wait: true));
+        Guarded(Command.DmaUnmap, () =>
+        {
+            while (!TryLeave())
+                AwaitPending();
+        });
         GuestRegions.Dispose();
         Guarded(Command.Version, Device.Detached);
         Quiescence.Resume();
@@ -179,10 +207,29 @@ internal sealed partial class Session : IDisposable
         _log.Metrics.SessionEnded();
     }
 
+    private ReceiveStatus Continue(out ReceivedMessage message)
+    {
+        if (_mayBlock)
+            AwaitPending();
+        if (IsPending)
+            return Steps.TryContinue(out message);
+        // the server stops, and it was given up
+        message = default;
+        return ReceiveStatus.Closed;
+    }
+
+    private void AwaitPending()
+    {
+        if (Quiescence.IsPending)
+            Quiescence.Await();
+        else
+            Unmapping.Await();
+    }
+
     // False when no more commands are to be handled: not yet, or not at all.
     private bool Dispatch(in ReceivedMessage message)
     {
-        long began = _metered ? Stopwatch.GetTimestamp() : 0;
+        long began = _metered ? Began() : 0;
         CommandHandler? handler = CommandTable.Find(message.Header.Command);
         CommandOutcome outcome;
         try
@@ -199,7 +246,10 @@ internal sealed partial class Session : IDisposable
             message.Fds?.Dispose();
         }
         if (outcome.Kind == OutcomeKind.Deferred)
+        {
+            _pendingSince = began;
             return false;
+        }
         Refusal refusal = outcome.Refusal;
         if (_metered)
             _log.Metrics.Handled(message.Header.Command, refusal.Errno, began);
@@ -211,6 +261,13 @@ internal sealed partial class Session : IDisposable
         else
             handler.Refuse(this, message, refusal);
         return true;
+    }
+
+    private long Began()
+    {
+        long since = _pendingSince;
+        _pendingSince = 0;
+        return since != 0 ? since : Stopwatch.GetTimestamp();
     }
 
     private CommandOutcome Handle(CommandHandler? handler, in ReceivedMessage message)

@@ -6,8 +6,7 @@ namespace VfioUser;
 
 /// <summary>Waits for those who use memory that was unmapped.</summary>
 /// <remarks>
-/// Command thread. Where nobody may wait, the end is pending and <see cref="CommandSteps"/> keeps the command: a thread that
-/// serves several devices may hold the very lease that is waited for.
+/// Command thread. While somebody uses it the end is pending, and <see cref="CommandSteps"/> keeps the command.
 /// </remarks>
 /// <param name="session">Whose memory it is.</param>
 /// <param name="socket">The client's, borrowed.</param>
@@ -19,7 +18,7 @@ internal sealed class Unmapping(Session session, SafeHandle socket, Cancellation
     private bool _isLeaving;
     private Deadline _warnAt;
 
-    /// <summary>Whether memory that was unmapped is still in use and nobody waits for it; the commands that follow must not be handled.</summary>
+    /// <summary>Whether memory that was unmapped is still in use; the commands that follow must not be handled.</summary>
     public bool IsPending => _signal is not null;
 
     /// <summary>Becomes readable when it is worthwhile to go on with what is pending; null while nothing is.</summary>
@@ -28,11 +27,11 @@ internal sealed class Unmapping(Session session, SafeHandle socket, Cancellation
     /// <summary>When to look at what is pending although nothing has happened; null while nothing is.</summary>
     public Deadline? NextLook => IsPending ? _warnAt : null;
 
-    /// <summary>Waits for the users of what a command has unmapped, if it may.</summary>
-    /// <returns>False if they are there still: the end is pending now.</returns>
+    /// <summary>Whether nobody uses any more what a command has unmapped.</summary>
+    /// <returns>False if somebody does: the end is pending now.</returns>
     public bool TryFinish(DmaDrain drain)
     {
-        if (!drain.IsDone && !session.Quiescence.MayWait && !stopping.IsCancellationRequested)
+        if (!drain.IsDone && !stopping.IsCancellationRequested)
         {
             Keep(drain);
             return false;
@@ -56,9 +55,20 @@ internal sealed class Unmapping(Session session, SafeHandle socket, Cancellation
         return ReceiveStatus.Received;
     }
 
+    /// <summary>Waits until the memory is free, or whoever wants to know whether it is has gone.</summary>
+    public void Await()
+    {
+        SafeHandle? client = _isLeaving ? null : socket;
+        while (!_drain!.IsDone && !stopping.IsCancellationRequested && (client is null || !PollCalls.HasHungUp(client)))
+        {
+            _signal!.Wait(client, GuestRegions.Patience);
+            Warn();
+        }
+    }
+
     /// <summary>The client has gone: drops what is pending, and unmaps all.</summary>
-    /// <returns>False while somebody uses the memory, if that may not be waited for.</returns>
-    public bool TryLeave(bool wait)
+    /// <returns>False while somebody uses the memory, unless the server stops.</returns>
+    public bool TryLeave()
     {
         session.Steps.Drop();
         if (!_isLeaving)
@@ -68,12 +78,12 @@ internal sealed class Unmapping(Session session, SafeHandle socket, Cancellation
             EndWait();
             Keep(all);
         }
-        if (wait)
-            session.GuestRegions.Await(_drain!);
-        else if (!_drain!.IsDone)
+        if (!_drain!.IsDone && !stopping.IsCancellationRequested)
+        {
             Warn();
-        if (!wait && !_drain!.IsDone)
             return false;
+        }
+        session.GuestRegions.Await(_drain);
         EndWait();
         return true;
     }

@@ -51,7 +51,7 @@ public sealed partial class VfioUserServer
     private void CommandPump(PciDevice device, ServingStatus status, TaskCompletionSource done, CancellationToken cancellation)
     {
         using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, _disposed.Token);
-        ServerRun run = new(device, _options, _log, status, stop.Token);
+        ServerRun run = new(device, _options, _log, status, MayBlock: true, stop.Token);
         Exception? failure = null;
         SafeSocketHandle? waiting = null;
         ListenerWatch watch = new(run, _clients);
@@ -108,7 +108,10 @@ public sealed partial class VfioUserServer
         try
         {
             using ClientConnection? client = ClientConnection.TryOpen(run, socket, wake: null);
-            client?.Run();
+            int unlimited = int.MaxValue;
+            bool attached = false;
+            while (client?.Step(ref unlimited, ref attached) == true)
+                unlimited = int.MaxValue;
         }
         catch (Exception e)
         {

@@ -101,7 +101,7 @@ public sealed partial class VfioUserServer : IDisposable
         CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, _disposed.Token);
         try
         {
-            return new DevicePoller(new ServerRun(device, _options, _log, status, stop.Token), _clients, stop, () => Free(device));
+            return new DevicePoller(new ServerRun(device, _options, _log, status, MayBlock: false, stop.Token), _clients, stop, () => Free(device));
         }
         catch
         {

@@ -22,7 +22,7 @@ public sealed class QuiescePollingTests
         ushort first = polled.Say(what);
         polled.RunUntilPending();
         for (int i = 0; i < 3; i++)
-            polled.Session.RunOnce(wait: false).Should().Be(ReceiveStatus.Empty);
+            polled.Step().Should().BeTrue();
         polled.Device.Diary.Should().EndWith(asked);
         PollCalls.WaitReadable(polled.Session.Quiescence.Descriptor!, 0).Should().BeFalse();
         polled.Device.Answer = (_, _) => new(true);
@@ -105,13 +105,13 @@ public sealed class QuiescePollingTests
         polled.Say("reset");
         polled.RunUntilPending();
         polled.Client.Dispose();
-        polled.Session.RunOnce(wait: false).Should().Be(ReceiveStatus.Empty);
+        polled.Step().Should().BeTrue();
         answer.ShouldBeCancelled();
-        polled.Session.RunOnce(wait: false).Should().Be(ReceiveStatus.Empty);
+        polled.Step().Should().BeTrue();
         answer.IsAtRest();
 
-        polled.Session.RunOnce(wait: false).Should().Be(ReceiveStatus.Closed);
-        polled.Session.Quiescence.TryLeave(wait: false).Should().BeTrue();
+        polled.Step().Should().BeFalse();
+        polled.Session.Quiescence.TryLeave().Should().BeTrue();
         polled.Dispose();
         polled.Device.Diary.Should().Equal("asked Reset", "unmapping", "detached", "resumed Reset");
     }
@@ -122,15 +122,15 @@ public sealed class QuiescePollingTests
         using Polled polled = new();
         using LateAnswer answer = polled.Device.AnswerLater();
         polled.Client.Dispose();
-        polled.Session.RunOnce(wait: false).Should().Be(ReceiveStatus.Closed);
+        polled.Step().Should().BeFalse();
 
-        polled.Session.Quiescence.TryLeave(wait: false).Should().BeFalse();
-        polled.Session.Quiescence.TryLeave(wait: false).Should().BeFalse();
+        polled.Session.Quiescence.TryLeave().Should().BeFalse();
+        polled.Session.Quiescence.TryLeave().Should().BeFalse();
         polled.Device.Diary.Should().Equal("asked ClientGone");
         answer.IsAtRest();
         PollCalls.WaitReadable(polled.Session.Quiescence.Descriptor!, 30_000).Should().BeTrue();
 
-        polled.Session.Quiescence.TryLeave(wait: false).Should().BeTrue();
+        polled.Session.Quiescence.TryLeave().Should().BeTrue();
         polled.Dispose();
         polled.Device.Diary.Should().Equal("asked ClientGone", "unmapping", "detached", "resumed ClientGone");
     }
@@ -170,8 +170,10 @@ public sealed class QuiescePollingTests
             Client = new RawClient(clientEnd);
             _device.BeginServing();
             Client.Say(Command.Version, Served.Version(0, 0, Served.QemuProposal));
-            ServerRun run = new(_device, new VfioUserServerOptions(), new ServerLog(new CapturedLog()), new ServingStatus(), CancellationToken.None);
-            Session = new Handshake(run, _channel, default, polled: false).Run()!;
+            ServerRun run = new(_device, new VfioUserServerOptions(), new ServerLog(new CapturedLog()), new ServingStatus(), MayBlock: false, CancellationToken.None);
+            Handshake handshake = new(run, _channel, default);
+            handshake.Step().Should().BeTrue();
+            Session = handshake.Session!;
             Client.Hear().Header.Error.Should().Be(0u);
             using SafeFileHandle file = Files.Sealed(QuiesceRig.Page);
             Client.Say(Command.DmaMap, QuiesceRig.Map(QuiesceRig.Mapped), MessageFlags.Command, file);
@@ -191,13 +193,21 @@ public sealed class QuiescePollingTests
         public void RunUntilPending()
         {
             while (!Session.Quiescence.IsPending)
-                Session.RunOnce(wait: false).Should().NotBe(ReceiveStatus.Closed);
+                Step().Should().BeTrue();
+        }
+
+        /// <returns>False when the client has gone.</returns>
+        public bool Step()
+        {
+            int budget = int.MaxValue;
+            return Session.Step(ref budget);
         }
 
         /// <summary>Runs until something was done.</summary>
         public void Run()
         {
-            while (Session.RunOnce(wait: false) is ReceiveStatus.Empty)
+            int budget = int.MaxValue;
+            while (Session.Step(ref budget) && budget == int.MaxValue)
             {
             }
         }

@@ -86,7 +86,13 @@ public sealed partial class DevicePoller
         bool there = false;
         try
         {
-            there = !_isLeaving && _client!.Process(ref left, ref attached);
+            if (!_isLeaving)
+            {
+                // what was received while the device waited for the client is handled too
+                do
+                    there = _client!.Step(ref left, ref attached);
+                while (there && left > 0 && _client.HasReceived);
+            }
             // the device may come to rest before its memory goes, and may hold it; nobody waits for that here
             _isLeaving = !there && !_client!.TryLeave();
             there |= _isLeaving;
