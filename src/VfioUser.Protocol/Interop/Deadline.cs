@@ -37,4 +37,8 @@ internal readonly record struct Deadline
     public static Deadline After(TimeSpan time) => time == Timeout.InfiniteTimeSpan || time > ForEver
         ? Never
         : new Deadline(Stopwatch.GetTimestamp() + (long)(time.TotalSeconds * Stopwatch.Frequency));
+
+    /// <summary>Which of two is over first; null stands for none.</summary>
+    public static Deadline? Earlier(Deadline? one, Deadline? other) =>
+        other is null || (one is { } first && first._timestamp <= other.Value._timestamp) ? one : other;
 }

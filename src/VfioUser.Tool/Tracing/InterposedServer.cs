@@ -55,7 +55,7 @@ internal sealed class InterposedServer(IClientSource clients, Func<SafeSocketHan
                 {
                     Complain(e);
                     // as when no descriptor is left: then the next one fails at once, too
-                    stop.WaitHandle.WaitOne(VfioUserServer.AcceptAgainAfter);
+                    stop.WaitHandle.WaitOne(ClientWait.AcceptAgainAfter);
                 }
                 room.Release();
                 stop.ThrowIfCancellationRequested();

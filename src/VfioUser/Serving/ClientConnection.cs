@@ -45,7 +45,7 @@ internal sealed class ClientConnection : IDisposable
     public Ready? Awaited => (_session, _isLeaving) switch
     {
         (_, true) => null,
-        ({ HasUnsent: true }, _) => Ready.Writable, // it has to read replies before it is listened to again
+        ({ HasOutput: true }, _) => Ready.Writable, // it has to read replies before it is listened to again
         ({ Unmapping.IsPending: true }, _) => Ready.None,
         ({ Quiescence: { IsPending: true } quiescence }, _) => quiescence.LooksAtClient ? Ready.None : null,
         _ => Ready.Readable,
@@ -53,7 +53,7 @@ internal sealed class ClientConnection : IDisposable
 
     /// <summary>Whether the device is coming to rest or has memory to give back, for this client or because it has gone, and
     /// that is what comes next.</summary>
-    public bool AwaitsRest => _session is { IsPending: true } && (_isLeaving || !_session.HasUnsent);
+    public bool AwaitsRest => _session is { IsPending: true } && (_isLeaving || !_session.HasOutput);
 
     /// <summary>Readable when it has; null when it is not awaited, or the process has no descriptor left.</summary>
     public SafeHandle? Rest => AwaitsRest ? _session!.PendingDescriptor : null;
@@ -67,7 +67,7 @@ internal sealed class ClientConnection : IDisposable
     /// <summary>Takes over the socket of a client that may attach.</summary>
     /// <param name="run">What it attaches to.</param>
     /// <param name="socket">Disposed if the client may not.</param>
-    /// <param name="wake">Called when a thread that does not poll has left something to do; null for a thread that waits.</param>
+    /// <param name="wake">Called when a thread that does not poll has left something to do; null where nobody is to be woken.</param>
     public static ClientConnection? TryOpen(ServerRun run, SafeSocketHandle socket, Action? wake)
     {
         MessageSocket messages = new(socket, new MessageSocketOptions { Spin = run.Options.Spin, Trace = run.Log });
@@ -95,43 +95,15 @@ internal sealed class ClientConnection : IDisposable
 
     /// <summary>Does what there is to do; waits for something to do where it may block.</summary>
     /// <param name="budget">Commands that may still be handled; counted down.</param>
-    /// <param name="attached">Set when there is a session now and was none before.</param>
-    /// <returns>False when the client has gone or has to go.</returns>
-    public bool Step(ref int budget, ref bool attached)
+    /// <param name="events">Told when a session has begun.</param>
+    /// <returns>False when the client has gone, or has to go, and it is time for <see cref="Dispose"/>; which waits for the
+    /// device only where that may block, or the server stops.</returns>
+    public bool Step(ref int budget, ref PollEvents events)
     {
-        try
-        {
-            if (_session is null)
-            {
-                if (!_handshake.Step())
-                    return false;
-                if (_handshake.Session is not { } begun)
-                    return true;
-                _session = begun;
-                _run.Status.Attached();
-                attached = true;
-                begun.Begin();
-            }
-            return _session.Step(ref budget);
-        }
-        catch (ProtocolException e)
-        {
-            Refuse(_session!, e);
-            return false;
-        }
-        catch
-        {
-            _problem = FailureOfThisSide;
-            throw;
-        }
-    }
-
-    /// <summary>The client has gone: has the device come to rest and give its memory back, without waiting for it.</summary>
-    /// <returns>False while it has not; then <see cref="Dispose"/> would wait.</returns>
-    public bool TryLeave()
-    {
+        if (!_isLeaving && Serve(ref budget, ref events))
+            return true;
         _isLeaving = true;
-        return _session is null || _session.TryLeave();
+        return !_run.MayBlock && _session?.TryLeave() == false;
     }
 
     /// <summary>The client's memory and interrupts go with it.</summary>
@@ -143,6 +115,35 @@ internal sealed class ClientConnection : IDisposable
         _channel.Dispose();
         _run.Log.Detached(_peer.ProcessId, _peer.UserId, reason);
         _run.Status.Detached();
+    }
+
+    private bool Serve(ref int budget, ref PollEvents events)
+    {
+        try
+        {
+            if (_session is null)
+            {
+                if (!_handshake.Step())
+                    return false;
+                if (_handshake.Session is not { } begun)
+                    return true;
+                _session = begun;
+                _run.Status.Attached();
+                events |= PollEvents.Attached;
+                begun.Begin();
+            }
+            return _session.Step(ref budget);
+        }
+        catch (ProtocolException e)
+        {
+            Refuse(_session!, e);
+        }
+        catch (Exception e)
+        {
+            _problem = FailureOfThisSide;
+            _run.SessionFailed(e);
+        }
+        return false;
     }
 
     // why the client has gone, as it is told

@@ -10,8 +10,6 @@ internal sealed class ConnectedClient(SafeSocketHandle socket) : IClientSource
 
     public string Address => "a connected socket";
 
-    public SafeSocketHandle? Next(CancellationToken cancellation) => Interlocked.Exchange(ref _socket, null);
-
     public SafeSocketHandle? TryNext() => Interlocked.Exchange(ref _socket, null);
 
     public SafeHandle? Listening => null;

@@ -8,10 +8,6 @@ internal interface IClientSource : IDisposable
 {
     string Address { get; }
 
-    /// <summary>Waits for the next client; null when none will come any more.</summary>
-    /// <exception cref="IOException">None can be let in now, but perhaps later.</exception>
-    SafeSocketHandle? Next(CancellationToken cancellation);
-
     /// <summary>The next client, if it is there already; else null.</summary>
     /// <exception cref="IOException">None can be let in now, but perhaps later.</exception>
     SafeSocketHandle? TryNext();

@@ -27,8 +27,6 @@ internal sealed class InheritedListener : IClientSource
 
     public SafeHandle Listening => _socket;
 
-    public SafeSocketHandle? Next(CancellationToken cancellation) => SocketListener.Next(this, _socket, cancellation);
-
     public SafeSocketHandle? TryNext()
     {
         SafeSocketHandle? client = SocketListener.TryAccept(_socket);

@@ -1,62 +1,37 @@
-using System.Net.Sockets;
-using System.Runtime.InteropServices;
-using VfioUser.Protocol;
 using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
 /// <summary>Looks after those who come while the command thread serves a client.</summary>
 /// <remarks>A thread that begins with the first client and ends with the run; it sleeps until somebody comes.</remarks>
-/// <param name="run">What is served.</param>
-/// <param name="clients">Where they come from; borrowed.</param>
-internal sealed class ListenerWatch(ServerRun run, IClientSource clients) : IDisposable
+/// <param name="engine">Whose pending clients it looks after; borrowed.</param>
+internal sealed class ListenerWatch(ServingEngine engine) : IDisposable
 {
     private const int StackSize = 256 << 10;
 
-    private readonly Lock _gate = new();
-    private readonly PendingClients _pending = new(run, clients);
     private Wakeup? _wakeup; // Command thread makes it, and the thread; only then others use it
     private Thread? _thread;
-    private Deadline? _acceptAgain;
-    private SafeSocketHandle? _attached;
-    private bool _isClosed; // nobody will come any more
-    private bool _ends;
+    private volatile bool _ends;
 
-    /// <summary>A client is served now. Command thread.</summary>
-    /// <param name="client">Its socket; borrowed, and perhaps closed before the end.</param>
-    public void Begin(SafeSocketHandle client)
+    /// <summary>A client is attached now. Command thread.</summary>
+    public void Begin()
     {
-        if (clients.Listening is null)
+        if (engine.Clients.Listening is null)
             return;
-        lock (_gate)
-            _attached = client;
         if (_thread is not null)
             _wakeup!.Signal();
         else
             Start();
     }
 
-    /// <summary>None is served any more. Command thread.</summary>
-    /// <returns>Who is to be served next, if somebody waits.</returns>
-    public SafeSocketHandle? End()
-    {
-        lock (_gate)
-        {
-            _attached = null;
-            return _pending.Take();
-        }
-    }
-
     public void Dispose()
     {
-        lock (_gate)
-            _ends = true;
+        _ends = true;
         if (_thread is not null)
         {
             _wakeup!.Signal();
             _thread.Join();
         }
-        _pending.Dispose();
         _wakeup?.Dispose();
     }
 
@@ -72,7 +47,7 @@ internal sealed class ListenerWatch(ServerRun run, IClientSource clients) : IDis
         catch (Exception e) when (e is IOException or OutOfMemoryException or ThreadStartException)
         {
             // then they wait in the socket's queue; the next client is another occasion
-            run.Log.CannotAccept(e.Message);
+            engine.Run.Log.CannotAccept(e.Message);
         }
     }
 
@@ -80,73 +55,34 @@ internal sealed class ListenerWatch(ServerRun run, IClientSource clients) : IDis
     {
         try
         {
-            WatchUntilItEnds(wakeup);
-        }
-        catch (Exception e)
-        {
-            // a mistake of this side: those who come wait in the socket's queue from now on
-            run.Log.SessionFailed(e);
-        }
-    }
-
-    private void WatchUntilItEnds(Wakeup wakeup)
-    {
-        while (true)
-        {
-            SafeHandle? listening;
-            int timeout;
-            lock (_gate)
+            while (true)
             {
                 wakeup.Reset();
                 if (_ends)
                     return;
-                if (_attached is not null)
-                    Accept();
-                // nobody can be served any more who is left here when the device is free
-                _pending.Process(_attached);
-                listening = _attached is not null && !_isClosed && _acceptAgain is null && _pending.HasRoom ? clients.Listening : null;
-                timeout = Timeout();
+                engine.Pending.Process();
+                Sleep(wakeup);
             }
-            try
-            {
-                PollCalls.WaitForEither(wakeup.Handle, listening, timeout);
-            }
-            catch (ObjectDisposedException)
-            {
-                // the server has closed its listening socket, and ends
-                _isClosed = true;
-            }
+        }
+        catch (Exception e)
+        {
+            // a mistake of this side: those who come wait in the socket's queue from now on
+            engine.Run.Log.SessionFailed(e);
         }
     }
 
-    private void Accept()
+    private void Sleep(Wakeup wakeup)
     {
+        PendingClients.Awaited awaited = engine.Pending.Await();
+        int timeout = awaited.Due is { } due ? (int)Math.Ceiling(due.Left.TotalMilliseconds) : Timeout.Infinite;
         try
         {
-            if (_acceptAgain is not { Left.Ticks: > 0 })
-            {
-                _acceptAgain = null;
-                if (!_isClosed)
-                    _pending.Accept();
-            }
+            // the next client to be served is the command thread's to wait for
+            PollCalls.WaitForEither(wakeup.Handle, awaited.Others ? engine.Clients.Listening : null, timeout);
         }
-        catch (IOException e)
+        catch (ObjectDisposedException)
         {
-            run.Log.CannotAccept(e.Message);
-            _acceptAgain = Deadline.After(VfioUserServer.AcceptAgainAfter);
+            // the server has closed its listening socket: the next look finds that out
         }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
-        {
-            // the run hears of it when this client has gone
-            _isClosed = true;
-        }
-    }
-
-    private int Timeout()
-    {
-        TimeSpan? left = _pending.Due?.Left;
-        if (_acceptAgain is { } again && (left is null || again.Left < left))
-            left = again.Left;
-        return left is { } time ? (int)Math.Ceiling(time.TotalMilliseconds) : System.Threading.Timeout.Infinite;
     }
 }

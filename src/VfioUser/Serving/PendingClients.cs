@@ -5,10 +5,10 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
-/// <summary>Clients that come while another one is attached.</summary>
+/// <summary>Lets clients in: the next one to be served, and those who come while one is attached.</summary>
 /// <remarks>
-/// Each waits a moment, in case that the other one is just leaving: then it is served. Else it is told that the device is in
-/// use. A few are held at a time, the others wait in the socket's queue. One thread at a time; nothing waits here.
+/// Each of the others waits a moment, in case that the one that is attached is just leaving: then it is served. Else it is told
+/// that the device is in use. A few are held at a time, more wait in the socket's queue. Any thread; nothing waits here.
 /// </remarks>
 /// <param name="run">What they would attach to.</param>
 /// <param name="clients">Where they come from; borrowed.</param>
@@ -16,30 +16,136 @@ internal sealed class PendingClients(ServerRun run, IClientSource clients) : IDi
 {
     private const int Max = 4;
 
+    private readonly Lock _gate = new();
     private readonly List<PendingClient> _waiting = [];
+    private SafeHandle? _attached;
+    private Deadline? _acceptAgain; // set while the system lets nobody in
+    private bool _noneCome; // the listening socket is none any more
 
-    /// <summary>Whether one more can be let in.</summary>
-    public bool HasRoom => _waiting.Count < Max;
+    /// <summary>What is to be waited for.</summary>
+    /// <param name="IsThere">Nothing: somebody is there who can be served, and nobody is attached.</param>
+    /// <param name="Next">The listening socket, since nobody is attached.</param>
+    /// <param name="Others">The listening socket, although somebody is attached.</param>
+    /// <param name="Due">Until when; null for ever.</param>
+    public readonly record struct Awaited(bool IsThere, bool Next, bool Others, Deadline? Due);
 
-    /// <summary>Whether one can still be served.</summary>
-    public bool CanTake => _waiting.Exists(client => client.TryTake() is not null);
-
-    /// <summary>When <see cref="Process"/> has something to do; null if nobody waits.</summary>
-    public Deadline? Due => _waiting.Count == 0 ? null : _waiting.MinBy(client => client.Due.Left)!.Due;
-
-    /// <summary>Lets in who is there.</summary>
-    /// <exception cref="IOException">None can be let in now, but perhaps later.</exception>
-    public void Accept()
+    /// <summary>The socket of the client that is attached, and perhaps closed; null if none is.</summary>
+    public SafeHandle? Attached
     {
-        while (HasRoom && clients.TryNext() is { } socket)
-            _waiting.Add(new PendingClient(socket, run.Options.BusyAfter));
+        set
+        {
+            lock (_gate)
+                _attached = value;
+        }
     }
 
-    /// <summary>Answers those whose time is over.</summary>
-    /// <param name="attached">The socket of the client that is there; null if it is not any more.</param>
-    public void Process(SafeHandle? attached) => _waiting.RemoveAll(client =>
+    /// <summary>Who is to be served next, if somebody is there: the one that has waited longest. The caller's.</summary>
+    /// <exception cref="SocketException">The listening socket is none any more.</exception>
+    public SafeSocketHandle? Next()
     {
-        if (client.Due.Left > TimeSpan.Zero || (IsLeaving(attached) && client.TryWaitOn()))
+        lock (_gate)
+            return Take() ?? TryAccept();
+    }
+
+    /// <summary>Lets in who comes while a client is attached, and answers those whose time is over.</summary>
+    public void Process()
+    {
+        lock (_gate)
+        {
+            AcceptOthers();
+            _waiting.RemoveAll(IsDone);
+        }
+    }
+
+    /// <summary>What is to be waited for before <see cref="Next"/> or <see cref="Process"/> is of use.</summary>
+    public Awaited Await()
+    {
+        lock (_gate)
+        {
+            bool accepts = _acceptAgain is null;
+            bool others = accepts && !_noneCome && _waiting.Count < Max;
+            bool isThere = _attached is null && _waiting.Exists(client => client.TryTake() is not null);
+            return new Awaited(isThere, accepts && _attached is null, others && _attached is not null, Due());
+        }
+    }
+
+    /// <summary>The system lets nobody in. A process that has no descriptor left has some again when a session somewhere else in it ends.</summary>
+    public void CannotAccept(IOException problem)
+    {
+        run.Log.CannotAccept(problem.Message);
+        lock (_gate)
+            _acceptAgain = Deadline.After(ClientWait.AcceptAgainAfter);
+    }
+
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _noneCome = true;
+            _waiting.ForEach(client => client.Dispose());
+            _waiting.Clear();
+        }
+    }
+
+    private SafeSocketHandle? Take()
+    {
+        for (int i = 0; i < _waiting.Count; i++)
+        {
+            if (_waiting[i].TryTake() is not { } socket)
+                continue;
+            _waiting.RemoveAt(i);
+            return socket;
+        }
+        return null;
+    }
+
+    private SafeSocketHandle? TryAccept()
+    {
+        if (_acceptAgain is { Left.Ticks: > 0 })
+            return null;
+        _acceptAgain = null;
+        try
+        {
+            return clients.TryNext();
+        }
+        catch (IOException e)
+        {
+            CannotAccept(e);
+            return null;
+        }
+    }
+
+    private void AcceptOthers()
+    {
+        if (_attached is null)
+        {
+            if (_acceptAgain is { Left.Ticks: 0 })
+                _acceptAgain = null;
+            return;
+        }
+        try
+        {
+            while (!_noneCome && _waiting.Count < Max && TryAccept() is { } socket)
+                _waiting.Add(new PendingClient(socket, run.Options.BusyAfter));
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // the run hears of it when this client has gone
+            _noneCome = true;
+        }
+    }
+
+    private Deadline? Due()
+    {
+        Deadline? due = _acceptAgain;
+        foreach (PendingClient client in _waiting)
+            due = Deadline.Earlier(due, client.Due);
+        return due;
+    }
+
+    private bool IsDone(PendingClient client)
+    {
+        if (client.Due.Left > TimeSpan.Zero || (IsLeaving() && client.TryWaitOn()))
             return false;
         bool done = true;
         try
@@ -53,36 +159,17 @@ internal sealed class PendingClients(ServerRun run, IClientSource clients) : IDi
         if (done)
             client.Dispose();
         return done;
-    });
-
-    /// <summary>The device is free: the one that has waited longest is to be served, and is the caller's.</summary>
-    public SafeSocketHandle? Take()
-    {
-        for (int i = 0; i < _waiting.Count; i++)
-        {
-            if (_waiting[i].TryTake() is not { } socket)
-                continue;
-            _waiting.RemoveAt(i);
-            return socket;
-        }
-        return null;
     }
 
-    private static bool IsLeaving(SafeHandle? attached)
+    private bool IsLeaving()
     {
         try
         {
-            return attached is null || PollCalls.HasHungUp(attached);
+            return _attached is null || PollCalls.HasHungUp(_attached);
         }
         catch (ObjectDisposedException)
         {
             return true;
         }
-    }
-
-    public void Dispose()
-    {
-        _waiting.ForEach(client => client.Dispose());
-        _waiting.Clear();
     }
 }

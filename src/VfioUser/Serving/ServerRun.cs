@@ -8,4 +8,12 @@ namespace VfioUser;
 /// <param name="MayBlock">Whether the thread that serves may wait: for the client, and for the device.</param>
 /// <param name="Stopping">Ends it.</param>
 internal sealed record ServerRun(
-    PciDevice Device, VfioUserServerOptions Options, ServerLog Log, ServingStatus Status, bool MayBlock, CancellationToken Stopping);
+    PciDevice Device, VfioUserServerOptions Options, ServerLog Log, ServingStatus Status, bool MayBlock, CancellationToken Stopping)
+{
+    /// <summary>A session ends because of a failure of this side; the run goes on.</summary>
+    public void SessionFailed(Exception failure)
+    {
+        Log.SessionFailed(failure);
+        Status.WentWrong(failure);
+    }
+}

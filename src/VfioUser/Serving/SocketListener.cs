@@ -64,8 +64,6 @@ internal sealed class SocketListener : IClientSource
         }
     }
 
-    public SafeSocketHandle? Next(CancellationToken cancellation) => Next(this, _socket, cancellation);
-
     public SafeSocketHandle? TryNext() => TryAccept(_socket);
 
     public SafeHandle Listening => _socket;
@@ -75,28 +73,6 @@ internal sealed class SocketListener : IClientSource
         // first the name, and once: later on it may be another server's
         Interlocked.Exchange(ref _file, null)?.Remove();
         _socket.Dispose();
-    }
-
-    /// <summary>Waits for the next client of a listening socket; null when cancelled, or the socket was closed.</summary>
-    /// <exception cref="IOException">None can be let in now, but perhaps later.</exception>
-    internal static SafeSocketHandle? Next(IClientSource source, SafeSocketHandle listening, CancellationToken cancellation)
-    {
-        using EventFd stop = new();
-        using CancellationTokenRegistration stopping = cancellation.Register(static stop => ((EventFd)stop!).Signal(), stop);
-        try
-        {
-            while (!cancellation.IsCancellationRequested)
-            {
-                if (source.TryNext() is { } client)
-                    return client;
-                PollCalls.WaitForFirst(listening, stop.Handle);
-            }
-        }
-        catch (ObjectDisposedException) when (listening.IsClosed)
-        {
-            return null;
-        }
-        return null;
     }
 
     /// <summary>Lets in who waits, if somebody does.</summary>

@@ -93,24 +93,6 @@ public sealed partial class VfioUserServer : IDisposable
     public DevicePoller CreatePoller(PciDevice device, CancellationToken cancellation = default) =>
         CreatePoller(device, new ServingStatus(), cancellation);
 
-    internal ServerLog Log => _log;
-
-    internal DevicePoller CreatePoller(PciDevice device, ServingStatus status, CancellationToken cancellation)
-    {
-        Occupy(device);
-        CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, _disposed.Token);
-        try
-        {
-            return new DevicePoller(new ServerRun(device, _options, _log, status, MayBlock: false, stop.Token), _clients, stop, () => Free(device));
-        }
-        catch
-        {
-            stop.Dispose();
-            Free(device);
-            throw;
-        }
-    }
-
     /// <summary>Ends the session and stops listening. The task of a run ends soon after.</summary>
     public void Dispose()
     {

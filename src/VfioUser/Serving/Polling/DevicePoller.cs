@@ -21,35 +21,25 @@ public sealed partial class DevicePoller : IDisposable
 {
     private const int DefaultMaxCommands = 64;
 
-    private readonly IClientSource _clients;
-    private readonly ServerRun _run;
-    private readonly Action _free;
-    private readonly CancellationTokenSource _stop;
-    private readonly CancellationTokenRegistration _stopping;
+    private readonly ServingEngine _engine;
     private readonly PollerDescriptors _descriptors;
-    private readonly PendingClients _pending;
-    private ClientConnection? _client;
+    private readonly CancellationTokenRegistration _stopping;
     private long _lastLook; // for those who come while one is attached
-    private bool _noneCome; // the listening socket is none any more
-    private Deadline? _acceptAgain; // set while the system lets nobody in
-    private bool _isLeaving; // the client has gone, and the device has not come to rest yet
-    private bool _isOver;
     private bool _isClosed;
     private int _busy;
     private int _disposed;
     private int _cancelled;
 
-    internal DevicePoller(ServerRun run, IClientSource clients, CancellationTokenSource stop, Action free)
+    /// <param name="engine">May not block; taken over.</param>
+    internal DevicePoller(ServingEngine engine)
     {
-        _run = run;
-        _clients = clients;
-        _free = free;
-        _pending = new PendingClients(run, clients);
-        _descriptors = new PollerDescriptors(clients.Listening);
-        _stop = stop;
-        _stopping = stop.Token.Register(_descriptors.Wakeup.Signal);
+        _engine = engine;
+        _descriptors = new PollerDescriptors(engine.Clients.Listening);
+        engine.Wake = _descriptors.Wakeup.Signal;
+        engine.Closing = _descriptors.Remove;
+        _stopping = engine.Run.Stopping.Register(_descriptors.Wakeup.Signal);
         // a client that is there already is no event
-        if (clients.Listening is null)
+        if (engine.Clients.Listening is null)
             _descriptors.Wakeup.Signal();
     }
 
@@ -59,20 +49,20 @@ public sealed partial class DevicePoller : IDisposable
     public SafeHandle Handle => _descriptors.Handle;
 
     /// <summary>The device.</summary>
-    public PciDevice Device => _run.Device;
+    public PciDevice Device => _engine.Run.Device;
 
     /// <summary>Where clients connect.</summary>
-    public string Address => _clients.Address;
+    public string Address => _engine.Clients.Address;
 
     /// <summary>How far it is. Any thread.</summary>
-    public ServingState State => _run.Status.State;
+    public ServingState State => _engine.Run.Status.State;
 
     /// <summary>Who is connected, or null. Any thread.</summary>
-    public PeerCredentials? Peer => _run.Status.Peer;
+    public PeerCredentials? Peer => _engine.Run.Status.Peer;
 
     /// <summary>Why it is <see cref="ServingState.Failed"/>, or how the last session ended that did not end well; null if
     /// all is well. Any thread.</summary>
-    public Exception? LastError => _run.Status.LastError;
+    public Exception? LastError => _engine.Run.Status.LastError;
 
     /// <summary>Does what there is to do, without waiting for the client.</summary>
     /// <param name="maxCommands">How many commands it handles at most, from 1, so that others get their turn. What is left
@@ -112,8 +102,7 @@ public sealed partial class DevicePoller : IDisposable
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
             return;
-        _run.Status.Stopping();
-        _stop.Cancel(); // whoever waits for the client comes back
+        _engine.Stop();
         Interlocked.Exchange(ref _cancelled, 1);
         CloseIfIdle();
     }
@@ -132,9 +121,9 @@ public sealed partial class DevicePoller : IDisposable
         if (!_isClosed)
         {
             _isClosed = true;
-            End(failure: null);
+            _engine.Dispose();
+            _stopping.Dispose();
             _descriptors.Dispose();
-            _stop.Dispose();
         }
         Interlocked.Exchange(ref _busy, 0);
     }

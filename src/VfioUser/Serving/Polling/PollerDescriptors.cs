@@ -55,13 +55,6 @@ internal sealed class PollerDescriptors : IDisposable
         _forClients = wanted;
     }
 
-    /// <summary>A client has come.</summary>
-    public void Add(SafeHandle client)
-    {
-        _all.Add(client, Ready.Readable, 0);
-        _forClient = Ready.Readable;
-    }
-
     /// <summary>What the client's socket is waited for; null for nothing, not even that it is hung up.</summary>
     public void AwaitClient(SafeHandle client, Ready? wanted)
     {
@@ -93,6 +86,7 @@ internal sealed class PollerDescriptors : IDisposable
     /// <summary>The client goes. Before its socket is closed: somebody else may hold the connection too.</summary>
     public void Remove(SafeHandle client)
     {
+        AwaitRest(null);
         AwaitClient(client, null);
     }
 

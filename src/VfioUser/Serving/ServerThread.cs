@@ -1,0 +1,85 @@
+namespace VfioUser;
+
+/// <summary>Drives an engine on a thread of its own, which sleeps in the engine's receive while a client is attached.</summary>
+internal sealed class ServerThread : IDisposable
+{
+    private readonly ServingEngine _engine;
+    private readonly ListenerWatch _watch;
+    private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private ServerThread(ServingEngine engine)
+    {
+        _engine = engine;
+        _watch = new ListenerWatch(engine);
+    }
+
+    /// <summary>Starts the thread.</summary>
+    /// <param name="engine">May block; taken over.</param>
+    /// <returns>Ends with it; faulted when this side failed.</returns>
+    public static Task Start(ServingEngine engine)
+    {
+        ServerThread driver = new(engine);
+        Thread thread = new(driver.Run) { Name = "vfio-user commands", IsBackground = true };
+        thread.Start();
+        return driver._done.Task;
+    }
+
+    public void Dispose()
+    {
+        _watch.Dispose();
+        _engine.Dispose();
+    }
+
+    private void Run()
+    {
+        try
+        {
+            while (!_engine.IsOver)
+                Step();
+        }
+        catch (Exception e)
+        {
+            _engine.Fail(e);
+        }
+        finally
+        {
+            Dispose();
+        }
+        if (_engine.Failure is { } failure)
+            _done.SetException(failure);
+        else
+            _done.SetResult();
+    }
+
+    private void Step()
+    {
+        int unlimited = int.MaxValue;
+        PollEvents events = _engine.Step(ref unlimited);
+        if ((events & PollEvents.Connected) != 0)
+            _watch.Begin();
+        else if (events == PollEvents.None && _engine.Client is null)
+            AwaitClient();
+    }
+
+    // Until somebody may be there, or the run ends.
+    private void AwaitClient()
+    {
+        PendingClients.Awaited awaited = _engine.Pending.Await();
+        if (awaited.IsThere)
+            return;
+        CancellationToken stopping = _engine.Run.Stopping;
+        if (!awaited.Next)
+        {
+            stopping.WaitHandle.WaitOne(awaited.Due?.Left ?? TimeSpan.Zero);
+            return;
+        }
+        try
+        {
+            _engine.Clients.AwaitClient(stopping);
+        }
+        catch (IOException e)
+        {
+            _engine.Pending.CannotAccept(e);
+        }
+    }
+}

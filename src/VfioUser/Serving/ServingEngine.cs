@@ -1,0 +1,172 @@
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+
+namespace VfioUser;
+
+/// <summary>Serves a device to one client after another, step by step. Whose thread that is, and when, is up to a driver.</summary>
+/// <remarks>One thread at a time; it is the Command thread meanwhile. <see cref="Stop"/>: any thread.</remarks>
+internal sealed class ServingEngine : IDisposable
+{
+    private readonly CancellationTokenSource _stop;
+    private readonly Action _free;
+
+    /// <param name="run">What is served.</param>
+    /// <param name="clients">Where they come from; borrowed.</param>
+    /// <param name="stop">Ends the run; taken over.</param>
+    /// <param name="free">Called when the device is not served any more.</param>
+    public ServingEngine(ServerRun run, IClientSource clients, CancellationTokenSource stop, Action free)
+    {
+        Run = run;
+        Clients = clients;
+        Pending = new PendingClients(run, clients);
+        _stop = stop;
+        _free = free;
+    }
+
+    public ServerRun Run { get; }
+
+    public IClientSource Clients { get; }
+
+    /// <summary>Those who come while a client is there.</summary>
+    public PendingClients Pending { get; }
+
+    /// <summary>Who is served; null while nobody is.</summary>
+    public ClientConnection? Client { get; private set; }
+
+    /// <summary>Whether nothing will happen any more, and the device is free.</summary>
+    public bool IsOver { get; private set; }
+
+    /// <summary>The failure of this side that ended it; null for none.</summary>
+    public Exception? Failure { get; private set; }
+
+    /// <summary>Called when another thread has left something to do. On that thread, to wake the driver and no more. Null for
+    /// one that sleeps nowhere but in a step.</summary>
+    public Action? Wake { get; set; }
+
+    /// <summary>Called before the socket of a client is closed.</summary>
+    public Action<SafeHandle>? Closing { get; set; }
+
+    /// <summary>Lets a client in, or does what there is to do for the one that is there. It waits only where the run may
+    /// block, and never for a client to come.</summary>
+    /// <param name="budget">Commands that may still be handled; counted down.</param>
+    /// <returns>What was done.</returns>
+    public PollEvents Step(ref int budget)
+    {
+        PollEvents events = PollEvents.None;
+        if (IsOver)
+            return PollEvents.Ended;
+        try
+        {
+            if (Run.Stopping.IsCancellationRequested)
+                End(failure: null);
+            else if (Client is null)
+                Accept(ref events);
+            else
+                Serve(Client, ref budget, ref events);
+        }
+        catch (Exception e)
+        {
+            Fail(e);
+        }
+        return IsOver ? events | PollEvents.Ended : events;
+    }
+
+    /// <summary>Ends it for a failure of this side.</summary>
+    public void Fail(Exception failure)
+    {
+        // the server has closed its listening socket already
+        if (failure is ObjectDisposedException or SocketException && Run.Stopping.IsCancellationRequested)
+        {
+            End(failure: null);
+            return;
+        }
+        Run.Log.SessionFailed(failure);
+        End(failure);
+    }
+
+    /// <summary>Has it end, and whoever waits for the client come back.</summary>
+    public void Stop()
+    {
+        Run.Status.Stopping();
+        _stop.Cancel();
+    }
+
+    public void Dispose()
+    {
+        End(failure: null);
+        _stop.Dispose();
+    }
+
+    private void Accept(ref PollEvents events)
+    {
+        if (Pending.Next() is { } socket)
+            Client = TryOpen(socket);
+        if (Client is not null)
+        {
+            Pending.Attached = Client.Socket;
+            events |= PollEvents.Connected;
+        }
+        else
+        {
+            EndIfLast();
+        }
+    }
+
+    private ClientConnection? TryOpen(SafeSocketHandle socket)
+    {
+        try
+        {
+            return ClientConnection.TryOpen(Run, socket, Wake);
+        }
+        catch (Exception e)
+        {
+            Run.SessionFailed(e);
+            return null;
+        }
+    }
+
+    private void Serve(ClientConnection client, ref int budget, ref PollEvents events)
+    {
+        if (client.Step(ref budget, ref events))
+            return;
+        CloseClient();
+        events |= PollEvents.Detached;
+        EndIfLast();
+    }
+
+    private void CloseClient()
+    {
+        if (Client is not { } client)
+            return;
+        Client = null;
+        try
+        {
+            using (client)
+                Closing?.Invoke(client.Socket);
+        }
+        catch (Exception e)
+        {
+            Run.SessionFailed(e);
+        }
+        // not before it is closed: until then others may hope
+        Pending.Attached = null;
+    }
+
+    private void EndIfLast()
+    {
+        if (Clients.Listening is null)
+            End(failure: null);
+    }
+
+    private void End(Exception? failure)
+    {
+        if (IsOver)
+            return;
+        IsOver = true;
+        Failure = failure;
+        CloseClient();
+        Pending.Dispose();
+        _free();
+        Run.Status.Ended(failure);
+    }
+}
