@@ -19,11 +19,8 @@ public sealed partial class MessageSocket : IDisposable
     private const int WaitForAll = 64 << 10;
 
     private readonly SafeSocketHandle _socket;
-    private readonly int _descriptor; // of _socket; under the send lock, while not closed
-    private readonly int _whole; // bytes that one send never cuts
     private readonly MessageSocketOptions _options;
     private readonly ReceiveBuffer _buffer = new(FirstBufferSize, BufferSize);
-    private readonly Lock _sendLock = new();
     private readonly Lock _closeLock = new();
     private readonly FdArrivals _arrivals;
     private IMessageTrace? _trace; // null while nobody reads it
@@ -169,79 +166,6 @@ public sealed partial class MessageSocket : IDisposable
     /// <summary>Lets what was parsed so far stay in use over the receives that follow.</summary>
     public void KeepParsed() => _buffer.KeepParsed();
 
-    /// <summary>Sends one message, or several that follow each other in <paramref name="head"/>.</summary>
-    /// <param name="head">Begins with a header.</param>
-    /// <param name="tail">Follows <paramref name="head"/> in the same message without being copied; may be empty.</param>
-    /// <param name="fds">Borrowed for the call. At most what the peer accepts.</param>
-    /// <returns>False when the peer has gone, or the system does not pass the descriptors on.</returns>
-    /// <remarks>Any thread. Blocks while the peer does not read. No header arrives in two pieces, whatever the socket takes
-    /// at once.</remarks>
-    public bool Send(ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail = default, ReadOnlySpan<SafeHandle> fds = default) =>
-        Send(head, tail, fds, Deadline.Never) == Errno.None;
-
-    /// <summary>As <see cref="Send(ReadOnlySpan{byte}, ReadOnlySpan{byte}, ReadOnlySpan{SafeHandle})"/>, but does not block for ever.</summary>
-    /// <returns>ENOTCONN when the peer has gone, or the system cannot send and the conversation is over. ETIMEDOUT when it did not
-    /// read in time: if it got part of the message, the conversation is over, as nothing can follow that. Another errno when
-    /// the descriptors are not passed on, ETOOMANYREFS for one: nothing was sent, and the conversation is as it was.</returns>
-    internal Errno Send(ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail, ReadOnlySpan<SafeHandle> fds, Deadline deadline)
-    {
-        if (_trace is { } trace)
-            MessageText.TraceSent(trace, head, tail, fds.Length);
-        if (deadline.IsNever)
-            _sendLock.Enter();
-        else if (!_sendLock.TryEnter(deadline.Left))
-            return Errno.ETIMEDOUT;
-        bool torn = false;
-        try
-        {
-            if (HasUnsent && SendUnsentFirst(deadline) is Errno errno and not Errno.None)
-                return errno;
-            int flags = deadline.IsNever ? 0 : Libc.MsgDontWait;
-            int piece = SendPiece.Next(head, _whole);
-            while (head.Length + tail.Length > 0)
-            {
-                if (_closed)
-                    return Errno.ENOTCONN;
-                // the tail belongs to the last message of the head
-                ReadOnlySpan<byte> last = piece == head.Length ? tail : default;
-                int sent = last.IsEmpty && fds.IsEmpty
-                    ? SocketCalls.Send(_descriptor, head[..piece], flags)
-                    : SocketCalls.Send(_socket, head[..piece], last, fds, flags);
-                if (sent > 0)
-                {
-                    fds = default; // they left with the first byte
-                    int ofHead = Math.Min(sent, piece);
-                    head = head[ofHead..];
-                    tail = tail[(sent - ofHead)..];
-                    piece = ofHead < piece ? piece - ofHead : SendPiece.Next(head, _whole);
-                    torn = head.Length + tail.Length > 0;
-                    continue;
-                }
-                switch ((Errno)(-sent))
-                {
-                    case Errno.EAGAIN:
-                        if (!WaitWritable(deadline))
-                            return Errno.ETIMEDOUT;
-                        break;
-                    case Errno.EPIPE or Errno.ECONNRESET or Errno.ENOTCONN:
-                        return Errno.ENOTCONN;
-                    case Errno failure when !fds.IsEmpty:
-                        return failure; // other peers that do not read can use up what a user may have under way
-                    default:
-                        torn = true; // no memory, no socket: somebody will wait for this message in vain
-                        return Errno.ENOTCONN;
-                }
-            }
-            return Errno.None;
-        }
-        finally
-        {
-            _sendLock.Exit();
-            if (torn)
-                Shutdown();
-        }
-    }
-
     /// <summary>Makes waiting receives come back after this long with <see cref="ReceiveStatus.Empty"/>.</summary>
     public void SetReceiveTimeout(TimeSpan timeout) => SocketCalls.SetReceiveTimeout(_socket, timeout);
 
@@ -266,7 +190,7 @@ public sealed partial class MessageSocket : IDisposable
             lock (_closeLock)
                 _socket.Dispose();
         }
-        _unsent?.Dispose();
+        _output?.Dispose();
         _arrivals.Dispose();
     }
 
@@ -278,18 +202,6 @@ public sealed partial class MessageSocket : IDisposable
             needed = (int)Math.Clamp(header.MessageSize, MessageHeader.WireSize, (uint)_options.MaxMessageSize);
         _buffer.Reserve(needed);
         return needed - _buffer.Unparsed.Length;
-    }
-
-    private bool WaitWritable(Deadline deadline)
-    {
-        while (true)
-        {
-            TimeSpan left = deadline.Left;
-            if (PollCalls.WaitWritable(_socket, (int)Math.Ceiling(left.TotalMilliseconds)))
-                return true;
-            if (left <= TimeSpan.Zero)
-                return false;
-        }
     }
 
     private bool TrySpin(Span<byte> free, ref FdList? fds, out int received, out bool truncated)

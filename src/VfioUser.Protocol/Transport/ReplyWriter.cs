@@ -13,7 +13,7 @@ public sealed class ReplyWriter
     private const int ShrinkToSmallAfter = 16384;
 
     private readonly MessageSocket _socket;
-    private readonly bool _keepsUnsent;
+    private readonly bool _buffersOutput;
     private byte[] _bytes = Allocate(Small);
     private MessageHeader _request;
     private int _length;
@@ -26,14 +26,14 @@ public sealed class ReplyWriter
         _socket = socket;
     }
 
-    /// <summary>One that never waits for the peer to read: what does not fit is kept by the socket. Who hands out commands
-    /// must stop while something is kept.</summary>
-    internal ReplyWriter(MessageSocket socket, bool keepsUnsent)
+    /// <summary>One that never waits for the peer to read: what does not fit is buffered by the socket. Who hands out
+    /// commands must stop while something is.</summary>
+    internal ReplyWriter(MessageSocket socket, bool buffersOutput)
         : this(socket)
     {
-        _keepsUnsent = keepsUnsent;
-        if (keepsUnsent)
-            socket.KeepUnsent();
+        _buffersOutput = buffersOutput;
+        if (buffersOutput)
+            socket.BufferOutput();
     }
 
     /// <summary>Bytes of memory that it holds.</summary>
@@ -131,7 +131,7 @@ public sealed class ReplyWriter
     }
 
     private Errno Send(ReadOnlySpan<byte> bytes, ReadOnlySpan<SafeHandle> fds = default) =>
-        _keepsUnsent ? _socket.SendOrKeep(bytes, fds) : _socket.Send(bytes, default, fds, Deadline.Never);
+        _buffersOutput ? _socket.SendOrBuffer(bytes, fds) : _socket.Send(bytes, default, fds, Deadline.Never);
 
     private void PutHeader(int payloadLength, MessageFlags flags, uint error)
     {

@@ -11,7 +11,7 @@ namespace VfioUser;
 /// <param name="peer">Who is at its other end.</param>
 internal sealed class Handshake(ServerRun run, MessageChannel channel, PeerCredentials peer)
 {
-    private readonly ReplyWriter _replies = new(channel.Socket, keepsUnsent: !run.MayBlock);
+    private readonly ReplyWriter _replies = new(channel.Socket, buffersOutput: !run.MayBlock);
 
     /// <summary>How long the client may take.</summary>
     public Deadline Deadline { get; } = Deadline.After(run.Options.NegotiationTimeout);

@@ -78,14 +78,14 @@ internal sealed class Session : IDisposable
     /// <summary>Why a command is refused whose handling threw.</summary>
     public static Refusal Threw => new(Errno.EIO, "the device threw");
 
-    /// <summary>Whether a command, or the client's end, waits for the device, and nobody for that.</summary>
+    /// <summary>Whether a command, or the client's end, waits for the device.</summary>
     public bool IsPending => Quiescence.IsPending || Unmapping.IsPending;
 
     /// <summary>Whether the client has to read replies before it is listened to again.</summary>
-    public bool HasUnsent => _channel.Socket.HasUnsent;
+    public bool HasOutput => _channel.Socket.HasOutput;
 
     /// <summary>Whether there are commands that were received and can be handled now, without a look at the socket.</summary>
-    public bool HasReceived => !HasUnsent && !IsPending && _channel.HasReceived;
+    public bool HasReceived => !HasOutput && !IsPending && _channel.HasReceived;
 
     /// <summary>Becomes readable when it is worthwhile to go on with what is pending; null while nothing is.</summary>
     public System.Runtime.InteropServices.SafeHandle? PendingDescriptor => Quiescence.Descriptor ?? Unmapping.Descriptor;
@@ -124,11 +124,11 @@ internal sealed class Session : IDisposable
         _metered = _log.Metrics.AreCommandsMetered;
         try
         {
-            if (HasUnsent)
+            if (HasOutput)
             {
-                if (!_channel.Socket.TrySendUnsent())
+                if (!_channel.Socket.TrySendOutput())
                     return false;
-                if (HasUnsent)
+                if (HasOutput)
                     return true;
             }
             ReceivedMessage message;
@@ -141,7 +141,7 @@ internal sealed class Session : IDisposable
                 if (!Dispatch(message))
                     return Replies.Flush() && IsPending;
             }
-            while (--budget > 0 && !HasUnsent && _channel.TryNextBuffered(out message));
+            while (--budget > 0 && !HasOutput && _channel.TryNextBuffered(out message));
             return Replies.Flush();
         }
         finally
@@ -294,8 +294,8 @@ internal sealed class Session : IDisposable
         if (Thread.CurrentThread != _commandThread)
             return;
         Replies.Flush();
-        if (HasUnsent)
-            _channel.Socket.SendUnsent(Deadline.After(_options.DmaTimeout));
+        if (HasOutput)
+            _channel.Socket.FlushOutput(Deadline.After(_options.DmaTimeout));
     }
 
     private void Guarded(Command command, Action action)

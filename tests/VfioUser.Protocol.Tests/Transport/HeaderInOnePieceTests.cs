@@ -97,22 +97,22 @@ public sealed class HeaderInOnePieceTests
         using (socket)
         using (peer)
         {
-            ReplyWriter replies = new(socket, keepsUnsent: true);
+            ReplyWriter replies = new(socket, buffersOutput: true);
             byte[][] messages = [.. Messages(7, 20_000), .. Mixed(20)];
             messages.All(message => Build(replies, message)).Should().BeTrue();
             replies.Flush().Should().BeTrue();
-            socket.HasUnsent.Should().BeTrue("more was built than any buffer takes");
+            socket.HasOutput.Should().BeTrue("more was built than any buffer takes");
 
             // all that is there is read before more is sent, so a header that was cut would be seen cut
             foreach (byte[] message in messages)
             {
                 while (!PollCalls.WaitReadable(peer.Handle, 0))
-                    socket.TrySendUnsent().Should().BeTrue();
+                    socket.TrySendOutput().Should().BeTrue();
                 ReadHeader(peer).AsSpan().SequenceEqual(message.AsSpan(0, MessageHeader.WireSize)).Should().BeTrue();
-                ReadBody(peer, message.Length - MessageHeader.WireSize, () => socket.TrySendUnsent().Should().BeTrue())
+                ReadBody(peer, message.Length - MessageHeader.WireSize, () => socket.TrySendOutput().Should().BeTrue())
                     .AsSpan().SequenceEqual(message.AsSpan(MessageHeader.WireSize)).Should().BeTrue();
             }
-            socket.HasUnsent.Should().BeFalse();
+            socket.HasOutput.Should().BeFalse();
         }
     }
 
@@ -126,7 +126,7 @@ public sealed class HeaderInOnePieceTests
         using (socket)
         using (peer)
         {
-            ReplyWriter replies = new(socket, keepsUnsent: true);
+            ReplyWriter replies = new(socket, buffersOutput: true);
             byte[][] before = [.. Messages(7, 30_000)];
             before.All(message => Build(replies, message)).Should().BeTrue();
             byte[] carrier = Frame.Reply(1, Command.RegionRead, 1, 2, 3);
@@ -134,7 +134,7 @@ public sealed class HeaderInOnePieceTests
             byte[] after = Frame.Reply(2, Command.RegionRead, 4);
             Build(replies, after).Should().BeTrue();
             replies.Flush().Should().BeTrue();
-            Background<bool> sender = Background.Run(() => socket.SendUnsent(Deadline.After(Background.Patience)) == Errno.None);
+            Background<bool> sender = Background.Run(() => socket.FlushOutput(Deadline.After(Background.Patience)) == Errno.None);
 
             ShouldArrive(peer, before);
             sender.Result.Should().BeTrue();

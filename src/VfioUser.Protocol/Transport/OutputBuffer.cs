@@ -7,7 +7,7 @@ namespace VfioUser.Protocol;
 /// <summary>What did not fit into a socket yet, with the descriptors of one message in there.</summary>
 /// <remarks>Any thread. Its owner bounds it: it stops making more while something is here.</remarks>
 /// <param name="whole">Bytes that one send never cuts.</param>
-internal sealed class UnsentBytes(int whole) : IDisposable
+internal sealed class OutputBuffer(int whole) : IDisposable
 {
     private readonly Lock _gate = new();
     private byte[] _bytes = [];
