@@ -32,15 +32,15 @@ internal sealed class AdminCommands
             _commands[AdminOpcode.DoorbellBufferConfig] = new DoorbellBufferConfigCommand(parts);
     }
 
-    public Status Execute(in Command command, CommandContext context, out uint result)
+    public CommandOutcome Execute(in Command command, CommandContext context, out uint result)
     {
         result = 0;
-        Status status = Status.InvalidOpcode;
+        CommandOutcome outcome = Status.InvalidOpcode;
         if (_commands.TryGetValue((AdminOpcode)command.Opcode, out IAdminCommand? handler))
-            status = command.Fuse != 0 || command.DataPointerKind != 0 ? Status.InvalidField : handler.Execute(command, context, out result);
-        if (status is not (Status.Success or Status.NoCompletion))
-            _parts.Errors.Add(0, command, status);
-        return status;
+            outcome = command.Fuse != 0 || command.DataPointerKind != 0 ? Status.InvalidField : handler.Execute(command, context, out result);
+        if (outcome.HasFailed)
+            _parts.Errors.Add(0, command, outcome.Status);
+        return outcome;
     }
 }
 
@@ -48,5 +48,5 @@ internal sealed class AdminCommands
 internal interface IAdminCommand
 {
     /// <summary>Carries it out. Within the gate, which it leaves if it waits for anything.</summary>
-    Status Execute(in Command command, CommandContext context, out uint result);
+    CommandOutcome Execute(in Command command, CommandContext context, out uint result);
 }

@@ -45,6 +45,11 @@ internal sealed class CommandContext(ControllerParts parts)
         return _bounce.AsSpan(0, length);
     }
 
+    /// <summary>Goes back within the gate after a wait outside.</summary>
+    /// <param name="status">How the command ended.</param>
+    /// <returns>No completion if the controller was reset meanwhile.</returns>
+    public CommandOutcome Reenter(Status status) => Pass.TryEnter() ? status : CommandOutcome.NoCompletion;
+
     /// <summary>Gives the guest a page of an admin command.</summary>
     public Status Return(in Command command, ReadOnlySpan<byte> data)
     {

@@ -9,7 +9,7 @@ namespace Nvme.Commands;
 /// <summary>Doorbell Buffer Config: from now on I/O queues are rung in guest memory. NVMe 1.4 5.7.</summary>
 internal sealed class DoorbellBufferConfigCommand(ControllerParts parts) : IAdminCommand
 {
-    public Status Execute(in Command command, CommandContext context, out uint result)
+    public CommandOutcome Execute(in Command command, CommandContext context, out uint result)
     {
         result = 0;
         if (!parts.OffersShadowDoorbells)

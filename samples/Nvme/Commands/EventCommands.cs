@@ -6,7 +6,7 @@ namespace Nvme.Commands;
 /// <summary>Asynchronous Event Request: completes when there is an event. NVMe 1.4 5.2.</summary>
 internal sealed class AsyncEventRequestCommand(ControllerParts parts) : IAdminCommand
 {
-    public Status Execute(in Command command, CommandContext context, out uint result)
+    public CommandOutcome Execute(in Command command, CommandContext context, out uint result)
     {
         result = 0;
         return parts.Events.Request(command.Id);
@@ -18,7 +18,7 @@ internal sealed class AbortCommand(ControllerParts parts) : IAdminCommand
 {
     private const uint NotAborted = 1;
 
-    public Status Execute(in Command command, CommandContext context, out uint result)
+    public CommandOutcome Execute(in Command command, CommandContext context, out uint result)
     {
         ushort sqId = (ushort)command.Dword10;
         ushort commandId = (ushort)(command.Dword10 >> 16);

@@ -7,13 +7,13 @@ namespace Nvme.Commands;
 /// <summary>Set Features. NVMe 1.4 5.21.</summary>
 internal sealed class SetFeatures(FeatureCommands features) : IAdminCommand
 {
-    public Status Execute(in Command command, CommandContext context, out uint result) => features.Set(command, context, out result);
+    public CommandOutcome Execute(in Command command, CommandContext context, out uint result) => features.Set(command, context, out result);
 }
 
 /// <summary>Get Features. NVMe 1.4 5.9.</summary>
 internal sealed class GetFeatures(FeatureCommands features) : IAdminCommand
 {
-    public Status Execute(in Command command, CommandContext context, out uint result) => features.Get(command, context, out result);
+    public CommandOutcome Execute(in Command command, CommandContext context, out uint result) => features.Get(command, context, out result);
 }
 
 /// <summary>What both of them know about features.</summary>
@@ -29,7 +29,7 @@ internal sealed class FeatureCommands(ControllerParts parts)
 
     private uint QueueCounts => (uint)(parts.Queues.LastId - 1) * 0x0001_0001;
 
-    public Status Set(in Command command, CommandContext context, out uint result)
+    public CommandOutcome Set(in Command command, CommandContext context, out uint result)
     {
         result = 0;
         FeatureId id = (FeatureId)(byte)command.Dword10;
@@ -61,7 +61,7 @@ internal sealed class FeatureCommands(ControllerParts parts)
         return Status.Success;
     }
 
-    public Status Get(in Command command, CommandContext context, out uint result)
+    public CommandOutcome Get(in Command command, CommandContext context, out uint result)
     {
         result = 0;
         FeatureId id = (FeatureId)(byte)command.Dword10;
@@ -152,7 +152,7 @@ internal sealed class FeatureCommands(ControllerParts parts)
     }
 
     // what is in the cache when it is switched off must not be lost any more
-    private Status FlushAll(CommandContext context)
+    private CommandOutcome FlushAll(CommandContext context)
     {
         context.Pass.Leave();
         try
@@ -163,9 +163,9 @@ internal sealed class FeatureCommands(ControllerParts parts)
         catch (IOException e)
         {
             parts.Options.Log?.Invoke($"flush failed: {e.Message}");
-            return context.Pass.TryEnter() ? Status.WriteFault : Status.NoCompletion;
+            return context.Reenter(Status.WriteFault);
         }
-        return context.Pass.TryEnter() ? Status.Success : Status.NoCompletion;
+        return context.Reenter(Status.Success);
     }
 
     private void RaiseTemperature()

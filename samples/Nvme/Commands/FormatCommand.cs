@@ -10,7 +10,7 @@ internal sealed class FormatCommand(ControllerParts parts) : IAdminCommand
     private const uint AllNamespaces = 0xFFFF_FFFF;
     private const uint CryptographicErase = 2;
 
-    public Status Execute(in Command command, CommandContext context, out uint result)
+    public CommandOutcome Execute(in Command command, CommandContext context, out uint result)
     {
         result = 0;
         uint format = command.Dword10 & 0xF;
@@ -33,11 +33,11 @@ internal sealed class FormatCommand(ControllerParts parts) : IAdminCommand
         catch (IOException e)
         {
             parts.Options.Log?.Invoke($"format failed: {e.Message}");
-            return context.Pass.TryEnter() ? Status.WriteFault : Status.NoCompletion;
+            return context.Reenter(Status.WriteFault);
         }
     }
 
-    private static Status Format(Namespace[] spaces, CommandContext context)
+    private static CommandOutcome Format(Namespace[] spaces, CommandContext context)
     {
         context.Pass.Leave();
         foreach (Namespace space in spaces)
@@ -53,6 +53,6 @@ internal sealed class FormatCommand(ControllerParts parts) : IAdminCommand
                 space.EndFormat();
             }
         }
-        return context.Pass.TryEnter() ? Status.Success : Status.NoCompletion;
+        return context.Reenter(Status.Success);
     }
 }

@@ -12,7 +12,7 @@ internal sealed class GetLogPageCommand(ControllerParts parts) : IAdminCommand
     private const int LargestPage = 4096;
     private const uint RetainEvent = 1 << 15;
 
-    public Status Execute(in Command command, CommandContext context, out uint result)
+    public CommandOutcome Execute(in Command command, CommandContext context, out uint result)
     {
         result = 0;
         LogPageId id = (LogPageId)(byte)command.Dword10;

@@ -11,7 +11,7 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
 {
     private const int PageSize = 4096;
 
-    public Status Execute(in Command command, CommandContext context, out uint result)
+    public CommandOutcome Execute(in Command command, CommandContext context, out uint result)
     {
         result = 0;
         Span<byte> page = stackalloc byte[PageSize];

@@ -11,32 +11,32 @@ internal sealed partial class IoCommands
     private const uint DeallocateRanges = 1 << 2;
     private const uint DeallocateZeroes = 1 << 25;
 
-    private static Status Flush(Namespace space, CommandContext context)
+    private static CommandOutcome Flush(Namespace space, CommandContext context)
     {
         context.Pass.Leave();
         space.Backend.Flush();
-        return context.Pass.TryEnter() ? Status.Success : Status.NoCompletion;
+        return context.Reenter(Status.Success);
     }
 
-    private Status FlushAll(CommandContext context)
+    private CommandOutcome FlushAll(CommandContext context)
     {
         context.Pass.Leave();
         for (int i = 0; i < parts.Namespaces.Count; i++)
             parts.Namespaces[i].Backend.Flush();
-        return context.Pass.TryEnter() ? Status.Success : Status.NoCompletion;
+        return context.Reenter(Status.Success);
     }
 
-    private Status WriteZeroes(in Command command, Namespace space, CommandContext context)
+    private CommandOutcome WriteZeroes(in Command command, Namespace space, CommandContext context)
     {
         if (space.Backend.IsReadOnly)
             return Status.NamespaceWriteProtected;
         context.Pass.Leave();
         space.Backend.WriteZeroes(OffsetOf(command, space), LengthOf(command, space), (command.Dword12 & DeallocateZeroes) != 0);
         FlushIfDue(command, space);
-        return context.Pass.TryEnter() ? Status.Success : Status.NoCompletion;
+        return context.Reenter(Status.Success);
     }
 
-    private static Status Verify(in Command command, Namespace space, CommandContext context)
+    private static CommandOutcome Verify(in Command command, Namespace space, CommandContext context)
     {
         Span<byte> bounce = context.Bounce(VerifyPiece);
         long offset = OffsetOf(command, space);
@@ -48,10 +48,10 @@ internal sealed partial class IoCommands
             space.Backend.Read(offset, bounce[..length]);
             offset += length;
         }
-        return context.Pass.TryEnter() ? Status.Success : Status.NoCompletion;
+        return context.Reenter(Status.Success);
     }
 
-    private static Status DatasetManagement(in Command command, Namespace space, CommandContext context)
+    private static CommandOutcome DatasetManagement(in Command command, Namespace space, CommandContext context)
     {
         int count = (int)(command.Dword10 & 0xFF) + 1;
         Status status = context.Map(command, count * DsmRange.WireSize);
@@ -74,6 +74,6 @@ internal sealed partial class IoCommands
         context.Pass.Leave();
         foreach (ref readonly DsmRange range in ranges)
             space.Backend.Deallocate((long)range.StartingLba * space.BlockSize, (long)range.BlockCount * space.BlockSize);
-        return context.Pass.TryEnter() ? Status.Success : Status.NoCompletion;
+        return context.Reenter(Status.Success);
     }
 }

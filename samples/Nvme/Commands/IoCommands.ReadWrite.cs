@@ -7,7 +7,7 @@ namespace Nvme.Commands;
 /// <content>Read, Write, Compare: commands with data. NVMe 1.4 6.6, 6.9, 6.15.</content>
 internal sealed partial class IoCommands
 {
-    private Status Read(in Command command, Namespace space, CommandContext context)
+    private CommandOutcome Read(in Command command, Namespace space, CommandContext context)
     {
         Status status = MapBlocks(command, space, context);
         if (status != Status.Success)
@@ -22,7 +22,7 @@ internal sealed partial class IoCommands
             space.Backend.Read(offset, bounce);
             space.Promptness.Answered(begun, length);
             if (!context.Pass.TryEnter())
-                return Status.NoCompletion;
+                return CommandOutcome.NoCompletion;
             if (!context.Data.TryWrite(0, bounce))
                 return Status.DataTransferError;
         }
@@ -40,7 +40,7 @@ internal sealed partial class IoCommands
         return Status.Success;
     }
 
-    private Status Write(in Command command, Namespace space, CommandContext context)
+    private CommandOutcome Write(in Command command, Namespace space, CommandContext context)
     {
         if (space.Backend.IsReadOnly)
             return Status.NamespaceWriteProtected;
@@ -60,7 +60,7 @@ internal sealed partial class IoCommands
             space.Promptness.Answered(begun, length);
             FlushIfDue(command, space);
             if (!context.Pass.TryEnter())
-                return Status.NoCompletion;
+                return CommandOutcome.NoCompletion;
         }
         else
         {
@@ -76,7 +76,7 @@ internal sealed partial class IoCommands
         return Status.Success;
     }
 
-    private Status Compare(in Command command, Namespace space, CommandContext context)
+    private CommandOutcome Compare(in Command command, Namespace space, CommandContext context)
     {
         Status status = MapBlocks(command, space, context);
         if (status != Status.Success)
@@ -89,7 +89,7 @@ internal sealed partial class IoCommands
         context.Pass.Leave();
         space.Backend.Read(OffsetOf(command, space), bounce[length..]);
         if (!context.Pass.TryEnter())
-            return Status.NoCompletion;
+            return CommandOutcome.NoCompletion;
         if (!bounce[..length].SequenceEqual(bounce[length..]))
             return Status.CompareFailure;
         parts.Statistics.CountRead(length);

@@ -25,25 +25,25 @@ internal sealed partial class IoCommands(ControllerParts parts)
     /// <param name="command">A copy of ours.</param>
     /// <param name="sqId">Where it came from.</param>
     /// <param name="context">This thread's, within the gate; outside if the disk took its time and the controller was reset.</param>
-    public Status Execute(in Command command, ushort sqId, CommandContext context)
+    public CommandOutcome Execute(in Command command, ushort sqId, CommandContext context)
     {
-        Status status;
+        CommandOutcome outcome;
         try
         {
-            status = command.Fuse != 0 ? Status.InvalidField : Dispatch(command, context);
+            outcome = command.Fuse != 0 ? Status.InvalidField : Dispatch(command, context);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // a file that fails is outside of the gate; so is who handles it, until it has looked whether it may go in
-            status = context.Pass.TryEnter() ? StatusOf(command, e) : Status.NoCompletion;
+            outcome = context.Reenter(StatusOf(command, e));
             parts.Statistics.CountMediaError();
         }
-        if (status is not (Status.Success or Status.NoCompletion))
-            parts.Errors.Add(sqId, command, status, command.StartingLba);
-        return status;
+        if (outcome.HasFailed)
+            parts.Errors.Add(sqId, command, outcome.Status, command.StartingLba);
+        return outcome;
     }
 
-    private Status Dispatch(in Command command, CommandContext context)
+    private CommandOutcome Dispatch(in Command command, CommandContext context)
     {
         IoOpcode opcode = (IoOpcode)command.Opcode;
         if (opcode is not (IoOpcode.Flush or IoOpcode.Write or IoOpcode.Read or IoOpcode.Compare or IoOpcode.WriteZeroes
@@ -72,7 +72,7 @@ internal sealed partial class IoCommands(ControllerParts parts)
         }
     }
 
-    private Status OnBlocks(IoOpcode opcode, in Command command, Namespace space, CommandContext context) => opcode switch
+    private CommandOutcome OnBlocks(IoOpcode opcode, in Command command, Namespace space, CommandContext context) => opcode switch
     {
         IoOpcode.Read => Read(command, space, context),
         IoOpcode.Write => Write(command, space, context),

@@ -8,7 +8,7 @@ namespace Nvme.Commands;
 /// <summary>Create I/O Completion Queue. NVMe 1.4 5.3.</summary>
 internal sealed class CreateCompletionQueueCommand(ControllerParts parts) : IAdminCommand
 {
-    public Status Execute(in Command command, CommandContext context, out uint result)
+    public CommandOutcome Execute(in Command command, CommandContext context, out uint result)
     {
         result = 0;
         ushort id = (ushort)command.Dword10;
@@ -29,7 +29,7 @@ internal sealed class CreateCompletionQueueCommand(ControllerParts parts) : IAdm
 /// <summary>Create I/O Submission Queue. NVMe 1.4 5.4.</summary>
 internal sealed class CreateSubmissionQueueCommand(ControllerParts parts) : IAdminCommand
 {
-    public Status Execute(in Command command, CommandContext context, out uint result)
+    public CommandOutcome Execute(in Command command, CommandContext context, out uint result)
     {
         result = 0;
         ushort id = (ushort)command.Dword10;
@@ -50,7 +50,7 @@ internal sealed class CreateSubmissionQueueCommand(ControllerParts parts) : IAdm
 /// <summary>Delete I/O Completion Queue. NVMe 1.4 5.5.</summary>
 internal sealed class DeleteCompletionQueueCommand(ControllerParts parts) : IAdminCommand
 {
-    public Status Execute(in Command command, CommandContext context, out uint result)
+    public CommandOutcome Execute(in Command command, CommandContext context, out uint result)
     {
         result = 0;
         ushort id = (ushort)command.Dword10;
@@ -67,7 +67,7 @@ internal sealed class DeleteCompletionQueueCommand(ControllerParts parts) : IAdm
 /// <summary>Delete I/O Submission Queue: what was fetched is completed first, what was not never is. NVMe 1.4 5.6.</summary>
 internal sealed class DeleteSubmissionQueueCommand(ControllerParts parts) : IAdminCommand
 {
-    public Status Execute(in Command command, CommandContext context, out uint result)
+    public CommandOutcome Execute(in Command command, CommandContext context, out uint result)
     {
         result = 0;
         ushort id = (ushort)command.Dword10;
@@ -77,7 +77,7 @@ internal sealed class DeleteSubmissionQueueCommand(ControllerParts parts) : IAdm
         context.Pass.Leave();
         queue.InFlight.WaitForNone();
         if (!context.Pass.TryEnter())
-            return Status.NoCompletion;
+            return CommandOutcome.NoCompletion;
         queue.Worker?.Remove(queue);
         parts.Queues.Remove(queue);
         return Status.Success;

@@ -64,10 +64,10 @@ internal sealed class AdminWorker : Worker
         if (count == 0)
             return false;
         Command command = MemoryMarshal.Read<Command>(_entry);
-        Status status = _commands.Execute(command, _context, out uint result);
-        if (status == Status.NoCompletion || !_context.Pass.TryEnter())
+        CommandOutcome outcome = _commands.Execute(command, _context, out uint result);
+        if (!outcome.IsCompleted || !_context.Pass.TryEnter())
             queue.Abandon(1);
-        else if (queue.Complete(command.Id, status, result) is var completed and not DmaResult.Done)
+        else if (queue.Complete(command.Id, outcome.Status, result) is var completed and not DmaResult.Done)
             _parts.FailQueue("the admin completion queue", queue.Completions.Address, completed);
         else
             _parts.Interrupts.Notify(queue.Completions);

@@ -1,3 +1,4 @@
+using Nvme.Commands;
 using Nvme.Queues;
 using Nvme.Wire;
 
@@ -30,14 +31,14 @@ internal sealed class AsyncEvents
     }
 
     /// <summary>Takes a request, which has no place in the completion queue until its event comes.</summary>
-    public Status Request(ushort commandId)
+    public CommandOutcome Request(ushort commandId)
     {
         lock (_lock)
         {
             if (_requests.Count == MaxRequests)
                 return Status.AsyncEventLimitExceeded;
             _requests.Add(commandId);
-            return Status.NoCompletion;
+            return CommandOutcome.NoCompletion;
         }
     }
 

@@ -92,15 +92,15 @@ internal sealed class IoPool : IDisposable
 
     private void CarryOut(SubmissionQueue queue, in Command command, CommandContext context)
     {
-        Status status = Status.NoCompletion;
+        CommandOutcome outcome = CommandOutcome.NoCompletion;
         if (context.Pass.TryEnter())
-            status = _parts.IoCommands.Execute(command, queue.Id, context);
-        if (status == Status.NoCompletion || !context.Pass.TryEnter())
+            outcome = _parts.IoCommands.Execute(command, queue.Id, context);
+        if (!outcome.IsCompleted || !context.Pass.TryEnter())
         {
             queue.Abandon(1); // the controller was reset meanwhile
             return;
         }
-        if (queue.Complete(command.Id, status, 0) is var completed and not DmaResult.Done)
+        if (queue.Complete(command.Id, outcome.Status, 0) is var completed and not DmaResult.Done)
             _parts.FailQueue($"completion queue {queue.Completions.Id}", queue.Completions.Address, completed);
         _parts.Interrupts.Notify(queue.Completions);
     }

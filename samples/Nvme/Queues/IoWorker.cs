@@ -169,15 +169,15 @@ internal sealed class IoWorker : Worker
             bool wait = mayWait && (MayWait(commands) || _parts.IoCommands.IsAnsweredAtOnce(commands[i]));
             if (blocks && !wait && _parts.Pool.TryPost(queue, commands[i], urgent: !mayWait))
                 continue;
-            Status status = _parts.IoCommands.Execute(commands[i], queue.Id, _context);
+            CommandOutcome outcome = _parts.IoCommands.Execute(commands[i], queue.Id, _context);
             if (!_context.Pass.IsInside && !_context.Pass.TryEnter())
             {
                 queue.Abandon(commands.Length - i); // the controller was reset meanwhile
                 return;
             }
-            if (status == Status.NoCompletion)
+            if (!outcome.IsCompleted)
                 queue.Abandon(1);
-            else if (queue.Complete(commands[i].Id, status, 0) is var completed and not DmaResult.Done)
+            else if (queue.Complete(commands[i].Id, outcome.Status, 0) is var completed and not DmaResult.Done)
                 _parts.FailQueue($"completion queue {queue.Completions.Id}", queue.Completions.Address, completed);
             else
                 posted++;

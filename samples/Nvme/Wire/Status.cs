@@ -36,9 +36,6 @@ internal enum Status : ushort
     WriteFault = 0x280,
     UnrecoveredReadError = 0x281,
     CompareFailure = 0x285,
-
-    /// <summary>Never sent: there will be a completion later, or none because the queue has gone.</summary>
-    NoCompletion = 0xFFFF,
 }
 
 /// <summary>The status field around the codes.</summary>
