@@ -38,8 +38,7 @@ public sealed partial class TestGuest
         DeviceExceptionContext[] unseen = _diary.TakeUnseen();
         if (unseen.Length == 0 || !Options.FailOnDeviceException)
             return;
-        string what = string.Join("; ", unseen.Select(context =>
-            $"{context.Exception.GetType().Name} at {context.Command}: {context.Exception.Message}"));
+        string what = string.Join("; ", unseen.Select(context => context.ToString()));
         throw new TestGuestException($"{Device.GetType().Name} threw, and the test did not see it: {what}", unseen[0].Exception);
     }
 

@@ -82,7 +82,7 @@ public abstract partial class PciDevice
         Notifiers.Pause();
         try
         {
-            OnStopped();
+            Call(DeviceCallback.Stopped, static (device, _) => device.OnStopped(), 0);
         }
         catch
         {
@@ -94,7 +94,7 @@ public abstract partial class PciDevice
 
     internal void Started()
     {
-        OnStarted();
+        Call(DeviceCallback.Started, static (device, _) => device.OnStarted(), 0);
         Notifiers.Continue();
     }
 

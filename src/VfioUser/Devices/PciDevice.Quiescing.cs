@@ -47,7 +47,7 @@ public abstract partial class PciDevice
         if (_atRest is not { } reason || Migration is { IsActive: false })
             return;
         _atRest = null;
-        OnResume(reason);
+        Call(DeviceCallback.Resume, static (device, reason) => device.OnResume(reason), reason);
     }
 
     // It may have come to rest since, when nobody asked any more.

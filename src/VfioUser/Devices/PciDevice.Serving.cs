@@ -44,7 +44,7 @@ public abstract partial class PciDevice
         {
             ResumeFromBefore();
         }
-        OnAttached();
+        Call(DeviceCallback.Attached, static (device, _) => device.OnAttached(), 0);
     }
 
     internal void Detached()
@@ -52,7 +52,20 @@ public abstract partial class PciDevice
         Notifiers.Detach();
         foreach (IrqVectors? irqs in _irqs)
             irqs?.ClientGone();
-        OnDetached();
+        Call(DeviceCallback.Detached, static (device, _) => device.OnDetached(), 0);
+    }
+
+    // Who reports an exception is far from here, and is to know which call it was.
+    private void Call<T>(DeviceCallback callback, Action<PciDevice, T> call, T argument)
+    {
+        try
+        {
+            call(this, argument);
+        }
+        catch (Exception e)
+        {
+            throw new DeviceCodeException(callback, e);
+        }
     }
 
     internal void Reset(ResetReason reason) => Notifiers.Quietly(() => ResetQuietly(reason));
@@ -66,7 +79,7 @@ public abstract partial class PciDevice
             region?.Reset();
         try
         {
-            OnReset(reason);
+            Call(DeviceCallback.Reset, static (device, reason) => device.OnReset(reason), reason);
         }
         finally
         {
@@ -74,9 +87,11 @@ public abstract partial class PciDevice
         }
     }
 
-    internal void DmaMapped(DmaRegion region) => OnDmaMapped(region);
+    internal void DmaMapped(DmaRegion region) =>
+        Call(DeviceCallback.DmaMapped, static (device, region) => device.OnDmaMapped(region), region);
 
-    internal void DmaUnmapping(DmaRegion region) => OnDmaUnmapping(region);
+    internal void DmaUnmapping(DmaRegion region) =>
+        Call(DeviceCallback.DmaUnmapping, static (device, region) => device.OnDmaUnmapping(region), region);
 
     private IrqVectors AddIrqs(IrqVectors irqs)
     {

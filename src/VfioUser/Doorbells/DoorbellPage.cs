@@ -22,6 +22,7 @@ public sealed class DoorbellPage : INotifier
 {
     private readonly Lock _gate = new();
     private readonly PciDevice _device;
+    private readonly PciRegion _region;
     private readonly RegionMemory _memory;
     private readonly ulong _offset;
     private readonly int _length;
@@ -31,9 +32,10 @@ public sealed class DoorbellPage : INotifier
     private DoorbellPoller? _poller;
     private bool _paused;
 
-    internal DoorbellPage(PciDevice device, RegionMemory memory, ulong offset, int count, Action<int, uint> ring, DoorbellPageOptions options)
+    internal DoorbellPage(Region region, RegionMemory memory, ulong offset, int count, Action<int, uint> ring, DoorbellPageOptions options)
     {
-        _device = device;
+        _device = region.Device;
+        _region = region.Index;
         _memory = memory;
         _offset = offset;
         _length = (count - 1) * options.Stride + sizeof(uint);
@@ -63,7 +65,8 @@ public sealed class DoorbellPage : INotifier
                     continue;
                 _seen[i] = value;
                 rung++;
-                _device.Notifiers.Guard(static rung => rung.Ring(rung.Index, rung.Value), (Ring: _ring, Index: i, Value: value));
+                _device.Notifiers.Guard(new DeviceCode(DeviceCallback.DoorbellPage, _region, _offset + (ulong)(i * _options.Stride)),
+                    static rung => rung.Ring(rung.Index, rung.Value), (Ring: _ring, Index: i, Value: value));
             }
             return rung;
         }

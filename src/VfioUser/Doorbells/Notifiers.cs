@@ -6,14 +6,14 @@ internal sealed class Notifiers
 {
     private readonly List<INotifier> _all = [];
     private IoEventFdWatcher? _watcher;
-    private Action<Exception>? _threw;
+    private Action<DeviceCode, Exception>? _threw;
 
     /// <summary>Setup.</summary>
     public void Add(INotifier notifier) => _all.Add(notifier);
 
     /// <summary>A client is there.</summary>
     /// <param name="threw">Told of exceptions of the device, on any thread.</param>
-    public void Attach(Action<Exception> threw)
+    public void Attach(Action<DeviceCode, Exception> threw)
     {
         Volatile.Write(ref _threw, threw);
         foreach (INotifier notifier in _all)
@@ -31,7 +31,7 @@ internal sealed class Notifiers
     }
 
     /// <summary>Has an eventfd watched until the client has gone. The thread starts with the first one.</summary>
-    public void Watch(RegionIoEventFd bell) => (_watcher ??= new IoEventFdWatcher(Report)).Add(bell);
+    public void Watch(RegionIoEventFd bell) => (_watcher ??= new IoEventFdWatcher(e => Report(DeviceCallback.IoEventFd, e))).Add(bell);
 
     /// <summary>The device is about to be stopped: what the guest rang before belongs to its state. The author's own
     /// polling goes on until <see cref="PausePolled"/>, for the same reason.</summary>
@@ -89,10 +89,10 @@ internal sealed class Notifiers
     }
 
     /// <summary>Runs code of the device. Any thread. Without a client there is nobody to tell, so the caller hears of an exception.</summary>
-    public void Guard(Action action) => Guard(static run => run(), action);
-
-    /// <summary>As the other one, for calls with arguments: nothing is allocated for a static <paramref name="action"/>.</summary>
-    public void Guard<TState>(Action<TState> action, TState state)
+    /// <param name="code">Which code it is.</param>
+    /// <param name="action">Static, so that nothing is allocated.</param>
+    /// <param name="state">Handed to it.</param>
+    public void Guard<TState>(in DeviceCode code, Action<TState> action, TState state)
     {
         try
         {
@@ -100,10 +100,10 @@ internal sealed class Notifiers
         }
         catch (Exception e) when (Volatile.Read(ref _threw) is not null)
         {
-            Report(e);
+            Report(code, e);
         }
     }
 
     /// <summary>Tells of an exception of the device, if there is a session to tell. Any thread.</summary>
-    public void Report(Exception exception) => Volatile.Read(ref _threw)?.Invoke(exception);
+    public void Report(DeviceCode code, Exception exception) => Volatile.Read(ref _threw)?.Invoke(code, exception);
 }

@@ -28,7 +28,7 @@ public partial class Region
             throw new ArgumentException($"0x{length:x} bytes at 0x{offset:x} of {Index} do not lie in one area of shared memory. " +
                 "Share it first.", nameof(offset));
         }
-        DoorbellPage page = new(Device, _memory, offset, count, ring, options);
+        DoorbellPage page = new(this, _memory, offset, count, ring, options);
         part.Written += page.Wake;
         Device.Notifiers.Add(page);
         return page;

@@ -78,7 +78,7 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
                 Volatile.Write(ref _pending, true);
                 return false;
             }
-            _device.Notifiers.Guard(_ring);
+            _device.Notifiers.Guard(DeviceCallback.IoEventFd, static ring => ring(), _ring);
             return true;
         }
     }

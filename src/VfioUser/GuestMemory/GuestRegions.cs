@@ -19,7 +19,7 @@ internal sealed class GuestRegions(
     public CancellationToken Stopping { get; init; }
 
     /// <summary>Told of what the device throws when memory comes or goes.</summary>
-    public Action<Command, Exception>? Threw { get; init; }
+    public Action<DeviceCallback, Exception>? Threw { get; init; }
 
     /// <summary>How often it is said that an unmap still waits.</summary>
     public static TimeSpan Patience { get; } = TimeSpan.FromSeconds(1);
@@ -118,7 +118,7 @@ internal sealed class GuestRegions(
             }
             catch (Exception e)
             {
-                Threw?.Invoke(Command.DmaUnmap, e);
+                Threw?.Invoke(DeviceCallback.DmaUnmapping, e);
             }
         }
         return drain;
@@ -175,7 +175,7 @@ internal sealed class GuestRegions(
         }
         catch (Exception e)
         {
-            Threw?.Invoke(Command.DmaMap, e);
+            Threw?.Invoke(DeviceCallback.DmaMapped, e);
             // the client will read that nothing is mapped
             undone = UnmapBetween(region.Start, region.Last);
             return new Refusal(Errno.EIO, "the device threw");

@@ -79,7 +79,7 @@ internal sealed class UnmaskWatch : IDisposable
         }
         catch (Exception e)
         {
-            _irq.Device?.Notifiers.Report(e);
+            _irq.Device?.Notifiers.Report(DeviceCallback.IrqMask, e);
         }
     }
 }

@@ -8,6 +8,7 @@ internal static class MetricTags
 {
     public const string Device = "vfio_user.device";
     public const string Command = "vfio_user.command";
+    public const string Callback = "vfio_user.device.callback";
     public const string DmaBacking = "vfio_user.dma.backing";
     public const string DmaDirection = "vfio_user.dma.direction";
     public const string IrqType = "vfio_user.irq.type";

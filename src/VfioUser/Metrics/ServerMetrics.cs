@@ -82,11 +82,11 @@ internal sealed class ServerMetrics
 
     public void Failed(string error) => _instruments.Errors.Add(1, _device, MetricTags.Of(MetricTags.ErrorType, error));
 
-    public void DeviceThrew(Command command, Exception exception)
+    public void DeviceThrew(DeviceCallback callback, Exception exception)
     {
         if (_instruments.DeviceExceptions.Enabled)
         {
-            _instruments.DeviceExceptions.Add(1, _device, MetricTags.Of(MetricTags.Command, MetricTags.NameOf(command)),
+            _instruments.DeviceExceptions.Add(1, _device, MetricTags.Of(MetricTags.Callback, MetricTags.NameOf(callback)),
                 MetricTags.Of(MetricTags.ErrorType, exception.GetType().FullName ?? MetricTags.Other));
         }
     }

@@ -199,14 +199,14 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
 
     private void BeginSave()
     {
-        author?.BeginSave();
+        Call(static state => state.BeginSave());
         _writer = new MigrationWriter(device, Shape, author);
     }
 
     private void BeginAgain()
     {
-        author?.EndSave();
-        author?.BeginSave();
+        Call(static state => state.EndSave());
+        Call(static state => state.BeginSave());
     }
 
     private ulong EstimateOwn(out ulong running)
@@ -222,7 +222,22 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
         if (_writer is null)
             return;
         _writer = null;
-        author?.EndSave();
+        Call(static state => state.EndSave());
+    }
+
+    // Saves begin and end at resets and at attaches, too: who reports an exception is to know that it was not theirs.
+    private void Call(Action<IMigrationState> call)
+    {
+        if (author is null)
+            return;
+        try
+        {
+            call(author);
+        }
+        catch (Exception e)
+        {
+            throw new DeviceCodeException(DeviceCallback.MigrationState, e);
+        }
     }
 
     private string? FinishRestore()

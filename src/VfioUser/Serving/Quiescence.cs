@@ -18,7 +18,7 @@ internal sealed class Quiescence : IDisposable
     private readonly CancellationTokenSource _outOfPatience = new();
     private readonly CancellationTokenRegistration _stop;
     private QuiesceRequest? _pending;
-    private Command _command;
+    private Command? _command; // that the device is quiesced for
     private bool _leaving;
     private bool _askedToLeave;
 
@@ -89,7 +89,7 @@ internal sealed class Quiescence : IDisposable
         if (_device.IsAtRest || _askedToLeave || _device.Unanswered is { IsAnswered: false })
             return true;
         _askedToLeave = true;
-        _command = Command.DmaUnmap;
+        _command = null;
         return Ask(QuiesceReason.ClientGone, _outOfPatience.Token) is not null || !IsPending;
     }
 
@@ -103,7 +103,7 @@ internal sealed class Quiescence : IDisposable
         }
         catch (Exception e)
         {
-            _session.DeviceThrew(_command, e);
+            _session.DeviceThrew(DeviceCallback.Resume, _command, e);
         }
     }
 
@@ -196,7 +196,7 @@ internal sealed class Quiescence : IDisposable
         // who was told to give up may say so like this
         if (exception is OperationCanceledException && (_clientGone.IsCancellationRequested || _outOfPatience.IsCancellationRequested))
             return Answered(reason, atRest: false);
-        _session.DeviceThrew(_command, exception);
+        _session.DeviceThrew(DeviceCallback.Quiesce, _command, exception);
         return Session.Threw;
     }
 
@@ -204,6 +204,6 @@ internal sealed class Quiescence : IDisposable
 
     // The author's callbacks must run neither here nor on the thread that stops the server.
     private void Cancel(CancellationTokenSource source) => _ = source.CancelAsync().ContinueWith(
-        (failed, _) => _session.DeviceThrew(_command, failed.Exception!.GetBaseException()), null,
+        (failed, _) => _session.DeviceThrew(DeviceCallback.Quiesce, null, failed.Exception!.GetBaseException()), null,
         CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
 }

@@ -69,13 +69,13 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
         SaySessionFailed(exception);
     }
 
-    [LoggerMessage(9, LogLevel.Error, "The device threw while it handled {Command}.", EventName = nameof(DeviceThrew))]
-    private partial void SayDeviceThrew(Command command, Exception exception);
+    [LoggerMessage(9, LogLevel.Error, "The device threw in {Code}.", EventName = nameof(DeviceThrew))]
+    private partial void SayDeviceThrew(DeviceCode code, Exception exception);
 
-    public void DeviceThrew(Command command, Exception exception)
+    public void DeviceThrew(DeviceCode code, Exception exception)
     {
-        Metrics.DeviceThrew(command, exception);
-        SayDeviceThrew(command, exception);
+        Metrics.DeviceThrew(code.Callback, exception);
+        SayDeviceThrew(code, exception);
     }
 
     [LoggerMessage(10, LogLevel.Debug, "{Command} (message {MessageId}, {Size} bytes) refused with {Errno}: {Reason}.")]

@@ -19,6 +19,7 @@ internal sealed class Session : IDisposable
     private bool _metered;
     private bool _isLeaving;
     private long _pendingSince; // when the command that is pending was taken up; 0 for none, or if that is not measured
+    private Command? _command; // that is handled
 
     public Session(ServerRun run, MessageChannel channel, MessageChannel? twin, SessionLimits limits, ReplyWriter replies)
     {
@@ -42,7 +43,7 @@ internal sealed class Session : IDisposable
         GuestRegions = new GuestRegions(device, DmaMessages, maxMaps, options.TrustClientMemory, options.MaxDirtyBitmapSize, log)
         {
             Stopping = run.Stopping,
-            Threw = DeviceThrew,
+            Threw = (callback, e) => DeviceThrew(callback, _command, e),
         };
         Steps = new CommandSteps(this);
         Unmapping = new Unmapping(this, channel.Socket.Handle, run.Stopping);
@@ -107,9 +108,9 @@ internal sealed class Session : IDisposable
         }
         catch (Exception e)
         {
-            DeviceThrew(Command.Version, e);
+            DeviceThrew(DeviceCallback.Attached, command: null, e);
         }
-        Guarded(Command.Version, () => Device.Notifiers.Attach(e => DeviceThrew(Command.RegionWrite, e)));
+        Guarded(DeviceCallback.Other, () => Device.Notifiers.Attach((code, e) => DeviceThrew(code, command: null, e)));
     }
 
     /// <summary>Receives once, handles what came, in order, and answers it at once.</summary>
@@ -157,12 +158,22 @@ internal sealed class Session : IDisposable
         Replies.Flush();
     }
 
-    public void DeviceThrew(Command command, Exception exception)
+    /// <summary>Tells of an exception of the device. Any thread.</summary>
+    /// <param name="where">Which code it was, if what was caught does not say it better.</param>
+    /// <param name="command">What is handled; null for what happened without a command.</param>
+    /// <param name="caught">What was caught.</param>
+    public void DeviceThrew(DeviceCode where, Command? command, Exception caught)
     {
-        _log.DeviceThrew(command, exception);
+        Exception exception = DeviceCodeException.Unwrap(caught, where, out DeviceCode code);
+        _log.DeviceThrew(code, exception);
         try
         {
-            _options.DeviceException?.Invoke(new DeviceExceptionContext(Device, command, exception));
+            _options.DeviceException?.Invoke(new DeviceExceptionContext(Device, code.Callback, exception)
+            {
+                Command = command,
+                Region = code.Region,
+                Offset = code.Offset,
+            });
         }
         catch (Exception e)
         {
@@ -188,13 +199,13 @@ internal sealed class Session : IDisposable
     /// <summary>The client has gone: its memory and its interrupts go too, the device's state stays. Waits for what is pending.</summary>
     public void Dispose()
     {
-        Guarded(Command.DmaUnmap, () =>
+        Guarded(DeviceCallback.DmaUnmapping, () =>
         {
             while (!TryLeave())
                 AwaitPending();
         });
         GuestRegions.Dispose();
-        Guarded(Command.Version, Device.Detached);
+        Guarded(DeviceCallback.Detached, Device.Detached);
         Quiescence.Resume();
         Quiescence.Dispose();
         Unmapping.Dispose();
@@ -234,16 +245,18 @@ internal sealed class Session : IDisposable
         CommandOutcome outcome;
         try
         {
+            _command = message.Header.Command;
             outcome = Steps.IsDeferred ? Steps.Resume(message) : Handle(handler, message);
         }
         catch (Exception e)
         {
-            DeviceThrew(message.Header.Command, e);
+            DeviceThrew(handler?.Code ?? default, message.Header.Command, e);
             outcome = Threw;
         }
         finally
         {
             message.Fds?.Dispose();
+            _command = null;
         }
         if (outcome.Kind == OutcomeKind.Deferred)
         {
@@ -298,7 +311,7 @@ internal sealed class Session : IDisposable
             _channel.Socket.FlushOutput(Deadline.After(_options.DmaTimeout));
     }
 
-    private void Guarded(Command command, Action action)
+    private void Guarded(DeviceCode code, Action action)
     {
         try
         {
@@ -306,7 +319,7 @@ internal sealed class Session : IDisposable
         }
         catch (Exception e)
         {
-            DeviceThrew(command, e);
+            DeviceThrew(code, command: null, e);
         }
     }
 }

@@ -130,7 +130,7 @@ public class IoEventFdTests
         guest.Bar0.Write(0, 1u);
 
         bell!.Poll().Should().BeTrue();
-        threw.Should().ContainSingle().Which.Command.Should().Be(Command.RegionWrite);
+        (threw.Should().ContainSingle().Which.Callback, threw[0].Command).Should().Be((DeviceCallback.IoEventFd, null));
     }
 
     [Fact]

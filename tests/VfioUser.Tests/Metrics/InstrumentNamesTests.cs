@@ -80,7 +80,7 @@ public sealed class InstrumentNamesTests : IDisposable
         device.MsiX[0].Trigger();
         device.MsiX[0].SetTrigger(null);
         metrics.Failed("peer_refused");
-        metrics.DeviceThrew(Command.RegionRead, new FormatException());
+        metrics.DeviceThrew(DeviceCallback.RegionRead, new FormatException());
         metrics.SessionEnded();
     }
 }

@@ -109,7 +109,7 @@ public sealed class ServerMetricsTests : IDisposable
 
         client.Ask(Command.RegionWrite, RawClient.Bytes(new RegionAccess(0, ProbeDevice.Plain, 1), 1)).ShouldBeRefused(Errno.EIO);
 
-        _recorder.Sum("vfio_user.device.exceptions", ("vfio_user.command", "region_write"), ("error.type", "System.FormatException")).Should().Be(1);
+        _recorder.Sum("vfio_user.device.exceptions", ("vfio_user.device.callback", "region_write"), ("error.type", "System.FormatException")).Should().Be(1);
         _recorder.Sum("vfio_user.commands", ("error.type", "EIO")).Should().Be(1);
     }
 

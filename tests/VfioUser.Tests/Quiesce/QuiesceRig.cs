@@ -19,7 +19,7 @@ internal sealed class QuiesceRig : IDisposable
         Server = VfioUserServer.BindAbstract($"vfio-user-test-{Guid.NewGuid():N}", new VfioUserServerOptions
         {
             Logger = Log,
-            DeviceException = context => Threw.Enqueue((context.Command, context.Exception)),
+            DeviceException = context => Threw.Enqueue(context),
             DmaTimeout = Wait.Bound,
         });
         Running = by == ServedBy.OwnThread ? Server.RunAsync(Device) : Polled.RunAsync(Server, Device);
@@ -33,7 +33,7 @@ internal sealed class QuiesceRig : IDisposable
 
     public CapturedLog Log { get; } = new();
 
-    public ConcurrentQueue<(Command Command, Exception Exception)> Threw { get; } = new();
+    public ConcurrentQueue<DeviceExceptionContext> Threw { get; } = new();
 
     /// <summary>A client that has one page mapped, and a device whose diary is empty.</summary>
     public RawClient Attach(string proposal = Served.QemuProposal)

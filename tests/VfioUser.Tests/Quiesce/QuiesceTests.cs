@@ -98,6 +98,7 @@ public class QuiesceTests : QuiesceTestBase
         rig.Device.Diary.Should().Equal($"asked {QuiesceRig.ReasonOf(what)}");
         rig.Threw.Should().ContainSingle().Which.Exception.Message.Should().Be("stuck");
         rig.Threw.Single().Command.Should().Be(QuiesceRig.CommandOf(what));
+        rig.Threw.Single().Callback.Should().Be(DeviceCallback.Quiesce);
         rig.Device.Answer = (_, _) => new(true);
         client.HearReply(rig.Say(client, what), QuiesceRig.CommandOf(what)).Header.Error.Should().Be(0u);
     }

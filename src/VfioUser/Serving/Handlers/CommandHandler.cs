@@ -7,6 +7,9 @@ namespace VfioUser;
 /// <summary>Serves one command. Stateless; command thread.</summary>
 internal abstract class CommandHandler
 {
+    /// <summary>What of a device's code the command calls, where the call does not say it better.</summary>
+    public virtual DeviceCode Code => DeviceCallback.Other;
+
     /// <summary>Whether this message is lost without the descriptors that it brought. Others are closed with it, unseen.</summary>
     public virtual bool NeedsFds(in ReceivedMessage message) => false;
 

@@ -6,6 +6,8 @@ namespace VfioUser;
 /// <remarks>All features are about migration: a device that has none of it has none of them, as in libvfio-user.</remarks>
 internal sealed class DeviceFeatureHandler : CommandHandler
 {
+    public override DeviceCode Code => DeviceCallback.MigrationState;
+
     public override CommandOutcome Handle(Session session, in ReceivedMessage message)
     {
         if (!TryRead(message, out DeviceFeature request, out Refusal refusal))

@@ -5,6 +5,8 @@ namespace VfioUser;
 /// <summary>Spec: VFIO_USER_DEVICE_RESET.</summary>
 internal sealed class DeviceResetHandler : CommandHandler
 {
+    public override DeviceCode Code => DeviceCallback.Reset;
+
     public override CommandOutcome Handle(Session session, in ReceivedMessage message) => message.Payload.IsEmpty
         ? CommandOutcome.NeedsQuiesce(QuiesceReason.Reset)
         : Refusal.Invalid("{0} bytes follow the header", (ulong)message.Payload.Length);

@@ -5,6 +5,8 @@ namespace VfioUser;
 /// <summary>Spec: VFIO_USER_MIG_DATA_READ.</summary>
 internal sealed class MigDataReadHandler : CommandHandler
 {
+    public override DeviceCode Code => DeviceCallback.MigrationState;
+
     public override CommandOutcome Handle(Session session, in ReceivedMessage message)
     {
         if (!TryRead(message, out MigrationData request, out Refusal refusal))

@@ -5,6 +5,8 @@ namespace VfioUser;
 /// <summary>Spec: VFIO_USER_MIG_DATA_WRITE.</summary>
 internal sealed class MigDataWriteHandler : CommandHandler
 {
+    public override DeviceCode Code => DeviceCallback.MigrationState;
+
     public override CommandOutcome Handle(Session session, in ReceivedMessage message)
     {
         if (!TryRead(message, out MigrationData request, out Refusal refusal))

@@ -6,6 +6,8 @@ namespace VfioUser;
 /// <remarks>As long as no specification has it, only where the server's options say so: elsewhere it is no command.</remarks>
 internal sealed class PreCopyInfoHandler : CommandHandler
 {
+    public override DeviceCode Code => DeviceCallback.MigrationState;
+
     public override CommandOutcome Handle(Session session, in ReceivedMessage message)
     {
         if (!session.ServesPreCopyInfo)

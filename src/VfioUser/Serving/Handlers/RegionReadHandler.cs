@@ -26,7 +26,7 @@ internal sealed class RegionReadHandler : CommandHandler
         catch (Exception e)
         {
             // as a dead device on a bus reads; one client in use waits for ever for the data of an error reply
-            session.DeviceThrew(message.Header.Command, e);
+            session.DeviceThrew(new DeviceCode(DeviceCallback.RegionRead, (PciRegion)access.Region, access.Offset), message.Header.Command, e);
             data.Fill(0xFF);
         }
         // a device that asked the client for memory meanwhile has sent what was before this reply: it moves to the front

@@ -52,10 +52,17 @@ internal sealed class RegionWriteHandler : CommandHandler
     /// <summary>Carries out an access that can be.</summary>
     public static void Write(PciDevice device, Region? region, in RegionAccess access, ReadOnlySpan<byte> data)
     {
-        if (region is null)
-            device.Config.GuestWrite((int)access.Offset, data);
-        else
-            region.Write(access.Offset, data);
+        try
+        {
+            if (region is null)
+                device.Config.GuestWrite((int)access.Offset, data);
+            else
+                region.Write(access.Offset, data);
+        }
+        catch (Exception e) when (e is not DeviceCodeException)
+        {
+            throw new DeviceCodeException(new DeviceCode(DeviceCallback.RegionWrite, (PciRegion)access.Region, access.Offset), e);
+        }
     }
 
     private static CommandOutcome Answer(Session session, in ReceivedMessage message, in RegionAccess access) =>

@@ -28,9 +28,11 @@ public class ThrowingDeviceTests : ServedTests, IDisposable
         _served.Dispose();
     }
 
-    private void ShouldHaveBeenTold(Command command, string message)
+    private void ShouldHaveBeenTold(DeviceCallback callback, Command? command, string message, PciRegion? region = null, ulong? offset = null)
     {
         _told.Should().ContainSingle();
+        _told[0].Callback.Should().Be(callback);
+        (_told[0].Region, _told[0].Offset).Should().Be((region, offset));
         _told[0].Device.Should().BeSameAs(_served.Device);
         _told[0].Command.Should().Be(command);
         _told[0].Exception.Message.Should().Be(message);
@@ -53,7 +55,7 @@ public class ThrowingDeviceTests : ServedTests, IDisposable
 
         data.Should().Equal(Enumerable.Repeat((byte)0xFF, 8));
         _client.ShouldBeServed();
-        ShouldHaveBeenTold(Command.RegionRead, "read");
+        ShouldHaveBeenTold(DeviceCallback.RegionRead, Command.RegionRead, "read", (PciRegion)ProbeDevice.Plain, 4);
     }
 
     [Fact]
@@ -64,7 +66,7 @@ public class ThrowingDeviceTests : ServedTests, IDisposable
         _client.Ask(Command.RegionWrite, RawClient.Bytes(new RegionAccess(0, ProbeDevice.Plain, 1), 1)).ShouldBeRefused(Errno.EIO);
 
         _client.ShouldBeServed();
-        ShouldHaveBeenTold(Command.RegionWrite, "write");
+        ShouldHaveBeenTold(DeviceCallback.RegionWrite, Command.RegionWrite, "write", (PciRegion)ProbeDevice.Plain, 0);
     }
 
     [Fact]
@@ -76,7 +78,7 @@ public class ThrowingDeviceTests : ServedTests, IDisposable
             .ShouldBeRefused(Errno.EIO);
 
         _client.ShouldBeServed();
-        ShouldHaveBeenTold(Command.RegionWriteMulti, "write");
+        ShouldHaveBeenTold(DeviceCallback.RegionWrite, Command.RegionWriteMulti, "write", (PciRegion)ProbeDevice.Plain, 0);
     }
 
     [Fact]
@@ -87,7 +89,7 @@ public class ThrowingDeviceTests : ServedTests, IDisposable
         _client.Ask(Command.DeviceReset).ShouldBeRefused(Errno.EIO);
 
         _client.ShouldBeServed();
-        ShouldHaveBeenTold(Command.DeviceReset, "reset by Device");
+        ShouldHaveBeenTold(DeviceCallback.Reset, Command.DeviceReset, "reset by Device");
     }
 
     [Fact]
@@ -98,7 +100,7 @@ public class ThrowingDeviceTests : ServedTests, IDisposable
         _client.Ask(Command.DmaMap, Map(0x1000)).ShouldBeRefused(Errno.EIO);
 
         _client.ShouldBeServed();
-        ShouldHaveBeenTold(Command.DmaMap, "mapped 0x1000");
+        ShouldHaveBeenTold(DeviceCallback.DmaMapped, Command.DmaMap, "mapped 0x1000");
         _served.Device.Dma.Regions.Should().BeEmpty();
         _throwAt = null;
         _client.Ask(Command.DmaMap, Map(0x1000)).ShouldBeGranted();
@@ -114,7 +116,7 @@ public class ThrowingDeviceTests : ServedTests, IDisposable
         _client.Ask(Command.DmaUnmap, unmap).ShouldBeGranted<DmaUnmap>().Should().Be(unmap);
 
         _client.ShouldBeServed();
-        ShouldHaveBeenTold(Command.DmaUnmap, "unmapping 0x1000");
+        ShouldHaveBeenTold(DeviceCallback.DmaUnmapping, Command.DmaUnmap, "unmapping 0x1000");
         _served.Device.Dma.Regions.Should().BeEmpty();
     }
 
@@ -143,15 +145,16 @@ public class ThrowingDeviceTests : ServedTests, IDisposable
         _served.Device.ShouldTell("unmapping 0x1000");
         _served.Device.ShouldTell("unmapping 0x2000");
         _served.Device.ShouldTell("detached");
+        _told.Should().OnlyContain(context => context.Callback == DeviceCallback.DmaUnmapping && context.Command == null);
         _served.Device.Dma.Regions.Should().BeEmpty();
         using RawClient next = _served.Attach();
         next.ShouldBeServed();
     }
 
     [Theory]
-    [InlineData("attached")]
-    [InlineData("detached")]
-    public void Coming_and_going_is_none_of_the_clients_business(string when)
+    [InlineData("attached", DeviceCallback.Attached)]
+    [InlineData("detached", DeviceCallback.Detached)]
+    public void Coming_and_going_is_none_of_the_clients_business(string when, DeviceCallback callback)
     {
         _client.Dispose();
         _served.Device.ShouldTell("detached");
@@ -164,7 +167,7 @@ public class ThrowingDeviceTests : ServedTests, IDisposable
         using RawClient next = _served.Attach();
 
         next.ShouldBeServed();
-        ShouldHaveBeenTold(Command.Version, when);
+        ShouldHaveBeenTold(callback, command: null, when);
     }
 
     [Fact]

@@ -1,0 +1,17 @@
+using System.Globalization;
+
+namespace VfioUser;
+
+/// <summary>Which of a device's code it was. Immutable.</summary>
+/// <param name="Callback">What kind of code.</param>
+/// <param name="Region">Of a region: which.</param>
+/// <param name="Offset">First byte of the access or of the doorbell, relative to the region.</param>
+internal readonly record struct DeviceCode(DeviceCallback Callback, PciRegion? Region = null, ulong? Offset = null)
+{
+    public static implicit operator DeviceCode(DeviceCallback callback) => new(callback);
+
+    /// <summary>In a few words.</summary>
+    public override string ToString() => Region is { } region
+        ? string.Create(CultureInfo.InvariantCulture, $"{Callback} at 0x{Offset ?? 0:x} of {region}")
+        : Callback.ToString();
+}
