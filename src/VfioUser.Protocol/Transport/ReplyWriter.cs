@@ -3,7 +3,14 @@ using System.Runtime.InteropServices;
 namespace VfioUser.Protocol;
 
 /// <summary>Builds replies one after another in one buffer and sends them with one <c>sendmsg</c>.</summary>
-/// <remarks>Command thread.</remarks>
+/// <remarks>
+/// Command thread. The reply that was begun and has not ended is open. It stays where it is: what is sent meanwhile is what
+/// was built before it.
+/// <code>
+/// bytes   | sent meanwhile | ended, not sent | open reply |  room  |
+///                          ^ _sent           ^ _ended
+/// </code>
+/// </remarks>
 public sealed class ReplyWriter
 {
     private const int SendFrom = 64 << 10;
@@ -16,7 +23,10 @@ public sealed class ReplyWriter
     private readonly bool _buffersOutput;
     private byte[] _bytes = Allocate(Small);
     private MessageHeader _request;
-    private int _length;
+    private int _sent;
+    private int _ended;
+    private int _openLength; // of the payload
+    private bool _isOpen;
     private int _smallInARow;
 
     /// <summary>A writer of replies for <paramref name="socket"/>, which it borrows.</summary>
@@ -39,25 +49,31 @@ public sealed class ReplyWriter
     /// <summary>Bytes of memory that it holds.</summary>
     internal int Capacity => _bytes.Length;
 
-    /// <summary>Starts the reply to <paramref name="request"/>.</summary>
-    /// <returns>Memory for the payload, of the length asked for and not cleared.</returns>
+    /// <summary>Starts the reply to <paramref name="request"/>. One that is open is dropped.</summary>
+    /// <returns>Memory for the payload, of the length asked for and not cleared; valid until the reply ends, whatever is sent
+    /// meanwhile.</returns>
     public Span<byte> Begin(in MessageHeader request, int payloadLength)
     {
         _request = request;
-        int end = _length + MessageHeader.WireSize + payloadLength;
-        if (end > _bytes.Length)
-            Array.Resize(ref _bytes, Math.Max(end, Math.Min(2 * _bytes.Length, 1 << 20)));
-        return _bytes.AsSpan(_length + MessageHeader.WireSize, payloadLength);
+        if (_ended + MessageHeader.WireSize + payloadLength > _bytes.Length)
+            MakeRoom(MessageHeader.WireSize + payloadLength);
+        _isOpen = true;
+        _openLength = payloadLength;
+        return OpenPayload;
     }
+
+    /// <summary>The payload of the open reply.</summary>
+    internal Span<byte> OpenPayload => _bytes.AsSpan(_ended + MessageHeader.WireSize, _openLength);
 
     /// <summary>Ends the reply that was begun, with the first <paramref name="payloadLength"/> bytes of its payload.</summary>
     /// <returns>False when the peer has gone.</returns>
     public bool End(int payloadLength)
     {
+        _isOpen = false;
         if (_request.NoReply)
             return true;
         PutHeader(payloadLength, MessageFlags.Reply, 0);
-        return _length < SendFrom || Flush();
+        return _ended - _sent < SendFrom || Flush();
     }
 
     /// <summary>Ends the reply that was begun and sends it with descriptors, which it borrows. An error takes its place when the
@@ -71,11 +87,12 @@ public sealed class ReplyWriter
         if (fds.IsEmpty || _request.NoReply)
             return End(payloadLength);
         // descriptors belong to one message: what was built before goes first, and this one alone
-        int start = _length;
+        _isOpen = false;
+        (int first, int start) = (_sent, _ended);
         PutHeader(payloadLength, MessageFlags.Reply, 0);
-        int end = _length;
-        _length = 0; // if a descriptor is closed already, that throws: nothing must be sent twice
-        if (start != 0 && Send(_bytes.AsSpan(0, start)) != Errno.None)
+        int end = _ended;
+        (_sent, _ended) = (0, 0); // if a descriptor is closed already, that throws: nothing must be sent twice
+        if (start != first && Send(_bytes.AsSpan(first, start - first)) != Errno.None)
             return false;
         Errno errno = Send(_bytes.AsSpan(start, end - start), fds);
         if (errno is Errno.None or Errno.ENOTCONN)
@@ -89,10 +106,11 @@ public sealed class ReplyWriter
     /// <summary>Ends the reply that was begun as an error, with the first <paramref name="payloadLength"/> bytes of its payload behind it.</summary>
     internal bool EndFailed(int payloadLength, Errno errno)
     {
+        _isOpen = false;
         if (_request.NoReply)
             return true;
         PutHeader(payloadLength, MessageFlags.Reply | MessageFlags.Error, (uint)errno);
-        return _length < SendFrom || Flush();
+        return _ended - _sent < SendFrom || Flush();
     }
 
     /// <summary>Answers with an error: a bare header, as the specification wants it.</summary>
@@ -102,17 +120,33 @@ public sealed class ReplyWriter
         return EndFailed(0, errno);
     }
 
-    /// <summary>Sends what was built.</summary>
+    /// <summary>Sends the replies that have ended.</summary>
     /// <returns>False when the peer has gone.</returns>
     public bool Flush()
     {
-        if (_length == 0)
+        if (_ended == _sent)
             return true;
-        bool sent = Send(_bytes.AsSpan(0, _length)) == Errno.None;
+        bool sent = Send(_bytes.AsSpan(_sent, _ended - _sent)) == Errno.None;
+        _sent = _ended;
+        if (_isOpen)
+            return sent;
         if (_bytes.Length > Small)
             Shrink();
-        _length = 0;
+        (_sent, _ended) = (0, 0);
         return sent;
+    }
+
+    // No reply is open: what has not been sent may move.
+    private void MakeRoom(int length)
+    {
+        if (_sent > 0)
+        {
+            _bytes.AsSpan(_sent, _ended - _sent).CopyTo(_bytes);
+            (_sent, _ended) = (0, _ended - _sent);
+        }
+        int end = _ended + length;
+        if (end > _bytes.Length)
+            Array.Resize(ref _bytes, Math.Max(end, Math.Min(2 * _bytes.Length, 1 << 20)));
     }
 
     // a buffer that grew for a large reply, or for many, goes when it is not used any more
@@ -125,7 +159,7 @@ public sealed class ReplyWriter
             return;
         }
         bool large = _bytes.Length > 2 * SendFrom;
-        _smallInARow = _length > (large ? SendFrom : Small) ? 0 : _smallInARow + 1;
+        _smallInARow = _ended > (large ? SendFrom : Small) ? 0 : _smallInARow + 1;
         if (_smallInARow == (large ? ShrinkAfter : ShrinkToSmallAfter))
             (_bytes, _smallInARow) = (Allocate(large ? SendFrom : Small), 0);
     }
@@ -136,8 +170,8 @@ public sealed class ReplyWriter
     private void PutHeader(int payloadLength, MessageFlags flags, uint error)
     {
         int size = MessageHeader.WireSize + payloadLength;
-        WireFormat.Write(_bytes.AsSpan(_length), new MessageHeader(_request.MessageId, _request.Command, (uint)size, flags, error));
-        _length += size;
+        WireFormat.Write(_bytes.AsSpan(_ended), new MessageHeader(_request.MessageId, _request.Command, (uint)size, flags, error));
+        _ended += size;
     }
 
     private static byte[] Allocate(int size) => GC.AllocateUninitializedArray<byte>(size);

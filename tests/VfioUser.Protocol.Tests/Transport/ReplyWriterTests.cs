@@ -219,4 +219,38 @@ public sealed class ReplyWriterTests : IDisposable
         payload.CopyTo(_replies.Begin(Request(id), payload.Length));
         return fds.Length == 0 ? _replies.End(payload.Length) : _replies.End(payload.Length, fds);
     }
+
+    [Fact]
+    public void A_reply_that_is_open_stays_where_it_is_while_others_are_sent()
+    {
+        Build(1, [1]);
+        Span<byte> open = _replies.Begin(Request(2), 2);
+        open[0] = 2;
+
+        _replies.Flush().Should().BeTrue();
+        _peer.ReadOnce().Should().Equal(Frame.Reply(1, Command.RegionRead, 1));
+        open[1] = 3;
+        bool same = open == _replies.OpenPayload;
+        _replies.End(2);
+        Build(3, [4]);
+        _replies.Flush().Should().BeTrue();
+
+        same.Should().BeTrue();
+        _peer.ReadOnce().Should().Equal([.. Frame.Reply(2, Command.RegionRead, 2, 3), .. Frame.Reply(3, Command.RegionRead, 4)]);
+    }
+
+    [Fact]
+    public void Replies_under_which_others_are_sent_do_not_make_the_buffer_grow()
+    {
+        for (int i = 0; i < 100; i++)
+        {
+            _replies.Begin(Request(1), 1000).Clear();
+            _replies.Flush().Should().BeTrue();
+            _replies.End(1000);
+            if (i > 0)
+                _peer.ReadOnce().Should().HaveCount(MessageHeader.WireSize + 1000);
+        }
+
+        _replies.Capacity.Should().Be(4 << 10);
+    }
 }

@@ -24,8 +24,7 @@ internal sealed class DmaUnmapHandler : CommandHandler
     public override CommandOutcome Apply(Session session, in ReceivedMessage message, int position)
     {
         DmaUnmap unmap = WireFormat.Read<DmaUnmap>(message.Payload);
-        // the device learns of it, and may answer with DMA, which sends replies: that there is memory for this reply is all
-        // that is certain before
+        // before anything is unmapped: there is memory for this reply
         session.Replies.Begin(message.Header, LengthOf(message, unmap));
         (ulong first, ulong last) = RangeOf(unmap);
         return CommandOutcome.NeedsDrain(session.GuestRegions.UnmapBetween(first, last));
@@ -34,7 +33,7 @@ internal sealed class DmaUnmapHandler : CommandHandler
     public override CommandOutcome Finish(Session session, in ReceivedMessage message, DmaDrain drain)
     {
         DmaUnmap unmap = WireFormat.Read<DmaUnmap>(message.Payload);
-        Span<byte> reply = session.Replies.Begin(message.Header, LengthOf(message, unmap));
+        Span<byte> reply = session.Replies.OpenPayload;
         // as it was asked for, whatever was there: the specification wants the request back, and no client in use looks
         WireFormat.Write(reply, unmap);
         if (unmap.Flags == DmaUnmapFlags.GetDirtyBitmap)

@@ -29,10 +29,6 @@ internal sealed class RegionReadHandler : CommandHandler
             session.DeviceThrew(new DeviceCode(DeviceCallback.RegionRead, (PciRegion)access.Region, access.Offset), message.Header.Command, e);
             data.Fill(0xFF);
         }
-        // a device that asked the client for memory meanwhile has sent what was before this reply: it moves to the front
-        Span<byte> place = session.Replies.Begin(message.Header, payload.Length);
-        if (place != payload)
-            payload.CopyTo(place);
         session.Replies.End(payload.Length);
         return CommandOutcome.Replied;
     }
