@@ -38,8 +38,6 @@ internal static class FdRouting
         return owner;
     }
 
-    private static bool MayCarryFds(in MessageHeader header) => header.IsReply
-        ? header.Command is Command.Version or Command.DeviceGetRegionInfo or Command.DeviceGetRegionIoFds
-        // SPDK's host sends an unmap with the descriptor of the map: it must not go to a map without one in front of it
-        : header.Command is Command.DmaMap or Command.DmaUnmap or Command.DeviceSetIrqs;
+    private static bool MayCarryFds(in MessageHeader header) =>
+        ProtocolCommands.Find(header.Command)?.Payload(header.IsReply).MostFds > 0;
 }

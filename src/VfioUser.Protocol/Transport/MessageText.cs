@@ -22,7 +22,7 @@ public static class MessageText
         string error = header.IsError ? $" error {(Errno)header.Error}" : "";
         string fds = fdCount == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" +{fdCount} fd");
         return string.Create(CultureInfo.InvariantCulture,
-            $"{header.Command} #{header.MessageId} {kind}, {header.MessageSize} bytes{error}{fds} {Payload(header.Command, payload)}").TrimEnd();
+            $"{header.Command} #{header.MessageId} {kind}, {header.MessageSize} bytes{error}{fds} {Payload(header, payload)}").TrimEnd();
     }
 
     /// <summary>Shows each message of what is sent together.</summary>
@@ -46,26 +46,12 @@ public static class MessageText
         }
     }
 
-    private static string Payload(Command command, ReadOnlySpan<byte> payload) => command switch
+    private static string Payload(in MessageHeader header, ReadOnlySpan<byte> payload)
     {
-        Command.Version => Text<ProtocolVersion>(payload),
-        Command.DmaMap => Text<DmaMap>(payload),
-        Command.DmaUnmap => Text<DmaUnmap>(payload),
-        Command.DeviceGetInfo => Text<DeviceInfo>(payload),
-        Command.DeviceGetRegionInfo => Text<RegionInfo>(payload),
-        Command.DeviceGetRegionIoFds => Text<RegionIoFds>(payload),
-        Command.DeviceGetIrqInfo => Text<IrqInfo>(payload),
-        Command.DeviceSetIrqs => Text<IrqSet>(payload),
-        Command.RegionRead or Command.RegionWrite => Text<RegionAccess>(payload) + Data(payload, RegionAccess.WireSize),
-        Command.DmaRead or Command.DmaWrite => Text<DmaAccess>(payload) + Data(payload, DmaAccess.WireSize),
-        Command.RegionWriteMulti => Text<RegionWriteMulti>(payload),
-        Command.DeviceFeature => Text<DeviceFeature>(payload),
-        Command.MigDataRead or Command.MigDataWrite => Text<MigrationData>(payload),
-        _ => "",
-    };
-
-    private static string Text<T>(ReadOnlySpan<byte> payload)
-        where T : unmanaged => WireFormat.TryRead(payload, out T value) ? value.ToString() ?? "" : "";
+        if (ProtocolCommands.Find(header.Command)?.Payload(header.IsReply) is not { } info)
+            return "";
+        return info.HasData ? info.Describe(payload) + Data(payload, info.Size) : info.Describe(payload);
+    }
 
     private static string Data(ReadOnlySpan<byte> payload, int start)
     {

@@ -19,12 +19,18 @@ internal static class PayloadDecoder
     public static void Decode(in MessageHeader header, ReadOnlySpan<byte> payload, Fields to)
     {
         bool reply = header.IsReply;
+        if (ProtocolCommands.Find(header.Command) is not { } command)
+        {
+            to.Malformed("there is no such command");
+            return;
+        }
+        PayloadInfo layout = command.Payload(reply);
+        if (layout.Type is null && payload.IsEmpty)
+            return;
         switch (header.Command)
         {
             case Command.Version:
                 Version(payload, to);
-                break;
-            case Command.DmaMap or Command.DeviceReset or Command.DeviceSetIrqs when reply && payload.IsEmpty:
                 break;
             case Command.DeviceReset:
                 break;
@@ -43,12 +49,7 @@ internal static class PayloadDecoder
                 RegionInfoOf(payload, reply, to);
                 break;
             case Command.DeviceGetRegionIoFds:
-                if (to.TryRead(ref payload, RegionIoFds.WireSize, out RegionIoFds io))
-                {
-                    to.Text("region", RegionName.Of(io.Index));
-                    if (reply)
-                        to.Number("count", io.Count);
-                }
+                IoFdsOf(payload, reply, to);
                 break;
             case Command.DeviceGetIrqInfo:
                 IrqInfoOf(payload, reply, to);
@@ -57,10 +58,10 @@ internal static class PayloadDecoder
                 SetIrqs(payload, to);
                 break;
             case Command.RegionRead or Command.RegionWrite:
-                Region(payload, hasData: reply == (header.Command == Command.RegionRead), to);
+                Region(payload, layout.HasData, to);
                 break;
             case Command.DmaRead or Command.DmaWrite:
-                Dma(payload, reply, hasData: reply == (header.Command == Command.DmaRead), to);
+                Dma(payload, reply, layout.HasData, to);
                 break;
             case Command.RegionWriteMulti:
                 WriteMulti(payload, reply, to);
@@ -69,11 +70,22 @@ internal static class PayloadDecoder
                 FeatureDecoder.Decode(payload, reply, to);
                 break;
             case Command.MigDataRead or Command.MigDataWrite:
-                MigrationDataOf(payload, reply, hasData: reply == (header.Command == Command.MigDataRead), to);
+                MigrationDataOf(payload, reply, layout.HasData, to);
                 break;
-            default:
-                to.Malformed("there is no such command");
+            case PreCopyInfo.Command:
+                if (to.TryRead(ref payload, PreCopyInfo.WireSize, out PreCopyInfo left))
+                    _ = reply ? to.Number("initial_bytes", left.InitialBytes).Number("dirty_bytes", left.DirtyBytes) : to.Number("argsz", left.Argsz);
                 break;
+        }
+    }
+
+    private static void IoFdsOf(ReadOnlySpan<byte> payload, bool reply, Fields to)
+    {
+        if (to.TryRead(ref payload, RegionIoFds.WireSize, out RegionIoFds io))
+        {
+            to.Text("region", RegionName.Of(io.Index));
+            if (reply)
+                to.Number("count", io.Count);
         }
     }
 

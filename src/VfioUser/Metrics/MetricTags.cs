@@ -18,8 +18,8 @@ internal static class MetricTags
     /// <summary>What has no name of its own. Source: OpenTelemetry's semantic conventions.</summary>
     public const string Other = "_OTHER";
 
-    private static readonly string[] Commands = [.. Enumerable.Range(0, (int)Protocol.Command.MigDataWrite + 1)
-        .Select(number => Enum.GetName((Command)number) is { } name ? NameOf(name) : Other)];
+    private static readonly string[] Commands = [.. Enumerable.Range(0, ProtocolCommands.NumberCount)
+        .Select(number => ProtocolCommands.Find((Command)number) is { IsSpecified: true } info ? info.Name : Other)];
 
     /// <summary>As the specification spells it, without its prefix and in small letters: <c>dma_map</c>.</summary>
     public static string NameOf(Command command) => (int)command < Commands.Length ? Commands[(int)command] : Other;

@@ -7,7 +7,7 @@ namespace VfioUser;
 /// <remarks>Any thread, but for what says otherwise. Allocates nothing, but for exceptions.</remarks>
 internal sealed class ServerMetrics
 {
-    private const int Others = (int)Command.MigDataWrite + 1;
+    private static readonly int Others = ProtocolCommands.NumberCount;
 
     private readonly ServerInstruments _instruments;
     private readonly KeyValuePair<string, object?> _device;

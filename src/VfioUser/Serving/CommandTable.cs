@@ -3,7 +3,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>Who serves which command. Immutable.</summary>
+/// <summary>Who serves which command of <see cref="ProtocolCommands"/>. Immutable.</summary>
 internal static class CommandTable
 {
     private static readonly CommandHandler?[] Handlers = Fill();
@@ -13,23 +13,31 @@ internal static class CommandTable
 
     private static CommandHandler?[] Fill()
     {
-        CommandHandler?[] table = new CommandHandler?[(int)PreCopyInfo.Command + 1];
-        table[(int)Command.Version] = new VersionHandler();
-        table[(int)Command.DmaMap] = new DmaMapHandler();
-        table[(int)Command.DmaUnmap] = new DmaUnmapHandler();
-        table[(int)Command.DeviceGetInfo] = new GetInfoHandler();
-        table[(int)Command.DeviceGetRegionInfo] = new GetRegionInfoHandler();
-        table[(int)Command.DeviceGetRegionIoFds] = new GetRegionIoFdsHandler();
-        table[(int)Command.DeviceGetIrqInfo] = new GetIrqInfoHandler();
-        table[(int)Command.DeviceSetIrqs] = new SetIrqsHandler();
-        table[(int)Command.RegionRead] = new RegionReadHandler();
-        table[(int)Command.RegionWrite] = new RegionWriteHandler();
-        table[(int)Command.RegionWriteMulti] = new RegionWriteMultiHandler();
-        table[(int)Command.DeviceReset] = new DeviceResetHandler();
-        table[(int)Command.DeviceFeature] = new DeviceFeatureHandler();
-        table[(int)Command.MigDataRead] = new MigDataReadHandler();
-        table[(int)Command.MigDataWrite] = new MigDataWriteHandler();
-        table[(int)PreCopyInfo.Command] = new PreCopyInfoHandler();
+        Dictionary<Command, CommandHandler> handlers = new()
+        {
+            [Command.Version] = new VersionHandler(),
+            [Command.DmaMap] = new DmaMapHandler(),
+            [Command.DmaUnmap] = new DmaUnmapHandler(),
+            [Command.DeviceGetInfo] = new GetInfoHandler(),
+            [Command.DeviceGetRegionInfo] = new GetRegionInfoHandler(),
+            [Command.DeviceGetRegionIoFds] = new GetRegionIoFdsHandler(),
+            [Command.DeviceGetIrqInfo] = new GetIrqInfoHandler(),
+            [Command.DeviceSetIrqs] = new SetIrqsHandler(),
+            [Command.RegionRead] = new RegionReadHandler(),
+            [Command.RegionWrite] = new RegionWriteHandler(),
+            [Command.RegionWriteMulti] = new RegionWriteMultiHandler(),
+            [Command.DeviceReset] = new DeviceResetHandler(),
+            [Command.DeviceFeature] = new DeviceFeatureHandler(),
+            [Command.MigDataRead] = new MigDataReadHandler(),
+            [Command.MigDataWrite] = new MigDataWriteHandler(),
+            [PreCopyInfo.Command] = new PreCopyInfoHandler(),
+        };
+        CommandHandler?[] table = new CommandHandler?[ProtocolCommands.NumberCount];
+        foreach (CommandInfo info in ProtocolCommands.All)
+        {
+            if (info.Sender == CommandSender.Client)
+                table[(int)info.Command] = handlers[info.Command];
+        }
         return table;
     }
 }

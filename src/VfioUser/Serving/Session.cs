@@ -295,7 +295,11 @@ internal sealed class Session : IDisposable
         if (!message.Header.IsCommand)
             return Refusal.Invalid("flags 0x{0:x} say neither command nor reply", (uint)message.Header.Flags);
         if (handler is null)
-            return Refusal.Invalid("there is no command {0}", (ulong)message.Header.Command);
+        {
+            return ProtocolCommands.Find(message.Header.Command) is null
+                ? Refusal.Invalid("there is no command {0}", (ulong)message.Header.Command)
+                : Refusal.Invalid("command {0} is one that servers send", (ulong)message.Header.Command);
+        }
         if (message.FdProblem != Errno.None && handler.NeedsFds(message))
             return new Refusal(message.FdProblem, "descriptors that came with it were lost");
         return Steps.Run(handler, message);

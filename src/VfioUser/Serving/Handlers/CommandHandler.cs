@@ -64,6 +64,10 @@ internal abstract class CommandHandler
         return CommandOutcome.Replied;
     }
 
+    /// <summary>Whether the command is served in a migration state.</summary>
+    protected static bool IsServedIn(MigrationState state, in ReceivedMessage message) =>
+        ProtocolCommands.Find(message.Header.Command)?.IsServedIn(state) == true;
+
     /// <summary>Reads the structure that the payload begins with.</summary>
     protected static bool TryRead<T>(in ReceivedMessage message, out T request, out Refusal refusal)
         where T : unmanaged

@@ -13,7 +13,7 @@ internal sealed class MigDataReadHandler : CommandHandler
             return refusal;
         if (session.Device.Migration is not { } migration)
             return Refusal.Invalid("the device cannot be migrated");
-        if (!MigrationArcs.IsSaving(migration.State))
+        if (!IsServedIn(migration.State, message))
             return Refusal.Invalid("there is no data to read in migration state {0}", (ulong)migration.State);
         if (request.Size > LimitOf(session))
             return Refusal.Invalid("{0} bytes are more than the {1} of one message", request.Size, LimitOf(session));

@@ -13,7 +13,7 @@ internal sealed class MigDataWriteHandler : CommandHandler
             return refusal;
         if (session.Device.Migration is not { } migration)
             return Refusal.Invalid("the device cannot be migrated");
-        if (migration.State != MigrationState.Resuming)
+        if (!IsServedIn(migration.State, message))
             return Refusal.Invalid("no data is taken in migration state {0}", (ulong)migration.State);
         if (request.Size > MigDataReadHandler.LimitOf(session))
             return Refusal.Invalid("{0} bytes are more than the {1} of one message", request.Size, MigDataReadHandler.LimitOf(session));
