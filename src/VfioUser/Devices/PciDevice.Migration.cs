@@ -74,27 +74,34 @@ public abstract partial class PciDevice
     {
     }
 
-    /// <summary>Whether migration has stopped it. Any thread.</summary>
-    internal bool IsStopped => Migration is { IsActive: false };
-
     internal void Stopped()
     {
-        Notifiers.Pause();
+        Activity.Stop();
+        Notifiers.Drain();
         try
         {
             Call(DeviceCallback.Stopped, static (device, _) => device.OnStopped(), 0);
         }
         catch
         {
+            Activity.Start();
             Notifiers.Continue();
             throw;
         }
-        Notifiers.PausePolled();
+        Activity.StopDone();
+        Notifiers.Settle();
     }
 
     internal void Started()
     {
         Call(DeviceCallback.Started, static (device, _) => device.OnStarted(), 0);
+        RunAgain();
+    }
+
+    /// <summary>It runs, whether it managed to say so or not.</summary>
+    internal void RunAgain()
+    {
+        Activity.Start();
         Notifiers.Continue();
     }
 

@@ -3,8 +3,6 @@ namespace VfioUser;
 /// <content>Coming to rest while the ground is moved.</content>
 public abstract partial class PciDevice
 {
-    private QuiesceReason? _atRest;
-
     /// <summary>The device is to come to rest: once this has completed with true, its own threads touch no guest memory and
     /// trigger no interrupt until <see cref="OnResume"/>. For devices that have threads; by default every device is at rest.</summary>
     /// <param name="reason">What is about to happen.</param>
@@ -31,34 +29,23 @@ public abstract partial class PciDevice
     {
     }
 
-    /// <summary>Whether the device has come to rest. Command thread.</summary>
-    internal bool IsAtRest => _atRest is not null;
-
-    /// <summary>A question that an earlier run of a server gave up waiting for.</summary>
-    internal QuiesceRequest? Unanswered { get; set; }
+    /// <summary>What the device does now.</summary>
+    internal DeviceActivity Activity { get; } = new();
 
     internal ValueTask<bool> QuiesceAsync(QuiesceReason reason, CancellationToken cancellation) => OnQuiesceAsync(reason, cancellation);
 
-    internal void CameToRest(QuiesceReason reason) => _atRest = reason;
-
-    /// <summary>Lets a device that is at rest work again, unless migration has stopped it.</summary>
+    /// <summary>Lets a device that is quiesced work again, unless migration has stopped it.</summary>
     internal void Resume()
     {
-        if (_atRest is not { } reason || Migration is { IsActive: false })
-            return;
-        _atRest = null;
-        Call(DeviceCallback.Resume, static (device, reason) => device.OnResume(reason), reason);
+        if (Activity.Resume() is { } reason)
+            Call(DeviceCallback.Resume, static (device, reason) => device.OnResume(reason), reason);
     }
 
-    // It may have come to rest since, when nobody asked any more.
+    // It may have answered since, when nobody asked any more.
     private void ResumeFromBefore()
     {
-        if (Unanswered is { IsAnswered: true } late)
-        {
-            Unanswered = null;
-            if (late.Task.IsCompletedSuccessfully && late.Task.Result)
-                CameToRest(late.Reason);
-        }
+        if (Activity.Asked is { Answer: { IsCompleted: true } answer } late)
+            Activity.Answer(late.Reason, answer.IsCompletedSuccessfully && answer.Result);
         Resume();
     }
 }

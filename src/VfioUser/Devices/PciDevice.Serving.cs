@@ -36,9 +36,14 @@ public abstract partial class PciDevice
 
     internal void Attached()
     {
+        Activity.Attach();
         try
         {
-            Migration?.Attached();
+            // what the last client began is over
+            if (Migration is { HasHalfState: true })
+                Reset(ResetReason.Device);
+            else
+                Migration?.BackToRunning();
         }
         finally
         {
@@ -49,6 +54,7 @@ public abstract partial class PciDevice
 
     internal void Detached()
     {
+        Activity.Detach();
         Notifiers.Detach();
         foreach (IrqVectors? irqs in _irqs)
             irqs?.ClientGone();

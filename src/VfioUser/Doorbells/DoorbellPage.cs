@@ -30,7 +30,6 @@ public sealed class DoorbellPage : INotifier
     private readonly DoorbellPageOptions _options;
     private readonly uint[] _seen;
     private DoorbellPoller? _poller;
-    private bool _paused;
 
     internal DoorbellPage(Region region, RegionMemory memory, ulong offset, int count, Action<int, uint> ring, DoorbellPageOptions options)
     {
@@ -53,23 +52,7 @@ public sealed class DoorbellPage : INotifier
     public int Poll()
     {
         lock (_gate)
-        {
-            if (_paused)
-                return 0;
-            int rung = 0;
-            ReadOnlySpan<byte> page = _memory.Span(_offset, _length);
-            for (int i = 0; i < _seen.Length; i++)
-            {
-                uint value = Load(page, i);
-                if (value == _seen[i])
-                    continue;
-                _seen[i] = value;
-                rung++;
-                _device.Notifiers.Guard(new DeviceCode(DeviceCallback.DoorbellPage, _region, _offset + (ulong)(i * _options.Stride)),
-                    static rung => rung.Ring(rung.Index, rung.Value), (Ring: _ring, Index: i, Value: value));
-            }
-            return rung;
-        }
+            return _device.Activity.AllowsNotifications(polled: _options.Mode == NotificationMode.Polling) ? PollNow() : 0;
     }
 
     /// <summary>Has the thread look now, and for a while without a pause: something is about to happen.</summary>
@@ -87,24 +70,15 @@ public sealed class DoorbellPage : INotifier
             _seen[i] = Load(page, i);
     }
 
-    bool INotifier.IsPolled => _options.Mode == NotificationMode.Polling;
-
-    void INotifier.Pause()
+    void INotifier.Drain()
     {
+        if (_options.Mode == NotificationMode.Polling)
+            return;
         lock (_gate)
-        {
-            if (_options.Mode == NotificationMode.Threaded)
-                Poll();
-            _paused = true;
-        }
+            PollNow();
     }
 
-    void INotifier.Continue()
-    {
-        lock (_gate)
-            _paused = false;
-        Wake();
-    }
+    void INotifier.Continue() => Wake();
 
     void INotifier.Attached()
     {
@@ -113,6 +87,24 @@ public sealed class DoorbellPage : INotifier
     }
 
     void INotifier.Detached() => Interlocked.Exchange(ref _poller, null)?.Dispose();
+
+    // Under the gate.
+    private int PollNow()
+    {
+        int rung = 0;
+        ReadOnlySpan<byte> page = _memory.Span(_offset, _length);
+        for (int i = 0; i < _seen.Length; i++)
+        {
+            uint value = Load(page, i);
+            if (value == _seen[i])
+                continue;
+            _seen[i] = value;
+            rung++;
+            _device.Notifiers.Guard(new DeviceCode(DeviceCallback.DoorbellPage, _region, _offset + (ulong)(i * _options.Stride)),
+                static rung => rung.Ring(rung.Index, rung.Value), (Ring: _ring, Index: i, Value: value));
+        }
+        return rung;
+    }
 
     private uint Load(ReadOnlySpan<byte> page, int index) =>
         Volatile.Read(in MemoryMarshal.AsRef<uint>(page[(index * _options.Stride)..]));

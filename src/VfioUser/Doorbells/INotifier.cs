@@ -13,11 +13,9 @@ internal interface INotifier
     /// <summary>What came up to now is not handled any more. Between <see cref="Enter"/> and <see cref="Exit"/>.</summary>
     void Forget();
 
-    /// <summary>Whether the author calls it, and not a thread of ours.</summary>
-    bool IsPolled { get; }
-
-    /// <summary>Handles what came up to now, unless the author polls for it, and nothing more. What comes meanwhile stays. Command thread.</summary>
-    void Pause();
+    /// <summary>Handles what came up to now, unless the device polls for it, though the device's state lets no call begin.
+    /// Command thread.</summary>
+    void Drain();
 
     /// <summary>Goes on, with what came meanwhile. Command thread.</summary>
     void Continue();

@@ -33,24 +33,21 @@ internal sealed class Notifiers
     /// <summary>Has an eventfd watched until the client has gone. The thread starts with the first one.</summary>
     public void Watch(RegionIoEventFd bell) => (_watcher ??= new IoEventFdWatcher(e => Report(DeviceCallback.IoEventFd, e))).Add(bell);
 
-    /// <summary>The device is about to be stopped: what the guest rang before belongs to its state. The author's own
-    /// polling goes on until <see cref="PausePolled"/>, for the same reason.</summary>
-    public void Pause()
+    /// <summary>The device is about to be stopped: what the guest signalled before belongs to its state. What the device polls
+    /// for itself stays until it is stopped, for the same reason.</summary>
+    public void Drain()
     {
         foreach (INotifier notifier in _all)
-        {
-            if (!notifier.IsPolled)
-                notifier.Pause();
-        }
+            notifier.Drain();
     }
 
-    /// <summary>The device is stopped.</summary>
-    public void PausePolled()
+    /// <summary>Waits for calls that began before the device's state changed.</summary>
+    public void Settle()
     {
         foreach (INotifier notifier in _all)
         {
-            if (notifier.IsPolled)
-                notifier.Pause();
+            notifier.Enter();
+            notifier.Exit();
         }
     }
 

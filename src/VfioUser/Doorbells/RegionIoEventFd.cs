@@ -29,7 +29,6 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
     private readonly Action _ring;
     private EventFd? _eventFd;
     private bool _pending;
-    private bool _paused;
 
     internal RegionIoEventFd(PciDevice device, Action ring, IoEventFdOptions options)
     {
@@ -72,7 +71,7 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
         {
             if (!TakeSignals())
                 return false;
-            if (_paused)
+            if (!_device.Activity.AllowsNotifications(polled: Mode == NotificationMode.Polling))
             {
                 // taken from the eventfd all the same: it would wake the watching thread for ever
                 Volatile.Write(ref _pending, true);
@@ -116,15 +115,14 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
 
     void INotifier.Forget() => TakeSignals();
 
-    bool INotifier.IsPolled => Mode == NotificationMode.Polling;
-
-    void INotifier.Pause()
+    void INotifier.Drain()
     {
+        if (Mode == NotificationMode.Polling)
+            return;
         lock (_gate)
         {
-            if (Mode == NotificationMode.Threaded && !_paused)
-                Poll();
-            _paused = true;
+            if (TakeSignals())
+                _device.Notifiers.Guard(DeviceCallback.IoEventFd, static ring => ring(), _ring);
         }
     }
 
@@ -132,7 +130,6 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
     {
         lock (_gate)
         {
-            _paused = false;
             if (_pending && Mode == NotificationMode.Threaded)
                 _eventFd?.Signal();
         }

@@ -247,7 +247,7 @@ public class Irq
             return IsEnabledByGuest;
         }
         // of a device that is stopped it belongs to its state, and goes out when it runs again
-        if (_masked || IsHeldBack || Device is { IsStopped: true })
+        if (_masked || IsHeldBack || Device is { Activity.IsStopped: true })
         {
             SetPending(true);
             return true;

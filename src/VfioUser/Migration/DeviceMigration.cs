@@ -15,9 +15,6 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
 
     public bool HasPreCopy { get; } = preCopy;
 
-    /// <summary>Whether the device works for the guest.</summary>
-    public bool IsActive => MigrationArcs.IsActive(State);
-
     // the device is declared completely by now
     private MigrationShape Shape => _shape ??= new MigrationShape(device);
 
@@ -127,9 +124,9 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
             BackToRunning();
     }
 
-    private void BackToRunning()
+    /// <summary>Ends what was begun: the device runs.</summary>
+    public void BackToRunning()
     {
-        MigrationState was = State;
         State = MigrationState.Running;
         _failed = false;
         _reader = null;
@@ -139,19 +136,13 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
         }
         finally
         {
-            if (!MigrationArcs.IsActive(was))
+            if (device.Activity.IsStopped)
                 Restart();
         }
     }
 
-    /// <summary>A client comes. What its predecessor began is over: the device runs, after a reset if it has half a state.</summary>
-    public void Attached()
-    {
-        if (_reader is not null || State == MigrationState.Error)
-            device.Reset(ResetReason.Device);
-        else
-            BackToRunning();
-    }
+    /// <summary>Whether a restore was begun and not finished, or failed: only a reset helps.</summary>
+    public bool HasHalfState => _reader is not null || State == MigrationState.Error;
 
     // It runs, even if its author does not manage to say so.
     private void Restart()
@@ -162,7 +153,7 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
         }
         finally
         {
-            device.Notifiers.Continue();
+            device.RunAgain();
             Shape.DeliverIrqs();
         }
     }

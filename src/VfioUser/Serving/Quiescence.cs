@@ -51,7 +51,7 @@ internal sealed class Quiescence : IDisposable
         _command = command;
         if (reason == QuiesceReason.Reset)
             _session.DmaMessages.ResetBegins();
-        return _device.IsAtRest ? default(Refusal) : Ask(reason, _clientGone.Token);
+        return _device.Activity.IsQuiesced ? default(Refusal) : Ask(reason, _clientGone.Token);
     }
 
     /// <summary>Waits until the device has answered, or gives that up because the server stops: then nothing is pending.</summary>
@@ -65,16 +65,18 @@ internal sealed class Quiescence : IDisposable
             if (request.Wait(watches ? _socket : null, Patience))
                 continue;
             if (!stops)
-                _session.Log.QuiesceWaits(request.Reason);
-            else if (request.Reason == QuiesceReason.ClientGone && !_outOfPatience.IsCancellationRequested)
-                Cancel(_outOfPatience);
-            else if (request.IsAnswered)
-                return;
-            else
             {
-                Abandon(request);
-                return;
+                _session.Log.QuiesceWaits(request.Reason);
+                continue;
             }
+            if (request.Reason == QuiesceReason.ClientGone && !_outOfPatience.IsCancellationRequested)
+            {
+                Cancel(_outOfPatience);
+                continue;
+            }
+            if (!request.IsAnswered)
+                Abandon(request);
+            return;
         }
     }
 
@@ -86,7 +88,7 @@ internal sealed class Quiescence : IDisposable
         if (IsPending && Conclude() is null && IsPending)
             return false;
         _session.Steps.Drop();
-        if (_device.IsAtRest || _askedToLeave || _device.Unanswered is { IsAnswered: false })
+        if (_device.Activity.IsQuiesced || _askedToLeave || _device.Activity.Asked is { Answer.IsCompleted: false })
             return true;
         _askedToLeave = true;
         _command = null;
@@ -119,11 +121,10 @@ internal sealed class Quiescence : IDisposable
 
     private Refusal? Ask(QuiesceReason reason, CancellationToken cancellation)
     {
-        if (_device.Unanswered is { } earlier)
+        if (_device.Activity.Asked is { } earlier)
         {
             // one question at a time: the answer to the old one is as good
-            _device.Unanswered = null;
-            _pending = new QuiesceRequest(earlier.Task, earlier.Reason, _stopping);
+            _pending = new QuiesceRequest(earlier.Answer, earlier.Reason, _stopping);
             return Conclude();
         }
         try
@@ -131,7 +132,9 @@ internal sealed class Quiescence : IDisposable
             ValueTask<bool> answer = _device.QuiesceAsync(reason, cancellation);
             if (answer.IsCompleted)
                 return Answered(reason, answer.GetAwaiter().GetResult());
-            _pending = new QuiesceRequest(answer.AsTask(), reason, _stopping);
+            Task<bool> later = answer.AsTask();
+            _device.Activity.Ask(reason, later);
+            _pending = new QuiesceRequest(later, reason, _stopping);
         }
         catch (Exception e)
         {
@@ -177,16 +180,14 @@ internal sealed class Quiescence : IDisposable
     private void Abandon(QuiesceRequest request)
     {
         _session.Log.QuiesceAbandoned(request.Reason);
-        _device.Unanswered = request;
         _pending = null;
         request.Dispose();
     }
 
     private Refusal Answered(QuiesceReason reason, bool atRest)
     {
-        if (atRest)
-            _device.CameToRest(reason);
-        else if (reason == QuiesceReason.ClientGone)
+        _device.Activity.Answer(reason, atRest);
+        if (!atRest && reason == QuiesceReason.ClientGone)
             _session.Log.QuiesceFailed();
         return atRest ? default : new Refusal(Errno.EBUSY, "the device cannot be quiesced now");
     }
@@ -196,6 +197,7 @@ internal sealed class Quiescence : IDisposable
         // who was told to give up may say so like this
         if (exception is OperationCanceledException && (_clientGone.IsCancellationRequested || _outOfPatience.IsCancellationRequested))
             return Answered(reason, atRest: false);
+        _device.Activity.Answer(reason, quiesced: false);
         _session.DeviceThrew(DeviceCallback.Quiesce, _command, exception);
         return Session.Threw;
     }

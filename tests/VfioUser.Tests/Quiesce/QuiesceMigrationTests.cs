@@ -118,6 +118,6 @@ public class QuiesceMigrationTests : QuiesceTestBase
         answer.IsAtRest();
 
         rig.ShouldTell("resumed Migration");
-        rig.Device.Migration!.IsActive.Should().BeTrue();
+        rig.Device.Activity.IsStopped.Should().BeFalse();
     }
 }
