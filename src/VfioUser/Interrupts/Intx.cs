@@ -54,7 +54,7 @@ public sealed class Intx : Irq
     /// <returns>As <see cref="Irq.Trigger"/>.</returns>
     public bool Assert() => SetLevel(true);
 
-    /// <summary>Releases the pin: the cause is gone.</summary>
+    /// <summary>Releases the pin: the cause is gone. A client that has not read the interrupt yet does not get it any more.</summary>
     public void Deassert() => SetLevel(false);
 
     private protected override void LevelChanged(bool asserted)

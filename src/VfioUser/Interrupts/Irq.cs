@@ -17,6 +17,7 @@ public class Irq
     private EventFd? _onMask;
     private EventFd? _onUnmask;
     private bool _masked;
+    private bool _maskedItself; // when it was delivered, and the client has not unmasked it since
     private bool _pending;
     private Action<bool>? _maskChanged;
     private IrqMeter? _meter;
@@ -161,7 +162,7 @@ public class Irq
         SetUnmaskListener(null);
         using (EnterForClient())
         {
-            _masked = false;
+            _masked = _maskedItself = false;
             if (!IsEnabledByGuest)
                 SetPending(false);
         }
@@ -221,8 +222,20 @@ public class Irq
             if (asserted)
                 return Deliver();
             SetPending(false);
+            TakeBack();
             return false;
         }
+    }
+
+    // Under the lock. A client that reads the signal of a level that is gone would interrupt its guest for nothing; as long as
+    // it has not read it, it is as if it had never been sent. QEMU without KVM's delivery keeps its line raised until the
+    // guest's next access to a BAR, which a driver that finds nothing to do does not make.
+    private void TakeBack()
+    {
+        if (!_maskedItself || Take(_trigger) == 0)
+            return;
+        _maskedItself = false;
+        SetMasked(false);
     }
 
     // Under the lock.
@@ -256,12 +269,13 @@ public class Irq
             return false;
         _meter?.Sent();
         if (_autoMask)
-            SetMasked(true);
+            _maskedItself = SetMasked(true);
         return true;
     }
 
     private bool SetMasked(bool masked)
     {
+        _maskedItself = false;
         if (_masked == masked)
             return false;
         _masked = masked;
@@ -281,7 +295,7 @@ public class Irq
     {
         using (EnterForClient())
         {
-            _masked = false;
+            _masked = _maskedItself = false;
             SetPending(false);
         }
     }
@@ -307,16 +321,17 @@ public class Irq
         return scope;
     }
 
-    private static void Empty(EventFd? eventFd)
+    private static void Empty(EventFd? eventFd) => Take(eventFd, onlyFull: true);
+
+    private static ulong Take(EventFd? eventFd, bool onlyFull = false)
     {
         try
         {
-            if (eventFd is { IsFull: true })
-                eventFd.TakeShared();
+            return eventFd is null || (onlyFull && !eventFd.IsFull) ? 0 : eventFd.TakeShared();
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
-            // then nobody waits for it any more
+            return 0; // then nobody waits for it any more
         }
     }
 }

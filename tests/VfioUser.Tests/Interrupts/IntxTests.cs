@@ -105,12 +105,40 @@ public class IntxTests
         using var guest = TestGuest.Attach(_device);
 
         _device.Intx.Assert();
+        guest.Intx.Count.Should().Be(1);
         _device.Intx.Deassert();
+        _device.Intx.IsMasked.Should().BeTrue("the client has still to say that it was handled");
         guest.Intx.Unmask();
         guest.Intx.Count.Should().Be(1);
         _device.Intx.Assert();
 
         guest.Intx.Count.Should().Be(2);
+    }
+
+    [Fact]
+    public void Level_that_is_gone_before_the_client_looks_does_not_come()
+    {
+        using var guest = TestGuest.Attach(_device);
+
+        _device.Intx.Assert();
+        _device.Intx.Deassert();
+
+        guest.Intx.Count.Should().Be(0);
+        _device.Intx.IsMasked.Should().BeFalse();
+        _device.Intx.Assert();
+        guest.Intx.Count.Should().Be(1);
+    }
+
+    [Fact]
+    public void Mask_of_the_client_outlives_a_level_that_is_gone_before_it_looks()
+    {
+        using var guest = TestGuest.Attach(_device);
+
+        _device.Intx.Assert();
+        guest.Intx.Mask();
+        _device.Intx.Deassert();
+
+        _device.Intx.IsMasked.Should().BeTrue();
     }
 
     [Fact]
