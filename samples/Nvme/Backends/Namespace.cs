@@ -1,14 +1,13 @@
 using System.Security.Cryptography;
 using System.Text;
-using Nvme.Threads;
+using VfioUser;
 
 namespace Nvme.Backends;
 
 /// <summary>A namespace: blocks with a number that the guest knows them by.</summary>
 internal sealed class Namespace
 {
-    private readonly InFlight _users = new();
-    private bool _formatting;
+    private readonly RundownGuard _commands = new();
 
     public Namespace(uint id, Backend backend, int blockSize, string serialNumber)
     {
@@ -34,26 +33,18 @@ internal sealed class Namespace
     public Promptness Promptness { get; } = new();
 
     /// <summary>Begins a command. False while the namespace is being formatted.</summary>
-    public bool TryBegin()
-    {
-        _users.Add(1);
-        if (!Volatile.Read(ref _formatting))
-            return true;
-        End();
-        return false;
-    }
+    public bool TryBegin() => _commands.TryEnter();
 
-    public void End() => _users.Remove(1);
+    public void End() => _commands.Exit();
 
     /// <summary>Lets no command begin any more, and waits for those that have.</summary>
     public void BeginFormat()
     {
-        Volatile.Write(ref _formatting, true);
-        Interlocked.MemoryBarrier();
-        _users.WaitForNone();
+        _commands.Close();
+        _commands.Wait();
     }
 
-    public void EndFormat() => Volatile.Write(ref _formatting, false);
+    public void EndFormat() => _commands.Open();
 
     public bool Contains(ulong lba, ulong count) => lba <= BlockCount && count <= BlockCount - lba;
 }

@@ -47,6 +47,6 @@ internal sealed class AdminCommands
 /// <summary>One kind of admin command.</summary>
 internal interface IAdminCommand
 {
-    /// <summary>Carries it out. Within the gate, which it leaves if it waits for anything.</summary>
+    /// <summary>Carries it out. Inside the guard, which it leaves if it waits for anything.</summary>
     CommandOutcome Execute(in Command command, CommandContext context, out uint result);
 }

@@ -18,7 +18,7 @@ internal sealed class CommandContext(ControllerParts parts)
     private readonly byte[] _page = new byte[Prp.PageSize];
     private byte[] _bounce = [];
 
-    public GuestPass Pass { get; } = new(parts.Gate);
+    public GuestPass Pass { get; } = new(parts.Guest);
 
     /// <summary>The data of the command at hand, after <see cref="Map"/>.</summary>
     public GuestBuffer Data { get; } = new(parts.Dma);

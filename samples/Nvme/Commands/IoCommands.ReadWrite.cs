@@ -98,7 +98,7 @@ internal sealed partial class IoCommands
 
     private bool IsWrittenThrough(in Command command) => command.IsForceUnitAccess || !parts.Features.WriteCacheEnabled;
 
-    // Outside of the gate.
+    // Outside of the guard.
     private void FlushIfDue(in Command command, Namespace space)
     {
         if (space.Backend.HasVolatileCache && IsWrittenThrough(command))

@@ -24,7 +24,7 @@ internal sealed partial class IoCommands(ControllerParts parts)
     /// <summary>Carries a command out.</summary>
     /// <param name="command">A copy of ours.</param>
     /// <param name="sqId">Where it came from.</param>
-    /// <param name="context">This thread's, within the gate; outside if the disk took its time and the controller was reset.</param>
+    /// <param name="context">This thread's, inside the guard; outside if the disk took its time and the controller was reset.</param>
     public CommandOutcome Execute(in Command command, ushort sqId, CommandContext context)
     {
         CommandOutcome outcome;
@@ -34,7 +34,7 @@ internal sealed partial class IoCommands(ControllerParts parts)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // a file that fails is outside of the gate; so is who handles it, until it has looked whether it may go in
+            // a file that fails is outside of the guard; so is who handles it, until it has looked whether it may go in
             outcome = context.Reenter(StatusOf(command, e));
             parts.Statistics.CountMediaError();
         }

@@ -73,9 +73,9 @@ internal sealed class DeleteSubmissionQueueCommand(ControllerParts parts) : IAdm
         ushort id = (ushort)command.Dword10;
         if (id == 0 || parts.Queues.Submission(id) is not { } queue)
             return Status.InvalidQueueId;
-        queue.Stop();
+        queue.InFlight.Close();
         context.Pass.Leave();
-        queue.InFlight.WaitForNone();
+        queue.InFlight.Wait();
         if (!context.Pass.TryEnter())
             return CommandOutcome.NoCompletion;
         queue.Worker?.Remove(queue);

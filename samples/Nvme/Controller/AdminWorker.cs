@@ -16,7 +16,7 @@ internal sealed class AdminWorker : Worker
     private readonly byte[] _entry = new byte[Command.WireSize];
 
     public AdminWorker(ControllerParts parts)
-        : base("nvme admin", TimeSpan.Zero)
+        : base("nvme admin")
     {
         _parts = parts;
         _commands = new AdminCommands(parts);
@@ -48,8 +48,8 @@ internal sealed class AdminWorker : Worker
     // all of it: what came since the look before, a register's write most of all, woke nobody
     protected override bool LastLook() => Work();
 
-    protected override TimeSpan LongestSleep(TimeSpan idle) =>
-        _parts.Doorbells.IsMapped && _parts.Queues.Admin is not null ? MappedSleep.After(idle) : Timeout.InfiniteTimeSpan;
+    protected override IdleStrategy Idle =>
+        _parts.Doorbells.IsMapped && _parts.Queues.Admin is not null ? MappedDoorbells.Rarely : MappedDoorbells.Never;
 
     protected override void Failed(Exception exception) => _parts.Fail(exception.ToString());
 

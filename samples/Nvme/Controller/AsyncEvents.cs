@@ -79,7 +79,7 @@ internal sealed class AsyncEvents
         }
     }
 
-    /// <summary>Completes requests with events. Admin thread, within the gate.</summary>
+    /// <summary>Completes requests with events. Admin thread, inside the guard.</summary>
     /// <returns>Whether there was one.</returns>
     public bool Deliver(SubmissionQueue admin)
     {

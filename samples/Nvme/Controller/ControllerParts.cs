@@ -18,7 +18,9 @@ internal sealed class ControllerParts
 
     public required Dma Dma { get; init; }
 
-    public required Gate Gate { get; init; }
+    /// <summary>The right to touch the guest: its memory, its interrupts. A reset closes it and waits for those inside, who wait
+    /// neither for a disk nor for whoever closes it.</summary>
+    public required RundownGuard Guest { get; init; }
 
     public required ControllerRegisters Registers { get; init; }
 
@@ -98,7 +100,7 @@ internal sealed class ControllerParts
     public void FailQueue(string queue, ulong address, DmaResult result)
     {
         // a reset does not wait for a client that answers only when it is over
-        if (Gate.IsOpen || result != DmaResult.TimedOut)
+        if (Guest.IsOpen || result != DmaResult.TimedOut)
             Fail(Reason(queue, address, result));
     }
 

@@ -7,7 +7,7 @@ namespace Nvme.Controller;
 
 /// <summary>Tells the guest of completions: by MSI-X, or by the pin while MSI-X is off. NVMe 1.4 7.5.</summary>
 /// <remarks>Any thread.</remarks>
-internal sealed class Interrupts(IrqVectors vectors, Intx pin, MsiXCapability capability, DoorbellRegisters doorbells, Gate gate, Func<QueueSet> queues)
+internal sealed class Interrupts(IrqVectors vectors, Intx pin, MsiXCapability capability, DoorbellRegisters doorbells, RundownGuard guest, Func<QueueSet> queues)
 {
     private readonly Lock _lock = new();
     private uint _mask;
@@ -25,7 +25,7 @@ internal sealed class Interrupts(IrqVectors vectors, Intx pin, MsiXCapability ca
     /// <summary>Whether the pin is asserted and what lets it go is written where nobody tells of it.</summary>
     public bool NeedsLooks => UsesPin && pin.IsAsserted && (doorbells.IsMapped || queues().Shadow is not null);
 
-    /// <summary>A completion was posted. Within the gate.</summary>
+    /// <summary>A completion was posted. Inside the guard.</summary>
     public void Notify(CompletionQueue queue)
     {
         if (!queue.InterruptsEnabled)
@@ -50,7 +50,7 @@ internal sealed class Interrupts(IrqVectors vectors, Intx pin, MsiXCapability ca
 
     private void Update(bool look)
     {
-        if (!UsesPin || !gate.TryEnter())
+        if (!UsesPin || !guest.TryEnter())
             return;
         try
         {
@@ -60,7 +60,7 @@ internal sealed class Interrupts(IrqVectors vectors, Intx pin, MsiXCapability ca
         }
         finally
         {
-            gate.Exit();
+            guest.Exit();
         }
     }
 

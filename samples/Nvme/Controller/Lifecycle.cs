@@ -5,7 +5,7 @@ namespace Nvme.Controller;
 
 /// <summary>Enabling, disabling, shutting down, resetting: CC and CSTS. NVMe 1.4 3.1.5, 3.1.6, 7.6.</summary>
 /// <remarks>
-/// The Command thread takes note of what the guest wants, and shuts the gate. What waits for disks, or for threads that
+/// The Command thread takes note of what the guest wants, and closes the guard. What waits for disks, or for threads that
 /// wait for guest memory, is done by the admin thread: the guest polls CSTS meanwhile, and a client may answer for its
 /// memory only when its read of CSTS was answered.
 /// </remarks>
@@ -15,7 +15,7 @@ internal sealed class Lifecycle(ControllerParts parts)
     private readonly List<SubmissionQueue> _draining = [];
     private int _resets;
     private bool _enabled;
-    private bool _disabling; // the gate is shut, and somebody may still be within
+    private bool _disabling; // the guard is closed, and somebody may still be inside
     private bool _paused;
 
     /// <summary>The guest wrote CC. Command thread.</summary>
@@ -26,7 +26,7 @@ internal sealed class Lifecycle(ControllerParts parts)
         {
             if (!configuration.Enabled && _enabled)
             {
-                parts.Gate.Shut();
+                parts.Guest.Close();
                 _enabled = false;
                 _disabling = true;
             }
@@ -59,10 +59,11 @@ internal sealed class Lifecycle(ControllerParts parts)
         // the admin queue first: its commands make queues
         foreach (SubmissionQueue queue in parts.Queues.Submissions)
         {
-            queue.Stop();
-            queue.InFlight.WaitForNone();
+            queue.InFlight.Close();
+            queue.InFlight.Wait();
         }
-        parts.Gate.Close();
+        parts.Guest.Close();
+        parts.Guest.Wait();
         lock (_lock)
         {
             if (_disabling)
@@ -79,8 +80,8 @@ internal sealed class Lifecycle(ControllerParts parts)
             if (_enabled)
             {
                 foreach (SubmissionQueue queue in parts.Queues.Submissions)
-                    queue.Continue();
-                parts.Gate.Open();
+                    queue.InFlight.Open();
+                parts.Guest.Open();
             }
         }
         parts.AdminWorker.Wake();
@@ -103,7 +104,7 @@ internal sealed class Lifecycle(ControllerParts parts)
     /// <summary>Whether the controller is at work. A saved state says so.</summary>
     public bool IsEnabled => Volatile.Read(ref _enabled);
 
-    /// <summary>Does what the guest wants by now. Admin thread, outside of the gate.</summary>
+    /// <summary>Does what the guest wants by now. Admin thread, outside of the guard.</summary>
     /// <returns>Whether there was something to do.</returns>
     public bool Advance()
     {
@@ -121,7 +122,7 @@ internal sealed class Lifecycle(ControllerParts parts)
             shutdown = (parts.Registers.Status & StatusBits.ShutdownMask) == StatusBits.ShutdownOccurring;
         }
         foreach (SubmissionQueue queue in draining)
-            queue.InFlight.WaitForNone();
+            queue.InFlight.Wait();
         if (shutdown)
             FlushAll();
         lock (_lock)
@@ -147,7 +148,7 @@ internal sealed class Lifecycle(ControllerParts parts)
 
     private void FinishDisabling()
     {
-        parts.Gate.AwaitEmpty();
+        parts.Guest.Wait();
         lock (_lock)
         {
             if (_disabling && !_paused)
@@ -178,13 +179,14 @@ internal sealed class Lifecycle(ControllerParts parts)
         parts.Events.Reset();
         _enabled = true;
         registers.Status = StatusBits.Ready;
-        parts.Gate.Open();
+        parts.Guest.Open();
     }
 
-    // Under the lock. The gate's users take no lock that is held here.
+    // Under the lock. The users of the guard take no lock that is held here.
     private void Disable()
     {
-        parts.Gate.Close();
+        parts.Guest.Close();
+        parts.Guest.Wait();
         foreach (IoWorker worker in parts.Workers)
             worker.RemoveAll();
         _draining.AddRange(parts.Queues.RemoveAll());

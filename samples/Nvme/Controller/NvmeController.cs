@@ -39,12 +39,12 @@ public sealed class NvmeController : PciDevice
         Config.AddPciExpress();
         Bar bar = AddBar(0, BarKind.Memory64, size: 0x4000, new DoorbellWrites(() => _parts!));
         IrqVectors vectors = bar.AddMsiX(VectorTable, options.IoQueues + 1, PendingBits);
-        Gate gate = new();
+        RundownGuard guest = new(isOpen: false);
         DoorbellRegisters doorbells = new(bar, options.IoQueues + 1, options.Doorbells == DoorbellKind.Mapped);
         AsyncEvents events = new();
         QueueSet queues = new(Dma, doorbells, options.IoQueues, (_, _) => events.Raise(AsyncEvent.InvalidDoorbellValue));
         Intx pin = AddIntx();
-        Interrupts interrupts = new(vectors, pin, Config.MsiX!, doorbells, gate, () => queues);
+        Interrupts interrupts = new(vectors, pin, Config.MsiX!, doorbells, guest, () => queues);
         // the heads of completion queues may have moved on the mapped page, or in guest memory
         pin.SetResampleHandler(interrupts.Update);
         _parts = new ControllerParts
@@ -52,7 +52,7 @@ public sealed class NvmeController : PciDevice
             Options = options,
             Id = Id,
             Dma = Dma,
-            Gate = gate,
+            Guest = guest,
             Registers = new ControllerRegisters(bar, options, () => _parts!.Lifecycle.ConfigurationWritten(), () => interrupts),
             Doorbells = doorbells,
             Interrupts = interrupts,
@@ -82,7 +82,8 @@ public sealed class NvmeController : PciDevice
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        _parts.Gate.Close();
+        _parts.Guest.Close();
+        _parts.Guest.Wait();
         _parts.AdminWorker.Dispose();
         foreach (IoWorker worker in _parts.Workers)
             worker.Dispose();

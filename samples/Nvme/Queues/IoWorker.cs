@@ -21,16 +21,16 @@ internal sealed class IoWorker : Worker
     private readonly Lock _serving = new();
     private readonly ControllerParts _parts;
     private readonly CommandContext _context;
-    private readonly Pacing _pacing;
+    private readonly AdaptivePolling _polling;
     private readonly byte[] _entries = new byte[MaxBurst * Command.WireSize];
     private volatile SubmissionQueue[] _queues = [];
 
     public IoWorker(ControllerParts parts, int number)
-        : base($"nvme io {number}", parts.Options.Nap)
+        : base($"nvme io {number}")
     {
         _parts = parts;
         _context = new CommandContext(parts);
-        _pacing = new Pacing(parts.Options, parts.Doorbells.IsMapped);
+        _polling = new AdaptivePolling(parts.Options, parts.Doorbells.IsMapped);
     }
 
     /// <summary>Whose queues it serves. The admin thread changes them.</summary>
@@ -64,7 +64,7 @@ internal sealed class IoWorker : Worker
             if (queue.Pending() <= FewCommands)
             {
                 Serve(queue, FewCommands, mayWait: false);
-                more = _pacing.RingsOften() || LookAndArm();
+                more = _polling.RingsOften() || LookAndArm();
             }
         }
         catch (Exception e)
@@ -124,11 +124,8 @@ internal sealed class IoWorker : Worker
         }
     }
 
-    protected override Pace Pace => _pacing.Pace;
-
-    // nobody tells of what a guest writes to a mapped page
-    protected override TimeSpan LongestSleep(TimeSpan idle) =>
-        _parts.Doorbells.IsMapped && _queues.Length > 0 ? MappedSleep.After(idle) : Timeout.InfiniteTimeSpan;
+    // without a queue there is nothing to poll for
+    protected override IdleStrategy Idle => _queues.Length > 0 ? _polling.Idle : MappedDoorbells.Never;
 
     protected override void Failed(Exception exception) => _parts.Fail(exception.ToString());
 
@@ -149,7 +146,7 @@ internal sealed class IoWorker : Worker
             }
             if (count > 0)
             {
-                _pacing.Fetched(queue);
+                _polling.Fetched(queue);
                 CarryOut(queue, MemoryMarshal.Cast<byte, Command>(_entries.AsSpan(0, count * Command.WireSize)), mayWait);
             }
             return count > 0;
@@ -198,7 +195,7 @@ internal sealed class IoWorker : Worker
             return false;
         int inFlight = 0;
         foreach (SubmissionQueue queue in _queues)
-            inFlight += queue.InFlight.Count;
+            inFlight += queue.InFlight.Users;
         return inFlight == 1;
     }
 }

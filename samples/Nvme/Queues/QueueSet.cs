@@ -89,7 +89,7 @@ internal sealed class QueueSet
     {
         SubmissionQueue[] all = [.. Submissions];
         foreach (SubmissionQueue queue in all)
-            queue.Stop();
+            queue.InFlight.Close();
         Array.Clear(_submissions);
         Array.Clear(_completions);
         _shadow = null;

@@ -12,7 +12,6 @@ internal sealed class SubmissionQueue
 {
     private readonly Dma _dma;
     private uint _head;
-    private bool _stopped;
     private long _fetched;
 
     public SubmissionQueue(Dma dma, in SubmissionQueueState state, CompletionQueue completions, Doorbell tail)
@@ -37,8 +36,8 @@ internal sealed class SubmissionQueue
 
     public Doorbell Tail { get; }
 
-    /// <summary>Commands that were fetched and are not completed.</summary>
-    public InFlight InFlight { get; } = new();
+    /// <summary>Commands that were fetched and are not completed. Closed, nothing is fetched any more.</summary>
+    public RundownGuard InFlight { get; } = new();
 
     /// <summary>Who fetches; null for the admin thread.</summary>
     public IoWorker? Worker { get; set; }
@@ -46,21 +45,12 @@ internal sealed class SubmissionQueue
     public ushort Head => (ushort)Volatile.Read(ref _head);
 
     public QueueFigures Figures =>
-        new(Id, Size, (int)((Tail.Value + (uint)Size - Head) % (uint)Size), InFlight.Count, Volatile.Read(ref _fetched));
+        new(Id, Size, (int)((Tail.Value + (uint)Size - Head) % (uint)Size), InFlight.Users, Volatile.Read(ref _fetched));
 
     public SubmissionQueueState State => new(Address, Id, Completions.Id, (uint)Size, _head, Tail.Newest);
 
-    /// <summary>Nothing is fetched any more. Who looks at what is in flight after this sees all of it.</summary>
-    public void Stop()
-    {
-        Volatile.Write(ref _stopped, true);
-        Interlocked.MemoryBarrier();
-    }
-
-    public void Continue() => Volatile.Write(ref _stopped, false);
-
     /// <summary>How many commands wait to be fetched.</summary>
-    public int Pending() => Volatile.Read(ref _stopped) ? 0 : (int)((Tail.Look() + (uint)Size - _head) % (uint)Size);
+    public int Pending() => InFlight.IsOpen ? (int)((Tail.Look() + (uint)Size - _head) % (uint)Size) : 0;
 
     /// <summary>Fetches commands that wait, as many as there is room for their completions.</summary>
     /// <param name="entries">A multiple of the size of one.</param>
@@ -75,18 +65,18 @@ internal sealed class SubmissionQueue
         count = Completions.Reserve(count);
         if (count == 0)
             return DmaResult.Done;
-        // before the look at whether the queue is stopped: who stops it counts afterwards
-        InFlight.Add(count);
-        bool stopped = Volatile.Read(ref _stopped);
-        DmaResult read = stopped
-            ? DmaResult.Done
-            : _dma.Read(new Iova(Address) + (ulong)_head * Command.WireSize, entries[..(count * Command.WireSize)]);
-        if (stopped || read != DmaResult.Done)
+        if (!InFlight.TryEnter(count))
         {
             Completions.Release(count);
-            InFlight.Remove(count);
             count = 0;
-            return Volatile.Read(ref _stopped) ? DmaResult.Done : read;
+            return DmaResult.Done;
+        }
+        DmaResult read = _dma.Read(new Iova(Address) + (ulong)_head * Command.WireSize, entries[..(count * Command.WireSize)]);
+        if (read != DmaResult.Done)
+        {
+            Abandon(count);
+            count = 0;
+            return InFlight.IsOpen ? read : DmaResult.Done;
         }
         Volatile.Write(ref _fetched, _fetched + count);
         uint head = _head + (uint)count;
@@ -99,7 +89,7 @@ internal sealed class SubmissionQueue
     public DmaResult Complete(ushort commandId, Status status, uint result)
     {
         DmaResult posted = Completions.Post(result, Head, Id, commandId, status);
-        InFlight.Remove(1);
+        InFlight.Exit();
         return posted;
     }
 
@@ -107,6 +97,6 @@ internal sealed class SubmissionQueue
     public void Abandon(int count)
     {
         Completions.Release(count);
-        InFlight.Remove(count);
+        InFlight.Exit(count);
     }
 }

@@ -1,12 +1,14 @@
+using VfioUser;
+
 namespace Nvme.Threads;
 
-/// <summary>One thread's way through the gate: within while it touches the guest, outside while it waits for a disk.</summary>
-internal sealed class GuestPass(Gate gate)
+/// <summary>One thread's right to touch the guest's memory and interrupts: held while it does, given back while it waits for a disk.</summary>
+internal sealed class GuestPass(RundownGuard guest)
 {
     public bool IsInside { get; private set; }
 
     /// <summary>Goes in, if it is not. False when the controller is being reset: nothing of the guest may be touched any more.</summary>
-    public bool TryEnter() => IsInside || (IsInside = gate.TryEnter());
+    public bool TryEnter() => IsInside || (IsInside = guest.TryEnter());
 
     /// <summary>Goes out, if it is in.</summary>
     public void Leave()
@@ -14,6 +16,6 @@ internal sealed class GuestPass(Gate gate)
         if (!IsInside)
             return;
         IsInside = false;
-        gate.Exit();
+        guest.Exit();
     }
 }

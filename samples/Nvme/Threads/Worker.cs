@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using VfioUser;
 
 namespace Nvme.Threads;
 
@@ -9,24 +10,13 @@ namespace Nvme.Threads;
 /// </remarks>
 internal abstract class Worker : IDisposable
 {
-    private const int SpinIterations = 20;
-
-    // after this long, whoever else wants the processor goes first
-    private static readonly TimeSpan Politeness = TimeSpan.FromMicroseconds(20);
-
     private readonly AutoResetEvent _wake = new(initialState: false);
     private readonly Thread _thread;
-    private readonly TimeSpan _nap;
     private int _asleep;
     private bool _stopping;
 
     /// <param name="name">Of the thread.</param>
-    /// <param name="nap">How long it pauses from one look to the next, while it naps.</param>
-    protected Worker(string name, TimeSpan nap)
-    {
-        _nap = nap;
-        _thread = new Thread(Run) { Name = name, IsBackground = true };
-    }
+    protected Worker(string name) => _thread = new Thread(Run) { Name = name, IsBackground = true };
 
     public void Start() => _thread.Start();
 
@@ -59,12 +49,8 @@ internal abstract class Worker : IDisposable
     /// <returns>Whether there is something to do after all.</returns>
     protected abstract bool LastLook();
 
-    /// <summary>How to look for more after the last work. Read before each look.</summary>
-    protected virtual Pace Pace => default;
-
-    /// <summary>How long to sleep at most: for work that nobody announces.</summary>
-    /// <param name="idle">For how long there was nothing to do.</param>
-    protected virtual TimeSpan LongestSleep(TimeSpan idle) => Timeout.InfiniteTimeSpan;
+    /// <summary>How to wait for more after the last work. Read whenever there was nothing.</summary>
+    protected abstract IdleStrategy Idle { get; }
 
     /// <summary>Something within threw, which it must not.</summary>
     protected abstract void Failed(Exception exception);
@@ -85,21 +71,9 @@ internal abstract class Worker : IDisposable
                 if (worked)
                     (worked, last) = (false, Stopwatch.GetTimestamp());
                 TimeSpan idle = Stopwatch.GetElapsedTime(last);
-                Pace pace = Pace;
-                if (idle < pace.Spin)
-                {
-                    Thread.SpinWait(SpinIterations);
-                    if (idle > Politeness)
-                        _ = Thread.Yield();
-                }
-                else if (idle < pace.Nap)
-                {
-                    Nap.Take(_nap);
-                }
-                else if (Sleep(idle))
-                {
+                IdleStrategy strategy = Idle;
+                if (!strategy.TryStayAwake(idle) && Sleep(strategy.SleepAfter(idle)))
                     last = Stopwatch.GetTimestamp();
-                }
             }
             catch (Exception e)
             {
@@ -109,11 +83,11 @@ internal abstract class Worker : IDisposable
     }
 
     // whether it was woken
-    private bool Sleep(TimeSpan idle)
+    private bool Sleep(TimeSpan most)
     {
         Volatile.Write(ref _asleep, 1);
         Interlocked.MemoryBarrier();
-        bool woken = LastLook() || Volatile.Read(ref _stopping) || _wake.WaitOne(LongestSleep(idle));
+        bool woken = LastLook() || Volatile.Read(ref _stopping) || _wake.WaitOne(most);
         Volatile.Write(ref _asleep, 0);
         return woken;
     }

@@ -90,6 +90,11 @@ internal static unsafe partial class Libc
         public short Revents;
     }
 
+    public const int ClockMonotonic = 1;
+
+    [StructLayout(LayoutKind.Sequential)]
+    public readonly record struct TimeSpec(long Seconds, long Nanoseconds);
+
     [LibraryImport(Library, EntryPoint = "recvmsg", SetLastError = true)]
     public static partial nint RecvMsg(SafeHandle socket, MsgHdr* message, int flags);
 
@@ -167,6 +172,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, EntryPoint = "fstatfs64", SetLastError = true)]
     public static partial int Fstatfs(SafeHandle file, byte* result);
+
+    [LibraryImport(Library, EntryPoint = "clock_nanosleep")]
+    public static partial int ClockNanosleep(int clock, int flags, in TimeSpec request, nint remain);
 
     public static Errno LastErrno => (Errno)Marshal.GetLastPInvokeError();
 

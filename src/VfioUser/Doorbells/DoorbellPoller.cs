@@ -5,13 +5,8 @@ namespace VfioUser;
 /// <summary>The thread that looks at a page of doorbells: often after a ring, rarely when nothing happens.</summary>
 internal sealed class DoorbellPoller : IDisposable
 {
-    // between two looks while spinning; a look at a page costs more than this
-    private const int SpinIterations = 10;
-    // waits grow with the time that nothing happened: an eighth of it
-    private const int IdleToWait = 8;
-
     private readonly DoorbellPage _page;
-    private readonly DoorbellPageOptions _options;
+    private readonly IdleStrategy _idle;
     private readonly AutoResetEvent _wake = new(initialState: false);
     private readonly Thread _thread;
     private bool _stopping;
@@ -19,7 +14,7 @@ internal sealed class DoorbellPoller : IDisposable
     public DoorbellPoller(DoorbellPage page, DoorbellPageOptions options)
     {
         _page = page;
-        _options = options;
+        _idle = new IdleStrategy { Spin = options.Spin, LongestSleep = options.LongestWait, StopAfter = options.StopAfter };
         _thread = new Thread(Run) { Name = "vfio-user doorbells", IsBackground = true };
         _thread.Start();
     }
@@ -45,18 +40,8 @@ internal sealed class DoorbellPoller : IDisposable
                 continue;
             }
             TimeSpan idle = Stopwatch.GetElapsedTime(last);
-            if (idle < _options.Spin)
-                Thread.SpinWait(SpinIterations);
-            else if (_wake.WaitOne(WaitAfter(idle)))
+            if (!_idle.TryStayAwake(idle) && _wake.WaitOne(_idle.SleepAfter(idle)))
                 last = Stopwatch.GetTimestamp();
         }
-    }
-
-    private TimeSpan WaitAfter(TimeSpan idle)
-    {
-        if (idle >= _options.StopAfter)
-            return Timeout.InfiniteTimeSpan;
-        TimeSpan wait = TimeSpan.FromMilliseconds(Math.Max(1, idle.TotalMilliseconds / IdleToWait));
-        return wait < _options.LongestWait ? wait : _options.LongestWait;
     }
 }

@@ -48,7 +48,7 @@ internal sealed class IoEventFdWatcher : IDisposable
         try
         {
             RegionIoEventFd[] bells = [];
-            TimeSpan spin = TimeSpan.Zero;
+            IdleStrategy idle = new();
             while (!Volatile.Read(ref _stopping))
             {
                 if (set is null || TakeChange())
@@ -58,9 +58,9 @@ internal sealed class IoEventFdWatcher : IDisposable
                     lock (_lock)
                         bells = [.. _bells];
                     set = new PollSet([_wake.Handle, .. bells.Select(bell => bell.Handle!)]);
-                    spin = bells.Length == 0 ? TimeSpan.Zero : bells.Max(bell => bell.Spin);
+                    idle = new IdleStrategy { Spin = bells.Length == 0 ? TimeSpan.Zero : bells.Max(bell => bell.Spin) };
                 }
-                Wait(set, spin);
+                Wait(set, idle);
                 if (set.IsReady(0))
                     _wake.Take();
                 for (int i = 0; i < bells.Length; i++)
@@ -81,17 +81,13 @@ internal sealed class IoEventFdWatcher : IDisposable
         }
     }
 
-    private static void Wait(PollSet set, TimeSpan spin)
+    private static void Wait(PollSet set, IdleStrategy idle)
     {
-        if (spin > TimeSpan.Zero)
+        long start = Stopwatch.GetTimestamp();
+        while (idle.TryStayAwake(Stopwatch.GetElapsedTime(start)))
         {
-            long start = Stopwatch.GetTimestamp();
-            do
-            {
-                if (set.Wait(0))
-                    return;
-            }
-            while (Stopwatch.GetElapsedTime(start) < spin);
+            if (set.Wait(0))
+                return;
         }
         set.Wait(Timeout.Infinite);
     }

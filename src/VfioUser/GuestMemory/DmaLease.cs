@@ -9,7 +9,7 @@ public sealed class DmaLease : IDisposable
 {
     private readonly bool _writable;
     private readonly GuestRegion[] _held;
-    private UseCount _uses = UseCount.Open;
+    private RundownCount _uses = RundownCount.Open;
 
     internal DmaLease(Iova address, ulong length, bool writable, GuestRegion[] held)
     {

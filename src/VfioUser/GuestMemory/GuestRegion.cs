@@ -5,7 +5,7 @@ namespace VfioUser;
 /// <summary>A region of guest memory and its users: the memory is let go when it was closed and the last of them has left.</summary>
 internal abstract class GuestRegion(DmaRegion description)
 {
-    private UseCount _uses = UseCount.Open;
+    private RundownCount _uses = RundownCount.Open;
     private volatile DirtyPages? _dirty;
     private DmaDrain? _drain;
     private volatile bool _isDrained;

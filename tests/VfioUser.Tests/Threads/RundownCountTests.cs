@@ -1,11 +1,11 @@
 namespace VfioUser.Tests;
 
-public class UseCountTests
+public class RundownCountTests
 {
     [Fact]
     public void Closing_without_users_cleans_up_at_once()
     {
-        UseCount uses = UseCount.Open;
+        RundownCount uses = RundownCount.Open;
 
         uses.Close().Should().BeTrue();
 
@@ -16,7 +16,7 @@ public class UseCountTests
     [Fact]
     public void The_last_user_out_cleans_up()
     {
-        UseCount uses = UseCount.Open;
+        RundownCount uses = RundownCount.Open;
         uses.TryEnter().Should().BeTrue();
         uses.TryEnter().Should().BeTrue();
 
@@ -58,7 +58,7 @@ public class UseCountTests
 
     private sealed class Shared
     {
-        private UseCount _uses = UseCount.Open;
+        private RundownCount _uses = RundownCount.Open;
         private int _cleaned;
 
         public int Cleaned => _cleaned;
