@@ -13,7 +13,8 @@ public class SpdkHostTests
     private const ulong Base = 0x2000_0020_0000; // where its allocator maps huge pages
     private const ulong HugePage = 0x20_0000;
 
-    // hugetlbfs carries no seals: reached with system calls, or mapped by who trusts the client
+    // Its files have no seals: without huge pages they are reached with system calls. Huge pages would be asked of the client,
+    // which does not answer, so that they take a server that trusts it.
     private static readonly VfioUserServerOptions Trusting = new() { TrustClientMemory = true };
 
     [Theory, InlineData(ServedBy.OwnThread, false), InlineData(ServedBy.Poller, false), InlineData(ServedBy.OwnThread, true), InlineData(ServedBy.Poller, true)]
@@ -73,6 +74,23 @@ public class SpdkHostTests
             card.Dma.TryWrite(new Iova(Base), i).Should().BeFalse();
         }
 
+        client.Release();
+    }
+
+    // without a single file for all of its memory it names the first file for a region that spans two
+    [Theory, InlineData(ServedBy.OwnThread, false), InlineData(ServedBy.OwnThread, true), InlineData(ServedBy.Poller, true)]
+    public void A_region_that_goes_on_behind_its_file_is_refused_and_the_rest_works(ServedBy by, bool trusts)
+    {
+        Card card = new();
+        using Served served = new(by, card, trusts ? Trusting : null);
+        using SafeFileHandle file = Memory.Unsealed((long)HugePage);
+        using SpdkHostClient client = Setup(served.Address);
+
+        client.Register(new MemoryRegion(file, 0, Base, 2 * HugePage)).Should().Be(Errno.EINVAL);
+
+        client.Register(new MemoryRegion(file, 0, Base, HugePage)).Should().Be(Errno.None);
+        card.Dma.TryWrite(new Iova(Base), 1).Should().BeTrue();
+        card.Dma.TryWrite(new Iova(Base + HugePage), 1).Should().BeFalse();
         client.Release();
     }
 
