@@ -25,6 +25,18 @@ public class CheckTests
     }
 
     [Fact]
+    public void A_pin_that_an_earlier_client_has_disabled_breaks_no_rule()
+    {
+        using Served served = new(new Gpio.GpioCard());
+        served.Run("write", "config", "4", "0x400", "--width", "2").ExitCode.Should().Be(0);
+
+        ToolRun run = served.Run("check", "--rule", "irqs-eventfd", "--rule", "irqs-bool");
+
+        run.Out.Should().Contain("2 passed, 0 failed");
+        served.Run("read", "config", "4", "--width", "2").Out.Should().Contain("0400", "it is left as it was");
+    }
+
+    [Fact]
     public void Json_has_every_rule_with_its_verdict()
     {
         using Served served = new(new Everything());

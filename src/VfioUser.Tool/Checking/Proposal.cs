@@ -9,7 +9,7 @@ internal static class Proposal
     /// <summary>What QEMU asks for, more or less. No twin socket.</summary>
     public static byte[] Usual { get; } = Of("""{"capabilities":{"max_msg_fds":16,"max_data_xfer_size":1048576,"pgsizes":4096,"write_multiple":true}}""");
 
-    /// <summary>What the client side of libvfio-user, and SPDK's host, ask for.</summary>
+    /// <summary>What the client side of libvfio-user, and SPDK's host, ask for at most.</summary>
     public static byte[] OfCLibrary { get; } = Of("""{"capabilities":{"max_msg_fds":8,"max_data_xfer_size":1048576}}""");
 
     public static byte[] Of(string? json, ushort major = ProtocolLimits.VersionMajor, ushort minor = ProtocolLimits.VersionMinor) =>

@@ -10,6 +10,8 @@ internal static class IrqRules
     private const string Set = "VFIO_USER_DEVICE_SET_IRQS";
     private const IrqSetFlags Bind = IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger;
     private const IrqSetFlags Fire = IrqSetFlags.DataNone | IrqSetFlags.ActionTrigger;
+    private const ulong CommandRegister = 0x04;
+    private const ushort InterruptDisable = 0x400;
 
     public static Topic Topic { get; } = new("Interrupts",
     [
@@ -109,9 +111,11 @@ internal static class IrqRules
         using EventFd eventFd = new();
         using Conversation session = subject.Open();
         Done(session.Ask(Command.DeviceSetIrqs, Bytes.Of(new IrqSet(IrqSet.WireSize, Bind, irq.Index, 0, 1)), eventFd.Handle), "binding an eventfd");
+        ushort command = Allow(session);
         Answer fired = session.Ask(Command.DeviceSetIrqs, new IrqSet(IrqSet.WireSize, Fire, irq.Index, 0, 1));
         ulong count = eventFd.Take();
         TurnOff(session, irq);
+        session.WriteConfig(CommandRegister, command);
         if (fired.IsError)
             return Finding.Warning($"it is bound; to trigger it is {fired.Refusal}");
         return count == 1 ? Finding.Passed : throw new BrokenRuleException($"vector 0 of {IrqName.Of(irq.Index)} was triggered once, its eventfd {count} times");
@@ -124,12 +128,14 @@ internal static class IrqRules
         using EventFd eventFd = new();
         using Conversation session = subject.Open();
         Done(session.Ask(Command.DeviceSetIrqs, Bytes.Of(new IrqSet(IrqSet.WireSize, Bind, irq.Index, 0, 1)), eventFd.Handle), "binding an eventfd");
+        ushort command = Allow(session);
         IrqSet fire = new(IrqSet.WireSize + 1, IrqSetFlags.DataBool | IrqSetFlags.ActionTrigger, irq.Index, 0, 1);
         Answer no = session.Ask(Command.DeviceSetIrqs, [.. Bytes.Of(fire), 0]);
         ulong before = eventFd.Take();
         Answer yes = session.Ask(Command.DeviceSetIrqs, [.. Bytes.Of(fire), 1]);
         ulong after = eventFd.Take();
         TurnOff(session, irq);
+        session.WriteConfig(CommandRegister, command);
         if (no.IsError || yes.IsError)
             return Finding.NotServed($"triggering by booleans is {(no.IsError ? no : yes).Refusal}");
         return (before, after) == (0, 1) ? Finding.Passed : throw new BrokenRuleException($"false signals {before} times, true {after} times");
@@ -196,6 +202,14 @@ internal static class IrqRules
                 return irq;
         }
         return null;
+    }
+
+    // An earlier client may have disabled the pin, as SPDK's does, and then it is right that none comes.
+    private static ushort Allow(Conversation session)
+    {
+        ushort command = session.ReadConfig<ushort>(CommandRegister);
+        session.WriteConfig(CommandRegister, (ushort)(command & ~InterruptDisable));
+        return command;
     }
 
     private static void TurnOff(Conversation session, in IrqInfo irq) =>
