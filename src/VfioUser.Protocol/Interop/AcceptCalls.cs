@@ -3,23 +3,23 @@ using System.Runtime.InteropServices;
 
 namespace VfioUser.Protocol.Interop;
 
-/// <summary>Letting clients in without waiting for them.</summary>
+/// <summary>Accepts connections without blocking.</summary>
 internal static unsafe partial class AcceptCalls
 {
-    // of errno.h, what no message of the protocol ever says
+    // numbers of errno.h that no message of the protocol carries
     private const int TooManyFilesInSystem = 23;
     private const int ConnectionAborted = 103;
     private const int NoBufferSpace = 105;
 
     /// <summary>Takes the first connection of a listening socket's queue.</summary>
     /// <param name="listener">In non-blocking mode.</param>
-    /// <param name="errno">EAGAIN when nobody is there, or who was there has left; EMFILE when there may be means later.</param>
+    /// <param name="errno">EAGAIN when no client waits, or it has left; EMFILE when descriptors or memory are short for now.</param>
     /// <returns>The connection, in blocking mode; null with <paramref name="errno"/> set.</returns>
     public static SafeSocketHandle? TryAccept(SafeSocketHandle listener, out Errno errno)
     {
         while (true)
         {
-            // SAFETY: nobody asks for the address.
+            // SAFETY: two null pointers: the peer's address is not asked for.
             int fd = Accept(listener, null, null, Libc.SockCloexec);
             errno = fd >= 0 ? Errno.None : Libc.LastErrno;
             if (fd >= 0)

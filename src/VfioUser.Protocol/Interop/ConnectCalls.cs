@@ -4,36 +4,36 @@ using System.Text;
 
 namespace VfioUser.Protocol.Interop;
 
-/// <summary>Connecting to a listening socket of AF_UNIX without waiting for ever: while its queue is full, a connect does.</summary>
+/// <summary>Connects to a listening AF_UNIX socket with a timeout: a plain connect blocks while the queue is full.</summary>
 internal static unsafe partial class ConnectCalls
 {
-    // sockaddr_un: the family, and a path with its NUL, or a NUL and a name
+    // sockaddr_un: the family, then a path and a NUL, or a NUL and an abstract name
     private const int MaxAddress = PathOffset + MaxPath;
     private const int PathOffset = sizeof(ushort);
     private const int MaxPath = 108;
 
-    // of errno.h, what no message of the protocol ever says
+    // numbers of errno.h that no message of the protocol carries
     private const int NoSuchFile = 2;
     private const int QueueFull = (int)Errno.EAGAIN;
 
     private const int SoSndTimeo = 21;
 
-    // how often a token is asked while a connect waits in the kernel
-    private const int LongestTick = 100;
+    // the kernel knows no cancellation tokens, so a connect waits in slices of this length
+    private const int MaxWaitMilliseconds = 100;
 
     /// <summary>Connects.</summary>
     /// <param name="address">A path, or <c>@name</c> for a name in the abstract namespace.</param>
-    /// <param name="patience">How long to wait for room in the queue of a server that accepts nobody. It is tried once in any case.</param>
+    /// <param name="timeout">How long to wait for room in the queue of a server that accepts nobody. One try is made in any case.</param>
     /// <param name="cancellation">Ends the wait.</param>
     /// <returns>Connected, and in blocking mode.</returns>
-    /// <exception cref="ArgumentException">It is no address: empty, or too long.</exception>
-    /// <exception cref="IOException">Nobody listens there, or the queue stayed full; <see cref="Exception.HResult"/> is the errno.</exception>
+    /// <exception cref="ArgumentException">The address is empty or too long.</exception>
+    /// <exception cref="IOException">No server listens there, or its queue stayed full; <see cref="Exception.HResult"/> is the errno.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public static SafeSocketHandle Connect(string address, TimeSpan patience, CancellationToken cancellation = default)
+    public static SafeSocketHandle Connect(string address, TimeSpan timeout, CancellationToken cancellation = default)
     {
         Span<byte> bytes = stackalloc byte[MaxAddress];
         bytes = bytes[..Write(address, bytes)];
-        Deadline deadline = Deadline.After(patience);
+        Deadline deadline = Deadline.After(timeout);
         SafeSocketHandle socket = New();
         try
         {
@@ -41,7 +41,7 @@ internal static unsafe partial class ConnectCalls
             {
                 cancellation.ThrowIfCancellationRequested();
                 TimeSpan left = deadline.Left;
-                SetSendTimeout(socket, Math.Clamp((int)left.TotalMilliseconds, 1, LongestTick));
+                SetSendTimeout(socket, Math.Clamp((int)left.TotalMilliseconds, 1, MaxWaitMilliseconds));
                 int errno = TryConnect(socket, bytes);
                 if (errno == 0)
                 {
@@ -51,7 +51,7 @@ internal static unsafe partial class ConnectCalls
                 if (errno is not (QueueFull or (int)Errno.EINTR))
                     throw Failure(address, errno, errno == NoSuchFile ? "no such file" : Marshal.GetPInvokeErrorMessage(errno));
                 if (errno == QueueFull && left <= TimeSpan.Zero)
-                    throw Failure(address, errno, $"its queue is full, and nobody was accepted within {patience.TotalSeconds} seconds");
+                    throw Failure(address, errno, $"its queue is full, and nobody was accepted within {timeout.TotalSeconds} seconds");
             }
         }
         catch
@@ -72,7 +72,7 @@ internal static unsafe partial class ConnectCalls
         int length = Encoding.UTF8.GetBytes(address, bytes[PathOffset..]);
         if (isAbstract)
             bytes[PathOffset] = 0;
-        // a path has its NUL, and a name of the abstract namespace ends with the address
+        // a path ends with a NUL; an abstract name ends where the address ends
         return PathOffset + length + (isAbstract ? 0 : 1);
     }
 
@@ -86,12 +86,12 @@ internal static unsafe partial class ConnectCalls
 
     private static int TryConnect(SafeSocketHandle socket, ReadOnlySpan<byte> address)
     {
-        // SAFETY: the address is pinned for the whole call, and its length is its own.
+        // SAFETY: the address is pinned for the whole call, and the length is the span's.
         fixed (byte* bytes = address)
             return Connect(socket, bytes, (uint)address.Length) == 0 ? 0 : (int)Libc.LastErrno;
     }
 
-    // it bounds the wait for room in the queue, too; 0 is for ever
+    // SO_SNDTIMEO bounds a connect's wait for room in the queue, too; 0 means for ever
     private static void SetSendTimeout(SafeSocketHandle socket, int milliseconds)
     {
         long* timeval = stackalloc long[2];

@@ -6,7 +6,7 @@ namespace VfioUser.Protocol.Interop;
 /// <summary>SCM_RIGHTS in the control data of a message: how descriptors cross an AF_UNIX socket.</summary>
 internal static unsafe class ControlMessage
 {
-    /// <summary>Descriptors that one receive has room for; the kernel says so when there were more.</summary>
+    /// <summary>Descriptors that one receive has room for; the kernel sets MSG_CTRUNC when there were more.</summary>
     public const int MaxReceived = 64;
 
     private static int HeaderSize => Align(sizeof(Libc.CmsgHdr));

@@ -2,10 +2,10 @@ using System.Diagnostics;
 
 namespace VfioUser.Protocol;
 
-/// <summary>Until when something is waited for; possibly for ever.</summary>
+/// <summary>The moment at which a wait ends; possibly never.</summary>
 internal readonly record struct Deadline
 {
-    // no wait takes more milliseconds than an int holds; who comes back early looks again
+    // system calls take an int of milliseconds; a caller whose wait ends before the deadline waits again
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
     private static readonly TimeSpan ForEver = TimeSpan.FromDays(3650);
     private readonly long _timestamp;
@@ -16,10 +16,10 @@ internal readonly record struct Deadline
 
     public bool IsNever => _timestamp == long.MaxValue;
 
-    /// <summary>Whether there is more left than can be waited for at once.</summary>
+    /// <summary>Whether more time is left than one wait can take.</summary>
     public bool IsFar => Left == LongestWait;
 
-    /// <summary>What is left of it, as far as it can be waited for at once; zero when it is over.</summary>
+    /// <summary>The time left, at most as long as one wait can take; zero once the deadline has passed.</summary>
     public TimeSpan Left
     {
         get

@@ -4,8 +4,8 @@ using Microsoft.Win32.SafeHandles;
 
 namespace VfioUser.Protocol.Interop;
 
-/// <summary>Descriptors that are waited for together, each with a number of its own, behind one descriptor.</summary>
-/// <remarks>Any thread; one that waits sees what others add. Level-triggered. See <c>epoll(7)</c>.</remarks>
+/// <summary>An epoll set: descriptors to wait for together, each with a number that the caller chooses.</summary>
+/// <remarks>Any thread; descriptors may be added while another thread waits. Level-triggered. See <c>epoll(7)</c>.</remarks>
 internal sealed unsafe partial class EpollSet : IDisposable
 {
     private const int CloseOnExec = 0x80000;
@@ -27,8 +27,8 @@ internal sealed unsafe partial class EpollSet : IDisposable
     public void Remove(SafeHandle file) => Control(RemoveFd, file, Ready.None, 0);
 
     /// <summary>Waits for some of them.</summary>
-    /// <param name="numbers">Filled with those that are ready; of more, the others come first the next time.</param>
-    /// <param name="timeoutMilliseconds">0 to look only, -1 to wait for ever.</param>
+    /// <param name="numbers">Filled with those of ready descriptors. If there are more, the next call begins with the others.</param>
+    /// <param name="timeoutMilliseconds">0 to return at once, -1 to wait for ever.</param>
     /// <returns>How many are ready.</returns>
     [SkipLocalsInit]
     public int Wait(Span<int> numbers, int timeoutMilliseconds)
@@ -36,7 +36,7 @@ internal sealed unsafe partial class EpollSet : IDisposable
         byte* events = stackalloc byte[numbers.Length * EventSize];
         while (true)
         {
-            // SAFETY: the room for events is on this stack, and their number is what it was made for.
+            // SAFETY: events is on this stack and has room for that many.
             int count = Wait(Handle, events, numbers.Length, timeoutMilliseconds);
             if (count < 0)
             {
@@ -55,7 +55,7 @@ internal sealed unsafe partial class EpollSet : IDisposable
     private void Control(int operation, SafeHandle file, Ready interest, int number)
     {
         byte* description = stackalloc byte[EventSize];
-        // SAFETY: an epoll_event of this machine's layout on this stack; the handle is held for the call.
+        // SAFETY: description is on this stack and has this machine's layout of an epoll_event; the handle is held for the call.
         *(uint*)description = (uint)interest;
         Unsafe.WriteUnaligned(description + DataOffset, (ulong)(uint)number);
         bool held = false;

@@ -29,11 +29,11 @@ public sealed unsafe class EventFd : IDisposable
     public SafeFileHandle Handle { get; }
 
     /// <summary>Adds one to the counter with one <c>write</c>.</summary>
-    /// <returns>False when it could not be added: the counter is full, or this is no eventfd. Then a wake-up is under
-    /// way already, or nobody ever listens.</returns>
+    /// <returns>False when the counter is full, so that the reader has a wake-up pending anyway, or when this is no
+    /// eventfd.</returns>
     public bool Signal()
     {
-        // the sender may have left it in blocking mode, with a counter that is full to make us wait for ever
+        // the client may have left it in blocking mode with a full counter, and a write would block for ever
         if (_mayBlock && !PollCalls.IsWritable(Handle))
             return false;
         ulong one = 1;
@@ -47,8 +47,8 @@ public sealed unsafe class EventFd : IDisposable
         }
     }
 
-    /// <summary>Takes the counter and sets it to 0, without waiting.</summary>
-    /// <returns>What was added since the last time; 0 when nothing was.</returns>
+    /// <summary>Reads the counter and sets it to 0, without waiting.</summary>
+    /// <returns>The sum that was added since the last call; 0 when nothing was.</returns>
     public ulong Take()
     {
         if (_mayBlock && !PollCalls.WaitReadable(Handle, 0))
@@ -64,7 +64,7 @@ public sealed unsafe class EventFd : IDisposable
         }
     }
 
-    /// <summary>As <see cref="Take"/>, for an eventfd that the peer holds too: it may make it block, and read it first.</summary>
+    /// <summary>As <see cref="Take"/>, for an eventfd that the peer holds too, and may read first or switch to blocking mode.</summary>
     internal ulong TakeShared()
     {
         ulong count = 0;
@@ -72,7 +72,7 @@ public sealed unsafe class EventFd : IDisposable
         Libc.IoVec piece = new() { Base = &count, Length = sizeof(ulong) };
         while (true)
         {
-            // the flags of the file are as much the peer's as ours, those of the call are not
+            // the peer can change the flags of the open file at any time, but not those of the call
             if (Libc.Preadv2(Handle, &piece, 1, -1, Libc.RwfNoWait) == sizeof(ulong))
                 return count;
             switch (Libc.LastErrno)
@@ -89,11 +89,11 @@ public sealed unsafe class EventFd : IDisposable
         }
     }
 
-    /// <summary>Whether the counter takes no more, so that a signal fails or waits.</summary>
+    /// <summary>Whether the counter is full, so that <see cref="Signal"/> fails.</summary>
     internal bool IsFull => !PollCalls.IsWritable(Handle);
 
     /// <summary>Waits until the counter is not 0.</summary>
-    /// <returns>False when the time ran out before.</returns>
+    /// <returns>False on timeout.</returns>
     public bool Wait(TimeSpan timeout) => PollCalls.WaitReadable(Handle, (int)timeout.TotalMilliseconds);
 
     /// <summary>Closes the descriptor.</summary>

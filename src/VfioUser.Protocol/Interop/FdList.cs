@@ -3,7 +3,7 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser.Protocol;
 
-/// <summary>The descriptors that came with a message. It owns them: what nobody takes is closed with the message.</summary>
+/// <summary>The descriptors that came with a message. It owns them: those that are not taken are closed with the message.</summary>
 /// <remarks>One thread at a time: the one that handles the message.</remarks>
 public sealed class FdList : IDisposable
 {
@@ -35,13 +35,13 @@ public sealed class FdList : IDisposable
 
     internal void Add(SafeFileHandle fd) => _fds.Add(fd);
 
-    /// <summary>Takes over what <paramref name="other"/> has: a message's descriptors may come in pieces.</summary>
+    /// <summary>Takes over the descriptors of <paramref name="other"/>: those of one message may come in several receives.</summary>
     internal void Append(FdList other)
     {
         _fds.AddRange(other._fds);
         other._fds.Clear();
     }
 
-    /// <summary>Whether the descriptor is an eventfd; not to be asked of one that was taken.</summary>
+    /// <summary>Whether the descriptor is an eventfd; it must not have been taken.</summary>
     internal bool IsEventFd(int index) => FileCalls.IsEventFd(_fds[index]!);
 }

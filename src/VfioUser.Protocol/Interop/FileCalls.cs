@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace VfioUser.Protocol.Interop;
 
-/// <summary>What is asked of the files that clients and authors pass.</summary>
+/// <summary>Calls on files that clients and devices pass, and on memory files.</summary>
 internal static unsafe class FileCalls
 {
     private const int AtEmptyPath = 0x1000;
@@ -34,7 +34,7 @@ internal static unsafe class FileCalls
     private const int SealShrink = 2;
     private const int SealGrow = 4;
 
-    /// <summary>What a file is. False if the system does not say.</summary>
+    /// <summary>Describes a file. False if the system refuses.</summary>
     public static bool TryDescribe(SafeHandle file, out FileFacts facts)
     {
         byte* statx = stackalloc byte[StatxLength];
@@ -47,14 +47,14 @@ internal static unsafe class FileCalls
         }
         int type = *(ushort*)(statx + StatxMode) & FormatMask;
         int block = *(int*)(statx + StatxBlockSize);
-        // only where blocks are that large it is worth asking which file system it is
+        // hugetlbfs reports its page size as block size, so smaller blocks save the second system call
         bool huge = block > Environment.SystemPageSize && FileSystemOf(file) == HugetlbfsMagic;
         FileId id = new(*(ulong*)(statx + StatxDevice), *(ulong*)(statx + StatxInode));
         facts = new FileFacts(id, type == FormatRegular, type == 0, *(ulong*)(statx + StatxSize), huge ? block : Environment.SystemPageSize);
         return true;
     }
 
-    /// <summary>Whether it is an eventfd, as far as the system says: without a /proc every anonymous file of the kernel looks like one.</summary>
+    /// <summary>Whether it is an eventfd. Without a /proc, true for every anonymous file of the kernel.</summary>
     public static bool IsEventFd(SafeHandle file)
     {
         if (!TryDescribe(file, out FileFacts facts) || !facts.IsAnonymous)
@@ -71,7 +71,7 @@ internal static unsafe class FileCalls
         }
     }
 
-    /// <summary>Whether a path leads to a socket.</summary>
+    /// <summary>Whether the file at a path is a socket.</summary>
     public static bool IsSocket(string path)
     {
         byte* statx = stackalloc byte[StatxLength];
@@ -80,14 +80,14 @@ internal static unsafe class FileCalls
             && (*(ushort*)(statx + StatxMode) & FormatMask) == FormatSocket;
     }
 
-    /// <summary>Whether nobody can make the file shorter any more, so that its pages can be mapped and touched safely.</summary>
+    /// <summary>Whether the file is sealed against shrinking, so that touching its mapped pages cannot raise SIGBUS.</summary>
     public static bool IsSealedAgainstShrinking(SafeHandle file)
     {
         int seals = Libc.Fcntl(file, Libc.FGetSeals, 0);
         return seals >= 0 && (seals & SealShrink) != 0;
     }
 
-    /// <summary>Whether a descriptor may be mapped so: what the system would say to one more mapping of a file that is mapped so already.</summary>
+    /// <summary>Whether the descriptor's access mode allows a shared mapping, to read or to write.</summary>
     public static bool MayMap(SafeHandle file, bool writable)
     {
         int flags = OpenFlags(file);
@@ -95,12 +95,12 @@ internal static unsafe class FileCalls
             && ((flags & AccessMode) == AccessReadWrite || (!writable && (flags & AccessMode) == AccessRead));
     }
 
-    /// <summary>What a file was opened for, and how; -1 if the system does not say.</summary>
+    /// <summary>The flags of <c>open(2)</c> of a descriptor; -1 if the system refuses.</summary>
     public static int OpenFlags(SafeHandle file) => Libc.Fcntl(file, Libc.FGetFl, 0);
 
-    /// <summary>Whether two descriptors with the same device and inode have the same content for certain, however they were opened.</summary>
-    /// <remarks>It is so where files are memory or lie on a disk. A file of /proc, of an overlay, of a server far away or in another
-    /// process may be another one at each open.</remarks>
+    /// <summary>Whether two descriptors with this file's device and inode certainly have the same content.</summary>
+    /// <remarks>True on file systems in memory or on a local disk. On /proc, an overlay, a network file system or FUSE each open may
+    /// yield another file.</remarks>
     public static bool IsKnownByInode(SafeHandle file) =>
         FileSystemOf(file) is TmpfsMagic or RamfsMagic or ExtMagic or XfsMagic or BtrfsMagic;
 
@@ -119,7 +119,7 @@ internal static unsafe class FileCalls
         }
     }
 
-    // 0 if the system does not say
+    // 0 if the system refuses
     private static long FileSystemOf(SafeHandle file)
     {
         byte* statfs = stackalloc byte[StatfsLength];
@@ -127,11 +127,11 @@ internal static unsafe class FileCalls
         return Libc.Fstatfs(file, statfs) == 0 ? *(long*)statfs : 0;
     }
 
-    /// <summary>A file of memory of the given length, which neither shrinks nor grows unless it shall be able to.</summary>
+    /// <summary>Makes a memory file of the given length, sealed against shrinking and growing unless <paramref name="resizable"/>.</summary>
     public static SafeFileHandle CreateMemory(string name, ulong length, bool resizable = false)
     {
         SafeFileHandle file = Libc.Own(Libc.MemfdCreate(name, Libc.MfdCloexec | Libc.MfdAllowSealing), "memfd_create");
-        // what is no file length is negative, and refused as such
+        // a length above the largest file turns negative, which the system refuses
         if (Libc.Ftruncate(file, unchecked((long)length)) == 0
             && (resizable || Libc.Fcntl(file, Libc.FAddSeals, SealShrink | SealGrow | SealSeal) == 0))
         {
@@ -159,7 +159,7 @@ internal static unsafe class FileCalls
         {
             for (int done = 0; done < destination.Length;)
             {
-                // SAFETY: the span is pinned, and what is asked for is what is left of it.
+                // SAFETY: the span is pinned, and start and count stay in it.
                 nint count = Libc.Pread(file, start + done, (nuint)(destination.Length - done), (long)(offset + (ulong)done));
                 if (count == 0)
                     return Errno.EIO; // past the end: the file has shrunk
@@ -178,7 +178,7 @@ internal static unsafe class FileCalls
         {
             for (int done = 0; done < source.Length;)
             {
-                // SAFETY: the span is pinned, and what is given is what is left of it.
+                // SAFETY: the span is pinned, and start and count stay in it.
                 nint count = Libc.Pwrite(file, start + done, (nuint)(source.Length - done), (long)(offset + (ulong)done));
                 if (count == 0)
                     return Errno.EIO;

@@ -1,6 +1,6 @@
 namespace VfioUser.Protocol.Interop;
 
-/// <summary>Which file of the system it is, however it was opened. Good only while something holds the file: then its number can be another's.</summary>
-/// <param name="Device">What it lies on.</param>
-/// <param name="Inode">Its number there.</param>
+/// <summary>Identifies an open file, however it was opened. Valid only while the file is held open: an inode is reused.</summary>
+/// <param name="Device">The file system: major and minor number.</param>
+/// <param name="Inode">In the file system.</param>
 internal readonly record struct FileId(ulong Device, ulong Inode);

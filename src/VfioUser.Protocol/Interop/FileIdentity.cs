@@ -1,6 +1,6 @@
 namespace VfioUser.Protocol.Interop;
 
-/// <summary>Which file it is, whatever its name is. Good for as long as the file is there. Immutable.</summary>
+/// <summary>Identifies a file of a path, whatever its name. Valid until the file is deleted. Immutable.</summary>
 /// <param name="DeviceMajor">Of the file system.</param>
 /// <param name="DeviceMinor">Of the file system.</param>
 /// <param name="Inode">In the file system.</param>

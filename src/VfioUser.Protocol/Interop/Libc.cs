@@ -98,7 +98,7 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "recvmsg", SetLastError = true)]
     public static partial nint RecvMsg(SafeHandle socket, MsgHdr* message, int flags);
 
-    // for a call that does not wait: it is over before a collection would have to wait for it, and errno is still there after it
+    // only with MSG_DONTWAIT: without a transition the garbage collector waits for the call. It also leaves errno untouched.
     [SuppressGCTransition]
     [LibraryImport(Library, EntryPoint = "recvmsg")]
     public static partial nint RecvMsgNow(int socket, MsgHdr* message, int flags);
@@ -183,7 +183,7 @@ internal static unsafe partial class Libc
     public static IOException Failure(string call, Errno errno) =>
         new($"{call} failed: {Marshal.GetPInvokeErrorMessage((int)errno)} ({errno})", (int)errno);
 
-    /// <summary>Takes ownership of what a system call returned.</summary>
+    /// <summary>Takes ownership of the descriptor that a system call returned; throws for -1.</summary>
     public static SafeFileHandle Own(int fd, string call) =>
         fd >= 0 ? new SafeFileHandle(fd, ownsHandle: true) : throw Failure(call);
 }

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace VfioUser.Protocol.Interop;
 
-/// <summary>What is asked of, and done to, a listening socket that another process made.</summary>
+/// <summary>Calls on a listening socket that another process made.</summary>
 internal static unsafe class ListeningCalls
 {
     private const int MaxAddress = 128;
@@ -15,19 +15,19 @@ internal static unsafe class ListeningCalls
         && Option(descriptor, Libc.SoType) == Libc.SockStream
         && Option(descriptor, Libc.SoAcceptConn) == 1;
 
-    /// <summary>Where it listens: a path, <c>@name</c> for an abstract one; null if it has neither.</summary>
+    /// <summary>The address it listens on: a path, or <c>@name</c> for an abstract name; null if it has none.</summary>
     public static string? AddressOf(SafeHandle socket)
     {
         byte* address = stackalloc byte[MaxAddress];
         uint length = MaxAddress;
-        // SAFETY: the system writes at most the bytes that it is told of, and says how many an address has.
+        // SAFETY: the system writes at most length bytes, and sets length to the address's.
         if (Libc.GetSockName(socket, address, &length) != 0 || length <= PathOffset)
             return null;
         ReadOnlySpan<byte> name = new(address + PathOffset, (int)Math.Min(length, MaxAddress) - PathOffset);
         return name[0] == 0 ? "@" + Encoding.UTF8.GetString(name[1..]) : Encoding.UTF8.GetString(name.TrimEnd((byte)0));
     }
 
-    /// <summary>Accepts do not wait. For all who hold the socket.</summary>
+    /// <summary>Makes accepts non-blocking, for every process that holds the socket.</summary>
     public static void SetNonBlocking(SafeHandle socket)
     {
         int flags = Libc.Fcntl(socket, Libc.FGetFl, 0);
@@ -35,14 +35,14 @@ internal static unsafe class ListeningCalls
             throw Libc.Failure("fcntl(F_SETFL)");
     }
 
-    /// <summary>Programs that this process starts do not get the descriptor.</summary>
+    /// <summary>Keeps the descriptor from programs that this process starts.</summary>
     public static void SetCloseOnExec(SafeHandle descriptor)
     {
         if (Libc.Fcntl(descriptor, Libc.FSetFd, Libc.FdCloexec) != 0)
             throw Libc.Failure("fcntl(F_SETFD)");
     }
 
-    // -1 for what is no socket
+    // -1 if it is no socket
     private static int Option(SafeHandle socket, int name)
     {
         int value = 0;

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace VfioUser.Protocol.Interop;
 
-/// <summary>Part of a mapping, for somebody who keeps that mapping.</summary>
+/// <summary>Part of a mapping, for a caller that keeps the mapping alive.</summary>
 internal readonly unsafe struct MappedBytes(byte* start, ulong length)
 {
     /// <summary>In bytes.</summary>
@@ -14,7 +14,7 @@ internal readonly unsafe struct MappedBytes(byte* start, ulong length)
     {
         if (offset > length || (ulong)count > length - offset)
             Refuse(offset, count);
-        // SAFETY: offset and count were checked against the part, and whoever holds it holds the mapping.
+        // SAFETY: offset and count were checked against the part, and its holder keeps the mapping alive.
         return new Span<byte>(start + offset, count);
     }
 

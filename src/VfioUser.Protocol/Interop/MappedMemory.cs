@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace VfioUser.Protocol.Interop;
 
-/// <summary>A shared mapping of part of a file. Unmapped when disposed, or when nobody holds it any more.</summary>
+/// <summary>A shared mapping of part of a file. Unmapped when disposed and no reference is held any more, or when collected.</summary>
 internal sealed unsafe class MappedMemory : SafeHandleZeroOrMinusOneIsInvalid
 {
     private readonly nuint _mappedLength;
@@ -22,7 +22,7 @@ internal sealed unsafe class MappedMemory : SafeHandleZeroOrMinusOneIsInvalid
     /// <summary>In bytes, from the offset that was asked for.</summary>
     public ulong Length { get; }
 
-    /// <summary>Maps <paramref name="length"/> bytes of a file from <paramref name="offset"/> on, which need not be a page's start.</summary>
+    /// <summary>Maps <paramref name="length"/> bytes of a file from <paramref name="offset"/> on, which need not be page-aligned.</summary>
     /// <returns>Null when the system refuses; <paramref name="errno"/> says why.</returns>
     public static MappedMemory? TryMap(SafeHandle file, ulong offset, ulong length, bool readable, bool writable, out Errno errno,
         int pageSize = 0)
@@ -33,7 +33,7 @@ internal sealed unsafe class MappedMemory : SafeHandleZeroOrMinusOneIsInvalid
         nuint mappedLength = unchecked((nuint)length + skip + page - 1) / page * page;
         if (mappedLength < length)
         {
-            errno = Errno.ENOMEM; // more than there are addresses
+            errno = Errno.ENOMEM; // rounding up to whole pages overflowed
             return null;
         }
         int protection = (readable ? Libc.ProtRead : 0) | (writable ? Libc.ProtWrite : 0);

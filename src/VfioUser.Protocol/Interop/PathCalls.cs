@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace VfioUser.Protocol.Interop;
 
-/// <summary>What is asked of, and done to, names in the file system.</summary>
+/// <summary>Calls on names in the file system.</summary>
 internal static unsafe partial class PathCalls
 {
     private const int AtFdCwd = -100;
@@ -18,13 +18,13 @@ internal static unsafe partial class PathCalls
     private const int OpenDirectory = 0x10000;
     private const int OpenCloexec = 0x80000;
 
-    /// <summary>The new name must not be there: EEXIST if it is.</summary>
+    /// <summary>RENAME_NOREPLACE: EEXIST if the new name exists.</summary>
     public const uint NoReplace = 1;
 
-    /// <summary>Both names must be there, and change places.</summary>
+    /// <summary>RENAME_EXCHANGE: swaps two names, which both must exist.</summary>
     public const uint Exchange = 2;
 
-    /// <summary>Which file a name leads to, itself if it is a link; null if there is no such name, or the system does not say.</summary>
+    /// <summary>The file that a name stands for, without following a link; null if there is no such name, or the system refuses.</summary>
     public static FileIdentity? IdentityOf(string path)
     {
         byte* statx = stackalloc byte[StatxLength];
@@ -34,12 +34,12 @@ internal static unsafe partial class PathCalls
         return new FileIdentity(*(uint*)(statx + StatxDevMajor), *(uint*)(statx + StatxDevMinor), *(ulong*)(statx + StatxIno));
     }
 
-    /// <summary>One <c>renameat2</c>: in one step, for whoever looks.</summary>
+    /// <summary>One <c>renameat2</c>, which is atomic.</summary>
     /// <returns>EINVAL where the file system does not know the flag.</returns>
     public static Errno Rename(string from, string to, uint flags) =>
         Rename(AtFdCwd, from, AtFdCwd, to, flags) == 0 ? Errno.None : Libc.LastErrno;
 
-    /// <summary>A folder, to be named by its descriptor where its path is too long.</summary>
+    /// <summary>Opens a folder, to name it by its descriptor where its path is too long.</summary>
     public static SafeFileHandle OpenFolder(string path) => Libc.Own(Open(path, OpenPath | OpenDirectory | OpenCloexec), "open");
 
     [LibraryImport(Libc.Library, EntryPoint = "renameat2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

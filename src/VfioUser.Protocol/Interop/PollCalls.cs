@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace VfioUser.Protocol.Interop;
 
-/// <summary>Waiting for one descriptor.</summary>
+/// <summary>Waits for one or two descriptors with <c>poll(2)</c>.</summary>
 internal static unsafe class PollCalls
 {
     /// <summary>Whether a write would not block, or fail at once, after waiting for at most <paramref name="timeoutMilliseconds"/>.</summary>
@@ -11,10 +11,10 @@ internal static unsafe class PollCalls
     /// <summary>Whether a read would not block, after waiting for at most <paramref name="timeoutMilliseconds"/>.</summary>
     public static bool WaitReadable(SafeHandle file, int timeoutMilliseconds) => Poll(file, Libc.PollIn, timeoutMilliseconds) != 0;
 
-    /// <summary>Whether a write would not block. An error alone is none: an eventfd whose counter has run over blocks.</summary>
+    /// <summary>Whether a write would not block. POLLERR alone does not count: an eventfd whose counter has overflowed blocks.</summary>
     public static bool IsWritable(SafeHandle file) => (Poll(file, Libc.PollOut, 0) & Libc.PollOut) != 0;
 
-    /// <summary>Waits until one of two can be read. False if it is the second, whatever the first does.</summary>
+    /// <summary>Waits until one of two can be read. False if the second can, whether or not the first can, too.</summary>
     public static bool WaitForFirst(SafeHandle first, SafeHandle second)
     {
         bool firstAdded = false;
@@ -43,7 +43,7 @@ internal static unsafe class PollCalls
         }
     }
 
-    /// <summary>Waits until one of two can be read, or the time is over.</summary>
+    /// <summary>Waits until one of two can be read, or the timeout is over.</summary>
     /// <param name="first">Waited for in any case.</param>
     /// <param name="second">Null to wait for the other one alone.</param>
     /// <param name="timeoutMilliseconds">-1 to wait for ever.</param>
@@ -72,14 +72,14 @@ internal static unsafe class PollCalls
         }
     }
 
-    /// <summary>Whether the peer of a socket has closed it, or it was shut down here. A peer that only sends no more has not.</summary>
+    /// <summary>Whether the peer of a socket has closed it, or it was shut down here. A peer that shut down only its sending has not.</summary>
     public static bool HasHungUp(SafeHandle socket) => (Poll(socket, 0, 0) & Libc.PollHup) != 0;
 
-    /// <summary>Waits until a descriptor can be read, or the peer of a socket hangs up; what it has sent does not matter.</summary>
+    /// <summary>Waits until a descriptor can be read, or the peer of a socket hangs up; data from the peer does not end the wait.</summary>
     /// <param name="file">To be read.</param>
     /// <param name="socket">Null to wait for the other one alone.</param>
     /// <param name="timeoutMilliseconds">-1 to wait for ever.</param>
-    /// <returns>False when nothing of that happened within the time.</returns>
+    /// <returns>False on timeout.</returns>
     public static bool WaitForReadOrHangUp(SafeHandle file, SafeHandle? socket, int timeoutMilliseconds)
     {
         bool fileAdded = false;
@@ -90,7 +90,7 @@ internal static unsafe class PollCalls
             socket?.DangerousAddRef(ref socketAdded);
             Libc.PollFd* fds = stackalloc Libc.PollFd[2];
             fds[0] = new Libc.PollFd { Fd = (int)file.DangerousGetHandle(), Events = Libc.PollIn };
-            // a negative descriptor is skipped; a hang-up comes unasked
+            // a negative descriptor is skipped; POLLHUP is reported without being asked for
             fds[1] = new Libc.PollFd { Fd = (int)(socket?.DangerousGetHandle() ?? -1) };
             while (true)
             {
@@ -111,8 +111,8 @@ internal static unsafe class PollCalls
         }
     }
 
-    /// <summary>Waits, for ever, until nobody is left at the other end of a pipe that is written, or of a terminal.</summary>
-    /// <returns>False for what cannot be waited for.</returns>
+    /// <summary>Waits without a timeout until the reader of a pipe is gone, or a terminal is closed.</summary>
+    /// <returns>False for a file that cannot be waited for.</returns>
     public static bool WaitForHangUp(SafeHandle file) => (Poll(file, 0, Timeout.Infinite) & (Libc.PollErr | Libc.PollHup)) != 0;
 
     private static short Poll(SafeHandle file, short events, int timeoutMilliseconds)

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace VfioUser.Protocol.Interop;
 
-/// <summary>Waiting for the first of several descriptors. One thread; holds a reference to each until it is disposed.</summary>
+/// <summary>Waits for the first of several descriptors. One thread; holds a reference to each until it is disposed.</summary>
 internal sealed unsafe class PollSet : IDisposable
 {
     private readonly SafeHandle[] _files;
@@ -32,15 +32,15 @@ internal sealed unsafe class PollSet : IDisposable
     }
 
     /// <summary>Waits until one can be read.</summary>
-    /// <param name="timeoutMilliseconds">0 to look only, -1 to wait for ever.</param>
-    /// <returns>False when none could within that time.</returns>
+    /// <param name="timeoutMilliseconds">0 to return at once, -1 to wait for ever.</param>
+    /// <returns>False on timeout.</returns>
     public bool Wait(int timeoutMilliseconds)
     {
         fixed (Libc.PollFd* fds = _fds)
         {
             while (true)
             {
-                // SAFETY: the array is pinned and its length is what is said.
+                // SAFETY: the array is pinned, and the count is its length.
                 int ready = Libc.Poll(fds, (nuint)_fds.Length, timeoutMilliseconds);
                 if (ready >= 0)
                     return ready > 0;
@@ -50,10 +50,10 @@ internal sealed unsafe class PollSet : IDisposable
         }
     }
 
-    /// <summary>Whether the last wait found something at a descriptor, by its place in the set.</summary>
+    /// <summary>Whether the last wait found the descriptor at this index ready.</summary>
     public bool IsReady(int index) => _fds[index].Revents != 0;
 
-    /// <summary>Lets go of the descriptors.</summary>
+    /// <summary>Releases the descriptors.</summary>
     public void Dispose()
     {
         for (; _held > 0; _held--)

@@ -1,6 +1,6 @@
 namespace VfioUser.Protocol.Interop;
 
-/// <summary>What a descriptor is waited for. That it was hung up is told in any case. Linux's values.</summary>
+/// <summary>Events to wait for on a descriptor, with Linux's values. A hang-up is always reported.</summary>
 [Flags]
 internal enum Ready : uint
 {

@@ -25,7 +25,7 @@ public sealed class SharedMemory : IDisposable
     /// <summary>In bytes.</summary>
     public ulong Length => _mapping.Length;
 
-    /// <summary>Makes a memory file that cannot shrink, as careful peers want it, and maps it.</summary>
+    /// <summary>Makes a memory file that cannot shrink, as a careful peer requires, and maps it.</summary>
     /// <exception cref="IOException">The system refused.</exception>
     public static SharedMemory Create(ulong length, string name = "vfio-user")
     {
@@ -33,12 +33,12 @@ public sealed class SharedMemory : IDisposable
         return Map(FileCalls.CreateMemory(name, length), 0, length);
     }
 
-    /// <summary>Maps part of a file for reading and writing, and takes the file over.</summary>
+    /// <summary>Maps part of a file for reading and writing, and takes ownership of the file.</summary>
     /// <exception cref="IOException">The file ends before that, or the system refused.</exception>
     public static SharedMemory Map(SafeFileHandle file, ulong fileOffset, ulong length)
     {
         ArgumentNullException.ThrowIfNull(file);
-        // pages behind the end can be mapped too, and kill the process that touches them; what is no regular file has no length
+        // pages past the end can be mapped too, but touching them raises SIGBUS; only a regular file has a length to check
         if (FileCalls.TryDescribe(file, out FileFacts facts) && facts.IsRegular && (UInt128)fileOffset + length > facts.Length)
         {
             file.Dispose();

@@ -8,8 +8,8 @@ namespace VfioUser.Protocol.Interop;
 /// <summary>One receive or send each, EINTR handled, on a stream socket of AF_UNIX.</summary>
 internal static unsafe class SocketCalls
 {
-    // a look at the clock costs a tenth of a receive
-    private const int TriesPerLook = 8;
+    // reading the clock costs a tenth of a receive
+    private const int TriesPerClockRead = 8;
 
     /// <summary>One <c>recvmsg</c>.</summary>
     /// <returns>Bytes received; 0 at the end of the stream; a negated errno when it failed.</returns>
@@ -17,7 +17,7 @@ internal static unsafe class SocketCalls
     public static int Receive(SafeSocketHandle socket, Span<byte> buffer, int flags, ref FdList? fds, out bool truncated)
     {
         byte* control = stackalloc byte[ControlMessage.Space(ControlMessage.MaxReceived)];
-        // SAFETY: buffer is pinned and control is on this stack for the whole call; both lengths are theirs.
+        // SAFETY: buffer is pinned and control is on this stack for the whole call; both lengths are right.
         fixed (byte* data = buffer)
         {
             Libc.IoVec iov = new() { Base = data, Length = (nuint)buffer.Length };
@@ -48,7 +48,7 @@ internal static unsafe class SocketCalls
         }
     }
 
-    /// <summary>As <see cref="Receive"/>, but asks again and again for a while before it gives up with EAGAIN.</summary>
+    /// <summary>As <see cref="Receive"/>, but never blocks: retries for <paramref name="spinTicks"/>, then fails with EAGAIN.</summary>
     [SkipLocalsInit]
     public static int ReceiveSpinning(SafeSocketHandle socket, Span<byte> buffer, long spinTicks, ref FdList? fds, out bool truncated)
     {
@@ -58,7 +58,7 @@ internal static unsafe class SocketCalls
         {
             socket.DangerousAddRef(ref held);
             int fd = (int)socket.DangerousGetHandle();
-            // SAFETY: buffer is pinned and control is on this stack for the whole loop; the reference keeps the number the socket's.
+            // SAFETY: buffer is pinned and control is on this stack for the whole loop; the reference keeps fd from being closed and reused.
             fixed (byte* data = buffer)
             {
                 Libc.IoVec iov = new() { Base = data, Length = (nuint)buffer.Length };
@@ -83,7 +83,7 @@ internal static unsafe class SocketCalls
                         return -(int)errno;
                     }
                 }
-                while (++tries % TriesPerLook != 0 || Stopwatch.GetTimestamp() - start < spinTicks);
+                while (++tries % TriesPerClockRead != 0 || Stopwatch.GetTimestamp() - start < spinTicks);
             }
         }
         finally
@@ -95,14 +95,14 @@ internal static unsafe class SocketCalls
         return -(int)Errno.EAGAIN;
     }
 
-    /// <summary>One <c>send</c>: for plain bytes the kernel has less to copy and to check than with <c>sendmsg</c>.</summary>
-    /// <param name="socket">The caller keeps it open: this is called for every reply, and a reference for each would be felt.</param>
+    /// <summary>One <c>send</c>: cheaper than <c>sendmsg</c>, whose structures the kernel copies and checks first.</summary>
+    /// <param name="socket">A number that the caller keeps open: taking a reference for every reply is measurable.</param>
     /// <param name="bytes">What to send.</param>
     /// <param name="flags">MSG_NOSIGNAL is added.</param>
     /// <returns>Bytes sent, maybe less than all, or a negated errno.</returns>
     public static int Send(int socket, ReadOnlySpan<byte> bytes, int flags)
     {
-        // SAFETY: bytes is pinned for the whole call, and its length is its own.
+        // SAFETY: bytes is pinned for the whole call, and the length is the span's.
         fixed (byte* data = bytes)
         {
             while (true)
@@ -127,7 +127,7 @@ internal static unsafe class SocketCalls
         int held = 0;
         try
         {
-            // a reference on each keeps its number ours until the call is over
+            // a reference on each keeps it from being closed before the call is over
             for (; held < fds.Length; held++)
             {
                 bool added = false;
@@ -149,10 +149,10 @@ internal static unsafe class SocketCalls
     {
         Libc.IoVec* iov = stackalloc Libc.IoVec[2];
         // SAFETY: the three spans are pinned for the whole call, and each length is that of its span.
-        fixed (byte* head = first, tail = second, ancillary = control)
+        fixed (byte* start = first, rest = second, ancillary = control)
         {
-            iov[0] = new Libc.IoVec { Base = head, Length = (nuint)first.Length };
-            iov[1] = new Libc.IoVec { Base = tail, Length = (nuint)second.Length };
+            iov[0] = new Libc.IoVec { Base = start, Length = (nuint)first.Length };
+            iov[1] = new Libc.IoVec { Base = rest, Length = (nuint)second.Length };
             while (true)
             {
                 Libc.MsgHdr message = new()
@@ -188,7 +188,7 @@ internal static unsafe class SocketCalls
         return fd >= 0 ? new SafeSocketHandle(fd, ownsHandle: true) : throw Libc.Failure("fcntl(F_DUPFD_CLOEXEC)");
     }
 
-    /// <summary>Makes blocking receives return EAGAIN after this long, so that a waiter can look at its own clock.</summary>
+    /// <summary>Makes blocking receives fail with EAGAIN after this long, so that the caller can check a deadline of its own.</summary>
     public static void SetReceiveTimeout(SafeSocketHandle socket, TimeSpan timeout)
     {
         long* timeval = stackalloc long[2];
@@ -199,7 +199,7 @@ internal static unsafe class SocketCalls
             throw Libc.Failure("setsockopt(SO_RCVTIMEO)");
     }
 
-    /// <summary>Has receives and sends wait: who connected the socket may have done so asynchronously.</summary>
+    /// <summary>Switches the socket to blocking mode: .NET leaves one that was connected asynchronously in non-blocking mode.</summary>
     public static void SetBlocking(SafeSocketHandle socket)
     {
         int flags = Libc.Fcntl(socket, Libc.FGetFl, 0);
@@ -227,7 +227,7 @@ internal static unsafe class SocketCalls
         _ = Libc.SetSockOpt(socket, Libc.SolSocket, Libc.SoRcvBuf, &bytes, sizeof(int));
     }
 
-    /// <summary>What the kernel granted for what is sent and not read yet, its own overhead included; 0 for what is no socket.</summary>
+    /// <summary>Size of the send buffer that the kernel granted, its overhead included; 0 if it is no socket.</summary>
     public static int SendBufferSize(SafeSocketHandle socket)
     {
         int bytes = 0;
@@ -237,7 +237,7 @@ internal static unsafe class SocketCalls
         return bytes;
     }
 
-    /// <summary>Who is at the other end: process, user and group, as the kernel saw them connect.</summary>
+    /// <summary>Process, user and group of the peer, as they were when it connected.</summary>
     public static (int ProcessId, uint UserId, uint GroupId) PeerCredentials(SafeSocketHandle socket)
     {
         int* ucred = stackalloc int[3];
@@ -248,10 +248,10 @@ internal static unsafe class SocketCalls
         return (ucred[0], (uint)ucred[1], (uint)ucred[2]);
     }
 
-    /// <summary>Ends both directions, which also wakes whoever waits in a receive.</summary>
+    /// <summary>Shuts down both directions, which also wakes a thread that is blocked in a receive.</summary>
     public static void Shutdown(SafeSocketHandle socket)
     {
-        // it fails when the peer was faster, or for what is no socket: either way there is nothing to end
+        // it fails when the peer has disconnected, or when this is no socket: either way nothing is left to shut down
         _ = Libc.Shutdown(socket, Libc.ShutRdWr);
     }
 }

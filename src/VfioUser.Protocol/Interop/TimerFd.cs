@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace VfioUser.Protocol.Interop;
 
-/// <summary>A clock that makes a descriptor readable, once, when its time has come.</summary>
+/// <summary>A timerfd: a descriptor that becomes readable once, when the time set has passed.</summary>
 /// <remarks>Any thread. See <c>timerfd_create(2)</c>.</remarks>
 internal sealed unsafe partial class TimerFd : IDisposable
 {
@@ -15,10 +15,10 @@ internal sealed unsafe partial class TimerFd : IDisposable
     /// <summary>To be borrowed.</summary>
     public SafeFileHandle Handle { get; } = Libc.Own(Create(ClockMonotonic, CloseOnExec | NonBlock), "timerfd_create");
 
-    /// <summary>Becomes readable after this long, at once if it is not positive. What was set before is forgotten.</summary>
+    /// <summary>Becomes readable after this long, at once if it is not positive. Replaces an earlier setting.</summary>
     public void Set(TimeSpan time) => SetNanoseconds(Math.Max(1, (long)time.TotalNanoseconds));
 
-    /// <summary>Is not readable any more until it is set again.</summary>
+    /// <summary>Keeps the descriptor unreadable until it is set again.</summary>
     public void Stop() => SetNanoseconds(0);
 
     public void Dispose() => Handle.Dispose();

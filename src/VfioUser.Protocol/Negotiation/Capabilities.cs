@@ -19,8 +19,8 @@ public sealed record Capabilities
     public static Capabilities Unspecified { get; } = new();
 
     /// <summary>
-    /// What this library's server can do. Page sizes are all from 4 KiB up, since nothing in it depends on a larger one;
-    /// migration and twin socket are not in it, being for the device and a <see cref="TwinSocketPolicy"/> to decide.
+    /// What this library's server can do. Page sizes are all from 4 KiB up, since nothing in it depends on a larger one.
+    /// Migration and the twin socket are left out: the device and a <see cref="TwinSocketPolicy"/> decide on them.
     /// </summary>
     public static Capabilities ServerDefaults { get; } = new()
     {
@@ -92,7 +92,7 @@ public sealed record Capabilities
     /// <summary><c>twin_socket</c>, or null if absent, which means not supported.</summary>
     public TwinSocketCapability? TwinSocket { get; init; }
 
-    /// <summary><c>migration</c>, or null if absent, which means not supported. Left the specification, but QEMU 11.1 sends it.</summary>
+    /// <summary><c>migration</c>, or null if absent, which means not supported. No longer specified, but QEMU 11.1 sends it.</summary>
     public MigrationCapability? Migration { get; init; }
 
     /// <summary>The keys that this object has, as opposed to those that read as their defaults.</summary>

@@ -3,7 +3,7 @@ using System.Numerics;
 
 namespace VfioUser.Protocol;
 
-/// <summary>Between what the JSON text says and what it means: ranges are checked here.</summary>
+/// <summary>Converts between the keys of the JSON text and <see cref="Capabilities"/>, and checks ranges.</summary>
 internal static class CapabilitiesMapping
 {
     /// <returns>Null, or what is wrong; then <paramref name="capabilities"/> is unspecified.</returns>
@@ -22,7 +22,7 @@ internal static class CapabilitiesMapping
             return Bad("migration.pgsize", pageSize, "a power of two");
 
         Capabilities result = new() { TwinSocket = FromJson(json.TwinSocket), Migration = FromJson(json.Migration) };
-        // Clamped, not refused: a peer that takes more descriptors than can ever be sent does no harm. (QEMU sends 16;
+        // Clamped, not refused: a peer that accepts more descriptors than Linux can send does no harm. (QEMU sends 16;
         // libvfio-user refuses more than 1024.)
         if (json.MaxMsgFds is { } fds)
             result = result with { MaxMessageFds = (int)Math.Min(fds, ProtocolLimits.MaxScmFds) };

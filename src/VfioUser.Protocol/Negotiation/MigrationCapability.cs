@@ -2,7 +2,7 @@ using System.Numerics;
 
 namespace VfioUser.Protocol;
 
-/// <summary>The <c>migration</c> object, which left the specification but is sent by QEMU 11.1, libvfio-user and the Rust crate.</summary>
+/// <summary>The <c>migration</c> object: no longer specified, but QEMU 11.1, libvfio-user and the Rust crate send it.</summary>
 /// <remarks>Immutable.</remarks>
 public sealed record MigrationCapability
 {

@@ -1,6 +1,6 @@
 namespace VfioUser.Protocol;
 
-/// <summary>What a server answers to a version message.</summary>
+/// <summary>A server's reply to a version message.</summary>
 /// <param name="Version">The version that both will speak.</param>
 /// <param name="Capabilities">What goes into the reply. With a twin socket its descriptor must be the reply's only one.</param>
 /// <remarks>Immutable.</remarks>

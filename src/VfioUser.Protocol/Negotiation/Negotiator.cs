@@ -6,10 +6,10 @@ namespace VfioUser.Protocol;
 /// <remarks>
 /// Any thread. Spec: VFIO_USER_VERSION. The reply's capabilities are a subset of the proposed ones, key by key:
 /// <list type="bullet">
-/// <item><c>max_msg_fds</c> and <c>max_data_xfer_size</c> are what each side says of itself, so they are always in the
-/// reply, with the server's own numbers. Whoever leaves them out has proposed the default.</item>
+/// <item><c>max_msg_fds</c> and <c>max_data_xfer_size</c> are limits of each side's own, so they are always in the
+/// reply, with the server's numbers. A proposal without them proposes the defaults.</item>
 /// <item><c>max_dma_maps</c> and <c>pgsizes</c> hold for both sides: the smaller number, the common sizes. They are in the
-/// reply if they were proposed, or if silence would mean something else.</item>
+/// reply if they were proposed, or if they are not the defaults.</item>
 /// <item><c>write_multiple</c>, <c>twin_socket</c> and <c>migration</c> are in the reply only if they were proposed and
 /// are granted. Absent means no.</item>
 /// </list>
@@ -23,14 +23,14 @@ public static class Negotiator
     /// <param name="proposedVersion">From the client's message.</param>
     /// <param name="proposed">From the client's message.</param>
     /// <param name="own">
-    /// What the server can do, <see cref="Capabilities.ServerDefaults"/> or less; what is above this library's limits counts
-    /// as those. Its twin socket is not looked at.
+    /// What the server can do, <see cref="Capabilities.ServerDefaults"/> or less; values above this library's limits are
+    /// lowered to them. Its twin socket is ignored.
     /// </param>
     /// <param name="twinSocket">Whether the device wants a twin socket.</param>
     /// <param name="reply">What to answer; null if refused.</param>
     /// <param name="problem">Why it was refused; null if it was not.</param>
     /// <returns>
-    /// None; EINVAL for another major version or no common page size; EOPNOTSUPP if a twin socket is required and not to be had.
+    /// None; EINVAL for another major version or no common page size; EOPNOTSUPP if a twin socket is required and not offered.
     /// After an error reply the server closes the connection.
     /// </returns>
     public static Errno Negotiate(
@@ -56,7 +56,7 @@ public static class Negotiator
             return Errno.EINVAL;
         }
 
-        // Someone who takes no descriptors cannot be given a socket, whatever else is said.
+        // A client that accepts no descriptors cannot receive a socket, even if it offers a twin socket.
         bool twinPossible = proposed is { TwinSocket.Supported: true, MaxMessageFds: > 0 };
         if (twinSocket == TwinSocketPolicy.Require && !twinPossible)
         {
@@ -73,7 +73,7 @@ public static class Negotiator
 
     /// <summary>Client: what to propose.</summary>
     /// <param name="own">
-    /// What the client can do, <see cref="Capabilities.ClientDefaults"/> or less; what is above this library's limits counts as those.
+    /// What the client can do, <see cref="Capabilities.ClientDefaults"/> or less; values above this library's limits are lowered to them.
     /// </param>
     /// <param name="twinSocket">Whether to offer a twin socket; replaces what <paramref name="own"/> says.</param>
     public static Capabilities Propose(Capabilities own, TwinSocketPolicy twinSocket)
@@ -82,13 +82,13 @@ public static class Negotiator
         return Bounded(own) with { TwinSocket = twinSocket == TwinSocketPolicy.Never ? null : new TwinSocketCapability(Supported: true) };
     }
 
-    /// <summary>Client: decides whether a reply can be lived with.</summary>
+    /// <summary>Client: checks whether a reply is acceptable.</summary>
     /// <param name="proposedVersion">What the client proposed.</param>
     /// <param name="replyVersion">From the server's reply.</param>
     /// <param name="reply">From the server's reply.</param>
     /// <param name="fdCount">Number of descriptors that came with the reply.</param>
-    /// <param name="twinSocket">What the client proposed with.</param>
-    /// <param name="outcome">What became of the twin socket.</param>
+    /// <param name="twinSocket">The policy that the client proposed with.</param>
+    /// <param name="outcome">Whether there is a twin socket, and which descriptor it is.</param>
     /// <param name="problem">Why the client must close the connection; null if it need not.</param>
     /// <returns>
     /// None; EPROTO for a version that was not proposed or an inconsistent twin socket; EOPNOTSUPP if a twin socket is
@@ -105,7 +105,7 @@ public static class Negotiator
     {
         ArgumentNullException.ThrowIfNull(reply);
         outcome = TwinSocketOutcome.Of(reply, fdCount);
-        // A server that enables what was not offered would send its commands to where nobody listens.
+        // A server that enables a twin socket unasked would send its commands on a socket that the client does not read.
         if (twinSocket == TwinSocketPolicy.Never && outcome.IsEnabled)
             outcome = TwinSocketOutcome.Inconsistent;
         if (replyVersion.Major != proposedVersion.Major || replyVersion.Minor > proposedVersion.Minor)
@@ -131,7 +131,7 @@ public static class Negotiator
         return Errno.None;
     }
 
-    // Buffers and control messages are made for these numbers, so nobody may announce more.
+    // Buffers and control messages have room for these numbers, so neither side may announce more.
     private static Capabilities Bounded(Capabilities own)
     {
         if (own.MaxMessageFds > ProtocolLimits.MaxMessageFds)

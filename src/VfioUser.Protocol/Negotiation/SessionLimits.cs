@@ -1,6 +1,6 @@
 namespace VfioUser.Protocol;
 
-/// <summary>What a negotiated session may do, seen from one side.</summary>
+/// <summary>The limits of a negotiated session, seen from one side.</summary>
 /// <param name="MaxFdsToSend">Descriptors that may go with one message to the peer; 0 is possible.</param>
 /// <param name="MaxFdsToReceive">Descriptors that may come with one message from the peer.</param>
 /// <param name="MaxTransferToSend">Bytes in one read or write that we ask of the peer; longer transfers are split.</param>
@@ -8,8 +8,8 @@ namespace VfioUser.Protocol;
 /// <param name="MaxDmaMaps">DMA regions mapped at one time.</param>
 /// <param name="WriteMultiple">True if <see cref="Command.RegionWriteMulti"/> may be sent.</param>
 /// <remarks>
-/// Immutable. Spec: VFIO_USER_VERSION, Read and Write Operations. The first four follow from what each side says of
-/// itself, so they may differ by direction; the last two are the smaller of both sides'.
+/// Immutable. Spec: VFIO_USER_VERSION, Read and Write Operations. The first four come from limits of each side's own,
+/// so they may differ by direction; the last two hold only as far as both sides agree.
 /// </remarks>
 public sealed record SessionLimits(
     int MaxFdsToSend,
@@ -19,8 +19,8 @@ public sealed record SessionLimits(
     long MaxDmaMaps,
     bool WriteMultiple)
 {
-    /// <summary>Bytes of a bitmap of dirty pages in one reply: the smaller of both sides' <c>migration.max_bitmap_size</c>; 1 MiB, or
-    /// less, where one does not say it.</summary>
+    /// <summary>Bytes of a bitmap of dirty pages in one reply: the smaller of both sides' <c>migration.max_bitmap_size</c>, where an
+    /// absent one counts as 1 MiB.</summary>
     public int MaxBitmapSize { get; init; } = ProtocolLimits.MaxDataTransferSize;
 
     /// <summary>Computes the limits from the capabilities of both sides, as sent in proposal and reply.</summary>

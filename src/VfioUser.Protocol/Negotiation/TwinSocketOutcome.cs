@@ -3,7 +3,7 @@ using static System.FormattableString;
 
 namespace VfioUser.Protocol;
 
-/// <summary>What a reply says about the twin socket: one of the specification's three cases.</summary>
+/// <summary>The twin socket according to a reply: one of the specification's three cases.</summary>
 /// <remarks>Immutable. Spec: VFIO_USER_VERSION, Reply.</remarks>
 [StructLayout(LayoutKind.Auto)]
 public readonly record struct TwinSocketOutcome

@@ -7,7 +7,7 @@ namespace VfioUser.Protocol;
 /// <summary>The JSON text of a version message as the serializer sees it; snake case turns the names into the wire's.</summary>
 /// <remarks>
 /// Null stands for an absent key. A JSON null is not the same, it is a wrong type: hence <see cref="DisallowNullAttribute"/>,
-/// which the serializer respects. Setters instead of init, because generated code cannot leave an init property alone.
+/// which the serializer respects. Setters instead of init, because generated code always assigns an init property, if only null.
 /// </remarks>
 internal sealed class VersionJson
 {
@@ -15,7 +15,7 @@ internal sealed class VersionJson
     public CapabilitiesJson? Capabilities { get; set; }
 }
 
-/// <summary>Why a version was refused. Not in the specification, which has no text there.</summary>
+/// <summary>Payload of a refused version message: the reason. Not in the specification, whose error replies have no payload.</summary>
 internal sealed class RefusalJson
 {
     public string? Error { get; set; }
@@ -66,7 +66,7 @@ internal sealed class MigrationJson
     public ulong? MaxBitmapSize { get; set; }
 }
 
-/// <summary>Strict in what is known, deaf to what is not.</summary>
+/// <summary>Strict about the keys it knows; it skips others.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,

@@ -12,7 +12,7 @@ namespace VfioUser.Protocol;
 /// </remarks>
 public static class VersionMessage
 {
-    /// <summary>Levels of objects and arrays that the JSON text may have, unknown keys included; what is specified needs 3.</summary>
+    /// <summary>Levels of objects and arrays that the JSON text may have, unknown keys included; the specified ones need 3.</summary>
     public const int MaxJsonDepth = 16;
 
     private const int MaxReason = 120;
@@ -27,7 +27,8 @@ public static class VersionMessage
     /// <param name="payload">All bytes after the message header.</param>
     /// <param name="version">The version, as far as there are enough bytes.</param>
     /// <param name="capabilities">What the sender said, or <see cref="Capabilities.Unspecified"/> if nothing, or on failure.</param>
-    /// <param name="problem">Why it was refused, for the log; null on success. Has no text of the sender's in it.</param>
+    /// <param name="problem">Why it was refused, for the log; null on success. Quotes no text of the sender's except keys in lower-case
+    /// letters.</param>
     /// <returns><see cref="Errno.None"/>, or <see cref="Errno.EINVAL"/>. Nothing is thrown, whatever the bytes.</returns>
     public static Errno TryParse(
         ReadOnlySpan<byte> payload, out ProtocolVersion version, out Capabilities capabilities, out string? problem)
@@ -57,8 +58,8 @@ public static class VersionMessage
     }
 
     /// <summary>Makes the payload of a refusal, with the reason under the key <c>error</c>.</summary>
-    /// <remarks>The Rust crate's client parses it as a version, whatever the header says: without <c>capabilities</c> it is none to it,
-    /// and it says so, where a bare header has it wait. QEMU has room for as many bytes as it proposed, which is about 200.</remarks>
+    /// <remarks>The Rust crate's client ignores the Error bit: without a payload it waits for one, and this one it reports as invalid,
+    /// because <c>capabilities</c> is missing. QEMU accepts no more bytes than it proposed, about 200.</remarks>
     internal static byte[] FormatRefusal(string reason)
     {
         JsonEncodedText text = JsonEncodedText.Encode(reason);
@@ -77,7 +78,7 @@ public static class VersionMessage
     internal static string TextOf(Capabilities capabilities) =>
         JsonSerializer.Serialize(CapabilitiesMapping.ToJson(capabilities), VersionJsonContext.Default.CapabilitiesJson);
 
-    /// <summary>What a refusal says of its reason; null if nothing that could be shown.</summary>
+    /// <summary>The reason in a refusal's payload; null if there is none, or none that is safe to show.</summary>
     internal static string? ReasonOf(ReadOnlySpan<byte> payload)
     {
         const int MaxShown = 256;
@@ -87,7 +88,7 @@ public static class VersionMessage
         {
             ReadOnlySpan<byte> text = payload[ProtocolVersion.WireSize..].TrimEnd((byte)0);
             string? reason = JsonSerializer.Deserialize(text, VersionJsonContext.Default.RefusalJson)?.Error;
-            // it is shown on terminals
+            // terminals show it, and a control character can be the start of an escape sequence
             return reason is { Length: > 0 and <= MaxShown } && !reason.Any(char.IsControl) ? reason : null;
         }
         catch (JsonException)
@@ -124,7 +125,7 @@ public static class VersionMessage
         return json.Capabilities is null ? null : CapabilitiesMapping.TryFromJson(json.Capabilities, out capabilities);
     }
 
-    // The path may quote keys of the sender's, and the message quotes more: neither goes into a log unless it is one of ours.
+    // The path may quote keys of the sender's, and the message quotes more. Only a path of harmless characters goes into the log.
     private static string Describe(JsonException e)
     {
         string place = e.Path is { Length: > 0 and <= 64 } path && !path.AsSpan().ContainsAnyExcept(PathCharacters)

@@ -7,10 +7,10 @@ public enum Command : ushort
     /// <summary>VFIO_USER_VERSION, client to server: the first message, proposes a version and capabilities.</summary>
     Version = 1,
 
-    /// <summary>VFIO_USER_DMA_MAP, client to server: announces guest memory.</summary>
+    /// <summary>VFIO_USER_DMA_MAP, client to server: maps a DMA region, that is, guest memory.</summary>
     DmaMap = 2,
 
-    /// <summary>VFIO_USER_DMA_UNMAP, client to server: withdraws guest memory; answered when the last access has ended.</summary>
+    /// <summary>VFIO_USER_DMA_UNMAP, client to server: unmaps a DMA region; answered when the last access has ended.</summary>
     DmaUnmap = 3,
 
     /// <summary>VFIO_USER_DEVICE_GET_INFO, client to server: number of regions and interrupt types.</summary>

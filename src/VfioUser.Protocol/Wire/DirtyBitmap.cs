@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace VfioUser.Protocol;
 
-/// <summary>Describes a bitmap of written pages that follows it, one bit a page, lowest address first.</summary>
+/// <summary>Describes the bitmap of dirty pages that follows it, one bit a page, lowest address first.</summary>
 /// <param name="PageSize">Bytes that one bit stands for; a power of two.</param>
 /// <param name="Size">Bytes of the bitmap.</param>
 /// <remarks>Not in the specification: <c>struct vfio_bitmap</c> of <c>linux/vfio.h</c>, which libvfio-user appends to an unmap.</remarks>

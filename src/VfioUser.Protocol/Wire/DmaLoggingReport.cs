@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace VfioUser.Protocol;
 
-/// <summary>Data of the command that asks for written pages, and of its reply, where the bitmap follows.</summary>
+/// <summary>Data of the command that asks for dirty pages, and of its reply, where the bitmap follows.</summary>
 /// <param name="Iova">First byte of the range; an IOVA.</param>
 /// <param name="Length">Bytes of the range.</param>
 /// <param name="PageSize">Bytes that one bit stands for; a power of two, not necessarily that of the start.</param>

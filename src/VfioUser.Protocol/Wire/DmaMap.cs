@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace VfioUser.Protocol;
 
-/// <summary>Payload of the command that announces a DMA region; its reply has none.</summary>
+/// <summary>Payload of the command that maps a DMA region; its reply has none.</summary>
 /// <param name="Argsz">Bytes of this structure: there is no reply payload to bound.</param>
 /// <param name="Flags">Access rights, and how the descriptor is to be used.</param>
 /// <param name="Offset">First byte of the region in the file of the descriptor; 0 without a descriptor.</param>

@@ -1,7 +1,7 @@
 namespace VfioUser.Protocol;
 
-/// <summary>What the server may do with a DMA region, and how it reaches it.</summary>
-/// <remarks>Spec: VFIO_USER_DMA_MAP. With neither access bit the region is announced but must not be accessed.</remarks>
+/// <summary>Access rights of the server to a DMA region, and how it uses the descriptor.</summary>
+/// <remarks>Spec: VFIO_USER_DMA_MAP. With neither access bit the region is mapped but must not be accessed.</remarks>
 [Flags]
 public enum DmaMapFlags : uint
 {

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace VfioUser.Protocol;
 
-/// <summary>Payload of the command that withdraws a DMA region, and of its reply.</summary>
+/// <summary>Payload of the command that unmaps a DMA region, and of its reply.</summary>
 /// <param name="Argsz">Command: the largest reply payload in bytes. Reply: the bytes needed for all of it.</param>
 /// <param name="Flags">Zero in today's specification.</param>
 /// <param name="Address">First byte of a mapped region, exactly; an IOVA.</param>

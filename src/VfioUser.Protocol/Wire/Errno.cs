@@ -43,7 +43,7 @@ public enum Errno
     /// <summary>Device or resource busy.</summary>
     EBUSY = 16,
 
-    /// <summary>Exists; the answer to a map over a map.</summary>
+    /// <summary>File exists; the error of a DMA_MAP that overlaps a mapped region.</summary>
     EEXIST = 17,
 
     /// <summary>No such device.</summary>

@@ -14,7 +14,7 @@ public enum IoEventFdFlags : uint
     /// <summary>The address is an I/O port, not memory.</summary>
     Pio = 0x2,
 
-    /// <summary>Take the eventfd away again; part of KVM's interface, of no use in a reply.</summary>
+    /// <summary>Remove the eventfd; part of KVM's interface, of no use in a reply.</summary>
     Deassign = 0x4,
 
     /// <summary>s390 virtio-ccw notification.</summary>

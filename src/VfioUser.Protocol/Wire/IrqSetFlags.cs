@@ -14,7 +14,7 @@ public enum IrqSetFlags : uint
     /// <summary>VFIO_IRQ_SET_DATA_BOOL: one byte a vector follows; act where it is not zero.</summary>
     DataBool = 0x2,
 
-    /// <summary>VFIO_IRQ_SET_DATA_EVENTFD: descriptors come with the message; none means to take theirs from the vectors.</summary>
+    /// <summary>VFIO_IRQ_SET_DATA_EVENTFD: descriptors come with the message; without any, the vectors lose theirs.</summary>
     DataEventFd = 0x4,
 
     /// <summary>VFIO_IRQ_SET_ACTION_MASK.</summary>

@@ -5,7 +5,7 @@ namespace VfioUser.Protocol;
 /// <summary>The 16 bytes before every message, command or reply.</summary>
 /// <param name="MessageId">Belongs to the sender and is echoed in the reply; need not be unique.</param>
 /// <param name="Command">What to do, or what was done; any 16-bit value can arrive.</param>
-/// <param name="MessageSize">Bytes of the whole message with this header, so never below 16 in a sound message.</param>
+/// <param name="MessageSize">Bytes of the whole message with this header, so never below 16 in a valid message.</param>
 /// <param name="Flags">Type, No_reply and Error.</param>
 /// <param name="Error">An errno in a reply with the Error bit, possibly 0; reserved in a command.</param>
 /// <remarks>Spec: Header.</remarks>

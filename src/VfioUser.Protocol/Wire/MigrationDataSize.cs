@@ -2,8 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace VfioUser.Protocol;
 
-/// <summary>Data of the feature of the migration data's size, in the reply to a get.</summary>
-/// <param name="StopCopyLength">Bytes that are to be read once the device is stopped; an estimate.</param>
+/// <summary>Data of VFIO_DEVICE_FEATURE_MIG_DATA_SIZE, in the reply to a get.</summary>
+/// <param name="StopCopyLength">Bytes to read once the device is stopped; an estimate.</param>
 /// <remarks>Not in the specification. Source: <c>linux/vfio.h</c>, VFIO_DEVICE_FEATURE_MIG_DATA_SIZE.</remarks>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public readonly record struct MigrationDataSize(ulong StopCopyLength)

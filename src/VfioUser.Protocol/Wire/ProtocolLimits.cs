@@ -1,6 +1,6 @@
 namespace VfioUser.Protocol;
 
-/// <summary>Numbers that both sides of the protocol go by.</summary>
+/// <summary>Limits and defaults that both sides of the protocol keep to.</summary>
 public static class ProtocolLimits
 {
     /// <summary>Default of <c>max_data_xfer_size</c>, and what this library announces: bytes of data in one transfer, 1 MiB.</summary>
@@ -23,10 +23,10 @@ public static class ProtocolLimits
     /// <summary>Descriptors that this library takes with one message, and sends with one at most; the number that QEMU announces.</summary>
     public const int MaxMessageFds = 16;
 
-    /// <summary>Descriptors that Linux passes in one <c>sendmsg</c> (SCM_MAX_FD), so that more than that means nothing.</summary>
+    /// <summary>Most descriptors that Linux passes in one <c>sendmsg</c> (SCM_MAX_FD).</summary>
     public const int MaxScmFds = 253;
 
-    /// <summary>What a peer that does not announce <c>max_msg_fds</c> accepts: one descriptor a message.</summary>
+    /// <summary>Default of <c>max_msg_fds</c>: one descriptor a message.</summary>
     public const int DefaultMaxMessageFds = 1;
 
     /// <summary>Default of <c>max_dma_maps</c>, and what this library announces: DMA regions mapped at one time.</summary>
