@@ -12,7 +12,7 @@ internal readonly record struct ConfigHook<THandler>(int Offset, int Length, THa
         return count > 0;
     }
 
-    /// <summary>Inserts behind all hooks that start no later, so that a walk is in address order, then in order of adding.</summary>
+    /// <summary>Inserts after all hooks that start no later, so that the list is in order of address, then of adding.</summary>
     public static void Insert(List<ConfigHook<THandler>> hooks, ConfigHook<THandler> hook)
     {
         int at = hooks.Count;

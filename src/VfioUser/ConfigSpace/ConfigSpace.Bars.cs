@@ -11,12 +11,12 @@ public sealed partial class ConfigSpace
         public bool Is64 => Kind is BarKind.Memory64 or BarKind.Memory64Prefetchable;
     }
 
-    /// <summary>Where the guest has put a BAR.</summary>
+    /// <summary>The address that the guest has assigned to a BAR.</summary>
     /// <param name="index">A declared BAR, 0 to 5; for a 64-bit one the lower of its two indices.</param>
-    /// <returns>The base address without the type bits. 0 until the guest assigns one, and nonsense for the moment in
-    /// which it measures the size.</returns>
+    /// <returns>The base address without the type bits. 0 until the guest assigns one, and meaningless while
+    /// the guest probes the size.</returns>
     /// <exception cref="ArgumentException">No BAR is declared at <paramref name="index"/>.</exception>
-    /// <remarks>Any thread. It counts only while <see cref="MemoryEnabled"/>, or <see cref="IoEnabled"/>. A 64-bit
+    /// <remarks>Any thread. The BAR decodes it only while <see cref="MemoryEnabled"/>, or <see cref="IoEnabled"/>. A 64-bit
     /// address is written in two halves. PCI 3.0 6.2.5.1.</remarks>
     public ulong BarAddress(int index)
     {
@@ -29,11 +29,11 @@ public sealed partial class ConfigSpace
         return (high << 32) | (low & ~PciRegister.BarMemoryFlags);
     }
 
-    /// <summary>Whether the guest wants the ROM to answer; <see cref="MemoryEnabled"/> must be set as well.</summary>
+    /// <summary>Whether the guest has enabled the ROM; <see cref="MemoryEnabled"/> must be set as well.</summary>
     /// <remarks>Any thread. False without a ROM. PCI 3.0 6.2.5.2.</remarks>
     public bool RomEnabled => (ReadByte(PciRegister.ExpansionRom) & PciRegister.RomEnable) != 0;
 
-    /// <summary>Where the guest has put the ROM; 0 without one.</summary>
+    /// <summary>The address that the guest has assigned to the ROM; 0 without one.</summary>
     /// <remarks>Any thread. PCI 3.0 6.2.5.2.</remarks>
     public uint RomAddress => Read<uint>(PciRegister.ExpansionRom) & PciRegister.RomAddressMask;
 

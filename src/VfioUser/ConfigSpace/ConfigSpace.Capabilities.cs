@@ -21,7 +21,7 @@ public sealed partial class ConfigSpace
     public PciExpressCapability? PciExpress { get; private set; }
 
     /// <summary>Adds power management: a guest moves the device between D0 and D3hot.</summary>
-    /// <param name="options">What else the device can do; null for D0 and D3hot without PME.</param>
+    /// <param name="options">Optional features; null for D0 and D3hot without PME.</param>
     /// <param name="offset">Multiple of 4 in 0x40 to 0xF8; null for the first place that is free.</param>
     /// <exception cref="ArgumentException">The place is taken or impossible, or the options contradict each other.</exception>
     /// <exception cref="InvalidOperationException">There is one already, no place is free, or the device is being served.</exception>
@@ -56,7 +56,7 @@ public sealed partial class ConfigSpace
         return Msi = new MsiCapability(this, at, vectors, perVectorMask);
     }
 
-    /// <summary>Adds MSI-X. This is only the pointer to the table; the table itself is in a BAR.</summary>
+    /// <summary>Adds the MSI-X capability. It only points to the table, which is in a BAR.</summary>
     /// <param name="vectors">Entries of the table, 1 to 2048.</param>
     /// <param name="tableBar">Declared memory BAR that holds the table, 16 bytes an entry.</param>
     /// <param name="tableOffset">Multiple of 8, in bytes.</param>
@@ -106,7 +106,7 @@ public sealed partial class ConfigSpace
     }
 
     /// <summary>Adds a vendor-specific capability; there may be several.</summary>
-    /// <param name="data">What follows ID, link and length: 0 to 189 bytes.</param>
+    /// <param name="data">The bytes after ID, link and length: 0 to 189.</param>
     /// <param name="access">Whether a guest can write <paramref name="data"/>.</param>
     /// <param name="offset">Multiple of 4 from 0x40; null for the first place that is free.</param>
     /// <returns>The capability, on which handlers for reads and writes can be set.</returns>
@@ -125,15 +125,15 @@ public sealed partial class ConfigSpace
         return new VendorCapability(this, PciRegister.CapabilityVendorSpecific, at, HeaderSize, data, access);
     }
 
-    /// <summary>Adds a capability that this library has no name for, or has one that does not suit.</summary>
+    /// <summary>Adds any capability, byte by byte: one that this library does not know, or one of other content.</summary>
     /// <param name="id">Capability ID.</param>
-    /// <param name="body">What follows ID and link: 0 to 190 bytes.</param>
+    /// <param name="body">The bytes after ID and link: 0 to 190.</param>
     /// <param name="writeMask">Bits of <paramref name="body"/> that a guest can write: as long as it, or empty for none.</param>
     /// <param name="clearMask">Bits of <paramref name="body"/> that a guest clears by writing 1: likewise.</param>
     /// <param name="offset">Multiple of 4 from 0x40; null for the first place that is free.</param>
     /// <exception cref="ArgumentException">The place is taken or impossible, or the masks do not match the body.</exception>
     /// <exception cref="InvalidOperationException">No place is free, or the device is being served.</exception>
-    /// <remarks>Setup. <see cref="AddWriteHandler"/> tells what a guest does with it. PCI 3.0 6.7.</remarks>
+    /// <remarks>Setup. <see cref="AddWriteHandler"/> reports a guest's writes to it. PCI 3.0 6.7.</remarks>
     public PciCapability AddCapability(
         byte id, ReadOnlySpan<byte> body, ReadOnlySpan<byte> writeMask = default, ReadOnlySpan<byte> clearMask = default,
         int? offset = null)

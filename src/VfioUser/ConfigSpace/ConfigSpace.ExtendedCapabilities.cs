@@ -30,7 +30,7 @@ public sealed partial class ConfigSpace
     /// space 4096 bytes large.</summary>
     /// <param name="id">Vendor's own ID of the structure (VSEC ID).</param>
     /// <param name="revision">Vendor's own version of the structure, 0 to 15.</param>
-    /// <param name="data">What follows the two headers: 0 to 3832 bytes.</param>
+    /// <param name="data">The bytes after the two headers: 0 to 3832.</param>
     /// <param name="access">Whether a guest can write <paramref name="data"/>.</param>
     /// <param name="offset">0x100 for the first extended capability, else a multiple of 4 above; null for the first place
     /// that is free.</param>
@@ -54,11 +54,11 @@ public sealed partial class ConfigSpace
         return new VendorCapability(this, PciRegister.ExtendedVendorSpecific, at, HeaderSize, data, access);
     }
 
-    /// <summary>Adds an extended capability that this library has no name for, and makes the configuration space 4096
-    /// bytes large.</summary>
+    /// <summary>Adds an extended capability that this library does not know, and makes the configuration space 4096 bytes
+    /// large.</summary>
     /// <param name="id">Extended capability ID; not 0, which means that there is none.</param>
     /// <param name="version">Version of the capability's layout, 0 to 15.</param>
-    /// <param name="body">What follows the header: 0 to 3836 bytes.</param>
+    /// <param name="body">The bytes after the header: 0 to 3836.</param>
     /// <param name="writeMask">Bits of <paramref name="body"/> that a guest can write: as long as it, or empty for none.</param>
     /// <param name="clearMask">Bits of <paramref name="body"/> that a guest clears by writing 1: likewise.</param>
     /// <param name="offset">0x100 for the first extended capability, else a multiple of 4 above; null for the first place
@@ -66,7 +66,7 @@ public sealed partial class ConfigSpace
     /// <exception cref="ArgumentException">The place is taken or impossible, the ID or version as well, or the masks do not
     /// match the body.</exception>
     /// <exception cref="InvalidOperationException">No place is free, or the device is being served.</exception>
-    /// <remarks>Setup. <see cref="AddWriteHandler"/> tells what a guest does with it. PCI Express 2.0 7.9.3.</remarks>
+    /// <remarks>Setup. <see cref="AddWriteHandler"/> reports a guest's writes to it. PCI Express 2.0 7.9.3.</remarks>
     public PciCapability AddExtendedCapability(
         ushort id, byte version, ReadOnlySpan<byte> body, ReadOnlySpan<byte> writeMask = default,
         ReadOnlySpan<byte> clearMask = default, int? offset = null)

@@ -36,7 +36,7 @@ public sealed partial class ConfigSpace
         if (offset < PciRegister.ConventionalSize + sizeof(uint) && end > PciRegister.ConventionalSize)
         {
             throw new ArgumentException(
-                "The bytes 0x100 to 0x103 are the head of the list of extended capabilities: put the field elsewhere.",
+                "The bytes 0x100 to 0x103 are the header of the first extended capability: put the field elsewhere.",
                 nameof(offset));
         }
 
@@ -48,7 +48,7 @@ public sealed partial class ConfigSpace
     /// <param name="offset">First byte of the range, anywhere in the configuration space.</param>
     /// <param name="length">Size of the range in bytes, from 1.</param>
     /// <param name="handler">Gets the part of each read that lies within the range; its offset counts from the start of
-    /// the configuration space. Where ranges overlap, each one gets what the one before made of it.</param>
+    /// the configuration space. Where ranges overlap, each handler gets the value that the one before it left.</param>
     /// <exception cref="ArgumentException">The range is empty or does not fit.</exception>
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
     /// <remarks>Setup. The handler runs on the Command thread.</remarks>
@@ -66,7 +66,7 @@ public sealed partial class ConfigSpace
     /// the configuration space. Called in order of address, then in order of adding.</param>
     /// <exception cref="ArgumentException">The range is empty or does not fit.</exception>
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
-    /// <remarks>Setup. The handler runs on the Command thread. Making a range writable is another matter: see
+    /// <remarks>Setup. The handler runs on the Command thread. This does not make the range writable: see
     /// <see cref="AddField{T}(int, T, T, T)"/>.</remarks>
     public void AddWriteHandler(int offset, int length, ConfigWriteHandler handler)
     {

@@ -2,32 +2,32 @@ namespace VfioUser;
 
 public sealed partial class ConfigSpace
 {
-    // What PCI Express leaves of the command register. The others are hardwired to 0, as PCI 3.0 6.2.2 permits: special
+    // The bits of the command register that PCI Express keeps. The others are hardwired to 0, as PCI 3.0 6.2.2 permits: special
     // cycles, memory write and invalidate, palette snooping, stepping and fast back-to-back mean nothing without a bus.
     private const ushort CommandWritable =
         PciRegister.CommandIoSpace | PciRegister.CommandMemorySpace | PciRegister.CommandBusMaster |
         PciRegister.CommandParityErrorResponse | PciRegister.CommandSerrEnable | PciRegister.CommandInterruptDisable;
 
-    /// <summary>Whether the guest lets the device answer in memory space.</summary>
+    /// <summary>Whether the guest has enabled the device's memory space.</summary>
     /// <remarks>Any thread. Command register, bit 1; PCI 3.0 6.2.2.</remarks>
     public bool MemoryEnabled => HasCommand(PciRegister.CommandMemorySpace);
 
-    /// <summary>Whether the guest lets the device answer in I/O space.</summary>
+    /// <summary>Whether the guest has enabled the device's I/O space.</summary>
     /// <remarks>Any thread. Command register, bit 0; PCI 3.0 6.2.2.</remarks>
     public bool IoEnabled => HasCommand(PciRegister.CommandIoSpace);
 
-    /// <summary>Whether the guest lets the device do DMA and raise message interrupts.</summary>
+    /// <summary>Whether the guest has enabled bus mastering: DMA and message-signalled interrupts.</summary>
     /// <remarks>Any thread. Command register, bit 2; PCI 3.0 6.2.2.</remarks>
     public bool BusMasterEnabled => HasCommand(PciRegister.CommandBusMaster);
 
-    /// <summary>Whether the guest forbids the device to assert INTx.</summary>
+    /// <summary>Whether the guest has disabled INTx.</summary>
     /// <remarks>Any thread. Command register, bit 10; PCI 3.0 6.2.2.</remarks>
     public bool IntxDisabled => HasCommand(PciRegister.CommandInterruptDisable);
 
     /// <summary>Called on the Command thread when a guest has written to the command register, changed or not.</summary>
     internal Action? CommandWritten { get; set; }
 
-    /// <summary>Names the interrupt pin. Setup; 0 for none, 1 for INTA to 4 for INTD. PCI 3.0 6.2.4.</summary>
+    /// <summary>Sets the Interrupt Pin register. Setup; 0 for none, 1 for INTA to 4 for INTD. PCI 3.0 6.2.4.</summary>
     internal void SetInterruptPin(byte pin)
     {
         ThrowIfSealed();
@@ -37,8 +37,8 @@ public sealed partial class ConfigSpace
         Write(PciRegister.InterruptPin, pin);
     }
 
-    /// <summary>Shows the level of INTx in the status register, before <see cref="IntxDisabled"/>. Any thread. A reset
-    /// leaves it alone, since it shows the device's state and not the guest's.</summary>
+    /// <summary>Shows the level of INTx in the status register, regardless of <see cref="IntxDisabled"/>. Any thread. A reset
+    /// leaves it alone, since it is the device's state and not the guest's.</summary>
     internal void SetInterruptStatus(bool asserted) =>
         SetBits(PciRegister.Status, (byte)PciRegister.StatusInterrupt, asserted ? (byte)0xFF : (byte)0);
 
@@ -63,7 +63,7 @@ public sealed partial class ConfigSpace
 
     private bool HasCommand(ushort bit)
     {
-        // The byte that holds the bit, since only bytes are read and written in one piece.
+        // The byte that holds the bit, since only single bytes are read and written atomically.
         int offset = PciRegister.Command + (bit > 0xFF ? 1 : 0);
         return (ReadByte(offset) & (bit > 0xFF ? bit >> 8 : bit)) != 0;
     }

@@ -1,19 +1,19 @@
 namespace VfioUser;
 
-/// <content>Configuration space that an author answers for.</content>
+/// <content>Configuration space that a handler of the device answers for.</content>
 public sealed partial class ConfigSpace
 {
     private IRegionHandler? _interceptor;
 
     /// <summary>Has a handler answer every access of a guest, in place of the library.</summary>
     /// <param name="handler">Gets each access as the guest made it, at any offset and width, within <see cref="Size"/>. It calls
-    /// <see cref="DefaultRead"/> and <see cref="DefaultWrite"/> for what the library shall do as ever, before or after its own.</param>
+    /// <see cref="DefaultRead"/> and <see cref="DefaultWrite"/> to have the library do its part, before or after its own.</param>
     /// <exception cref="InvalidOperationException">There is one already, or the device is being served.</exception>
     /// <remarks>
-    /// Setup. The handler runs on the Command thread, under the rules of <see cref="IRegionHandler"/>. What it does not
-    /// hand on has no effect: command register, BAR addresses, the bits of capabilities and handlers of
-    /// <see cref="AddReadHandler"/> and <see cref="AddWriteHandler"/> learn of accesses through the default only. To change a few bytes
-    /// those two are the simpler way.
+    /// Setup. The handler runs on the Command thread, under the rules of <see cref="IRegionHandler"/>. An access that it
+    /// does not pass on has no effect: command register, BAR addresses, capabilities and the handlers of
+    /// <see cref="AddReadHandler"/> and <see cref="AddWriteHandler"/> see only accesses that reach the default. For a few bytes
+    /// those two are simpler.
     /// </remarks>
     public void Intercept(IRegionHandler handler)
     {
@@ -24,16 +24,16 @@ public sealed partial class ConfigSpace
         _interceptor = handler;
     }
 
-    /// <summary>What the library answers to a guest's read: stored bytes and read handlers.</summary>
+    /// <summary>The library's answer to a guest's read: stored bytes, then read handlers.</summary>
     /// <param name="offset">First byte, 0 to <see cref="Size"/>.</param>
     /// <param name="destination">Filled completely.</param>
     /// <exception cref="ArgumentOutOfRangeException">The bytes do not all lie within the configuration space.</exception>
     /// <remarks>Command thread, from a handler given to <see cref="Intercept"/>.</remarks>
     public void DefaultRead(ulong offset, Span<byte> destination) => AnswerRead(Inside(offset, destination.Length), destination);
 
-    /// <summary>What the library does with a guest's write: writable bits are stored, then write handlers are called.</summary>
+    /// <summary>The library's part of a guest's write: stores writable bits, then calls write handlers.</summary>
     /// <param name="offset">First byte, 0 to <see cref="Size"/>.</param>
-    /// <param name="source">What the guest wrote, or what it shall have written.</param>
+    /// <param name="source">The bytes that the guest wrote, or others in their place.</param>
     /// <exception cref="ArgumentOutOfRangeException">The bytes do not all lie within the configuration space.</exception>
     /// <remarks>Command thread, from a handler given to <see cref="Intercept"/>.</remarks>
     public void DefaultWrite(ulong offset, ReadOnlySpan<byte> source) => AnswerWrite(Inside(offset, source.Length), source);

@@ -3,10 +3,10 @@ namespace VfioUser;
 public sealed partial class ConfigSpace
 {
     /// <summary>
-    /// Gives the bits that a guest can change the values that they had on another host. Command thread; calls no handler,
-    /// since the device learns of the restore itself.
+    /// Restores the bits that a guest can change from the source of a migration. Command thread; calls no handler, since
+    /// the device is told of the restore itself.
     /// </summary>
-    /// <param name="saved">All of the other device's configuration space, as long as this one.</param>
+    /// <param name="saved">All of the source's configuration space, as long as this one.</param>
     internal void Restore(ReadOnlySpan<byte> saved)
     {
         for (int i = 0; i < saved.Length; i++)

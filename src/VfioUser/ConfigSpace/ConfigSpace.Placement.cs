@@ -2,7 +2,7 @@ namespace VfioUser;
 
 public sealed partial class ConfigSpace
 {
-    // Capabilities are dwords, and so is what lies between them: PCI 3.0 6.7.
+    // Capabilities start at multiples of 4: PCI 3.0 6.7.
     private const int CapabilityAlignment = 4;
 
     private readonly List<(ushort Id, int Offset)> _capabilities = [];
@@ -10,7 +10,7 @@ public sealed partial class ConfigSpace
 
     /// <summary>Finds a capability in the first 256 bytes.</summary>
     /// <param name="id">Capability ID, such as 0x09 for vendor-specific.</param>
-    /// <param name="after">Where the search starts: behind the capability at this offset, or at the head of the list for 0.</param>
+    /// <param name="after">Where the search starts: after the capability at this offset, or at the start of the list for 0.</param>
     /// <returns>Offset of the next capability with that ID in the order of the list, or null.</returns>
     /// <exception cref="ArgumentException">No capability starts at <paramref name="after"/>.</exception>
     /// <remarks>Setup; Any thread once the device is served. PCI 3.0 6.7.</remarks>
@@ -18,7 +18,7 @@ public sealed partial class ConfigSpace
 
     /// <summary>Finds an extended capability.</summary>
     /// <param name="id">Extended capability ID, such as 0x0003 for the device serial number.</param>
-    /// <param name="after">Where the search starts: behind the capability at this offset, or at the head of the list for 0.</param>
+    /// <param name="after">Where the search starts: after the capability at this offset, or at the start of the list for 0.</param>
     /// <returns>Offset of the next extended capability with that ID in the order of the list, or null.</returns>
     /// <exception cref="ArgumentException">No extended capability starts at <paramref name="after"/>.</exception>
     /// <remarks>Setup; Any thread once the device is served. PCI Express 2.0 7.9.3.</remarks>
@@ -30,7 +30,7 @@ public sealed partial class ConfigSpace
         ThrowIfSealed();
         int at = Reserve(size, offset, name, PciRegister.HeaderSize, PciRegister.ConventionalSize);
 
-        // A write of the author's may have set other status bits: only this one is ours.
+        // only this bit: the device may have set others of the status register
         SetBits(PciRegister.Status, (byte)PciRegister.StatusCapabilitiesList, 0xFF);
         Define(at, id);
         int link = _capabilities.Count == 0 ? PciRegister.CapabilitiesPointer : _capabilities[^1].Offset + 1;
@@ -70,7 +70,7 @@ public sealed partial class ConfigSpace
 
     private int Reserve(int size, int? offset, string name, int start, int end)
     {
-        // The padding belongs to the capability, so that no field can hide in it.
+        // The padding belongs to the capability, so that no field can be put in it.
         int length = (size + CapabilityAlignment - 1) & -CapabilityAlignment;
         if (offset is { } given)
         {

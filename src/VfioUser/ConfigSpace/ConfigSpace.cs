@@ -3,17 +3,17 @@ using System.Runtime.InteropServices;
 namespace VfioUser;
 
 /// <summary>
-/// The configuration space of a device: header, capabilities and whatever else the author puts there. 256 bytes, or
-/// 4096 once the device has a PCI Express or an extended capability.
+/// The configuration space of a device: header, capabilities and registers of its own. 256 bytes, or 4096 once the device
+/// has a PCI Express or an extended capability.
 /// </summary>
 /// <remarks>
 /// <para>
 /// Three bytes describe each byte: its content, the bits that a guest can write, and the bits that a guest clears by
-/// writing 1. So every access works at any offset and any width, and a guest can do nothing wrong: bits that it
-/// cannot write are dropped.
+/// writing 1. So every access works at any offset and any width, and no write of a guest is an error: it changes the bits
+/// that it may change.
 /// </para>
 /// <para>
-/// <b>Setup</b> for all that adds; the rest is <b>Any thread</b>, as each member says. Guest accesses run on the
+/// <b>Setup</b> for every method that adds; the rest is <b>Any thread</b>, unless a member says otherwise. Guest accesses run on the
 /// Command thread. Each byte changes atomically, a register of several bytes does not.
 /// </para>
 /// </remarks>
@@ -54,7 +54,7 @@ public sealed partial class ConfigSpace
     /// <typeparam name="T">An integer, or a struct of integers; little-endian.</typeparam>
     /// <param name="offset">First byte, 0 to <see cref="Size"/> - size of <typeparamref name="T"/>; need not be aligned.</param>
     /// <exception cref="ArgumentOutOfRangeException">The value does not lie within the configuration space.</exception>
-    /// <remarks>Any thread. Read handlers are not asked.</remarks>
+    /// <remarks>Any thread. Read handlers are not called.</remarks>
     public T Read<T>(int offset)
         where T : unmanaged
     {
@@ -67,26 +67,26 @@ public sealed partial class ConfigSpace
     /// <param name="offset">First byte, 0 to <see cref="Size"/>.</param>
     /// <param name="destination">Filled completely.</param>
     /// <exception cref="ArgumentOutOfRangeException">The bytes do not all lie within the configuration space.</exception>
-    /// <remarks>Any thread. Read handlers are not asked.</remarks>
+    /// <remarks>Any thread. Read handlers are not called.</remarks>
     public void Read(int offset, Span<byte> destination)
     {
         ThrowIfOutside(offset, destination.Length);
         _bytes.AsSpan(offset, destination.Length).CopyTo(destination);
     }
 
-    /// <summary>Writes a value as the device, whatever a guest may write there.</summary>
+    /// <summary>Writes a value as the device, whether or not a guest can.</summary>
     /// <typeparam name="T">An integer, or a struct of integers; little-endian.</typeparam>
     /// <param name="offset">First byte, 0 to <see cref="Size"/> - size of <typeparamref name="T"/>; need not be aligned.</param>
     /// <param name="value">Replaces what is there, read-only bits included.</param>
     /// <exception cref="ArgumentOutOfRangeException">The value does not lie within the configuration space.</exception>
     /// <remarks>
-    /// Setup: then this is the value that a reset brings back. Later on, Command thread; Any thread for bytes that no
-    /// guest can write. A reset keeps what was written later to read-only bits. Write handlers are not called.
+    /// Setup: then this is the value that a reset restores. Later, Command thread; Any thread for bytes that no guest can
+    /// write. A reset leaves read-only bits as they were written last. Write handlers are not called.
     /// </remarks>
     public void Write<T>(int offset, T value)
         where T : unmanaged => Write(offset, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
 
-    /// <summary>Writes bytes as the device, whatever a guest may write there.</summary>
+    /// <summary>Writes bytes as the device, whether or not a guest can.</summary>
     /// <param name="offset">First byte, 0 to <see cref="Size"/>.</param>
     /// <param name="source">Replaces what is there, read-only bits included.</param>
     /// <exception cref="ArgumentOutOfRangeException">The bytes do not all lie within the configuration space.</exception>
@@ -97,7 +97,7 @@ public sealed partial class ConfigSpace
         source.CopyTo(_bytes.AsSpan(offset));
     }
 
-    /// <summary>A guest reads. Command thread; never fails: beyond the end it reads ones, as from a bus without device.</summary>
+    /// <summary>A guest reads. Command thread; never fails: past the end it reads all ones, as where no device answers.</summary>
     internal void GuestRead(int offset, Span<byte> destination)
     {
         int length = Clip(offset, destination.Length);
@@ -115,7 +115,7 @@ public sealed partial class ConfigSpace
         _interceptor.Read((ulong)offset, destination);
     }
 
-    /// <summary>A guest writes. Command thread; never fails: what cannot be written is dropped.</summary>
+    /// <summary>A guest writes. Command thread; never fails: bits that it cannot write are dropped.</summary>
     internal void GuestWrite(int offset, ReadOnlySpan<byte> source)
     {
         int length = Clip(offset, source.Length);
@@ -149,13 +149,13 @@ public sealed partial class ConfigSpace
         }
     }
 
-    /// <summary>Ends describing. What is stored now in bits that a guest can change is what <see cref="Reset"/> brings back.</summary>
+    /// <summary>Ends setup. <see cref="Reset"/> restores the bits that a guest can change to their values at this moment.</summary>
     internal void Seal() => _described ??= _bytes.ToArray();
 
     /// <summary>
-    /// Gives the bits that a guest can change the values that the author described: BARs and command register lose
-    /// theirs, interrupts are off and none is pending, the power state is D0. Command thread; calls no handler, since
-    /// the device learns of the reset itself.
+    /// Restores the bits that a guest can change to their values at setup: BARs and command register are cleared, interrupts
+    /// are disabled and none is pending, the power state is D0. Command thread; calls no handler, since the device is told of
+    /// the reset itself.
     /// </summary>
     internal void Reset()
     {
@@ -187,13 +187,13 @@ public sealed partial class ConfigSpace
         }
     }
 
-    /// <summary>One byte, not older than what this thread saw before. Any thread.</summary>
+    /// <summary>A volatile read of one byte. Any thread.</summary>
     internal byte ReadByte(int offset) => Volatile.Read(ref _bytes[offset]);
 
     private void Merge(int offset, byte value)
     {
-        // A cleared bit is a bit that is replaced by 0. One exchange does both kinds, so that neither a device thread
-        // that raises a status bit nor the guest that clears its neighbour is lost.
+        // Clearing a bit is writing 0 to it. One exchange writes and clears, so that a device thread that sets a status bit
+        // and a guest that clears its neighbour do not undo each other.
         int mask = _writeMask[offset] | (_clearMask[offset] & value);
         if (mask != 0)
             SetBits(offset, (byte)mask, (byte)(value & _writeMask[offset]));

@@ -3,7 +3,7 @@ using System.Numerics;
 namespace VfioUser;
 
 /// <summary>MSI: up to 32 vectors that share one address.</summary>
-/// <remarks>Any thread. What a guest writes here shows its intentions; interrupts reach it by eventfd. PCI 3.0 6.8.1.</remarks>
+/// <remarks>Any thread. The library does not use address and data: interrupts go through eventfds. PCI 3.0 6.8.1.</remarks>
 public sealed class MsiCapability : PciCapability
 {
     internal const int MaxVectors = 32;
@@ -50,10 +50,10 @@ public sealed class MsiCapability : PciCapability
     /// <summary>Whether the guest can mask each vector.</summary>
     public bool HasPerVectorMask { get; }
 
-    /// <summary>Whether the guest wants MSI. Then the device asserts no INTx.</summary>
+    /// <summary>Whether the guest has enabled MSI. Then the device asserts no INTx.</summary>
     public bool IsEnabled => (_config.ReadByte(Offset + MessageControl) & Enable) != 0;
 
-    /// <summary>How many vectors the guest has allotted: a power of two up to <see cref="Vectors"/>, and 0 while MSI is
+    /// <summary>Number of vectors that the guest has allotted: a power of two up to <see cref="Vectors"/>; 0 while MSI is
     /// disabled.</summary>
     /// <remarks>With fewer than it can use, a device has several causes share a vector.</remarks>
     public int EnabledVectors
@@ -65,11 +65,11 @@ public sealed class MsiCapability : PciCapability
         }
     }
 
-    /// <summary>Where the guest wants messages written.</summary>
+    /// <summary>The message address that the guest has written.</summary>
     public ulong Address =>
         ((ulong)_config.Read<uint>(Offset + MessageUpperAddress) << 32) | _config.Read<uint>(Offset + MessageAddress);
 
-    /// <summary>What the guest wants written for vector 0; the low bits hold the number of the vector.</summary>
+    /// <summary>The message data that the guest has written: that of vector 0; the vector's number replaces the low bits.</summary>
     public ushort Data => _config.Read<ushort>(Offset + MessageData);
 
     /// <summary>Called on the Command thread when a guest has written to this capability, changed or not.</summary>
@@ -85,7 +85,7 @@ public sealed class MsiCapability : PciCapability
         return HasPerVectorMask && (_config.ReadByte(Offset + MaskBits + (vector / 8)) & Bit(vector)) != 0;
     }
 
-    /// <summary>Shows the guest whether a masked vector waits. Without per-vector masking there is nothing to show it in.</summary>
+    /// <summary>Sets the pending bit of a vector. Without per-vector masking there are no pending bits.</summary>
     internal void SetPending(int vector, bool pending)
     {
         CheckVector(vector);
@@ -113,7 +113,7 @@ public sealed class MsiCapability : PciCapability
 
     private void OnWritten(int offset, ReadOnlySpan<byte> written)
     {
-        // A guest that asks for more than it may gets what there is, and can see so.
+        // A guest that allots more vectors than there are reads back how many it gets.
         if (Allotted(_config.ReadByte(Offset + MessageControl)) > Vectors)
         {
             byte most = (byte)(BitOperations.Log2((uint)Vectors) << MultipleMessageEnableShift);

@@ -27,14 +27,14 @@ public sealed class MsiXCapability : PciCapability
         config.Define(offset + Table, table);
         config.Define(offset + Pba, pba);
 
-        // The upper byte holds both bits, and some versions of QEMU write nothing but it.
+        // The upper byte holds both bits, and some versions of QEMU write only that byte.
         config.Watch(offset + MessageControl + 1, 1, (_, _) => Written?.Invoke());
     }
 
     /// <summary>Entries of the table, 1 to 2048.</summary>
     public int Vectors { get; }
 
-    /// <summary>Whether the guest wants MSI-X. Then the device asserts no INTx.</summary>
+    /// <summary>Whether the guest has enabled MSI-X. Then the device asserts no INTx.</summary>
     public bool IsEnabled => (ControlHigh & (Enable >> 8)) != 0;
 
     /// <summary>Whether the guest has masked all vectors at once.</summary>

@@ -1,7 +1,7 @@
 namespace VfioUser;
 
 /// <summary>A capability, or an extended one, in the configuration space of a device.</summary>
-/// <remarks>Immutable; what derives from it has members with labels of their own. PCI 3.0 6.7.</remarks>
+/// <remarks>Immutable; derived types label their own members. PCI 3.0 6.7.</remarks>
 public class PciCapability
 {
     internal PciCapability(ushort id, int offset, int size)

@@ -8,7 +8,7 @@ public sealed class PciExpressCapability : PciCapability
 {
     internal const int Length = 60;
 
-    // Offsets within the capability. Slot and root registers are not for endpoints and stay 0.
+    // Offsets within the capability. An endpoint has no slot and root registers: they stay 0.
     private const int Capabilities = 0x02;
     private const int DeviceCapabilities = 0x04;
     private const int DeviceControl = 0x08;
@@ -26,7 +26,7 @@ public sealed class PciExpressCapability : PciCapability
     private const uint ExtendedTagSupported = 0x0000_0020;
     private const uint FunctionLevelResetCapable = 0x1000_0000;
 
-    // Reset value: relaxed ordering, no snoop, reads of up to 512 bytes. A guest cannot write bits of what is missing:
+    // Reset value: relaxed ordering, no snoop, reads of up to 512 bytes. Bits of features that the device lacks are read-only:
     // phantom functions (9), auxiliary power (10). Initiate FLR (15) reads as 0.
     private const ushort DeviceControlDefault = 0x2810;
     private const ushort DeviceControlWritable = 0x79FF;
@@ -41,7 +41,7 @@ public sealed class PciExpressCapability : PciCapability
     // All but selectable de-emphasis, which is for downstream ports.
     private const ushort LinkControl2Writable = 0xFFBF;
 
-    // Disabling the completion timeout, which an endpoint must support, and ID-based ordering.
+    // The completion timeout can be disabled, which an endpoint must support; ID-based ordering has control bits, too.
     private const uint CompletionTimeoutDisableSupported = 0x10;
     private const ushort DeviceControl2Writable = 0x0310;
 
@@ -70,11 +70,11 @@ public sealed class PciExpressCapability : PciCapability
     }
 
     /// <summary>The largest payload in bytes that the guest permits, 128 to 4096.</summary>
-    /// <remarks>Any thread. DMA over vfio-user is not bound by it.</remarks>
+    /// <remarks>Any thread. It does not limit DMA over vfio-user.</remarks>
     public int MaxPayload => Bytes(_config.ReadByte(Offset + DeviceControl) >> 5);
 
     /// <summary>The largest read request in bytes that the guest permits, 128 to 4096.</summary>
-    /// <remarks>Any thread. DMA over vfio-user is not bound by it.</remarks>
+    /// <remarks>Any thread. It does not limit DMA over vfio-user.</remarks>
     public int MaxReadRequest => Bytes(_config.ReadByte(Offset + DeviceControl + 1) >> 4);
 
     /// <summary>Called on the Command thread when a guest asks for a function-level reset.</summary>
@@ -87,7 +87,7 @@ public sealed class PciExpressCapability : PciCapability
         return _canReset && (uint)at < (uint)source.Length && (source[at] & InitiateFunctionLevelResetHigh) != 0;
     }
 
-    // 3 bits; 6 and 7 are reserved, and a guest may write them all the same.
+    // 3 bits; 6 and 7 are reserved, but a guest can write them.
     private static int Bytes(int code) => Math.Min(128 << (code & 7), 4096);
 
     private void DescribeLink(int speed, int width)

@@ -2,21 +2,21 @@ using System.Numerics;
 
 namespace VfioUser;
 
-/// <summary>What a PCI Express device says about itself.</summary>
+/// <summary>Options for the PCI Express capability.</summary>
 /// <remarks>Immutable. PCI Express 2.0 7.8.</remarks>
 public sealed record PciExpressOptions
 {
     /// <summary>What kind of endpoint.</summary>
     public PciExpressType Type { get; init; } = PciExpressType.Endpoint;
 
-    /// <summary>Whether a guest can reset the device through its capability. Needs nothing from the author that a reset
-    /// by other means does not.</summary>
+    /// <summary>Whether a guest can reset the device through the capability. The device handles it like any other
+    /// reset.</summary>
     public bool FunctionLevelReset { get; init; } = true;
 
     /// <summary>Largest payload in bytes: a power of two, 128 to 4096.</summary>
     public int MaxPayload { get; init; } = 128;
 
-    /// <summary>Speed of the link: 1 (2.5 GT/s) to 5 (32 GT/s). A slot that is slower makes Linux log a warning.</summary>
+    /// <summary>Speed of the link: 1 (2.5 GT/s) to 5 (32 GT/s). Linux logs a warning if the slot is slower.</summary>
     public int LinkSpeed { get; init; } = 1;
 
     /// <summary>Lanes of the link: 1, 2, 4, 8, 16 or 32.</summary>
@@ -36,7 +36,7 @@ public sealed record PciExpressOptions
 }
 
 /// <summary>Kinds of PCI Express endpoints.</summary>
-/// <remarks>Immutable. The number that goes into the PCI Express capabilities register.</remarks>
+/// <remarks>Immutable. Values of the Device/Port Type field of the PCI Express Capabilities register.</remarks>
 public enum PciExpressType
 {
     /// <summary>An endpoint that works without I/O space.</summary>

@@ -1,6 +1,6 @@
 namespace VfioUser;
 
-/// <summary>Power management: the state that the guest wants the device to be in, and wake-up events.</summary>
+/// <summary>Power management: the power state that the guest has chosen, and wake-up events.</summary>
 /// <remarks>Any thread, except where a member says otherwise. PCI Power Management 1.2, 3.2.</remarks>
 public sealed class PowerManagementCapability : PciCapability
 {
@@ -34,7 +34,7 @@ public sealed class PowerManagementCapability : PciCapability
         int pmc = PmcVersion | (options.D1 ? PmcD1 : 0) | (options.D2 ? PmcD2 : 0) | ((int)options.Pme << PmcPmeShift);
         config.Define(offset + Pmc, (ushort)pmc);
 
-        // No_Soft_Reset: registers survive D3hot, so that leaving it needs no reset that the author did not write.
+        // No_Soft_Reset: registers survive D3hot, so that the device need not reset itself on leaving it.
         bool pme = options.Pme != PmeStates.None;
         config.Define(
             offset + Pmcsr, PmcsrNoSoftReset,
@@ -46,14 +46,14 @@ public sealed class PowerManagementCapability : PciCapability
     /// <summary>The state that the guest has chosen; D0 after a reset.</summary>
     public PowerState PowerState => _state;
 
-    /// <summary>Whether the guest wants wake-up events.</summary>
+    /// <summary>Whether the guest has enabled wake-up events.</summary>
     /// <remarks>Always false without <see cref="PowerManagementOptions.Pme"/>.</remarks>
     public bool PmeEnabled => (_config.ReadByte(Offset + Pmcsr + 1) & PmeEnableHigh) != 0;
 
-    /// <summary>Whether a wake-up event is shown to the guest. The device sets it, the guest clears it.</summary>
+    /// <summary>Whether a wake-up event is pending. The device sets it, the guest clears it.</summary>
     /// <exception cref="InvalidOperationException">On setting: the device was described without
     /// <see cref="PowerManagementOptions.Pme"/>.</exception>
-    /// <remarks>vfio-user has no message for the event itself; a guest has to look.</remarks>
+    /// <remarks>vfio-user has no message for the event itself, so a guest has to poll this bit.</remarks>
     public bool PmeStatus
     {
         get => (_config.ReadByte(Offset + Pmcsr + 1) & PmeStatusHigh) != 0;
@@ -69,7 +69,7 @@ public sealed class PowerManagementCapability : PciCapability
         }
     }
 
-    /// <summary>Has a handler called when the guest has changed the power state; not when a reset has.</summary>
+    /// <summary>Has a handler called when the guest has changed the power state; a reset does not call it.</summary>
     /// <param name="handler">Gets the new state. Runs on the Command thread. Replaces an earlier one.</param>
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
     /// <remarks>Setup.</remarks>

@@ -1,6 +1,6 @@
 namespace VfioUser;
 
-/// <summary>What a device can do beyond D0 and D3hot.</summary>
+/// <summary>Power management features of a device beyond D0 and D3hot.</summary>
 /// <remarks>Immutable. PCI Power Management 1.2, 3.2.3.</remarks>
 public sealed record PowerManagementOptions
 {

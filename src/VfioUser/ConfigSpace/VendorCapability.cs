@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace VfioUser;
 
-/// <summary>A vendor-specific capability, or an extended one: a header, and data whose meaning is the author's.</summary>
+/// <summary>A vendor-specific capability, or an extended one: a header, and data whose meaning the vendor defines.</summary>
 /// <remarks><b>Setup</b> for the handlers, else as <see cref="ConfigSpace"/> says. PCI 3.0 6.7, PCI Express 2.0 7.18.</remarks>
 public sealed class VendorCapability : PciCapability
 {
@@ -28,7 +28,7 @@ public sealed class VendorCapability : PciCapability
     /// <summary>Size of the data in bytes.</summary>
     public int DataLength { get; }
 
-    /// <summary>Reads from the data, as it is stored.</summary>
+    /// <summary>Reads a value from the data, as it is stored.</summary>
     /// <typeparam name="T">An integer, or a struct of integers; little-endian.</typeparam>
     /// <param name="offset">First byte, from the start of the data.</param>
     /// <exception cref="ArgumentOutOfRangeException">The value does not lie within the data.</exception>
@@ -43,7 +43,7 @@ public sealed class VendorCapability : PciCapability
         return value;
     }
 
-    /// <summary>Writes to the data as the device, whether or not a guest can.</summary>
+    /// <summary>Writes a value to the data as the device, whether or not a guest can.</summary>
     /// <typeparam name="T">An integer, or a struct of integers; little-endian.</typeparam>
     /// <param name="offset">First byte, from the start of the data.</param>
     /// <param name="value">Replaces what is there.</param>
@@ -70,7 +70,7 @@ public sealed class VendorCapability : PciCapability
 
     /// <summary>Has a handler called when a guest has written to the data.</summary>
     /// <param name="handler">Gets the part of each write that lies within the data; its offset counts from there. Called
-    /// for read-only data as well, of which nothing has been stored then: that makes a command register.</param>
+    /// for read-only data, too, although nothing is stored: so it can serve as a command register.</param>
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
     /// <exception cref="ArgumentException">The capability has no data.</exception>
     /// <remarks>Setup. The handler runs on the Command thread.</remarks>

@@ -1,13 +1,13 @@
 namespace VfioUser;
 
-/// <summary>What a device does, so that a guest can pick a generic driver: the class code.</summary>
+/// <summary>The class code: the kind of device, by which a guest can pick a generic driver.</summary>
 /// <param name="Base">Base class, the kind of function in general.</param>
 /// <param name="Sub">Sub-class, the function in particular.</param>
 /// <param name="ProgIf">Programming interface: the register layout, where the sub-class has a standard one.</param>
 /// <remarks>Immutable. PCI 3.0 6.2.1 and appendix D; the PCI Code and ID Assignment Specification for the newer ones.</remarks>
 public readonly record struct PciClass(byte Base, byte Sub, byte ProgIf = 0)
 {
-    /// <summary>00 00 00: made before class codes were, or in no class.</summary>
+    /// <summary>00 00 00: older than class codes, or in no class.</summary>
     public static PciClass Unclassified => new(0x00, 0x00, 0x00);
 
     /// <summary>01 00 00: SCSI bus controller.</summary>

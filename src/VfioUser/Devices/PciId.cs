@@ -1,9 +1,9 @@
 namespace VfioUser;
 
-/// <summary>Who made a device and what it is: the identity a guest's driver binds to.</summary>
+/// <summary>Vendor, device and subsystem IDs: a guest's driver binds to them.</summary>
 /// <param name="Vendor">Vendor ID, assigned by the PCI-SIG. 0xFFFF means that there is no device.</param>
 /// <param name="Device">Device ID, chosen by the vendor.</param>
-/// <param name="SubsystemVendor">Vendor of the board; 0 if it says nothing that <paramref name="Vendor"/> does not.</param>
+/// <param name="SubsystemVendor">Vendor of the board; 0 for none.</param>
 /// <param name="Subsystem">Board, chosen by <paramref name="SubsystemVendor"/>.</param>
 /// <param name="Revision">Revision of the device, chosen by the vendor.</param>
 /// <remarks>Immutable. PCI 3.0 6.2.1 and 6.2.4.</remarks>
