@@ -4,11 +4,11 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Client;
 
-/// <summary>What of a region can be reached by descriptor. Owns the descriptors. Immutable until it is disposed.</summary>
+/// <summary>The sub-regions of a region that can be accessed through descriptors. Owns the descriptors. Immutable until it is disposed.</summary>
 /// <remarks>Spec: VFIO_USER_DEVICE_GET_REGION_IO_FDS.</remarks>
 public sealed class ClientIoFds : IReadOnlyList<ClientIoFd>, IDisposable
 {
-    private const uint NoFd = uint.MaxValue; // libvfio-user's way to name none
+    private const uint NoFd = uint.MaxValue; // how libvfio-user says none
 
     private readonly List<ClientIoFd> _entries = [];
     private readonly SafeFileHandle[] _fds;
@@ -25,7 +25,7 @@ public sealed class ClientIoFds : IReadOnlyList<ClientIoFd>, IDisposable
     /// <summary>How many entries there are.</summary>
     public int Count => _entries.Count;
 
-    /// <summary>The descriptors, in the order in which they came.</summary>
+    /// <summary>The descriptors, in the order of the reply.</summary>
     public IReadOnlyList<SafeFileHandle> Fds => _fds;
 
     /// <summary>An entry, in the server's order.</summary>
@@ -43,8 +43,8 @@ public sealed class ClientIoFds : IReadOnlyList<ClientIoFd>, IDisposable
             fd.Dispose();
     }
 
-    /// <summary>Reads a reply whose entries are all there, and takes its descriptors over.</summary>
-    /// <exception cref="VfioUserException">EBADMSG: it contradicts itself, or names what lies outside the region.</exception>
+    /// <summary>Parses a complete reply and takes its descriptors.</summary>
+    /// <exception cref="VfioUserException">EBADMSG: it contradicts itself, or an entry lies outside the region.</exception>
     internal static ClientIoFds Parse(in RegionIoFds info, ulong regionSize, ReadOnlySpan<byte> payload, FdList? fds)
     {
         SafeFileHandle[] taken = new SafeFileHandle[fds?.Count ?? 0];
@@ -64,8 +64,8 @@ public sealed class ClientIoFds : IReadOnlyList<ClientIoFd>, IDisposable
         }
     }
 
-    // The size of an entry is not fixed: it follows from argsz and count. The specification takes 32 off argsz there,
-    // but what stands before the entries has 16 bytes.
+    // The size of an entry is not fixed: it follows from argsz and count. The specification subtracts 32 from argsz there,
+    // but only 16 bytes precede the entries.
     private void AddEntries(in RegionIoFds info, ulong regionSize, ReadOnlySpan<byte> entries)
     {
         uint size = (info.Argsz - RegionIoFds.WireSize) / info.Count;
@@ -79,7 +79,7 @@ public sealed class ClientIoFds : IReadOnlyList<ClientIoFd>, IDisposable
         IoEventFd entry = WireFormat.Read<IoEventFd>(bytes);
         Check(entry.Offset < regionSize && entry.Size <= regionSize - entry.Offset);
         SafeFileHandle? fd = FdAt(entry.FdIndex);
-        // libvfio-user's form, in which an eventfd's last fields lie elsewhere
+        // the longer entries are libvfio-user's, in which an eventfd has its last fields elsewhere
         if (bytes.Length < IoEventFdShadow.WireSize || entry.Type is not (IoFdType.IoEventFd or IoFdType.IoEventFdShadow))
         {
             Check(entry.Type != IoFdType.IoEventFdShadow);
@@ -99,9 +99,9 @@ public sealed class ClientIoFds : IReadOnlyList<ClientIoFd>, IDisposable
         return _fds[index];
     }
 
-    private static void Check(bool sound)
+    private static void Check(bool valid)
     {
-        if (!sound)
+        if (!valid)
             throw new VfioUserException(Command.DeviceGetRegionIoFds, Errno.EBADMSG);
     }
 }

@@ -3,7 +3,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Client;
 
-/// <summary>What a server says of a region. Owns the descriptor to map it with, if there is one.</summary>
+/// <summary>A server's description of a region. Owns the descriptor for mapping it, if there is one.</summary>
 /// <remarks>Spec: VFIO_USER_DEVICE_GET_REGION_INFO.</remarks>
 public sealed class ClientRegion : IDisposable
 {
@@ -21,20 +21,20 @@ public sealed class ClientRegion : IDisposable
     /// <summary>In bytes; 0 for a region that the device does not have.</summary>
     public ulong Size => Info.Size;
 
-    /// <summary>What it is, if it is one of the device's own; null for those of PCI. Spec: "Device-Specific Regions".</summary>
+    /// <summary>The type of a device-specific region; null for a region of PCI. Spec: "Device-Specific Regions".</summary>
     public RegionType? Type { get; }
 
-    /// <summary>What of the region can be mapped: offset and size each. Empty when nothing can.</summary>
+    /// <summary>The areas of the region that can be mapped. Empty for none.</summary>
     public IReadOnlyList<SparseMmapArea> Areas { get; }
 
     /// <summary>The file to map, from <see cref="RegionInfo.Offset"/> on; null when nothing can be mapped.</summary>
     public SafeFileHandle? File { get; }
 
-    /// <summary>Maps an area, as a guest's monitor does.</summary>
+    /// <summary>Maps an area, as a virtual machine monitor does.</summary>
     /// <param name="area">One of <see cref="Areas"/>.</param>
     /// <exception cref="InvalidOperationException">The region cannot be mapped.</exception>
     /// <exception cref="IOException">The server's file is shorter than it says, or the system refused.</exception>
-    /// <remarks>A server that shortens the file later kills the process that touches the memory.</remarks>
+    /// <remarks>If the server shortens the file later, touching the memory raises SIGBUS, which ends the process.</remarks>
     public SharedMemory Map(SparseMmapArea area)
     {
         if (File is null)

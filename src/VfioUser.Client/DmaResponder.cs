@@ -5,7 +5,7 @@ namespace VfioUser.Client;
 /// <summary>The thread that serves the server's commands, on the twin socket or on the main one.</summary>
 internal sealed class DmaResponder
 {
-    /// <summary>What a handler of a test says when the server shall wait for ever.</summary>
+    /// <summary>A test's handler returns it to leave a command without a reply.</summary>
     public const Errno NoAnswer = (Errno)(-1);
 
     private readonly MessageChannel _channel;
@@ -26,7 +26,7 @@ internal sealed class DmaResponder
 
     public void Join()
     {
-        // the handler may be the one who leaves the server
+        // the handler may dispose the client on this thread
         if (Thread.CurrentThread != _thread)
             _thread.Join();
     }
@@ -44,7 +44,7 @@ internal sealed class DmaResponder
         }
         catch (Exception e) when (e is ProtocolException or IOException)
         {
-            // the stream is broken: whoever calls on this channel is told by its end
+            // the stream is broken: end the channel, so that calls on it fail
             _channel.Shutdown();
         }
     }
@@ -58,14 +58,14 @@ internal sealed class DmaResponder
         }
         catch (Exception)
         {
-            // the handler's mistake is no reason to leave the server without an answer, and none to end the process
+            // a failing handler must neither leave the server without a reply nor end the process
             errno = Errno.EIO;
         }
         finally
         {
             message.Fds?.Dispose();
         }
-        // a reply that nobody waits for is not answered: two who did would never come to an end
+        // an unexpected reply gets no error reply: two peers that sent one would do so for ever
         if (errno is not (Errno.None or NoAnswer) && !message.Header.IsReply)
             _replies.Fail(message.Header, errno);
     }

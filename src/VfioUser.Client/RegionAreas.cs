@@ -2,10 +2,10 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Client;
 
-/// <summary>Reads what of a region can be mapped, and what it is, from the capabilities behind its description.</summary>
+/// <summary>Reads a region's mappable areas and its type from the capabilities that follow its <see cref="RegionInfo"/>.</summary>
 internal static class RegionAreas
 {
-    // a list of capabilities may be made to run in circles
+    // the server is untrusted: its list of capabilities may be a loop
     private const int MaxCapabilities = 64;
 
     public static IReadOnlyList<SparseMmapArea> Of(in RegionInfo info, ReadOnlySpan<byte> payload)
@@ -19,7 +19,7 @@ internal static class RegionAreas
             : [new SparseMmapArea(0, info.Size)];
     }
 
-    /// <summary>What a region beyond those of PCI is; null when the server does not say.</summary>
+    /// <summary>The type of a device-specific region; null when the server does not say.</summary>
     public static RegionType? TypeOf(in RegionInfo info, ReadOnlySpan<byte> payload) =>
         TryFind(info, payload, RegionCapId.Type, out uint at) ? ReadAt<RegionType>(payload, at) : null;
 

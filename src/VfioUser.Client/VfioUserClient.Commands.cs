@@ -7,22 +7,22 @@ namespace VfioUser.Client;
 /// <content>One method for each command of the specification.</content>
 public sealed partial class VfioUserClient
 {
-    /// <summary>Asks what the device is. Spec: VFIO_USER_DEVICE_GET_INFO.</summary>
+    /// <summary>Gets the numbers of regions and interrupt types. Spec: VFIO_USER_DEVICE_GET_INFO.</summary>
     public DeviceInfo GetDeviceInfo() =>
         Ask<DeviceInfo, DeviceInfo>(Command.DeviceGetInfo, new DeviceInfo(DeviceInfo.WireSize, 0, 0, 0));
 
-    /// <summary>Asks about a region, with what of it can be mapped. Spec: VFIO_USER_DEVICE_GET_REGION_INFO.</summary>
+    /// <summary>Gets a region's size, access and mappable areas. Spec: VFIO_USER_DEVICE_GET_REGION_INFO.</summary>
     /// <returns>To be disposed.</returns>
     public ClientRegion GetRegionInfo(uint index)
     {
         uint argsz = RegionInfo.WireSize;
         ClientRegion? region = TryGetRegionInfo(index, ref argsz);
-        // there was more to say than was asked for: now there is room for it, unless the server changes its mind
+        // the reply needed more room than argsz: ask again with as much as it said; if that is too little, fail
         region ??= TryGetRegionInfo(index, ref argsz);
         return region ?? throw new VfioUserException(Command.DeviceGetRegionInfo, Errno.EBADMSG);
     }
 
-    /// <summary>Asks about an interrupt type. Spec: VFIO_USER_DEVICE_GET_IRQ_INFO.</summary>
+    /// <summary>Gets the vectors of an interrupt type. Spec: VFIO_USER_DEVICE_GET_IRQ_INFO.</summary>
     public IrqInfo GetIrqInfo(uint index) =>
         Ask<IrqInfo, IrqInfo>(Command.DeviceGetIrqInfo, new IrqInfo(IrqInfo.WireSize, 0, index, 0));
 
@@ -55,8 +55,8 @@ public sealed partial class VfioUserClient
             throw new VfioUserException(Command.RegionWrite, Errno.EBADMSG);
     }
 
-    /// <summary>Writes to a region without a reply, as QEMU does: commands that follow find it done.</summary>
-    /// <exception cref="VfioUserException">The server has gone, or reads nothing.</exception>
+    /// <summary>Writes to a region without waiting for a reply, as QEMU does. The server carries it out before later commands.</summary>
+    /// <exception cref="VfioUserException">The server has disconnected, or does not read.</exception>
     /// <inheritdoc cref="WriteRegion"/>
     public void PostRegionWrite(uint region, ulong offset, ReadOnlySpan<byte> source)
     {
@@ -66,9 +66,9 @@ public sealed partial class VfioUserClient
             throw Failure(Command.RegionWrite, errno, _cancellation);
     }
 
-    /// <summary>Opens memory to the device. Spec: VFIO_USER_DMA_MAP.</summary>
+    /// <summary>Maps a DMA region. Spec: VFIO_USER_DMA_MAP.</summary>
     /// <param name="map">Address, size and flags.</param>
-    /// <param name="file">The memory itself, borrowed; null for memory that the device reaches by message.</param>
+    /// <param name="file">The memory itself, borrowed; null for memory that the server accesses by DMA_READ and DMA_WRITE messages.</param>
     public void MapDma(DmaMap map, SafeHandle? file = null)
     {
         Span<byte> request = stackalloc byte[DmaMap.WireSize];
@@ -76,25 +76,25 @@ public sealed partial class VfioUserClient
         using Reply reply = file is null ? Call(Command.DmaMap, request) : Call(Command.DmaMap, request, default, [file]);
     }
 
-    /// <summary>Opens memory to the device for reading and writing. Spec: VFIO_USER_DMA_MAP.</summary>
-    /// <param name="address">Where the device finds it.</param>
+    /// <summary>Maps a DMA region for reading and writing. Spec: VFIO_USER_DMA_MAP.</summary>
+    /// <param name="address">First byte; an IOVA.</param>
     /// <param name="size">In bytes.</param>
-    /// <param name="file">The memory itself, borrowed; null for memory that the device reaches by message.</param>
-    /// <param name="offset">Where in the file it begins.</param>
+    /// <param name="file">The memory itself, borrowed; null for memory that the server accesses by DMA_READ and DMA_WRITE messages.</param>
+    /// <param name="offset">First byte in the file.</param>
     public void MapDma(ulong address, ulong size, SafeHandle? file = null, ulong offset = 0) =>
         MapDma(new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable | DmaMapFlags.Writeable, offset, address, size), file);
 
-    /// <summary>Closes memory to the device: when this returns it touches it no more. Spec: VFIO_USER_DMA_UNMAP.</summary>
+    /// <summary>Unmaps a DMA region: once this returns, the device does not access it. Spec: VFIO_USER_DMA_UNMAP.</summary>
     /// <param name="address">Exactly as it was mapped.</param>
     /// <param name="size">Exactly as it was mapped.</param>
     public void UnmapDma(ulong address, ulong size) =>
         Ask<DmaUnmap, DmaUnmap>(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, 0, address, size));
 
-    /// <summary>Closes all memory to the device. Spec: VFIO_USER_DMA_UNMAP.</summary>
+    /// <summary>Unmaps all DMA regions. Spec: VFIO_USER_DMA_UNMAP.</summary>
     public void UnmapAllDma() =>
         Ask<DmaUnmap, DmaUnmap>(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, DmaUnmapFlags.All, 0, 0));
 
-    /// <summary>Sets what interrupts do. Spec: VFIO_USER_DEVICE_SET_IRQS.</summary>
+    /// <summary>Sets up, masks, unmasks or triggers interrupts. Spec: VFIO_USER_DEVICE_SET_IRQS.</summary>
     /// <param name="set">Type, vectors and action.</param>
     /// <param name="bools">One a vector, for <see cref="IrqSetFlags.DataBool"/>.</param>
     /// <param name="eventFds">One a vector, for <see cref="IrqSetFlags.DataEventFd"/>; borrowed.</param>
@@ -105,7 +105,7 @@ public sealed partial class VfioUserClient
         using Reply reply = Call(Command.DeviceSetIrqs, request, bools, eventFds);
     }
 
-    /// <summary>Has eventfds signalled when vectors are triggered. Sent in as many messages as the server's limit asks for.</summary>
+    /// <summary>Has eventfds signalled when vectors are triggered. Sent in as many messages as the server's <c>max_msg_fds</c> requires.</summary>
     /// <param name="index">The interrupt type.</param>
     /// <param name="start">The first vector.</param>
     /// <param name="eventFds">One for each vector from <paramref name="start"/> on; borrowed.</param>
@@ -121,7 +121,7 @@ public sealed partial class VfioUserClient
         }
     }
 
-    /// <summary>Turns all vectors of a type off. Spec: VFIO_USER_DEVICE_SET_IRQS.</summary>
+    /// <summary>Disables an interrupt type. Spec: VFIO_USER_DEVICE_SET_IRQS.</summary>
     public void DisableIrqs(uint index) =>
         SetIrqs(new IrqSet(IrqSet.WireSize, IrqSetFlags.DataNone | IrqSetFlags.ActionTrigger, index, 0, 0));
 
@@ -142,7 +142,7 @@ public sealed partial class VfioUserClient
             argsz = info.Argsz;
             return null;
         }
-        // what cannot be parsed throws, and the descriptor is still the reply's then
+        // parse before taking the descriptor: if parsing throws, the reply closes it
         RegionType? type = RegionAreas.TypeOf(info, reply.Payload);
         if (reply.Fds is not { Count: > 0 } fds)
             return new ClientRegion(info, [], null, type);

@@ -3,31 +3,31 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Client;
 
-/// <content>Which pages the device writes.</content>
+/// <content>Dirty page tracking.</content>
 public sealed partial class VfioUserClient
 {
-    /// <summary>Has the server log which pages the device writes. Spec: VFIO_DEVICE_FEATURE_DMA_LOGGING_START.</summary>
-    /// <param name="pageSize">Bytes a page, as the client would like them.</param>
-    /// <param name="ranges">Memory that the client is interested in; all of it when there are none.</param>
-    /// <returns>Bytes a page, as the server has chosen.</returns>
-    /// <remarks>Memory that the server reaches by message is not logged: the client carries out those writes itself.</remarks>
+    /// <summary>Has the server log the device's DMA writes. Spec: VFIO_DEVICE_FEATURE_DMA_LOGGING_START.</summary>
+    /// <param name="pageSize">The wanted granularity in bytes.</param>
+    /// <param name="ranges">Memory to log; all of it when there are none.</param>
+    /// <returns>The granularity that the server has chosen, in bytes.</returns>
+    /// <remarks>Writes by DMA_WRITE messages are not logged: the client carries them out itself.</remarks>
     public ulong StartDirtyPages(ulong pageSize, params ReadOnlySpan<DmaLoggingRange> ranges) =>
         SetFeature(DeviceFeatureId.DmaLoggingStart, new DmaLoggingControl(pageSize, (uint)ranges.Length, 0), MemoryMarshal.AsBytes(ranges)).PageSize;
 
     /// <summary>Ends the log. Spec: VFIO_DEVICE_FEATURE_DMA_LOGGING_STOP.</summary>
     public void StopDirtyPages() => SetFeature(DeviceFeatureId.DmaLoggingStop, new DmaLoggingControl(0, 0, 0));
 
-    /// <summary>Asks which pages the device has written since the last time. Spec: VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT.</summary>
+    /// <summary>Gets and clears the dirty pages of a range. Spec: VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT.</summary>
     /// <param name="address">First byte of the range.</param>
     /// <param name="length">In bytes, at least <paramref name="pageSize"/>.</param>
     /// <param name="pageSize">Bytes that a bit of the result stands for; a power of two.</param>
     /// <returns>Bit n of the words, lowest first, stands for the n-th page from <paramref name="address"/> on.</returns>
-    /// <remarks>What was reported is clean. A bitmap that is too long for a message is asked for in pieces.</remarks>
+    /// <remarks>A bitmap that is too long for one message is fetched in pieces.</remarks>
     public ulong[] GetDirtyPages(ulong address, ulong length, ulong pageSize)
     {
         CheckPages(length, pageSize);
         ulong[] bitmap = new ulong[WordsOf(length, pageSize)];
-        // whole words, and never a rest that is shorter than a page
+        // pieces of whole words; the last one must not be shorter than a page
         int most = Math.Max(2, (Limits.MaxBitmapSize - 64) / sizeof(ulong));
         for (int done = 0; done < bitmap.Length;)
         {
@@ -45,38 +45,38 @@ public sealed partial class VfioUserClient
         return bitmap;
     }
 
-    /// <summary>Closes memory to the device, and asks which pages of it the device has written until then.</summary>
-    /// <param name="address">First byte of the range, which cuts no region.</param>
+    /// <summary>Unmaps DMA regions and gets their dirty pages.</summary>
+    /// <param name="address">First byte of the range, which consists of whole regions.</param>
     /// <param name="size">In bytes.</param>
     /// <param name="pageSize">Bytes that a bit of the result stands for; a power of two.</param>
     /// <returns>As <see cref="GetDirtyPages(ulong, ulong, ulong)"/>.</returns>
     /// <remarks>Not in the specification: VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP of <c>linux/vfio.h</c>, as in libvfio-user.</remarks>
     public ulong[] UnmapDmaWithDirtyPages(ulong address, ulong size, ulong pageSize)
     {
-        const int Head = DmaUnmap.WireSize + DirtyBitmap.WireSize;
+        const int FixedSize = DmaUnmap.WireSize + DirtyBitmap.WireSize;
         CheckPages(size, pageSize);
         ulong[] bitmap = new ulong[WordsOf(size, pageSize)];
         uint bytes = (uint)bitmap.Length * sizeof(ulong);
-        Span<byte> request = stackalloc byte[Head];
-        WireFormat.Write(request, new DmaUnmap(Head + bytes, DmaUnmapFlags.GetDirtyBitmap, address, size));
+        Span<byte> request = stackalloc byte[FixedSize];
+        WireFormat.Write(request, new DmaUnmap(FixedSize + bytes, DmaUnmapFlags.GetDirtyBitmap, address, size));
         WireFormat.Write(request[DmaUnmap.WireSize..], new DirtyBitmap(pageSize, bytes));
         using Reply reply = Call(Command.DmaUnmap, request);
-        if (reply.Payload.Length != Head + bytes)
+        if (reply.Payload.Length != FixedSize + bytes)
             throw new VfioUserException(Command.DmaUnmap, Errno.EBADMSG);
-        reply.Payload[Head..].CopyTo(MemoryMarshal.AsBytes(bitmap.AsSpan()));
+        reply.Payload[FixedSize..].CopyTo(MemoryMarshal.AsBytes(bitmap.AsSpan()));
         return bitmap;
     }
 
     private void GetDirtyPages(ulong address, ulong length, ulong pageSize, Span<byte> bitmap)
     {
-        const int Head = DeviceFeature.WireSize + DmaLoggingReport.WireSize;
-        Span<byte> request = stackalloc byte[Head];
-        WireFormat.Write(request, new DeviceFeature((uint)(Head + bitmap.Length), FlagsOf(DeviceFeatureId.DmaLoggingReport, DeviceFeatureFlags.Get)));
+        const int FixedSize = DeviceFeature.WireSize + DmaLoggingReport.WireSize;
+        Span<byte> request = stackalloc byte[FixedSize];
+        WireFormat.Write(request, new DeviceFeature((uint)(FixedSize + bitmap.Length), FlagsOf(DeviceFeatureId.DmaLoggingReport, DeviceFeatureFlags.Get)));
         WireFormat.Write(request[DeviceFeature.WireSize..], new DmaLoggingReport(address, length, pageSize));
         using Reply reply = Call(Command.DeviceFeature, request);
-        if (reply.Payload.Length != Head + bitmap.Length)
+        if (reply.Payload.Length != FixedSize + bitmap.Length)
             throw new VfioUserException(Command.DeviceFeature, Errno.EBADMSG);
-        reply.Payload[Head..].CopyTo(bitmap);
+        reply.Payload[FixedSize..].CopyTo(bitmap);
     }
 
     private static void CheckPages(ulong length, ulong pageSize)

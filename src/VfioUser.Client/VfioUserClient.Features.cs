@@ -10,9 +10,9 @@ public sealed partial class VfioUserClient
 
     /// <summary>Asks whether the device has a feature. Spec: VFIO_USER_DEVICE_FEATURE.</summary>
     /// <param name="feature">Which one.</param>
-    /// <param name="methods"><see cref="DeviceFeatureFlags.Get"/>, <see cref="DeviceFeatureFlags.Set"/>, both or none: what must be possible with it.</param>
-    /// <returns>False when the server says EINVAL or EOPNOTSUPP.</returns>
-    /// <exception cref="VfioUserException">It said something else, or nothing.</exception>
+    /// <param name="methods">The methods that it must support: <see cref="DeviceFeatureFlags.Get"/>, <see cref="DeviceFeatureFlags.Set"/>, both or none.</param>
+    /// <returns>False when the server replies EINVAL or EOPNOTSUPP.</returns>
+    /// <exception cref="VfioUserException">Any other error, or no reply.</exception>
     public bool ProbeFeature(DeviceFeatureId feature, DeviceFeatureFlags methods = DeviceFeatureFlags.None)
     {
         Span<byte> request = stackalloc byte[DeviceFeature.WireSize];
@@ -39,12 +39,12 @@ public sealed partial class VfioUserClient
         return Parse<T>(Command.DeviceFeature, DataOf(reply));
     }
 
-    /// <summary>Sets a feature, and gets what the server made of it. Spec: VFIO_USER_DEVICE_FEATURE.</summary>
+    /// <summary>Sets a feature, and returns the structure in the reply. Spec: VFIO_USER_DEVICE_FEATURE.</summary>
     /// <typeparam name="T">The wire structure of the feature's data.</typeparam>
     /// <param name="feature">Which one.</param>
-    /// <param name="data">What to set.</param>
-    /// <param name="tail">What follows the structure.</param>
-    /// <returns>The structure in the reply: in general the same.</returns>
+    /// <param name="data">The structure to send.</param>
+    /// <param name="tail">Bytes that follow the structure.</param>
+    /// <returns>The structure in the reply; the server may have changed it.</returns>
     public T SetFeature<T>(DeviceFeatureId feature, T data, ReadOnlySpan<byte> tail = default)
         where T : unmanaged
     {
@@ -57,24 +57,24 @@ public sealed partial class VfioUserClient
         return Parse<T>(Command.DeviceFeature, DataOf(reply));
     }
 
-    /// <summary>Asks in which way the device can be migrated. Spec: VFIO_DEVICE_FEATURE_MIGRATION.</summary>
-    /// <returns><see cref="MigrationFlags.None"/> when it cannot.</returns>
+    /// <summary>Gets the optional migration states that the device supports. Spec: VFIO_DEVICE_FEATURE_MIGRATION.</summary>
+    /// <returns><see cref="MigrationFlags.None"/> when it cannot be migrated.</returns>
     public MigrationFlags GetMigrationFlags() => ProbeFeature(DeviceFeatureId.Migration, DeviceFeatureFlags.Get)
         ? GetFeature<MigrationFeature>(DeviceFeatureId.Migration).Flags : MigrationFlags.None;
 
-    /// <summary>Asks for the device's migration state. Spec: VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE.</summary>
+    /// <summary>Gets the device's migration state. Spec: VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE.</summary>
     public MigrationState GetMigrationState() => GetFeature<MigrationDeviceState>(DeviceFeatureId.MigDeviceState).State;
 
-    /// <summary>Brings the device into a migration state; when this returns it is in it. Spec: VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE.</summary>
+    /// <summary>Moves the device to a migration state and waits until it is there. Spec: VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE.</summary>
     /// <param name="state">Any that the device has, but not <see cref="MigrationState.Error"/>.</param>
-    /// <exception cref="VfioUserException">There is no way, or the device failed on it: ask where it stands now.</exception>
+    /// <exception cref="VfioUserException">No transition leads there, or the device failed on one: <see cref="GetMigrationState"/> tells its state.</exception>
     public void SetMigrationState(MigrationState state) =>
         SetFeature(DeviceFeatureId.MigDeviceState, new MigrationDeviceState(state, 0));
 
-    /// <summary>Asks how many bytes are to be read once the device is stopped; an estimate. Source: VFIO_DEVICE_FEATURE_MIG_DATA_SIZE of <c>linux/vfio.h</c>.</summary>
+    /// <summary>Gets how many bytes there are to read once the device is stopped; an estimate. Source: VFIO_DEVICE_FEATURE_MIG_DATA_SIZE of <c>linux/vfio.h</c>.</summary>
     public ulong GetMigrationDataSize() => GetFeature<MigrationDataSize>(DeviceFeatureId.MigDataSize).StopCopyLength;
 
-    /// <summary>Asks how much there is to read in pre-copy. Only a server that is told to knows the command.</summary>
+    /// <summary>Gets how much is left to read in pre-copy. A server must have the command enabled: it is not in the specification.</summary>
     public PreCopyInfo GetPreCopyInfo()
     {
         Span<byte> request = stackalloc byte[PreCopyInfo.WireSize];
@@ -85,7 +85,7 @@ public sealed partial class VfioUserClient
 
     /// <summary>Reads migration data from a device in <see cref="MigrationState.PreCopy"/> or <see cref="MigrationState.StopCopy"/>.</summary>
     /// <param name="destination">At most what <see cref="Limits"/> allow.</param>
-    /// <returns>Bytes read. Fewer than asked for: there is no more, in pre-copy for now. Spec: VFIO_USER_MIG_DATA_READ.</returns>
+    /// <returns>Bytes read. Fewer than asked for: there is no more, or in pre-copy no more for now. Spec: VFIO_USER_MIG_DATA_READ.</returns>
     public int ReadMigrationData(Span<byte> destination)
     {
         Span<byte> request = stackalloc byte[MigrationData.WireSize];
@@ -93,7 +93,7 @@ public sealed partial class VfioUserClient
         using Reply reply = Call(Command.MigDataRead, request);
         MigrationData done = Parse<MigrationData>(Command.MigDataRead, reply.Payload);
         ReadOnlySpan<byte> data = reply.Payload[MigrationData.WireSize..];
-        // libvfio-user sends as many bytes as were asked for, whatever it has
+        // libvfio-user always sends as many bytes as were asked for, but sets size right
         if (done.Size > (uint)destination.Length || done.Size > (uint)data.Length)
             throw new VfioUserException(Command.MigDataRead, Errno.EBADMSG);
         data[..(int)done.Size].CopyTo(destination);
@@ -101,7 +101,7 @@ public sealed partial class VfioUserClient
     }
 
     /// <summary>Writes migration data to a device in <see cref="MigrationState.Resuming"/>. Spec: VFIO_USER_MIG_DATA_WRITE.</summary>
-    /// <param name="source">Of any length: sent in as many messages as <see cref="Limits"/> ask for.</param>
+    /// <param name="source">Of any length: sent in as many messages as <see cref="Limits"/> require.</param>
     public void WriteMigrationData(ReadOnlySpan<byte> source)
     {
         Span<byte> request = stackalloc byte[MigrationData.WireSize];

@@ -2,15 +2,15 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Client;
 
-/// <content>Region access by descriptor.</content>
+/// <content>Access to sub-regions through descriptors.</content>
 public sealed partial class VfioUserClient
 {
     private const int FirstEntries = 16;
-    private const int MostTries = 3;
+    private const int MaxTries = 3;
 
-    /// <summary>Asks what of a region can be reached by descriptor in place of messages. Spec: VFIO_USER_DEVICE_GET_REGION_IO_FDS.</summary>
+    /// <summary>Gets the ioeventfds and ioregionfds of a region. Spec: VFIO_USER_DEVICE_GET_REGION_IO_FDS.</summary>
     /// <param name="index">The region.</param>
-    /// <returns>To be disposed; it owns the descriptors. Offsets and sizes lie within the region, for which it asks as well.</returns>
+    /// <returns>To be disposed; it owns the descriptors. Offsets and sizes are checked against the region's size, which is asked for, too.</returns>
     /// <exception cref="VfioUserException">The server refused, or its reply contradicts itself: EBADMSG.</exception>
     public ClientIoFds GetRegionIoFds(uint index)
     {
@@ -19,7 +19,7 @@ public sealed partial class VfioUserClient
             regionSize = region.Size;
         uint argsz = RegionIoFds.WireSize + FirstEntries * IoEventFdShadow.WireSize;
         Span<byte> request = stackalloc byte[RegionIoFds.WireSize];
-        for (int i = 0; i < MostTries; i++)
+        for (int i = 0; i < MaxTries; i++)
         {
             WireFormat.Write(request, new RegionIoFds(argsz, 0, index, 0));
             using Reply reply = Call(Command.DeviceGetRegionIoFds, request);

@@ -4,10 +4,11 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser.Client;
 
-/// <summary>A client of a vfio-user server: what a virtual machine monitor is to a device.</summary>
+/// <summary>A client of a vfio-user server: the part of a virtual machine monitor.</summary>
 /// <remarks>
 /// Any thread. Commands wait for their replies and throw <see cref="VfioUserException"/> when they are refused.
-/// Whoever waits receives; with memory that is reached by message a thread of its own answers the server.
+/// Waiting callers read the socket themselves; with a twin socket or a <see cref="VfioUserClientOptions.DmaHandler"/> a
+/// thread of the client's own answers the server's commands.
 /// </remarks>
 public sealed partial class VfioUserClient : IDisposable
 {
@@ -26,18 +27,18 @@ public sealed partial class VfioUserClient : IDisposable
         Limits = SessionLimits.Between(options.Capabilities, server);
         _cancellation = options.Cancellation;
         _cancelling = EndWhen(channel, options.Cancellation);
-        // without a twin socket the main one brings the server's commands, and somebody must always listen
+        // without a twin socket the server's commands come on the main one, which this thread then always reads
         if (twin is not null || options.DmaHandler is not null)
             _responder = new DmaResponder(twin ?? channel, options.DmaHandler, Limits.MaxTransferToReceive);
     }
 
-    /// <summary>The version that was agreed on.</summary>
+    /// <summary>The negotiated version.</summary>
     public ProtocolVersion Version { get; }
 
-    /// <summary>What the server replied.</summary>
+    /// <summary>The capabilities of the server's reply.</summary>
     public Capabilities ServerCapabilities { get; }
 
-    /// <summary>What follows from what both said.</summary>
+    /// <summary>The limits that follow from both sides' capabilities.</summary>
     public SessionLimits Limits { get; }
 
     /// <summary>Whether the server's commands come on a socket of their own.</summary>
@@ -46,9 +47,9 @@ public sealed partial class VfioUserClient : IDisposable
     /// <summary>Connects to a server's socket and negotiates.</summary>
     /// <param name="path">A path, or <c>@name</c> for a name in the abstract namespace.</param>
     /// <param name="options">Null for the defaults.</param>
-    /// <exception cref="IOException">Nobody listens there, or nobody was accepted within <see cref="VfioUserClientOptions.ConnectTimeout"/>.</exception>
+    /// <exception cref="IOException">No server listens there, or its queue was full for <see cref="VfioUserClientOptions.ConnectTimeout"/>.</exception>
     /// <exception cref="VfioUserException">The server refused.</exception>
-    /// <exception cref="ProtocolException">The reply cannot be lived with.</exception>
+    /// <exception cref="ProtocolException">The version reply is invalid or not acceptable.</exception>
     /// <exception cref="OperationCanceledException"><see cref="VfioUserClientOptions.Cancellation"/> was cancelled.</exception>
     public static VfioUserClient Connect(string path, VfioUserClientOptions? options = null)
     {
@@ -57,7 +58,7 @@ public sealed partial class VfioUserClient : IDisposable
         return FromConnected(ConnectCalls.Connect(path, options.ConnectTimeout, options.Cancellation), options);
     }
 
-    /// <summary>Negotiates on a connected socket, which it takes over.</summary>
+    /// <summary>Negotiates on a connected socket, and takes ownership of it.</summary>
     /// <inheritdoc cref="Connect"/>
     public static VfioUserClient FromConnected(SafeSocketHandle socket, VfioUserClientOptions? options = null)
     {
@@ -76,8 +77,8 @@ public sealed partial class VfioUserClient : IDisposable
         }
     }
 
-    /// <summary>Sends any command and hands out the reply.</summary>
-    /// <exception cref="VfioUserException">It was refused, or not answered.</exception>
+    /// <summary>Sends any command and returns the reply.</summary>
+    /// <exception cref="VfioUserException">The server refused it, or did not answer.</exception>
     /// <exception cref="OperationCanceledException"><see cref="VfioUserClientOptions.Cancellation"/> was cancelled.</exception>
     public Reply Call(Command command, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail = default,
         ReadOnlySpan<System.Runtime.InteropServices.SafeHandle> fds = default)
@@ -90,19 +91,19 @@ public sealed partial class VfioUserClient : IDisposable
         throw Failure(command, errno, _cancellation);
     }
 
-    /// <summary>Sends what is no message, and is gone: for tests of servers.</summary>
-    internal void Break(ReadOnlySpan<byte> lastWords)
+    /// <summary>Sends bytes that are no message, then disconnects: for tests of servers.</summary>
+    internal void Break(ReadOnlySpan<byte> garbage)
     {
-        if (!lastWords.IsEmpty)
-            _channel.Socket.Send(lastWords);
+        if (!garbage.IsEmpty)
+            _channel.Socket.Send(garbage);
         _channel.Shutdown();
         _twin?.Shutdown();
     }
 
-    /// <summary>Loses the socket of the server's commands alone: for tests of servers.</summary>
+    /// <summary>Shuts down only the twin socket: for tests of servers.</summary>
     internal void BreakTwin() => _twin?.Shutdown();
 
-    /// <summary>Leaves the server.</summary>
+    /// <summary>Disconnects.</summary>
     public void Dispose()
     {
         _cancelling.Dispose();
@@ -138,7 +139,7 @@ public sealed partial class VfioUserClient : IDisposable
         return new VfioUserClient(channel, twinChannel, options, version, server);
     }
 
-    // whoever waits for the server comes back
+    // shutting down wakes every thread that waits for the server
     private static CancellationTokenRegistration EndWhen(MessageChannel channel, CancellationToken cancelled) =>
         cancelled.UnsafeRegister(static channel => ((MessageChannel)channel!).Shutdown(), channel);
 

@@ -2,7 +2,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Client;
 
-/// <summary>The server refused a command, or could not be asked. The connection is as good as it was before.</summary>
+/// <summary>The server refused a command, or did not answer it. After a refusal the connection can still be used.</summary>
 public sealed class VfioUserException : Exception
 {
     /// <summary>A refused command.</summary>
@@ -13,7 +13,7 @@ public sealed class VfioUserException : Exception
         Errno = errno;
     }
 
-    /// <summary>A refused command, and why, as far as this side knows.</summary>
+    /// <summary>A refused command, and this side's cause.</summary>
     public VfioUserException(Command command, Errno errno, Exception innerException)
         : base($"{command} failed with {errno}: {innerException?.GetType().Name}: {innerException?.Message}", innerException)
     {
@@ -21,7 +21,7 @@ public sealed class VfioUserException : Exception
         Errno = errno;
     }
 
-    /// <summary>A refused command, and why, as the server says.</summary>
+    /// <summary>A refused command, and the server's reason.</summary>
     public VfioUserException(Command command, Errno errno, string? reason)
         : base(reason is null ? $"{command} failed with {errno}." : $"{command} failed with {errno}: {reason}.")
     {
@@ -47,12 +47,12 @@ public sealed class VfioUserException : Exception
     {
     }
 
-    /// <summary>What the server said of it; null if nothing, as most servers.</summary>
+    /// <summary>The server's reason; null if it gave none, as is usual.</summary>
     public string? Reason { get; }
 
-    /// <summary>What was asked.</summary>
+    /// <summary>The command.</summary>
     public Command Command { get; }
 
-    /// <summary>What the server answered; <see cref="Errno.ETIMEDOUT"/> or <see cref="Errno.ENOTCONN"/> if it did not.</summary>
+    /// <summary>The error of the reply; <see cref="Errno.ETIMEDOUT"/> or <see cref="Errno.ENOTCONN"/> if there was none.</summary>
     public Errno Errno { get; }
 }
