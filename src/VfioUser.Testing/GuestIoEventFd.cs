@@ -3,7 +3,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Testing;
 
-/// <summary>An eventfd by which the guest rings, as KVM does for it.</summary>
+/// <summary>An ioeventfd that the guest signals, in place of KVM.</summary>
 public sealed class GuestIoEventFd : IDisposable
 {
     private readonly EventFd? _eventFd;
@@ -12,16 +12,16 @@ public sealed class GuestIoEventFd : IDisposable
     internal GuestIoEventFd(ClientIoFd entry)
     {
         Entry = entry;
-        // an entry shares its descriptor with others, and an owner has one of its own
+        // entries may share a descriptor, and each EventFd owns one
         _eventFd = entry.Fd is null ? null : new EventFd(Protocol.Interop.FileCalls.Duplicate(entry.Fd));
         if (entry.ShadowFd is { } file)
             _shadow = SharedMemory.Map(Protocol.Interop.FileCalls.Duplicate(file), entry.ShadowOffset, sizeof(ulong));
     }
 
-    /// <summary>What the server says of it.</summary>
+    /// <summary>The server's description.</summary>
     public ClientIoFd Entry { get; }
 
-    /// <summary>Whether a write of the guest's is one that rings here, by KVM's rules.</summary>
+    /// <summary>Whether a write of the guest signals it, by KVM's rules.</summary>
     public bool Matches(ulong offset, ReadOnlySpan<byte> source)
     {
         if (offset != Entry.Offset || (Entry.Size != 0 && Entry.Size != (ulong)source.Length) || source.Length > sizeof(ulong))
@@ -32,10 +32,10 @@ public sealed class GuestIoEventFd : IDisposable
         return Entry.Datamatch is null || Entry.Datamatch == WireFormat.Read<ulong>(value);
     }
 
-    /// <summary>Signals the eventfd, after leaving the value in the shadow memory if there is one.</summary>
-    /// <param name="source">What the guest writes, at most 8 bytes; without a shadow it goes nowhere.</param>
+    /// <summary>Stores the value in the shadow memory if there is one, then signals the eventfd.</summary>
+    /// <param name="source">The bytes that the guest writes, at most 8; without a shadow they are dropped.</param>
     /// <returns>False when it cannot be signalled.</returns>
-    /// <remarks>The device has not handled it when this returns.</remarks>
+    /// <remarks>The device may not have handled it when this returns.</remarks>
     public bool Ring(ReadOnlySpan<byte> source = default)
     {
         if (_shadow is not null)

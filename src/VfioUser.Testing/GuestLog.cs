@@ -3,11 +3,11 @@ using VfioUser.Client;
 
 namespace VfioUser.Testing;
 
-/// <summary>What the server said, and what the device threw, of which the test has seen a part.</summary>
+/// <summary>The server's log and the device's exceptions, of which the test may have seen some.</summary>
 /// <remarks>Any thread.</remarks>
-internal sealed class GuestDiary(TestGuestOptions options) : ILogger
+internal sealed class GuestLog(TestGuestOptions options) : ILogger
 {
-    private const int MostLines = 1000;
+    private const int MaxLines = 1000;
     private const int LastLines = 5;
 
     private readonly ILogger _next = options.Server.Logger;
@@ -27,20 +27,20 @@ internal sealed class GuestDiary(TestGuestOptions options) : ILogger
         }
     }
 
-    /// <summary>Takes what a device threw.</summary>
+    /// <summary>The server's hook for the device's exceptions.</summary>
     public void DeviceThrew(DeviceExceptionContext context)
     {
         lock (_lock)
         {
             _exceptions.Add(context);
-            // whoever asked to be told has been told
+            // a hook of the test's own sees the exception
             if (options.Server.DeviceException is null)
                 _unseen.Add(context);
         }
         options.Server.DeviceException?.Invoke(context);
     }
 
-    /// <summary>All that the device threw; it counts as seen.</summary>
+    /// <summary>All exceptions of the device; marks them as seen.</summary>
     public DeviceExceptionContext[] SeeExceptions()
     {
         lock (_lock)
@@ -50,7 +50,7 @@ internal sealed class GuestDiary(TestGuestOptions options) : ILogger
         }
     }
 
-    /// <summary>What nobody has seen yet, and from now on somebody has.</summary>
+    /// <summary>The exceptions that the test has not seen; marks them as seen.</summary>
     public DeviceExceptionContext[] TakeUnseen()
     {
         lock (_lock)
@@ -61,14 +61,14 @@ internal sealed class GuestDiary(TestGuestOptions options) : ILogger
         }
     }
 
-    /// <summary>Whether the device threw at the command that failed, and nobody has seen it.</summary>
+    /// <summary>Whether the device threw at the command that failed, and the test has not seen it.</summary>
     public bool HasCause(VfioUserException failure)
     {
         lock (_lock)
             return _unseen.Exists(context => context.Command == failure.Command);
     }
 
-    /// <summary>The same failure with what the device threw, which is seen by that.</summary>
+    /// <summary>The same failure with the device's exception as the inner one; marks it as seen.</summary>
     public VfioUserException WithCause(VfioUserException failure)
     {
         lock (_lock)
@@ -82,7 +82,7 @@ internal sealed class GuestDiary(TestGuestOptions options) : ILogger
         }
     }
 
-    /// <summary>A message with the last of what the server said.</summary>
+    /// <summary>A message with the last lines of the server's log.</summary>
     public string Tell(string message)
     {
         string[] last = Lines[^Math.Min(LastLines, Lines.Length)..];
@@ -108,7 +108,7 @@ internal sealed class GuestDiary(TestGuestOptions options) : ILogger
     {
         lock (_lock)
         {
-            if (_lines.Count == MostLines)
+            if (_lines.Count == MaxLines)
                 _lines.Dequeue();
             _lines.Enqueue(line);
             try
@@ -117,7 +117,7 @@ internal sealed class GuestDiary(TestGuestOptions options) : ILogger
             }
             catch (Exception e)
             {
-                // frameworks refuse the output of a test that is over: no reason to stop a server
+                // test frameworks throw for output after a test's end; the server must go on
                 _output = null;
                 _lines.Enqueue($"The test's output took no more: {e.Message}");
             }

@@ -3,13 +3,13 @@ using VfioUser.Client;
 
 namespace VfioUser.Testing;
 
-/// <content>Ringing without messages.</content>
+/// <content>Doorbells by ioeventfd.</content>
 public sealed partial class GuestRegion
 {
     private ClientIoFds? _ioFds;
     private GuestIoEventFd[]? _ioEventFds;
 
-    /// <summary>The region's eventfds, asked for when they are first used; they live as long as the connection.</summary>
+    /// <summary>The region's ioeventfds, requested on first use; valid as long as the connection.</summary>
     public IReadOnlyList<GuestIoEventFd> IoEventFds
     {
         get
@@ -23,8 +23,8 @@ public sealed partial class GuestRegion
         }
     }
 
-    /// <summary>Writes as a guest under KVM does: by eventfd where one matches, else with a message that is not waited for.</summary>
-    /// <returns>Whether it went by eventfd. Then the device handles it on another thread, sometime after this returns.</returns>
+    /// <summary>Writes to a doorbell as a guest under KVM does: signals an ioeventfd if one matches, else posts a write.</summary>
+    /// <returns>Whether an ioeventfd was signalled. Then the device handles it on another thread, some time after this returns.</returns>
     public bool Ring<T>(ulong offset, T value)
         where T : unmanaged
     {

@@ -4,7 +4,7 @@ using VfioUser.Client;
 
 namespace VfioUser.Testing;
 
-/// <summary>A region, as a driver sees it: typed reads and writes, each of which the device has handled when it returns.</summary>
+/// <summary>A region, as a driver sees it: typed reads and writes that return once the device has handled them.</summary>
 public sealed partial class GuestRegion
 {
     private readonly TestGuest _guest;
@@ -15,7 +15,7 @@ public sealed partial class GuestRegion
         Index = index;
     }
 
-    /// <summary>Which region it is.</summary>
+    /// <summary>Index of the region.</summary>
     public PciRegion Index { get; }
 
     /// <summary>In bytes, as the server says; 0 if the device has no such region.</summary>
@@ -38,7 +38,7 @@ public sealed partial class GuestRegion
     }
 
     /// <summary>Reads bytes in one access.</summary>
-    /// <exception cref="VfioUserException">The device refused; what its handler threw is the inner exception.</exception>
+    /// <exception cref="VfioUserException">The device refused; if its handler threw, that is the inner exception.</exception>
     public void Read(ulong offset, Span<byte> destination)
     {
         try
@@ -56,7 +56,7 @@ public sealed partial class GuestRegion
         where T : unmanaged => Write(offset, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
 
     /// <summary>Writes bytes in one access, and waits until the device has handled it.</summary>
-    /// <exception cref="VfioUserException">The device refused; what its handler threw is the inner exception.</exception>
+    /// <exception cref="VfioUserException">The device refused; if its handler threw, that is the inner exception.</exception>
     public void Write(ulong offset, ReadOnlySpan<byte> source)
     {
         try
@@ -69,7 +69,7 @@ public sealed partial class GuestRegion
         }
     }
 
-    /// <summary>Writes a value without waiting, as QEMU does; later accesses find it done.</summary>
+    /// <summary>Writes a value without waiting, as QEMU does; the device handles it before later accesses.</summary>
     public void Post<T>(ulong offset, T value)
         where T : unmanaged => _guest.Client.PostRegionWrite((uint)Index, offset, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
 }

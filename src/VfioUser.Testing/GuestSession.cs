@@ -12,7 +12,7 @@ internal sealed class GuestSession
     private readonly TimeSpan _timeout;
 
     /// <exception cref="InvalidOperationException">The device is served elsewhere.</exception>
-    public GuestSession(PciDevice device, TestGuestOptions options, GuestDiary diary, IDmaHandler memory)
+    public GuestSession(PciDevice device, TestGuestOptions options, GuestLog log, IDmaHandler memory)
     {
         _timeout = options.Timeout;
         bool byMessage = options.Memory is GuestMemoryKind.TwinSocket or GuestMemoryKind.SingleSocket;
@@ -20,8 +20,8 @@ internal sealed class GuestSession
         _server = VfioUserServer.FromConnected(serverEnd, options.Server with
         {
             TwinSocket = TwinSocketPolicy.Prefer,
-            Logger = diary,
-            DeviceException = diary.DeviceThrew,
+            Logger = log,
+            DeviceException = log.DeviceThrew,
         });
         Serving = Task.CompletedTask;
         try
@@ -36,7 +36,7 @@ internal sealed class GuestSession
         }
         catch
         {
-            // the device must be free for another guest; the first failure is the one to tell of
+            // release the device for another guest, and report only the first failure
             clientEnd.Dispose();
             _server.Dispose();
             Serving.Wait(_timeout);
@@ -46,15 +46,15 @@ internal sealed class GuestSession
 
     public VfioUserClient Client { get; }
 
-    /// <summary>Ends when the device is free.</summary>
+    /// <summary>Completes when the server has released the device.</summary>
     public Task Serving { get; }
 
-    /// <summary>Closes both ends and waits until the device is free.</summary>
-    /// <returns>False when it is not, after the guest's timeout.</returns>
+    /// <summary>Closes both ends and waits until the server has released the device.</summary>
+    /// <returns>False on timeout.</returns>
     public bool End()
     {
         Client.Dispose();
-        // what the guest posted before it left is handled yet; a server that is told to stop would drop it
+        // wait first: the server still handles posted writes, which it would drop if it were stopped now
         bool ended = Serving.Wait(_timeout);
         _server.Dispose();
         return ended || Serving.Wait(_timeout);

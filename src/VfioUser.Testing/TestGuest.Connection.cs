@@ -1,16 +1,16 @@
 namespace VfioUser.Testing;
 
-/// <content>Coming and going.</content>
+/// <content>Connecting and disconnecting.</content>
 public sealed partial class TestGuest
 {
     private bool _left;
 
-    /// <summary>Whether the guest has not left, and has not been cut off by a fault.</summary>
+    /// <summary>Whether the guest is connected: neither disposed nor disconnected by a fault.</summary>
     public bool IsConnected { get; private set; } = true;
 
-    /// <summary>Attaches again to the same device after the connection was lost, or leaves first: with the same memory and the
-    /// same interrupts as before. Faults of DMA are over.</summary>
-    /// <exception cref="TestGuestException">The device still handles something for the client that has gone.</exception>
+    /// <summary>Disconnects if it is connected, then attaches to the same device again, with the same memory and interrupts as
+    /// before. Ends faults of DMA.</summary>
+    /// <exception cref="TestGuestException">The device still handles something for the client that has disconnected.</exception>
     public void Reconnect()
     {
         Faults.EndSession();
@@ -18,7 +18,7 @@ public sealed partial class TestGuest
             throw Stuck();
         foreach (GuestRegion region in _bars.Concat(_others))
             region.Close();
-        _session = new GuestSession(Device, Options, _diary, Memory);
+        _session = new GuestSession(Device, Options, _log, Memory);
         IsConnected = true;
         Faults.BeginSession();
         Try(() => Memory.MapAgain(Client));
@@ -27,29 +27,29 @@ public sealed partial class TestGuest
     }
 
     /// <summary>Detaches and stops the server.</summary>
-    /// <exception cref="TestGuestException">A callback of the device does not come back; or the device threw, and the test has
-    /// not seen it.</exception>
+    /// <exception cref="TestGuestException">A callback of the device does not return; or the device threw, and the test has not
+    /// seen it.</exception>
     public void Dispose()
     {
         if (_left)
             return;
         if (!Leave())
             throw Stuck();
-        DeviceExceptionContext[] unseen = _diary.TakeUnseen();
+        DeviceExceptionContext[] unseen = _log.TakeUnseen();
         if (unseen.Length == 0 || !Options.FailOnDeviceException)
             return;
         string what = string.Join("; ", unseen.Select(context => context.ToString()));
         throw new TestGuestException($"{Device.GetType().Name} threw, and the test did not see it: {what}", unseen[0].Exception);
     }
 
-    internal void Cut(ReadOnlySpan<byte> lastWords)
+    internal void Cut(ReadOnlySpan<byte> garbage)
     {
         IsConnected = false;
-        Client.Break(lastWords);
+        Client.Break(garbage);
         Faults.EndSession();
     }
 
-    /// <summary>Ends when the device has been told that the client has gone.</summary>
+    /// <summary>Completes when the device has been told that the client has disconnected.</summary>
     internal async Task Detached()
     {
         try
@@ -71,7 +71,7 @@ public sealed partial class TestGuest
         IsConnected = false;
         try
         {
-            // whoever is held back here would be waited for
+            // release held DMA messages first: ending the session waits for them
             Faults.EndSession();
             return _session.End();
         }

@@ -4,17 +4,17 @@ using VfioUser.Protocol;
 namespace VfioUser.Testing;
 
 /// <summary>
-/// A guest without a machine: attached to a device over real sockets, with memory, interrupts and the accesses that a
-/// driver makes.
+/// A guest without a virtual machine: attached to a device over real sockets, with memory, interrupts and the accesses that
+/// a driver makes.
 /// </summary>
 /// <remarks>
-/// One thread, that of the test, but for what says otherwise. Writes wait until the device has handled them, so that what
-/// they cause can be asserted in the next line. Dispose detaches the guest and stops the server; the device keeps its state
+/// One thread, that of the test, unless a member says otherwise. Writes wait until the device has handled them, so that the
+/// next line of a test can assert their effect. Dispose detaches the guest and stops the server; the device keeps its state
 /// and may be attached again.
 /// </remarks>
 public sealed partial class TestGuest : IDisposable
 {
-    private readonly GuestDiary _diary;
+    private readonly GuestLog _log;
     private readonly GuestInterrupts[] _interrupts;
     private readonly GuestRegion[] _bars;
     private readonly List<GuestRegion> _others = [];
@@ -24,7 +24,7 @@ public sealed partial class TestGuest : IDisposable
     {
         Device = device;
         Options = options;
-        _diary = new GuestDiary(options);
+        _log = new GuestLog(options);
         Faults = new GuestFaults(this);
         Memory = new GuestRam(options, Faults);
         Migration = new GuestMigration(this);
@@ -35,7 +35,7 @@ public sealed partial class TestGuest : IDisposable
         Vga = AddRegion(PciRegion.Vga);
         try
         {
-            _session = new GuestSession(device, options, _diary, Memory);
+            _session = new GuestSession(device, options, _log, Memory);
         }
         catch
         {
@@ -62,26 +62,26 @@ public sealed partial class TestGuest : IDisposable
     /// <summary>The device under test.</summary>
     public PciDevice Device { get; }
 
-    /// <summary>What kind of guest it is.</summary>
+    /// <summary>The options of this guest.</summary>
     public TestGuestOptions Options { get; }
 
-    /// <summary>The client beneath, for what a driver does not do. Another one after <see cref="Reconnect"/>.</summary>
+    /// <summary>The client that the guest uses, for commands that a driver does not send. <see cref="Reconnect"/> replaces it.</summary>
     public VfioUserClient Client => _session.Client;
 
     /// <summary>The guest's memory.</summary>
     public GuestRam Memory { get; }
 
-    /// <summary>What can go wrong, on request.</summary>
+    /// <summary>Injects faults.</summary>
     public GuestFaults Faults { get; }
 
-    /// <summary>Migration of the device step by step. For all of it at once see <see cref="MigrateTo"/>.</summary>
+    /// <summary>Migration of the device step by step. For a whole migration see <see cref="MigrateTo"/>.</summary>
     public GuestMigration Migration { get; }
 
-    /// <summary>What the server said from <see cref="TestGuestOptions.LogLevel"/> on: the newest 1000 lines, oldest first. Any thread.</summary>
-    public IReadOnlyList<string> Log => _diary.Lines;
+    /// <summary>The server's log from <see cref="TestGuestOptions.LogLevel"/> on: the newest 1000 lines, oldest first. Any thread.</summary>
+    public IReadOnlyList<string> Log => _log.Lines;
 
-    /// <summary>What the device's code threw since the guest attached. Reading it counts as having seen it. Any thread.</summary>
-    public IReadOnlyList<DeviceExceptionContext> DeviceExceptions => _diary.SeeExceptions();
+    /// <summary>The exceptions of the device's code since the guest attached. Reading them marks them as seen. Any thread.</summary>
+    public IReadOnlyList<DeviceExceptionContext> DeviceExceptions => _log.SeeExceptions();
 
     /// <summary>The configuration space.</summary>
     public GuestRegion Config { get; }
@@ -110,7 +110,7 @@ public sealed partial class TestGuest : IDisposable
     /// <summary>Base address register 5.</summary>
     public GuestRegion Bar5 => _bars[5];
 
-    /// <summary>The interrupt pin.</summary>
+    /// <summary>INTx.</summary>
     public GuestIntx Intx => (GuestIntx)Interrupts(PciIrq.Intx)[0];
 
     /// <summary>The MSI vectors.</summary>
@@ -123,7 +123,7 @@ public sealed partial class TestGuest : IDisposable
     public static TestGuest Attach(PciDevice device, GuestMemoryKind memory = GuestMemoryKind.Mapped) =>
         Attach(device, new TestGuestOptions { Memory = memory });
 
-    /// <summary>Attaches a guest to a device, with more to say about it.</summary>
+    /// <summary>Attaches a guest with options to a device.</summary>
     public static TestGuest Attach(PciDevice device, TestGuestOptions options)
     {
         ArgumentNullException.ThrowIfNull(device);
@@ -134,20 +134,20 @@ public sealed partial class TestGuest : IDisposable
     /// <summary>The vectors of any type.</summary>
     public GuestInterrupts Interrupts(PciIrq type) => _interrupts[(int)type];
 
-    /// <summary>Any region by its index, such as one that the device has beyond those of PCI.</summary>
+    /// <summary>Any region by its index, such as a device-specific one.</summary>
     public GuestRegion Region(PciRegion index) => (int)index < _bars.Length
         ? _bars[(int)index]
         : _others.FirstOrDefault(region => region.Index == index) ?? AddRegion(index);
 
-    /// <summary>Finds out what the device is, as a machine does when it starts: identity, capabilities, BARs, of which it
-    /// measures the sizes and to which it gives addresses.</summary>
-    /// <exception cref="TestGuestException">The configuration space contradicts itself, or the regions.</exception>
+    /// <summary>Enumerates the device as a machine does at boot: reads identity and capabilities, sizes the BARs and assigns
+    /// addresses to them.</summary>
+    /// <exception cref="TestGuestException">The configuration space contradicts itself or the regions.</exception>
     /// <remarks>PCI 3.0 6.1, 6.2.5.1, 6.7.</remarks>
     public PciFunction Enumerate() => PciFunction.Enumerate(this);
 
-    /// <summary>A driver's first steps: <see cref="Enumerate"/>, memory and I/O space on, bus mastering on, and the best
-    /// interrupts there are: MSI-X, or MSI, or the pin.</summary>
-    /// <param name="irqs">What the driver can live with. None: it polls.</param>
+    /// <summary>The first steps of a driver: <see cref="Enumerate"/>, then enables memory and I/O space, bus mastering, and the
+    /// best interrupts there are: MSI-X, MSI or INTx.</summary>
+    /// <param name="irqs">The interrupts that the driver supports. None: it polls.</param>
     /// <exception cref="TestGuestException">The configuration space contradicts itself, or there is no such interrupt.</exception>
     public PciFunction StartDriver(PciIrqTypes irqs = PciIrqTypes.All)
     {
@@ -160,8 +160,8 @@ public sealed partial class TestGuest : IDisposable
         return function;
     }
 
-    /// <summary>Puts bytes into guest memory, on a page of their own.</summary>
-    /// <returns>Where the device finds them.</returns>
+    /// <summary>Puts bytes into guest memory, on pages of their own.</summary>
+    /// <returns>The IOVA of the first byte.</returns>
     public Iova Place(ReadOnlySpan<byte> bytes)
     {
         Iova address = Memory.Allocate((ulong)bytes.Length);
@@ -169,10 +169,10 @@ public sealed partial class TestGuest : IDisposable
         return address;
     }
 
-    /// <summary>Resets the device, as a machine does when it starts.</summary>
+    /// <summary>Resets the device, as a machine does at boot.</summary>
     public void Reset() => Try(Client.ResetDevice);
 
-    /// <summary>Has what the device threw be the cause of what it refused.</summary>
+    /// <summary>Makes an exception of the device's code the inner exception of the command that it made fail.</summary>
     internal void Try(Action action)
     {
         try
@@ -185,12 +185,12 @@ public sealed partial class TestGuest : IDisposable
         }
     }
 
-    /// <summary>Whether the device threw at the command that failed, and nobody was told yet.</summary>
-    internal bool HasCause(VfioUserException failure) => _diary.HasCause(failure);
+    /// <summary>Whether the device threw at the command that failed, and the test has not seen it yet.</summary>
+    internal bool HasCause(VfioUserException failure) => _log.HasCause(failure);
 
-    internal VfioUserException WithCause(VfioUserException failure) => _diary.WithCause(failure);
+    internal VfioUserException WithCause(VfioUserException failure) => _log.WithCause(failure);
 
-    internal string Tell(string message) => _diary.Tell(message);
+    internal string Tell(string message) => _log.Tell(message);
 
     private GuestRegion AddRegion(PciRegion index)
     {

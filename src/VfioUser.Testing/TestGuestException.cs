@@ -1,8 +1,8 @@
 namespace VfioUser.Testing;
 
-/// <summary>What the test kit expected of a device did not happen. The message says what was waited for, and what was seen.</summary>
-/// <remarks>A command that the device refused is a <see cref="Client.VfioUserException"/> instead; when it refused because its
-/// code threw, that exception is the inner one.</remarks>
+/// <summary>The device did not do what the test kit expected. The message tells the expectation and the observation.</summary>
+/// <remarks>A command that the device refused is a <see cref="Client.VfioUserException"/> instead; if the device's code threw, that
+/// exception is the inner one.</remarks>
 public sealed class TestGuestException : Exception
 {
     /// <summary>A failure with a text.</summary>

@@ -1,6 +1,6 @@
 namespace VfioUser.Testing;
 
-/// <summary>Where in the stream of messages a client is lost.</summary>
+/// <summary>Where in the stream of messages a client disconnects.</summary>
 public enum DisconnectPoint
 {
     /// <summary>Between two messages.</summary>
@@ -9,6 +9,6 @@ public enum DisconnectPoint
     /// <summary>After half of a header.</summary>
     InHeader,
 
-    /// <summary>After a header and half of what it announced.</summary>
+    /// <summary>After a header and part of its payload.</summary>
     InBody,
 }

@@ -1,6 +1,6 @@
 namespace VfioUser.Testing;
 
-/// <summary>Which of the device's accesses to guest memory.</summary>
+/// <summary>Selects accesses of the device to guest memory.</summary>
 public enum DmaDirection
 {
     /// <summary>All of them.</summary>

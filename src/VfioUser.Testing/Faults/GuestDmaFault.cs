@@ -3,7 +3,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Testing;
 
-/// <summary>What happens to some of the device's DMA messages. Until it is disposed, or the guest leaves or reconnects.</summary>
+/// <summary>A fault that is injected into some of the device's DMA messages, until it is disposed or the guest disconnects.</summary>
 /// <remarks>Any thread.</remarks>
 public sealed class GuestDmaFault : IDisposable
 {
@@ -26,7 +26,7 @@ public sealed class GuestDmaFault : IDisposable
         (_faults, _direction, _skip, _left, _answer, _holds, _timeout) = (faults, direction, skip, count, answer, holds, timeout);
     }
 
-    /// <summary>How many messages it has met.</summary>
+    /// <summary>Number of messages that it was injected into.</summary>
     public int Hits
     {
         get
@@ -36,8 +36,8 @@ public sealed class GuestDmaFault : IDisposable
         }
     }
 
-    /// <summary>Waits until it has met so many messages: those that are held wait until <see cref="Release"/>.</summary>
-    /// <exception cref="TestGuestException">The device did not ask.</exception>
+    /// <summary>Waits until it has hit this many messages; held messages stay held until <see cref="Release"/>.</summary>
+    /// <exception cref="TestGuestException">The device did not send so many in time.</exception>
     public void WaitForHits(int count = 1)
     {
         long end = Environment.TickCount64 + (long)_timeout.TotalMilliseconds;
@@ -53,7 +53,7 @@ public sealed class GuestDmaFault : IDisposable
         }
     }
 
-    /// <summary>Lets go what is held, and holds nothing any more.</summary>
+    /// <summary>Releases held messages, and does not apply to later ones.</summary>
     public void Release()
     {
         lock (_gate)
@@ -71,7 +71,7 @@ public sealed class GuestDmaFault : IDisposable
         _faults.Remove(this);
     }
 
-    /// <summary>Whether this message is its own.</summary>
+    /// <summary>Whether it applies to this message, which then counts as a hit.</summary>
     internal bool Takes(DmaDirection direction)
     {
         lock (_gate)
@@ -102,7 +102,7 @@ public sealed class GuestDmaFault : IDisposable
         }
     }
 
-    /// <summary>The connection is over: what is held is not answered any more.</summary>
+    /// <summary>The connection has ended: held messages get no reply.</summary>
     internal void End()
     {
         lock (_gate)

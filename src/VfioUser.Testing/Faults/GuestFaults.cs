@@ -3,10 +3,10 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Testing;
 
-/// <summary>What can go wrong between a device and its guest, on request.</summary>
-/// <remarks>Any thread. Faults of DMA need memory that is reached by message: <see cref="GuestMemoryKind.TwinSocket"/> or
-/// <see cref="GuestMemoryKind.SingleSocket"/>. They count messages: a transfer beyond the client's limit is several. Of two faults
-/// that fit the same message the older one meets it.</remarks>
+/// <summary>Injects faults between a device and its guest.</summary>
+/// <remarks>Any thread. Faults of DMA need memory that is accessed by DMA_READ and DMA_WRITE messages:
+/// <see cref="GuestMemoryKind.TwinSocket"/> or <see cref="GuestMemoryKind.SingleSocket"/>. They count messages: a transfer beyond the
+/// client's limit is several. If two faults match a message, the older one applies.</remarks>
 public sealed class GuestFaults
 {
     private readonly TestGuest _guest;
@@ -16,15 +16,15 @@ public sealed class GuestFaults
 
     internal GuestFaults(TestGuest guest) => _guest = guest;
 
-    /// <summary>Cuts the connection, and waits until the device has been told.</summary>
+    /// <summary>Disconnects, and waits until the device has been told.</summary>
     /// <param name="point">Where in the stream.</param>
-    /// <exception cref="TestGuestException">The device does not come back from what it does.</exception>
-    /// <remarks>Then <see cref="TestGuest.Reconnect"/>.</remarks>
+    /// <exception cref="TestGuestException">A callback of the device does not return.</exception>
+    /// <remarks><see cref="TestGuest.Reconnect"/> connects again.</remarks>
     public void Disconnect(DisconnectPoint point = DisconnectPoint.BetweenMessages) => DisconnectAsync(point).GetAwaiter().GetResult();
 
-    /// <summary>Cuts the connection at once, while the device is busy perhaps.</summary>
+    /// <summary>Disconnects at once, even while the device is busy.</summary>
     /// <param name="point">Where in the stream.</param>
-    /// <returns>Ends when the device has been told; faulted as <see cref="Disconnect"/> throws.</returns>
+    /// <returns>Completes when the device has been told; faults where <see cref="Disconnect"/> throws.</returns>
     public Task DisconnectAsync(DisconnectPoint point = DisconnectPoint.BetweenMessages)
     {
         // a write of 8 bytes to BAR 0: header, access, data
@@ -41,7 +41,7 @@ public sealed class GuestFaults
         return _guest.Detached();
     }
 
-    /// <summary>Loses the twin socket alone: DMA fails from now on, and commands go on.</summary>
+    /// <summary>Closes only the twin socket: from now on DMA fails, and commands still work.</summary>
     /// <exception cref="InvalidOperationException">There is none.</exception>
     public void LoseTwinSocket()
     {
@@ -52,31 +52,31 @@ public sealed class GuestFaults
     }
 
     /// <summary>Answers DMA messages with an error.</summary>
-    /// <param name="errno">What the device's side is told; the device itself learns no more than that it failed.</param>
+    /// <param name="errno">The error of the replies; the device only sees that the access failed.</param>
     /// <param name="direction">Reads, writes or both.</param>
-    /// <param name="skip">How many messages go well before.</param>
-    /// <param name="count">How many fail then; the rest goes well.</param>
-    /// <exception cref="InvalidOperationException">The device reaches the memory without messages.</exception>
+    /// <param name="skip">Messages that succeed first.</param>
+    /// <param name="count">Messages that fail then; later ones succeed.</param>
+    /// <exception cref="InvalidOperationException">The device accesses the memory without messages.</exception>
     public GuestDmaFault FailDma(Errno errno = Errno.EIO, DmaDirection direction = DmaDirection.Any, int skip = 0, int count = 1) =>
         Add(direction, skip, count, errno, holds: false);
 
-    /// <summary>Holds DMA messages back until they are released: a slow guest, without a clock.</summary>
+    /// <summary>Holds DMA messages until they are released: a slow guest, without a clock.</summary>
     /// <param name="direction">Reads, writes or both.</param>
-    /// <param name="skip">How many messages go well before.</param>
-    /// <param name="count">How many are held; they are answered one after the other, so that more than one is met only after a release.</param>
-    /// <exception cref="InvalidOperationException">The device reaches the memory without messages.</exception>
+    /// <param name="skip">Messages that succeed first.</param>
+    /// <param name="count">Messages to hold; they are answered one after the other, so a second one is hit only after a release.</param>
+    /// <exception cref="InvalidOperationException">The device accesses the memory without messages.</exception>
     public GuestDmaFault HoldDma(DmaDirection direction = DmaDirection.Any, int skip = 0, int count = 1) =>
         Add(direction, skip, count, Errno.None, holds: true);
 
     /// <summary>Never answers DMA messages: the access fails after <see cref="VfioUserServerOptions.DmaTimeout"/>.</summary>
     /// <param name="direction">Reads, writes or both.</param>
-    /// <param name="skip">How many messages go well before.</param>
-    /// <param name="count">How many are lost; the rest goes well.</param>
-    /// <exception cref="InvalidOperationException">The device reaches the memory without messages.</exception>
+    /// <param name="skip">Messages that succeed first.</param>
+    /// <param name="count">Messages that are lost then; later ones succeed.</param>
+    /// <exception cref="InvalidOperationException">The device accesses the memory without messages.</exception>
     public GuestDmaFault LoseDma(DmaDirection direction = DmaDirection.Any, int skip = 0, int count = 1) =>
         Add(direction, skip, count, DmaResponder.NoAnswer, holds: false);
 
-    internal Errno Meet(DmaDirection direction)
+    internal Errno Apply(DmaDirection direction)
     {
         GuestDmaFault? fault;
         lock (_lock)
@@ -124,7 +124,7 @@ public sealed class GuestFaults
         if (_guest.Memory.Kind is not (GuestMemoryKind.TwinSocket or GuestMemoryKind.SingleSocket))
         {
             throw new InvalidOperationException(
-                $"The device reaches {_guest.Memory.Kind} memory without messages: attach with {GuestMemoryKind.TwinSocket} or {GuestMemoryKind.SingleSocket}.");
+                $"The device accesses {_guest.Memory.Kind} memory without messages: attach with {GuestMemoryKind.TwinSocket} or {GuestMemoryKind.SingleSocket}.");
         }
         GuestDmaFault fault = new(this, direction, skip, count, answer, holds, _guest.Options.Timeout);
         lock (_lock)

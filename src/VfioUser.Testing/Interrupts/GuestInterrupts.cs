@@ -16,23 +16,23 @@ public sealed class GuestInterrupts : IReadOnlyList<GuestIrq>, IDisposable
         _vectors = [.. Enumerable.Range(0, count).Select(vector => type == PciIrq.Intx ? new GuestIntx(guest) : new GuestIrq(guest, type, (uint)vector))];
     }
 
-    /// <summary>What kind of interrupts they are.</summary>
+    /// <summary>The interrupt type.</summary>
     public PciIrq Type { get; }
 
-    /// <summary>How many vectors the device has.</summary>
+    /// <summary>Number of vectors that the device has.</summary>
     public int Count => _vectors.Length;
 
-    /// <summary>How many of them the device signals, from 0 on.</summary>
+    /// <summary>Number of enabled vectors, from 0 on.</summary>
     public int EnabledCount { get; private set; }
 
     /// <summary>A vector, by its number from 0.</summary>
     public GuestIrq this[int index] => (uint)index < (uint)_vectors.Length ? _vectors[index]
         : throw new ArgumentOutOfRangeException(nameof(index), index, $"{_guest.Device.GetType().Name} has {Count} {Type} vectors.");
 
-    /// <summary>Has the device signal every vector.</summary>
+    /// <summary>Enables every vector: the device gets its eventfd.</summary>
     public void Enable() => Enable(Count);
 
-    /// <summary>Has the device signal the first <paramref name="count"/> vectors, and no others.</summary>
+    /// <summary>Enables the first <paramref name="count"/> vectors, and no others.</summary>
     public void Enable(int count)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
@@ -44,14 +44,14 @@ public sealed class GuestInterrupts : IReadOnlyList<GuestIrq>, IDisposable
         EnabledCount = count;
     }
 
-    /// <summary>Turns all vectors off.</summary>
+    /// <summary>Disables all vectors.</summary>
     public void Disable()
     {
         _guest.Client.DisableIrqs((uint)Type);
         EnabledCount = 0;
     }
 
-    /// <summary>Takes what has come and was not taken before; does not wait.</summary>
+    /// <summary>Takes the interrupts that have come and were not taken yet; does not wait.</summary>
     /// <returns>One number a vector: how often it came since it was last taken.</returns>
     public int[] TakeAll() => [.. _vectors.Select(vector => vector.Take())];
 
@@ -76,14 +76,14 @@ public sealed class GuestInterrupts : IReadOnlyList<GuestIrq>, IDisposable
             vector.EventFd.Dispose();
     }
 
-    /// <summary>Tells a new server what the one before was told.</summary>
+    /// <summary>Sets up a new server like the one before.</summary>
     internal void Restore()
     {
         Enable(EnabledCount);
         MaskAgain(this);
     }
 
-    /// <summary>Has what another guest has of the same device.</summary>
+    /// <summary>Takes over enabled and masked vectors from the source of a migration.</summary>
     internal void ContinueFrom(GuestInterrupts source)
     {
         if (Count != source.Count)

@@ -1,6 +1,6 @@
 namespace VfioUser.Testing;
 
-/// <summary>The interrupt pin, as the guest receives it: a level, which masks itself when it comes.</summary>
+/// <summary>INTx, as the guest receives it: level-triggered and automasked.</summary>
 public sealed class GuestIntx : GuestIrq
 {
     private const int Status = 0x06;
@@ -15,8 +15,8 @@ public sealed class GuestIntx : GuestIrq
     public bool IsAsserted => (Guest.Config.Read<ushort>(Status) & InterruptStatus) != 0;
 
     /// <summary>Handles it as a driver does: waits until it comes, removes the cause, and unmasks it.</summary>
-    /// <param name="removeCause">What makes the device deassert it, such as a write to a status register.</param>
-    /// <exception cref="TestGuestException">It did not come, or the device asserts it still.</exception>
+    /// <param name="removeCause">Makes the device deassert it, for example by a write to a status register.</param>
+    /// <exception cref="TestGuestException">It did not come, or the device still asserts it.</exception>
     public void Service(Action removeCause)
     {
         ArgumentNullException.ThrowIfNull(removeCause);
@@ -25,6 +25,6 @@ public sealed class GuestIntx : GuestIrq
         bool stays = IsAsserted;
         Unmask();
         if (stays)
-            throw new TestGuestException(Guest.Tell("The interrupt pin is asserted still after its cause was removed."));
+            throw new TestGuestException(Guest.Tell("INTx is still asserted after its cause was removed."));
     }
 }

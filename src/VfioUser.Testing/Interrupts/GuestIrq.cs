@@ -17,7 +17,7 @@ public class GuestIrq
         Vector = vector;
     }
 
-    /// <summary>What kind of interrupt it is.</summary>
+    /// <summary>The interrupt type.</summary>
     public PciIrq Type { get; }
 
     /// <summary>Its number among those of its type, from 0.</summary>
@@ -36,14 +36,14 @@ public class GuestIrq
         }
     }
 
-    /// <summary>Whether the guest masked it last, and did not unmask it.</summary>
+    /// <summary>Whether the guest has masked it.</summary>
     public bool IsMasked { get; private set; }
 
     internal EventFd EventFd { get; } = new();
 
     internal TestGuest Guest { get; }
 
-    /// <summary>Takes what has come and was not taken before; does not wait.</summary>
+    /// <summary>Takes the interrupts that have come and were not taken yet; does not wait.</summary>
     /// <returns>How often it came since it was last taken.</returns>
     public int Take()
     {
@@ -63,13 +63,13 @@ public class GuestIrq
             throw Failure($"came {Count} times and not {count} within {Guest.Options.Timeout}.");
     }
 
-    /// <summary>As <see cref="WaitFor(int)"/>, on a thread of its own: wait for what is done meanwhile.</summary>
+    /// <summary>As <see cref="WaitFor(int)"/>, on another thread, so that the test can go on meanwhile.</summary>
     public Task WaitForAsync(int count) =>
         Task.Factory.StartNew(() => WaitFor(count), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
-    /// <summary>Waits until it comes once more than was taken, and takes that one.</summary>
+    /// <summary>Waits for the next interrupt that was not taken yet, and takes it.</summary>
     /// <exception cref="TestGuestException">It did not come.</exception>
-    /// <remarks>One thread takes.</remarks>
+    /// <remarks>Only one thread may take.</remarks>
     public void WaitForNext()
     {
         ulong next = _taken + 1;
@@ -79,13 +79,13 @@ public class GuestIrq
             _taken = next;
     }
 
-    /// <summary>Makes sure that it did not come since it was last taken. All that the guest posted before is handled first.</summary>
-    /// <param name="within">How long to wait for it in vain, where a thread of the device's own could trigger it. A device that
-    /// works in its handlers only needs none: that it did not come is certain then.</param>
+    /// <summary>Makes sure that it did not come since it was last taken. Posted writes are handled first.</summary>
+    /// <param name="within">How long to wait, if a thread of the device's own could trigger it. A device that triggers only in its
+    /// handlers needs no wait: then the result is certain.</param>
     /// <exception cref="TestGuestException">It came.</exception>
     public void ExpectNone(TimeSpan within = default)
     {
-        // a read is answered behind what was posted
+        // a read is answered after all posted writes
         Guest.Config.Read<ushort>(0);
         if (within > TimeSpan.Zero && Count == (int)_taken)
             EventFd.Wait(within);
@@ -93,14 +93,14 @@ public class GuestIrq
             throw Failure($"came {fresh} times where it was not expected.");
     }
 
-    /// <summary>Masks it: what is triggered now comes when it is unmasked.</summary>
+    /// <summary>Masks it: a trigger is delivered when it is unmasked.</summary>
     public void Mask()
     {
         Act(IrqSetFlags.ActionMask);
         IsMasked = true;
     }
 
-    /// <summary>Unmasks it. For the interrupt pin, which masks itself when it comes: "handled".</summary>
+    /// <summary>Unmasks it. For INTx, which is automasked, this ends the handling of an interrupt.</summary>
     public void Unmask()
     {
         Act(IrqSetFlags.ActionUnmask);

@@ -2,8 +2,8 @@ using System.Numerics;
 
 namespace VfioUser.Testing;
 
-/// <summary>A bit a page. Any thread.</summary>
-internal sealed class WrittenPages(ulong size)
+/// <summary>A bitmap of dirty pages. Any thread.</summary>
+internal sealed class DirtyPageSet(ulong size)
 {
     private readonly ulong[] _words = new ulong[(size / GuestRam.PageSize + 63) / 64];
 

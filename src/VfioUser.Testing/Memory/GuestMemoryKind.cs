@@ -1,19 +1,19 @@
 namespace VfioUser.Testing;
 
-/// <summary>How the device under test reaches the guest's memory.</summary>
+/// <summary>How the device under test accesses the guest's memory.</summary>
 public enum GuestMemoryKind
 {
-    /// <summary>A descriptor comes with the map: the device reads and writes in place. It is sealed and cannot be truncated;
-    /// no message asks for it that could fail.</summary>
+    /// <summary>A descriptor comes with DMA_MAP: the device reads and writes in place. The file is sealed and cannot be truncated,
+    /// and there are no DMA messages to inject faults into.</summary>
     Mapped,
 
-    /// <summary>A descriptor comes with the map, of a file that can shrink: the device uses system calls, and what is behind
-    /// the end fails.</summary>
+    /// <summary>A descriptor comes with DMA_MAP, of a file that can shrink: the device uses system calls, which fail past the
+    /// end.</summary>
     FileIo,
 
-    /// <summary>No descriptor: messages on a socket of their own, which faults can hold, fail or lose.</summary>
+    /// <summary>No descriptor: DMA_READ and DMA_WRITE messages on a twin socket, which faults can hold, fail or lose.</summary>
     TwinSocket,
 
-    /// <summary>No descriptor, no second socket: messages in between the guest's commands, with the same faults.</summary>
+    /// <summary>No descriptor, no twin socket: DMA_READ and DMA_WRITE messages between the guest's commands, with the same faults.</summary>
     SingleSocket,
 }

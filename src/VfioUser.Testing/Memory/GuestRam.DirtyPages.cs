@@ -1,24 +1,24 @@
 namespace VfioUser.Testing;
 
-/// <content>Which pages were written.</content>
+/// <content>Dirty page tracking.</content>
 public sealed partial class GuestRam
 {
-    private volatile WrittenPages? _deviceWrites;
-    private volatile WrittenPages? _guestWrites;
+    private volatile DirtyPageSet? _deviceWrites;
+    private volatile DirtyPageSet? _guestWrites;
 
     private bool IsLogging => _deviceWrites is not null;
 
-    /// <summary>Has written pages logged from now on, whichever way the device writes them: the server logs what is shared with
-    /// it, the guest what comes by message. Spec: VFIO_DEVICE_FEATURE_DMA_LOGGING_START.</summary>
+    /// <summary>Starts logging the device's writes: the server logs those to shared memory, the guest those by DMA_WRITE messages.
+    /// Spec: VFIO_DEVICE_FEATURE_DMA_LOGGING_START.</summary>
     public void StartDirtyLog()
     {
-        _guestWrites = new WrittenPages(Size);
-        _deviceWrites = new WrittenPages(Size);
+        _guestWrites = new DirtyPageSet(Size);
+        _deviceWrites = new DirtyPageSet(Size);
         if (IsShared)
             _client.StartDirtyPages(PageSize);
     }
 
-    /// <summary>Ends the log.</summary>
+    /// <summary>Stops logging.</summary>
     public void StopDirtyLog()
     {
         if (IsShared && IsLogging)
@@ -26,19 +26,19 @@ public sealed partial class GuestRam
         (_deviceWrites, _guestWrites) = (null, null);
     }
 
-    /// <summary>Takes what the device has written since the last time. Spec: VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT.</summary>
-    /// <returns>Where each page of <see cref="PageSize"/> begins, in order.</returns>
+    /// <summary>Takes the pages that the device has written since the last call. Spec: VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT.</summary>
+    /// <returns>The address of each page of <see cref="PageSize"/>, in order.</returns>
     /// <exception cref="InvalidOperationException">Nothing is logged.</exception>
     public IReadOnlyList<Iova> TakeDirtyPages()
     {
-        WrittenPages log = _deviceWrites ?? throw new InvalidOperationException($"Nothing is logged: call {nameof(StartDirtyLog)} first.");
+        DirtyPageSet log = _deviceWrites ?? throw new InvalidOperationException($"Nothing is logged: call {nameof(StartDirtyLog)} first.");
         if (IsShared && IsMapped)
             log.Mark(_client.GetDirtyPages(Address.Value, Size, PageSize));
         return [.. log.Take().Select(page => Address + (ulong)page * PageSize)];
     }
 
     /// <summary>As <see cref="TakeDirtyPages"/>, with the pages that the guest itself wrote.</summary>
-    internal IReadOnlyCollection<Iova> TakeAllWrittenPages() =>
+    internal IReadOnlyCollection<Iova> TakeAllDirtyPages() =>
         [.. TakeDirtyPages().Union(_guestWrites!.Take().Select(page => Address + (ulong)page * PageSize))];
 
     internal void CopyPage(Iova page, GuestRam target) => Slice(page, PageSize).CopyTo(target.Slice(page, PageSize));

@@ -3,27 +3,27 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Testing;
 
-/// <content>What the device may touch.</content>
+/// <content>Mapping for DMA.</content>
 public sealed partial class GuestRam
 {
     private VfioUserClient _client = null!;
     private volatile bool _mapped;
 
-    /// <summary>Whether the memory is open to the device. It is when the guest attaches.</summary>
+    /// <summary>Whether the memory is mapped for DMA, as it is when the guest attaches.</summary>
     public bool IsMapped => _mapped;
 
     private bool IsShared => Kind is GuestMemoryKind.Mapped or GuestMemoryKind.FileIo;
 
-    /// <summary>Opens the memory to the device again.</summary>
+    /// <summary>Maps the memory for DMA again.</summary>
     /// <exception cref="VfioUserException">The device refused, or it is mapped already.</exception>
     public void Map()
     {
-        DmaMapFlags way = Kind == GuestMemoryKind.FileIo ? DmaMapFlags.FileIo : DmaMapFlags.None;
-        _mapped = true; // the device may use it before this side is told
+        DmaMapFlags access = Kind == GuestMemoryKind.FileIo ? DmaMapFlags.FileIo : DmaMapFlags.None;
+        _mapped = true; // the device may use it before the reply arrives
         try
         {
             _client.MapDma(
-                new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable | DmaMapFlags.Writeable | way, 0, Address.Value, Size),
+                new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable | DmaMapFlags.Writeable | access, 0, Address.Value, Size),
                 IsShared ? File : null);
         }
         catch
@@ -33,8 +33,8 @@ public sealed partial class GuestRam
         }
     }
 
-    /// <summary>Closes the memory to the device: when this returns it touches it no more, and its accesses fail.</summary>
-    /// <exception cref="VfioUserException">The device refused, or did not let go of it in time.</exception>
+    /// <summary>Unmaps the memory: once this returns, the device does not access it, and its attempts fail.</summary>
+    /// <exception cref="VfioUserException">The device refused, or did not release it in time.</exception>
     public void Unmap()
     {
         if (IsShared && IsLogging)
@@ -44,7 +44,7 @@ public sealed partial class GuestRam
         _mapped = false;
     }
 
-    /// <summary>As <see cref="Unmap"/>, on a thread of its own: for memory that the device uses at that moment.</summary>
+    /// <summary>As <see cref="Unmap"/>, on another thread: for memory that the device is using.</summary>
     public Task UnmapAsync() =>
         Task.Factory.StartNew(Unmap, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
@@ -56,13 +56,13 @@ public sealed partial class GuestRam
 
     internal void MapAgain(VfioUserClient client)
     {
-        // the log was the server's, and went with the connection
+        // the server's log ended with the connection
         (_client, _deviceWrites, _guestWrites) = (client, null, null);
         if (IsMapped)
             Map();
     }
 
-    /// <summary>What the guest of another host has when it starts there: the same allocations, and the same mapping.</summary>
+    /// <summary>Takes over allocations and mapping from the source of a migration.</summary>
     internal void ContinueFrom(GuestRam source)
     {
         lock (_lock)

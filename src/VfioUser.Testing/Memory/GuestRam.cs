@@ -6,11 +6,11 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser.Testing;
 
-/// <summary>The guest's memory: what the device reads and writes by DMA.</summary>
-/// <remarks>Any thread, but for mapping and truncating.</remarks>
+/// <summary>The guest's memory, which the device reads and writes by DMA.</summary>
+/// <remarks>Any thread, except mapping and truncating: one thread.</remarks>
 public sealed partial class GuestRam : IDmaHandler, IDisposable
 {
-    /// <summary>Bytes of a page, of which allocations consist and which are logged as written.</summary>
+    /// <summary>Bytes of a page: the unit of allocations and of dirty page tracking.</summary>
     public const int PageSize = 4096;
 
     private readonly SharedMemory _memory;
@@ -31,24 +31,24 @@ public sealed partial class GuestRam : IDmaHandler, IDisposable
         Address = options.MemoryAddress;
     }
 
-    /// <summary>How the device reaches it.</summary>
+    /// <summary>How the device accesses it.</summary>
     public GuestMemoryKind Kind { get; }
 
-    /// <summary>Its first byte, as the device sees it.</summary>
+    /// <summary>IOVA of its first byte.</summary>
     public Iova Address { get; }
 
     /// <summary>In bytes, as it was mapped.</summary>
     public ulong Size => _memory.Length;
 
-    /// <summary>What is there of it, in bytes: less than <see cref="Size"/> after <see cref="Truncate"/>.</summary>
+    /// <summary>Bytes that exist: less than <see cref="Size"/> after <see cref="Truncate"/>.</summary>
     public ulong Length => Volatile.Read(ref _length);
 
     /// <summary>The file behind the memory, to be borrowed.</summary>
     public SafeHandle File => _memory.File;
 
-    /// <summary>Sets pages aside that no other call gets.</summary>
+    /// <summary>Allocates pages.</summary>
     /// <param name="length">In bytes; rounded up to whole pages.</param>
-    /// <returns>Where the device finds them.</returns>
+    /// <returns>The IOVA of the first byte.</returns>
     /// <exception cref="InvalidOperationException">The guest has no more memory.</exception>
     public Iova Allocate(ulong length)
     {
@@ -76,7 +76,7 @@ public sealed partial class GuestRam : IDmaHandler, IDisposable
     /// <summary>Reads bytes.</summary>
     public void Read(Iova address, Span<byte> destination) => Slice(address, destination.Length).CopyTo(destination);
 
-    /// <summary>Reads bytes into an array of their own.</summary>
+    /// <summary>Reads bytes into a new array.</summary>
     public byte[] ReadBytes(Iova address, int length) => Slice(address, length).ToArray();
 
     /// <summary>Writes a value, little-endian.</summary>
@@ -90,11 +90,11 @@ public sealed partial class GuestRam : IDmaHandler, IDisposable
         _guestWrites?.Mark(address - Address, source.Length);
     }
 
-    /// <summary>Takes the end of the memory away under the device's feet, or gives it back full of zeros.</summary>
-    /// <param name="length">Bytes that are left from <see cref="Address"/> on, up to <see cref="Size"/>. The mapping stays as it is.</param>
-    /// <exception cref="InvalidOperationException">The memory is <see cref="GuestMemoryKind.Mapped"/>: its file is sealed, for a page
-    /// that vanishes kills the process that has it mapped. A server reads files that could shrink with system calls.</exception>
-    /// <remarks>Behind the end the device's accesses fail, and the test's own throw. One thread.</remarks>
+    /// <summary>Cuts off the end of the memory while it stays mapped, or extends it again with zeros.</summary>
+    /// <param name="length">Bytes that exist from <see cref="Address"/> on, up to <see cref="Size"/>. The DMA mapping does not change.</param>
+    /// <exception cref="InvalidOperationException">The memory is <see cref="GuestMemoryKind.Mapped"/>: its file is sealed, because
+    /// touching a mapped page past the end raises SIGBUS. A server accesses files that could shrink with system calls.</exception>
+    /// <remarks>Past the end the device's accesses fail, and the test's own throw. One thread.</remarks>
     public void Truncate(ulong length)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Size);
@@ -110,7 +110,7 @@ public sealed partial class GuestRam : IDmaHandler, IDisposable
 
     Errno IDmaHandler.Read(ulong address, Span<byte> destination)
     {
-        if (_faults.Meet(DmaDirection.Read) is var errno && errno != Errno.None)
+        if (_faults.Apply(DmaDirection.Read) is var errno && errno != Errno.None)
             return errno;
         if (!Contains(address, destination.Length))
             return Errno.ENODEV;
@@ -120,7 +120,7 @@ public sealed partial class GuestRam : IDmaHandler, IDisposable
 
     Errno IDmaHandler.Write(ulong address, ReadOnlySpan<byte> source)
     {
-        if (_faults.Meet(DmaDirection.Write) is var errno && errno != Errno.None)
+        if (_faults.Apply(DmaDirection.Write) is var errno && errno != Errno.None)
             return errno;
         if (!Contains(address, source.Length))
             return Errno.ENODEV;
@@ -129,7 +129,7 @@ public sealed partial class GuestRam : IDmaHandler, IDisposable
         return Errno.None;
     }
 
-    /// <summary>Unmaps the memory here; the device has let go of it.</summary>
+    /// <summary>Unmaps the memory from this process; the device has released it by then.</summary>
     public void Dispose() => _memory.Dispose();
 
     private Span<byte> Slice(Iova address, int length)

@@ -4,11 +4,11 @@ using VfioUser.Protocol;
 namespace VfioUser.Testing;
 
 /// <summary>Migration of the device, step by step.</summary>
-/// <remarks>The test's thread. A step that the device refuses is a <see cref="VfioUserException"/>, with what its code
-/// threw. Spec: "Device Features".</remarks>
+/// <remarks>The test's thread. A step that the device refuses throws a <see cref="VfioUserException"/>; if its code threw, that
+/// is the inner exception. Spec: "Device Features".</remarks>
 public sealed class GuestMigration
 {
-    /// <summary>Bytes of state that are read at one time unless the test says otherwise.</summary>
+    /// <summary>Bytes of state to ask for in one message, unless the test says otherwise.</summary>
     public const int DefaultPieceSize = 64 << 10;
 
     private readonly TestGuest _guest;
@@ -18,18 +18,18 @@ public sealed class GuestMigration
     /// <summary>Whether the device can be migrated.</summary>
     public bool IsSupported => Flags != MigrationFlags.None;
 
-    /// <summary>In which way it can; none when it cannot.</summary>
+    /// <summary>The optional migration states that it supports; none when it cannot be migrated.</summary>
     public MigrationFlags Flags => _guest.Client.GetMigrationFlags();
 
-    /// <summary>Where it stands.</summary>
+    /// <summary>The device's migration state.</summary>
     public MigrationState State => _guest.Client.GetMigrationState();
 
-    /// <summary>Brings the device into a state.</summary>
+    /// <summary>Moves the device to a migration state.</summary>
     public void SetState(MigrationState state) => _guest.Try(() => _guest.Client.SetMigrationState(state));
 
-    /// <summary>Reads the state that there is: in <see cref="MigrationState.PreCopy"/> for now, in
+    /// <summary>Reads the device's state: in <see cref="MigrationState.PreCopy"/> as much as there is for now, in
     /// <see cref="MigrationState.StopCopy"/> all that is left.</summary>
-    /// <param name="pieceSize">Bytes to ask for at one time.</param>
+    /// <param name="pieceSize">Bytes to ask for in one message.</param>
     public byte[] Read(int pieceSize = DefaultPieceSize)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(pieceSize);
@@ -58,9 +58,9 @@ public sealed class GuestMigration
         }
     }
 
-    /// <summary>Stops the device and reads its state, or the rest of it after pre-copy. It stands still then, in
+    /// <summary>Stops the device and reads its state, or the rest of it after pre-copy. It stays in
     /// <see cref="MigrationState.Stop"/>: see <see cref="Resume"/>.</summary>
-    /// <param name="pieceSize">Bytes to ask for at one time.</param>
+    /// <param name="pieceSize">Bytes to ask for in one message.</param>
     public byte[] Save(int pieceSize = DefaultPieceSize)
     {
         SetState(MigrationState.StopCopy);
@@ -69,7 +69,7 @@ public sealed class GuestMigration
         return state;
     }
 
-    /// <summary>Gives the device a state, and lets it run.</summary>
+    /// <summary>Writes a state to the device, and starts it.</summary>
     public void Restore(ReadOnlySpan<byte> state)
     {
         SetState(MigrationState.Resuming);
@@ -77,6 +77,6 @@ public sealed class GuestMigration
         SetState(MigrationState.Running);
     }
 
-    /// <summary>Lets the device run: a migration is called off.</summary>
+    /// <summary>Lets the device run again: the migration is cancelled.</summary>
     public void Resume() => SetState(MigrationState.Running);
 }

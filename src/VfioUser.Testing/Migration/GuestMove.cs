@@ -2,7 +2,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Testing;
 
-/// <summary>One move of a guest from host to host, as <c>docs/migration.md</c> has it for clients.</summary>
+/// <summary>One migration of a guest, in the steps that <c>docs/migration.md</c> has for clients.</summary>
 internal sealed class GuestMove(TestGuest source, TestGuest target, GuestMigrationOptions options)
 {
     private const int WholeMemory = -1;
@@ -20,7 +20,7 @@ internal sealed class GuestMove(TestGuest source, TestGuest target, GuestMigrati
         if (source.Migration.Flags.HasFlag(MigrationFlags.PreCopy))
             CopyWhileRunning();
         source.Migration.SetState(MigrationState.StopCopy);
-        Copy(source.Memory.TakeAllWrittenPages());
+        Copy(source.Memory.TakeAllDirtyPages());
         target.Migration.Write(source.Migration.Read());
         source.Migration.SetState(MigrationState.Stop);
         CheckMemory();
@@ -36,7 +36,7 @@ internal sealed class GuestMove(TestGuest source, TestGuest target, GuestMigrati
         {
             byte[] state = source.Migration.Read();
             target.Migration.Write(state);
-            fresh = state.Length + Copy(source.Memory.TakeAllWrittenPages());
+            fresh = state.Length + Copy(source.Memory.TakeAllDirtyPages());
             if (options.DuringPreCopy is { } during)
             {
                 during(round);
@@ -59,7 +59,7 @@ internal sealed class GuestMove(TestGuest source, TestGuest target, GuestMigrati
     private Iova[] AllPages() =>
         [.. Enumerable.Range(0, (int)(source.Memory.Length / GuestRam.PageSize)).Select(page => source.Memory.Address + (ulong)page * GuestRam.PageSize)];
 
-    // neither device may touch memory now
+    // both devices are stopped, and neither may write memory
     private void CheckMemory()
     {
         if (source.Memory.FirstDifference(target.Memory) is { } page)

@@ -1,17 +1,17 @@
 namespace VfioUser.Testing;
 
-/// <content>Moving to another host.</content>
+/// <content>Migration to another host.</content>
 public sealed partial class TestGuest
 {
-    /// <summary>Moves the guest to another instance of its device, as a monitor does: memory and, where the device can, state are
-    /// copied while it runs, then it is stopped, the rest is copied, and the other one goes on.</summary>
-    /// <param name="device">Of the same kind, and served nowhere.</param>
+    /// <summary>Migrates the guest to another instance of its device, as a virtual machine monitor does: copies memory and, if the
+    /// device supports pre-copy, state while the device runs, then stops it, copies the rest, and starts the other one.</summary>
+    /// <param name="device">Of the same kind, and not served.</param>
     /// <param name="options">Null for the defaults.</param>
     /// <returns>The guest at the target, to be disposed: with the same memory, allocations and interrupts, and the same options.
     /// This one stays attached to its device, which is stopped.</returns>
-    /// <exception cref="TestGuestException">The device cannot be migrated; or it wrote memory when it should have been at rest.</exception>
-    /// <exception cref="Client.VfioUserException">A device refused a step: ask with <see cref="GuestMigration.State"/> where it
-    /// stands. The target is gone; <see cref="GuestMigration.Resume"/> lets the source go on.</exception>
+    /// <exception cref="TestGuestException">The device cannot be migrated; or it wrote memory while it was stopped.</exception>
+    /// <exception cref="Client.VfioUserException">A device refused a step: <see cref="GuestMigration.State"/> tells the source's
+    /// state. The target is detached; <see cref="GuestMigration.Resume"/> lets the source run again.</exception>
     /// <remarks>See <c>docs/migration.md</c>.</remarks>
     public TestGuest MigrateTo(PciDevice device, GuestMigrationOptions? options = null)
     {
@@ -26,7 +26,7 @@ public sealed partial class TestGuest
         }
         catch
         {
-            // what the target's device threw has come as the cause
+            // an exception of the target's device is already the inner one: ignore what leaving reports
             target.Leave();
             throw;
         }

@@ -3,7 +3,7 @@ using System.Numerics;
 
 namespace VfioUser.Testing;
 
-/// <summary>Measures BARs by writing all ones to them, as Linux's pci_read_bases does, and gives addresses to those without.</summary>
+/// <summary>Sizes BARs by writing all ones to them, as Linux's pci_read_bases does, and assigns addresses to those without.</summary>
 internal sealed class BarSizing(TestGuest guest)
 {
     private const int Bars = 6;
@@ -14,20 +14,20 @@ internal sealed class BarSizing(TestGuest guest)
     private const uint RomAddress = 0xFFFF_F800;
     private const uint RomEnable = 0x1;
 
-    // where a q35 machine has its windows
+    // the address windows of a q35 machine
     private readonly Window _io = new(0x1000, uint.MaxValue);
     private readonly Window _memory32 = new(0x8000_0000, uint.MaxValue);
     private readonly Window _memory64 = new(0x80_0000_0000, ulong.MaxValue);
 
     private readonly record struct Measured(PciRegion Index, BarKind Kind, ulong Size, ulong Address);
 
-    /// <summary>Of the BARs and the ROM those that there are.</summary>
+    /// <summary>Sizes and places the BARs, and the ROM if there is one.</summary>
     public (List<GuestBar> Bars, GuestBar? Rom) Run()
     {
         List<Measured> measured = [];
         ushort command = guest.Config.Read<ushort>(ConfigRegister.Command);
         ushort decoding = (ushort)(command & (ConfigRegister.CommandIoSpace | ConfigRegister.CommandMemorySpace));
-        // what is measured must not answer at the address of the moment
+        // a BAR that is being sized must not decode the address that is written
         if (decoding != 0)
             guest.Config.Write(ConfigRegister.Command, (ushort)(command & ~decoding));
         for (int index = 0; index < Bars; index++)
@@ -42,7 +42,7 @@ internal sealed class BarSizing(TestGuest guest)
         }
         Measured? rom = MeasureRom();
         CheckRegion(PciRegion.Rom, rom?.Size ?? 0);
-        // the largest first: then nothing is lost between them
+        // the largest first, so that alignment leaves no gaps
         Dictionary<PciRegion, GuestBar> placed = measured.Concat(rom is { } it ? [it] : Array.Empty<Measured>())
             .OrderByDescending(bar => bar.Size).ToDictionary(bar => bar.Index, Place);
         if (decoding != 0)
@@ -57,9 +57,9 @@ internal sealed class BarSizing(TestGuest guest)
             return null;
         if ((ones & IoSpace) != 0)
         {
-            // the upper half may be hard-wired to zero
-            uint ports = ones & ~0x3u;
-            return new Measured((PciRegion)index, BarKind.Io, SizeOf(index, (ports & 0xFFFF_0000) == 0 ? ports | 0xFFFF_0000 : ports, 32), old & ~0x3u);
+            // the upper half may be hardwired to zero
+            uint mask = ones & ~0x3u;
+            return new Measured((PciRegion)index, BarKind.Io, SizeOf(index, (mask & 0xFFFF_0000) == 0 ? mask | 0xFFFF_0000 : mask, 32), old & ~0x3u);
         }
         bool prefetchable = (ones & Prefetchable) != 0;
         switch (ones & MemoryTypeMask)

@@ -1,6 +1,6 @@
 namespace VfioUser.Testing;
 
-/// <summary>Follows the two lists of the configuration space as far as they go, and not further.</summary>
+/// <summary>Reads the two capability lists of configuration space, and detects loops and invalid links.</summary>
 internal static class CapabilityLists
 {
     private const int FirstOffset = 0x40;
@@ -18,7 +18,7 @@ internal static class CapabilityLists
     private static void ReadStandard(GuestRegion config, List<GuestCapability> found)
     {
         HashSet<int> seen = [];
-        // the two low bits are reserved, and to be masked
+        // the two low bits are reserved and must be masked
         for (int at = config.Read<byte>(ConfigRegister.CapabilitiesPointer) & 0xFC; at != 0; at = config.Read<byte>((ulong)at + 1) & 0xFC)
         {
             if (at < FirstOffset)
@@ -41,7 +41,7 @@ internal static class CapabilityLists
                 throw new TestGuestException($"The extended capability list leads from {Last(found)} to 0x{at:x}, below 0x100.");
             Enter(seen, at, "extended capability", found);
             uint header = config.Read<uint>((ulong)at);
-            // an empty list is a header of zeros at its head
+            // an empty list starts with a header of zeros
             if (header is 0 or uint.MaxValue)
             {
                 if (seen.Count == 1)
@@ -59,5 +59,5 @@ internal static class CapabilityLists
             throw new TestGuestException($"The {what} list is a loop: it leads from {Last(found)} back to 0x{at:x}.");
     }
 
-    private static string Last(List<GuestCapability> found) => found.Count == 0 ? "its head" : found[^1].ToString();
+    private static string Last(List<GuestCapability> found) => found.Count == 0 ? "its start" : found[^1].ToString();
 }

@@ -1,6 +1,6 @@
 namespace VfioUser.Testing;
 
-/// <summary>Offsets and bits that a driver knows, in the specification's names. PCI 3.0 6.1, 6.2, 6.8.</summary>
+/// <summary>Offsets and bits that a driver uses, in the specification's names. PCI 3.0 6.1, 6.2, 6.8.</summary>
 internal static class ConfigRegister
 {
     public const ulong VendorId = 0x00;

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace VfioUser.Testing;
 
-/// <summary>A base address register, or the ROM's, as the guest measured and placed it. Immutable.</summary>
+/// <summary>A BAR or the expansion ROM, as the guest sized and placed it. Immutable.</summary>
 public sealed class GuestBar
 {
     internal GuestBar(GuestRegion region, BarKind kind, ulong size, ulong address)
@@ -13,7 +13,7 @@ public sealed class GuestBar
         Address = address;
     }
 
-    /// <summary>Which one; of a 64-bit one the lower of its two.</summary>
+    /// <summary>Its index; the lower of the two of a 64-bit BAR.</summary>
     public PciRegion Index => Region.Index;
 
     /// <summary>Address space, width and prefetchability. The ROM is 32-bit memory.</summary>
@@ -22,10 +22,10 @@ public sealed class GuestBar
     /// <summary>In bytes.</summary>
     public ulong Size { get; }
 
-    /// <summary>Where the guest has put it; a multiple of its size.</summary>
+    /// <summary>The address that the guest has assigned; a multiple of its size.</summary>
     public ulong Address { get; }
 
-    /// <summary>Through which it is accessed.</summary>
+    /// <summary>The region through which it is accessed.</summary>
     public GuestRegion Region { get; }
 
     /// <summary>As in a boot log.</summary>

@@ -22,7 +22,7 @@ public sealed class GuestCapability
     /// <summary>Where it starts in the configuration space.</summary>
     public int Offset { get; }
 
-    /// <summary>Whether it stands in the extended list, from 0x100 on.</summary>
+    /// <summary>Whether it is in the extended list, from 0x100 on.</summary>
     public bool IsExtended => Version is not null;
 
     /// <summary>Version of an extended capability; null for another one.</summary>
@@ -35,11 +35,11 @@ public sealed class GuestCapability
 
     /// <summary>Writes a value, little-endian.</summary>
     /// <param name="offset">From the capability's first byte.</param>
-    /// <param name="value">What a driver writes.</param>
+    /// <param name="value">The value.</param>
     public void Write<T>(int offset, T value)
         where T : unmanaged => _config.Write((ulong)(Offset + offset), value);
 
-    /// <summary>ID and place, for messages.</summary>
+    /// <summary>ID and offset, for messages.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
         $"{(IsExtended ? "extended capability" : "capability")} 0x{Id:x} at 0x{Offset:x}");
 }

@@ -2,21 +2,21 @@ using System.Numerics;
 
 namespace VfioUser.Testing;
 
-/// <content>Interrupts, by configuration space and eventfds together: what a driver writes, and what its monitor makes of it.</content>
+/// <content>Interrupts: a driver's writes to configuration space, and the eventfds that a virtual machine monitor sets up for them.</content>
 public sealed partial class PciFunction
 {
     private const uint MessageAddress = 0xFEE0_0000;
 
-    /// <summary>The interrupts that are in use: null before they are allocated, and after they were given back.</summary>
+    /// <summary>The allocated interrupts; null before they are allocated and after they are freed.</summary>
     public GuestInterrupts? Interrupts { get; private set; }
 
-    /// <summary>Enables the best interrupts there are, and turns the others off, as Linux's pci_alloc_irq_vectors does.</summary>
+    /// <summary>Enables the best interrupts there are, and disables the others, as Linux's pci_alloc_irq_vectors does.</summary>
     /// <param name="min">Vectors that the driver needs at least.</param>
-    /// <param name="max">Vectors that it can use. Of MSI the next smaller power of two is enabled.</param>
-    /// <param name="types">What it can live with; MSI-X comes first, then MSI, then the pin.</param>
+    /// <param name="max">Vectors that it can use. For MSI this is rounded down to a power of two.</param>
+    /// <param name="types">The types that it supports; MSI-X comes first, then MSI, then INTx.</param>
     /// <returns>The vectors, of which <see cref="GuestInterrupts.EnabledCount"/> are signalled.</returns>
-    /// <exception cref="TestGuestException">There are not so many; or capability and interrupts contradict each other.</exception>
-    /// <remarks>Messages' addresses in MSI-X tables are the monitor's own matter: a device does not see them. PCI 3.0 6.8.</remarks>
+    /// <exception cref="TestGuestException">There are too few; or the server's vectors contradict the capability.</exception>
+    /// <remarks>It leaves MSI-X table entries alone: the monitor keeps them, and a device does not see them. PCI 3.0 6.8.</remarks>
     public GuestInterrupts AllocateIrqVectors(int min = 1, int max = int.MaxValue, PciIrqTypes types = PciIrqTypes.All)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(min);
@@ -29,17 +29,17 @@ public sealed partial class PciFunction
         {
             return Interrupts = EnableMsi(allotted);
         }
-        if (types.HasFlag(PciIrqTypes.Intx) && HasPin && min == 1)
+        if (types.HasFlag(PciIrqTypes.Intx) && HasIntx && min == 1)
         {
             IsIntxDisabled = false;
             _guest.Interrupts(PciIrq.Intx).Enable();
             return Interrupts = _guest.Interrupts(PciIrq.Intx);
         }
         throw new TestGuestException(
-            $"{min} vectors of {types} were wanted, and the device has {MsiXVectors} of MSI-X, {MsiVectors} of MSI, and {(HasPin ? "a" : "no")} pin.");
+            $"{min} vectors of {types} were wanted, and the device has {MsiXVectors} of MSI-X, {MsiVectors} of MSI, and {(HasIntx ? "" : "no ")}INTx.");
     }
 
-    /// <summary>Turns all interrupts off, in the configuration space and at the server.</summary>
+    /// <summary>Disables all interrupts, in configuration space and at the server.</summary>
     public void FreeIrqVectors()
     {
         SetControl(ConfigRegister.CapabilityMsiX, ConfigRegister.MsiXEnable, 0);
@@ -58,11 +58,11 @@ public sealed partial class PciFunction
     private int MsiVectors => FindCapability(ConfigRegister.CapabilityMsi) is not { } capability ? 0
         : Agreed(PciIrq.Msi, 1 << (capability.Read<ushort>(ConfigRegister.MessageControl) >> 1 & 7));
 
-    private bool HasPin => _guest.Config.Read<byte>(ConfigRegister.InterruptPin) != 0 && Agreed(PciIrq.Intx, 1) == 1;
+    private bool HasIntx => _guest.Config.Read<byte>(ConfigRegister.InterruptPin) != 0 && Agreed(PciIrq.Intx, 1) == 1;
 
     private GuestInterrupts EnableMsiX(int vectors)
     {
-        // all are masked until each has its eventfd
+        // masked until each vector has its eventfd
         SetControl(ConfigRegister.CapabilityMsiX, 0, ConfigRegister.MsiXEnable | ConfigRegister.MsiXFunctionMask);
         _guest.MsiX.Enable(vectors);
         IsIntxDisabled = true;
@@ -93,7 +93,7 @@ public sealed partial class PciFunction
         found.Write(ConfigRegister.MessageControl, (ushort)((control & ~clear) | set));
     }
 
-    // what the configuration space promises to the guest, and what the server lets a client have
+    // the configuration space and the server must announce the same number of vectors
     private int Agreed(PciIrq type, int vectors) => _guest.Interrupts(type).Count == vectors ? vectors
         : throw new TestGuestException($"The configuration space has {vectors} {type} vectors, and the server {_guest.Interrupts(type).Count}.");
 }

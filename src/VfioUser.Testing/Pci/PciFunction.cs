@@ -1,7 +1,8 @@
 namespace VfioUser.Testing;
 
-/// <summary>A device as its driver sees it, after a machine has found it: identity, capabilities, BARs, command register.</summary>
-/// <remarks>Identity, capabilities and BARs are as they were found; what can be set is read anew each time. The test's thread.</remarks>
+/// <summary>A device as its driver sees it after enumeration: identity, capabilities, BARs, command register.</summary>
+/// <remarks>Identity, capabilities and BARs are those of the enumeration; properties with a setter read the device. The test's
+/// thread.</remarks>
 public sealed partial class PciFunction
 {
     private readonly TestGuest _guest;
@@ -25,25 +26,25 @@ public sealed partial class PciFunction
         (Bars, Rom) = new BarSizing(guest).Run();
     }
 
-    /// <summary>Who made it.</summary>
+    /// <summary>Vendor ID.</summary>
     public ushort VendorId { get; }
 
-    /// <summary>What its maker calls it.</summary>
+    /// <summary>Device ID.</summary>
     public ushort DeviceId { get; }
 
-    /// <summary>Who made the board.</summary>
+    /// <summary>Subsystem vendor ID.</summary>
     public ushort SubsystemVendorId { get; }
 
-    /// <summary>What the board's maker calls it.</summary>
+    /// <summary>Subsystem ID.</summary>
     public ushort SubsystemId { get; }
 
-    /// <summary>Revision of the device.</summary>
+    /// <summary>Revision ID.</summary>
     public byte Revision { get; }
 
-    /// <summary>What it is good for.</summary>
+    /// <summary>Class code.</summary>
     public PciClass Class { get; }
 
-    /// <summary>All of the identity in one.</summary>
+    /// <summary>All IDs in one.</summary>
     public PciId Id => new(VendorId, DeviceId, SubsystemVendorId, SubsystemId, Revision);
 
     /// <summary>Capabilities in the order of their list, then the extended ones in the order of theirs.</summary>
@@ -55,28 +56,28 @@ public sealed partial class PciFunction
     /// <summary>The expansion ROM; null without one.</summary>
     public GuestBar? Rom { get; }
 
-    /// <summary>Whether memory BARs answer.</summary>
+    /// <summary>Whether memory space is enabled.</summary>
     public bool IsMemoryEnabled
     {
         get => HasCommand(ConfigRegister.CommandMemorySpace);
         set => SetCommand(ConfigRegister.CommandMemorySpace, value);
     }
 
-    /// <summary>Whether I/O BARs answer.</summary>
+    /// <summary>Whether I/O space is enabled.</summary>
     public bool IsIoEnabled
     {
         get => HasCommand(ConfigRegister.CommandIoSpace);
         set => SetCommand(ConfigRegister.CommandIoSpace, value);
     }
 
-    /// <summary>Whether the device may use DMA. This guest does not refuse what a device does without it.</summary>
+    /// <summary>Whether bus mastering is enabled. This guest does not refuse DMA without it.</summary>
     public bool IsBusMaster
     {
         get => HasCommand(ConfigRegister.CommandBusMaster);
         set => SetCommand(ConfigRegister.CommandBusMaster, value);
     }
 
-    /// <summary>Whether the interrupt pin is turned off: Interrupt Disable.</summary>
+    /// <summary>Whether INTx is disabled: Interrupt Disable.</summary>
     public bool IsIntxDisabled
     {
         get => HasCommand(ConfigRegister.CommandInterruptDisable);
@@ -94,7 +95,7 @@ public sealed partial class PciFunction
     /// <summary>The first extended capability with an ID; null when there is none.</summary>
     public GuestCapability? FindExtendedCapability(ushort id) => Capabilities.FirstOrDefault(capability => capability.IsExtended && capability.Id == id);
 
-    /// <summary>Turns on the address spaces that the device has BARs in, and bus mastering.</summary>
+    /// <summary>Enables the address spaces that the device has BARs in, and bus mastering.</summary>
     public void Enable()
     {
         bool io = Bars.Any(bar => bar.Kind == BarKind.Io);

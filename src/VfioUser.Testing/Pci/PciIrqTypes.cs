@@ -1,13 +1,13 @@
 namespace VfioUser.Testing;
 
-/// <summary>Interrupts that a driver can live with.</summary>
+/// <summary>Interrupt types that a driver supports.</summary>
 [Flags]
 public enum PciIrqTypes
 {
     /// <summary>None: it polls.</summary>
     None = 0,
 
-    /// <summary>The interrupt pin.</summary>
+    /// <summary>INTx.</summary>
     Intx = 1,
 
     /// <summary>Message signalled interrupts.</summary>
@@ -16,6 +16,6 @@ public enum PciIrqTypes
     /// <summary>Extended message signalled interrupts.</summary>
     MsiX = 4,
 
-    /// <summary>Whatever there is, the best first: MSI-X, MSI, the pin.</summary>
+    /// <summary>All of them, the best first: MSI-X, MSI, INTx.</summary>
     All = Intx | Msi | MsiX,
 }

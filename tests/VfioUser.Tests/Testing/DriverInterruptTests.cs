@@ -63,7 +63,7 @@ public class DriverInterruptTests
         PciFunction function = guest.Enumerate();
 
         function.Invoking(it => it.AllocateIrqVectors(min: 5)).Should().Throw<TestGuestException>()
-            .WithMessage("5 vectors of All were wanted, and the device has 3 of MSI-X, 4 of MSI, and a pin.");
+            .WithMessage("5 vectors of All were wanted, and the device has 3 of MSI-X, 4 of MSI, and INTx.");
         function.AllocateIrqVectors(min: 4).Type.Should().Be(PciIrq.Msi, "MSI-X has too few");
     }
 

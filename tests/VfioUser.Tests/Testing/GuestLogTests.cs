@@ -5,7 +5,7 @@ using VfioUser.Testing;
 namespace VfioUser.Tests;
 
 /// <summary>What a test hears of exceptions and of the log.</summary>
-public class GuestDiaryTests
+public class GuestLogTests
 {
     private readonly BlankDevice _device = new(device =>
         device.AddBar(0, BarKind.Memory32, 0x1000).AddDoorbell(0, () => throw new FormatException("bang")));
