@@ -1,23 +1,23 @@
 namespace VfioUser.Hosting;
 
-/// <summary>How a host serves one device. Setup: read when the host starts.</summary>
+/// <summary>Options for serving one device of a host. Setup: read when the host starts.</summary>
 public sealed class VfioUserDeviceOptions
 {
-    /// <summary>Where clients connect: a path of at most 107 bytes, or <c>@name</c> for an abstract one. Not used where
-    /// systemd passes a socket for the device, and needed where it does not.</summary>
+    /// <summary>The socket's path of at most 107 bytes, or <c>@name</c> for an abstract one. Required, unless systemd passes a
+    /// socket for the device; then it is ignored.</summary>
     public string? SocketPath { get; set; }
 
-    /// <summary>How the server treats its socket and its clients. Where they are not set, its logger, meter factory and name
-    /// are the host's logger <c>VfioUser.Device.NAME</c>, the host's meter factory, and the name of the device.</summary>
+    /// <summary>Options of the server. Unless set, its logger is the host's <c>VfioUser.Device.NAME</c>, its meter factory the
+    /// host's, and its name the device's.</summary>
     public VfioUserServerOptions Server { get; set; } = new();
 
-    /// <summary>What happens when the device cannot be served any more because of a failure of this side.</summary>
+    /// <summary>The reaction to a failure of the server, after which the device cannot be served any more.</summary>
     public ServingFailureAction WhenServingFails { get; set; } = ServingFailureAction.StopHost;
 
-    /// <summary>How long <see cref="ServingFailureAction.Restart"/> waits before each try; from 0. Default 1 second.</summary>
+    /// <summary>Delay before each try of <see cref="ServingFailureAction.Restart"/>; from 0. Default 1 second.</summary>
     public TimeSpan RestartDelay { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>A thread for this device alone, where others share some by <see cref="VfioUserHostOptions.Threads"/>: for
-    /// one whose handlers may block.</summary>
+    /// <summary>Gives this device a thread of its own even if others share threads by <see cref="VfioUserHostOptions.Threads"/>:
+    /// for one whose handlers may block.</summary>
     public bool OwnThread { get; set; }
 }

@@ -6,8 +6,8 @@ using VfioUser.Hosting;
 
 namespace Microsoft.Extensions.DependencyInjection;
 
-/// <summary>Devices of a host.</summary>
-/// <remarks>Setup. A <see cref="VfioUserHostOptions"/> among the services says how many threads all devices of the host share.</remarks>
+/// <summary>Adds devices to a host.</summary>
+/// <remarks>Setup. Register a <see cref="VfioUserHostOptions"/> to set how many threads the devices of the host share.</remarks>
 public static class VfioUserServiceCollectionExtensions
 {
     /// <summary>Serves a device named after its type.</summary>
@@ -16,19 +16,19 @@ public static class VfioUserServiceCollectionExtensions
         this IServiceCollection services, Action<VfioUserDeviceOptions> configure)
         where T : PciDevice => services.AddVfioUserDevice<T>(typeof(T).Name, configure);
 
-    /// <summary>Serves a device named after its type, as a section of the configuration says.</summary>
+    /// <summary>Serves a device named after its type, with the options of a configuration section.</summary>
     /// <inheritdoc cref="AddVfioUserDevice{T}(IServiceCollection, string, IConfiguration)"/>
     public static IServiceCollection AddVfioUserDevice<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] T>(
         this IServiceCollection services, IConfiguration configuration)
         where T : PciDevice => services.AddVfioUserDevice<T>(typeof(T).Name, configuration);
 
     /// <summary>Serves a device from the host's start to its stop.</summary>
-    /// <typeparam name="T">Made once, with services for its constructor's parameters, and the name for one that is marked
-    /// with <see cref="ServiceKeyAttribute"/>. It is the keyed service of its name: whoever has registered that before
-    /// makes the device himself.</typeparam>
+    /// <typeparam name="T">The device. The container makes it once, with services for its constructor's parameters, and the name for
+    /// one that is marked with <see cref="ServiceKeyAttribute"/>. It is a keyed service with the device's name as key; if one is
+    /// registered already, that one is used.</typeparam>
     /// <param name="services">The host's.</param>
-    /// <param name="name">Names the device in sockets of systemd, logs, metrics and health; no other has it.</param>
-    /// <param name="configure">Says where and how.</param>
+    /// <param name="name">Names the device in systemd sockets, logs, metrics and health; unique in the host.</param>
+    /// <param name="configure">Sets the options.</param>
     /// <exception cref="ArgumentException">There is a device of that name.</exception>
     public static IServiceCollection AddVfioUserDevice<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] T>(
         this IServiceCollection services, string name, Action<VfioUserDeviceOptions> configure)
@@ -47,11 +47,11 @@ public static class VfioUserServiceCollectionExtensions
         return services;
     }
 
-    /// <summary>Serves a device as a section of the configuration says.</summary>
+    /// <summary>Serves a device with the options of a configuration section.</summary>
     /// <param name="services">The host's.</param>
-    /// <param name="name">Names the device in sockets of systemd, logs, metrics and health; no other has it.</param>
+    /// <param name="name">Names the device in systemd sockets, logs, metrics and health; unique in the host.</param>
     /// <param name="configuration">The properties of <see cref="VfioUserDeviceOptions"/>, and in <c>Server</c> those of
-    /// <see cref="VfioUserServerOptions"/>, modes in octal; read when the host starts. Other keys are the device's own.</param>
+    /// <see cref="VfioUserServerOptions"/>, modes in octal; read when the host starts. Other keys are left to the device.</param>
     /// <inheritdoc cref="AddVfioUserDevice{T}(IServiceCollection, string, Action{VfioUserDeviceOptions})"/>
     public static IServiceCollection AddVfioUserDevice<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] T>(
         this IServiceCollection services, string name, IConfiguration configuration)

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Configuration;
 
 namespace VfioUser.Hosting;
 
-/// <summary>Values of a configuration, each with a clear word about one that makes no sense. Without reflection.</summary>
+/// <summary>Parses values of a configuration without reflection, with clear messages for invalid ones.</summary>
 internal static class ConfigurationValues
 {
     private const int AllModes = 0x1FF; // 0777

@@ -4,7 +4,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Hosting;
 
-/// <summary>The section of a configuration that says how a device is served.</summary>
+/// <summary>Reads the configuration section of a device.</summary>
 internal static class DeviceSection
 {
     private const string Server = "Server";
@@ -18,8 +18,8 @@ internal static class DeviceSection
         nameof(VfioUserServerOptions.Name),
     ];
 
-    /// <summary>Sets what the section says, and leaves the rest.</summary>
-    /// <exception cref="InvalidOperationException">A value, or a key about the server, makes no sense.</exception>
+    /// <summary>Sets the options that the section has, and leaves the others.</summary>
+    /// <exception cref="InvalidOperationException">A value is invalid, or a key in <c>Server</c> unknown.</exception>
     public static void Apply(IConfiguration section, VfioUserDeviceOptions options)
     {
         options.SocketPath = section[nameof(options.SocketPath)] ?? options.SocketPath;
@@ -31,7 +31,7 @@ internal static class DeviceSection
 
     private static VfioUserServerOptions Apply(IConfigurationSection section, VfioUserServerOptions options)
     {
-        // a limit that is spelled wrong would not limit
+        // unknown keys are errors here: a misspelled limit would silently not apply
         if (section.GetChildren().FirstOrDefault(child => !ServerKeys.Contains(child.Key, StringComparer.OrdinalIgnoreCase)) is { } unknown)
             throw new InvalidOperationException($"{unknown.Path} is no setting of a server: there are {string.Join(", ", ServerKeys)}.");
         return options with

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace VfioUser.Hosting;
 
-/// <summary>Whether all devices of the host are served.</summary>
+/// <summary>Checks whether all devices of the host are served.</summary>
 /// <param name="service">Null for a host without devices.</param>
 internal sealed class DeviceHealthCheck(DeviceService? service) : IHealthCheck
 {

@@ -3,14 +3,14 @@ using VfioUser.Hosting;
 
 namespace Microsoft.Extensions.DependencyInjection;
 
-/// <summary>The health of a host's devices.</summary>
+/// <summary>Adds a health check of a host's devices.</summary>
 public static class VfioUserHealthChecksBuilderExtensions
 {
-    /// <summary>Adds a check of all devices: healthy while each is served, degraded while one waits for its restart, and
-    /// failed when one is not served. The data have a line for each device.</summary>
+    /// <summary>Adds a check of all devices: healthy while each is served, degraded while one waits for its restart, and failed
+    /// when one is not served. Its data have an entry for each device.</summary>
     /// <param name="builder">The host's.</param>
     /// <param name="name">The check's.</param>
-    /// <param name="failureStatus">What a failure counts as. Null for unhealthy.</param>
+    /// <param name="failureStatus">The status of a failure. Null for unhealthy.</param>
     /// <param name="tags">The check's.</param>
     public static IHealthChecksBuilder AddVfioUser(
         this IHealthChecksBuilder builder, string name = "vfio-user", HealthStatus? failureStatus = null, IEnumerable<string>? tags = null)

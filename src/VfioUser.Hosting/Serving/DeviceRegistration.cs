@@ -1,7 +1,7 @@
 namespace VfioUser.Hosting;
 
-/// <summary>A device that a host is to serve. Immutable.</summary>
-/// <param name="Name">No other has it.</param>
+/// <summary>A device that a host serves. Immutable.</summary>
+/// <param name="Name">Unique in the host.</param>
 /// <param name="Type">The device's.</param>
-/// <param name="Create">Gives the device, the same one each time.</param>
+/// <param name="Create">Returns the device, the same one each time.</param>
 internal sealed record DeviceRegistration(string Name, Type Type, Func<IServiceProvider, PciDevice> Create);

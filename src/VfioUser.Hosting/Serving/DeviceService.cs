@@ -39,12 +39,12 @@ internal sealed class DeviceService : IHostedService, IDisposable
         _systemd = services.GetService<ISystemdNotifier>();
         _host = new VfioUserHost((services.GetService<VfioUserHostOptions>() ?? new VfioUserHostOptions()) with
         {
-            // what the container has made it disposes, and a device may be served again before that
+            // the container makes and disposes the devices; a restart serves the same device again
             DisposeDevices = false,
         });
     }
 
-    /// <summary>The devices that were started so far, in the order of their registration; a copy.</summary>
+    /// <summary>A snapshot of the devices started so far, in the order of registration.</summary>
     public IReadOnlyList<ServedDevice> Devices
     {
         get
@@ -54,10 +54,10 @@ internal sealed class DeviceService : IHostedService, IDisposable
         }
     }
 
-    /// <summary>How many devices there are to serve.</summary>
+    /// <summary>Number of registered devices.</summary>
     public int Count => _registrations.Length;
 
-    /// <summary>Makes all devices and listens for all of them; or fails, and listens for none.</summary>
+    /// <summary>Makes all devices and listens for each; on a failure none is served.</summary>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         using ListenFds sockets = ListenFds.Take();
@@ -74,12 +74,12 @@ internal sealed class DeviceService : IHostedService, IDisposable
             await StopDevicesAsync(cancellationToken).ConfigureAwait(false);
             throw;
         }
-        foreach (string name in sockets.Left)
+        foreach (string name in sockets.Unclaimed)
             _log.SocketNotUsed(name);
         Say(string.Create(CultureInfo.InvariantCulture, $"Serving {string.Join(", ", Devices.Select(device => $"{device.Name} on {device.Address}"))}"));
     }
 
-    /// <summary>Stops listening and cuts off the clients; waits for the devices until the host has waited long enough.</summary>
+    /// <summary>Stops listening and disconnects the clients; waits for the devices until the host's shutdown timeout.</summary>
     /// <exception cref="InvalidOperationException">The host stops because a device failed.</exception>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
@@ -132,12 +132,12 @@ internal sealed class DeviceService : IHostedService, IDisposable
         MeterFactory = options.MeterFactory ?? _services.GetService<IMeterFactory>(),
     };
 
-    private async Task StopDevicesAsync(CancellationToken patience)
+    private async Task StopDevicesAsync(CancellationToken timeout)
     {
         Task stopped = Task.WhenAll(Devices.Select(device => device.StopAsync()));
         try
         {
-            await stopped.WaitAsync(patience).ConfigureAwait(false);
+            await stopped.WaitAsync(timeout).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
@@ -149,7 +149,7 @@ internal sealed class DeviceService : IHostedService, IDisposable
 
     private void Failed(ServedDevice device)
     {
-        // first what has to happen, whatever becomes of the message
+        // stop first: reporting the status may fail
         _lifetime.StopApplication();
         Say($"Device {device.Name} cannot be served any more: {device.Failure!.Message}");
     }

@@ -1,12 +1,12 @@
 namespace VfioUser.Hosting;
 
-/// <summary>A device from the host's start to its stop, served again after a failure if its options say so. Any thread.</summary>
+/// <summary>Serves a device from the host's start to its stop, and again after a failure if the options say so. Any thread.</summary>
 /// <param name="name">The device's.</param>
-/// <param name="device">Served nowhere else.</param>
-/// <param name="options">How.</param>
-/// <param name="servers">Where; owned.</param>
-/// <param name="host">Gives the threads.</param>
-/// <param name="log">Told how it goes.</param>
+/// <param name="device">Not served elsewhere.</param>
+/// <param name="options">The device's.</param>
+/// <param name="servers">Makes its servers; owned.</param>
+/// <param name="host">Provides the threads.</param>
+/// <param name="log">The host's.</param>
 internal sealed class ServedDevice(
     string name, PciDevice device, VfioUserDeviceOptions options, DeviceServers servers, VfioUserHost host, HostingLog log) : IDisposable
 {
@@ -17,10 +17,10 @@ internal sealed class ServedDevice(
 
     public string Name => name;
 
-    /// <summary>Where clients connect; null before the start.</summary>
+    /// <summary>The address that clients connect to; null before the start.</summary>
     public string? Address => Serving?.Address;
 
-    /// <summary>How far it is; null while it waits for a restart.</summary>
+    /// <summary>State of the serving; null before the start and while it waits for a restart.</summary>
     public ServingState? State => (Failure, Serving) switch
     {
         (not null, _) => ServingState.Failed,
@@ -29,29 +29,29 @@ internal sealed class ServedDevice(
         _ => null,
     };
 
-    /// <summary>Why it is not served any more and will not be; null if it is, or stops because it was told to.</summary>
+    /// <summary>The failure that ended serving for good; null while it is served or restarts, or after an ordinary stop.</summary>
     public Exception? Failure => Volatile.Read(ref _failure);
 
-    /// <summary>How the last session or server ended that did not end well; null if all is well.</summary>
+    /// <summary>The last failure of a session or a server; null if there was none.</summary>
     public Exception? LastError => Failure ?? Serving?.LastError;
 
     public int? ClientProcessId => Serving?.Peer?.ProcessId;
 
-    /// <summary>Ends when the device is free, was stopped, or has failed for good.</summary>
+    /// <summary>Completes when serving has ended: after a stop, or when it has failed for good.</summary>
     public Task Completion { get; private set; } = Task.CompletedTask;
 
     private HostedDevice? Serving => Volatile.Read(ref _serving);
 
-    /// <summary>Listens.</summary>
+    /// <summary>Starts listening.</summary>
     /// <param name="failed">Called when it has failed for good.</param>
-    /// <exception cref="IOException">It cannot.</exception>
+    /// <exception cref="IOException">It cannot listen.</exception>
     public void Start(Action<ServedDevice> failed)
     {
         Serve();
         Completion = WatchAsync(failed);
     }
 
-    /// <summary>Stops listening at once, and cuts off the client.</summary>
+    /// <summary>Stops listening at once, and disconnects the client.</summary>
     /// <returns><see cref="Completion"/>.</returns>
     public Task StopAsync()
     {
@@ -108,7 +108,7 @@ internal sealed class ServedDevice(
         }
     }
 
-    // false when it was stopped before it could
+    // false if it was stopped first
     private async Task<bool> RestartAsync()
     {
         while (true)

@@ -19,11 +19,11 @@ internal sealed class ListenFds : IDisposable
     {
     }
 
-    /// <summary>The names of those that no device has claimed.</summary>
-    public IEnumerable<string> Left => _sockets.Select(socket => socket.Name);
+    /// <summary>The names of sockets that no device has claimed.</summary>
+    public IEnumerable<string> Unclaimed => _sockets.Select(socket => socket.Name);
 
-    /// <summary>Takes over the descriptors, once: programs that this process starts get neither them nor word of them.</summary>
-    /// <exception cref="IOException">One is not there.</exception>
+    /// <summary>Takes over the descriptors, once, and hides them and their variables from programs that this process starts.</summary>
+    /// <exception cref="IOException">One is not open.</exception>
     public static ListenFds Take()
     {
         string? pid = TakeVariable(Pid);
@@ -31,7 +31,7 @@ internal sealed class ListenFds : IDisposable
         string[] names = TakeVariable(Names)?.Split(':') ?? [];
         _ = TakeVariable("LISTEN_PIDFDID");
         ListenFds taken = new();
-        // whoever started us may have had sockets of his own
+        // the variables may be inherited, and mean another process
         if (!int.TryParse(pid, NumberStyles.None, CultureInfo.InvariantCulture, out int id) || id != Environment.ProcessId
             || !int.TryParse(count, NumberStyles.None, CultureInfo.InvariantCulture, out int sockets))
             return taken;
@@ -48,13 +48,13 @@ internal sealed class ListenFds : IDisposable
         }
     }
 
-    /// <summary>The first socket of a name, which is the caller's from now on; null if there is none.</summary>
+    /// <summary>Takes the first socket of a name; null if there is none.</summary>
     public SafeSocketHandle? Claim(string name) => ClaimAt(_sockets.FindIndex(socket => string.Equals(socket.Name, name, StringComparison.Ordinal)));
 
-    /// <summary>The first socket, whatever its name; null if there is none.</summary>
+    /// <summary>Takes the first socket, whatever its name; null if there is none.</summary>
     public SafeSocketHandle? ClaimFirst() => ClaimAt(_sockets.Count == 0 ? -1 : 0);
 
-    /// <summary>Closes what no device has claimed.</summary>
+    /// <summary>Closes the sockets that no device has claimed.</summary>
     public void Dispose()
     {
         _sockets.ForEach(socket => socket.Socket.Dispose());
@@ -71,7 +71,7 @@ internal sealed class ListenFds : IDisposable
         catch (IOException e)
         {
             socket.SetHandleAsInvalid();
-            throw new IOException(string.Create(CultureInfo.InvariantCulture, $"{Count} speaks of descriptor {fd}, which is not open."), e);
+            throw new IOException(string.Create(CultureInfo.InvariantCulture, $"{Count} includes descriptor {fd}, which is not open."), e);
         }
         _sockets.Add((name, socket));
     }
