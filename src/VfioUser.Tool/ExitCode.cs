@@ -1,14 +1,14 @@
 namespace VfioUser.Tool;
 
-/// <summary>What the process ends with. Frozen: scripts compare.</summary>
+/// <summary>Exit codes of the process. Frozen: scripts depend on them.</summary>
 internal static class ExitCode
 {
     public const int Success = 0;
 
-    /// <summary>The server could not be reached, refused or broke a rule; a wait ran out.</summary>
+    /// <summary>The server could not be reached, refused, or broke a rule; or a wait timed out.</summary>
     public const int Failure = 1;
 
-    /// <summary>The command line was not understood.</summary>
+    /// <summary>The command line is invalid.</summary>
     public const int Usage = 2;
 
     /// <summary>Ctrl-C before there was a result.</summary>

@@ -11,14 +11,14 @@ Terminal terminal = new(Console.Out, Console.Error, Terminal.WantsColors(), stop
 WatchOutput();
 return VfioUserTool.Run(args, terminal);
 
-// the second signal, for one who waits for a server that does not answer, ends it at once
+// the first signal asks the command to end; a second one ends the process at once
 void End(PosixSignalContext signal)
 {
     signal.Cancel = !stop.IsCancellationRequested;
     stop.Cancel();
 }
 
-// the runtime takes a pipe that nobody reads for no mistake, so that who writes seldom would never hear of it
+// .NET ignores a broken pipe on standard output, so a command that writes seldom would never notice that its reader is gone
 void WatchOutput()
 {
     if (!Console.IsOutputRedirected)

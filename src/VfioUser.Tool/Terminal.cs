@@ -1,19 +1,19 @@
 namespace VfioUser.Tool;
 
-/// <summary>Where a command writes, and how it is asked to end. One thread.</summary>
+/// <summary>Output of a command, and the tokens that end it. One thread.</summary>
 /// <param name="Out">Results.</param>
-/// <param name="Error">Complaints, a line each.</param>
+/// <param name="Error">Errors, a line each.</param>
 /// <param name="Colors">Whether results may be coloured.</param>
 /// <param name="Stop">Cancelled by Ctrl-C.</param>
 internal sealed record Terminal(TextWriter Out, TextWriter Error, bool Colors, CancellationToken Stop)
 {
-    /// <summary>Cancelled when whoever read the results has gone, as <c>head</c> does.</summary>
+    /// <summary>Cancelled when the reader of the results is gone, such as <c>head</c>.</summary>
     public CancellationToken Unheard { get; init; }
 
-    /// <summary>For a command that goes on until it is ended: cancelled by Ctrl-C, and when nobody reads on.</summary>
+    /// <summary>For a command that runs until it is ended: cancelled by Ctrl-C, and when the reader of the results is gone.</summary>
     public CancellationTokenSource UntilEnded() => CancellationTokenSource.CreateLinkedTokenSource(Stop, Unheard);
 
-    /// <summary>Whether standard output is a terminal whose owner has not asked for plain text.</summary>
+    /// <summary>Whether standard output is a terminal, and neither NO_COLOR nor TERM asks for plain text.</summary>
     public static bool WantsColors() => !Console.IsOutputRedirected
         && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))
         && Environment.GetEnvironmentVariable("TERM") is not (null or "dumb");

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace VfioUser.Tool;
 
-/// <summary>What a server of the tool's tells, as lines on standard error. Any thread.</summary>
+/// <summary>Writes the log of the tool's own server to standard error. Any thread.</summary>
 internal sealed class TerminalLogger(Terminal terminal) : ILogger
 {
     private readonly Lock _gate = new();

@@ -1,7 +1,7 @@
 namespace VfioUser.Tool;
 
-/// <summary>Ends a command with one line for its user.</summary>
+/// <summary>Ends a command with a one-line error message.</summary>
 internal class ToolException(string message) : Exception(message);
 
-/// <summary>What was asked for cannot be meant, whatever the server says: ends a command as a wrong command line does.</summary>
+/// <summary>The arguments make no sense, whatever the server answers: ends a command like an invalid command line.</summary>
 internal sealed class UsageException(string message) : ToolException(message);

@@ -12,7 +12,7 @@ internal static class VfioUserTool
     /// <returns>One of <see cref="ExitCode"/>.</returns>
     public static int Run(IReadOnlyList<string> args, Terminal terminal)
     {
-        // @name is a socket here and no file with arguments
+        // @name is an abstract socket here, not a response file
         ParserConfiguration parser = new() { ResponseFileTokenReplacer = null };
         ParseResult parsed = Commands.Create(terminal).Parse(args, parser);
         if (parsed.Errors.Count > 0)
@@ -32,12 +32,12 @@ internal static class VfioUserTool
         }
         catch (Exception) when (terminal.Stop.IsCancellationRequested)
         {
-            // what fails after Ctrl-C fails because of it
+            // after Ctrl-C any failure is a consequence of it
             return ExitCode.Interrupted;
         }
         catch (OperationCanceledException) when (terminal.Unheard.IsCancellationRequested)
         {
-            // nobody is there to be told
+            // nothing reads the output any more
             return ExitCode.Interrupted;
         }
         catch (Exception e) when (e is ToolException or VfioUserException or ProtocolException or IOException or UnauthorizedAccessException)

@@ -4,14 +4,14 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Tool.Benching;
 
-/// <summary>Measures one place of a region over one connection. One thread; the loops allocate nothing.</summary>
+/// <summary>Measures accesses at one offset of a region over one connection. One thread; the loops allocate nothing.</summary>
 internal sealed class Bench(BenchConnection connection, uint region, ulong offset, int width, TimeSpan time, CancellationToken stop)
 {
     /// <summary>Reads that are sent together.</summary>
     public const int Depth = 32;
 
-    // a look at the clock between them would be felt
-    private const int WritesPerLook = 256;
+    // reading the clock after every write would be measurable
+    private const int WritesPerClockRead = 256;
 
     /// <summary>One read at a time; the first tenth of the time warms up and does not count.</summary>
     public LatencyFigures RoundTrip()
@@ -30,7 +30,7 @@ internal sealed class Bench(BenchConnection connection, uint region, ulong offse
             Micros(latencies.Quantile(0.99)), Micros(latencies.Quantile(0.999)), Micros(latencies.Max));
     }
 
-    /// <summary>Reads in groups of <see cref="Depth"/>: a send each, and the replies.</summary>
+    /// <summary>Reads in groups of <see cref="Depth"/>: one send, then all replies.</summary>
     public RateFigures Pipelined()
     {
         byte[] reads = [.. Enumerable.Repeat(Read(offset, (uint)width), Depth).SelectMany(read => read)];
@@ -48,12 +48,12 @@ internal sealed class Bench(BenchConnection connection, uint region, ulong offse
         return new RateFigures(Depth, count, count / Stopwatch.GetElapsedTime(start).TotalSeconds);
     }
 
-    /// <summary>Reads from the beginning of the region, as large as can be.</summary>
+    /// <summary>Reads of the largest size from the start of the region.</summary>
     public LargeFigures Large(int bytes)
     {
         byte[] read = Read(0, (uint)bytes);
         connection.Send(read);
-        // a device may have registers that are no memory
+        // a device may refuse large reads of a register region
         if (connection.Receive(Command.RegionRead) is Errno errno and not Errno.None)
             return new LargeFigures(bytes, 0, 0, errno.ToString());
         long count = 0;
@@ -69,8 +69,8 @@ internal sealed class Bench(BenchConnection connection, uint region, ulong offse
         return new LargeFigures(bytes, count, count * (double)bytes / 1e9 / Stopwatch.GetElapsedTime(start).TotalSeconds, null);
     }
 
-    /// <summary>Writes without reply, a send each, until the server has done them all.</summary>
-    /// <param name="value">What is written, of the width.</param>
+    /// <summary>Posted writes, one send each; measured until the server has done them all.</summary>
+    /// <param name="value">The value to write, of the width.</param>
     public RateFigures PostedWrites(ReadOnlySpan<byte> value)
     {
         byte[] payload = new byte[RegionAccess.WireSize + width];
@@ -83,9 +83,9 @@ internal sealed class Bench(BenchConnection connection, uint region, ulong offse
         Deadline end = new(time, stop);
         do
         {
-            for (int i = 0; i < WritesPerLook; i++)
+            for (int i = 0; i < WritesPerClockRead; i++)
                 connection.Send(write);
-            count += WritesPerLook;
+            count += WritesPerClockRead;
         }
         while (!end.IsOver);
         connection.Send(read);

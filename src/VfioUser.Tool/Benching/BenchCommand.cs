@@ -9,7 +9,7 @@ using Command = System.CommandLine.Command;
 
 namespace VfioUser.Tool.Benching;
 
-/// <summary><c>vfio-user bench</c>: how fast a server answers.</summary>
+/// <summary><c>vfio-user bench</c>: measures how fast a server answers.</summary>
 internal static class BenchCommand
 {
     private const double LongestMeasurement = 3600;

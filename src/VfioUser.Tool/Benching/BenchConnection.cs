@@ -5,29 +5,29 @@ using VfioUser.Tool.CommandLine;
 
 namespace VfioUser.Tool.Benching;
 
-/// <summary>A negotiated connection without anything around it: what is measured is the server, and two system calls here.</summary>
+/// <summary>A bare negotiated connection, so that a measurement covers the server and only two system calls here.</summary>
 /// <remarks>One thread. Sending and receiving allocate nothing. Owns the socket.</remarks>
 internal sealed class BenchConnection : IDisposable
 {
-    // none at all would wait for ever
+    // a receive timeout of 0 means no timeout
     private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(1);
 
-    private const int FreeLooks = 4;
+    private const int ReceivesWithoutDeadline = 4;
 
     private readonly MessageSocket _socket;
 
-    private readonly TimeSpan _patience;
+    private readonly TimeSpan _timeout;
     private readonly CancellationTokenRegistration _stopping;
 
-    /// <summary>Takes over a socket on which all was negotiated.</summary>
-    /// <param name="socket">Nobody else receives from it meanwhile.</param>
-    /// <param name="patience">How long the server may take to answer, or to read.</param>
-    /// <param name="stop">Ends the conversation.</param>
-    public BenchConnection(SafeSocketHandle socket, TimeSpan patience, CancellationToken stop)
+    /// <summary>Takes ownership of a socket after negotiation.</summary>
+    /// <param name="socket">Nothing else may receive from it meanwhile.</param>
+    /// <param name="timeout">How long the server may take to answer, or to read.</param>
+    /// <param name="stop">Shuts the connection down.</param>
+    public BenchConnection(SafeSocketHandle socket, TimeSpan timeout, CancellationToken stop)
     {
         _socket = new MessageSocket(socket);
-        _patience = patience;
-        _socket.SetReceiveTimeout(patience < ShortestWait ? ShortestWait : patience);
+        _timeout = timeout;
+        _socket.SetReceiveTimeout(timeout < ShortestWait ? ShortestWait : timeout);
         _stopping = stop.UnsafeRegister(static socket => ((MessageSocket)socket!).Shutdown(), _socket);
     }
 
@@ -39,23 +39,23 @@ internal sealed class BenchConnection : IDisposable
         return message;
     }
 
-    /// <summary>Sends messages, however long the server takes to read them as long as it reads.</summary>
-    /// <exception cref="VfioUserException">The server has gone, or reads nothing.</exception>
+    /// <summary>Sends messages; they may take any time as long as the server reads some.</summary>
+    /// <exception cref="VfioUserException">The server has disconnected, or does not read.</exception>
     public void Send(ReadOnlySpan<byte> messages)
     {
-        Errno errno = _socket.Send(messages, default, default, Deadline.After(_patience));
+        Errno errno = _socket.Send(messages, default, default, Deadline.After(_timeout));
         if (errno != Errno.None)
             throw new VfioUserException(WireFormat.Read<MessageHeader>(messages).Command, errno);
     }
 
-    /// <summary>Takes one reply.</summary>
-    /// <returns>The errno of a refusal.</returns>
-    /// <exception cref="VfioUserException">The server does not answer, or is gone.</exception>
+    /// <summary>Receives one reply.</summary>
+    /// <returns>The error of the reply.</returns>
+    /// <exception cref="VfioUserException">The server does not answer, or has disconnected.</exception>
     public Errno Receive(Command command)
     {
-        // an answer that is there costs no look at the clock
+        // the first receives need no deadline, so that a fast reply costs no clock read
         Deadline end = Deadline.Never;
-        for (int looks = 0; ; looks++)
+        for (int receives = 0; ; receives++)
         {
             if (_socket.TryParse(out ReceivedMessage message))
             {
@@ -68,14 +68,14 @@ internal sealed class BenchConnection : IDisposable
                 ReceiveStatus status = _socket.Receive(wait: true);
                 if (status == ReceiveStatus.Closed)
                     throw new VfioUserException(command, Errno.ENOTCONN);
-                // the socket's timeout is our patience
+                // the socket's receive timeout has expired
                 if (status == ReceiveStatus.Empty)
                     throw new VfioUserException(command, Errno.ETIMEDOUT);
             }
-            // one who sends something again and again, and never the answer
-            if (looks == FreeLooks)
-                end = Deadline.After(_patience);
-            else if (looks > FreeLooks && end.Left <= TimeSpan.Zero)
+            // a server may keep sending other messages and never the reply
+            if (receives == ReceivesWithoutDeadline)
+                end = Deadline.After(_timeout);
+            else if (receives > ReceivesWithoutDeadline && end.Left <= TimeSpan.Zero)
                 throw new VfioUserException(command, Errno.ETIMEDOUT);
         }
     }

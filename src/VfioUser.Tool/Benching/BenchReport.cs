@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace VfioUser.Tool.Benching;
 
-/// <summary>What was measured; also the shape of <c>bench --json</c>. Immutable.</summary>
+/// <summary>Results of a measurement; also the schema of <c>bench --json</c>. Immutable.</summary>
 /// <param name="Socket">The server's.</param>
 /// <param name="Region">Name of the region that was accessed.</param>
 /// <param name="RegionSize">In bytes.</param>
@@ -20,10 +20,10 @@ internal sealed record BenchReport(string Socket, string Region, ulong RegionSiz
 /// <summary>Latencies in microseconds.</summary>
 internal sealed record LatencyFigures(long Count, double Min, double P50, double P90, double P99, double P999, double Max);
 
-/// <summary>How many in a send, and a second.</summary>
+/// <summary>Messages in one send, their number, and the rate a second.</summary>
 internal sealed record RateFigures(int Depth, long Count, double PerSecond);
 
-/// <summary>Large reads: of how many bytes, and 10^9 bytes a second. Refused is the server's reason for none.</summary>
+/// <summary>Large reads: bytes of each, their number, and 10^9 bytes a second. Refused is the server's error, if it refused them.</summary>
 internal sealed record LargeFigures(int Bytes, long Count, double GigabytesPerSecond, string? Refused);
 
 /// <summary>Makes JSON of a report without reflection.</summary>

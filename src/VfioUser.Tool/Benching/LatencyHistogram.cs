@@ -4,8 +4,8 @@ namespace VfioUser.Tool.Benching;
 
 /// <summary>Counts durations in buckets that grow with them, so that any quantile is known within 1 %. One thread.</summary>
 /// <remarks>
-/// A value below 256 has a bucket of its own; from there on each power of two is cut into 128 buckets. Of fixed size:
-/// recording allocates nothing, however long it takes.
+/// A value below 256 has a bucket of its own; from there on each power of two is divided into 128 buckets. The size is fixed,
+/// so recording allocates nothing.
 /// </remarks>
 internal sealed class LatencyHistogram
 {
@@ -37,7 +37,7 @@ internal sealed class LatencyHistogram
         (Count, Min, Max) = (0, 0, 0);
     }
 
-    /// <summary>The value that so many of all values do not exceed.</summary>
+    /// <summary>The smallest value that this share of all values does not exceed.</summary>
     /// <param name="quantile">From 0 to 1.</param>
     /// <returns>At most 1 % too large; 0 if nothing was recorded.</returns>
     public ulong Quantile(double quantile)

@@ -10,7 +10,7 @@ using VfioUser.Tool.Tracing;
 
 namespace VfioUser.Tool.CommandLine;
 
-/// <summary>All that the tool can be asked for.</summary>
+/// <summary>All commands of the tool.</summary>
 internal static class Commands
 {
     public static RootCommand Create(Terminal terminal) => new("Shows, reads, writes, watches, checks and measures any vfio-user server.")

@@ -3,10 +3,10 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser.Tool.CommandLine;
 
-/// <summary>Sockets by what people write: a path, or @name in the abstract namespace.</summary>
+/// <summary>Sockets as given on the command line: a path, or @name in the abstract namespace.</summary>
 internal static class Endpoints
 {
-    /// <exception cref="ToolException">It is taken, or no path.</exception>
+    /// <exception cref="ToolException">It is no valid path.</exception>
     public static SocketListener Listen(string socket)
     {
         try
@@ -19,15 +19,15 @@ internal static class Endpoints
         }
     }
 
-    /// <summary>Connects, and is no more patient than is said.</summary>
-    /// <exception cref="ToolException">It is no path.</exception>
-    /// <exception cref="IOException">Nobody listens there, or nobody is accepted.</exception>
+    /// <summary>Connects, with a timeout.</summary>
+    /// <exception cref="ToolException">It is no valid path.</exception>
+    /// <exception cref="IOException">No server listens there, or its queue stayed full.</exception>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
-    public static SafeSocketHandle Connect(string socket, TimeSpan patience, CancellationToken stop)
+    public static SafeSocketHandle Connect(string socket, TimeSpan timeout, CancellationToken stop)
     {
         try
         {
-            return ConnectCalls.Connect(socket, patience, stop);
+            return ConnectCalls.Connect(socket, timeout, stop);
         }
         catch (ArgumentException)
         {

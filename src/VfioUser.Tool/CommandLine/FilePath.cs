@@ -5,7 +5,7 @@ namespace VfioUser.Tool.CommandLine;
 /// <summary>Files on the command line.</summary>
 internal static class FilePath
 {
-    /// <summary>Refuses an empty path, as of a variable that is not set: the runtime takes it for a mistake of the program's.</summary>
+    /// <summary>Refuses an empty path, such as an unset variable gives: the runtime would throw an ArgumentException for it.</summary>
     public static void NotEmpty(SymbolResult result)
     {
         if (result.Tokens.Any(token => token.Value.Length == 0))

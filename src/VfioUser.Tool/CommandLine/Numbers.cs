@@ -4,7 +4,7 @@ using System.Globalization;
 
 namespace VfioUser.Tool.CommandLine;
 
-/// <summary>Numbers as people write them: decimal, or hexadecimal with 0x.</summary>
+/// <summary>Numbers on the command line: decimal, or hexadecimal with 0x.</summary>
 internal static class Numbers
 {
     public static Argument<ulong> Argument(string name, string description) => new(name) { Description = description, CustomParser = Parse };

@@ -7,11 +7,11 @@ using Command = System.CommandLine.Command;
 
 namespace VfioUser.Tool.CommandLine;
 
-/// <summary>What every command that talks to a server takes: its socket, and for how long to be patient.</summary>
+/// <summary>Arguments of every command that connects to a server: its socket and a timeout.</summary>
 internal sealed class ServerArguments
 {
     private const double LongestPatience = 86400;
-    private const int MostPathBytes = 108;
+    private const int MaxPathBytes = 108;
 
     private readonly Argument<string> _socket = new("SOCKET") { Description = "The server's socket: a path, or @name for an abstract one" };
     private readonly Option<double> _patience = PatienceOption("Seconds that the server may take to answer");
@@ -22,7 +22,7 @@ internal sealed class ServerArguments
         command.Add(_patience);
     }
 
-    /// <summary>For how long a server is waited for.</summary>
+    /// <summary>The timeout option.</summary>
     public static Option<double> PatienceOption(string description)
     {
         Option<double> patience = new("--patience") { Description = description, DefaultValueFactory = _ => 10 };
@@ -35,8 +35,8 @@ internal sealed class ServerArguments
     }
 
     /// <summary>Adds them to a command.</summary>
-    /// <param name="command">Whose arguments they become.</param>
-    /// <param name="needed">False where the command looks itself whether there is a socket.</param>
+    /// <param name="command">The command.</param>
+    /// <param name="needed">False if the command itself checks that there is a socket.</param>
     public static ServerArguments AddTo(Command command, bool needed = true)
     {
         ServerArguments server = new(command);
@@ -49,15 +49,15 @@ internal sealed class ServerArguments
 
     public string Socket(ParseResult parsed) => parsed.GetRequiredValue(_socket);
 
-    /// <summary>A socket that somebody has bound.</summary>
-    /// <exception cref="ToolException">Nothing is at the path, or it is none.</exception>
+    /// <summary>The socket, which must exist if it is a path.</summary>
+    /// <exception cref="ToolException">It does not exist, or is no valid path.</exception>
     public string ExistingSocket(ParseResult parsed)
     {
         string socket = Socket(parsed);
-        // what the kernel takes, and its NUL
-        if (socket.Length == 0 || Encoding.UTF8.GetByteCount(socket) >= MostPathBytes)
+        // the limit includes the NUL
+        if (socket.Length == 0 || Encoding.UTF8.GetByteCount(socket) >= MaxPathBytes)
             throw new UsageException($"'{socket}' cannot be a socket's path: it is empty or too long.");
-        // the system's own word for it is that the address cannot be assigned
+        // a clearer message than the system's, that the address cannot be assigned
         return socket[0] == '@' || File.Exists(socket) ? socket : throw new ToolException($"Cannot connect to '{socket}': no such file.");
     }
 
@@ -66,7 +66,7 @@ internal sealed class ServerArguments
     /// <summary>Connects and negotiates.</summary>
     /// <param name="parsed">The command line.</param>
     /// <param name="stop">Ends every wait for the server.</param>
-    /// <exception cref="ToolException">Nothing is at the path, or it is none.</exception>
+    /// <exception cref="ToolException">The socket does not exist, or is no valid path.</exception>
     public VfioUserClient Connect(ParseResult parsed, CancellationToken stop) =>
         VfioUserClient.Connect(ExistingSocket(parsed), ClientOptions(parsed, stop));
 

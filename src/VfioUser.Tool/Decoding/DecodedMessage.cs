@@ -3,12 +3,12 @@ using VfioUser.Tool.Tracing;
 
 namespace VfioUser.Tool.Decoding;
 
-/// <summary>A message in words. Immutable.</summary>
-/// <param name="Header">Null where not even that can be read.</param>
-/// <param name="Fields">What it says.</param>
-/// <param name="Problem">What is wrong with it, or null.</param>
-/// <param name="Start">Its first bytes in hexadecimal, if something is wrong.</param>
-/// <param name="Latency">Of a reply: since its request.</param>
+/// <summary>A decoded message. Immutable.</summary>
+/// <param name="Header">Null for bytes that are no whole message.</param>
+/// <param name="Fields">Its decoded fields.</param>
+/// <param name="Problem">The reason if it is malformed, or null.</param>
+/// <param name="Start">Its first bytes in hexadecimal, if it is malformed.</param>
+/// <param name="Latency">Of a reply: the time since its request.</param>
 internal sealed record DecodedMessage(MessageHeader? Header, IReadOnlyList<Field> Fields, string? Problem, string? Start, TimeSpan? Latency)
 {
     private const int ShownOfMalformed = 32;

@@ -2,7 +2,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Tool.Decoding;
 
-/// <summary>What stands behind DEVICE_FEATURE. Spec: "VFIO_USER_DEVICE_FEATURE".</summary>
+/// <summary>Decodes the payload of DEVICE_FEATURE. Spec: "VFIO_USER_DEVICE_FEATURE".</summary>
 internal static class FeatureDecoder
 {
     public static void Decode(ReadOnlySpan<byte> payload, bool reply, Fields to)
@@ -10,7 +10,7 @@ internal static class FeatureDecoder
         if (!to.TryRead(ref payload, DeviceFeature.WireSize, out DeviceFeature feature))
             return;
         to.Text("feature", feature.Feature.ToString()).Flags(feature.Flags & ~DeviceFeatureFlags.IndexMask, "method");
-        // of a probe nothing follows, and what is got is in the reply
+        // a probe has no data, and a get has it in the reply
         bool get = (feature.Flags & DeviceFeatureFlags.Get) != 0;
         if ((feature.Flags & DeviceFeatureFlags.Probe) != 0 || (get && !reply && feature.Feature != DeviceFeatureId.DmaLoggingReport) || payload.IsEmpty)
             return;

@@ -3,7 +3,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Tool.Decoding;
 
-/// <summary>What a message says, as it is found out.</summary>
+/// <summary>Collects the decoded fields of a message.</summary>
 /// <param name="dataLimit">Bytes of data to show.</param>
 internal sealed class Fields(int dataLimit)
 {
@@ -11,7 +11,7 @@ internal sealed class Fields(int dataLimit)
 
     public IReadOnlyList<Field> All => _all;
 
-    /// <summary>What is wrong with the message; null while nothing is.</summary>
+    /// <summary>The first reason why the message is malformed; null if none was found.</summary>
     public string? Problem { get; private set; }
 
     public Fields Number(string name, ulong value)
@@ -41,7 +41,7 @@ internal sealed class Fields(int dataLimit)
         return this;
     }
 
-    /// <summary>Bytes of data: a number where they are as long as a register, else the first of them.</summary>
+    /// <summary>Adds data: a number if it has the size of a register, else its first bytes.</summary>
     public void Data(ReadOnlySpan<byte> data)
     {
         switch (data.Length)
@@ -65,7 +65,7 @@ internal sealed class Fields(int dataLimit)
         }
     }
 
-    /// <summary>Reads a structure, or finds that the message is too short for it.</summary>
+    /// <summary>Reads a structure, or marks the message as malformed if it is too short.</summary>
     public bool TryRead<T>(ref ReadOnlySpan<byte> payload, int size, out T value)
         where T : unmanaged
     {

@@ -7,7 +7,7 @@ using VfioUser.Tool.Tracing;
 
 namespace VfioUser.Tool.Decoding;
 
-/// <summary>Prints a trace for programs, a JSON object a line.</summary>
+/// <summary>Prints a trace as JSON, one object a line.</summary>
 internal sealed class JsonTrace(TextWriter output, int dataLimit) : ITraceSink
 {
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };

@@ -9,11 +9,11 @@ using RegionInfo = VfioUser.Protocol.RegionInfo;
 
 namespace VfioUser.Tool.Decoding;
 
-/// <summary>What stands behind the header, for each of the commands. Spec: "Message Types".</summary>
+/// <summary>Decodes the payload of each command and reply. Spec: "Message Types".</summary>
 internal static class PayloadDecoder
 {
-    // of a list in one line
-    private const int MostItems = 16;
+    // items of a list, which is printed in one line
+    private const int MaxItems = 16;
     private const int LongestText = 4096;
 
     public static void Decode(in MessageHeader header, ReadOnlySpan<byte> payload, Fields to)
@@ -105,7 +105,7 @@ internal static class PayloadDecoder
         {
             to.Text("irq", IrqName.Of(set.Index)).Flags(set.Flags).Number("start", set.Start).Number("count", set.Count);
             if (!payload.IsEmpty)
-                to.Text("bools", Fields.HexOf(payload, MostItems));
+                to.Text("bools", Fields.HexOf(payload, MaxItems));
         }
     }
 
@@ -123,7 +123,7 @@ internal static class PayloadDecoder
         if (to.TryRead(ref payload, MigrationData.WireSize, out MigrationData migration))
         {
             to.Number("size", migration.Size);
-            // a reply is as long as was asked for, whatever there was
+            // libvfio-user's reply always has the size asked for, even with less data
             if (reply && migration.Size < (uint)payload.Length)
                 payload = payload[..(int)migration.Size];
             Data(payload, migration.Size, hasData, to);
@@ -178,7 +178,7 @@ internal static class PayloadDecoder
         if (!reply)
             return;
         to.Hex("size", info.Size).Flags(info.Flags).Hex("offset", info.Offset);
-        // what did not fit into argsz is not there
+        // capabilities that do not fit into argsz are not sent
         if (info.Argsz > (uint)whole.Length)
             return;
         try
@@ -186,12 +186,12 @@ internal static class PayloadDecoder
             foreach (RegionCapability capability in RegionCapability.ReadAll(info, whole))
             {
                 to.List(capability.Header.Id.ToString(),
-                    [.. capability.Areas.Take(MostItems).Select(area => string.Create(CultureInfo.InvariantCulture, $"0x{area.Offset:x}+0x{area.Size:x}"))]);
+                    [.. capability.Areas.Take(MaxItems).Select(area => string.Create(CultureInfo.InvariantCulture, $"0x{area.Offset:x}+0x{area.Size:x}"))]);
             }
         }
         catch (VfioUserException)
         {
-            to.Malformed("its list of capabilities leads nowhere");
+            to.Malformed("its capability list is invalid");
         }
     }
 
@@ -205,7 +205,7 @@ internal static class PayloadDecoder
         if (multi.WriteCount != (ulong)(payload.Length / RegionWriteMultiEntry.WireSize))
             to.Malformed($"{payload.Length} bytes of writes");
         List<string> writes = [];
-        while (writes.Count < MostItems && WireFormat.TryRead(payload, out RegionWriteMultiEntry entry))
+        while (writes.Count < MaxItems && WireFormat.TryRead(payload, out RegionWriteMultiEntry entry))
         {
             payload = payload[RegionWriteMultiEntry.WireSize..];
             writes.Add(string.Create(CultureInfo.InvariantCulture,
@@ -222,6 +222,6 @@ internal static class PayloadDecoder
         to.Data(data);
     }
 
-    // what a peer sends shall not move a terminal's cursor
+    // a peer's text must not contain terminal escapes
     private static string Printable(string text) => string.Concat(text.Select(c => char.IsControl(c) ? '?' : c));
 }

@@ -5,7 +5,7 @@ using VfioUser.Tool.Tracing;
 
 namespace VfioUser.Tool.Decoding;
 
-/// <summary>Prints a trace for people, a line a message.</summary>
+/// <summary>Prints a trace as text, one line a message.</summary>
 internal sealed class TextTrace(Terminal terminal, int dataLimit) : ITraceSink
 {
     private readonly Outstanding _outstanding = new();
@@ -56,7 +56,7 @@ internal sealed class TextTrace(Terminal terminal, int dataLimit) : ITraceSink
         if (header.IsError)
             return terminal.Red($"{name} refused with {DecodedMessage.ErrnoName(header.Error)}");
         string kind = header.IsReply ? " reply" : header.NoReply ? " posted" : "";
-        // what the specification has no name for
+        // bits that the specification does not name
         uint others = (uint)header.Flags & ~(uint)(MessageFlags.TypeMask | MessageFlags.NoReply | MessageFlags.Error);
         return terminal.Bold(name) + kind + (others == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" flags 0x{(uint)header.Flags:x}"));
     }

@@ -5,7 +5,7 @@ using VfioUser.Tool.Regions;
 
 namespace VfioUser.Tool.Describing;
 
-/// <summary><c>vfio-user config</c>: the configuration space, for <c>lspci -F /dev/stdin</c>.</summary>
+/// <summary><c>vfio-user config</c>: prints the configuration space, for <c>lspci -F /dev/stdin</c>.</summary>
 internal static class ConfigCommand
 {
     private const ulong ExpressSize = 4096;
@@ -22,7 +22,7 @@ internal static class ConfigCommand
                 throw new ToolException("The device has no configuration space.");
             byte[] bytes = new byte[Math.Min(config.Size, ExpressSize)];
             RegionTransfer.Read(client, RegionName.Config, 0, bytes);
-            // the name behind the slot is for people; lspci makes its own
+            // lspci ignores the name after the slot
             terminal.Out.Write("00:00.0 vfio-user device\n");
             HexDump.Write(terminal.Out, 0, bytes);
             terminal.Out.Write('\n');

@@ -1,6 +1,6 @@
 namespace VfioUser.Tool.Describing;
 
-/// <summary>Prints a description for people.</summary>
+/// <summary>Prints a description as text.</summary>
 internal static class DescriptionText
 {
     public static void Write(Terminal terminal, DeviceDescription device)

@@ -1,14 +1,14 @@
 namespace VfioUser.Tool.Describing;
 
-/// <summary>All that a server says of itself; also the shape of <c>info --json</c>. Immutable.</summary>
+/// <summary>A server's description of itself and its device; also the schema of <c>info --json</c>. Immutable.</summary>
 internal sealed record DeviceDescription(NegotiationDescription Negotiation, IReadOnlyList<string> Flags, PciDescription? Pci,
     IReadOnlyList<string> Migration, IReadOnlyList<RegionDescription> Regions, IReadOnlyList<IrqDescription> Irqs);
 
-/// <summary>What was agreed on. Sizes in bytes.</summary>
+/// <summary>The result of negotiation. Sizes in bytes.</summary>
 internal sealed record NegotiationDescription(string Version, int MaxMsgFds, long MaxDataXferSize, long MaxDmaMaps, ulong Pgsizes,
     bool WriteMultiple, bool TwinSocket);
 
-/// <summary>Who the device is, from its configuration space, in hexadecimal.</summary>
+/// <summary>IDs and class code from configuration space, in hexadecimal.</summary>
 internal sealed record PciDescription(string Vendor, string Device, string SubsystemVendor, string Subsystem, string ClassCode, string Revision);
 
 /// <summary>A region with bytes or a type. Sizes and offsets in bytes.</summary>
@@ -18,7 +18,7 @@ internal sealed record RegionDescription(uint Index, string Name, ulong Size, IR
 /// <summary>A region's capability.</summary>
 internal sealed record CapabilityDescription(string Name, int Version, IReadOnlyList<AreaDescription> Areas, string? Type);
 
-/// <summary>What of a region can be mapped, in bytes.</summary>
+/// <summary>A mappable area of a region, in bytes.</summary>
 internal sealed record AreaDescription(ulong Offset, ulong Size);
 
 /// <summary>An interrupt type.</summary>

@@ -7,24 +7,24 @@ using RegionInfo = VfioUser.Protocol.RegionInfo;
 
 namespace VfioUser.Tool.Describing;
 
-/// <summary>Asks a server for everything that it says of itself.</summary>
+/// <summary>Collects a server's description of itself and its device.</summary>
 internal static class DeviceSurvey
 {
     private const int HeaderSize = 64;
-    // a server may claim four billion of either
-    private const uint MostListed = 1024;
+    // a server may claim four billion regions or interrupt types
+    private const uint MaxListed = 1024;
 
     public static DeviceDescription Make(VfioUserClient client)
     {
         DeviceInfo device = client.GetDeviceInfo();
         List<RegionDescription> regions = [];
-        for (uint i = 0; i < Math.Min(device.RegionCount, MostListed); i++)
+        for (uint i = 0; i < Math.Min(device.RegionCount, MaxListed); i++)
         {
             if (Region(client, i) is { } region)
                 regions.Add(region);
         }
         List<IrqDescription> irqs = [];
-        for (uint i = 0; i < Math.Min(device.IrqCount, MostListed); i++)
+        for (uint i = 0; i < Math.Min(device.IrqCount, MaxListed); i++)
         {
             IrqInfo irq = client.GetIrqInfo(i);
             if (irq.Count > 0)
@@ -89,7 +89,7 @@ internal static class DeviceSurvey
         }
         catch (VfioUserException e) when (e.Errno is not (Errno.ENOTCONN or Errno.ETIMEDOUT))
         {
-            // older servers do not know the command at all
+            // older servers do not know DEVICE_FEATURE
             return [];
         }
     }

@@ -4,7 +4,7 @@ using VfioUser.Tool.CommandLine;
 
 namespace VfioUser.Tool.Describing;
 
-/// <summary><c>vfio-user info</c>: what a server says of itself.</summary>
+/// <summary><c>vfio-user info</c>: prints a server's description of itself and its device.</summary>
 internal static class InfoCommand
 {
     public static Command Create(Terminal terminal)

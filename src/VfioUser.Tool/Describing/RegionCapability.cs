@@ -3,18 +3,18 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Tool.Describing;
 
-/// <summary>One entry of the list behind a region's description. Immutable.</summary>
-/// <param name="Header">Which one, in which version.</param>
+/// <summary>One capability of a region. Immutable.</summary>
+/// <param name="Header">Its ID and version.</param>
 /// <param name="Areas">With <see cref="RegionCapId.SparseMmap"/>.</param>
 /// <param name="Type">With <see cref="RegionCapId.Type"/>.</param>
 /// <remarks>Spec: VFIO region capabilities.</remarks>
 internal sealed record RegionCapability(RegionCapHeader Header, IReadOnlyList<SparseMmapArea> Areas, RegionType? Type)
 {
-    // a list may be made to run in circles
+    // the server is untrusted: its list may be a loop
     private const int MaxCapabilities = 64;
 
     /// <summary>Reads the whole list from the payload of a reply.</summary>
-    /// <exception cref="VfioUserException">EBADMSG: it leads out of the message, or nowhere.</exception>
+    /// <exception cref="VfioUserException">EBADMSG: the list leaves the message, or is too long.</exception>
     public static IReadOnlyList<RegionCapability> ReadAll(in RegionInfo info, ReadOnlySpan<byte> payload)
     {
         List<RegionCapability> found = [];

@@ -2,7 +2,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Tool.Faults;
 
-/// <summary>Commands by name, as the specification writes them or as this library does.</summary>
+/// <summary>Parses names of commands, as the specification or this library spells them.</summary>
 internal static class CommandName
 {
     private const string Prefix = "VFIO_USER_";

@@ -3,7 +3,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Tool.Faults;
 
-/// <summary>One fault that was asked for. Immutable.</summary>
+/// <summary>One fault to inject. Immutable.</summary>
 /// <remarks>
 /// <code>
 /// fault   = "refuse:" COMMAND ":" ERRNO [nth]
@@ -16,18 +16,18 @@ namespace VfioUser.Tool.Faults;
 /// COMMAND = a command's name | "any"
 /// </code>
 /// </remarks>
-/// <param name="Kind">What goes wrong.</param>
-/// <param name="Command">With which command; null with any.</param>
-/// <param name="Errno">The answer of a refusal.</param>
-/// <param name="Time">How long a delay is.</param>
-/// <param name="Messages">After how many messages a connection ends.</param>
-/// <param name="Nth">Only that time, from 1; null every time.</param>
+/// <param name="Kind">The kind.</param>
+/// <param name="Command">The command that it applies to; null for any.</param>
+/// <param name="Errno">The error of a refusal.</param>
+/// <param name="Time">The length of a delay.</param>
+/// <param name="Messages">The number of messages after which a connection ends.</param>
+/// <param name="Nth">Only the Nth time, from 1; null for every time.</param>
 internal sealed record Fault(FaultKind Kind, Command? Command, Errno Errno, TimeSpan Time, long Messages, long? Nth)
 {
     private const string Any = "any";
     private const double LongestDelaySeconds = 3600;
 
-    /// <exception cref="FormatException">It is none; the message says why.</exception>
+    /// <exception cref="FormatException">The text is no fault; the message says why.</exception>
     public static Fault Parse(string text)
     {
         string[] halves = text.Split('@');

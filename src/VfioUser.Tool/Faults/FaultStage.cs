@@ -3,7 +3,7 @@ using VfioUser.Tool.Tracing;
 
 namespace VfioUser.Tool.Faults;
 
-/// <summary>Lets go wrong what was asked for. Any thread. What is counted is counted over all clients.</summary>
+/// <summary>Injects faults. Any thread. Counts messages of all clients together.</summary>
 internal sealed class FaultStage(IReadOnlyList<Fault> faults, CancellationToken stop) : IMessageStage
 {
     private readonly long[] _seen = new long[faults.Count];
@@ -23,7 +23,7 @@ internal sealed class FaultStage(IReadOnlyList<Fault> faults, CancellationToken 
                 stop.WaitHandle.WaitOne(fault.Time);
             else if (verdict.Fate == Fate.PassOn)
                 verdict = VerdictOf(fault);
-            // the next client may begin anew
+            // start counting again for the next client
             if (fault.Kind == FaultKind.CloseAfter)
                 Interlocked.Exchange(ref _seen[i], 0);
         }

@@ -10,13 +10,13 @@ namespace VfioUser.Tool.Irqs;
 /// <summary><c>vfio-user irq</c>: waits for interrupts, prints and counts them.</summary>
 internal static class IrqCommand
 {
-    // MSI-X has no more
-    private const uint MostVectors = 2048;
+    // the maximum of MSI-X
+    private const uint MaxVectors = 2048;
 
     private const double LongestTimeout = 1e9;
 
-    // how often a server is asked whether it is still there
-    private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
+    // after this long without an interrupt a command checks that the server is still there
+    private static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(1);
 
     public static Command Create(Terminal terminal)
     {
@@ -38,8 +38,8 @@ internal static class IrqCommand
             using VfioUserClient client = server.Connect(parsed, end.Token);
             uint index = parsed.GetValue(irq);
             IrqInfo info = client.GetIrqInfo(index);
-            if (info.Count is 0 or > MostVectors)
-                throw new ToolException($"The device has {info.Count} vectors of {IrqName.Of(index)}; 1 to {MostVectors} can be waited for.");
+            if (info.Count is 0 or > MaxVectors)
+                throw new ToolException($"The device has {info.Count} vectors of {IrqName.Of(index)}; 1 to {MaxVectors} can be waited for.");
             using IrqVectors vectors = new(client, index, info.Count, end.Token);
             if (parsed.GetValue(unmask) && (info.Flags & IrqInfoFlags.Maskable) == 0)
                 throw new ToolException($"{IrqName.Of(index)} of this device cannot be unmasked.");
@@ -60,7 +60,7 @@ internal static class IrqCommand
             while (!ended.IsCancellationRequested && time.Elapsed < end && !(total >= count))
             {
                 TimeSpan left = end - time.Elapsed;
-                if (!vectors.Wait(left < Tick ? left : Tick))
+                if (!vectors.Wait(left < CheckInterval ? left : CheckInterval))
                 {
                     client.GetDeviceInfo();
                     continue;
@@ -73,13 +73,13 @@ internal static class IrqCommand
                         vectors.Unmask(vector);
                 }
             }
-            // one who is told to end leaves, and takes the eventfds along
+            // after Ctrl-C just disconnect: the server drops the eventfds
             if (!ended.IsCancellationRequested)
                 vectors.Disable();
         }
         catch (OperationCanceledException) when (ended.IsCancellationRequested)
         {
-            // told to end while the server was asked for something
+            // Ctrl-C during a command
             client.Dispose();
         }
         terminal.Out.WriteLine($"{total} interrupts");

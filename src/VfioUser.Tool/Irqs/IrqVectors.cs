@@ -26,11 +26,11 @@ internal sealed class IrqVectors : IDisposable
         client.SetIrqEventFds(index, 0, files);
     }
 
-    /// <summary>Waits until a vector was triggered, or it is to end.</summary>
-    /// <returns>False when the time ran out before.</returns>
+    /// <summary>Waits until a vector is triggered, or the wait is cancelled.</summary>
+    /// <returns>False on timeout.</returns>
     public bool Wait(TimeSpan timeout) => _waiting.Wait((int)Math.Ceiling(timeout.TotalMilliseconds));
 
-    /// <summary>Takes what came since the last time: the vector, and how often.</summary>
+    /// <summary>Takes the interrupts since the last call: the vector, and how often it came.</summary>
     public IEnumerable<(int Vector, ulong Times)> Take()
     {
         for (int i = 0; i < _vectors.Length; i++)
@@ -40,11 +40,11 @@ internal sealed class IrqVectors : IDisposable
         }
     }
 
-    /// <summary>Lets a vector that masked itself come again. Spec: VFIO_IRQ_SET_ACTION_UNMASK.</summary>
+    /// <summary>Unmasks an automasked vector. Spec: VFIO_IRQ_SET_ACTION_UNMASK.</summary>
     public void Unmask(int vector) =>
         _client.SetIrqs(new IrqSet(IrqSet.WireSize, IrqSetFlags.DataNone | IrqSetFlags.ActionUnmask, _index, (uint)vector, 1));
 
-    /// <summary>Turns the type off, if the server is still there to hear it.</summary>
+    /// <summary>Disables the interrupt type.</summary>
     public void Disable() => _client.DisableIrqs(_index);
 
     public void Dispose()

@@ -3,11 +3,11 @@ using VfioUser.Tool.Tracing;
 
 namespace VfioUser.Tool.Recording;
 
-/// <summary>What stands before each record of a recording. Frozen: see <c>docs/trace-format.md</c>.</summary>
-/// <param name="Length">Bytes of the record behind this field.</param>
-/// <param name="Kind">What is recorded.</param>
-/// <param name="Way">Of a message.</param>
-/// <param name="FdCount">Descriptions of descriptors that follow.</param>
+/// <summary>The header of each record of a recording. Frozen: see <c>docs/trace-format.md</c>.</summary>
+/// <param name="Length">Bytes of the record after this field.</param>
+/// <param name="Kind">Kind of record.</param>
+/// <param name="Way">Direction and socket of a message.</param>
+/// <param name="FdCount">Number of <see cref="RecordedFd"/> that follow.</param>
 /// <param name="Client">From 1.</param>
 /// <param name="Nanoseconds">Since the start.</param>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
@@ -15,11 +15,11 @@ internal readonly record struct RecordHeader(uint Length, RecordKind Kind, byte 
 {
     public const int WireSize = 20;
 
-    /// <summary>What of it <see cref="Length"/> counts.</summary>
+    /// <summary>Bytes of the header that <see cref="Length"/> counts.</summary>
     public const int Counted = WireSize - sizeof(uint);
 }
 
-/// <summary>What is recorded. Frozen.</summary>
+/// <summary>Kinds of records. Frozen.</summary>
 internal enum RecordKind : byte
 {
     Connected = 1,
@@ -32,7 +32,7 @@ internal enum RecordKind : byte
 }
 
 /// <summary>A descriptor in a recording. Frozen.</summary>
-/// <param name="Kind">What it is.</param>
+/// <param name="Kind">Kind of descriptor.</param>
 /// <param name="Reserved">0.</param>
 /// <param name="Size">In bytes, of files.</param>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
@@ -41,11 +41,11 @@ internal readonly record struct RecordedFd(FdKind Kind, uint Reserved, ulong Siz
     public const int WireSize = 16;
 }
 
-/// <summary>How a recording begins. Frozen.</summary>
+/// <summary>The header of a recording. Frozen.</summary>
 /// <param name="Magic"><see cref="Expected"/>.</param>
 /// <param name="Version">1.</param>
 /// <param name="Size">Of this header, in bytes: where the first record is.</param>
-/// <param name="StartMicroseconds">When it was started, since 1970.</param>
+/// <param name="StartMicroseconds">Start of the recording, since 1970.</param>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 internal readonly record struct RecordingHeader(ulong Magic, uint Version, uint Size, long StartMicroseconds)
 {

@@ -6,7 +6,7 @@ namespace VfioUser.Tool.Recording;
 /// <summary>One record of a recording. Immutable.</summary>
 internal sealed record Recorded(RecordKind Kind, Way Way, int Client, TimeSpan Time, IReadOnlyList<FdFacts> Fds, byte[] Bytes)
 {
-    /// <summary>Of a whole message.</summary>
+    /// <summary>The header, if it is a whole message.</summary>
     public MessageHeader Header => WireFormat.Read<MessageHeader>(Bytes);
 
     public ReadOnlySpan<byte> Payload => Bytes.AsSpan(MessageHeader.WireSize);

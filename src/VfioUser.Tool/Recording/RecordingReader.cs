@@ -3,19 +3,19 @@ using VfioUser.Tool.Tracing;
 
 namespace VfioUser.Tool.Recording;
 
-/// <summary>Reads a recording, record by record. Whoever made the file is not trusted.</summary>
+/// <summary>Reads a recording, record by record. The file is untrusted.</summary>
 internal sealed class RecordingReader : IDisposable
 {
-    // a message passes whole up to 16 MiB
+    // trace records a message whole up to 16 MiB
     private const int LongestRecord = 32 << 20;
     private readonly FileStream _file;
-    // a pipe does not know where it is
+    // a pipe has no position
     private long _position;
 
-    /// <summary>What to say of a recording that <see cref="IsCutOff"/>.</summary>
+    /// <summary>The warning about a recording that <see cref="IsCutOff"/>.</summary>
     public const string CutOff = "vfio-user: The recording ends within a record, as that of a killed trace does.";
 
-    /// <exception cref="ToolException">It is no recording.</exception>
+    /// <exception cref="ToolException">The file is no recording.</exception>
     public RecordingReader(string path)
     {
         _file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 64 << 10);
@@ -34,7 +34,7 @@ internal sealed class RecordingReader : IDisposable
         IsCutOff = !Fill(new byte[header.Size - RecordingHeader.WireSize]);
     }
 
-    /// <summary>Whether the last record is cut off, as when the trace was killed.</summary>
+    /// <summary>Whether the last record is cut off, as after the trace was killed.</summary>
     public bool IsCutOff { get; private set; }
 
     /// <returns>Null at the end.</returns>

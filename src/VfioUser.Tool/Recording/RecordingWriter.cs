@@ -3,13 +3,13 @@ using VfioUser.Tool.Tracing;
 
 namespace VfioUser.Tool.Recording;
 
-/// <summary>Writes what passes by to a file, a record with one <c>write</c>, so that a killed trace loses none but the last.</summary>
+/// <summary>Writes a trace to a file, each record with one <c>write</c>, so that a killed trace loses at most the last one.</summary>
 internal sealed class RecordingWriter : ITraceSink, IDisposable
 {
     private readonly FileStream _file;
     private byte[] _record = new byte[4096];
 
-    /// <exception cref="IOException">The file cannot be made.</exception>
+    /// <exception cref="IOException">The file cannot be created.</exception>
     public RecordingWriter(string path)
     {
         _file = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.Read, bufferSize: 0);

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace VfioUser.Tool.Regions;
 
-/// <summary>Bytes as <c>lspci -x</c> prints them: sixteen a line behind their offset.</summary>
+/// <summary>Prints bytes as <c>lspci -x</c> does: sixteen a line, after their offset.</summary>
 internal static class HexDump
 {
     private const int PerLine = 16;

@@ -7,10 +7,10 @@ using Command = System.CommandLine.Command;
 
 namespace VfioUser.Tool.Regions;
 
-/// <summary><c>vfio-user read</c>: a register as a number, or bytes as a dump or a file.</summary>
+/// <summary><c>vfio-user read</c>: reads a register as a number, or bytes as a dump or into a file.</summary>
 internal static class ReadCommand
 {
-    // more than that is no register but a mistake in the command line
+    // a longer read is most likely a mistake in the command line
     private const ulong MaxLength = 1 << 30;
 
     public static Command Create(Terminal terminal)
@@ -46,7 +46,7 @@ internal static class ReadCommand
         return command;
     }
 
-    /// <summary>How wide an access is. Spec: none; registers of PCI devices are 1, 2, 4 or 8 bytes wide.</summary>
+    /// <summary>The width of an access: registers of PCI devices have 1, 2, 4 or 8 bytes.</summary>
     public static Option<int> Width()
     {
         Option<int> width = new("--width") { Description = "Bytes of the value: 1, 2, 4 or 8", DefaultValueFactory = _ => 4 };

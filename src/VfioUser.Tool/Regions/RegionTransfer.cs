@@ -2,9 +2,9 @@ using VfioUser.Client;
 
 namespace VfioUser.Tool.Regions;
 
-/// <summary>Accesses of any length, in as many messages as the server's limit asks for.</summary>
-/// <remarks>Configuration space is read and written as a bus does it, in aligned pieces of 4 bytes: there are servers that die of
-/// more than 8. What has 8 bytes or fewer goes as it is.</remarks>
+/// <summary>Accesses of any length, in as many messages as the server's limits require.</summary>
+/// <remarks>An access of more than 8 bytes to configuration space is made in aligned pieces of 4 bytes, as on a bus: some servers
+/// crash on a longer one.</remarks>
 internal static class RegionTransfer
 {
     public static void Read(VfioUserClient client, uint region, ulong offset, Span<byte> destination)

@@ -5,7 +5,7 @@ using VfioUser.Tool.CommandLine;
 
 namespace VfioUser.Tool.Regions;
 
-/// <summary><c>vfio-user watch</c>: reads a part of a region again and again, and prints what changes.</summary>
+/// <summary><c>vfio-user watch</c>: polls a part of a region, and prints changes.</summary>
 internal static class WatchCommand
 {
     private const ulong MaxLength = 1 << 20;

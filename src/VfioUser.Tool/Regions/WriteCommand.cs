@@ -6,7 +6,7 @@ using Command = System.CommandLine.Command;
 
 namespace VfioUser.Tool.Regions;
 
-/// <summary><c>vfio-user write</c>: a value to a register, or a file to a region.</summary>
+/// <summary><c>vfio-user write</c>: writes a value to a register, or a file to a region.</summary>
 internal static class WriteCommand
 {
     public static Command Create(Terminal terminal)

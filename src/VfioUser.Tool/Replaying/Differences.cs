@@ -5,12 +5,12 @@ using VfioUser.Tool.Recording;
 
 namespace VfioUser.Tool.Replaying;
 
-/// <summary>What makes two messages different, but for their ids.</summary>
+/// <summary>Compares two messages, except for their ids.</summary>
 internal static class Differences
 {
     private const int Shown = 16;
 
-    /// <returns>Null when they say the same.</returns>
+    /// <returns>The first difference; null when they are the same.</returns>
     public static string? Between(Recorded recorded, Recorded now)
     {
         MessageHeader before = recorded.Header;
@@ -32,7 +32,7 @@ internal static class Differences
         return recorded.Payload.Length == now.Payload.Length ? null : $"recorded {recorded.Payload.Length} bytes of payload, now {now.Payload.Length}";
     }
 
-    /// <summary>A message in few words.</summary>
+    /// <summary>A short name of a message: command, id and its first fields.</summary>
     public static string Name(Recorded message)
     {
         Fields fields = new(dataLimit: 0);

@@ -4,24 +4,24 @@ using VfioUser.Tool.Tracing;
 
 namespace VfioUser.Tool.Replaying;
 
-/// <summary>A command of the server's that was recorded, and what the client answered.</summary>
+/// <summary>A recorded command of the server's, and the client's reply.</summary>
 internal sealed class Expected(Recorded command, int number)
 {
     public Recorded Command { get; } = command;
 
-    /// <summary>Which record it is, from 1.</summary>
+    /// <summary>Number of the record, from 1.</summary>
     public int Number { get; } = number;
 
-    /// <summary>Null where the client never answered.</summary>
+    /// <summary>The client's reply; null if it never replied.</summary>
     public Recorded? Answer { get; private set; }
 
-    /// <summary>Whether the server has sent it now.</summary>
+    /// <summary>Whether the server has sent it in the replay.</summary>
     public bool HasCome { get; set; }
 
-    /// <summary>Whether it then had other data.</summary>
+    /// <summary>Whether its data then differed.</summary>
     public bool Differs { get; set; }
 
-    /// <summary>All of a client's records, in order.</summary>
+    /// <summary>All of them in a client's records, in order.</summary>
     public static List<Expected> Of(IReadOnlyList<(int Number, Recorded Record)> records)
     {
         List<Expected> all = [];

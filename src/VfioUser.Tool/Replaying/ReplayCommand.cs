@@ -6,7 +6,7 @@ using VfioUser.Tool.Recording;
 
 namespace VfioUser.Tool.Replaying;
 
-/// <summary><c>vfio-user replay</c>: says to a server what a client said in a recording, and compares the answers.</summary>
+/// <summary><c>vfio-user replay</c>: plays the client's side of a recording to a server, and compares the replies.</summary>
 internal static class ReplayCommand
 {
     public static Command Create(Terminal terminal)
@@ -64,7 +64,7 @@ internal static class ReplayCommand
         return ignored;
     }
 
-    // one at a time, as they left; those who were there until the end as they came
+    // the records of each client, in the order of disconnecting; then of clients without a disconnect, in the order of connecting
     private static IEnumerable<List<(int Number, Recorded Record)>> Clients(RecordingReader recording)
     {
         Dictionary<int, List<(int Number, Recorded Record)>> there = [];

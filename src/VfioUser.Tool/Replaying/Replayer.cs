@@ -8,31 +8,31 @@ using VfioUser.Tool.Tracing;
 
 namespace VfioUser.Tool.Replaying;
 
-/// <summary>Plays the clients of a recording against a server, one after another, and compares what it says. One thread.</summary>
-/// <param name="connect">A connection for each client.</param>
-/// <param name="patience">How long the server may take for an answer.</param>
-/// <param name="speed">How much faster than recorded; null for as fast as the server is.</param>
-/// <param name="ignored">Commands whose answers are not compared.</param>
-/// <param name="report">Told of each difference, on any thread, one at a time.</param>
+/// <summary>Plays the clients of a recording to a server, one after another, and compares its replies and commands. One thread.</summary>
+/// <param name="connect">Makes a connection for each client.</param>
+/// <param name="timeout">How long the server may take to answer.</param>
+/// <param name="speed">Factor of the recorded speed; null for as fast as the server answers.</param>
+/// <param name="ignored">Commands whose replies are not compared.</param>
+/// <param name="report">Called with each difference, on any thread, one call at a time.</param>
 /// <param name="stop">Ends it with an <see cref="OperationCanceledException"/>.</param>
-internal sealed class Replayer(Func<SafeSocketHandle> connect, TimeSpan patience, double? speed, IReadOnlySet<Command> ignored,
+internal sealed class Replayer(Func<SafeSocketHandle> connect, TimeSpan timeout, double? speed, IReadOnlySet<Command> ignored,
     Action<string> report, CancellationToken stop)
 {
-    // a server that says what it likes shall not fill a disk
-    private const int MostReported = 1000;
+    // a server that sends arbitrary messages must not fill a disk
+    private const int MaxReported = 1000;
 
     private readonly Lock _gate = new();
 
-    /// <summary>Messages that were sent.</summary>
+    /// <summary>Number of messages sent.</summary>
     public int Sent { get; private set; }
 
-    /// <summary>Replies and commands of the server that are as recorded.</summary>
+    /// <summary>Number of the server's replies and commands that are as recorded.</summary>
     public int Same { get; private set; }
 
-    /// <summary>What is not.</summary>
+    /// <summary>Number of differences.</summary>
     public int Different { get; private set; }
 
-    /// <summary>Plays a client's records; the whole of them is in memory.</summary>
+    /// <summary>Plays the records of one client, all of which are in memory.</summary>
     public void Play(IReadOnlyList<(int Number, Recorded Record)> records)
     {
         List<Expected> expected = Expected.Of(records);
@@ -58,14 +58,14 @@ internal sealed class Replayer(Func<SafeSocketHandle> connect, TimeSpan patience
 
     private bool Send(ServerSide server, Recorded record)
     {
-        // answers are given when the server asks
+        // recorded replies are sent when the server sends the command
         if (record.Kind == RecordKind.Message && record.Header.IsReply)
             return true;
         SafeHandle[] fds = [.. record.Fds.Select(Recreate)];
         try
         {
             Sent++;
-            if (server.Send(record.Bytes, fds, (record.Way & Way.Twin) != 0, patience))
+            if (server.Send(record.Bytes, fds, (record.Way & Way.Twin) != 0, timeout))
                 return true;
         }
         finally
@@ -79,7 +79,7 @@ internal sealed class Replayer(Func<SafeSocketHandle> connect, TimeSpan patience
 
     private bool Meet(ServerSide server, Expected command)
     {
-        if (!server.WaitFor(command, patience))
+        if (!server.WaitFor(command, timeout))
             Misses($"record {command.Number}, {Differences.Name(command.Command)}: recorded from the server, now it did not come");
         else if (!command.Differs)
             Same++;
@@ -88,7 +88,7 @@ internal sealed class Replayer(Func<SafeSocketHandle> connect, TimeSpan patience
 
     private bool Compare(ServerSide server, int number, Recorded reply)
     {
-        if (server.WaitForReply(reply.Header.MessageId, patience) is not { } now)
+        if (server.WaitForReply(reply.Header.MessageId, timeout) is not { } now)
         {
             Misses($"record {number}, {Differences.Name(reply)}: no reply came");
             return false;
@@ -100,14 +100,14 @@ internal sealed class Replayer(Func<SafeSocketHandle> connect, TimeSpan patience
         return true;
     }
 
-    // what a file says may be centuries, and the longest wait of the system has to do
+    // a file may ask for centuries: wait at most as long as an int of milliseconds
     private void Wait(double milliseconds)
     {
         if (milliseconds > 0 && stop.WaitHandle.WaitOne((int)Math.Min(milliseconds, int.MaxValue)))
             stop.ThrowIfCancellationRequested();
     }
 
-    // what does not come after Ctrl-C is not the server's fault
+    // after Ctrl-C a missing message is not the server's fault
     private void Misses(string what)
     {
         stop.ThrowIfCancellationRequested();
@@ -119,14 +119,14 @@ internal sealed class Replayer(Func<SafeSocketHandle> connect, TimeSpan patience
         lock (_gate)
         {
             Different++;
-            if (Different <= MostReported)
+            if (Different <= MaxReported)
                 report(what);
-            if (Different == MostReported)
+            if (Different == MaxReported)
                 report("more differences are counted, and not printed");
         }
     }
 
-    // of what was behind a descriptor only its kind and size are known
+    // a recording has only the kind and size of a descriptor
     private static SafeHandle Recreate(FdFacts fd)
     {
         switch (fd.Kind)

@@ -7,15 +7,15 @@ using VfioUser.Tool.Tracing;
 
 namespace VfioUser.Tool.Replaying;
 
-/// <summary>A server that a recording is played to: hears it on its sockets, and answers its commands as recorded.</summary>
-/// <remarks>A thread for each socket; everything public is for the one that plays, but for <see cref="End"/>.</remarks>
+/// <summary>The connection to a server that a recording is played to: receives its messages, and answers its commands as recorded.</summary>
+/// <remarks>A thread for each socket; public members are for the thread that plays, except <see cref="End"/>.</remarks>
 internal sealed class ServerSide : IDisposable
 {
     private static readonly MessageSocketOptions Options = new() { MaxMessageFds = ControlMessage.MaxReceived, MaxMessageSize = 16 << 20 };
 
-    // replies that nobody has asked for yet, and what each of them takes beside its bytes
-    private const long MostKept = 64 << 20;
-    private const int KeptBeside = 256;
+    // bytes of replies that were not taken yet, with this overhead for each
+    private const long MaxKept = 64 << 20;
+    private const int OverheadOfReply = 256;
 
     private readonly object _gate = new();
     private readonly MessageSocket _main;
@@ -28,10 +28,10 @@ internal sealed class ServerSide : IDisposable
     private long _kept;
     private bool _gone;
 
-    /// <summary>Takes the socket over.</summary>
+    /// <summary>Takes ownership of the socket.</summary>
     /// <param name="socket">Connected to the server.</param>
-    /// <param name="expected">The server's commands that were recorded.</param>
-    /// <param name="differs">Told of each that was not, on any thread.</param>
+    /// <param name="expected">The recorded commands of the server.</param>
+    /// <param name="differs">Called with each difference, on any thread.</param>
     public ServerSide(System.Net.Sockets.SafeSocketHandle socket, List<Expected> expected, Action<string> differs)
     {
         _main = new MessageSocket(socket, Options);
@@ -41,23 +41,23 @@ internal sealed class ServerSide : IDisposable
     }
 
     /// <summary>Sends bytes of the client's.</summary>
-    /// <returns>False when the server has gone, or takes nothing in that time.</returns>
-    public bool Send(ReadOnlySpan<byte> bytes, SafeHandle[] fds, bool twin, TimeSpan patience) =>
-        (twin ? _twin : _main)?.Send(bytes, default, fds, Deadline.After(patience)) == Errno.None;
+    /// <returns>False when the server has disconnected, or does not read in time.</returns>
+    public bool Send(ReadOnlySpan<byte> bytes, SafeHandle[] fds, bool twin, TimeSpan timeout) =>
+        (twin ? _twin : _main)?.Send(bytes, default, fds, Deadline.After(timeout)) == Errno.None;
 
     /// <summary>Waits for a reply.</summary>
-    /// <returns>Null when it did not come.</returns>
-    public Recorded? WaitForReply(ushort id, TimeSpan patience)
+    /// <returns>Null on timeout, or when the server has disconnected.</returns>
+    public Recorded? WaitForReply(ushort id, TimeSpan timeout)
     {
         Recorded? reply = null;
-        WaitUntil(() => TryTake(id, out reply), patience);
+        WaitUntil(() => TryTake(id, out reply), timeout);
         return reply;
     }
 
     /// <summary>Waits for a command.</summary>
-    public bool WaitFor(Expected expected, TimeSpan patience) => WaitUntil(() => expected.HasCome, patience);
+    public bool WaitFor(Expected expected, TimeSpan timeout) => WaitUntil(() => expected.HasCome, timeout);
 
-    /// <summary>Ends the conversation: whoever waits for the server is told that it has gone. Any thread.</summary>
+    /// <summary>Ends the connection: all waits for the server fail. Any thread.</summary>
     public void End() => _main.Shutdown();
 
     public void Dispose()
@@ -75,13 +75,13 @@ internal sealed class ServerSide : IDisposable
         reply = null;
         if (!_replies.TryGetValue(id, out Queue<Recorded>? come) || !come.TryDequeue(out reply))
             return false;
-        _kept -= reply.Bytes.Length + KeptBeside;
+        _kept -= reply.Bytes.Length + OverheadOfReply;
         return true;
     }
 
-    private bool WaitUntil(Func<bool> condition, TimeSpan patience)
+    private bool WaitUntil(Func<bool> condition, TimeSpan timeout)
     {
-        Deadline deadline = Deadline.After(patience);
+        Deadline deadline = Deadline.After(timeout);
         lock (_gate)
         {
             while (!condition())
@@ -114,11 +114,11 @@ internal sealed class ServerSide : IDisposable
         }
         catch (FloodException)
         {
-            _differs($"the server sends replies that nobody waits for: {MostKept >> 20} MiB of them are enough");
+            _differs($"the server sends replies that nobody waits for: {MaxKept >> 20} MiB of them are enough");
         }
         catch (Exception e) when (e is ProtocolException or IOException)
         {
-            _differs($"what the server says cannot be understood: {e.Message}");
+            _differs($"the server sends an invalid message: {e.Message}");
         }
         lock (_gate)
         {
@@ -171,14 +171,14 @@ internal sealed class ServerSide : IDisposable
             if (!_replies.TryGetValue(id, out Queue<Recorded>? come))
                 _replies[id] = come = new Queue<Recorded>();
             come.Enqueue(reply);
-            _kept += reply.Bytes.Length + KeptBeside;
+            _kept += reply.Bytes.Length + OverheadOfReply;
             Monitor.PulseAll(_gate);
-            if (_kept > MostKept)
+            if (_kept > MaxKept)
                 throw new FloodException();
         }
     }
 
-    // the server numbers its commands as it likes, and may send them in another order
+    // the server's ids are its own, and it may send its commands in another order
     private void Answer(MessageSocket socket, Recorded command)
     {
         MessageHeader header = command.Header;
@@ -206,11 +206,11 @@ internal sealed class ServerSide : IDisposable
         WireFormat.Write(answer, match is null
             ? new MessageHeader(header.MessageId, header.Command, MessageHeader.WireSize, MessageFlags.Reply | MessageFlags.Error, (uint)Errno.EINVAL)
             : recorded with { MessageId = header.MessageId });
-        // a server that has gone is seen where it is heard
+        // if the server has disconnected, the receiving thread notices
         _ = socket.Send(answer);
     }
 
-    /// <summary>The server says more than can be kept.</summary>
+    /// <summary>The server sends more replies than can be kept.</summary>
     private sealed class FloodException : Exception;
 
     private static bool Fits(Expected expected, Recorded command, int length) => !expected.HasCome

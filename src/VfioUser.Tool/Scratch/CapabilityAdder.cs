@@ -1,6 +1,6 @@
 namespace VfioUser.Tool.Scratch;
 
-/// <summary>Puts the capabilities of a description into a configuration space.</summary>
+/// <summary>Adds the capabilities of a description to configuration space.</summary>
 internal static class CapabilityAdder
 {
     public static void Add(ConfigSpace config, CapabilityFile file, string place)

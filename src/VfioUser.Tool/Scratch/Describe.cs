@@ -2,7 +2,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Tool.Scratch;
 
-/// <summary>Parts of a description, checked; complaints name the property.</summary>
+/// <summary>Parses and checks parts of a description; error messages name the property.</summary>
 internal static class Describe
 {
     public const ulong LargestBar = 256 << 20;
@@ -31,15 +31,15 @@ internal static class Describe
         _ => throw new ToolException($"{place}: '{kind}' is none of memory32, memory64, memory32Prefetchable, memory64Prefetchable and io."),
     };
 
-    /// <summary>What stands in a list, with its places.</summary>
+    /// <summary>The items of a list, each with its place for error messages.</summary>
     public static IEnumerable<(T Item, string Place)> Each<T>(List<T>? items, string place)
         where T : class
     {
         for (int i = 0; i < (items?.Count ?? 0); i++)
-            yield return (items![i] ?? throw new ToolException($"{place}[{i}]: null is nothing that could stand there."), $"{place}[{i}]");
+            yield return (items![i] ?? throw new ToolException($"{place}[{i}]: null is not allowed here."), $"{place}[{i}]");
     }
 
-    /// <summary>What the BAR holds after a reset.</summary>
+    /// <summary>Contents of the BAR after a reset.</summary>
     public static byte[] Content(BarFile file, int size, string place)
     {
         byte[] content = new byte[size];
@@ -94,7 +94,7 @@ internal static class Describe
         return number < limit ? number : throw new ToolException($"{place}: 0x{number:x} is too large; it is at most 0x{limit - 1:x}.");
     }
 
-    /// <summary>Does what the library may refuse, and says where.</summary>
+    /// <summary>Runs code that may throw, and adds the place to the message.</summary>
     public static void Try(string place, Action body)
     {
         try

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace VfioUser.Tool.Scratch;
 
-/// <summary>A device as its JSON description has it; null is what it does not say. Numbers may be strings with 0x.</summary>
+/// <summary>The JSON description of a device; null for an absent property. Numbers may be strings with 0x.</summary>
 internal sealed class DeviceFile
 {
     public IdFile? Id { get; set; }
@@ -127,7 +127,7 @@ internal sealed class CapabilityFile
     public ulong? Offset { get; set; }
 }
 
-/// <summary>Reads descriptions without reflection, strictly: what is not known is a mistake.</summary>
+/// <summary>Reads descriptions without reflection, strictly: an unknown property is an error.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,

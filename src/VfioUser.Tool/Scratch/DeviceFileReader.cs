@@ -2,12 +2,12 @@ using System.Text.Json;
 
 namespace VfioUser.Tool.Scratch;
 
-/// <summary>Reads a description from a file, with complaints that lead to the place.</summary>
+/// <summary>Reads a description from a file; error messages have line, column and property.</summary>
 internal static class DeviceFileReader
 {
     private const string Appended = " Path: ";
 
-    /// <exception cref="ToolException">It is none: the line, the column and the property.</exception>
+    /// <exception cref="ToolException">The file is no valid description.</exception>
     public static DeviceFile Read(string path)
     {
         byte[] text = File.ReadAllBytes(path);
@@ -23,13 +23,13 @@ internal static class DeviceFileReader
         }
     }
 
-    // the serializer's own words speak of types of this program
+    // the serializer's messages name types of this program
     private static string Problem(JsonException e)
     {
         int appended = e.Message.IndexOf(Appended, StringComparison.Ordinal);
         string message = appended < 0 ? e.Message : e.Message[..appended];
         if (message.Contains("could not be mapped", StringComparison.Ordinal))
             return "there is no such property.";
-        return message.Contains("could not be converted", StringComparison.Ordinal) ? "this is not what belongs here." : message.TrimEnd('.') + ".";
+        return message.Contains("could not be converted", StringComparison.Ordinal) ? "the value has the wrong type." : message.TrimEnd('.') + ".";
     }
 }

@@ -3,12 +3,12 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Tool.Scratch;
 
-/// <summary>What a doorbell does with guest memory: between the address in a register and a buffer in the BAR.</summary>
-/// <param name="Reads">From guest memory into the buffer; else the other way.</param>
-/// <param name="Address">Where the register with the IOVA is, of 8 bytes.</param>
-/// <param name="Length">Where the register with the number of bytes is, of 4 bytes.</param>
-/// <param name="Buffer">Where the buffer begins; it ends with the BAR.</param>
-/// <param name="Status">Where 0 or, after a failure, 1 is put, in 4 bytes; null for nowhere.</param>
+/// <summary>DMA of a doorbell: copies between guest memory and a buffer in the BAR.</summary>
+/// <param name="Reads">Copies from guest memory to the buffer; else from the buffer to guest memory.</param>
+/// <param name="Address">Offset of the 8-byte register with the IOVA.</param>
+/// <param name="Length">Offset of the 4-byte register with the number of bytes.</param>
+/// <param name="Buffer">Offset of the buffer, which extends to the end of the BAR.</param>
+/// <param name="Status">Offset of the 4-byte register that is set to 0, or to 1 after a failure; null for none.</param>
 [StructLayout(LayoutKind.Auto)]
 internal readonly record struct DmaDoorbell(bool Reads, ulong Address, ulong Length, ulong Buffer, ulong? Status)
 {

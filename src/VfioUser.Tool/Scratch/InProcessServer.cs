@@ -6,9 +6,9 @@ namespace VfioUser.Tool.Scratch;
 /// <summary>Serves a device in this process, where nobody else can connect. Any thread.</summary>
 internal sealed class InProcessServer : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
 
-    // a folder of the owner's alone
+    // a folder that only the owner can enter
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("vfio-user-serve-");
     private readonly VfioUserServer _server;
     private readonly Task _serving;
@@ -19,9 +19,9 @@ internal sealed class InProcessServer : IDisposable
         _serving = _server.RunAsync(device);
     }
 
-    /// <summary>A new connection.</summary>
-    /// <exception cref="IOException">Too many wait already.</exception>
-    public SafeSocketHandle Connect(CancellationToken stop) => ConnectCalls.Connect(_server.Address, Patience, stop);
+    /// <summary>Makes a new connection.</summary>
+    /// <exception cref="IOException">The server's queue is full.</exception>
+    public SafeSocketHandle Connect(CancellationToken stop) => ConnectCalls.Connect(_server.Address, ConnectTimeout, stop);
 
     public void Dispose()
     {

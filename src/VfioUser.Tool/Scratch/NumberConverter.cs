@@ -4,7 +4,7 @@ using VfioUser.Tool.CommandLine;
 
 namespace VfioUser.Tool.Scratch;
 
-/// <summary>Numbers as JSON has them, or as strings, in which they may be hexadecimal.</summary>
+/// <summary>Reads JSON numbers, and strings with decimal or hexadecimal numbers.</summary>
 internal sealed class NumberConverter : JsonConverter<ulong>
 {
     public override ulong Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)

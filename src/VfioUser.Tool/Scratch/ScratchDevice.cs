@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace VfioUser.Tool.Scratch;
 
-/// <summary>A device as a description says.</summary>
+/// <summary>A device that is built from a description.</summary>
 internal sealed class ScratchDevice : PciDevice
 {
     private readonly List<ScratchRegion> _regions = [];
@@ -10,7 +10,7 @@ internal sealed class ScratchDevice : PciDevice
     private readonly List<Action> _checks = [];
     private readonly Dictionary<string, IReadOnlyList<Irq>> _irqs = new(StringComparer.Ordinal);
 
-    /// <exception cref="ToolException">It says what no device can be.</exception>
+    /// <exception cref="ToolException">The description is invalid.</exception>
     public ScratchDevice(DeviceFile file)
         : base(Describe.Id(file), Describe.Class(file))
     {
@@ -25,8 +25,8 @@ internal sealed class ScratchDevice : PciDevice
             EnableMigration(Save, Restore, _regions.Sum(region => region.Bytes.Length));
     }
 
-    /// <summary>What can only be seen when all is declared.</summary>
-    /// <exception cref="ToolException">A doorbell rings an interrupt that the device does not have.</exception>
+    /// <summary>Checks that need the complete device.</summary>
+    /// <exception cref="ToolException">A doorbell triggers an interrupt that the device does not have.</exception>
     public ScratchDevice Checked()
     {
         _checks.ForEach(check => check());
@@ -106,11 +106,11 @@ internal sealed class ScratchDevice : PciDevice
     {
         if (irq is null)
             return;
-        if (_irqs[irq][(int)vector] is Intx pin)
+        if (_irqs[irq][(int)vector] is Intx intx)
         {
-            // there is no register with which a guest would take it back: an edge
-            pin.Assert();
-            pin.Deassert();
+            // there is no status register that a guest could clear, so deassert at once
+            intx.Assert();
+            intx.Deassert();
             return;
         }
         _irqs[irq][(int)vector].Trigger();

@@ -1,6 +1,6 @@
 namespace VfioUser.Tool.Scratch;
 
-/// <summary>A description with everything that one can say; it describes a device that can be served.</summary>
+/// <summary>An example with every property that a description can have; it can be served.</summary>
 internal static class ScratchExample
 {
     public const string Text = """

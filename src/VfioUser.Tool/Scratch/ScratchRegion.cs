@@ -2,7 +2,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Tool.Scratch;
 
-/// <summary>A BAR's bytes that are not mapped: as they were described, and as the guest changed them.</summary>
+/// <summary>The part of a BAR that is not mapped: its bytes, read-only areas and doorbells.</summary>
 /// <remarks>Command thread.</remarks>
 internal sealed class ScratchRegion(byte[] initial) : IRegionHandler
 {
@@ -10,7 +10,7 @@ internal sealed class ScratchRegion(byte[] initial) : IRegionHandler
     private readonly List<(ulong Start, ulong End)> _readOnly = [];
     private readonly List<(ulong Offset, Action Ring)> _doorbells = [];
 
-    /// <summary>All of them, to save and to restore.</summary>
+    /// <summary>All bytes of the BAR.</summary>
     public Span<byte> Bytes => _bytes;
 
     public void Protect(ulong offset, ulong size) => _readOnly.Add((offset, offset + size));

@@ -6,7 +6,7 @@ using VfioUser.Tool.Tracing;
 
 namespace VfioUser.Tool.Scratch;
 
-/// <summary><c>vfio-user serve</c>: a device from a description, with faults on request.</summary>
+/// <summary><c>vfio-user serve</c>: serves a device from a description, with faults on request.</summary>
 internal static class ServeCommand
 {
     public static Command Create(Terminal terminal)

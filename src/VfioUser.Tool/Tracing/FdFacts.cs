@@ -4,8 +4,8 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser.Tool.Tracing;
 
-/// <summary>What can be told of a descriptor that passes by.</summary>
-/// <param name="Kind">What it is.</param>
+/// <summary>Kind and size of a descriptor in a trace.</summary>
+/// <param name="Kind">Its kind.</param>
 /// <param name="Size">In bytes, of files and memory.</param>
 [StructLayout(LayoutKind.Auto)]
 internal readonly record struct FdFacts(FdKind Kind, ulong Size)

@@ -1,6 +1,6 @@
 namespace VfioUser.Tool.Tracing;
 
-/// <summary>What a descriptor is. Numbers are those of recordings, and frozen.</summary>
+/// <summary>Kinds of descriptors. Recordings contain the numbers: they are frozen.</summary>
 internal enum FdKind
 {
     Other = 0,

@@ -1,6 +1,6 @@
 namespace VfioUser.Tool.Tracing;
 
-/// <summary>Takes what a trace sees, in order. One call at a time.</summary>
+/// <summary>Receives the events of a trace, in order. One call at a time.</summary>
 internal interface ITraceSink
 {
     void Connected(int client, TimeSpan time);

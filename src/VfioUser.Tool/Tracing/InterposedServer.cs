@@ -3,26 +3,26 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser.Tool.Tracing;
 
-/// <summary>Lets clients in, and stands between each and a server connection of its own. One that comes while another one is
-/// there hears from the server what it makes of that.</summary>
-/// <remarks>A thread that lets them in, and one for each.</remarks>
+/// <summary>Accepts clients, and passes messages between each and a server connection of its own. The server decides about a client
+/// that connects while another one is attached.</summary>
+/// <remarks>A thread that accepts, and one for each client.</remarks>
 /// <param name="clients">Borrowed.</param>
-/// <param name="connect">A connection to the server. Any thread.</param>
-/// <param name="output">Is told what passes.</param>
-/// <param name="complain">Called with what went wrong with one client, one call at a time; the others are served all the same.</param>
-/// <param name="stage">What it does to messages; null for nothing.</param>
+/// <param name="connect">Makes a connection to the server. Any thread.</param>
+/// <param name="output">Receives the trace.</param>
+/// <param name="complain">Called with the failure of one client, one call at a time; the others are still served.</param>
+/// <param name="stage">Decides whether messages are passed on; null to pass on all.</param>
 internal sealed class InterposedServer(IClientSource clients, Func<SafeSocketHandle> connect, TraceOutput output, Action<string> complain, IMessageStage? stage = null)
 {
-    // the others wait in the socket's queue
+    // further clients wait in the socket's queue
     private const int MaxClients = 16;
 
-    // a server that does not read what a client has left behind is not waited for
-    private static readonly TimeSpan LongestFarewell = TimeSpan.FromSeconds(2);
+    // how long to wait for a server to read the last messages of a client that has disconnected
+    private static readonly TimeSpan DrainTimeout = TimeSpan.FromSeconds(2);
 
     private readonly List<(Thread Thread, SafeSocketHandle Socket)> _served = [];
     private readonly Lock _complaining = new();
 
-    /// <summary>Until it is cancelled.</summary>
+    /// <summary>Runs until it is cancelled.</summary>
     public void Run(CancellationToken stop)
     {
         using SemaphoreSlim room = new(MaxClients);
@@ -54,7 +54,7 @@ internal sealed class InterposedServer(IClientSource clients, Func<SafeSocketHan
                 catch (IOException e)
                 {
                     Complain(e);
-                    // as when no descriptor is left: then the next one fails at once, too
+                    // without free descriptors, for one, the next accept would fail at once, too
                     stop.WaitHandle.WaitOne(ClientWait.AcceptAgainAfter);
                 }
                 room.Release();
@@ -69,7 +69,7 @@ internal sealed class InterposedServer(IClientSource clients, Func<SafeSocketHan
 
     private void Start(int number, SafeSocketHandle client, SemaphoreSlim room, CancellationToken stop)
     {
-        AwaitLeavers();
+        AwaitDisconnected();
         Thread thread = new(() =>
         {
             Serve(number, client, stop);
@@ -80,18 +80,18 @@ internal sealed class InterposedServer(IClientSource clients, Func<SafeSocketHan
         thread.Start();
     }
 
-    // The server shall not see one who has left beside the one who comes next.
-    private void AwaitLeavers()
+    // the server must not see a client that has disconnected beside the next one
+    private void AwaitDisconnected()
     {
         foreach ((Thread thread, SafeSocketHandle socket) in _served)
         {
-            if (HasLeft(socket))
-                thread.Join(LongestFarewell);
+            if (HasDisconnected(socket))
+                thread.Join(DrainTimeout);
         }
         _served.RemoveAll(client => !client.Thread.IsAlive);
     }
 
-    private static bool HasLeft(SafeSocketHandle socket)
+    private static bool HasDisconnected(SafeSocketHandle socket)
     {
         try
         {

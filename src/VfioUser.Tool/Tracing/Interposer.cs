@@ -5,13 +5,13 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser.Tool.Tracing;
 
-/// <summary>One client and its server, and what stands between them: what one says, the other hears, with its descriptors.</summary>
-/// <remarks>A thread each way and socket; <see cref="Shutdown"/> is for any thread.</remarks>
+/// <summary>Passes messages with their descriptors between one client and a server.</summary>
+/// <remarks>A thread for each socket and direction; <see cref="Shutdown"/> is for any thread.</remarks>
 internal sealed class Interposer : IDisposable
 {
     private const int ShutWrite = 1;
 
-    // more than any peer allows; what is longer passes in pieces
+    // more than any known peer allows; a longer message is passed on in pieces
     private static readonly MessageSocketOptions Options = new() { MaxMessageFds = ControlMessage.MaxReceived, MaxMessageSize = 16 << 20 };
 
     private readonly MessageSocket _client;
@@ -24,7 +24,7 @@ internal sealed class Interposer : IDisposable
     private Exception? _failure;
     private bool _over;
 
-    /// <summary>Takes both sockets over.</summary>
+    /// <summary>Takes ownership of both sockets.</summary>
     public Interposer(int number, SafeSocketHandle client, SafeSocketHandle server, TraceOutput output, IMessageStage? stage = null)
     {
         Client = number;
@@ -34,14 +34,14 @@ internal sealed class Interposer : IDisposable
         _server = new MessageSocket(server, Options);
     }
 
-    /// <summary>Which one it is.</summary>
+    /// <summary>Number of the client.</summary>
     public int Client { get; }
 
     public TraceOutput Output { get; }
 
     public IMessageStage? Stage { get; }
 
-    /// <summary>Passes messages on until either side has gone.</summary>
+    /// <summary>Passes messages on until either side has disconnected.</summary>
     /// <exception cref="IOException">The system failed, or a sink did.</exception>
     public void Run()
     {
@@ -64,7 +64,7 @@ internal sealed class Interposer : IDisposable
         _server.Shutdown();
     }
 
-    /// <summary>Where a reply hands over the second socket, a pair of our own takes its place, and we stand between them too.</summary>
+    /// <summary>Replaces the twin socket in a version reply by one of our own, to pass on its messages, too.</summary>
     /// <param name="version">The payload of the reply.</param>
     /// <param name="fds">Its descriptors; the socket among them is taken over and replaced.</param>
     public void InterposeTwin(ReadOnlySpan<byte> version, SafeHandle[] fds)
@@ -101,7 +101,7 @@ internal sealed class Interposer : IDisposable
         _ended.Dispose();
     }
 
-    // both ways between two sockets, until both have ended
+    // both directions between two sockets, until both have ended
     private void Pass(Way toServer, MessageSocket client, MessageSocket server, EventFd ended)
     {
         Thread back = Start("vfio-user to client", () => Pass(new Pump(this, toServer | Way.ToClient, server, client), server, client, ended));
@@ -129,7 +129,7 @@ internal sealed class Interposer : IDisposable
         }
     }
 
-    // who has only stopped to speak may still listen; the other side shall see what this one saw
+    // a peer that shut down only its sending may still receive, so shut down only sending on the other side, too
     private static void End(MessageSocket from, MessageSocket to, EventFd otherWayEnded)
     {
         if (!PollCalls.HasHungUp(from.Handle))

@@ -3,14 +3,14 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Tool.Tracing;
 
-/// <summary>Passes on what comes on one socket to another one, message by message, until there is no more. One thread.</summary>
+/// <summary>Passes on the messages of one socket to another, until the stream ends. One thread.</summary>
 /// <remarks>It holds one message at a time: while the receiver does not read, nothing more is received.</remarks>
 internal sealed class Pump(Interposer between, Way way, MessageSocket from, MessageSocket to)
 {
-    // of a message that is too long to be held, or of a stream without messages
+    // bytes to pass on unparsed: of a message that is too long to be held, or of a stream that cannot be parsed
     private long _bytesOfNoMessage;
 
-    /// <summary>Returns when the sender has said all, or the receiver has gone.</summary>
+    /// <summary>Returns when the sender's stream ends, or the receiver has disconnected.</summary>
     public void Run()
     {
         while (from.Receive(wait: true) != ReceiveStatus.Closed)
@@ -18,7 +18,7 @@ internal sealed class Pump(Interposer between, Way way, MessageSocket from, Mess
             if (!PassOn())
                 return;
         }
-        // a message that was begun and never ended
+        // an incomplete message at the end of the stream
         _bytesOfNoMessage = long.MaxValue;
         PassOnPieces();
     }
@@ -38,7 +38,7 @@ internal sealed class Pump(Interposer between, Way way, MessageSocket from, Mess
             }
             catch (ProtocolException e)
             {
-                // a size below the header's own leaves no way to tell where the next message begins
+                // with a size below the header's own, the start of the next message is unknown
                 uint size = e.Header?.MessageSize ?? 0;
                 _bytesOfNoMessage = size < MessageHeader.WireSize ? long.MaxValue : size;
             }

@@ -5,7 +5,7 @@ using VfioUser.Tool.Recording;
 
 namespace VfioUser.Tool.Tracing;
 
-/// <summary><c>vfio-user trace</c>: stands between a client and a server and prints what they say; or prints a recording.</summary>
+/// <summary><c>vfio-user trace</c>: passes on and prints the messages between a client and a server; or prints a recording.</summary>
 internal static class TraceCommand
 {
     private const int LongestData = 16 << 20;
@@ -19,7 +19,7 @@ internal static class TraceCommand
         Option<string?> read = new("--read") { Description = "Print a recording, in place of listening" };
         Option<bool> json = new("--json") { Description = "A JSON object a line" };
         Option<int> data = new("--data") { Description = "Bytes of data to print of a message", DefaultValueFactory = _ => 16 };
-        Option<double> patience = ServerArguments.PatienceOption("Seconds that the server may take to let a client in");
+        Option<double> patience = ServerArguments.PatienceOption("Seconds that the server may take to accept a client");
         Option<bool> quiet = new("--quiet") { Description = "Print no messages" };
         record.Validators.Add(FilePath.NotEmpty);
         read.Validators.Add(FilePath.NotEmpty);

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace VfioUser.Tool.Tracing;
 
-/// <summary>Gives what several threads see one order and one clock. Any thread; a slow sink holds the messages up.</summary>
+/// <summary>Passes events of several threads to the sinks, in one order and with one clock. Any thread; a slow sink delays messages.</summary>
 internal sealed class TraceOutput(params IReadOnlyList<ITraceSink> sinks)
 {
     private readonly Lock _gate = new();

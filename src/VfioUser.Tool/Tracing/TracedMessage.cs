@@ -1,9 +1,9 @@
 namespace VfioUser.Tool.Tracing;
 
-/// <summary>What passes by: a message, or a piece of something that is none. Valid for a call.</summary>
+/// <summary>A message in a trace, or bytes that are no whole message. Valid during the call.</summary>
 internal readonly ref struct TracedMessage
 {
-    /// <summary>Which client's, from 1.</summary>
+    /// <summary>Number of the client, from 1.</summary>
     public required int Client { get; init; }
 
     /// <summary>Since the trace began.</summary>

@@ -1,6 +1,6 @@
 namespace VfioUser.Tool.Tracing;
 
-/// <summary>Which way a message goes, and on which socket. Numbers are those of recordings, and frozen.</summary>
+/// <summary>Direction and socket of a message. Recordings contain the numbers: they are frozen.</summary>
 [Flags]
 internal enum Way
 {

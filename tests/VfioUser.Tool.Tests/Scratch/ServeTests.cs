@@ -122,11 +122,11 @@ public class ServeTests
     [InlineData("{ \"id\": { \"vendor\": 1, \"device\": 1 }, \"irqs\": { \"msix\": { \"bar\": 3 } } }", "irqs.msix.bar: there is no BAR 3.")]
     [InlineData("{ \"id\": { \"vendor\": 1, \"device\": 1 }, \"capabilities\": [{ \"type\": \"magic\" }] }", "capabilities[0].type: 'magic' is none of")]
     [InlineData("{ \"id\": { \"vendor\": 1, \"device\": 1 }, \"capabilities\": [{ \"type\": \"vendor\", \"data\": \"xy\" }] }", "capabilities[0].data: 'xy' is no row of bytes")]
-    [InlineData("{ \"id\": { \"vendor\": 1, \"device\": 1 }, \"bars\": [null] }", "bars[0]: null is nothing")]
-    [InlineData("{ \"id\": { \"vendor\": 1, \"device\": 1 }, \"bars\": [{ \"number\": 0, \"size\": 16, \"values\": [null] }] }", "bars[0].values[0]: null is nothing")]
-    [InlineData("{ \"id\": { \"vendor\": 1, \"device\": 1 }, \"bars\": [{ \"number\": 0, \"size\": 16, \"mapped\": [null] }] }", "bars[0].mapped[0]: null is nothing")]
-    [InlineData("{ \"id\": { \"vendor\": 1, \"device\": 1 }, \"bars\": [{ \"number\": 0, \"size\": 16, \"doorbells\": [null] }] }", "bars[0].doorbells[0]: null is nothing")]
-    [InlineData("{ \"id\": { \"vendor\": 1, \"device\": 1 }, \"capabilities\": [null] }", "capabilities[0]: null is nothing")]
+    [InlineData("{ \"id\": { \"vendor\": 1, \"device\": 1 }, \"bars\": [null] }", "bars[0]: null is not allowed here")]
+    [InlineData("{ \"id\": { \"vendor\": 1, \"device\": 1 }, \"bars\": [{ \"number\": 0, \"size\": 16, \"values\": [null] }] }", "bars[0].values[0]: null is not allowed here")]
+    [InlineData("{ \"id\": { \"vendor\": 1, \"device\": 1 }, \"bars\": [{ \"number\": 0, \"size\": 16, \"mapped\": [null] }] }", "bars[0].mapped[0]: null is not allowed here")]
+    [InlineData("{ \"id\": { \"vendor\": 1, \"device\": 1 }, \"bars\": [{ \"number\": 0, \"size\": 16, \"doorbells\": [null] }] }", "bars[0].doorbells[0]: null is not allowed here")]
+    [InlineData("{ \"id\": { \"vendor\": 1, \"device\": 1 }, \"capabilities\": [null] }", "capabilities[0]: null is not allowed here")]
     public void A_description_that_cannot_be_is_one_line_that_names_the_place(string description, string complaint)
     {
         string file = Path.GetTempFileName();
