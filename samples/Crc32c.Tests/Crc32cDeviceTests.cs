@@ -6,10 +6,10 @@ using Xunit;
 public class Crc32cDeviceTests
 {
     [Theory]
-    [InlineData(GuestMemoryKind.Mapped)]       // a descriptor came with the map: read in place
-    [InlineData(GuestMemoryKind.FileIo)]       // a descriptor that could shrink: read with system calls
-    [InlineData(GuestMemoryKind.TwinSocket)]   // none: DMA_READ on the second socket
-    [InlineData(GuestMemoryKind.SingleSocket)] // none, and no second socket: DMA_READ in between commands
+    [InlineData(GuestMemoryKind.Mapped)]       // a descriptor comes with DMA_MAP: read in place
+    [InlineData(GuestMemoryKind.FileIo)]       // a descriptor of a file that could shrink: read with system calls
+    [InlineData(GuestMemoryKind.TwinSocket)]   // no descriptor: DMA_READ on the twin socket
+    [InlineData(GuestMemoryKind.SingleSocket)] // no descriptor, no twin socket: DMA_READ between commands
     public void Doorbell_hashes_the_guest_buffer_and_raises_msix_0(GuestMemoryKind memory)
     {
         using var guest = TestGuest.Attach(new Crc32cDevice(), memory); // real server, real sockets, no VM

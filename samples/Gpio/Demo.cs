@@ -5,7 +5,7 @@ using VfioUser.Protocol;
 
 namespace Gpio;
 
-/// <summary>The card and a guest for it in one process, over a real socket: what a driver does, step by step.</summary>
+/// <summary>The card and a guest in one process, over a real socket: the steps of a driver.</summary>
 internal static class Demo
 {
     private const uint Bar2 = (uint)PciRegion.Bar2;
@@ -23,7 +23,7 @@ internal static class Demo
         using VfioUserClient guest = VfioUserClient.Connect(path);
         Span<byte> id = stackalloc byte[4];
         guest.ReadRegion((uint)PciRegion.Config, 0, id);
-        Console.WriteLine($"  guest: found a device {BitConverter.ToUInt16(id):x4}:{BitConverter.ToUInt16(id[2..]):x4}, version {guest.Version.Major}.{guest.Version.Minor} spoken");
+        Console.WriteLine($"  guest: found a device {BitConverter.ToUInt16(id):x4}:{BitConverter.ToUInt16(id[2..]):x4}, protocol version {guest.Version.Major}.{guest.Version.Minor}");
 
         using EventFd interrupt = new();
         guest.SetIrqEventFds((uint)PciIrq.Intx, 0, interrupt.Handle);

@@ -38,13 +38,13 @@ public sealed class GpioCard : PciDevice, IRegionHandler
         _intx = AddIntx();
     }
 
-    /// <summary>Raised on the command thread when the guest has changed outputs.</summary>
+    /// <summary>Raised on the Command thread when the guest has changed outputs.</summary>
     public event Action<ushort>? OutputsChanged;
 
-    /// <summary>What the guest drives; bit n is output n. Any thread.</summary>
+    /// <summary>The outputs, which the guest sets; bit n is output n. Any thread.</summary>
     public ushort Outputs => Volatile.Read(ref _outputs);
 
-    /// <summary>What the guest sees; bit n is input n. A change interrupts it. Any thread.</summary>
+    /// <summary>The inputs, which the guest reads; bit n is input n. A change interrupts the guest. Any thread.</summary>
     public ushort Inputs
     {
         get => Volatile.Read(ref _inputs);

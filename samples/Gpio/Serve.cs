@@ -5,7 +5,7 @@ using VfioUser;
 
 namespace Gpio;
 
-/// <summary>Serves the card to virtual machines until Ctrl-C, and plays what is wired to its inputs.</summary>
+/// <summary>Serves the card to virtual machines until Ctrl-C. Commands on standard input set its inputs.</summary>
 internal static class Serve
 {
     private const string Commands = "inputs VALUE | set N | clear N | show | quit";
@@ -30,7 +30,7 @@ internal static class Serve
             Console.WriteLine($"  -device '{{\"driver\":\"vfio-user-pci\",\"socket\":{{\"type\":\"unix\",\"path\":\"{Path.GetFullPath(path)}\"}}}}'");
             Console.WriteLine("and a guest whose memory is shared: -object memory-backend-memfd,id=ram,size=512M,share=on -machine q35,memory-backend=ram");
             Console.WriteLine($"Ctrl-C ends it. Commands: {Commands}");
-            // its own thread, for a read of standard input cannot be cancelled
+            // a background thread, because a read of standard input cannot be cancelled
             new Thread(() => ReadCommands(card, stop)) { IsBackground = true }.Start();
             await serving;
             return 0;

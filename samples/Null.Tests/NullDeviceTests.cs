@@ -15,7 +15,7 @@ public class NullDeviceTests
         guest.Config.Read<ushort>(0x02).Should().Be(0x00F0); // device
         guest.Config.Read<uint>(0x08).Should().Be(0u);       // class and revision: in no class
         guest.Config.Read<byte>(0x34).Should().Be(0);        // no capability
-        guest.Config.Read<byte>(0x3D).Should().Be(0);        // no interrupt pin
+        guest.Config.Read<byte>(0x3D).Should().Be(0);        // no INTx
     }
 
     [Fact]
@@ -91,7 +91,7 @@ public class NullDeviceTests
         await serving.WaitAsync(TimeSpan.FromSeconds(60));
     }
 
-    // without files on disk: those are the runtime's, which opens an assembly when it is first needed
+    // without files on disk: the runtime opens an assembly when it is first needed
     private static int OpenDescriptors() =>
         Directory.GetFiles("/proc/self/fd").Count(path => new FileInfo(path).LinkTarget?.StartsWith('/') == false);
 }

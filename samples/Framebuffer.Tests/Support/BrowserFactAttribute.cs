@@ -6,7 +6,7 @@ internal sealed class BrowserFactAttribute : FactAttribute
 {
     public BrowserFactAttribute()
     {
-        // When a browser is required the test runs, and fails with the same words where it starts one.
+        // If a browser is required, the test runs, and starting the browser fails with the same message.
         if (Environment.GetEnvironmentVariable("VFIO_USER_BROWSER_REQUIRED") is not ("1" or "true"))
         {
             Skip = Chromium.Missing;

@@ -38,7 +38,7 @@ internal sealed class Chromium : IAsyncDisposable
         DirectoryInfo profile = Directory.CreateTempSubdirectory("chromium-");
         ProcessStartInfo start = new(path,
         [
-            // no sandbox, for root has none; only our own page is opened
+            // Chromium has no sandbox for root; only our own page is opened
             "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
             "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--window-size=1200,800",
             $"--user-data-dir={profile.FullName}", "--remote-debugging-port=0", "about:blank",
@@ -78,7 +78,7 @@ internal sealed class Chromium : IAsyncDisposable
         SpinWait.SpinUntil(TryDeleteProfile, Patience).Should().BeTrue();
     }
 
-    // so that it ends its children itself
+    // Browser.close lets Chromium end its child processes
     private static async Task CloseAsync(DevTools devTools)
     {
         using (devTools)
@@ -89,12 +89,12 @@ internal sealed class Chromium : IAsyncDisposable
             }
             catch (WebSocketException)
             {
-                // it may end before it answers
+                // it may end before it replies
             }
         }
     }
 
-    // a child may write for a moment longer
+    // a child process may still be writing to it
     private bool TryDeleteProfile()
     {
         try

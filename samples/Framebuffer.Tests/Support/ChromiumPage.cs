@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace Framebuffer.Tests.Support;
 
-/// <summary>A page that is open in the browser.</summary>
+/// <summary>An open page in the browser.</summary>
 internal sealed class ChromiumPage
 {
     private readonly DevTools _devTools;
@@ -26,7 +26,7 @@ internal sealed class ChromiumPage
         return new ChromiumPage(devTools, session);
     }
 
-    /// <summary>Waits until an expression of JavaScript is true, or fails with what another one says.</summary>
+    /// <summary>Waits until a JavaScript expression is true; on timeout fails with the value of another one.</summary>
     public async Task WaitUntilAsync(string condition, string otherwise)
     {
         string promise = $$"""
@@ -42,7 +42,7 @@ internal sealed class ChromiumPage
         (await EvaluateAsync(promise)).Should().Be("", $"{condition} was waited for");
     }
 
-    /// <summary>The value of an expression of JavaScript, a string.</summary>
+    /// <summary>The value of a JavaScript expression, a string.</summary>
     public async Task<string?> EvaluateAsync(string expression)
     {
         JsonNode result = await _devTools.SendAsync("Runtime.evaluate",
@@ -52,7 +52,7 @@ internal sealed class ChromiumPage
         return (string?)result["result"]?["value"];
     }
 
-    /// <summary>What one would see: a PNG.</summary>
+    /// <summary>A screenshot, as PNG.</summary>
     public async Task<byte[]> ScreenshotAsync() =>
         Convert.FromBase64String((string)(await _devTools.SendAsync("Page.captureScreenshot", session: _session))["data"]!);
 }

@@ -41,7 +41,7 @@ internal sealed class DevTools : IDisposable
         }
     }
 
-    /// <summary>Waits for the first event of a kind, which may have come already.</summary>
+    /// <summary>Waits for the first event of a kind, which may have happened already.</summary>
     public async Task WaitForAsync(string method, string session)
     {
         while (!_happened.Contains((session, method)))

@@ -23,7 +23,7 @@ internal sealed class DisplayDriver : IDisposable
     /// <summary>All of the memory; a pixel is 0xRRGGBB.</summary>
     public Span<uint> Pixels => MemoryMarshal.Cast<byte, uint>(_memory.Slice(0, BochsDisplay.MemorySize));
 
-    /// <summary>In the order of bochs-drm.</summary>
+    /// <summary>Writes the mode registers in the order of bochs-drm.</summary>
     public void SetMode(ushort width, ushort height, ushort bitsPerPixel = 32, ushort virtualWidth = 0, ushort x = 0, ushort y = 0)
     {
         Guest.Bar2.Write<ushort>(0x508, 0);

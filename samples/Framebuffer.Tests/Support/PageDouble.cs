@@ -2,7 +2,7 @@ using System.Net.WebSockets;
 
 namespace Framebuffer.Tests.Support;
 
-/// <summary>Gets the screen as the page does, without a browser.</summary>
+/// <summary>Receives the screen as the page does, without a browser.</summary>
 internal sealed class PageDouble : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
@@ -37,7 +37,7 @@ internal sealed class PageDouble : IDisposable
         }
     }
 
-    /// <summary>Takes messages until the picture is as expected.</summary>
+    /// <summary>Receives messages until the picture is as expected.</summary>
     public async Task WaitUntilAsync(Func<PageDouble, bool> isExpected)
     {
         while (!isExpected(this))

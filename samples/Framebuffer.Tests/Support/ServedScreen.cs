@@ -3,7 +3,7 @@ using Framebuffer.Web;
 
 namespace Framebuffer.Tests.Support;
 
-/// <summary>A display with a guest that draws on it, and its screen on a port of its own.</summary>
+/// <summary>A display with a guest that draws on it, and its screen on a free port.</summary>
 internal sealed class ServedScreen : IAsyncDisposable
 {
     private ServedScreen(DisplayDriver driver, ScreenServer web)

@@ -80,7 +80,7 @@ public class ViewerTests
             await page.WaitUntilAsync(seen => seen.Width == 64);
 
         await first.CloseAsync();
-        second.Dispose(); // without a word
+        second.Dispose(); // without a close message
         served.Driver.Pixels[0] = 0xABCDEF;
 
         await third.WaitUntilAsync(seen => seen.Pixels[0] == 0xABCDEF);
@@ -95,14 +95,14 @@ public class ViewerTests
         using PageDouble asleep = await PageDouble.OpenAsync(served.Web.Url);
         using PageDouble awake = await PageDouble.OpenAsync(served.Web.Url);
 
-        const uint Last = 20; // of 3 MB each: more than all buffers on the way to the one that sleeps
+        const uint Last = 20; // of 3 MB each: more than all buffers between server and sleeping page hold
         for (uint colour = 1; colour <= Last; colour++)
         {
             served.Driver.Pixels[..(1024 * 768)].Fill(colour);
             await awake.WaitUntilAsync(seen => seen.Pixels.Length > 0 && seen.Pixels[0] == colour && seen.Pixels[^1] == colour);
         }
 
-        // and whoever wakes up gets what is there now, having missed what was before
+        // the sleeping page gets the latest picture, and misses some before it
         List<uint> colours = [];
         await asleep.WaitUntilAsync(seen =>
         {

@@ -41,7 +41,7 @@ internal static class CommandLine
 
     private static Option<Uri> Url() => new("--url")
     {
-        Description = "Where the page is. Whoever reaches it sees the screen.",
+        Description = "URL of the page. Anybody who can reach it sees the screen.",
         DefaultValueFactory = _ => new Uri("http://127.0.0.1:8080"),
         CustomParser = ParseUrl,
     };
@@ -52,7 +52,7 @@ internal static class CommandLine
         if (Uri.TryCreate(text, UriKind.Absolute, out Uri? url) && url is { Scheme: "http", PathAndQuery: "/" }
             && (url.HostNameType is UriHostNameType.IPv4 or UriHostNameType.IPv6 || url.Host is "localhost"))
             return url;
-        // of a name, every address of this host would be listened on
+        // with a host name Kestrel would listen on every address of this host
         result.AddError($"'{text}' is no address such as http://127.0.0.1:8080 or http://localhost:8080.");
         return null;
     }

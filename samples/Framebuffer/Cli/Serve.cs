@@ -5,7 +5,7 @@ using VfioUser;
 
 namespace Framebuffer.Cli;
 
-/// <summary>Serves the display to virtual machines, and its screen to browsers, until it is told to stop.</summary>
+/// <summary>Serves the display to virtual machines, and its screen to browsers, until it is cancelled.</summary>
 internal static class Serve
 {
     public static async Task RunAsync(string socket, Uri url, bool trustClientMemory, CancellationToken stop)

@@ -3,7 +3,7 @@ using VfioUser;
 namespace Framebuffer.Device;
 
 /// <summary>
-/// The Bochs display: a picture in memory and registers that say what of it is shown. Linux drives it with bochs-drm.
+/// The Bochs display: picture memory, and registers that select the part to show. Linux drives it with bochs-drm.
 /// </summary>
 /// <remarks>
 /// BAR 0 is the memory, which the guest maps: drawing sends no messages. BAR 2 has the registers, of 16 bits but the first:
@@ -15,16 +15,16 @@ namespace Framebuffer.Device;
 /// 0x506  bits per pixel   32: blue, green, red, nothing
 /// 0x508  enable           bit 0: there is a picture
 /// 0x50C  virtual width    pixels from one row to the next, if more than the width
-/// 0x510  x offset         pixels to the left of what is shown
-/// 0x512  y offset         rows above what is shown
+/// 0x510  x offset         pixels to the left of the shown part
+/// 0x512  y offset         rows above the shown part
 /// 0x514  memory           size of BAR 0, in 64 KiB
 /// </code>
-/// What they say together is looked at when somebody looks at the screen, and shown if it makes sense.
+/// The registers are evaluated when the screen is read, and the picture is shown if they form a valid mode.
 /// Source: <c>hw/display/bochs-display.c</c> of QEMU, <c>drivers/gpu/drm/tiny/bochs.c</c> of Linux.
 /// </remarks>
 public sealed class BochsDisplay : PciDevice
 {
-    /// <summary>Of the picture memory, in bytes.</summary>
+    /// <summary>Size of the picture memory in bytes.</summary>
     public const int MemorySize = 16 << 20;
 
     private const byte ScreenOn = 1 << 5;
@@ -58,7 +58,7 @@ public sealed class BochsDisplay : PciDevice
         registers.AddRegister(0x514, new RegisterOptions<ushort> { Access = Access.ReadOnly, ResetValue = MemorySize >> 16 });
     }
 
-    /// <summary>What is shown; null when the screen is off, or the guest asks for what cannot be. Any thread.</summary>
+    /// <summary>The mode; null when the screen is off, or the registers form no valid mode. Any thread.</summary>
     public DisplayMode? Mode
     {
         get
@@ -73,10 +73,10 @@ public sealed class BochsDisplay : PciDevice
         }
     }
 
-    /// <summary>A row of what is shown, as the guest has it now and may change it any time. Any thread.</summary>
+    /// <summary>A row of the picture in the guest's memory, which may change at any time. Any thread.</summary>
     public ReadOnlySpan<byte> Row(DisplayMode mode, int row) => _memory.Span((ulong)(mode.Offset + (long)row * mode.Stride), mode.RowBytes);
 
-    // the next guest is to find no pictures of this one
+    // the next guest must not see pictures of this one
     /// <inheritdoc/>
     protected override void OnDetached() => _memory.Span(0, MemorySize).Clear();
 }

@@ -7,7 +7,7 @@ using VfioUser.Protocol;
 
 namespace Framebuffer.Guest;
 
-/// <summary>What a driver does with the display: maps its memory, sets a mode, draws a picture out of sight and shows it.</summary>
+/// <summary>A minimal driver of the display: maps its memory, sets a mode, draws a hidden picture and shows it.</summary>
 internal sealed class DrawingGuest : IDisposable
 {
     private const ulong WidthRegister = 0x502;
@@ -46,7 +46,7 @@ internal sealed class DrawingGuest : IDisposable
         }
     }
 
-    /// <summary>Shows what was hidden: one register, whatever the size of the picture.</summary>
+    /// <summary>Shows the hidden picture: one register write, whatever its size.</summary>
     public void Flip()
     {
         Write(YOffsetRegister, (ushort)(_hidden * _height));

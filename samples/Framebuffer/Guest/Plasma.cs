@@ -1,6 +1,6 @@
 namespace Framebuffer.Guest;
 
-/// <summary>A picture that moves: waves that run through each other, in colours that go round.</summary>
+/// <summary>An animation: overlapping sine waves in cycling colours.</summary>
 internal sealed class Plasma
 {
     private const int Steps = 1024; // of a circle
@@ -18,9 +18,9 @@ internal sealed class Plasma
             _distance[i] = MathF.Sqrt(MathF.Pow(i % width - width / 2, 2) + MathF.Pow(i / width - height / 2, 2));
     }
 
-    /// <summary>Draws one moment.</summary>
+    /// <summary>Draws one frame.</summary>
     /// <param name="pixels">Row after row.</param>
-    /// <param name="seconds">Since the beginning.</param>
+    /// <param name="seconds">Since the start.</param>
     public void Draw(Span<uint> pixels, float seconds)
     {
         for (int i = 0; i < pixels.Length; i++)

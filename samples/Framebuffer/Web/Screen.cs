@@ -3,33 +3,33 @@ using Framebuffer.Device;
 
 namespace Framebuffer.Web;
 
-/// <summary>The picture as it was last looked at, and for every row when it changed.</summary>
+/// <summary>A copy of the picture, with the number of the last change of each row.</summary>
 /// <remarks>
-/// Any thread. There is no queue and no thread of its own: viewers look when they are ready for more, and get what has
-/// changed since they looked last. So a slow one sees fewer pictures, costs the others nothing, and while there are no
-/// viewers there is no work.
+/// Any thread. There is no queue and no thread of its own: a viewer polls when it is ready for more, and gets the rows that
+/// have changed since its last poll. So a slow viewer gets fewer pictures and does not delay others, and without viewers
+/// there is no work.
 /// </remarks>
 internal sealed class Screen(BochsDisplay display)
 {
-    /// <summary>How often a viewer looks.</summary>
+    /// <summary>How often a viewer polls.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1.0 / 30);
 
     private readonly Lock _lock = new();
     private int _width;
     private int _height;
     private byte[] _pixels = [];
-    private long[] _changes = []; // of each row: the number of the change that it was part of
+    private long[] _changes = []; // for each row, the number of its last change
     private long _change = 1;
-    private long _lookedAt;
+    private long _updatedAt;
 
-    /// <summary>Writes a message with what has changed since a viewer looked last.</summary>
-    /// <param name="seen">The last change that the viewer knows, 0 for none; moved on.</param>
-    /// <param name="message">Written to if there is something to tell.</param>
+    /// <summary>Writes a message with the rows that have changed since a viewer's last poll.</summary>
+    /// <param name="seen">The last change that the viewer has, 0 for none; updated.</param>
+    /// <param name="message">Left alone if nothing has changed.</param>
     public void Read(ref long seen, ScreenMessage message)
     {
         lock (_lock)
         {
-            Look();
+            Update();
             if (seen == _change)
                 return;
             message.Begin(_width, _height);
@@ -47,12 +47,12 @@ internal sealed class Screen(BochsDisplay display)
 
     private int RowBytes => _width * DisplayMode.BytesPerPixel;
 
-    private void Look()
+    private void Update()
     {
-        // many viewers are no more work than one
-        if (_lookedAt != 0 && Stopwatch.GetElapsedTime(_lookedAt) < Interval / 2)
+        // many viewers share one copy
+        if (_updatedAt != 0 && Stopwatch.GetElapsedTime(_updatedAt) < Interval / 2)
             return;
-        _lookedAt = Stopwatch.GetTimestamp();
+        _updatedAt = Stopwatch.GetTimestamp();
         DisplayMode? mode = display.Mode;
         Resize(mode?.Width ?? 0, mode?.Height ?? 0);
         long next = _change + 1;

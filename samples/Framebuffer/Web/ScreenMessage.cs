@@ -4,15 +4,15 @@ using Framebuffer.Device;
 
 namespace Framebuffer.Web;
 
-/// <summary>What the page gets: the size of the picture, and the rows that have changed.</summary>
+/// <summary>The message to a page: the size of the picture, and the rows that have changed.</summary>
 /// <remarks>
 /// Little-endian; a width and height of 0 mean that the screen is off.
 /// <code>
 /// width   2 bytes    height  2 bytes
 /// top     2 bytes    rows    2 bytes    pixels  4 * width * rows bytes: red, green, blue, 255
-/// ... and again from top on
+/// ... repeated from top on
 /// </code>
-/// One a viewer, used again and again: it grows to one picture and no further.
+/// Each viewer reuses one: it grows to the size of a picture and no further.
 /// </remarks>
 internal sealed class ScreenMessage
 {
@@ -21,14 +21,14 @@ internal sealed class ScreenMessage
     private byte[] _bytes = [];
     private int _length;
 
-    /// <summary>What is to be sent; empty when there is nothing to tell.</summary>
+    /// <summary>The bytes to send; empty when nothing has changed.</summary>
     public ReadOnlyMemory<byte> Bytes => _bytes.AsMemory(0, _length);
 
     public void Clear() => _length = 0;
 
     public void Begin(int width, int height)
     {
-        // every other row would need the most headers
+        // the worst case for headers is that every other row has changed
         int most = HeaderSize + height * width * DisplayMode.BytesPerPixel + (height + 1) / 2 * HeaderSize;
         if (_bytes.Length < most)
             _bytes = GC.AllocateUninitializedArray<byte>(most);
@@ -36,7 +36,7 @@ internal sealed class ScreenMessage
         AddHeader(width, height);
     }
 
-    /// <summary>Adds rows that lie one below the other, with pixels as the guest writes them.</summary>
+    /// <summary>Adds adjacent rows, with pixels in the guest's format.</summary>
     public void AddRows(int top, int count, ReadOnlySpan<byte> pixels)
     {
         AddHeader(top, count);

@@ -7,10 +7,10 @@ using Microsoft.Extensions.Hosting;
 
 namespace Framebuffer.Web;
 
-/// <summary>Serves the page, and the screen to every page that is open.</summary>
+/// <summary>Serves the page, and sends the screen to every open page.</summary>
 internal sealed class ScreenServer : IAsyncDisposable
 {
-    /// <summary>Each may hold as much as one picture: so few.</summary>
+    /// <summary>Limits memory: each viewer may hold a whole picture.</summary>
     public const int MaxViewers = 16;
 
     private readonly byte[] _page = Page();
@@ -30,17 +30,17 @@ internal sealed class ScreenServer : IAsyncDisposable
         _web.Run(AnswerAsync);
     }
 
-    /// <summary>Where the page is.</summary>
+    /// <summary>URL of the page.</summary>
     public Uri Url => new(_web.Urls.First());
 
-    /// <summary>Pages that look at the screen now.</summary>
+    /// <summary>Number of open pages.</summary>
     public int Viewers => Volatile.Read(ref _viewers);
 
-    /// <summary>Listens.</summary>
-    /// <param name="screen">What is shown.</param>
-    /// <param name="url">With port 0 for any that is free.</param>
-    /// <exception cref="IOException">The address is taken.</exception>
-    /// <exception cref="System.Net.Sockets.SocketException">It is none of this host, or not for this user.</exception>
+    /// <summary>Starts listening.</summary>
+    /// <param name="screen">The screen to show.</param>
+    /// <param name="url">With port 0 for any free port.</param>
+    /// <exception cref="IOException">The address is in use.</exception>
+    /// <exception cref="System.Net.Sockets.SocketException">The address is not this host's, or not allowed for this user.</exception>
     public static async Task<ScreenServer> StartAsync(Screen screen, Uri url)
     {
         ScreenServer server = new(screen, url);
@@ -56,10 +56,10 @@ internal sealed class ScreenServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends when the process is told to end.</summary>
+    /// <summary>Completes when the process is asked to end.</summary>
     public Task WaitForShutdownAsync(CancellationToken cancellation) => _web.WaitForShutdownAsync(cancellation);
 
-    /// <summary>Lets all viewers go and stops listening.</summary>
+    /// <summary>Disconnects all viewers and stops listening.</summary>
     public async ValueTask DisposeAsync()
     {
         await _web.StopAsync();
@@ -106,7 +106,7 @@ internal sealed class ScreenServer : IAsyncDisposable
         }
     }
 
-    // Any page in the same browser can connect here, under a name of its own for this address too. Only ours may look.
+    // Any page in the same browser can connect here, even through a DNS name of its own for this address. Only our page may.
     private bool IsForUs(HttpRequest request)
     {
         string host = request.Host.Host;

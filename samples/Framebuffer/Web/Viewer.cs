@@ -2,13 +2,13 @@ using System.Net.WebSockets;
 
 namespace Framebuffer.Web;
 
-/// <summary>Shows the screen to one page, as fast as that takes it, until it goes.</summary>
+/// <summary>Sends the screen to one page, as fast as the page receives, until it disconnects.</summary>
 internal sealed class Viewer(WebSocket socket, Screen screen)
 {
-    // a page that takes no picture in this time is let go; it comes again if it still lives
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    // a page that does not receive a picture in this time is disconnected; a live one connects again
+    private static readonly TimeSpan SendTimeout = TimeSpan.FromSeconds(30);
 
-    // what is sent lies in the server's buffers until it is taken: so little by little
+    // small pieces, because the server buffers each until the page receives it
     private const int PieceSize = 64 << 10;
 
     public async Task ShowAsync(CancellationToken stop)
@@ -21,7 +21,7 @@ internal sealed class Viewer(WebSocket socket, Screen screen)
         }
         catch (Exception e) when (e is OperationCanceledException or WebSocketException)
         {
-            // this is how a viewer goes
+            // the viewer has disconnected
         }
         finally
         {
@@ -47,17 +47,17 @@ internal sealed class Viewer(WebSocket socket, Screen screen)
 
     private async Task SendAsync(ReadOnlyMemory<byte> message, CancellationToken gone)
     {
-        using CancellationTokenSource patience = CancellationTokenSource.CreateLinkedTokenSource(gone);
-        patience.CancelAfter(Patience);
+        using CancellationTokenSource timeout = CancellationTokenSource.CreateLinkedTokenSource(gone);
+        timeout.CancelAfter(SendTimeout);
         while (!message.IsEmpty)
         {
             ReadOnlyMemory<byte> piece = message[..Math.Min(message.Length, PieceSize)];
             message = message[piece.Length..];
-            await socket.SendAsync(piece, WebSocketMessageType.Binary, endOfMessage: message.IsEmpty, patience.Token);
+            await socket.SendAsync(piece, WebSocketMessageType.Binary, endOfMessage: message.IsEmpty, timeout.Token);
         }
     }
 
-    // pages have nothing to say: whatever comes, the close most of all, is the end
+    // a page sends nothing but its close, so any message ends the connection
     private async Task ListenAsync(CancellationTokenSource gone)
     {
         try
@@ -67,7 +67,7 @@ internal sealed class Viewer(WebSocket socket, Screen screen)
         }
         catch (Exception e) when (e is OperationCanceledException or WebSocketException)
         {
-            // so is this
+            // the viewer has disconnected
         }
         await gone.CancelAsync();
     }
