@@ -1,7 +1,7 @@
 namespace Nvme.Backends;
 
-/// <summary>Where a namespace keeps its blocks: bytes from 0 to <see cref="Size"/>.</summary>
-/// <remarks>Any thread, several at once; ranges are checked by the caller. What fails is an <see cref="IOException"/>.</remarks>
+/// <summary>Storage of a namespace: bytes from 0 to <see cref="Size"/>.</summary>
+/// <remarks>Any thread, several at once; the caller checks ranges. A failure throws an <see cref="IOException"/>.</remarks>
 public abstract class Backend : IDisposable
 {
     /// <summary>In bytes.</summary>
@@ -10,17 +10,17 @@ public abstract class Backend : IDisposable
     /// <summary>Whether writes are refused.</summary>
     public virtual bool IsReadOnly => false;
 
-    /// <summary>Whether writes may be lost with the power before <see cref="Flush"/>.</summary>
+    /// <summary>Whether a power loss before <see cref="Flush"/> may lose writes.</summary>
     public virtual bool HasVolatileCache => false;
 
-    /// <summary>Whether accesses may wait for a device: these do not belong on the thread that serves a queue.</summary>
+    /// <summary>Whether accesses may block on a device: then they are not made on the thread that serves a queue.</summary>
     public virtual bool Blocks => false;
 
-    /// <summary>The bytes themselves where they lie in memory, from <paramref name="offset"/> on.</summary>
+    /// <summary>Direct access to the bytes from <paramref name="offset"/> on, if they are in memory.</summary>
     /// <param name="offset">Of the first byte.</param>
-    /// <param name="length">As many at most, at least one.</param>
-    /// <param name="writable">Whether they are to be changed.</param>
-    /// <returns>At least one byte; or none if this backend does not work so.</returns>
+    /// <param name="length">The most bytes to return; at least one.</param>
+    /// <param name="writable">Whether the caller writes to them.</param>
+    /// <returns>At least one byte; or none if this backend has no direct access.</returns>
     public virtual Span<byte> Window(long offset, int length, bool writable) => default;
 
     /// <summary>Reads bytes.</summary>
@@ -29,19 +29,19 @@ public abstract class Backend : IDisposable
     /// <summary>Writes bytes.</summary>
     public abstract void Write(long offset, ReadOnlySpan<byte> source);
 
-    /// <summary>Makes bytes zero.</summary>
+    /// <summary>Zeroes bytes.</summary>
     /// <param name="offset">Of the first one.</param>
     /// <param name="length">In bytes.</param>
-    /// <param name="deallocate">Whether their room may be given back.</param>
+    /// <param name="deallocate">Whether their storage may be freed.</param>
     public abstract void WriteZeroes(long offset, long length, bool deallocate);
 
-    /// <summary>These bytes are not needed any more: they may become zero, or stay.</summary>
+    /// <summary>Deallocates bytes that the guest does not need any more: they may become zero, or stay.</summary>
     public abstract void Deallocate(long offset, long length);
 
-    /// <summary>When it returns, all that was written before is durable.</summary>
+    /// <summary>Makes all earlier writes durable.</summary>
     public abstract void Flush();
 
-    /// <summary>Makes all bytes zero.</summary>
+    /// <summary>Zeroes all bytes.</summary>
     public virtual void Clear() => WriteZeroes(0, Size, deallocate: true);
 
     /// <inheritdoc/>
@@ -51,7 +51,7 @@ public abstract class Backend : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Closes what it holds.</summary>
+    /// <summary>Releases resources.</summary>
     protected virtual void Dispose(bool disposing)
     {
     }

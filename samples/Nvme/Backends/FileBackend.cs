@@ -30,11 +30,11 @@ public sealed class FileBackend : Backend
     /// <inheritdoc/>
     public override bool Blocks => true;
 
-    /// <summary>Opens a file, for nobody else to write it meanwhile.</summary>
+    /// <summary>Opens a file, and locks it against writers.</summary>
     /// <param name="path">Of the file or block device.</param>
-    /// <param name="size">Makes it and gives it this size if it is not there or empty; null if it has to be there.</param>
+    /// <param name="size">Creates a missing file, and gives a new or empty one this size; null for a file that must exist.</param>
     /// <param name="readOnly">Whether it is only read.</param>
-    /// <exception cref="IOException">It is not there, in use, or has another size. The message says which.</exception>
+    /// <exception cref="IOException">It does not exist, is in use, or has another size. The message says which.</exception>
     public static FileBackend Open(string path, long? size = null, bool readOnly = false)
     {
         bool create = size is not null && !readOnly;
@@ -71,7 +71,7 @@ public sealed class FileBackend : Backend
             int count = RandomAccess.Read(_file, destination, offset);
             if (count == 0)
             {
-                // somebody made the file shorter; what is not there is zero
+                // the file has been truncated: bytes past its end read as zeros
                 destination.Clear();
                 return;
             }
@@ -128,7 +128,7 @@ public sealed class FileBackend : Backend
     {
         if (isRegular)
             return RandomAccess.GetLength(file);
-        // a block device says no length, but its end can be found
+        // a block device has no length in its attributes, but a seek to its end returns it
         using FileStream stream = new(new SafeFileHandle(file.DangerousGetHandle(), ownsHandle: false), FileAccess.Read, bufferSize: 0);
         return stream.Seek(0, SeekOrigin.End);
     }

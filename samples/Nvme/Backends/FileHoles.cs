@@ -3,14 +3,14 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Nvme.Backends;
 
-/// <summary>Gives back the room of a file's bytes, which read as zeros from then on.</summary>
+/// <summary>Punches holes into a file: frees its blocks, which then read as zeros.</summary>
 internal static partial class FileHoles
 {
     // linux/falloc.h
     private const int KeepSize = 0x01;
     private const int PunchHole = 0x02;
 
-    /// <returns>False when the file system does not know how.</returns>
+    /// <returns>False when the file system does not support it.</returns>
     public static bool TryPunch(SafeFileHandle file, long offset, long length) =>
         length == 0 || Fallocate(file, PunchHole | KeepSize, offset, length) == 0;
 

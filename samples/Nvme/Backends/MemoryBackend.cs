@@ -1,9 +1,9 @@
 namespace Nvme.Backends;
 
-/// <summary>Blocks in memory, which is taken as it is written and given back when it is trimmed.</summary>
+/// <summary>Blocks in memory, which is allocated on write and freed on deallocation.</summary>
 public sealed class MemoryBackend : Backend
 {
-    /// <summary>Bytes in a chunk: what is taken and given back at one time.</summary>
+    /// <summary>Bytes in a chunk, the unit of allocation.</summary>
     public const int ChunkSize = 1 << 20;
 
     private static readonly byte[] Zeroes = new byte[64 << 10];
@@ -30,7 +30,7 @@ public sealed class MemoryBackend : Backend
         byte[]? bytes = Volatile.Read(ref _chunks[chunk]);
         if (bytes is null)
         {
-            // nobody writes to a window for reading, so all may have the same zeros
+            // a window for reading is never written, so all chunks that do not exist share the same zeros
             if (!writable)
                 return Zeroes.AsSpan(0, Math.Min(Math.Min(length, Zeroes.Length), ChunkSize - at));
             bytes = new byte[ChunkSize];
@@ -85,6 +85,6 @@ public sealed class MemoryBackend : Backend
     /// <inheritdoc/>
     public override void Flush()
     {
-        // it is as durable as it gets
+        // memory has no cache to flush
     }
 }

@@ -2,24 +2,24 @@ using System.Diagnostics;
 
 namespace Nvme.Backends;
 
-/// <summary>Whether a disk has been answering at once, as a file does whose blocks are in the page cache.</summary>
-/// <remarks>Any thread. Answers that are not counted because several come at one time do no harm.</remarks>
+/// <summary>Tracks whether a disk answers at once, as a file does whose blocks are in the page cache.</summary>
+/// <remarks>Any thread. Concurrent answers may be lost in the count, which does no harm.</remarks>
 internal sealed class Promptness
 {
-    // one late answer in so many, which may be a thread that had to wait for its processor, says nothing
+    // a single late answer among this many is ignored: its thread may only have waited for a processor
     private const int WeightOfLate = 32;
     private const int Few = 2 * WeightOfLate;
     private const int Most = 1024;
-    // no device is as fast, but memory is: and then a gigabyte a second
+    // memory answers in this time, plus a nanosecond a byte; no device does
     private static readonly long AtOnce = Ticks(25_000);
     private int _late = Few + 16;
 
-    /// <summary>Whether one may as well wait for it.</summary>
+    /// <summary>Whether an access is probably fast enough to be made in place.</summary>
     public bool IsPrompt => Volatile.Read(ref _late) < Few;
 
-    /// <summary>It has answered.</summary>
-    /// <param name="begun">When it was asked, by the stopwatch.</param>
-    /// <param name="length">For how many bytes.</param>
+    /// <summary>Counts an answer.</summary>
+    /// <param name="begun">Stopwatch timestamp of the start.</param>
+    /// <param name="length">Bytes of the access.</param>
     public void Answered(long begun, int length) => Count(Stopwatch.GetTimestamp() - begun <= AtOnce + Ticks(length));
 
     internal void Count(bool atOnce) =>

@@ -3,12 +3,12 @@ using System.Globalization;
 
 namespace Nvme.Cli;
 
-/// <summary>Sizes as people write them: 4096, 512M, 10G, 1T.</summary>
+/// <summary>Sizes on the command line: 4096, 512M, 10G, 1T.</summary>
 internal static class ByteSize
 {
     private const string Units = "KMGT";
 
-    /// <returns>Null if it is none, or does not fit.</returns>
+    /// <returns>Null if it is no size, or too large.</returns>
     public static long? TryParse([NotNullWhen(true)] string? text)
     {
         if (string.IsNullOrEmpty(text))
@@ -23,7 +23,7 @@ internal static class ByteSize
         return value > long.MaxValue >> shift ? null : value << shift;
     }
 
-    /// <summary>The shortest that says the same.</summary>
+    /// <summary>The shortest exact form.</summary>
     public static string Text(long size)
     {
         int unit = 0;

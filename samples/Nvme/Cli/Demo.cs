@@ -50,7 +50,7 @@ internal static class Demo
         return 0;
     }
 
-    // Every block gets a pattern of its own, and is read again.
+    // Writes a different pattern to every block, and reads it back.
     private static void WriteAndVerify(NvmeDriver driver, DriverQueue queue, TextWriter output)
     {
         byte[] expected = new byte[PieceSize];

@@ -6,7 +6,7 @@ using Spectre.Console.Rendering;
 
 namespace Nvme.Cli;
 
-/// <summary>Rates and queues of a controller, again and again in the same place of a terminal.</summary>
+/// <summary>Shows rates and queues of a controller, updated in place on a terminal.</summary>
 internal sealed class LiveView(NvmeController controller, IAnsiConsole console)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
@@ -15,7 +15,7 @@ internal sealed class LiveView(NvmeController controller, IAnsiConsole console)
     private long _reads, _writes, _bytesRead, _bytesWritten;
     private long _looked = Stopwatch.GetTimestamp();
 
-    /// <summary>Shows until it is told to end.</summary>
+    /// <summary>Shows them until it is cancelled.</summary>
     public Task Show(CancellationToken stop) => console.Live(Next()).StartAsync(async screen =>
     {
         using PeriodicTimer timer = new(Interval);
@@ -26,11 +26,11 @@ internal sealed class LiveView(NvmeController controller, IAnsiConsole console)
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            // how it ends; the last figures stay
+            // it was cancelled; the last figures stay on the screen
         }
     });
 
-    /// <summary>What there is to show now; rates are since the last time.</summary>
+    /// <summary>The current figures; rates are since the last call.</summary>
     internal IRenderable Next()
     {
         double seconds = Stopwatch.GetElapsedTime(_looked).TotalSeconds;
@@ -58,7 +58,7 @@ internal sealed class LiveView(NvmeController controller, IAnsiConsole console)
 
     private static TableColumn Right(string header) => new TableColumn(header).RightAligned();
 
-    // one that began anew has a smaller count than before
+    // a queue that was created again has a smaller count than before
     private static string Rate(ref long before, long now, double seconds, double unit)
     {
         double rate = Math.Max(0, now - before) / Math.Max(seconds, 0.001) / unit;

@@ -58,9 +58,9 @@ internal static class Serve
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            // how serving ends when it is told to
+            // serving was cancelled
         }
-        // what the guest wrote and did not flush is not lost because of us
+        // writes that the guest has not flushed must not be lost because this process ends
         foreach (Backend disk in disks)
             disk.Flush();
         return 0;
@@ -72,7 +72,7 @@ internal static class Serve
         }
     }
 
-    // until serving ends, however it does
+    // shows the view until serving ends or fails
     private static async Task WithView(Task serving, NvmeController controller)
     {
         using CancellationTokenSource ended = new();

@@ -14,7 +14,7 @@ internal sealed class ControllerRegisters
     private readonly Register<ulong> _acq;
     private readonly Register<uint> _cc;
 
-    /// <param name="bar">Where they are.</param>
+    /// <param name="bar">The BAR that has them.</param>
     /// <param name="options">Of the controller.</param>
     /// <param name="configurationWritten">Called when the guest wrote CC.</param>
     /// <param name="interrupts">Has the mask.</param>
@@ -57,7 +57,7 @@ internal sealed class ControllerRegisters
     /// <summary>In entries.</summary>
     public uint AdminCompletionQueueSize => (_aqa.Value >> 16 & 0xFFF) + 1;
 
-    /// <summary>As at power-on.</summary>
+    /// <summary>Sets all registers to their values at power-on.</summary>
     public void Reset()
     {
         _cc.Value = _csts.Value = _aqa.Value = 0;
@@ -86,9 +86,9 @@ internal readonly record struct Configuration(uint Value)
 
     public bool WantsShutdown => (Value >> 14 & 3) != 0;
 
-    /// <summary>Whether entries of I/O queues have the sizes that there are: 64 and 16 bytes.</summary>
+    /// <summary>Whether entries of I/O queues have the supported sizes: 64 and 16 bytes.</summary>
     public bool HasEntrySizes => (Value >> 16 & 0xF) == 6 && (Value >> 20 & 0xF) == 4;
 
-    /// <summary>Whether command set, page size and arbitration are such as the controller has.</summary>
+    /// <summary>Whether the controller supports command set, page size and arbitration.</summary>
     public bool IsSupported => (Value >> 4 & 7) == 0 && (Value >> 7 & 0xF) == 0 && (Value >> 11 & 7) == 0;
 }

@@ -8,12 +8,12 @@ using Nvme.Wire;
 
 namespace Nvme.Controller;
 
-/// <summary>Saves and restores a controller that has come to rest: queues, features, requests for events.</summary>
+/// <summary>Saves and restores a quiesced controller: queues, features, requests for events.</summary>
 /// <remarks>
-/// Command thread. Registers and interrupts are carried by the library; nothing is in flight. The stream may be a liar's.
+/// Command thread. The library carries registers and interrupts; nothing is in flight. The stream is untrusted.
 /// <code>
-/// head | feature values, u32 each | blocks of each namespace, u64 | ids of requests for events, u16
-///      | completion queues | submission queues
+/// header | feature values, u32 each | blocks of each namespace, u64 | ids of requests for events, u16
+///        | completion queues | submission queues
 /// </code>
 /// </remarks>
 internal sealed class ControllerState(ControllerParts parts)
@@ -29,11 +29,11 @@ internal sealed class ControllerState(ControllerParts parts)
         ushort[] requests = parts.Events.Requests;
         ulong[] sizes = [.. parts.Namespaces.Select(space => space.BlockCount)];
         ShadowDoorbells? shadow = parts.Queues.Shadow;
-        Head head = new(FormatVersion, parts.Lifecycle.IsEnabled ? 1u : 0, parts.Interrupts.Mask, parts.Features.UnderThreshold,
+        Header header = new(FormatVersion, parts.Lifecycle.IsEnabled ? 1u : 0, parts.Interrupts.Mask, parts.Features.UnderThreshold,
             (ushort)requests.Length, parts.Features.Timestamp, shadow is null ? 0u : 1, (uint)parts.Options.BlockSize,
             shadow?.Doorbells ?? 0, shadow?.EventIndexes ?? 0,
             (ushort)sizes.Length, (ushort)completions.Length, (ushort)submissions.Length, (ushort)parts.Features.Values.Length);
-        Put<Head>(writer, [head]);
+        Put<Header>(writer, [header]);
         Put(writer, parts.Features.Values);
         Put<ulong>(writer, sizes);
         Put<ushort>(writer, requests);
@@ -41,31 +41,31 @@ internal sealed class ControllerState(ControllerParts parts)
         Put<SubmissionQueueState>(writer, submissions);
     }
 
-    /// <exception cref="InvalidDataException">It is no state of a controller like this one.</exception>
+    /// <exception cref="InvalidDataException">It is not the state of such a controller.</exception>
     public void Restore(ReadOnlySpan<byte> state)
     {
-        Head head = Take<Head>(ref state, 1)[0];
-        Require(head.Version == FormatVersion, $"version {head.Version}");
-        ReadOnlySpan<uint> features = Take<uint>(ref state, head.Features);
-        ReadOnlySpan<ulong> sizes = Take<ulong>(ref state, head.Namespaces);
-        ReadOnlySpan<ushort> requests = Take<ushort>(ref state, head.Requests);
-        ReadOnlySpan<CompletionQueueState> completions = Take<CompletionQueueState>(ref state, head.CompletionQueues);
-        ReadOnlySpan<SubmissionQueueState> submissions = Take<SubmissionQueueState>(ref state, head.SubmissionQueues);
+        Header header = Take<Header>(ref state, 1)[0];
+        Require(header.Version == FormatVersion, $"version {header.Version}");
+        ReadOnlySpan<uint> features = Take<uint>(ref state, header.Features);
+        ReadOnlySpan<ulong> sizes = Take<ulong>(ref state, header.Namespaces);
+        ReadOnlySpan<ushort> requests = Take<ushort>(ref state, header.Requests);
+        ReadOnlySpan<CompletionQueueState> completions = Take<CompletionQueueState>(ref state, header.CompletionQueues);
+        ReadOnlySpan<SubmissionQueueState> submissions = Take<SubmissionQueueState>(ref state, header.SubmissionQueues);
         Require(state.IsEmpty, "more than there should be");
         Require(features.Length == parts.Features.Values.Length, "other features");
-        Require(sizes.SequenceEqual([.. parts.Namespaces.Select(space => space.BlockCount)]) && head.BlockSize == (uint)parts.Options.BlockSize,
+        Require(sizes.SequenceEqual([.. parts.Namespaces.Select(space => space.BlockCount)]) && header.BlockSize == (uint)parts.Options.BlockSize,
             "other namespaces");
         Require(requests.Length <= AsyncEvents.MaxRequests, "too many requests for events");
-        Require(head.HasShadow == 0 || (parts.HasShadowDoorbells && head.Shadow % Page == 0 && head.EventIndexes % Page == 0), "shadow doorbells");
-        Check(head.Enabled != 0, completions, submissions);
+        Require(header.HasShadow == 0 || (parts.HasShadowDoorbells && header.Shadow % Page == 0 && header.EventIndexes % Page == 0), "shadow doorbells");
+        Check(header.Enabled != 0, completions, submissions);
 
-        parts.Lifecycle.BeginRestore(head.Enabled != 0);
-        parts.Interrupts.RestoreMask(head.Mask);
+        parts.Lifecycle.BeginRestore(header.Enabled != 0);
+        parts.Interrupts.RestoreMask(header.Mask);
         parts.Features.Reset();
         parts.Features.Restore(features);
-        parts.Features.UnderThreshold = head.UnderThreshold;
-        if (head.Timestamp >> 49 != 0)
-            parts.Features.Timestamp = head.Timestamp;
+        parts.Features.UnderThreshold = header.UnderThreshold;
+        if (header.Timestamp >> 49 != 0)
+            parts.Features.Timestamp = header.Timestamp;
         parts.Events.Reset(requests);
         foreach (CompletionQueueState queue in completions)
             parts.Queues.Add(queue);
@@ -75,7 +75,7 @@ internal sealed class ControllerState(ControllerParts parts)
             if (made.Id != 0)
                 QueueCommands.Assign(parts, made);
         }
-        parts.Queues.UseShadow(head.HasShadow == 0 ? null : new ShadowDoorbells(parts.Dma, head.Shadow, head.EventIndexes));
+        parts.Queues.UseShadow(header.HasShadow == 0 ? null : new ShadowDoorbells(parts.Dma, header.Shadow, header.EventIndexes));
     }
 
     private void Check(bool enabled, ReadOnlySpan<CompletionQueueState> completions, ReadOnlySpan<SubmissionQueueState> submissions)
@@ -118,7 +118,7 @@ internal sealed class ControllerState(ControllerParts parts)
     }
 
     [StructLayout(LayoutKind.Sequential, Pack = 1)]
-    private readonly record struct Head(
+    private readonly record struct Header(
         uint Version, uint Enabled, uint Mask, ushort UnderThreshold, ushort Requests, ulong Timestamp, uint HasShadow, uint BlockSize,
         ulong Shadow, ulong EventIndexes, ushort Namespaces, ushort CompletionQueues, ushort SubmissionQueues, ushort Features);
 }

@@ -30,7 +30,7 @@ internal sealed class ErrorLog
         }
     }
 
-    /// <summary>The page: the newest entry first.</summary>
+    /// <summary>Writes the log page: the newest entry first.</summary>
     public void Write(Span<byte> page)
     {
         lock (_lock)

@@ -2,11 +2,11 @@ using Nvme.Wire;
 
 namespace Nvme.Controller;
 
-/// <summary>What drivers can set. NVMe 1.4 5.21.1. Nothing is saved beyond a reset.</summary>
+/// <summary>Features that drivers can set. NVMe 1.4 5.21.1. A reset restores the defaults.</summary>
 /// <remarks>Any thread reads; the admin thread sets.</remarks>
 internal sealed class Features
 {
-    /// <summary>What the disk says its temperature is, in kelvins.</summary>
+    /// <summary>The temperature that the disk reports, in kelvins.</summary>
     public const ushort Temperature = 308;
     private const ushort DefaultThreshold = 343;
     private const uint WarningBits = 0x1F;
@@ -19,7 +19,7 @@ internal sealed class Features
 
     public Features() => Reset();
 
-    /// <summary>Commands that are fetched from one queue before it is the next one's turn.</summary>
+    /// <summary>Most commands to fetch from one queue before the next one is served.</summary>
     public int ArbitrationBurst
     {
         get
@@ -31,16 +31,16 @@ internal sealed class Features
 
     public bool WriteCacheEnabled => (this[FeatureId.VolatileWriteCache] & 1) != 0;
 
-    /// <summary>Whether the disk is outside of what the driver has set: warmer or cooler.</summary>
+    /// <summary>Whether the temperature is outside the driver's thresholds.</summary>
     public bool IsTemperatureOut => Temperature >= (this[FeatureId.TemperatureThreshold] & 0xFFFF) || Temperature <= UnderThreshold;
 
-    /// <summary>Whether the driver wants to hear of that.</summary>
+    /// <summary>Whether the driver has enabled an event for that.</summary>
     public bool ReportsTemperature => (this[FeatureId.AsyncEventConfiguration] & 2) != 0;
 
     /// <summary>The lower threshold, in kelvins.</summary>
     public ushort UnderThreshold { get; set; }
 
-    /// <summary>The plain values, to be saved.</summary>
+    /// <summary>The values, to be saved.</summary>
     public ReadOnlySpan<uint> Values => _values;
 
     public uint this[FeatureId id]
@@ -61,7 +61,7 @@ internal sealed class Features
         _ => 0,
     };
 
-    /// <summary>The bits of a value that mean something.</summary>
+    /// <summary>The defined bits of a value.</summary>
     public static uint MaskOf(FeatureId id) => id switch
     {
         FeatureId.Arbitration => 0xFFFF_FF07,
@@ -73,12 +73,12 @@ internal sealed class Features
         _ => 1,
     };
 
-    /// <summary>Whether a vector is not to be held back for others. None is ever.</summary>
+    /// <summary>Whether the driver has disabled coalescing for a vector. The controller never coalesces.</summary>
     public bool IsCoalescingDisabled(int vector) => _uncoalesced[vector];
 
     public void SetCoalescingDisabled(int vector, bool disabled) => _uncoalesced[vector] = disabled;
 
-    /// <summary>Milliseconds since 1970 or since the reset in bits 47:0, and where they come from in bits 51:49. NVMe 1.4 figure 303.</summary>
+    /// <summary>Milliseconds since 1970 or since the reset in bits 47:0, and their origin in bits 51:49. NVMe 1.4 figure 303.</summary>
     public ulong Timestamp
     {
         get

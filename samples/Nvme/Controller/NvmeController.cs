@@ -15,8 +15,9 @@ namespace Nvme.Controller;
 /// 0x2000   MSI-X table
 /// 0x3000   MSI-X pending bits
 /// </code>
-/// The Command thread answers registers and passes doorbells on. Commands are carried out on threads of the controller's
-/// own, which live as long as it does. Without a client it is disabled. What is on the disks does not move with it.
+/// The Command thread serves registers and doorbells, and a few short commands itself while the thread of their queue sleeps.
+/// The controller's own threads, which live as long as it does, run all others. Without a client it is disabled. Migration
+/// does not carry the contents of disks.
 /// </remarks>
 public sealed class NvmeController : PciDevice
 {
@@ -25,7 +26,7 @@ public sealed class NvmeController : PciDevice
 
     private readonly ControllerParts _parts;
 
-    /// <param name="disks">A namespace each, from number 1 on. Stay the caller's, who disposes them after the controller.</param>
+    /// <param name="disks">A namespace each, from number 1 on. The caller owns them and disposes them after the controller.</param>
     /// <param name="options">Null for the defaults.</param>
     public NvmeController(IReadOnlyList<Backend> disks, NvmeOptions? options = null)
         : base(new PciId(Vendor: 0x1B36, Device: 0x00F2), PciClass.MassStorageNvme)
@@ -70,15 +71,15 @@ public sealed class NvmeController : PciDevice
             worker.Start();
     }
 
-    /// <summary>What was done. Any thread.</summary>
+    /// <summary>Counters of the controller. Any thread.</summary>
     public Statistics Statistics => _parts.Statistics;
 
-    /// <summary>The queues that there are now, the admin queue first. Any thread.</summary>
+    /// <summary>The current queues, the admin queue first. Any thread.</summary>
     public IReadOnlyList<QueueFigures> Queues => [.. _parts.Queues.Submissions.Select(queue => queue.Figures)];
 
     internal bool IsPinAsserted => _parts.Interrupts.IsPinAsserted;
 
-    // commands that wait for a disk are waited for
+    // waits for commands that wait for a disk
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {

@@ -2,16 +2,16 @@ using Nvme.Doorbells;
 
 namespace Nvme.Controller;
 
-/// <summary>What there is to say about a controller. Immutable.</summary>
+/// <summary>Options for a controller. Immutable.</summary>
 public sealed record NvmeOptions
 {
-    /// <summary>Largest number of I/O queue pairs that a controller can have.</summary>
+    /// <summary>Most I/O queue pairs that a controller can have.</summary>
     public const int MaxIoQueues = 64;
 
-    /// <summary>What the guest tells disks apart by; up to 20 ASCII characters.</summary>
+    /// <summary>Serial number, by which the guest tells disks apart; up to 20 ASCII characters.</summary>
     public string SerialNumber { get; init; } = "VFIOUSER0001";
 
-    /// <summary>What the guest shows; up to 40 ASCII characters.</summary>
+    /// <summary>Model number; up to 40 ASCII characters.</summary>
     public string ModelNumber { get; init; } = "VfioUser NVMe";
 
     /// <summary>I/O queue pairs that the guest may create, from 1 to 64; each has an interrupt vector.</summary>
@@ -26,25 +26,25 @@ public sealed record NvmeOptions
     /// <summary>How doorbells get from the guest to the controller.</summary>
     public DoorbellKind Doorbells { get; init; } = DoorbellKind.Trapped;
 
-    /// <summary>Whether drivers may keep doorbells in their memory, where they are trapped otherwise.</summary>
+    /// <summary>Whether drivers may use shadow doorbells in guest memory in place of trapped ones.</summary>
     public bool ShadowDoorbells { get; init; } = true;
 
     /// <summary>Threads that serve I/O queues; 0 for as many as there are queues or processors.</summary>
     public int Workers { get; init; }
 
-    /// <summary>Commands that may wait for disks at one time.</summary>
+    /// <summary>Most commands that may wait for disks at the same time.</summary>
     public int DiskThreads { get; init; } = 16;
 
     /// <summary>
-    /// How long a thread looks for the next command of a guest that has one at a time, before it sleeps. Costs a core while
-    /// such a guest is at work, and nothing when it is not.
+    /// How long a thread polls for the next command of a guest that has one command at a time, before it sleeps. Takes a whole
+    /// processor while such a guest is busy, and none while it is idle.
     /// </summary>
     public TimeSpan Spin { get; init; } = TimeSpan.FromMicroseconds(400);
 
-    /// <summary>How long a thread pauses between two looks while a guest has several commands under way.</summary>
+    /// <summary>How long a thread pauses between two polls while a guest has several commands in flight.</summary>
     public TimeSpan Nap { get; init; } = TimeSpan.FromMicroseconds(50);
 
-    /// <summary>Told when the guest has made the controller fail, in one line. Any thread.</summary>
+    /// <summary>Called with one line when the controller fails because of the guest. Any thread.</summary>
     public Action<string>? Log { get; init; }
 
     internal int WorkerCount => Workers > 0 ? Math.Min(Workers, IoQueues) : Math.Min(IoQueues, Environment.ProcessorCount);

@@ -1,6 +1,6 @@
 namespace Nvme.Controller;
 
-/// <summary>What was done, for the SMART log and whoever watches.</summary>
+/// <summary>Counters, for the SMART log and the live view.</summary>
 /// <remarks>Any thread.</remarks>
 public sealed class Statistics
 {
@@ -26,7 +26,7 @@ public sealed class Statistics
     /// <summary>Bytes that guests wrote.</summary>
     public long BytesWritten => Volatile.Read(ref _bytesWritten);
 
-    /// <summary>Commands that the disk failed.</summary>
+    /// <summary>Commands that failed because of a disk.</summary>
     public long MediaErrors => Volatile.Read(ref _mediaErrors);
 
     internal DateTimeOffset Since { get; } = DateTimeOffset.UtcNow;

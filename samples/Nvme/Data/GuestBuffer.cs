@@ -2,11 +2,11 @@ using VfioUser;
 
 namespace Nvme.Data;
 
-/// <summary>A command's data in guest memory: pieces that lie anywhere, seen as one.</summary>
-/// <remarks>One thread. Reused from command to command, so that none allocates.</remarks>
+/// <summary>A command's data in guest memory: scattered pieces, accessed as one buffer.</summary>
+/// <remarks>One thread. Reused for every command, so that none allocates.</remarks>
 internal sealed class GuestBuffer(Dma dma)
 {
-    /// <summary>Pieces that a buffer has at most: a guest cannot make us walk further.</summary>
+    /// <summary>Most pieces of a buffer: it limits the work that a guest can cause.</summary>
     public const int MaxPieces = 1024;
 
     private readonly Piece[] _pieces = new Piece[MaxPieces];
@@ -21,7 +21,7 @@ internal sealed class GuestBuffer(Dma dma)
 
     public void Clear() => (_count, Length) = (0, 0);
 
-    /// <summary>Adds what comes next. Neighbours become one piece.</summary>
+    /// <summary>Adds the next piece; merges it with an adjacent one.</summary>
     /// <returns>False when there are too many pieces.</returns>
     public bool TryAdd(ulong address, int length)
     {
@@ -43,8 +43,8 @@ internal sealed class GuestBuffer(Dma dma)
 
     /// <summary>Copies from the guest.</summary>
     /// <param name="offset">Within the buffer.</param>
-    /// <param name="destination">Filled completely, or not to be used.</param>
-    /// <returns>False when some of it is no memory.</returns>
+    /// <param name="destination">Filled completely on success.</param>
+    /// <returns>False when some of it is not mapped.</returns>
     public bool TryRead(int offset, Span<byte> destination)
     {
         for (int i = 0; i < _count && !destination.IsEmpty; i++)
@@ -73,7 +73,7 @@ internal sealed class GuestBuffer(Dma dma)
         return source.IsEmpty;
     }
 
-    // The part of a piece from offset on. Offset becomes relative to the piece behind.
+    // The part of a piece from offset on. Offset becomes relative to the next piece.
     private bool TryEnter(int index, ref int offset, int wanted, out Iova address, out int length)
     {
         Piece piece = _pieces[index];

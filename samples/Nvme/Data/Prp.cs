@@ -4,7 +4,7 @@ using VfioUser;
 
 namespace Nvme.Data;
 
-/// <summary>Physical Region Pages: a page each, the ones behind the first in a list where two do not suffice. NVMe 1.4 4.3.</summary>
+/// <summary>Physical Region Pages: an entry for each page, in a list if there are more than two. NVMe 1.4 4.3.</summary>
 internal static class Prp
 {
     public const int PageSize = 4096;
@@ -32,7 +32,7 @@ internal static class Prp
 
     private static Status MapList(ulong at, int length, Span<byte> list, GuestBuffer buffer)
     {
-        // each round but the last uses up at least one page of a bounded length, or ends: lists that go in circles end too
+        // every round but the last consumes at least one page of the length, which is bounded: so even a loop of lists ends
         while (true)
         {
             int wanted = (length + PageSize - 1) / PageSize;
@@ -41,7 +41,7 @@ internal static class Prp
             Span<byte> entries = list[..(count * EntrySize)];
             if (!buffer.Dma.TryRead(new Iova(at), entries))
                 return Status.DataTransferError;
-            // the last entry of a list that goes on points to where it does
+            // the last entry of a full list points to the next list
             int pages = wanted > room ? count - 1 : count;
             for (int i = 0; i < pages; i++)
             {
@@ -54,7 +54,7 @@ internal static class Prp
             if (length == 0)
                 return Status.Success;
             ulong next = BinaryPrimitives.ReadUInt64LittleEndian(entries[(pages * EntrySize)..]);
-            // only the first list may begin within a page
+            // only the first list may start within a page
             if (next % PageSize != 0)
                 return Status.InvalidPrpOffset;
             at = next;

@@ -4,16 +4,16 @@ using VfioUser;
 
 namespace Nvme.Data;
 
-/// <summary>Scatter gather lists: blocks of any length at any byte, in segments that follow one another. NVMe 1.4 4.4.</summary>
+/// <summary>Scatter gather lists: blocks of any length at any address, in a chain of segments. NVMe 1.4 4.4.</summary>
 internal static class Sgl
 {
-    // segments that one list may have: those without data would go on for ever
+    // most segments of a list: a chain of segments without data could be endless
     private const int MaxSegments = 64;
     private const int MaxDescriptors = 4096;
 
     /// <summary>Collects the pieces of a list.</summary>
     /// <param name="first">The descriptor in the command.</param>
-    /// <param name="length">Of the data, in bytes: the list must have exactly as much.</param>
+    /// <param name="length">Of the data, in bytes: the list must describe exactly that many.</param>
     /// <param name="scratch">Room for descriptors, a multiple of 16.</param>
     /// <param name="buffer">Empty; gets the pieces.</param>
     public static Status Map(in SglDescriptor first, int length, Span<byte> scratch, GuestBuffer buffer)
@@ -69,7 +69,7 @@ internal static class Sgl
                     return Status.SglTypeInvalid;
                 if (descriptor.Type is SglType.Segment or SglType.LastSegment)
                 {
-                    // only the last one of a segment that is not the last may lead on
+                    // only the last descriptor of a segment that is not the last one may point to a segment
                     if (segment.Type == SglType.LastSegment || done < segment.Length || i != descriptors.Length - 1)
                         return Status.InvalidSglSegment;
                     next = descriptor;

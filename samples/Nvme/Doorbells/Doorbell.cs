@@ -1,6 +1,6 @@
 namespace Nvme.Doorbells;
 
-/// <summary>One doorbell of a queue: where its value comes from, and which values it can have.</summary>
+/// <summary>One doorbell of a queue: reads its value from the register or the shadow doorbell, and checks it.</summary>
 /// <remarks>Any thread.</remarks>
 internal sealed class Doorbell
 {
@@ -12,11 +12,11 @@ internal sealed class Doorbell
     private uint _value;
     private uint _refused;
 
-    /// <param name="registers">All of them.</param>
-    /// <param name="index">Which one it is.</param>
+    /// <param name="registers">The doorbell registers.</param>
+    /// <param name="index">Index of this one.</param>
     /// <param name="size">Of the queue, in entries: values are below it.</param>
-    /// <param name="value">Its first value.</param>
-    /// <param name="invalid">Told once of each value that is none.</param>
+    /// <param name="value">Its initial value.</param>
+    /// <param name="invalid">Called with index and value, once for each invalid value.</param>
     public Doorbell(DoorbellRegisters registers, int index, int size, uint value, Action<int, uint> invalid)
     {
         _registers = registers;
@@ -27,21 +27,21 @@ internal sealed class Doorbell
         registers.Write(index, value);
     }
 
-    /// <summary>From now on the driver writes there; null for the register.</summary>
+    /// <summary>The shadow doorbells that the driver writes to; null for the register.</summary>
     public ShadowDoorbells? Shadow
     {
         get => Volatile.Read(ref _shadow);
         set => Volatile.Write(ref _shadow, value);
     }
 
-    /// <summary>The last value that made sense.</summary>
+    /// <summary>The last valid value.</summary>
     public uint Value => Volatile.Read(ref _value);
 
-    /// <summary>What is to be saved: the newest value, but for memory of the guest, where it will be found again.</summary>
+    /// <summary>The value to save: the newest one of the register; a shadow doorbell moves with the guest's memory.</summary>
     public uint Newest => Shadow is null ? Look() : Value;
 
-    /// <summary>Looks.</summary>
-    /// <returns>The newest value that makes sense.</returns>
+    /// <summary>Polls the doorbell.</summary>
+    /// <returns>The newest valid value.</returns>
     public uint Look()
     {
         uint value;
@@ -67,6 +67,6 @@ internal sealed class Doorbell
         return _value;
     }
 
-    /// <summary>Sees to it that a change from now on is told by a register access, where there is a choice.</summary>
+    /// <summary>Has the driver write the register on the next change, if it uses shadow doorbells.</summary>
     public void Arm() => Shadow?.TryArm(_index, Value);
 }

@@ -1,11 +1,11 @@
 namespace Nvme.Doorbells;
 
-/// <summary>How doorbells get from the guest to the controller.</summary>
+/// <summary>How the controller learns of doorbell writes.</summary>
 public enum DoorbellKind
 {
-    /// <summary>A message for each, or none where the driver has shadow doorbells and the controller is at work.</summary>
+    /// <summary>A message for each write; fewer with shadow doorbells, while the controller polls.</summary>
     Trapped,
 
-    /// <summary>On a page that the client maps: never a message, but somebody has to look.</summary>
+    /// <summary>On a page that the client maps: no messages, but the controller has to poll.</summary>
     Mapped,
 }

@@ -3,11 +3,11 @@ using VfioUser;
 
 namespace Nvme.Doorbells;
 
-/// <summary>Doorbell registers: what the guest wrote last, for each queue a tail and a head. NVMe 1.4 3.1.24, 3.1.25.</summary>
-/// <remarks>Any thread. In memory of ours, or on a page that the client maps and writes unseen.</remarks>
+/// <summary>Doorbell registers: for each queue the tail and the head that the guest wrote last. NVMe 1.4 3.1.24, 3.1.25.</summary>
+/// <remarks>Any thread. In private memory, or on a page that the client maps and writes without messages.</remarks>
 internal sealed class DoorbellRegisters
 {
-    /// <summary>Where they begin in BAR 0.</summary>
+    /// <summary>Offset in BAR 0.</summary>
     public const ulong Offset = 0x1000;
     public const int PageSize = 0x1000;
 
@@ -23,10 +23,10 @@ internal sealed class DoorbellRegisters
             _values = new uint[Count];
     }
 
-    /// <summary>How many there are: two a queue, the admin queue's first.</summary>
+    /// <summary>Number of doorbells: two a queue, the admin queue's first.</summary>
     public int Count { get; }
 
-    /// <summary>Whether the guest may write without anybody telling us.</summary>
+    /// <summary>Whether the guest writes them without messages.</summary>
     public bool IsMapped => _page is not null;
 
     public static int TailOf(int queue) => 2 * queue;

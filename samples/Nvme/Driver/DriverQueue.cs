@@ -4,7 +4,7 @@ using VfioUser.Testing;
 
 namespace Nvme.Driver;
 
-/// <summary>A queue pair as a driver has it: rings in guest memory, phase tag, doorbells.</summary>
+/// <summary>A driver's side of a queue pair: rings in guest memory, phase tag, doorbells.</summary>
 /// <remarks>One thread.</remarks>
 internal sealed class DriverQueue
 {
@@ -28,7 +28,7 @@ internal sealed class DriverQueue
         Clear();
     }
 
-    /// <summary>A queue that has moved to another host with its guest.</summary>
+    /// <summary>A queue after its guest has migrated to another host.</summary>
     public DriverQueue(NvmeDriver driver, DriverQueue source, GuestIrq? irq)
     {
         _driver = driver;
@@ -42,20 +42,20 @@ internal sealed class DriverQueue
 
     public int Entries { get; }
 
-    /// <summary>Where the submission queue lies.</summary>
+    /// <summary>Address of the submission queue.</summary>
     public Iova Submissions { get; }
 
-    /// <summary>Where the completion queue lies.</summary>
+    /// <summary>Address of the completion queue.</summary>
     public Iova Completions { get; }
 
-    /// <summary>What the controller said last: how far it has come.</summary>
+    /// <summary>The submission queue's head in the last completion.</summary>
     public ushort SqHead { get; private set; }
 
     public uint Tail => _tail;
 
     public GuestIrq? Irq => _irq;
 
-    /// <summary>Puts a command into the queue, with an id of its own, and rings.</summary>
+    /// <summary>Puts a command into the queue, with a new id, and writes the doorbell.</summary>
     /// <returns>The id.</returns>
     public ushort Submit(in Command command)
     {
@@ -64,7 +64,7 @@ internal sealed class DriverQueue
         return id;
     }
 
-    /// <summary>Puts a command into the queue without ringing.</summary>
+    /// <summary>Puts a command into the queue without writing the doorbell.</summary>
     public ushort Put(in Command command) => PutAs(_nextId++, command);
 
     /// <summary>As <see cref="Put"/>, with an id of the caller's.</summary>
@@ -75,18 +75,18 @@ internal sealed class DriverQueue
         return id;
     }
 
-    /// <summary>Tells the controller of all that was put.</summary>
+    /// <summary>Writes the tail doorbell.</summary>
     public void Ring() => _driver.RingTail(Id, _tail);
 
     /// <summary>Takes a completion if there is one.</summary>
-    /// <param name="ring">Whether the controller learns that its place is free again.</param>
+    /// <param name="ring">Whether to write the head doorbell, which frees the entry.</param>
     /// <param name="completion">The completion.</param>
     public bool TryTake(out Completion completion, bool ring = true)
     {
         completion = _memory.Read<Completion>(Completions + _head * Completion.WireSize);
         if (completion.Phase != _phase)
             return false;
-        // what stood beside the phase tag may be older than it
+        // read the entry again: its other fields may have been read before the phase tag was written
         Interlocked.MemoryBarrier();
         completion = _memory.Read<Completion>(Completions + _head * Completion.WireSize);
         SqHead = completion.SqHead;
@@ -100,7 +100,7 @@ internal sealed class DriverQueue
         return true;
     }
 
-    /// <summary>Tells the controller what was taken.</summary>
+    /// <summary>Writes the head doorbell.</summary>
     public void RingHead() => _driver.RingHead(Id, _head);
 
     /// <summary>Waits for a completion.</summary>
@@ -111,7 +111,7 @@ internal sealed class DriverQueue
         {
             int seen = _irq?.Count ?? 0;
             bool taken = TryTake(out Completion completion, ring);
-            // the pin masks itself when it comes, for whichever reason
+            // INTx is automasked
             if (!_driver.UsesMsiX)
                 _irq?.Unmask();
             if (taken)
@@ -132,7 +132,7 @@ internal sealed class DriverQueue
             : throw new InvalidOperationException($"Queue {Id} completed command {completion.CommandId} where {id} was waited for.");
     }
 
-    /// <summary>As new, for the controller was reset.</summary>
+    /// <summary>Empties the queue after a reset of the controller.</summary>
     public void Clear()
     {
         (_tail, _head, _phase) = (0, 0, true);

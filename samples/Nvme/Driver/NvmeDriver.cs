@@ -8,8 +8,8 @@ using VfioUser.Testing;
 
 namespace Nvme.Driver;
 
-/// <summary>A small NVMe driver for a guest without a machine: what Linux's does, step by step.</summary>
-/// <remarks>One thread, but for queues, each of which may have its own.</remarks>
+/// <summary>A small NVMe driver for a test guest, with the steps of Linux's driver.</summary>
+/// <remarks>One thread, except that each queue may be used by a thread of its own.</remarks>
 internal sealed class NvmeDriver : IDisposable
 {
     public const uint EnabledConfiguration = 1 | 6 << 16 | 4 << 20;
@@ -19,8 +19,8 @@ internal sealed class NvmeDriver : IDisposable
     private Iova? _shadow;
     private Iova _eventIndexes;
 
-    /// <param name="guest">With the controller.</param>
-    /// <param name="msiX">Whether it uses MSI-X, or else the interrupt pin.</param>
+    /// <param name="guest">Attached to the controller.</param>
+    /// <param name="msiX">Whether it uses MSI-X, or else INTx.</param>
     public NvmeDriver(TestGuest guest, bool msiX = true)
     {
         Guest = guest;
@@ -43,7 +43,7 @@ internal sealed class NvmeDriver : IDisposable
 
     public bool UsesMsiX { get; }
 
-    /// <summary>The admin queue, for use once the controller is enabled.</summary>
+    /// <summary>The admin queue, usable once the controller is enabled.</summary>
     public DriverQueue Admin { get; }
 
     public uint Status => Guest.Bar0.Read<uint>(0x1C);
@@ -52,16 +52,16 @@ internal sealed class NvmeDriver : IDisposable
 
     public bool HasFailed => (Status & 2) != 0;
 
-    /// <summary>Whether doorbells lie on a page that this driver has mapped.</summary>
+    /// <summary>Whether doorbells are on a page that this driver has mapped.</summary>
     public bool HasMappedDoorbells => _doorbells is not null;
 
-    /// <summary>How many doorbell registers were written by message.</summary>
+    /// <summary>Number of doorbell writes by message.</summary>
     public int Rings { get; private set; }
 
-    /// <summary>The same driver on another host, to which its guest has moved with its memory.</summary>
+    /// <summary>The driver after its guest has migrated to another host.</summary>
     public static NvmeDriver Moved(NvmeDriver source, TestGuest guest) => new(source, guest);
 
-    /// <summary>A queue of the driver that has moved here.</summary>
+    /// <summary>A queue of the driver at the source, on this host.</summary>
     public DriverQueue Move(DriverQueue queue) => new(this, queue, IrqOf(UsesMsiX ? queue.Id : 0));
 
     /// <summary>Configures and enables the controller, and waits until it is ready.</summary>
@@ -83,14 +83,14 @@ internal sealed class NvmeDriver : IDisposable
         _shadow = null;
     }
 
-    /// <summary>Tells the controller of the coming shutdown, and waits until it is done.</summary>
+    /// <summary>Notifies the controller of a shutdown, and waits until it is complete.</summary>
     public void Shutdown()
     {
         Guest.Bar0.Write(0x14, EnabledConfiguration | 1 << 14);
         WaitForStatus(status => (status >> 2 & 3) == 2);
     }
 
-    /// <summary>Makes a queue pair with an interrupt vector of its own.</summary>
+    /// <summary>Creates a queue pair with an interrupt vector of its own.</summary>
     public DriverQueue CreateQueue(ushort id, int entries = 64)
     {
         int vector = UsesMsiX ? id : 0;
@@ -107,7 +107,7 @@ internal sealed class NvmeDriver : IDisposable
         Expect(Admin.Execute(NewCommand.Admin(AdminOpcode.DeleteCompletionQueue, dword10: queue.Id)));
     }
 
-    /// <summary>Has I/O queues rung in memory from now on.</summary>
+    /// <summary>Uses shadow doorbells for I/O queues from now on.</summary>
     public void UseShadowDoorbells()
     {
         Iova shadow = Guest.Memory.Allocate(4096);
@@ -118,14 +118,14 @@ internal sealed class NvmeDriver : IDisposable
         (_shadow, _eventIndexes) = (shadow, events);
     }
 
-    /// <summary>The vector of a number, or the pin.</summary>
+    /// <summary>The MSI-X vector of this number, or INTx.</summary>
     public GuestIrq IrqOf(int vector) => UsesMsiX ? Guest.MsiX[vector] : Guest.Intx;
 
     public void RingTail(ushort queue, uint value) => Ring(DoorbellRegisters.TailOf(queue), value);
 
     public void RingHead(ushort queue, uint value) => Ring(DoorbellRegisters.HeadOf(queue), value);
 
-    /// <summary>Writes a doorbell register, as far as there is one.</summary>
+    /// <summary>Writes a doorbell: its shadow, the mapped page or the register.</summary>
     public void Ring(int index, uint value)
     {
         ulong at = (ulong)index * sizeof(uint);
@@ -134,7 +134,7 @@ internal sealed class NvmeDriver : IDisposable
             uint old = Guest.Memory.Read<uint>(shadow + at);
             Guest.Memory.Write(shadow + at, value);
             Interlocked.MemoryBarrier();
-            // whether the controller asked to be told of a value between the two
+            // write the register only if the change passes the event index
             ushort eventIndex = (ushort)Guest.Memory.Read<uint>(_eventIndexes + at);
             if ((ushort)(value - eventIndex - 1) >= (ushort)(value - old))
                 return;
@@ -154,7 +154,7 @@ internal sealed class NvmeDriver : IDisposable
     public static Completion Expect(Completion completion) => completion.Status == Wire.Status.Success ? completion
         : throw new InvalidOperationException($"Command {completion.CommandId} of queue {completion.SqId} ended with {completion.Status}.");
 
-    /// <summary>Waits for CSTS, as drivers do: by reading it again and again.</summary>
+    /// <summary>Polls CSTS, as drivers do.</summary>
     public void WaitForStatus(Func<uint, bool> condition)
     {
         long end = Environment.TickCount64 + (long)_timeout.TotalMilliseconds;

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Nvme.Wire;
 
-/// <summary>A submission queue entry. NVMe 1.4 4.2; the meaning of dwords 10 to 15 is the opcode's.</summary>
+/// <summary>A submission queue entry. NVMe 1.4 4.2; the meaning of dwords 10 to 15 depends on the opcode.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 internal readonly record struct Command(
     byte Opcode, byte Flags, ushort Id, uint Nsid, uint Dword2, uint Dword3, ulong Metadata, ulong Prp1, ulong Prp2,
@@ -16,10 +16,10 @@ internal readonly record struct Command(
     /// <summary>Bits 7:6, PSDT: 0 for PRPs, 1 and 2 for an SGL.</summary>
     public int DataPointerKind => Flags >> 6;
 
-    /// <summary>First logical block of commands that have a range of them.</summary>
+    /// <summary>First logical block, of commands that have a range.</summary>
     public ulong StartingLba => Dword10 | (ulong)Dword11 << 32;
 
-    /// <summary>How many logical blocks, from 1 to 65,536.</summary>
+    /// <summary>Number of logical blocks, from 1 to 65,536.</summary>
     public int BlockCount => (int)(Dword12 & 0xFFFF) + 1;
 
     /// <summary>Force Unit Access.</summary>

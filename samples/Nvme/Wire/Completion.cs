@@ -3,11 +3,11 @@ using System.Runtime.InteropServices;
 namespace Nvme.Wire;
 
 /// <summary>A completion queue entry. NVMe 1.4 4.6.</summary>
-/// <param name="Result">Dword 0: the command's.</param>
+/// <param name="Result">Dword 0, specific to the command.</param>
 /// <param name="Dword1">Reserved.</param>
-/// <param name="SqHead">Where the controller stands in the submission queue.</param>
-/// <param name="SqId">Which one that is.</param>
-/// <param name="CommandId">Of the command that is done.</param>
+/// <param name="SqHead">Head of the submission queue.</param>
+/// <param name="SqId">ID of the submission queue.</param>
+/// <param name="CommandId">ID of the completed command.</param>
 /// <param name="StatusAndPhase">Bit 0 the phase tag, bits 15:1 the status field.</param>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 internal readonly record struct Completion(

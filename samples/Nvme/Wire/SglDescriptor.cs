@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Nvme.Wire;
 
 /// <summary>An SGL descriptor. NVMe 1.4 4.4.</summary>
-/// <param name="Address">Of the data, or of the next segment.</param>
+/// <param name="Address">Address of the data, or of the next segment.</param>
 /// <param name="Length">In bytes.</param>
 /// <param name="Reserved0">Reserved.</param>
 /// <param name="Reserved1">Reserved.</param>
@@ -17,12 +17,12 @@ internal readonly record struct SglDescriptor(ulong Address, uint Length, ushort
 
     public int SubType => Identifier & 0xF;
 
-    /// <summary>As it stands in a command, in place of the two PRPs.</summary>
+    /// <summary>The descriptor in a command, which has the place of the two PRPs.</summary>
     public static SglDescriptor Of(in Command command) =>
         new(command.Prp1, (uint)command.Prp2, (ushort)(command.Prp2 >> 32), (byte)(command.Prp2 >> 48), (byte)(command.Prp2 >> 56));
 }
 
-/// <summary>What a descriptor describes.</summary>
+/// <summary>Types of descriptors.</summary>
 internal enum SglType
 {
     DataBlock = 0,
