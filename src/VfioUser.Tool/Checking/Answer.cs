@@ -2,14 +2,14 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Tool.Checking;
 
-/// <summary>A reply, copied out of the stream. Its descriptors belong to the conversation.</summary>
+/// <summary>A reply, copied out of the stream. The conversation owns its descriptors.</summary>
 internal sealed record Answer(MessageHeader Header, byte[] Payload, FdList? Fds)
 {
     public bool IsError => Header.IsError;
 
     public Errno Errno => (Errno)Header.Error;
 
-    /// <summary>In words, that it was refused: an error without an errno is one, too.</summary>
+    /// <summary>Describes the refusal; an error may have errno 0.</summary>
     public string Refusal => Errno == Errno.None ? "refused without an errno" : $"refused with {Errno}";
 
     public int FdCount => Fds?.Count ?? 0;

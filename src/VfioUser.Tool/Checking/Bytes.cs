@@ -4,7 +4,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Tool.Checking;
 
-/// <summary>Messages as bytes, sound or not.</summary>
+/// <summary>Messages as bytes, valid or not.</summary>
 internal static class Bytes
 {
     public static byte[] Of<T>(in T value)

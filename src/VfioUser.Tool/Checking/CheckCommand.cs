@@ -3,7 +3,7 @@ using VfioUser.Tool.CommandLine;
 
 namespace VfioUser.Tool.Checking;
 
-/// <summary><c>vfio-user check</c>: holds a server against the specification.</summary>
+/// <summary><c>vfio-user check</c>: checks a server against the specification.</summary>
 internal static class CheckCommand
 {
     public static Command Create(Terminal terminal)

@@ -3,13 +3,13 @@ using System.Text.Json.Serialization;
 
 namespace VfioUser.Tool.Checking;
 
-/// <summary>What became of all rules; also the shape of <c>check --json</c>. Immutable.</summary>
+/// <summary>The verdicts of all rules; also the schema of <c>check --json</c>. Immutable.</summary>
 internal sealed record CheckReport(string Socket, CheckSummary Summary, IReadOnlyList<CheckedRule> Rules);
 
-/// <summary>How many rules there are of each verdict.</summary>
+/// <summary>Number of rules with each verdict.</summary>
 internal sealed record CheckSummary(int Passed, int Failed, int Warnings, int NotServed, int NotChecked);
 
-/// <summary>One rule and its verdict; why is null for nothing to say.</summary>
+/// <summary>One rule and its verdict; why is null if there is no remark.</summary>
 internal sealed record CheckedRule(string Topic, string Name, string Heading, string Text, Verdict Verdict, string? Why);
 
 /// <summary>Makes JSON of a report without reflection.</summary>

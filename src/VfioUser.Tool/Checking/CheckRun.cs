@@ -1,13 +1,13 @@
 namespace VfioUser.Tool.Checking;
 
-/// <summary>Goes through rules one by one. One thread.</summary>
+/// <summary>Checks rules one by one. One thread.</summary>
 internal sealed class CheckRun(Subject subject)
 {
     private string? _killer;
 
     /// <summary>Checks each rule, and after each that the server is still there.</summary>
     /// <param name="rules">With their topics.</param>
-    /// <param name="checkedOne">Hears of each as it is done.</param>
+    /// <param name="checkedOne">Called after each.</param>
     public IReadOnlyList<CheckedRule> Check(IEnumerable<(Topic Topic, Rule Rule)> rules, Action<CheckedRule> checkedOne)
     {
         subject.EndsWithClients = EndsWithClients();
@@ -36,13 +36,13 @@ internal sealed class CheckRun(Subject subject)
         try
         {
             using Conversation next = subject.Open();
-            // one that answers nothing but VERSION would have each rule wait
+            // with a server that answers nothing but VERSION, every rule would wait for the timeout
             if (wasSilent)
-                next.StaysInStep();
+                next.StaysInSync();
         }
         catch (BrokenRuleException e)
         {
-            // whatever it found, this is worse
+            // worse than any finding of the rule
             _killer = rule.Name;
             return new Finding(Verdict.Failed, $"{(finding.Why is null ? "" : finding.Why + "; ")}after it no client is served: {e.Message}");
         }

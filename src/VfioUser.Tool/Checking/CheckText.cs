@@ -1,6 +1,6 @@
 namespace VfioUser.Tool.Checking;
 
-/// <summary>Prints rules for people as they are checked: a line each, and a second one where there is something to say.</summary>
+/// <summary>Prints rules as text as they are checked: a line each, and a second one for a remark.</summary>
 internal sealed class CheckText(Terminal terminal)
 {
     private const int NameWidth = 28;
@@ -43,7 +43,7 @@ internal sealed class CheckText(Terminal terminal)
 
     private int MarkWidth => terminal.Colors ? 0 : 3;
 
-    // a file or a pipe is searched for words
+    // words for files and pipes, where they can be searched for
     private string Mark(Verdict verdict) => verdict switch
     {
         Verdict.Passed => terminal.Colors ? terminal.Green("✓") : "ok  ",

@@ -6,12 +6,12 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser.Tool.Checking;
 
-/// <summary>One connection to the server, on which anything can be said. One thread; owns the socket and what it brings.</summary>
+/// <summary>One connection to the server, on which any bytes can be sent. One thread; owns the socket and received descriptors.</summary>
 internal sealed class Conversation : IDisposable
 {
     private const string Header = "Header";
 
-    // how often Ctrl-C is asked for while a server is silent
+    // how often Ctrl-C is checked while the server is silent
     private static readonly TimeSpan LongestTick = TimeSpan.FromMilliseconds(200);
 
     private readonly MessageSocket _socket;
@@ -25,7 +25,7 @@ internal sealed class Conversation : IDisposable
 
     public Conversation(SafeSocketHandle socket, TimeSpan patience, CancellationToken stop)
     {
-        // a server may claim to send more than this library would
+        // a server may send larger messages than this library does
         _socket = new MessageSocket(socket, new MessageSocketOptions { MaxMessageFds = 64, MaxMessageSize = 1 << 24 });
         _tick = TimeSpan.FromMilliseconds(Math.Clamp(patience.TotalMilliseconds, 1, LongestTick.TotalMilliseconds)); // 0 would wait for ever
         _socket.SetReceiveTimeout(_tick);
@@ -34,11 +34,11 @@ internal sealed class Conversation : IDisposable
         _stopping = stop.UnsafeRegister(static socket => ((MessageSocket)socket!).Shutdown(), _socket);
     }
 
-    /// <summary>What the server said in its version reply.</summary>
+    /// <summary>The capabilities of the server's version reply.</summary>
     public Capabilities Server { get; set; } = Capabilities.Unspecified;
 
-    /// <summary>Sends bytes as they are. A server that has hung up is noticed when it is asked for an answer.</summary>
-    /// <exception cref="SilentServerException">It reads nothing.</exception>
+    /// <summary>Sends bytes as they are. A server that has disconnected is noticed when a reply is awaited.</summary>
+    /// <exception cref="SilentServerException">It does not read.</exception>
     public void Send(ReadOnlySpan<byte> bytes, params ReadOnlySpan<SafeHandle> fds)
     {
         if (_socket.Send(bytes, default, fds, Deadline.After(_patience)) == Errno.ETIMEDOUT)
@@ -57,8 +57,8 @@ internal sealed class Conversation : IDisposable
         return _lastId;
     }
 
-    /// <summary>Sends a command and takes its reply, whose header is looked at.</summary>
-    /// <exception cref="BrokenRuleException">None came in time, or it does not answer the command.</exception>
+    /// <summary>Sends a command, receives its reply and checks the header.</summary>
+    /// <exception cref="BrokenRuleException">No reply came in time, or it does not match the command.</exception>
     public Answer Ask(Command command, ReadOnlySpan<byte> payload, params ReadOnlySpan<SafeHandle> fds)
     {
         ushort id = Post(command, payload, MessageFlags.Command, fds);
@@ -70,7 +70,7 @@ internal sealed class Conversation : IDisposable
         where T : unmanaged =>
         Ask(command, Bytes.Of(payload));
 
-    /// <summary>Takes the reply to a command that was sent.</summary>
+    /// <summary>Receives the reply to a command that was sent.</summary>
     public Answer Expect(ushort id, Command command)
     {
         Answer answer = TryReceive(command) ?? throw new BrokenRuleException($"the server hung up before it answered {command}");
@@ -82,7 +82,7 @@ internal sealed class Conversation : IDisposable
         return answer;
     }
 
-    /// <summary>A command that has to be refused: an error reply without payload, or with that of a success.</summary>
+    /// <summary>Sends a command that must be refused: by an error reply without payload, or with that of a success.</summary>
     /// <returns>The errno.</returns>
     public Errno Refused(Command command, ReadOnlySpan<byte> payload, string what, params ReadOnlySpan<SafeHandle> fds)
     {
@@ -97,20 +97,20 @@ internal sealed class Conversation : IDisposable
         where T : unmanaged =>
         Refused(command, Bytes.Of(payload), what);
 
-    /// <summary>Has a sound command answered: what came before has not cost the stream its step.</summary>
-    public void StaysInStep()
+    /// <summary>Checks with a valid command that the stream is still in sync.</summary>
+    public void StaysInSync()
     {
         Answer info = Ask(Command.DeviceGetInfo, new DeviceInfo(DeviceInfo.WireSize, 0, 0, 0));
         if (info.IsError)
             throw new BrokenRuleException($"a sound DeviceGetInfo after it was {info.Refusal}");
     }
 
-    /// <summary>Takes the next reply; commands of the server's are turned away meanwhile.</summary>
-    /// <returns>Null when the server has hung up.</returns>
-    /// <exception cref="BrokenRuleException">It is silent, or out of step.</exception>
+    /// <summary>Receives the next reply, and refuses commands of the server's meanwhile.</summary>
+    /// <returns>Null when the server has disconnected.</returns>
+    /// <exception cref="BrokenRuleException">It is silent, or out of sync.</exception>
     public Answer? TryReceive(Command awaited)
     {
-        // counted in waits, so that a process that was stopped for a while has not been waiting
+        // counted in waits, so that time in which this process is stopped does not count
         int ticks = (int)Math.Ceiling(_patience / _tick);
         Stopwatch time = Stopwatch.StartNew();
         bool came = false;
@@ -120,7 +120,7 @@ internal sealed class Conversation : IDisposable
             bool parsed = TryParse(out ReceivedMessage message);
             if (parsed && !message.Header.IsCommand)
                 return Taken(message);
-            // nor is one waited for who sends something again and again, and never the answer
+            // a server may keep sending other messages and never the reply
             if (ticks <= 0 || (came && time.Elapsed >= _patience))
                 throw new SilentServerException($"no answer to {awaited} within {_patience.TotalSeconds} seconds (--patience)");
             if (parsed)
@@ -143,9 +143,9 @@ internal sealed class Conversation : IDisposable
         }
     }
 
-    /// <summary>One receive, past all that takes messages apart. Only while no message has been received in part.</summary>
-    /// <returns>Bytes; 0 when the server has hung up.</returns>
-    /// <exception cref="SilentServerException">Nothing came.</exception>
+    /// <summary>One receive without parsing. Only while no message has been received in part.</summary>
+    /// <returns>Number of bytes; 0 when the server has disconnected.</returns>
+    /// <exception cref="SilentServerException">Nothing came in time.</exception>
     public int ReceiveOnce(Span<byte> bytes)
     {
         for (int ticks = (int)Math.Ceiling(_patience / _tick); ticks > 0; ticks--)
@@ -162,11 +162,11 @@ internal sealed class Conversation : IDisposable
         throw new SilentServerException($"nothing came within {_patience.TotalSeconds} seconds (--patience)");
     }
 
-    /// <summary>Sends as much as can be sent without waiting.</summary>
-    /// <returns>Bytes.</returns>
+    /// <summary>Sends as much as possible without blocking.</summary>
+    /// <returns>Number of bytes.</returns>
     public int SendSome(ReadOnlySpan<byte> bytes) => Math.Max(0, SocketCalls.Send((int)_socket.Handle.DangerousGetHandle(), bytes, Libc.MsgDontWait));
 
-    /// <summary>Lets the server see what was sent so far by itself.</summary>
+    /// <summary>Waits, so that the server receives the bytes sent so far on their own.</summary>
     public void Pause(TimeSpan time) => _stop.WaitHandle.WaitOne(time);
 
     public void Dispose()
@@ -205,8 +205,8 @@ internal sealed class Conversation : IDisposable
         return answer;
     }
 
-    // One client in use reads the size of a success and never looks at the Error bit, so that servers answer with as much. Which
-    // sizes these are stands in docs/protocol-notes.md.
+    // One client in use reads the size of a success and ignores the Error bit, so servers reply with that size. docs/protocol-notes.md
+    // has the sizes.
     private bool MayFollowRefusal(Answer answer)
     {
         int length = answer.Payload.Length;

@@ -3,13 +3,13 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Tool.Checking;
 
-/// <summary>Payloads of VERSION, sound or not.</summary>
+/// <summary>Payloads of VERSION, valid or not.</summary>
 internal static class Proposal
 {
-    /// <summary>What QEMU asks for, more or less. No twin socket.</summary>
+    /// <summary>Roughly QEMU's proposal. No twin socket.</summary>
     public static byte[] Usual { get; } = Of("""{"capabilities":{"max_msg_fds":16,"max_data_xfer_size":1048576,"pgsizes":4096,"write_multiple":true}}""");
 
-    /// <summary>What the client side of libvfio-user, and SPDK's host, ask for at most.</summary>
+    /// <summary>The proposal of libvfio-user's client side and of SPDK's host.</summary>
     public static byte[] OfCLibrary { get; } = Of("""{"capabilities":{"max_msg_fds":8,"max_data_xfer_size":1048576}}""");
 
     public static byte[] Of(string? json, ushort major = ProtocolLimits.VersionMajor, ushort minor = ProtocolLimits.VersionMinor) =>

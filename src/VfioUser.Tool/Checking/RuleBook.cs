@@ -2,7 +2,7 @@ using VfioUser.Tool.Checking.Rules;
 
 namespace VfioUser.Tool.Checking;
 
-/// <summary>All rules, in the order in which they are checked: what others stand on comes first, the reset last.</summary>
+/// <summary>All rules, in the order of checking: those that others build on come first, the reset last.</summary>
 internal static class RuleBook
 {
     public static IReadOnlyList<Topic> Topics { get; } =

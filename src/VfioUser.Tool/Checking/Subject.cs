@@ -5,12 +5,12 @@ using VfioUser.Protocol.Interop;
 namespace VfioUser.Tool.Checking;
 
 /// <summary>The server that is checked. One thread.</summary>
-/// <remarks>Most have one client at a time: a connection waits in the backlog until the one before is gone, and the version
-/// reply shows that its turn has come.</remarks>
+/// <remarks>Most servers have one client at a time: a connection waits in the backlog until the client before has disconnected, and
+/// the version reply shows that it is accepted.</remarks>
 internal sealed class Subject
 {
-    // between two looks whether a server that ends with its client has been started again
-    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(20);
+    // how often to check whether a server that ends with its client has been started again
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(20);
 
     private readonly string _path;
     private readonly TimeSpan _patience;
@@ -25,21 +25,21 @@ internal sealed class Subject
         Device = new Survey(this);
     }
 
-    /// <summary>What the server says of its device, asked for once.</summary>
+    /// <summary>The server's description of its device, requested once.</summary>
     public Survey Device { get; }
 
-    /// <summary>How long the server may take.</summary>
+    /// <summary>Timeout of every wait for the server.</summary>
     public TimeSpan Patience => _patience;
 
     /// <summary>The process that served the last connection.</summary>
     public int ProcessId { get; private set; }
 
-    /// <summary>Whether the server ends with each client, and somebody starts it again.</summary>
+    /// <summary>Whether the server ends with each client, and is started again.</summary>
     public bool EndsWithClients { get; set; }
 
-    /// <summary>Connects, and says nothing.</summary>
-    /// <exception cref="ServerGoneException">It was there before, and does not accept any more.</exception>
-    /// <exception cref="IOException">Nobody listens there.</exception>
+    /// <summary>Connects, and sends nothing.</summary>
+    /// <exception cref="ServerGoneException">The server has accepted connections before, and does not any more.</exception>
+    /// <exception cref="IOException">No server listens there.</exception>
     public Conversation Connect()
     {
         Deadline end = Deadline.After(_patience);
@@ -50,7 +50,7 @@ internal sealed class Subject
                 SafeSocketHandle socket = ConnectCalls.Connect(_path, end.Left, _stop);
                 _wasThere = true;
                 int process = SocketCalls.PeerCredentials(socket).ProcessId;
-                // the one before can still be accepting while it ends
+                // the server that served the client before may still accept while it ends
                 if (EndsWithClients && process == ProcessId && end.Left > TimeSpan.Zero)
                 {
                     socket.Dispose();
@@ -66,14 +66,14 @@ internal sealed class Subject
                     throw;
                 if (end.Left <= TimeSpan.Zero)
                     throw new ServerGoneException($"the server is gone: {e.Message}");
-                // the specification lets a server end with its client; whoever started it may start it again
+                // the specification lets a server end with its client; it may be started again
                 Pause();
             }
         }
     }
 
-    /// <summary>Connects once, as one who does not know who else is there, and says nothing.</summary>
-    /// <returns>Null when nobody lets it in.</returns>
+    /// <summary>Connects once, even while another client is attached, and sends nothing.</summary>
+    /// <returns>Null when the server does not accept it.</returns>
     public Conversation? Knock(TimeSpan patience)
     {
         try
@@ -89,8 +89,8 @@ internal sealed class Subject
     /// <summary>Connects and negotiates as usual.</summary>
     public Conversation Open() => Open(Proposal.Usual);
 
-    /// <summary>Connects and negotiates. A server that ends, and is started again, may hang up on the first try; one that is still
-    /// busy with the client before may say so.</summary>
+    /// <summary>Connects and negotiates. Retries if the server disconnects while it ends and is started again, or refuses because it
+    /// is still busy with the client before.</summary>
     public Conversation Open(ReadOnlySpan<byte> proposal)
     {
         Deadline end = Deadline.After(_patience);
@@ -132,7 +132,7 @@ internal sealed class Subject
 
     private void Pause()
     {
-        _stop.WaitHandle.WaitOne(BetweenLooks);
+        _stop.WaitHandle.WaitOne(RetryInterval);
         _stop.ThrowIfCancellationRequested();
     }
 }

@@ -3,7 +3,7 @@ using VfioUser.Tool.Regions;
 
 namespace VfioUser.Tool.Checking;
 
-/// <summary>What the server says of its device, each part asked for when the first rule needs it. One thread.</summary>
+/// <summary>The server's description of its device, each part requested when the first rule needs it. One thread.</summary>
 internal sealed class Survey(Subject subject)
 {
     private const uint MostAsked = 64;
@@ -26,7 +26,7 @@ internal sealed class Survey(Subject subject)
         ulong size = Regions.Count > (int)RegionName.Config ? Regions[(int)RegionName.Config].Size : 0;
         if (size is < 256 or > 4096)
             throw new BrokenRuleException($"the configuration space has {size} bytes");
-        // as a bus reads it: there are servers that die of more than 8 bytes, and the rules shall be the ones to find out
+        // in pieces of 4 bytes, as on a bus: some servers crash on more than 8, and it is for the rules to find that out
         byte[] config = new byte[size];
         for (int at = 0; at < config.Length; at += sizeof(uint))
             session.ReadConfig((ulong)at, sizeof(uint)).CopyTo(config, at);
@@ -36,7 +36,7 @@ internal sealed class Survey(Subject subject)
     /// <summary>The number of vectors of a type, none if there is no such type.</summary>
     public uint Vectors(int irq) => irq < Irqs.Count ? Irqs[irq].Count : 0;
 
-    /// <summary>Asks for everything, while no connection is open: servers have one client at a time.</summary>
+    /// <summary>Requests every part, while no connection is open: servers have one client at a time.</summary>
     public void Prepare()
     {
         foreach (Action part in (ReadOnlySpan<Action>)[() => _ = Info, () => _ = Regions, () => _ = Irqs, () => _ = Config])
@@ -47,7 +47,7 @@ internal sealed class Survey(Subject subject)
             }
             catch (NotServedException)
             {
-                // kept, and told to every rule that asks
+                // Part keeps the failure, and throws it for every rule that needs the part
                 continue;
             }
         }
@@ -59,7 +59,7 @@ internal sealed class Survey(Subject subject)
             yield return i;
     }
 
-    // what fails here is the finding of the rule about it, not of all that stand on it
+    // a failure is a finding of the rule about the part, not of every rule that uses it
     private T Part<T>(string name, Func<Conversation, T> ask)
         where T : notnull
     {

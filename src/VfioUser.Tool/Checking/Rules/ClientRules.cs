@@ -2,7 +2,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Tool.Checking.Rules;
 
-/// <summary>Clients that come while another one is there, or right after it has left.</summary>
+/// <summary>Clients that connect while another one is attached, or right after it has disconnected.</summary>
 internal static class ClientRules
 {
     private const int Rounds = 20;
@@ -38,7 +38,7 @@ internal static class ClientRules
         Finding finding;
         using (Conversation? second = subject.Knock(wait))
             finding = second is null ? Finding.NotServed("nobody else is let in") : Turned(second, wait);
-        first.StaysInStep();
+        first.StaysInSync();
         return finding;
     }
 

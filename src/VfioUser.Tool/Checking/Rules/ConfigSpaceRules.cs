@@ -4,7 +4,7 @@ using VfioUser.Tool.Regions;
 
 namespace VfioUser.Tool.Checking.Rules;
 
-/// <summary>What every driver reads first.</summary>
+/// <summary>The parts of configuration space that every driver reads first.</summary>
 internal static class ConfigSpaceRules
 {
     private const int Status = 0x06;
@@ -108,7 +108,7 @@ internal static class ConfigSpaceRules
         return any ? Finding.Passed : Finding.NotServed("the device has no BARs");
     }
 
-    // what the register takes of all ones; it has its old value afterwards
+    // the bits of the register that can be set; restores its value
     private static uint Mask(Conversation session, ulong at, uint before)
     {
         session.WriteConfig(at, uint.MaxValue);

@@ -2,7 +2,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Tool.Checking.Rules;
 
-/// <summary>What the device is, and its reset.</summary>
+/// <summary>Device information, and reset.</summary>
 internal static class DeviceRules
 {
     private const string Heading = "VFIO_USER_DEVICE_GET_INFO";
@@ -31,7 +31,7 @@ internal static class DeviceRules
     {
         using Conversation session = subject.Open();
         Answer answer = session.Ask(Command.DeviceGetInfo, new DeviceInfo(8, 0, 0, 0));
-        session.StaysInStep();
+        session.StaysInSync();
         return Finding.WarnIf(!answer.IsError && answer.Payload.Length > 8, $"{answer.Payload.Length} bytes came where the client has room for 8");
     }
 

@@ -2,8 +2,8 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Tool.Checking.Rules;
 
-/// <summary>What is asked of the log of dirty pages. Nothing is written to the memory.</summary>
-/// <remarks>It comes without a descriptor: it is reached by message, and the client knows itself what was written.</remarks>
+/// <summary>Dirty page tracking. Nothing is written to the memory.</summary>
+/// <remarks>The memory has no descriptor: the server accesses it by DMA messages, and the client itself sees what is written.</remarks>
 internal static class DirtyPagesRules
 {
     private const string ReportHeading = "VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT";
@@ -13,7 +13,7 @@ internal static class DirtyPagesRules
     private const ulong Small = 16 * Page;
     private const ulong Large = 64ul << 30;
 
-    // QEMU's, with the migration object that the specification speaks of elsewhere only
+    // QEMU's proposal, with the migration object that is no longer specified
     private static readonly byte[] WithBitmaps = Proposal.Of(
         """{"capabilities":{"max_msg_fds":16,"max_data_xfer_size":1048576,"pgsizes":4096,"write_multiple":true,"migration":{"pgsize":4096,"max_bitmap_size":268435456}}}""");
 
@@ -45,9 +45,9 @@ internal static class DirtyPagesRules
             .. Bytes.Of(new DeviceFeature(DeviceFeature.WireSize + DmaLoggingControl.WireSize, DeviceFeatureFlags.Set | (DeviceFeatureFlags)DeviceFeatureId.DmaLoggingStop)),
             .. Bytes.Of(new DmaLoggingControl(0, 0, 0)),
         ]);
-        // of no effect where the bitmap came with an unmap
+        // has no effect if the bitmap came with an unmap
         session.Ask(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, 0, Address, length));
-        session.StaysInStep();
+        session.StaysInSync();
         if (answer.IsError)
             return Finding.Warning($"it is {answer.Refusal}; {why}");
         // the specification calls the flags of an unmap unused

@@ -3,7 +3,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Tool.Checking.Rules;
 
-/// <summary>What clients in use do with memory, beyond one map and its unmap. The device is never told to use it.</summary>
+/// <summary>DMA regions as clients in use map and unmap them, beyond one map and its unmap. The device is never told to use them.</summary>
 internal static class DmaRangeRules
 {
     private const string MapHeading = "VFIO_USER_DMA_MAP";
@@ -35,7 +35,7 @@ internal static class DmaRangeRules
             Mapped(session, memory.File, Address, size);
             Unmapped(session, Address, size);
         }
-        session.StaysInStep();
+        session.StaysInSync();
         return Finding.Passed;
     }
 
@@ -96,7 +96,7 @@ internal static class DmaRangeRules
         Answer answer = Map(session, file, Address, Size);
         if (!answer.IsError)
             Unmapped(session, Address, Size);
-        session.StaysInStep();
+        session.StaysInSync();
         return Finding.WarnIf(answer.IsError, $"it is {answer.Refusal}; huge pages, and memory of a file, are of that kind");
     }
 
@@ -127,7 +127,7 @@ internal static class DmaRangeRules
         }
         for (ulong i = 0; i < done; i++)
             Unmapped(session, Address + 2 * i * Size, Size);
-        session.StaysInStep();
+        session.StaysInSync();
         return refused is null ? Finding.Passed
             : throw new BrokenRuleException($"map {done + 1} is {refused.Refusal}; max_dma_maps is {session.Server.MaxDmaMaps}") { Heading = "VFIO_USER_VERSION" };
     }

@@ -2,7 +2,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Tool.Checking.Rules;
 
-/// <summary>Memory that is announced and withdrawn. The device is never told to use it.</summary>
+/// <summary>Mapping and unmapping of DMA regions. The device is never told to use them.</summary>
 internal static class DmaRules
 {
     private const string MapHeading = "VFIO_USER_DMA_MAP";
@@ -38,7 +38,7 @@ internal static class DmaRules
         if (answer.Payload.Length > 0)
             throw new BrokenRuleException($"the reply has {answer.Payload.Length} bytes of payload");
         Unmap(session, Address, Size);
-        session.StaysInStep();
+        session.StaysInSync();
         return Finding.Passed;
     }
 
@@ -68,7 +68,7 @@ internal static class DmaRules
         Map(session, memory);
         Answer answer = Map(session, memory, address, size);
         Unmap(session, Address, Size);
-        session.StaysInStep();
+        session.StaysInSync();
         if (answer.IsError)
             return Finding.WarnIf(answer.Errno != Errno.EEXIST, $"it is {answer.Refusal}");
         return (address, size) == (Address, Size)
@@ -81,7 +81,7 @@ internal static class DmaRules
         using SharedMemory memory = SharedMemory.Create(Size);
         using Conversation session = subject.Open();
         Answer answer = Map(session, memory, size: 0);
-        session.StaysInStep();
+        session.StaysInSync();
         return Finding.WarnIf(!answer.IsError, "it is accepted; the specification is silent");
     }
 
@@ -90,7 +90,7 @@ internal static class DmaRules
         using SharedMemory memory = SharedMemory.Create(Size);
         using Conversation session = subject.Open();
         Answer answer = Map(session, memory, address: 0xFFFF_FFFF_FFFF_F000);
-        session.StaysInStep();
+        session.StaysInSync();
         return Finding.WarnIf(!answer.IsError, "64 KiB at 0xfffffffffffff000 are accepted; the specification is silent");
     }
 
@@ -99,7 +99,7 @@ internal static class DmaRules
         using SharedMemory memory = SharedMemory.Create(Size);
         using Conversation session = subject.Open();
         Answer answer = Map(session, memory, size: 2 * Size);
-        session.StaysInStep();
+        session.StaysInSync();
         return Finding.WarnIf(!answer.IsError, "it is accepted, as libvfio-user does; an access to those bytes kills the process that has mapped them");
     }
 
@@ -108,7 +108,7 @@ internal static class DmaRules
         using SharedMemory memory = SharedMemory.Create(Size);
         using Conversation session = subject.Open();
         Answer answer = Map(session, memory, Address + 0x80, 0x180);
-        session.StaysInStep();
+        session.StaysInSync();
         return answer.IsError ? Finding.Passed : Unmap(session, Address + 0x80, 0x180).IsError ? throw new BrokenRuleException("it is mapped, and cannot be unmapped") : Finding.Passed;
     }
 
@@ -117,7 +117,7 @@ internal static class DmaRules
         using SharedMemory memory = SharedMemory.Create(Size);
         using Conversation session = subject.Open();
         session.Ask(Command.DmaMap, Bytes.Of(Request(Address, Size)), memory.File, memory.File);
-        session.StaysInStep();
+        session.StaysInSync();
         return Finding.Passed;
     }
 
@@ -125,7 +125,7 @@ internal static class DmaRules
     {
         using Conversation session = subject.Open();
         Answer answer = Unmap(session, Address, Size);
-        session.StaysInStep();
+        session.StaysInSync();
         return Finding.WarnIf(answer.IsError, $"it is {answer.Refusal}, as the text can be read; with a virtual IOMMU QEMU takes that for a failure");
     }
 

@@ -2,7 +2,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Tool.Checking.Rules;
 
-/// <summary>Features, which are those of migration. The device's state is asked for, not changed.</summary>
+/// <summary>Features, all of migration. The device's state is read, not changed.</summary>
 internal static class FeatureRules
 {
     private const string Heading = "VFIO_USER_DEVICE_FEATURE";
@@ -24,7 +24,7 @@ internal static class FeatureRules
         Answer answer = session.Ask(Command.DeviceFeature, new DeviceFeature(DeviceFeature.WireSize, Flags));
         if (answer.IsError)
         {
-            session.StaysInStep();
+            session.StaysInSync();
             return Finding.NotServed($"the device does not migrate: the question was {answer.Refusal}");
         }
         DeviceFeature reply = answer.AsAll<DeviceFeature>();
@@ -35,7 +35,7 @@ internal static class FeatureRules
     {
         using Conversation session = subject.Open();
         session.Refused(Command.DeviceFeature, new DeviceFeature(4096, DeviceFeatureFlags.Get | (DeviceFeatureFlags)0xFFFF), "feature 65535");
-        session.StaysInStep();
+        session.StaysInSync();
         return Finding.Passed;
     }
 
@@ -43,7 +43,7 @@ internal static class FeatureRules
     {
         using Conversation session = subject.Open();
         session.Refused(Command.DeviceFeature, new DeviceFeature(4096, DeviceFeatureFlags.Get | DeviceFeatureFlags.Set | (DeviceFeatureFlags)DeviceFeatureId.Migration), "get and set");
-        session.StaysInStep();
+        session.StaysInSync();
         return Finding.Passed;
     }
 
@@ -75,7 +75,7 @@ internal static class FeatureRules
     {
         using Conversation session = subject.Open();
         session.Refused(Command.MigDataRead, new MigrationData(4096, 1024), "a device that runs");
-        session.StaysInStep();
+        session.StaysInSync();
         return Finding.Passed;
     }
 

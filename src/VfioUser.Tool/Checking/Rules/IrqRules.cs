@@ -3,7 +3,7 @@ using VfioUser.Tool.Irqs;
 
 namespace VfioUser.Tool.Checking.Rules;
 
-/// <summary>Interrupt types, their vectors and eventfds. What is bound is turned off again.</summary>
+/// <summary>Interrupt types, their vectors and eventfds. Enabled vectors are disabled again.</summary>
 internal static class IrqRules
 {
     private const string Info = "VFIO_USER_DEVICE_GET_IRQ_INFO";
@@ -58,7 +58,7 @@ internal static class IrqRules
     {
         using Conversation session = subject.Open();
         Answer answer = session.Ask(Command.DeviceGetIrqInfo, new IrqInfo(8, 0, 0, 0));
-        session.StaysInStep();
+        session.StaysInSync();
         return Finding.WarnIf(!answer.IsError && answer.Payload.Length > 8, $"{answer.Payload.Length} bytes came where the client has room for 8");
     }
 
@@ -80,7 +80,7 @@ internal static class IrqRules
             return NoIrqs;
         using Conversation session = subject.Open();
         session.Refused(Command.DeviceSetIrqs, set(irq), what);
-        session.StaysInStep();
+        session.StaysInSync();
         return Finding.Passed;
     }
 

@@ -53,7 +53,7 @@ internal static class MessageRules
     {
         using Conversation session = subject.Open();
         session.Refused(command, new byte[24], "24 bytes of payload");
-        session.StaysInStep();
+        session.StaysInSync();
         return Finding.Passed;
     }
 
@@ -62,16 +62,16 @@ internal static class MessageRules
         using Conversation session = subject.Open();
         session.Refused(Command.DmaRead, new DmaAccess(0, 4), "an address of the client's");
         session.Refused(Command.DmaWrite, [.. Bytes.Of(new DmaAccess(0, 4)), 0, 0, 0, 0], "an address of the client's");
-        session.StaysInStep();
+        session.StaysInSync();
         return Finding.Passed;
     }
 
     private static Finding Refusal(Subject subject)
     {
         using Conversation session = subject.Open();
-        // what follows its header is looked at with each answer
+        // Refused checks the payload of the reply
         Errno errno = session.Refused(Command.DeviceGetRegionInfo, new RegionInfo(RegionInfo.WireSize, 0, uint.MaxValue, 0, 0, 0), "index 4294967295");
-        session.StaysInStep();
+        session.StaysInSync();
         return Finding.WarnIf(errno == Errno.None, "its errno is 0, which the specification allows and which tells nothing");
     }
 
@@ -89,7 +89,7 @@ internal static class MessageRules
             $"{string.Join(", ", longer)}: more comes than the specification says; both read no further than the Error bit, and take the rest for the next reply");
     }
 
-    // commands whose refusal is of that kind
+    // commands whose refusal has a payload of that kind
     private static List<Command> Refusals(Subject subject, byte[] proposal, Func<int, int, bool> isWrong)
     {
         const ulong Address = 0x30_0000_0000;
@@ -111,7 +111,7 @@ internal static class MessageRules
                 wrong.Add(command);
         }
         session.Ask(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, 0, Address, Size));
-        session.StaysInStep();
+        session.StaysInSync();
         return wrong;
     }
 
@@ -165,7 +165,7 @@ internal static class MessageRules
             isServed = session.TryReceive(Command.DeviceGetInfo) is { IsError: false };
         }
         using Conversation next = subject.Open();
-        next.StaysInStep();
+        next.StaysInSync();
         return Finding.WarnIf(isServed, $"a message that says it has {size} bytes was carried out; the specification is silent");
     }
 
@@ -182,7 +182,7 @@ internal static class MessageRules
             session.Refused(command, [], "no payload");
             session.Refused(command, [7, 0, 0], "3 bytes of payload");
         }
-        session.StaysInStep();
+        session.StaysInSync();
         return Finding.Passed;
     }
 
@@ -201,7 +201,7 @@ internal static class MessageRules
             if (session.Ask(command, payload, fd.Handle, fd.Handle).IsError)
                 refused.Add(command.ToString());
         }
-        session.StaysInStep();
+        session.StaysInSync();
         return Finding.WarnIf(refused.Count > 0, $"{string.Join(", ", refused)}: refused; clients in use send descriptors where none are needed");
     }
 }

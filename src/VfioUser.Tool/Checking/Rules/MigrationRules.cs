@@ -3,7 +3,7 @@ using VfioUser.Tool.Regions;
 
 namespace VfioUser.Tool.Checking.Rules;
 
-/// <summary>What a migration asks of a server. The device is stopped for it, and runs again afterwards.</summary>
+/// <summary>Migration. The device is stopped for it, and runs again afterwards.</summary>
 internal static class MigrationRules
 {
     private const string StateHeading = "VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE";
@@ -79,7 +79,7 @@ internal static class MigrationRules
         if (Flags(session) is null)
             return NoMigration;
         Answer answer = Get(session, DataSize);
-        session.StaysInStep();
+        session.StaysInSync();
         if (answer.IsError)
             return Finding.NotServed($"it is {answer.Refusal}; QEMU then takes 100 GiB for what is left");
         return answer.Payload.Length == DeviceFeature.WireSize + sizeof(ulong) ? Finding.Passed : throw new BrokenRuleException($"the reply has {answer.Payload.Length} bytes of payload");

@@ -2,7 +2,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Tool.Checking.Rules;
 
-/// <summary>What is agreed on before all else.</summary>
+/// <summary>Negotiation of version and capabilities.</summary>
 internal static class NegotiationRules
 {
     private const string Heading = "VFIO_USER_VERSION";
@@ -49,7 +49,7 @@ internal static class NegotiationRules
             throw new BrokenRuleException($"{proposed.Major}.{proposed.Minor} is answered with {version.Major}.{version.Minor}");
         if (VersionMessage.TryParse(answer.Payload, out _, out _, out string? problem) != Errno.None)
             throw new BrokenRuleException($"the reply cannot be read: {problem}");
-        session.StaysInStep();
+        session.StaysInSync();
         return Finding.Passed;
     }
 
@@ -98,7 +98,7 @@ internal static class NegotiationRules
         Answer? answer = session.TryReceive(Command.Version);
         if (answer is null)
             return Finding.Passed;
-        session.StaysInStep();
+        session.StaysInSync();
         return Finding.WarnIf(!answer.IsError, "it was agreed on once more; the specification calls VERSION the initial message");
     }
 }

@@ -3,7 +3,7 @@ using VfioUser.Tool.Regions;
 
 namespace VfioUser.Tool.Checking.Rules;
 
-/// <summary>Reads and writes. BARs are not touched: what is refused is asked of them, the rest of configuration space.</summary>
+/// <summary>Reads and writes. BARs get only accesses that must be refused; all others go to configuration space.</summary>
 internal static class RegionAccessRules
 {
     private const string Read = "VFIO_USER_REGION_READ";
@@ -52,7 +52,7 @@ internal static class RegionAccessRules
         foreach ((ulong offset, uint count) in (ReadOnlySpan<(ulong, uint)>)[(1, 1), (1, 2), (3, 4), (0x2D, 3), (1, 64)])
         {
             byte[] data = session.ReadConfig(offset, count);
-            // what follows the header may count
+            // registers after the IDs may change between reads
             if (offset >= 0x2C && !data.AsSpan().SequenceEqual(subject.Device.Config.AsSpan((int)offset, (int)count)))
                 throw new BrokenRuleException($"{count} bytes at 0x{offset:x} are not those of the whole");
         }
@@ -63,7 +63,7 @@ internal static class RegionAccessRules
     {
         using Conversation session = subject.Open();
         Answer answer = session.Ask(Command.RegionRead, new RegionAccess(0, RegionName.Config, 0));
-        session.StaysInStep();
+        session.StaysInSync();
         if (answer.IsError)
             return Finding.Warning($"it is {answer.Refusal}; the specification gives no lower limit");
         if (answer.Payload.Length == 0)
@@ -79,7 +79,7 @@ internal static class RegionAccessRules
             RegionAccess asked = access(region.Size) with { Region = region.Index };
             session.Refused(command, Payload(command, asked), $"4 bytes at 0x{asked.Offset:x} of {RegionName.Of(region.Index)}, which has 0x{region.Size:x},");
         }
-        session.StaysInStep();
+        session.StaysInSync();
         return Finding.Passed;
     }
 
@@ -89,7 +89,7 @@ internal static class RegionAccessRules
         using Conversation session = subject.Open();
         foreach (uint index in subject.Device.Regions.Where(region => region.Size == 0).Select(region => region.Index).Append(count).Append(uint.MaxValue))
             session.Refused(command, Payload(command, new RegionAccess(0, index, 4)), $"region {index}, which has no bytes,");
-        session.StaysInStep();
+        session.StaysInSync();
         return Finding.Passed;
     }
 
@@ -101,7 +101,7 @@ internal static class RegionAccessRules
             return Finding.NotServed("the server has no limit");
         RegionInfo largest = subject.Device.Regions.MaxBy(region => region.Size);
         bool isServed = !session.Ask(Command.RegionRead, new RegionAccess(0, largest.Index, (uint)most + 1)).IsError;
-        session.StaysInStep();
+        session.StaysInSync();
         if (isServed)
             return Finding.Warning($"{most + 1} bytes were read; the specification binds the client here, and does not say what a server does");
         return largest.Size > (ulong)most ? Finding.Passed : new Finding(Verdict.Passed, "no region is larger than the limit, so that it is refused in any case");
@@ -135,7 +135,7 @@ internal static class RegionAccessRules
     {
         using Conversation session = subject.Open();
         session.Refused(Command.RegionWrite, [.. Bytes.Of(new RegionAccess(0, RegionName.Config, 4)), 0, 0], "count 4 and 2 bytes of data");
-        session.StaysInStep();
+        session.StaysInSync();
         return Finding.Passed;
     }
 

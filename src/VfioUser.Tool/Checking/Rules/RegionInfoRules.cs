@@ -6,7 +6,7 @@ using VfioUser.Tool.Regions;
 
 namespace VfioUser.Tool.Checking.Rules;
 
-/// <summary>How regions are described.</summary>
+/// <summary>Descriptions of regions.</summary>
 internal static class RegionInfoRules
 {
     private const string Heading = "VFIO_USER_DEVICE_GET_REGION_INFO";
@@ -63,7 +63,7 @@ internal static class RegionInfoRules
     {
         using Conversation session = subject.Open();
         Answer answer = Ask(session, RegionName.Config, 16);
-        session.StaysInStep();
+        session.StaysInSync();
         return Finding.WarnIf(!answer.IsError && answer.Payload.Length > 16, $"{answer.Payload.Length} bytes came where the client has room for 16");
     }
 
@@ -177,7 +177,7 @@ internal static class RegionInfoRules
     private static Answer Ask(Conversation session, uint index, uint argsz) =>
         session.Ask(Command.DeviceGetRegionInfo, new RegionInfo(argsz, 0, index, 0, 0, 0));
 
-    // with all that there is to say, a connection each
+    // the complete descriptions, each over its own connection
     private static IEnumerable<(RegionInfo Info, Answer Answer, IReadOnlyList<RegionCapability> Capabilities)> Full(Subject subject)
     {
         foreach (RegionInfo region in subject.Device.Regions)

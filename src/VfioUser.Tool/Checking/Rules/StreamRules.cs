@@ -3,15 +3,15 @@ using VfioUser.Tool.Regions;
 
 namespace VfioUser.Tool.Checking.Rules;
 
-/// <summary>A stream of bytes, however it is cut, and its end.</summary>
+/// <summary>The stream of bytes: messages in pieces, several at once, and its end.</summary>
 internal static class StreamRules
 {
     private const int Many = 64;
-    // of 36 bytes each, more than the system keeps for a client that does not read
+    // of 36 bytes each: more than socket buffers hold for a client that does not read
     private const int ManyReplies = 1 << 14;
     private const ulong InterruptLine = 0x3C;
 
-    // long enough that the server usually looks at the first piece alone
+    // long enough that the server usually receives the first piece alone
     private static readonly TimeSpan Apart = TimeSpan.FromMilliseconds(2);
     private static readonly byte[] GetInfo = Bytes.Message(5, Command.DeviceGetInfo, Bytes.Of(new DeviceInfo(DeviceInfo.WireSize, 0, 0, 0)));
 
@@ -134,7 +134,7 @@ internal static class StreamRules
     private static Finding Serves(Subject subject)
     {
         using Conversation next = subject.Open();
-        next.StaysInStep();
+        next.StaysInSync();
         return Finding.Passed;
     }
 

@@ -4,7 +4,7 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser.Tool.Checking.Rules;
 
-/// <summary>A socket of their own for the server's commands.</summary>
+/// <summary>The twin socket, for the server's commands.</summary>
 internal static class TwinSocketRules
 {
     private const string Heading = "VFIO_USER_VERSION";
@@ -53,7 +53,7 @@ internal static class TwinSocketRules
         using Conversation session = subject.Connect();
         if (!Grants(session.Ask(Command.Version, Offer)))
             return Finding.NotServed("the server does not grant a twin socket");
-        session.StaysInStep();
+        session.StaysInSync();
         return Finding.Passed;
     }
 

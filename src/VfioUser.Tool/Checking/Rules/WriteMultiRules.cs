@@ -3,7 +3,7 @@ using VfioUser.Tool.Regions;
 
 namespace VfioUser.Tool.Checking.Rules;
 
-/// <summary>Several writes in a message. They go to the vendor id, which takes none.</summary>
+/// <summary>Several writes in one message. They go to the vendor ID, which is read-only.</summary>
 internal static class WriteMultiRules
 {
     private const string Heading = "VFIO_USER_REGION_WRITE_MULTI";
@@ -37,7 +37,7 @@ internal static class WriteMultiRules
         if (!session.Server.WriteMultiple)
             return NotNegotiated;
         session.Refused(Command.RegionWriteMulti, payload, what);
-        session.StaysInStep();
+        session.StaysInSync();
         return Finding.Passed;
     }
 
