@@ -16,6 +16,7 @@ public sealed class LimitTests
         ScenarioProcess.ShouldPass(nameof(SendingScenario));
 
     [Fact]
+    [Trait("Category", "Long")]
     public void Regions_of_one_file_are_limited_by_neither_mappings_nor_descriptors() =>
         ScenarioProcess.ShouldPass(nameof(MappingScenario));
 }

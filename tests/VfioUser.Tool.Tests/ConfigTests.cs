@@ -52,6 +52,7 @@ public partial class ConfigTests
     }
 
     [LspciFact]
+    [Trait("Category", "External")]
     public async Task Lspci_takes_it_and_decodes_the_capabilities()
     {
         using Served served = new(new Everything());
@@ -62,6 +63,7 @@ public partial class ConfigTests
     }
 
     [LspciFact]
+    [Trait("Category", "External")]
     public async Task Lspci_knows_the_gpio_card_by_its_name()
     {
         using Served served = new(new Gpio.GpioCard());

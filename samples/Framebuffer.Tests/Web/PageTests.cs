@@ -3,6 +3,7 @@ using Framebuffer.Tests.Support;
 namespace Framebuffer.Tests.Web;
 
 /// <summary>The page, in a browser.</summary>
+[Trait("Category", "External")]
 public class PageTests
 {
     [BrowserFact]

@@ -1,0 +1,2 @@
+// A plain run has no virtual machine: see tests/default.runsettings.
+[assembly: AssemblyTrait("Category", "External")]
