@@ -7,13 +7,12 @@ internal sealed class UnmapWhileWritten : Scenario
 
     private readonly Card _card = new();
     private readonly Memory[] _memories = [new(0), new(Size)];
-    private readonly DmaMappings _mappings;
+    private readonly GuestRegions _regions;
     private bool _unmapped;
 
     public UnmapWhileWritten()
     {
-        _mappings = new DmaMappings(_card, new DmaChannel(null!, 0x1000, () => { }, null!), 8, trustClient: false, 1 << 20,
-            new ServerLog(Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance));
+        _regions = new GuestRegions(_card, messages: null!, maxMaps: 2, trustClient: false, maxDirtyBitmap: 0, observer: null!);
         foreach (Memory memory in _memories)
             _card.Dma.Table = _card.Dma.Table.Add(memory);
     }
@@ -24,7 +23,7 @@ internal sealed class UnmapWhileWritten : Scenario
 
     public override void Dispose()
     {
-        _mappings.Dispose();
+        _regions.Dispose();
         _card.Dispose();
     }
 
@@ -37,7 +36,7 @@ internal sealed class UnmapWhileWritten : Scenario
 
     private void Unmap()
     {
-        DmaDrain drain = _mappings.UnmapBetween(0, (2 * Size) - 1);
+        DmaDrain drain = _regions.UnmapBetween(0, (2 * Size) - 1);
         Schedule.WaitUntil(() => drain.IsDone, "waits for the last user");
         Schedule.Require(_memories.All(memory => memory.Freed == 1), "done before it was freed");
         _unmapped = true;
@@ -46,7 +45,7 @@ internal sealed class UnmapWhileWritten : Scenario
     private sealed class Card() : PciDevice(new PciId(Vendor: 1, Device: 2), PciClass.Unclassified);
 
     private sealed class Memory(ulong address)
-        : DmaMapping(new DmaRegion(new Iova(address), Size, IsReadable: true, IsWritable: true, default))
+        : GuestRegion(new DmaRegion(new Iova(address), Size, IsReadable: true, IsWritable: true, default))
     {
         public int Freed { get; private set; }
 
