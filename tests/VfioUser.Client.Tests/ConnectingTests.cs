@@ -93,7 +93,7 @@ public sealed class ConnectingTests : IDisposable
     [Theory]
     [InlineData("")]
     [InlineData("@0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789")]
-    public void What_is_no_address_is_the_callers_mistake(string path) =>
+    public void An_invalid_address_is_the_callers_mistake(string path) =>
         FluentActions.Invoking(() => VfioUserClient.Connect(path)).Should().Throw<ArgumentException>();
 
     [Fact]

@@ -87,7 +87,7 @@ public class DmaResponderTests
     }
 
     [Fact]
-    public void What_is_too_short_or_no_DMA_is_refused_and_its_descriptors_closed()
+    public void Short_or_other_commands_are_refused_and_their_descriptors_closed()
     {
         using TestFile file = new();
         using FakeServer server = Serving(new Memory());
@@ -103,7 +103,7 @@ public class DmaResponderTests
     }
 
     [Fact]
-    public void What_the_handler_refuses_is_refused_with_its_errno()
+    public void Refusals_of_the_handler_have_its_errno()
     {
         using FakeServer server = Serving(new Memory());
 

@@ -19,7 +19,7 @@ public class NegotiationTests
     }
 
     [Fact]
-    public void What_the_server_says_is_kept_to()
+    public void Limits_of_the_server_are_kept()
     {
         using FakeServer server = new();
 

@@ -22,7 +22,7 @@ public class RealServerTests
     }
 
     [Fact]
-    public void What_the_client_maps_the_device_has_written()
+    public void Client_maps_see_device_writes()
     {
         Scratch device = new();
         using TestGuest guest = TestGuest.Attach(device);

@@ -57,7 +57,7 @@ public sealed class RegionInfoTests : IDisposable
     }
 
     [Fact]
-    public void More_to_say_is_asked_for_again()
+    public void A_reply_that_needs_a_larger_argsz_is_asked_for_again()
     {
         Background<ClientRegion> asking = Ask(0);
         byte[] capability = Sparse(next: 0, new SparseMmapArea(0x1000, 0x1000), new SparseMmapArea(0x2000, 0x800));
@@ -137,7 +137,7 @@ public sealed class RegionInfoTests : IDisposable
     [InlineData(2u)]
     [InlineData(0x10000000u)]
     [InlineData(uint.MaxValue)]
-    public void More_areas_than_the_reply_holds_are_refused(uint count)
+    public void Areas_beyond_the_end_of_the_reply_are_refused(uint count)
     {
         byte[] capability = Sparse(next: 0, new SparseMmapArea(0, 0x1000));
         WireFormat.Write(capability.AsSpan(RegionCapHeader.WireSize), count);

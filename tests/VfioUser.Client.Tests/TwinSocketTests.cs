@@ -114,7 +114,7 @@ public sealed class TwinSocketTests : IDisposable
     }
 
     [Fact]
-    public void More_descriptors_than_a_message_may_have_are_refused_and_closed()
+    public void Descriptors_beyond_the_limit_are_refused_and_closed()
     {
         using TestFile file = new();
         using FakeServer server = new();

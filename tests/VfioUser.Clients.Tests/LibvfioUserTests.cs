@@ -36,7 +36,7 @@ public class LibvfioUserTests
     }
 
     [Theory, InlineData(ServedBy.OwnThread), InlineData(ServedBy.Poller)]
-    public void It_drives_the_gpio_sample(ServedBy by)
+    public void Libvfio_user_drives_the_gpio_sample(ServedBy by)
     {
         GpioCard card = new();
         using Served served = new(by, card);

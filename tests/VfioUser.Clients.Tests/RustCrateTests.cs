@@ -88,7 +88,7 @@ public class RustCrateTests
     }
 
     [Theory, InlineData(ServedBy.OwnThread), InlineData(ServedBy.Poller)]
-    public void It_drives_the_gpio_sample(ServedBy by)
+    public void Rust_crate_drives_the_gpio_sample(ServedBy by)
     {
         GpioCard card = new();
         using Served served = new(by, card);
@@ -111,7 +111,7 @@ public class RustCrateTests
     }
 
     [Theory, InlineData(ServedBy.OwnThread), InlineData(ServedBy.Poller)]
-    public void It_attaches_a_device_that_has_nothing(ServedBy by)
+    public void Rust_crate_attaches_an_empty_device(ServedBy by)
     {
         using Served served = new(by, new NullDevice());
         using RustCrateClient client = RustCrateClient.Connect(served.Address);

@@ -116,7 +116,7 @@ public class SpdkHostTests
     }
 
     [Theory, InlineData(ServedBy.OwnThread), InlineData(ServedBy.Poller)]
-    public void Its_driver_identifies_the_nvme_sample(ServedBy by)
+    public void Spdk_driver_identifies_the_nvme_sample(ServedBy by)
     {
         using MemoryBackend disk = new(1 << 20);
         using NvmeController controller = new([disk], new NvmeOptions { Doorbells = DoorbellKind.Mapped });

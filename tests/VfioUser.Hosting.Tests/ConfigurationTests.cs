@@ -41,7 +41,7 @@ public class ConfigurationTests
     }
 
     [Fact]
-    public void What_is_not_configured_stays_as_it_is()
+    public void Options_that_are_not_configured_keep_their_values()
     {
         VfioUserDeviceOptions options = Configured(("ColourOfTheCard", "green"));
 

@@ -53,7 +53,7 @@ public class ServingTests
     }
 
     [Fact]
-    public async Task Who_registers_the_keyed_service_makes_the_device()
+    public async Task A_keyed_service_that_is_registered_is_the_device()
     {
         using TestHost host = new();
         host.Services.AddKeyedSingleton("card", (_, _) => new Card("made by hand", new Wiring { Level = 7 }));

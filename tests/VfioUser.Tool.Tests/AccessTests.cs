@@ -3,7 +3,7 @@ namespace VfioUser.Tool.Tests;
 public class AccessTests
 {
     [Fact]
-    public void What_is_written_is_read_in_the_width_asked_for()
+    public void Values_are_written_and_read_in_the_requested_width()
     {
         Everything device = new();
         using Served served = new(device);
@@ -46,7 +46,7 @@ public class AccessTests
     [InlineData("bar0", "0", "--width", "3")]
     [InlineData("bar0", "0", "--patience", "0")]
     [InlineData("bar0", "0", "--length", "0")]
-    public void What_cannot_be_meant_is_a_line_and_exit_code_2(params string[] more)
+    public void Invalid_arguments_are_one_line_and_exit_code_2(params string[] more)
     {
         ToolRun run = ToolRun.Of(["read", "/nowhere", .. more]);
 

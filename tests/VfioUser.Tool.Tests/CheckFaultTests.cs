@@ -17,7 +17,7 @@ public partial class CheckFaultTests
     }
 
     [Fact]
-    public void What_binds_the_client_is_no_failure_of_a_server_that_serves_it_before_the_version() => Warns("version-first", "the specification binds the client here", (header, payload) =>
+    public void Commands_before_the_version_are_no_failure_of_a_server_that_serves_them() => Warns("version-first", "the specification binds the client here", (header, payload) =>
         header.Command == Command.DeviceGetInfo ? FakeServer.Reply(header, FakeServer.Bytes(new DeviceInfo(DeviceInfo.WireSize, DeviceFlags.Pci, 9, 5))) : null);
 
     [Fact]

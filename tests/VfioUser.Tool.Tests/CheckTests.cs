@@ -80,7 +80,7 @@ public class CheckTests
     [Theory]
     [InlineData("check")]
     [InlineData("check", "/nowhere", "--rule", "no-such-rule")]
-    public void What_cannot_be_meant_is_exit_code_2(params string[] args)
+    public void Invalid_arguments_are_exit_code_2(params string[] args)
     {
         ToolRun run = ToolRun.Of(args);
 

@@ -20,7 +20,7 @@ public class ErrorTests
     [Theory]
     [InlineData("")]
     [InlineData("@0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789")]
-    public void What_is_no_path_is_one_clear_line(string socket)
+    public void An_invalid_path_is_one_clear_line(string socket)
     {
         ToolRun run = ToolRun.Of("info", socket);
 

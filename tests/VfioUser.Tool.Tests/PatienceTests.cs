@@ -138,7 +138,7 @@ public sealed class PatienceTests : IDisposable
     [Theory]
     [InlineData("watch", "bar0", "--interval", "0.01")]
     [InlineData("irq", "msix")]
-    public async Task What_nobody_reads_any_more_ends_by_itself(string command, params string[] more)
+    public async Task Output_that_nobody_reads_ends_the_command(string command, params string[] more)
     {
         using Served served = new(new Everything());
         string tool = Path.Combine(AppContext.BaseDirectory, "VfioUser.Tool.dll");

@@ -38,7 +38,7 @@ public class WaitingTests
     }
 
     [Fact]
-    public void What_cannot_be_masked_cannot_be_unmasked()
+    public void Vectors_that_cannot_be_masked_cannot_be_unmasked()
     {
         using FakeServer server = new((header, payload) => header.Command == Protocol.Command.DeviceGetIrqInfo
             ? FakeServer.Reply(header, FakeServer.Bytes(new Protocol.IrqInfo(16, Protocol.IrqInfoFlags.EventFd, 1, 1)))

@@ -6,7 +6,7 @@ namespace Framebuffer.Tests.Device;
 public class BochsDisplayTests
 {
     [Fact]
-    public void It_is_what_bochs_drm_looks_for()
+    public void Device_has_what_bochs_drm_looks_for()
     {
         using DisplayDriver driver = new(new BochsDisplay());
 
@@ -30,7 +30,7 @@ public class BochsDisplayTests
     }
 
     [Fact]
-    public void What_is_shown_may_be_a_part_of_something_larger()
+    public void Shown_pixels_may_be_part_of_a_larger_picture()
     {
         BochsDisplay display = new();
         using DisplayDriver driver = new(display);
@@ -68,7 +68,7 @@ public class BochsDisplayTests
     [InlineData(1024, 768, 32, 65535, 0, 0)]
     [InlineData(1024, 768, 32, 0, 0, 65535)]
     [InlineData(65535, 65535, 65535, 65535, 65535, 65535)]
-    public void What_cannot_be_shown_is_no_picture(ushort width, ushort height, ushort bitsPerPixel, ushort virtualWidth, ushort x, ushort y)
+    public void A_mode_that_cannot_be_shown_is_no_picture(ushort width, ushort height, ushort bitsPerPixel, ushort virtualWidth, ushort x, ushort y)
     {
         BochsDisplay display = new();
         using DisplayDriver driver = new(display);

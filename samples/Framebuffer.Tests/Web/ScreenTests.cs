@@ -25,7 +25,7 @@ public class ScreenTests
     }
 
     [Fact]
-    public void Who_comes_late_gets_all_of_the_picture()
+    public void A_late_viewer_gets_the_whole_picture()
     {
         BochsDisplay display = new();
         using DisplayDriver driver = new(display);

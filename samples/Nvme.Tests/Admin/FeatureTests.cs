@@ -17,7 +17,7 @@ public class FeatureTests
     [InlineData(0x09u, 0x0001_0002u)] // interrupt vector configuration
     [InlineData(0x0Au, 1u)] // write atomicity
     [InlineData(0x0Bu, 0x1Fu)] // asynchronous events
-    public void What_is_set_is_what_one_gets_until_a_reset(uint feature, uint value)
+    public void A_feature_that_is_set_is_read_back_until_a_reset(uint feature, uint value)
     {
         using Machine machine = new();
         uint which = feature is 0x04 or 0x09 ? value & 0x00F0_FFFF : 0;
@@ -41,7 +41,7 @@ public class FeatureTests
     [InlineData(0x09u, 99u, Status.InvalidField)]
     [InlineData(0x07u, 0x0000_FFFFu, Status.InvalidField)]
     [InlineData(0x8000_0001u, 0u, Status.FeatureNotSaveable)]
-    public void What_cannot_be_set_is_refused(uint feature, uint value, object status)
+    public void Features_that_cannot_be_set_are_refused(uint feature, uint value, object status)
     {
         using Machine machine = new();
 

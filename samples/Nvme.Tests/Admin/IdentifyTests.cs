@@ -55,7 +55,7 @@ public class IdentifyTests
     [InlineData(0x08u, 1u, Status.InvalidField)] // version 2.0
     [InlineData(0x10u, 0u, Status.InvalidField)] // namespace management
     [InlineData(0xFFu, 0u, Status.InvalidField)]
-    public void What_is_not_there_is_refused(uint cns, uint nsid, object status)
+    public void Identify_structures_that_do_not_exist_are_refused(uint cns, uint nsid, object status)
     {
         using Machine machine = new();
 

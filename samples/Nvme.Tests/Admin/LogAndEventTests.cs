@@ -70,7 +70,7 @@ public class LogAndEventTests
     [InlineData(0x01, 512, 2ul, Status.InvalidField)]
     [InlineData(0x01, 512, 0x1_0000_0000ul, Status.InvalidField)]
     [InlineData(0x01, 1 << 20, 0ul, Status.InvalidField)] // longer than MDTS
-    public void What_is_not_there_is_refused(int id, int length, ulong offset, object status)
+    public void Log_pages_that_do_not_exist_are_refused(int id, int length, ulong offset, object status)
     {
         using Machine machine = new();
         Command command = NewCommand.Admin(AdminOpcode.GetLogPage, 0, machine.NewPage(),

@@ -15,7 +15,7 @@ public sealed class FileBackendTests : IDisposable
     public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
-    public void What_a_guest_writes_is_in_the_file()
+    public void Guest_writes_are_in_the_file()
     {
         byte[] data = Machine.Pattern(4096);
         using (Machine machine = new(disks: [FileBackend.Open(DiskPath, 1 << 20)]))

@@ -115,7 +115,7 @@ public class OtherCommandTests
     [InlineData((byte)0x02, 0xFFFF_FFFFu, 0, Status.InvalidNamespace)]
     [InlineData((byte)0x02, 1u, 1, Status.InvalidField)] // fused
     [InlineData((byte)0x02, 1u, 0xC0, Status.InvalidField)] // neither PRP nor SGL
-    public void What_is_not_there_is_refused(byte opcode, uint nsid, byte flags, object status)
+    public void Commands_that_do_not_exist_are_refused(byte opcode, uint nsid, byte flags, object status)
     {
         using Machine machine = new();
         DriverQueue queue = machine.Driver.CreateQueue(1);

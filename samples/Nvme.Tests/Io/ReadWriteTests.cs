@@ -12,7 +12,7 @@ public class ReadWriteTests
 
     [Theory]
     [MemberData(nameof(Memories))]
-    public void What_was_written_is_read_again(GuestMemoryKind memory)
+    public void Written_blocks_are_read_back(GuestMemoryKind memory)
     {
         using Machine machine = new(memory);
         DriverQueue queue = machine.Driver.CreateQueue(1);

@@ -21,7 +21,7 @@ public class HostileVersionMessageTests
     public void A_second_NUL() => Refused(Payload.Raw("{}\0\0"u8), "*1 bytes after its NUL*");
 
     [Fact]
-    public void More_data_than_anybody_needs() =>
+    public void Data_beyond_the_limit_is_refused() =>
         Refused(Payload.Of("{}".PadRight(ProtocolLimits.MaxVersionDataSize)), "*65537 bytes, more than 65536*");
 
     [Fact]

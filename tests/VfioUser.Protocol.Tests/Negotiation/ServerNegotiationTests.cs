@@ -184,7 +184,7 @@ public class ServerNegotiationTests
     }
 
     [Fact]
-    public void What_own_says_of_the_twin_socket_does_not_count()
+    public void The_twin_socket_in_own_capabilities_is_ignored()
     {
         Capabilities own = Capabilities.ServerDefaults with { TwinSocket = new TwinSocketCapability(true, 3) };
 

@@ -92,7 +92,7 @@ public sealed class ChannelCallTests : IDisposable
     }
 
     [Fact]
-    public void What_is_not_taken_of_a_reply_is_closed_with_it()
+    public void Descriptors_not_taken_from_a_reply_are_closed_with_it()
     {
         using TestFile file = new();
         Background<bool> caller = Background.Run(() =>

@@ -44,7 +44,7 @@ public sealed class ChannelConcurrencyTests : IDisposable
     }
 
     [Fact]
-    public void More_calls_than_there_may_be_at_a_time_wait_for_their_turn()
+    public void Calls_beyond_the_limit_wait_for_their_turn()
     {
         const int Callers = 300;
         Background<int>[] callers = [.. Enumerable.Range(0, Callers).Select(number => Background.Run(() => _channel.Ask(number)))];

@@ -84,7 +84,7 @@ public sealed class ChannelEndTests
     }
 
     [Fact]
-    public void Those_who_wait_for_their_turn_to_ask_are_told_too()
+    public void Callers_that_wait_for_their_turn_are_told_of_the_end()
     {
         (RawPeer peer, MessageChannel channel) = RawPeer.ConnectChannel();
         using (channel)
@@ -114,7 +114,7 @@ public sealed class ChannelEndTests
     }
 
     [Fact]
-    public void What_the_system_cannot_send_is_the_end_of_the_conversation_and_no_surprise()
+    public void A_failed_send_ends_the_connection()
     {
         using TestFile file = new();
         using Microsoft.Win32.SafeHandles.SafeFileHandle copy = Interop.FileCalls.Duplicate(file.Handle);

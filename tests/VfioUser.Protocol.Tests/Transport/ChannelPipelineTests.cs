@@ -26,7 +26,7 @@ public sealed class ChannelPipelineTests
     }
 
     [Fact]
-    public void More_than_may_be_under_way_are_not_started_by_one_who_has_some()
+    public void A_caller_with_calls_in_flight_starts_none_beyond_the_limit()
     {
         (RawPeer peer, MessageChannel channel) = RawPeer.ConnectChannel(Two);
         using (channel)

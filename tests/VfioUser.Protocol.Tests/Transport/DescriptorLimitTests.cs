@@ -29,7 +29,7 @@ public sealed class DescriptorLimitTests : IDisposable
     [InlineData(64)]
     [InlineData(65)] // more than a receive has room for: the kernel truncates
     [InlineData(253)] // as many as Linux takes
-    public void More_are_closed_and_only_that_message_is_refused(int count)
+    public void Descriptors_beyond_the_limit_are_closed_and_only_that_message_is_refused(int count)
     {
         _peer.Write(Frame.RegionRead(1));
         _peer.Write(Frame.DmaMap(2), Handles(count));
@@ -87,7 +87,7 @@ public sealed class DescriptorLimitTests : IDisposable
     }
 
     [Fact]
-    public void Those_of_a_message_that_brings_more_and_more_in_pieces_are_closed_as_they_come()
+    public void Descriptors_that_keep_coming_in_pieces_are_closed_as_they_come()
     {
         byte[] message = Frame.RegionWrite(1, 2000);
         int most = 0;
@@ -108,7 +108,7 @@ public sealed class DescriptorLimitTests : IDisposable
     }
 
     [Fact]
-    public void Those_of_a_message_that_never_ends_are_closed_with_the_socket()
+    public void Descriptors_of_an_unfinished_message_are_closed_with_the_socket()
     {
         _peer.Write(Frame.DmaMap(1).AsSpan(0, 20), _file.Handle);
         _socket.Receive(wait: true);
@@ -121,7 +121,7 @@ public sealed class DescriptorLimitTests : IDisposable
     }
 
     [Fact]
-    public void They_are_close_on_exec()
+    public void Received_descriptors_are_close_on_exec()
     {
         const int GetFdFlags = 1;
         const int CloseOnExec = 1;
@@ -165,7 +165,7 @@ public sealed class DescriptorLimitTests : IDisposable
     }
 
     [Fact]
-    public void More_than_Linux_takes_cannot_be_sent_and_the_message_stays_here()
+    public void Descriptors_beyond_linuxs_limit_are_not_sent_and_the_message_stays()
     {
         _socket.Send(Frame.DmaMap(1), default, Handles(ProtocolLimits.MaxScmFds + 1), Deadline.Never).Should().Be(Errno.EINVAL);
         _socket.Send(Frame.DmaMap(1), default, Handles(ProtocolLimits.MaxScmFds + 1)).Should().BeFalse();

@@ -26,7 +26,7 @@ public sealed class DescriptorRoutingTests : IDisposable
     }
 
     [Fact]
-    public void What_is_taken_unparsed_brings_its_descriptors_and_leaves_those_behind_it()
+    public void Unparsed_bytes_bring_their_descriptors_and_leave_later_ones()
     {
         _peer.Write(Frame.DmaMap(1).AsSpan(0, 20), _file.Handle);
         _socket.Receive(wait: true).Should().Be(ReceiveStatus.Received);

@@ -15,7 +15,7 @@ public sealed class FdListTests : IDisposable
     }
 
     [Fact]
-    public void What_is_taken_is_the_takers()
+    public void A_taken_descriptor_belongs_to_the_taker()
     {
         SafeFileHandle taken = _fds.Take(1);
 
@@ -27,7 +27,7 @@ public sealed class FdListTests : IDisposable
     }
 
     [Fact]
-    public void What_is_left_is_closed()
+    public void Descriptors_left_in_the_list_are_closed()
     {
         _fds.Dispose();
         _fds.Dispose();

@@ -78,7 +78,7 @@ public sealed class ReceiveBufferTests
     }
 
     [Fact]
-    public void It_grows_for_a_large_message_and_shrinks_when_no_more_come()
+    public void Buffer_grows_for_a_large_message_and_shrinks_when_no_more_come()
     {
         ReceiveBuffer buffer = new(Capacity);
         Message(buffer, 1000);
@@ -91,7 +91,7 @@ public sealed class ReceiveBufferTests
     }
 
     [Fact]
-    public void What_a_bitmap_of_dirty_pages_needed_goes_at_once()
+    public void Memory_for_a_dirty_bitmap_is_given_back_at_once()
     {
         ReceiveBuffer buffer = new(Capacity);
         Message(buffer, 4 << 20);
@@ -102,7 +102,7 @@ public sealed class ReceiveBufferTests
     }
 
     [Fact]
-    public void It_begins_small_grows_when_it_was_filled_and_shrinks_when_little_comes_for_long()
+    public void Buffer_begins_small_grows_when_filled_and_shrinks_when_little_comes_for_long()
     {
         ReceiveBuffer buffer = new(first: 32, Capacity);
         Message(buffer, 20);
@@ -121,7 +121,7 @@ public sealed class ReceiveBufferTests
     }
 
     [Fact]
-    public void It_stays_large_while_much_comes_now_and_then()
+    public void Buffer_stays_large_while_large_messages_come_now_and_then()
     {
         ReceiveBuffer buffer = new(first: 32, Capacity);
         Fill(buffer, 32, seed: 1);
@@ -141,7 +141,7 @@ public sealed class ReceiveBufferTests
     }
 
     [Fact]
-    public void It_does_not_shrink_under_kept_bytes()
+    public void Buffer_does_not_shrink_under_kept_bytes()
     {
         ReceiveBuffer buffer = new(Capacity);
         Message(buffer, 1000);

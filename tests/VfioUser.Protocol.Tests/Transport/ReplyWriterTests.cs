@@ -64,7 +64,7 @@ public sealed class ReplyWriterTests : IDisposable
     }
 
     [Fact]
-    public void Who_wants_no_reply_gets_none_not_even_an_error()
+    public void A_no_reply_command_gets_none_not_even_an_error()
     {
         MessageHeader posted = Request(1) with { Flags = MessageFlags.NoReply };
         using TestFile file = new();
@@ -201,7 +201,7 @@ public sealed class ReplyWriterTests : IDisposable
     }
 
     [Fact]
-    public void What_a_bitmap_of_dirty_pages_needed_goes_with_the_next_flush()
+    public void Memory_for_a_dirty_bitmap_is_given_back_with_the_next_flush()
     {
         _replies.Begin(Request(1), 4 << 20);
         _replies.Capacity.Should().BeGreaterThan(4 << 20);

@@ -6,7 +6,7 @@ namespace VfioUser.Protocol.Tests.Transport;
 public sealed class SharedMemoryTests
 {
     [Fact]
-    public void It_is_sealed_against_shrinking_and_growing()
+    public void Memory_is_sealed_against_shrinking_and_growing()
     {
         const int SealSeal = 1;
         const int SealShrink = 2;
@@ -22,7 +22,7 @@ public sealed class SharedMemoryTests
     }
 
     [Fact]
-    public void What_one_mapping_writes_the_other_reads()
+    public void Writes_of_one_mapping_are_read_by_the_other()
     {
         using SharedMemory memory = SharedMemory.Create(3 * 4096);
         using SharedMemory part = SharedMemory.Map(FileCalls.Duplicate(memory.File), fileOffset: 5000, length: 100);
@@ -91,7 +91,7 @@ public sealed class SharedMemoryTests
     [Theory]
     [InlineData(1ul << 63)]
     [InlineData(ulong.MaxValue)]
-    public void More_than_a_file_can_have_is_refused(ulong length)
+    public void Sizes_beyond_a_files_limit_are_refused(ulong length)
     {
         string name = $"too-long-{length}";
 

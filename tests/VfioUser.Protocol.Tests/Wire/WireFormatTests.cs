@@ -17,7 +17,7 @@ public class WireFormatTests
     }
 
     [Fact]
-    public void More_bytes_than_needed_may_follow()
+    public void Extra_bytes_may_follow()
     {
         byte[] bytes = new byte[100];
         WireFormat.Write(bytes, Map);

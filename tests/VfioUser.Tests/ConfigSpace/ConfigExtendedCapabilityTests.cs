@@ -30,7 +30,7 @@ public class ConfigExtendedCapabilityTests
     }
 
     [Fact]
-    public void They_are_placed_one_after_the_other_and_linked_in_order_of_adding()
+    public void Extended_capabilities_follow_each_other_in_order_of_adding()
     {
         int[] offsets =
         [

@@ -16,7 +16,7 @@ public class ConfigMsiXTests
     }
 
     [Fact]
-    public void It_points_to_table_and_pending_bits()
+    public void Capability_points_to_table_and_pending_bits()
     {
         MsiXCapability msiX = Add(vectors: 3);
 

@@ -32,7 +32,7 @@ public class ConfigResetTests
     }
 
     [Fact]
-    public void What_the_author_wrote_while_describing_is_the_reset_value()
+    public void Values_written_before_serving_are_reset_values()
     {
         _config.AddField(0xC0, 0x11u, writeMask: 0xFFu);
         _config.Write(0xC0, 0x22u);
@@ -48,7 +48,7 @@ public class ConfigResetTests
     }
 
     [Fact]
-    public void What_the_author_wrote_later_stays_where_no_guest_can_write()
+    public void Values_written_later_survive_a_reset_where_no_guest_can_write()
     {
         _config.AddField(0xC0, 0x1111u, writeMask: 0x00FFu, clearMask: 0x0000_0000u);
         _config.Seal();

@@ -92,7 +92,7 @@ public class DoorbellPageTests
     }
 
     [Fact]
-    public void What_stands_there_after_a_reset_counts_as_seen()
+    public void Values_that_stand_after_a_reset_count_as_seen()
     {
         int rung = 0;
         DoorbellPage? page = null;

@@ -259,7 +259,7 @@ public class IoEventFdTests
     }
 
     [Fact]
-    public void Its_eventfd_exists_only_while_a_client_has_asked_for_it()
+    public void Eventfd_exists_only_while_a_client_has_asked_for_it()
     {
         RegionIoEventFd? bell = null;
         OddDevice device = new(d => bell = d.Bar(0, BarKind.Memory32, 0x1000).AddIoEventFd(0, () => { }));
@@ -288,7 +288,7 @@ public class IoEventFdTests
     [InlineData(0x20, 4, null)] // taken
     [InlineData(0x20, 4, 7UL)]
     [InlineData(0x20, 0, null)]
-    public void What_could_never_ring_or_rings_already_is_refused(ulong offset, int size, ulong? datamatch)
+    public void Doorbells_that_could_never_be_written_or_exist_already_are_refused(ulong offset, int size, ulong? datamatch)
     {
         OddDevice device = new(_ => { });
         Bar bar = device.Bar(0, BarKind.Memory32, 0x1000);

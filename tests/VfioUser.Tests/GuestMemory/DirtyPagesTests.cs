@@ -122,7 +122,7 @@ public class DirtyPagesTests
     }
 
     [Fact]
-    public void What_cannot_be_reported_is_refused()
+    public void Reports_that_cannot_be_made_are_refused()
     {
         using var guest = TestGuest.Attach(new PlainDevice());
         Refused(() => Dirty(guest)).Should().Be(Errno.EINVAL, "logging is off");

@@ -38,7 +38,7 @@ public class DmaBudgetTests
     }
 
     [Fact]
-    public void What_is_unmapped_or_could_not_be_mapped_is_given_back()
+    public void Budget_of_regions_that_are_unmapped_or_failed_to_map_is_given_back()
     {
         GuestRegions mappings = Within(new DmaBudget(mappings: 1, mappedBytes: 0x1000, files: 1));
 

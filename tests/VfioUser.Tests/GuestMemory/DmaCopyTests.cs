@@ -9,7 +9,7 @@ public class DmaCopyTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void What_the_guest_wrote_is_read_and_what_the_device_writes_arrives(GuestMemoryKind way)
+    public void Reads_see_guest_writes_and_the_guest_sees_device_writes(GuestMemoryKind way)
     {
         using DmaRig rig = new(way);
         SharedMemory memory = rig.Map(At, 0x2000);
@@ -58,7 +58,7 @@ public class DmaCopyTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void What_may_not_be_read_is_not_read(GuestMemoryKind way)
+    public void Memory_without_read_permission_is_not_read(GuestMemoryKind way)
     {
         using DmaRig rig = new(way);
         SharedMemory memory = rig.Map(At, 0x1000, DmaMapFlags.Writeable);
@@ -76,7 +76,7 @@ public class DmaCopyTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void What_may_not_be_written_is_not_written(GuestMemoryKind way)
+    public void Memory_without_write_permission_is_not_written(GuestMemoryKind way)
     {
         using DmaRig rig = new(way);
         SharedMemory memory = rig.Map(At, 0x1000, DmaMapFlags.Readable);

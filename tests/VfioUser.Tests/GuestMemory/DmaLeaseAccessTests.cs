@@ -56,7 +56,7 @@ public class DmaLeaseAccessTests
     }
 
     [Fact]
-    public void What_it_writes_in_place_is_reported_as_written()
+    public void Writes_in_place_are_reported_as_dirty()
     {
         using DmaRig rig = new(device: new BlankDevice(device => device.EnableMigration()));
         rig.Map(At, 0x4000);
@@ -71,7 +71,7 @@ public class DmaLeaseAccessTests
     }
 
     [Fact]
-    public void What_the_lease_does_not_give_is_the_authors_mistake()
+    public void Access_that_the_lease_does_not_permit_throws()
     {
         using DmaRig rig = new();
         rig.Map(At, 0x1000);

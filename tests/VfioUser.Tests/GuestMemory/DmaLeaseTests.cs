@@ -9,7 +9,7 @@ public class DmaLeaseTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void It_reads_and_writes_across_regions(GuestMemoryKind way)
+    public void A_lease_reads_and_writes_across_regions(GuestMemoryKind way)
     {
         using DmaRig rig = new(way);
         SharedMemory[] memories = [rig.Map(At, 0x1000), rig.Map(At + 0x1000, 0x1000), rig.Map(At + 0x2000, 0x1000)];
@@ -37,7 +37,7 @@ public class DmaLeaseTests
     [InlineData(0x1001, 0)]
     [InlineData(ulong.MaxValue, 1)]
     [InlineData(ulong.MaxValue, 0)]
-    public void What_leaves_the_lease_is_the_authors_mistake(ulong offset, int length)
+    public void Access_outside_the_lease_throws(ulong offset, int length)
     {
         using DmaRig rig = new();
         rig.Map(At, 0x4000);

@@ -181,7 +181,7 @@ public sealed class DmaManyMapsTests : IDisposable
     }
 
     [Fact]
-    public void What_is_mapped_for_reading_is_not_in_the_mapping_for_writing()
+    public void Read_only_regions_are_not_in_the_writable_mapping()
     {
         using SafeFileHandle file = Sealed(16 * Page);
         GuestRegions mappings = Session();
@@ -212,7 +212,7 @@ public sealed class DmaManyMapsTests : IDisposable
     }
 
     [Fact]
-    public void What_is_read_and_written_through_a_descriptor_has_that_descriptors_rights()
+    public void File_io_has_the_rights_of_the_regions_own_descriptor()
     {
         using SafeFileHandle file = TestFiles.Memory((long)Page, 0, _name);
         using SafeFileHandle readOnly = TestFiles.Reopen(file, TestFiles.ReadOnly);

@@ -41,7 +41,7 @@ public class DmaSpecialFileTests
     }
 
     [Fact]
-    public void What_is_not_there_in_a_process_fails_the_access()
+    public void Access_to_an_unmapped_address_of_a_process_fails()
     {
         using SafeFileHandle process = TestFiles.Open("/proc/self/mem", TestFiles.ReadWrite);
         using DmaRig rig = new();
@@ -64,7 +64,7 @@ public class DmaSpecialFileTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public async Task Whoever_asks_for_system_calls_on_what_is_no_file_is_refused(string kind)
+    public async Task File_io_on_a_special_file_is_refused(string kind)
     {
         using DmaRig rig = new();
         using Special special = new(kind);
@@ -79,7 +79,7 @@ public class DmaSpecialFileTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public async Task What_is_no_file_is_not_touched_and_its_memory_comes_by_message(string kind)
+    public async Task Special_files_are_not_touched_and_memory_comes_by_message(string kind)
     {
         using DmaRig rig = new(GuestMemoryKind.TwinSocket);
         using Special special = new(kind);

@@ -9,7 +9,7 @@ public class DmaUnmapTests
     private const ulong At = 0x1_0000_0000;
 
     [Fact]
-    public async Task It_is_answered_when_the_last_access_has_ended_and_no_new_one_begins_meanwhile()
+    public async Task Unmap_waits_for_the_last_access_and_lets_no_new_one_begin()
     {
         using DmaRig rig = new();
         string name = OpenFiles.UniqueName();

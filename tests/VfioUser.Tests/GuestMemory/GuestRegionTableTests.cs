@@ -82,7 +82,7 @@ public class GuestRegionTableTests
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
-    public void It_agrees_with_a_naive_model(int seed)
+    public void Table_agrees_with_a_naive_model(int seed)
     {
         Random random = new(seed);
         List<GuestRegion> model = [];

@@ -31,5 +31,5 @@ public class IovaTests
     }
 
     [Fact]
-    public void It_is_written_in_hexadecimal() => new Iova(0xDEAD_BEEF).ToString().Should().Be("0xdeadbeef");
+    public void Iova_is_written_in_hexadecimal() => new Iova(0xDEAD_BEEF).ToString().Should().Be("0xdeadbeef");
 }

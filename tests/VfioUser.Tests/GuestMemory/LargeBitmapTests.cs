@@ -17,7 +17,7 @@ public class LargeBitmapTests
     private const int Head = DeviceFeature.WireSize + DmaLoggingReport.WireSize;
 
     [Fact]
-    public void They_are_reported_in_one_reply_and_unmapped_with_one()
+    public void Large_bitmaps_are_reported_and_unmapped_in_one_reply()
     {
         PlainDevice device = new();
         using var guest = TestGuest.Attach(device);

@@ -179,7 +179,7 @@ public sealed class VfioUserHostTests : IDisposable
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
-    public void Who_has_one_client_only_ends_with_it(int threads)
+    public void A_server_for_one_client_ends_with_it(int threads)
     {
         using VfioUserHost host = NewHost(threads);
         (var serverEnd, var clientEnd) = SocketCalls.CreatePair();
@@ -215,7 +215,7 @@ public sealed class VfioUserHostTests : IDisposable
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
-    public void What_cannot_be_added_changes_nothing(int threads)
+    public void A_device_that_cannot_be_added_changes_nothing(int threads)
     {
         using VfioUserHost host = NewHost(threads);
         ProbeDevice device = new();

@@ -76,7 +76,7 @@ public class EventFdToComeTests
     }
 
     [Fact]
-    public void What_the_guest_turns_off_is_forgotten()
+    public void Pending_interrupts_that_the_guest_turns_off_are_discarded()
     {
         using TestGuest guest = Attach();
         EnableMsiX(guest);

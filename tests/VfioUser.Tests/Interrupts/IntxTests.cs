@@ -13,7 +13,7 @@ public class IntxTests
     private readonly IrqDevice _device = new();
 
     [Fact]
-    public void It_masks_itself_when_it_comes()
+    public void Intx_masks_itself_when_delivered()
     {
         using var guest = TestGuest.Attach(_device);
 
@@ -25,7 +25,7 @@ public class IntxTests
     }
 
     [Fact]
-    public void It_comes_again_when_the_guest_unmasks_it_without_having_removed_the_cause()
+    public void Intx_is_delivered_again_when_unmasked_while_asserted()
     {
         using var guest = TestGuest.Attach(_device);
 
@@ -37,7 +37,7 @@ public class IntxTests
     }
 
     [Fact]
-    public void It_comes_again_when_the_client_signals_the_eventfd_that_it_gave_for_unmasking()
+    public void Intx_is_delivered_again_when_the_unmask_eventfd_is_signalled()
     {
         using var guest = TestGuest.Attach(_device);
         using EventFd handled = new();
@@ -100,7 +100,7 @@ public class IntxTests
     }
 
     [Fact]
-    public void It_does_not_come_again_when_the_cause_is_gone()
+    public void Intx_is_not_delivered_again_when_deasserted()
     {
         using var guest = TestGuest.Attach(_device);
 
@@ -142,7 +142,7 @@ public class IntxTests
     }
 
     [Fact]
-    public void What_rose_and_fell_while_it_was_masked_is_forgotten()
+    public void A_level_that_rose_and_fell_while_masked_is_not_delivered()
     {
         using var guest = TestGuest.Attach(_device);
         guest.Intx.Mask();
@@ -157,7 +157,7 @@ public class IntxTests
     }
 
     [Fact]
-    public void What_rose_while_it_was_masked_comes_once_when_it_is_unmasked()
+    public void A_level_that_rose_while_masked_is_delivered_once_when_unmasked()
     {
         using var guest = TestGuest.Attach(_device);
         guest.Intx.Mask();

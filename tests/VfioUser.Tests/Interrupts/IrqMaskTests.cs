@@ -8,7 +8,7 @@ public class IrqMaskTests
     [Theory]
     [InlineData(PciIrq.Msi)]
     [InlineData(PciIrq.MsiX)]
-    public void What_is_triggered_while_masked_comes_once_when_it_is_unmasked(PciIrq type)
+    public void A_vector_triggered_while_masked_is_delivered_once_when_unmasked(PciIrq type)
     {
         IrqDevice device = new();
         using var guest = TestGuest.Attach(device);
@@ -45,7 +45,7 @@ public class IrqMaskTests
     }
 
     [Fact]
-    public void What_was_restored_waits_for_a_client_that_listens_whatever_is_unmasked_before()
+    public void Restored_interrupts_wait_for_an_eventfd_whatever_is_unmasked_before()
     {
         Irq irq = new IrqDevice().All(PciIrq.MsiX)[0];
         irq.RestoreState(1);

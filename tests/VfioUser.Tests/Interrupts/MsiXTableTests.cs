@@ -18,7 +18,7 @@ public class MsiXTableTests
     }
 
     [Fact]
-    public void It_remembers_what_the_guest_writes_in_any_width_until_the_reset()
+    public void Table_keeps_guest_writes_of_any_width_until_the_reset()
     {
         using var guest = TestGuest.Attach(new IrqDevice());
 

@@ -156,7 +156,7 @@ public class SetIrqsTests
     [InlineData(None | Trigger | (IrqSetFlags)0x40, PciIrq.MsiX, 0, 1)]
     [InlineData(None | Trigger, (PciIrq)5, 0, 1)]
     [InlineData(None | Trigger, (PciIrq)(-1), 0, 1)]
-    public void What_makes_no_sense_is_refused_and_changes_nothing(IrqSetFlags flags, PciIrq type, uint start, uint count)
+    public void Invalid_commands_are_refused_and_change_nothing(IrqSetFlags flags, PciIrq type, uint start, uint count)
     {
         using var guest = TestGuest.Attach(_device);
 

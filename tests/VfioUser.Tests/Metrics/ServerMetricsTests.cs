@@ -137,7 +137,7 @@ public sealed class ServerMetricsTests : IDisposable
     }
 
     [Fact]
-    public void Who_begins_to_listen_in_a_session_does_not_see_only_its_end()
+    public void A_listener_that_starts_during_a_session_does_not_see_only_its_end()
     {
         using Recorder late = new(_ => false);
         using Served served = Served.Start(new VfioUserServerOptions { MeterFactory = late });

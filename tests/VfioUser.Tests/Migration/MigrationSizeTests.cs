@@ -11,7 +11,7 @@ public class MigrationSizeTests
     private static readonly VfioUserServerOptions WithPreCopyInfo = new() { PreCopyInfo = true };
 
     [Fact]
-    public void What_the_library_carries_is_told_to_the_byte()
+    public void Size_of_the_librarys_state_is_exact()
     {
         using var guest = TestGuest.Attach(new PlainDevice());
         ulong said = guest.Client.GetMigrationDataSize();
@@ -27,7 +27,7 @@ public class MigrationSizeTests
     [InlineData(65536)]
     [InlineData(65537)]
     [InlineData(1_000_000)]
-    public void What_the_author_says_is_part_of_it(int own)
+    public void Size_includes_the_devices_estimate(int own)
     {
         MovingDevice device = new() { Own = new byte[own] };
         using var guest = TestGuest.Attach(device);
@@ -45,7 +45,7 @@ public class MigrationSizeTests
     [InlineData(StopCopy)]
     [InlineData(Resuming)]
     [InlineData(Error)]
-    public void It_can_be_asked_in_every_state(MigrationState state)
+    public void Size_can_be_asked_in_every_state(MigrationState state)
     {
         using var guest = TestGuest.Attach(new MovingDevice());
         guest.BringTo(state);

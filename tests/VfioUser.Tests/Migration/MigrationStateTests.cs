@@ -91,7 +91,7 @@ public class MigrationStateTests
     [InlineData(StopCopy, false, false, true, false)]
     [InlineData(Resuming, false, false, true, true)]
     [InlineData(Error, false, false, false, false)]
-    public void What_of_a_region_is_served_depends_on_the_state(MigrationState state, bool read, bool write, bool configRead, bool configWrite)
+    public void Region_accesses_that_are_served_depend_on_the_state(MigrationState state, bool read, bool write, bool configRead, bool configWrite)
     {
         using var guest = TestGuest.Attach(new MovingDevice());
         guest.BringTo(state);

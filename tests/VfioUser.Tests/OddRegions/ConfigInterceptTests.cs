@@ -20,7 +20,7 @@ public class ConfigInterceptTests
     }
 
     [Fact]
-    public void What_is_not_handed_on_has_no_effect()
+    public void Accesses_that_are_not_handed_on_have_no_effect()
     {
         OddDevice device = new(d =>
         {

@@ -21,7 +21,7 @@ public class VgaTests
     }
 
     [Fact]
-    public void It_has_0xc0000_bytes()
+    public void Vga_region_has_0xc0000_bytes()
     {
         using TestGuest guest = TestGuest.Attach(new OddDevice(d => d.OwnVga(new Recorder())));
 

@@ -108,7 +108,7 @@ public sealed class DevicePollerTests
     }
 
     [Fact]
-    public void It_ends_when_it_is_cancelled_and_the_server_may_serve_again()
+    public void Polling_ends_when_it_is_cancelled_and_the_server_may_serve_again()
     {
         using CancellationTokenSource cancel = new();
         using VfioUserServer server = VfioUserServer.BindAbstract($"vfio-user-test-{Guid.NewGuid():N}");

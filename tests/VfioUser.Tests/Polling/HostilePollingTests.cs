@@ -38,7 +38,7 @@ public sealed class HostilePollingTests
     [InlineData(0)]
     [InlineData(10)]
     [InlineData(20)]
-    public void Who_does_not_negotiate_in_time_is_cut_off_and_the_descriptor_tells_when(int length)
+    public void A_client_that_does_not_negotiate_in_time_is_cut_off_and_the_descriptor_tells_when(int length)
     {
         using PollerRig rig = new(new VfioUserServerOptions { NegotiationTimeout = TimeSpan.FromMilliseconds(300) });
         using RawClient client = rig.Connect();
@@ -95,7 +95,7 @@ public sealed class HostilePollingTests
     }
 
     [Fact]
-    public void Who_does_not_read_replies_is_not_listened_to_until_he_does_and_gets_them_all_in_order()
+    public void A_client_that_reads_no_replies_is_not_read_from_and_gets_all_in_order_later()
     {
         using PollerRig rig = new();
         using RawClient client = rig.Attach();
@@ -151,7 +151,7 @@ public sealed class HostilePollingTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void Who_leaves_without_having_read_his_replies_is_gone_and_the_next_comes(bool refused)
+    public void A_client_that_leaves_replies_unread_makes_room_for_the_next(bool refused)
     {
         using PollerRig rig = new();
         using (RawClient client = rig.Attach())
@@ -187,7 +187,7 @@ public sealed class HostilePollingTests
     }
 
     [Fact]
-    public void What_another_thread_received_while_it_waited_for_memory_is_an_event()
+    public void Commands_that_another_thread_received_during_dma_are_an_event()
     {
         using PollerRig rig = new();
         using RawClient client = rig.Attach();

@@ -9,7 +9,7 @@ public sealed class CopyEngineTests
     [InlineData(GuestMemoryKind.Mapped)]
     [InlineData(GuestMemoryKind.TwinSocket)]
     [InlineData(GuestMemoryKind.SingleSocket)]
-    public void It_works_between_resets_and_never_during_one(GuestMemoryKind memory)
+    public void Copies_run_between_resets_and_never_during_one(GuestMemoryKind memory)
     {
         using TestGuest guest = TestGuest.Attach(new CopyEngine(), memory);
         Iova from = guest.Place("123456789"u8);

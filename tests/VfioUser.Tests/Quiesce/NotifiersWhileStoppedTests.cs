@@ -11,7 +11,7 @@ public sealed class NotifiersWhileStoppedTests
     private const ulong Page = 0x1000;
 
     [Fact]
-    public void What_was_rung_before_is_handled_before_the_device_is_stopped()
+    public void Doorbells_written_before_a_stop_are_handled_before_it()
     {
         using ManualResetEventSlim stuck = new(), rung = new();
         BellDevice device = new(d =>
@@ -36,7 +36,7 @@ public sealed class NotifiersWhileStoppedTests
     [Theory]
     [InlineData(NotificationMode.Threaded)]
     [InlineData(NotificationMode.Polling)]
-    public void What_is_rung_while_it_is_stopped_is_handled_when_it_runs_again(NotificationMode mode)
+    public void Doorbells_written_while_stopped_are_handled_when_the_device_runs_again(NotificationMode mode)
     {
         using SemaphoreSlim rung = new(0);
         RegionIoEventFd? bell = null;
@@ -148,7 +148,7 @@ public sealed class NotifiersWhileStoppedTests
     }
 
     [Fact]
-    public void What_is_rung_between_a_restore_and_running_is_handled_and_what_came_before_it_is_not()
+    public void Doorbells_written_after_a_restore_are_handled_and_those_before_are_not()
     {
         byte[] state;
         BellDevice source = new(d => d.AddPage((_, _) => { }));

@@ -25,7 +25,7 @@ public class QuiesceLeavingTests : QuiesceTestBase
     }
 
     [Fact]
-    public void It_may_take_its_time_and_its_memory_stays_meanwhile()
+    public void Memory_stays_while_a_device_quiesces_after_the_client_left()
     {
         using QuiesceRig rig = Rig();
         using LateAnswer answer = new();
@@ -124,7 +124,7 @@ public class QuiesceLeavingTests : QuiesceTestBase
     }
 
     [Fact]
-    public void What_is_told_of_the_leaving_runs_on_none_of_the_servers_threads()
+    public void Continuations_of_the_leaving_run_on_none_of_the_servers_threads()
     {
         using QuiesceRig rig = Rig();
         RawClient client = rig.Attach();

@@ -24,7 +24,7 @@ public class QuiesceTests : QuiesceTestBase
 
     [Theory]
     [MemberData(nameof(Commands))]
-    public void It_may_take_its_time_and_the_commands_behind_wait_in_order(string what)
+    public void Commands_behind_a_quiesce_wait_in_order(string what)
     {
         using QuiesceRig rig = Rig();
         using RawClient client = rig.Attach();
@@ -116,7 +116,7 @@ public class QuiesceTests : QuiesceTestBase
     }
 
     [Fact]
-    public void What_is_wrong_with_a_command_is_said_without_asking_the_device()
+    public void Invalid_commands_are_refused_without_asking_the_device()
     {
         using QuiesceRig rig = Rig();
         using RawClient client = rig.Attach();

@@ -26,7 +26,7 @@ public class RegionHandlerTests
     }
 
     [Fact]
-    public void What_a_handler_does_not_fill_reads_as_zeros()
+    public void Bytes_that_a_handler_does_not_fill_read_as_zeros()
     {
         RecordingHandler handler = new() { Fills = false };
         using var guest = TestGuest.Attach(new BlankDevice(device => device.AddBar(0, BarKind.Memory32, 0x1000, handler)));
@@ -73,7 +73,7 @@ public class RegionHandlerTests
     [InlineData(0x0000ul, 0x1001)]
     [InlineData(ulong.MaxValue, 1)]
     [InlineData(ulong.MaxValue, 2)]
-    public void What_leaves_the_region_is_refused_and_does_not_reach_the_handler(ulong offset, int length)
+    public void Access_outside_the_region_is_refused_and_does_not_reach_the_handler(ulong offset, int length)
     {
         RecordingHandler handler = new();
         using var guest = TestGuest.Attach(new BlankDevice(device => device.AddBar(0, BarKind.Memory32, 0x1000, handler)));

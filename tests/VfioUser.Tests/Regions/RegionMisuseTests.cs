@@ -59,7 +59,7 @@ public class RegionMisuseTests
     }
 
     [Fact]
-    public void Whatever_there_can_be_one_of_is_declared_once()
+    public void Declarations_that_may_be_made_once_throw_the_second_time()
     {
         _device.AddBar(0, BarKind.Memory64, 0x1000);
         _device.AddRom("ROM"u8);

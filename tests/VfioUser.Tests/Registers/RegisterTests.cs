@@ -139,7 +139,7 @@ public class RegisterTests
     }
 
     [Fact]
-    public void What_the_device_is_asked_for_is_stored_and_read()
+    public void Guest_writes_are_stored_and_read_back()
     {
         Register<uint> counter = null!;
         uint reads = 0;

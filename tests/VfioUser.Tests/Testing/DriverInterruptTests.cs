@@ -44,7 +44,7 @@ public class DriverInterruptTests
     }
 
     [Fact]
-    public void It_can_do_with_the_pin()
+    public void A_driver_can_use_intx()
     {
         IrqDevice device = new();
         using var guest = TestGuest.Attach(device, AsAMachineStarts);
@@ -57,7 +57,7 @@ public class DriverInterruptTests
     }
 
     [Fact]
-    public void More_than_there_are_is_told_of_with_what_there_is()
+    public void Asking_for_too_many_vectors_says_how_many_there_are()
     {
         using var guest = TestGuest.Attach(new IrqDevice());
         PciFunction function = guest.Enumerate();
@@ -68,7 +68,7 @@ public class DriverInterruptTests
     }
 
     [Fact]
-    public void What_is_given_back_comes_no_more()
+    public void Freed_vectors_interrupt_no_more()
     {
         IrqDevice device = new();
         using var guest = TestGuest.Attach(device);
@@ -83,7 +83,7 @@ public class DriverInterruptTests
     }
 
     [Fact]
-    public void What_came_is_taken_once()
+    public void An_interrupt_is_taken_once()
     {
         IrqDevice device = new();
         using var guest = TestGuest.Attach(device);
@@ -140,7 +140,7 @@ public class DriverInterruptTests
     }
 
     [Fact]
-    public async Task It_can_be_waited_for_meanwhile()
+    public async Task A_test_can_wait_for_an_interrupt_and_act_meanwhile()
     {
         IrqDevice device = new();
         using var guest = TestGuest.Attach(device);

@@ -21,7 +21,7 @@ public class GuestLogTests
     }
 
     [Fact]
-    public void What_nobody_waited_for_is_told_at_the_end()
+    public void Exceptions_that_no_access_has_thrown_are_thrown_by_dispose()
     {
         TestGuest guest = TestGuest.Attach(_device);
         guest.Bar0.Post(0, 1u);
@@ -36,7 +36,7 @@ public class GuestLogTests
     }
 
     [Fact]
-    public void What_the_test_has_looked_at_is_seen()
+    public void Exceptions_that_the_test_has_read_are_not_thrown_again()
     {
         using var guest = TestGuest.Attach(_device);
         guest.Bar0.Post(0, 1u);

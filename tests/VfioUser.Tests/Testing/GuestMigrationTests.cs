@@ -37,7 +37,7 @@ public class GuestMigrationTests
     }
 
     [Fact]
-    public void What_the_device_writes_meanwhile_arrives()
+    public void Device_writes_during_pre_copy_arrive()
     {
         MovingDevice here = new() { Own = new byte[1000] };
         MovingDevice there = new();
@@ -103,7 +103,7 @@ public class GuestMigrationTests
     }
 
     [Fact]
-    public void What_the_target_throws_is_the_cause()
+    public void An_exception_of_the_target_is_the_cause()
     {
         MovingDevice there = new();
         there.Throws["EndRestore"] = new InvalidOperationException("on purpose");

@@ -154,7 +154,7 @@ public class GuideSnippets
     }
 
     [Fact]
-    public void What_the_handler_threw_is_inside()
+    public void The_handlers_exception_is_the_inner_exception()
     {
         using var guest = TestGuest.Attach(new SumDevice());
         guest.Bar0.Write(0x08, uint.MaxValue);

@@ -63,7 +63,7 @@ public class PciFunctionTests
     }
 
     [Fact]
-    public void What_was_placed_and_enabled_before_stays_so()
+    public void Bars_that_have_addresses_and_are_enabled_stay_so()
     {
         using var guest = TestGuest.Attach(_device);
         PciFunction first = guest.StartDriver();

@@ -132,7 +132,7 @@ public class TestGuestTests
     }
 
     [Fact]
-    public void What_leaves_the_guests_memory_is_the_tests_mistake()
+    public void Access_outside_guest_memory_is_the_tests_mistake()
     {
         using var guest = TestGuest.Attach(_device);
 

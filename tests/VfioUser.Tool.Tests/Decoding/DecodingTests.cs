@@ -70,7 +70,7 @@ public class DecodingTests
     [InlineData(Command.DeviceSetIrqs, false, 4)]
     [InlineData(Command.DeviceFeature, true, 7)]
     [InlineData(Command.DmaRead, true, 1)]
-    public void What_is_too_short_is_malformed(Command command, bool reply, int length)
+    public void A_payload_that_is_too_short_is_malformed(Command command, bool reply, int length)
     {
         string line = Line(RawClient.Message(5, command, new byte[length], reply ? MessageFlags.Reply : MessageFlags.Command), reply);
 

@@ -37,7 +37,7 @@ public class RecordingTests
     }
 
     [Fact]
-    public void What_is_no_recording_is_one_clear_line()
+    public void A_file_that_is_no_recording_is_one_clear_line()
     {
         string file = Path.GetTempFileName();
         File.WriteAllText(file, "once upon a time there was a file");

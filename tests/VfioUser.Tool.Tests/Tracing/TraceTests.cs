@@ -338,7 +338,7 @@ public class TraceTests
     [InlineData("trace", "/tmp/a.sock")]
     [InlineData("trace", "/tmp/a.sock", "/tmp/b.sock", "--read", "/tmp/c")]
     [InlineData("trace", "/tmp/a.sock", "/tmp/b.sock", "--data", "-1")]
-    public void What_cannot_be_meant_is_a_line_and_exit_code_2(params string[] args)
+    public void Invalid_arguments_are_one_line_and_exit_code_2(params string[] args)
     {
         ToolRun run = ToolRun.Of(args);
 

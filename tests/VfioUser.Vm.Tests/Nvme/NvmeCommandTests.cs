@@ -55,7 +55,7 @@ public class NvmeCommandTests(NvmeMachine shared) : IClassFixture<NvmeMachine>
     }
 
     [VmFact]
-    public async Task What_is_discarded_reads_as_zeros()
+    public async Task Discarded_blocks_read_as_zeros()
     {
         VirtualMachine machine = await shared.Start();
         await machine.Output($"dd if=/dev/urandom of={Disk} bs=1M count=4 oflag=direct 2>/dev/null");

@@ -13,7 +13,7 @@ public class NvmeKilledServerTests
     private const int Records = 30;
 
     [VmFact]
-    public async Task What_was_flushed_is_in_the_file_when_the_server_is_killed()
+    public async Task Flushed_blocks_are_in_the_file_when_the_server_is_killed()
     {
         DirectoryInfo folder = Directory.CreateTempSubdirectory("nvme-");
         string socketPath = Path.Combine(folder.FullName, "nvme.sock");

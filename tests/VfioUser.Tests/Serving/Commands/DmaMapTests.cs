@@ -104,7 +104,7 @@ public sealed class DmaMapTests : IDisposable
     [InlineData(0x7FFF_FFFF_FFFF_F000ul, 0x1000ul)]
     [InlineData(0x7FFF_FFFF_FFFF_FFFFul, 1ul)]
     [InlineData(0x8000_0000_0000_0000ul, 0x1000ul)]
-    public void More_than_the_file_has_is_refused(ulong offset, ulong size)
+    public void A_map_beyond_the_end_of_the_file_is_refused(ulong offset, ulong size)
     {
         using SafeFileHandle unmovable = Files.Sealed(0x4000);
         using SafeFileHandle movable = Files.Unsealed(0x4000);
@@ -153,7 +153,7 @@ public sealed class DmaMapTests : IDisposable
     }
 
     [Fact]
-    public void More_descriptors_than_a_message_may_have_are_lost_and_a_map_needs_one()
+    public void Descriptors_beyond_the_limit_are_lost_and_a_map_needs_one()
     {
         using SafeFileHandle file = Files.Sealed(0x4000);
 
@@ -246,7 +246,7 @@ public sealed class DmaMapTests : IDisposable
     }
 
     [Fact]
-    public void What_is_no_file_is_never_touched()
+    public void Special_files_are_never_touched()
     {
         using SafeFileHandle nothing = Files.DevNull();
         using EventFd eventFd = new();

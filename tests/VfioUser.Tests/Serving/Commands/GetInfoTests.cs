@@ -50,7 +50,7 @@ public sealed class GetInfoTests : IDisposable
     }
 
     [Fact]
-    public void Whatever_else_the_question_says_does_not_matter() =>
+    public void Other_fields_of_the_request_are_ignored() =>
         _client.Ask(Command.DeviceGetInfo, RawClient.Bytes(new DeviceInfo(16, (DeviceFlags)uint.MaxValue, 77, 88), new byte[16]))
             .ShouldBeGranted<DeviceInfo>().RegionCount.Should().Be(9);
 

@@ -58,7 +58,7 @@ public sealed class RegionAccessTests : IDisposable
     [InlineData(ProtocolLimits.MaxDataTransferSize + 1u)]
     [InlineData(0x8000_0000u)]
     [InlineData(uint.MaxValue)]
-    public void More_than_the_limit_is_refused(uint count)
+    public void Access_beyond_the_limit_is_refused(uint count)
     {
         _client.Ask(Command.RegionRead, new RegionAccess(0, ProbeDevice.Plain, count)).ShouldBeRefused(Errno.EINVAL);
         _client.Ask(Command.RegionWrite, new RegionAccess(0, ProbeDevice.Plain, count)).ShouldBeRefused(Errno.EINVAL);
@@ -67,7 +67,7 @@ public sealed class RegionAccessTests : IDisposable
     }
 
     [Fact]
-    public void More_than_the_limit_is_refused_even_with_all_its_bytes()
+    public void Access_beyond_the_limit_is_refused_even_with_all_its_bytes()
     {
         const uint Count = ProtocolLimits.MaxDataTransferSize + 1;
 

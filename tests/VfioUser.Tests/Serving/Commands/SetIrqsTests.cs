@@ -261,7 +261,7 @@ public sealed class SetIrqsTests : IDisposable
     }
 
     [Fact]
-    public void What_is_no_eventfd_is_refused()
+    public void A_descriptor_that_is_no_eventfd_is_refused()
     {
         // to write to a pipe, say, may take for ever
         using Microsoft.Win32.SafeHandles.SafeFileHandle nothing = Files.DevNull();

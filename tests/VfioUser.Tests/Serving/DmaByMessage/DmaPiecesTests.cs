@@ -171,7 +171,7 @@ public class DmaPiecesTests : ServedTests
     }
 
     [Fact]
-    public void What_such_a_client_would_lose_of_a_longer_answer_is_why_there_is_a_limit()
+    public void A_limit_on_transfers_saves_what_the_client_would_cut_off()
     {
         using DmaSession session = new(By, twin: false, new VfioUserServerOptions { MaxDmaTransfer = 1 << 20, DmaTimeout = Wait.Bound });
         byte[] destination = new byte[1 << 20];

@@ -181,7 +181,7 @@ public class DeviceDisposalTests
     }
 
     [Fact]
-    public void What_the_author_gave_to_a_region_goes_with_the_device()
+    public void Resources_given_to_a_region_are_disposed_with_the_device()
     {
         using EventFd other = new();
         Microsoft.Win32.SafeHandles.SafeFileHandle taken = Protocol.Interop.FileCalls.Duplicate(other.Handle);

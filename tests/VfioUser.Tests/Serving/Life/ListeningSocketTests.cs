@@ -43,7 +43,7 @@ public sealed class ListeningSocketTests : IDisposable
     }
 
     [Fact]
-    public void Who_connects_while_no_server_is_there_is_served_by_the_next()
+    public void A_client_that_connects_between_servers_is_served_by_the_next()
     {
         Listen();
         using (VfioUserServer gone = VfioUserServer.FromListening(SocketCalls.Duplicate(_socket.SafeHandle)))

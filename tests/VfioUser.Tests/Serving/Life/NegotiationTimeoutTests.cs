@@ -58,7 +58,7 @@ public class NegotiationTimeoutTests : ServedTests
     }
 
     [Fact]
-    public void Who_has_negotiated_may_be_silent_for_longer()
+    public void A_client_that_has_negotiated_may_be_silent_for_longer()
     {
         using Served served = Start(Impatient);
         using RawClient client = served.Attach();

@@ -28,7 +28,7 @@ public class PeerTests : ServedTests
     }
 
     [Fact]
-    public void Who_is_refused_hears_nothing_and_the_next_one_is_asked_again()
+    public void A_refused_peer_hears_nothing_and_the_next_one_is_judged_again()
     {
         int asked = 0;
         using Served served = Start(new VfioUserServerOptions { AcceptPeer = _ => ++asked > 2 });
@@ -45,7 +45,7 @@ public class PeerTests : ServedTests
     }
 
     [Fact]
-    public void Who_cannot_be_judged_is_refused()
+    public void A_peer_that_cannot_be_judged_is_refused()
     {
         bool able = false;
         CapturedLog log = new();

@@ -188,7 +188,7 @@ public class SecondClientTests : ServedTests
 public class HostileSecondClientTests : ServedTests
 {
     [Fact]
-    public void Whatever_it_sends_the_session_goes_on_and_nothing_stays_open()
+    public void Hostile_second_client_leaves_the_session_alone_and_nothing_open()
     {
         using ProbeDevice device = new();
         using (Served warm = Start(device))

@@ -27,7 +27,7 @@ public sealed class MutationTests(ITestOutputHelper output)
     [Theory]
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
-    public void Whatever_clients_say_the_process_lives_and_nothing_leaks(ServedBy by)
+    public void Random_messages_end_no_process_and_leak_nothing(ServedBy by)
     {
         int messages = Setting("VFIO_USER_FUZZ_MESSAGES", DefaultMessages);
         int seed = Setting("VFIO_USER_FUZZ_SEED", DefaultSeed);

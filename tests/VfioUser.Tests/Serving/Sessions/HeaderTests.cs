@@ -27,7 +27,7 @@ public class HeaderTests : ServedTests
     }
 
     [Fact]
-    public void What_came_before_a_broken_header_is_answered_first()
+    public void Commands_before_a_broken_header_are_answered_first()
     {
         using Served served = Start();
         using RawClient client = served.Attach();
@@ -130,7 +130,7 @@ public class HeaderTests : ServedTests
     [InlineData(0x20u, 0u)] // Error, in a command
     [InlineData(0u, 5u)]
     [InlineData(0xFFFF_FFC0u, 0u)]
-    public void What_has_no_meaning_in_a_command_is_ignored_as_libvfio_user_does(uint flags, uint error)
+    public void Header_fields_without_meaning_in_a_command_are_ignored_as_in_libvfio_user(uint flags, uint error)
     {
         using Served served = Start();
         using RawClient client = served.Attach();

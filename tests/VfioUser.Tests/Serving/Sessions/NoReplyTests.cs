@@ -89,7 +89,7 @@ public class NoReplyTests : ServedTests
     }
 
     [Fact]
-    public void What_was_posted_is_done_before_what_follows()
+    public void Posted_writes_are_done_before_the_next_command()
     {
         using Served served = Start();
         using RawClient client = served.Attach();

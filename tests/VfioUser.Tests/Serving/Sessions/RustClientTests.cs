@@ -22,7 +22,7 @@ public class RustClientTests : ServedTests
     }
 
     [Fact]
-    public void It_attaches_maps_and_gets_replies_of_the_sizes_that_it_waits_for()
+    public void Rust_client_attaches_maps_and_gets_replies_of_the_sizes_it_expects()
     {
         using Served served = Start();
         using RawClient client = served.Connect();
