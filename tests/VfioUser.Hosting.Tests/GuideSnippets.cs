@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
 using VfioUser.Client;
 
 namespace VfioUser.Hosting.Tests.Guide;
@@ -77,14 +78,18 @@ public sealed class GuideSnippets : IDisposable
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(10));
 
         await Runs(builder, "kitchen");
+        using ServiceProvider services = builder.Services.BuildServiceProvider();
+        VfioUserDeviceOptions kitchen = services.GetRequiredService<IOptionsMonitor<VfioUserDeviceOptions>>().Get("kitchen");
+        kitchen.Server.DmaTimeout.Should().Be(TimeSpan.FromSeconds(2));
+        kitchen.WhenServingFails.Should().Be(ServingFailureAction.Restart);
     }
 
-    private static async Task Runs(HostApplicationBuilder builder, params string[] sockets)
+    private async Task Runs(HostApplicationBuilder builder, params string[] names)
     {
         using IHost host = builder.Build();
         await host.StartAsync();
-        foreach (string socket in sockets)
-            host.Services.GetKeyedService<Thermometer>(socket).Should().NotBeNull();
+        foreach (string name in names)
+            Temperature(PathOf(name)).Should().Be(294, "{0} is served where it was told", name);
         await host.StopAsync();
     }
 

@@ -265,8 +265,11 @@ public class QuiesceTests : QuiesceTestBase
 
         client.HearReply(rig.Say(client, what), QuiesceRig.CommandOf(what)).Header.Error.Should().Be(0u);
 
-        read.Should().HaveCount(rig.Device.Diary.Count());
-        if (what is not "unmap all")
+        read.Should().NotBeEmpty();
+        // the last call comes when the memory is gone
+        if (what is "unmap all")
+            read.Should().StartWith(true).And.EndWith(false);
+        else
             read.Should().AllBeEquivalentTo(true);
     }
 
