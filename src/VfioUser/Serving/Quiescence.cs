@@ -67,7 +67,16 @@ internal sealed class Quiescence : IDisposable
             if (!stops)
             {
                 _session.Log.QuiesceWaits(request.Reason);
-                continue;
+            }
+            else if (request.Reason == QuiesceReason.ClientGone && !_outOfPatience.IsCancellationRequested)
+            {
+                Cancel(_outOfPatience);
+            }
+            else
+            {
+                if (!request.IsAnswered)
+                    Abandon(request);
+                return;
             }
             if (request.Reason == QuiesceReason.ClientGone && !_outOfPatience.IsCancellationRequested)
             {
