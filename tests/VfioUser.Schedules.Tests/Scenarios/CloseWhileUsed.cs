@@ -3,7 +3,7 @@ namespace VfioUser.Schedules;
 /// <summary>Two use what a third one closes.</summary>
 internal sealed class CloseWhileUsed : Scenario
 {
-    private UseCount _uses = UseCount.Open;
+    private RundownCount _uses = RundownCount.Open;
     private int _freed;
 
     public override Action[] Threads => [Use, Use, Close];
