@@ -121,29 +121,12 @@ internal sealed class Session : IDisposable
     public bool Step(ref int budget)
     {
         _commandThread = Thread.CurrentThread;
-        // asked here, where nobody waits for an answer
-        _metered = _log.Metrics.AreCommandsMetered;
         try
         {
-            if (HasOutput)
-            {
-                if (!_channel.Socket.TrySendOutput())
-                    return false;
-                if (HasOutput)
-                    return true;
-            }
-            ReceivedMessage message;
-            ReceiveStatus status = IsPending ? Continue(out message) : _channel.ReceiveCommand(_mayBlock, out message);
-            if (status != ReceiveStatus.Received)
-                return status == ReceiveStatus.Empty;
-            do
-            {
-                // it is pending, or the client left before: what is behind it waits, or is dropped
-                if (!Dispatch(message))
-                    return Replies.Flush() && IsPending;
-            }
-            while (--budget > 0 && !HasOutput && _channel.TryNextBuffered(out message));
-            return Replies.Flush();
+            // who has to read replies first is not listened to
+            if (HasOutput && !_channel.Socket.TrySendOutput())
+                return false;
+            return HasOutput || HandleOnce(ref budget);
         }
         finally
         {
@@ -235,6 +218,24 @@ internal sealed class Session : IDisposable
             Quiescence.Await();
         else
             Unmapping.Await();
+    }
+
+    private bool HandleOnce(ref int budget)
+    {
+        // asked here, where nobody waits for an answer
+        _metered = _log.Metrics.AreCommandsMetered;
+        ReceivedMessage message;
+        ReceiveStatus status = IsPending ? Continue(out message) : _channel.ReceiveCommand(_mayBlock, out message);
+        if (status != ReceiveStatus.Received)
+            return status == ReceiveStatus.Empty;
+        do
+        {
+            // it is pending, or the client left before: what is behind it waits, or is dropped
+            if (!Dispatch(message))
+                return Replies.Flush() && IsPending;
+        }
+        while (--budget > 0 && !HasOutput && _channel.TryNextBuffered(out message));
+        return Replies.Flush();
     }
 
     // False when no more commands are to be handled: not yet, or not at all.
