@@ -4,7 +4,7 @@ using VfioUser.Tests.Serving;
 namespace VfioUser.Tests.Quiesce;
 
 /// <summary>Devices that have to finish their DMA before they are at rest, where the client answers it by message.</summary>
-public class QuiesceDmaTests : QuiesceTestBase
+public sealed class QuiesceDmaTests
 {
     private const ulong Asked = 0x40000;
 
@@ -13,7 +13,7 @@ public class QuiesceDmaTests : QuiesceTestBase
     [InlineData(true)]
     public void A_device_finishes_its_dma_by_message_while_the_command_waits(bool twin)
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new();
         using RawClient client = Attach(rig, twin);
         RawClient back = client.Twin ?? client;
         byte[] read = new byte[4];
@@ -37,7 +37,7 @@ public class QuiesceDmaTests : QuiesceTestBase
     [Fact]
     public void A_client_that_leaves_meanwhile_lets_the_devices_dma_fail_and_the_device_answer()
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new();
         RawClient client = Attach(rig, twin: false);
         bool? done = null;
         rig.Device.Answer = (_, cancellation) => new(Wait.Start(() =>
@@ -60,7 +60,7 @@ public class QuiesceDmaTests : QuiesceTestBase
     [Fact]
     public void Replies_that_are_ready_do_not_wait_for_the_device()
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
         using LateAnswer answer = rig.Device.AnswerLater();
         byte[] info = RawClient.Message(1, Command.DeviceGetInfo, new DeviceInfo(DeviceInfo.WireSize, 0, 0, 0));
@@ -78,7 +78,7 @@ public class QuiesceDmaTests : QuiesceTestBase
     [Fact]
     public void A_lease_that_a_resting_device_gives_back_does_not_hold_the_unmap_up()
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
         rig.Device.Dma.TryLease(new Iova(QuiesceRig.Mapped), 16, writable: true, out DmaLease? lease).Should().BeTrue();
         rig.Device.Answer = async (_, _) =>

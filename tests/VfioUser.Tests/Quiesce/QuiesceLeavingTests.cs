@@ -5,17 +5,31 @@ using VfioUser.Tests.Serving;
 namespace VfioUser.Tests.Quiesce;
 
 /// <summary>Clients that leave and servers that stop, in the middle and elsewhere.</summary>
-public class QuiesceLeavingTests : QuiesceTestBase
+public sealed class QuiesceLeavingTests
 {
     private const int QuiesceAbandoned = 61;
     private const int QuiesceFailed = 62;
 
-    public static TheoryData<string> Commands => QuiesceTests.Commands;
-
-    [Fact]
-    public void A_device_comes_to_rest_before_the_memory_of_a_client_that_has_gone_goes()
+    public static TheoryData<string, ServedBy> CommandsByEach
     {
-        using QuiesceRig rig = Rig();
+        get
+        {
+            TheoryData<string, ServedBy> data = [];
+            foreach (object[] row in QuiesceTests.Commands)
+            {
+                data.Add((string)row[0], ServedBy.OwnThread);
+                data.Add((string)row[0], ServedBy.Poller);
+            }
+            return data;
+        }
+    }
+
+    [Theory]
+    [InlineData(ServedBy.OwnThread)]
+    [InlineData(ServedBy.Poller)]
+    public void A_device_comes_to_rest_before_the_memory_of_a_client_that_has_gone_goes(ServedBy by)
+    {
+        using QuiesceRig rig = new(by: by);
         RawClient client = rig.Attach();
 
         client.Dispose();
@@ -24,10 +38,12 @@ public class QuiesceLeavingTests : QuiesceTestBase
         rig.Device.Diary.Should().Equal("asked ClientGone", "unmapping", "detached", "resumed ClientGone");
     }
 
-    [Fact]
-    public void Memory_stays_while_a_device_quiesces_after_the_client_left()
+    [Theory]
+    [InlineData(ServedBy.OwnThread)]
+    [InlineData(ServedBy.Poller)]
+    public void Memory_stays_while_a_device_quiesces_after_the_client_left(ServedBy by)
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new(by: by);
         using LateAnswer answer = new();
         RawClient client = rig.Attach();
         rig.Device.Answer = answer.Ask;
@@ -46,11 +62,13 @@ public class QuiesceLeavingTests : QuiesceTestBase
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void A_device_that_does_not_come_to_rest_loses_the_memory_all_the_same(bool throws)
+    [InlineData(false, ServedBy.OwnThread)]
+    [InlineData(false, ServedBy.Poller)]
+    [InlineData(true, ServedBy.OwnThread)]
+    [InlineData(true, ServedBy.Poller)]
+    public void A_device_that_does_not_come_to_rest_loses_the_memory_all_the_same(bool throws, ServedBy by)
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new(by: by);
         RawClient client = rig.Attach();
         rig.Device.Answer = (_, _) => throws ? throw new InvalidOperationException("stuck") : new ValueTask<bool>(false);
 
@@ -67,10 +85,10 @@ public class QuiesceLeavingTests : QuiesceTestBase
 
     // As libvfio-user's test_dma_map_busy_reply_fail, but that the command is not carried out for nobody.
     [Theory]
-    [MemberData(nameof(Commands))]
-    public void A_client_that_leaves_meanwhile_has_its_command_dropped_and_the_device_is_not_asked_twice(string what)
+    [MemberData(nameof(CommandsByEach))]
+    public void A_client_that_leaves_meanwhile_has_its_command_dropped_and_the_device_is_not_asked_twice(string what, ServedBy by)
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new(by: by);
         RawClient client = rig.Attach();
         using LateAnswer answer = rig.Device.AnswerLater();
         string reason = QuiesceRig.ReasonOf(what).ToString();
@@ -91,12 +109,15 @@ public class QuiesceLeavingTests : QuiesceTestBase
     }
 
     [Theory]
-    [InlineData("busy")]
-    [InlineData("gives up")]
-    [InlineData("fails")]
-    public void A_device_that_did_not_come_to_rest_for_it_is_asked_again_as_the_client_has_gone(string how)
+    [InlineData("busy", ServedBy.OwnThread)]
+    [InlineData("busy", ServedBy.Poller)]
+    [InlineData("gives up", ServedBy.OwnThread)]
+    [InlineData("gives up", ServedBy.Poller)]
+    [InlineData("fails", ServedBy.OwnThread)]
+    [InlineData("fails", ServedBy.Poller)]
+    public void A_device_that_did_not_come_to_rest_for_it_is_asked_again_as_the_client_has_gone(string how, ServedBy by)
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new(by: by);
         RawClient client = rig.Attach();
         using LateAnswer answer = rig.Device.AnswerLater();
 
@@ -123,10 +144,12 @@ public class QuiesceLeavingTests : QuiesceTestBase
         second.IsCancellationRequested.Should().BeFalse();
     }
 
-    [Fact]
-    public void Continuations_of_the_leaving_run_on_none_of_the_servers_threads()
+    [Theory]
+    [InlineData(ServedBy.OwnThread)]
+    [InlineData(ServedBy.Poller)]
+    public void Continuations_of_the_leaving_run_on_none_of_the_servers_threads(ServedBy by)
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new(by: by);
         RawClient client = rig.Attach();
         using LateAnswer answer = rig.Device.AnswerLater();
 
@@ -140,10 +163,12 @@ public class QuiesceLeavingTests : QuiesceTestBase
         answer.IsAtRest();
     }
 
-    [Fact]
-    public void A_client_that_only_sends_no_more_gets_its_answer()
+    [Theory]
+    [InlineData(ServedBy.OwnThread)]
+    [InlineData(ServedBy.Poller)]
+    public void A_client_that_only_sends_no_more_gets_its_answer(ServedBy by)
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new(by: by);
         using RawClient client = rig.Attach();
         using LateAnswer answer = rig.Device.AnswerLater();
 
@@ -159,10 +184,12 @@ public class QuiesceLeavingTests : QuiesceTestBase
     }
 
     // libvfio-user does not ask when it is destroyed; but the memory goes then as well.
-    [Fact]
-    public void A_server_that_stops_has_the_device_come_to_rest_too()
+    [Theory]
+    [InlineData(ServedBy.OwnThread)]
+    [InlineData(ServedBy.Poller)]
+    public void A_server_that_stops_has_the_device_come_to_rest_too(ServedBy by)
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new(by: by);
         using RawClient client = rig.Attach();
         bool cancelled = true;
         rig.Device.Answer = (_, cancellation) =>
@@ -179,11 +206,13 @@ public class QuiesceLeavingTests : QuiesceTestBase
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void A_server_that_stops_gives_a_device_that_never_answers_up(bool inCommand)
+    [InlineData(false, ServedBy.OwnThread)]
+    [InlineData(false, ServedBy.Poller)]
+    [InlineData(true, ServedBy.OwnThread)]
+    [InlineData(true, ServedBy.Poller)]
+    public void A_server_that_stops_gives_a_device_that_never_answers_up(bool inCommand, ServedBy by)
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new(by: by);
         using RawClient client = rig.Attach();
         using LateAnswer answer = rig.Device.AnswerLater();
         if (inCommand)
@@ -201,11 +230,15 @@ public class QuiesceLeavingTests : QuiesceTestBase
     }
 
     [Theory]
-    [InlineData(true, false)]
-    [InlineData(true, true)]
-    [InlineData(false, false)]
-    [InlineData(false, true)]
-    public void An_answer_that_was_given_up_counts_for_the_next_server(bool atRest, bool whileServed)
+    [InlineData(true, false, ServedBy.OwnThread)]
+    [InlineData(true, false, ServedBy.Poller)]
+    [InlineData(true, true, ServedBy.OwnThread)]
+    [InlineData(true, true, ServedBy.Poller)]
+    [InlineData(false, false, ServedBy.OwnThread)]
+    [InlineData(false, false, ServedBy.Poller)]
+    [InlineData(false, true, ServedBy.OwnThread)]
+    [InlineData(false, true, ServedBy.Poller)]
+    public void An_answer_that_was_given_up_counts_for_the_next_server(bool atRest, bool whileServed, ServedBy by)
     {
         RestingDevice device = new();
         using LateAnswer answer = device.AnswerLater();
@@ -221,7 +254,7 @@ public class QuiesceLeavingTests : QuiesceTestBase
 
         if (!whileServed)
             Answer();
-        using QuiesceRig second = Rig(device);
+        using QuiesceRig second = new(device, by);
         using RawClient next = RawClient.Connect(second.Server.Address);
         Served.Negotiate(next);
         next.ShouldBeServed();
@@ -248,10 +281,12 @@ public class QuiesceLeavingTests : QuiesceTestBase
         }
     }
 
-    [Fact]
-    public void A_device_that_waits_in_its_answer_is_told_of_the_stop()
+    [Theory]
+    [InlineData(ServedBy.OwnThread)]
+    [InlineData(ServedBy.Poller)]
+    public void A_device_that_waits_in_its_answer_is_told_of_the_stop(ServedBy by)
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new(by: by);
         using RawClient client = rig.Attach();
         using ManualResetEvent waiting = new(false);
         rig.Device.Answer = (reason, cancellation) =>

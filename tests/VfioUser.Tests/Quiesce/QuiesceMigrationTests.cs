@@ -4,12 +4,12 @@ using VfioUser.Tests.Serving;
 namespace VfioUser.Tests.Quiesce;
 
 /// <summary>A device that migration has stopped is at rest until it runs again.</summary>
-public class QuiesceMigrationTests : QuiesceTestBase
+public sealed class QuiesceMigrationTests
 {
     [Fact]
     public void A_stopped_device_resumes_when_it_runs_again_and_is_not_asked_in_between()
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
 
         foreach (MigrationState state in new[] { MigrationState.StopCopy, MigrationState.Stop, MigrationState.Resuming })
@@ -28,7 +28,7 @@ public class QuiesceMigrationTests : QuiesceTestBase
     [InlineData(MigrationState.Resuming)]
     public void A_reset_makes_it_run_and_resume(MigrationState state)
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
 
         client.Ask(Command.DeviceFeature, QuiesceRig.State(state)).Header.Error.Should().Be(0u);
@@ -40,7 +40,7 @@ public class QuiesceMigrationTests : QuiesceTestBase
     [Fact]
     public void A_device_that_cannot_stop_resumes_at_once()
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
         rig.Device.Happened = entry =>
         {
@@ -56,7 +56,7 @@ public class QuiesceMigrationTests : QuiesceTestBase
     [Fact]
     public void A_device_that_cannot_start_stays_at_rest()
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
         client.Ask(Command.DeviceFeature, QuiesceRig.State(MigrationState.Stop)).Header.Error.Should().Be(0u);
         rig.Device.Happened = entry =>
@@ -76,7 +76,7 @@ public class QuiesceMigrationTests : QuiesceTestBase
     [Fact]
     public void A_data_stream_that_is_refused_leaves_it_at_rest_until_a_reset()
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
         client.Ask(Command.DeviceFeature, QuiesceRig.State(MigrationState.Resuming)).Header.Error.Should().Be(0u);
         client.Ask(Command.MigDataWrite, RawClient.Bytes(new MigrationData(MigrationData.WireSize + 4, 4), [1, 2, 3, 4])).Header.Error.Should().NotBe((uint)Errno.EBUSY);
@@ -91,7 +91,7 @@ public class QuiesceMigrationTests : QuiesceTestBase
     [Fact]
     public void A_device_stays_quiesced_without_a_client_and_resumes_when_one_comes()
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new();
         using (RawClient client = rig.Attach())
             client.Ask(Command.DeviceFeature, QuiesceRig.State(MigrationState.Stop)).Header.Error.Should().Be(0u);
 
@@ -107,7 +107,7 @@ public class QuiesceMigrationTests : QuiesceTestBase
     [Fact]
     public void A_client_that_leaves_while_it_stops_finds_it_running()
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new();
         RawClient client = rig.Attach();
         using LateAnswer answer = rig.Device.AnswerLater();
 

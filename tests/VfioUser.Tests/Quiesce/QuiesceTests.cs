@@ -5,7 +5,7 @@ using VfioUser.Tests.Serving;
 namespace VfioUser.Tests.Quiesce;
 
 /// <summary>Commands that move the ground under a device. The scenarios of libvfio-user's test_quiesce.py and their like.</summary>
-public class QuiesceTests : QuiesceTestBase
+public sealed class QuiesceTests
 {
     public static TheoryData<string> Commands { get; } = ["reset", "flr", "flr by multi", "map", "unmap", "unmap all", "stop"];
 
@@ -13,7 +13,7 @@ public class QuiesceTests : QuiesceTestBase
     [MemberData(nameof(Commands))]
     public void The_device_comes_to_rest_before_and_resumes_after(string what)
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
 
         ushort id = rig.Say(client, what);
@@ -26,7 +26,7 @@ public class QuiesceTests : QuiesceTestBase
     [MemberData(nameof(Commands))]
     public void Commands_behind_a_quiesce_wait_in_order(string what)
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
         using LateAnswer answer = rig.Device.AnswerLater();
 
@@ -51,7 +51,7 @@ public class QuiesceTests : QuiesceTestBase
     {
         foreach (bool late in new[] { false, true })
         {
-            using QuiesceRig rig = Rig();
+            using QuiesceRig rig = new();
             using RawClient client = rig.Attach();
             using LateAnswer answer = rig.Device.AnswerLater();
             if (!late)
@@ -81,7 +81,7 @@ public class QuiesceTests : QuiesceTestBase
     [InlineData("stop", true)]
     public void An_exception_is_told_to_the_host_and_fails_the_command(string what, bool late)
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
         using LateAnswer answer = rig.Device.AnswerLater();
         if (!late)
@@ -106,7 +106,7 @@ public class QuiesceTests : QuiesceTestBase
     [Fact]
     public void A_device_that_gives_up_by_itself_has_failed()
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
         rig.Device.Answer = (_, _) => ValueTask.FromException<bool>(new OperationCanceledException());
 
@@ -118,7 +118,7 @@ public class QuiesceTests : QuiesceTestBase
     [Fact]
     public void Invalid_commands_are_refused_without_asking_the_device()
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
 
         client.Ask(Command.DeviceReset, new byte[] { 1 }).ShouldBeRefused(Errno.EINVAL);
@@ -137,7 +137,7 @@ public class QuiesceTests : QuiesceTestBase
     [Fact]
     public void An_unmap_of_nothing_does_not_ask()
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
 
         client.Ask(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, 0, QuiesceRig.Fresh, QuiesceRig.Page)).ShouldBeGranted<DmaUnmap>();
@@ -148,7 +148,7 @@ public class QuiesceTests : QuiesceTestBase
     [Fact]
     public void An_unmap_of_many_regions_asks_once()
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
         client.Ask(Command.DmaMap, QuiesceRig.Map(QuiesceRig.Fresh)).ShouldBeGranted();
         rig.Device.Forget();
@@ -165,7 +165,7 @@ public class QuiesceTests : QuiesceTestBase
     [InlineData(1, 0x80, 0x80)]
     public void Writes_beside_the_reset_bit_do_not_ask(int offset, byte first, byte second)
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
 
         client.Ask(Command.RegionWrite, RawClient.Bytes(new RegionAccess((ulong)(rig.Device.ResetControl + offset), (uint)PciRegion.Config, 2), [first, second]))
@@ -179,7 +179,7 @@ public class QuiesceTests : QuiesceTestBase
     [InlineData("flr by multi")]
     public void A_posted_write_that_resets_waits_too(string what)
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
         using LateAnswer answer = rig.Device.AnswerLater();
 
@@ -195,7 +195,7 @@ public class QuiesceTests : QuiesceTestBase
     [Fact]
     public void Each_reset_among_several_writes_asks()
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
 
         client.Ask(Command.RegionWriteMulti, RawClient.Bytes(new RegionWriteMulti(3), [.. QuiesceRig.ResetByMulti(rig.Device), .. QuiesceRig.Write(1), .. QuiesceRig.ResetByMulti(rig.Device)]))
@@ -208,7 +208,7 @@ public class QuiesceTests : QuiesceTestBase
     [Fact]
     public void A_device_that_throws_where_it_resumes_has_resumed()
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
         rig.Device.Happened = entry =>
         {
@@ -231,7 +231,7 @@ public class QuiesceTests : QuiesceTestBase
     [InlineData("stop", "stopped")]
     public void A_device_that_throws_while_at_rest_resumes_all_the_same(string what, string when)
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
         rig.Device.Happened = entry =>
         {
@@ -251,7 +251,7 @@ public class QuiesceTests : QuiesceTestBase
     [MemberData(nameof(Commands))]
     public void Guest_memory_can_be_used_in_the_calls_while_at_rest(string what)
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
         if (what is "unmap" or "unmap all")
         {
@@ -276,7 +276,7 @@ public class QuiesceTests : QuiesceTestBase
     [Fact]
     public void The_device_is_asked_on_the_command_thread_and_answers_on_any()
     {
-        using QuiesceRig rig = Rig();
+        using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
         List<Thread> threads = [];
         rig.Device.Happened = _ => threads.Add(Thread.CurrentThread);
@@ -289,8 +289,7 @@ public class QuiesceTests : QuiesceTestBase
         client.Ask(Command.DeviceReset).ShouldBeGranted();
 
         threads.Should().HaveCount(3).And.OnlyContain(thread => thread == threads[0]);
-        if (By == ServedBy.OwnThread)
-            threads[0].Name.Should().Be("vfio-user commands");
+        threads[0].Name.Should().Be("vfio-user commands");
     }
 
     private static string[] Expected(string what)

@@ -4,7 +4,7 @@ namespace VfioUser.Tests.Serving;
 
 /// <summary>What a client may answer to a DMA request: the access fails, the log says what is wrong with the answer, and the session
 /// lives on.</summary>
-public class BadDmaAnswerTests : ServedTests
+public sealed class BadDmaAnswerTests
 {
     private static readonly DmaAccess Access = new(DmaSession.Memory, 4);
 
@@ -26,7 +26,7 @@ public class BadDmaAnswerTests : ServedTests
     {
         foreach (bool twin in (bool[])[false, true])
         {
-            using DmaSession session = new(By, twin);
+            using DmaSession session = new(twin);
 
             session.Client.SayBytes(DmaSession.Read(1, 0, 4));
             RawReply request = session.HearRead(0, 4);
@@ -47,7 +47,7 @@ public class BadDmaAnswerTests : ServedTests
     [InlineData(false, (Errno)int.MaxValue)]
     public void An_error_fails_the_access(bool twin, Errno errno)
     {
-        using DmaSession session = new(By, twin);
+        using DmaSession session = new(twin);
 
         session.Client.SayBytes(DmaSession.Read(1, 0, 1));
         RawReply request = session.HearRead(0, 1);
@@ -63,7 +63,7 @@ public class BadDmaAnswerTests : ServedTests
     [InlineData(true)]
     public void An_error_without_a_number_is_named(bool twin)
     {
-        using DmaSession session = new(By, twin);
+        using DmaSession session = new(twin);
 
         session.Client.SayBytes(DmaSession.Read(1, 0, 1));
         RawReply request = session.HearRead(0, 1);
@@ -90,7 +90,7 @@ public class BadDmaAnswerTests : ServedTests
     {
         foreach (bool twin in (bool[])[false, true])
         {
-            using DmaSession session = new(By, twin);
+            using DmaSession session = new(twin);
 
             session.Client.Say(Command.RegionWrite, RawClient.Bytes(new RegionAccess(0, ProbeDevice.Plain, 4), 1, 2, 3, 4));
             RawReply request = session.Back.HearCommand(Command.DmaWrite);
@@ -106,7 +106,7 @@ public class BadDmaAnswerTests : ServedTests
     [Fact]
     public void A_client_that_goes_on_like_that_is_named_once()
     {
-        using DmaSession session = new(By, twin: false);
+        using DmaSession session = new(twin: false);
 
         for (ushort id = 1; id <= 3; id++)
         {
@@ -123,7 +123,7 @@ public class BadDmaAnswerTests : ServedTests
     [InlineData(true)]
     public void An_answer_with_descriptors_keeps_none_of_them(bool twin)
     {
-        using DmaSession session = new(By, twin);
+        using DmaSession session = new(twin);
         using EventFd eventFd = new();
 
         session.Client.SayBytes(DmaSession.Read(1, 0, 1));
@@ -140,7 +140,7 @@ public class BadDmaAnswerTests : ServedTests
     [InlineData(true)]
     public void An_answer_to_something_else_is_none(bool twin)
     {
-        using DmaSession session = new(By, twin);
+        using DmaSession session = new(twin);
 
         session.Client.SayBytes(DmaSession.Read(1, 0, 1));
         RawReply request = session.HearRead(0, 1);
@@ -158,7 +158,7 @@ public class BadDmaAnswerTests : ServedTests
     [Fact]
     public void Garbage_on_the_twin_socket_fails_the_access_and_later_ones()
     {
-        using DmaSession session = new(By, twin: true);
+        using DmaSession session = new(twin: true);
 
         session.Client.SayBytes(DmaSession.Read(1, 0, 1));
         session.HearRead(0, 1);
@@ -173,7 +173,7 @@ public class BadDmaAnswerTests : ServedTests
     [Fact]
     public void A_twin_socket_that_was_closed_fails_the_access_and_later_ones()
     {
-        using DmaSession session = new(By, twin: true);
+        using DmaSession session = new(twin: true);
 
         session.Client.SayBytes(DmaSession.Read(1, 0, 1));
         session.HearRead(0, 1);

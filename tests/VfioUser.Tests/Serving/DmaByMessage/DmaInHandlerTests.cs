@@ -6,14 +6,14 @@ namespace VfioUser.Tests.Serving;
 /// A handler that waits for the client's memory, while the client goes on sending. libvfio-user fails there (its issue 279).
 /// Spec: "Command Concurrency".
 /// </summary>
-public class DmaInHandlerTests : ServedTests
+public sealed class DmaInHandlerTests
 {
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public void A_handler_reads_the_clients_memory(bool twin)
     {
-        using DmaSession session = new(By, twin);
+        using DmaSession session = new(twin);
 
         session.Client.SayBytes(DmaSession.Read(1, 8, 4));
         session.Answer(session.HearRead(8, 4), 1, 2, 3, 4);
@@ -29,7 +29,7 @@ public class DmaInHandlerTests : ServedTests
     [InlineData(true, 16)]
     public void A_handler_writes_the_clients_memory(bool twin, int answer)
     {
-        using DmaSession session = new(By, twin);
+        using DmaSession session = new(twin);
 
         ushort id = session.Client.Say(Command.RegionWrite, RawClient.Bytes(new RegionAccess(8, ProbeDevice.Plain, 4), 1, 2, 3, 4));
         RawReply request = session.Back.HearCommand(Command.DmaWrite);
@@ -45,7 +45,7 @@ public class DmaInHandlerTests : ServedTests
     [InlineData(true)]
     public void Replies_that_are_due_leave_before_the_handler_waits(bool twin)
     {
-        using DmaSession session = new(By, twin);
+        using DmaSession session = new(twin);
 
         // in one write, so that they are handled as one batch
         session.Client.SayBytes([.. DmaSession.Info(1), .. DmaSession.Info(2), .. DmaSession.Read(3, 0, 8), .. DmaSession.Info(4)]);
@@ -62,7 +62,7 @@ public class DmaInHandlerTests : ServedTests
     [InlineData(true)]
     public void A_reply_that_was_begun_is_whole_though_others_left_meanwhile(bool twin)
     {
-        using DmaSession session = new(By, twin);
+        using DmaSession session = new(twin);
         byte[] large = new byte[0x1000];
         new Random(1).NextBytes(large);
 
@@ -81,7 +81,7 @@ public class DmaInHandlerTests : ServedTests
     [InlineData(true)]
     public void Commands_that_come_while_the_handler_waits_are_served_after_it_and_in_order(bool twin)
     {
-        using DmaSession session = new(By, twin);
+        using DmaSession session = new(twin);
 
         session.Client.SayBytes([.. DmaSession.Read(1, 0, 4), .. DmaSession.Info(2)]);
         RawReply request = session.HearRead(0, 4);
@@ -101,7 +101,7 @@ public class DmaInHandlerTests : ServedTests
     public void As_many_posted_writes_as_a_guest_makes_may_come_before_the_answer()
     {
         const uint Writes = 100_000;
-        using DmaSession session = new(By, twin: false);
+        using DmaSession session = new(twin: false);
 
         session.Client.SayBytes(DmaSession.Read(1, 0, 4));
         RawReply request = session.HearRead(0, 4);
@@ -120,7 +120,7 @@ public class DmaInHandlerTests : ServedTests
     [Fact]
     public void The_answer_may_stand_between_commands_in_one_write()
     {
-        using DmaSession session = new(By, twin: false);
+        using DmaSession session = new(twin: false);
 
         session.Client.SayBytes(DmaSession.Read(1, 0, 4));
         RawReply request = session.HearRead(0, 4);
@@ -141,7 +141,7 @@ public class DmaInHandlerTests : ServedTests
     [InlineData(true)]
     public void Descriptors_of_commands_that_wait_stay_with_them(bool twin)
     {
-        using DmaSession session = new(By, twin);
+        using DmaSession session = new(twin);
         using EventFd first = new(), second = new();
         const IrqSetFlags Flags = IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger;
 
@@ -164,7 +164,7 @@ public class DmaInHandlerTests : ServedTests
     [InlineData(true)]
     public void A_large_access_is_cut_into_what_the_client_takes(bool twin)
     {
-        using DmaSession session = new(By, twin);
+        using DmaSession session = new(twin);
         session.Client.Dispose();
         session.Device.ShouldTell("detached");
         string proposal = twin

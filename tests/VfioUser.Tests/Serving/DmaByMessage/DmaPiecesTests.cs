@@ -4,7 +4,7 @@ using VfioUser.Protocol.Interop;
 namespace VfioUser.Tests.Serving;
 
 /// <summary>An access of more than one message may transfer: cut into pieces, several of them under way.</summary>
-public class DmaPiecesTests : ServedTests
+public sealed class DmaPiecesTests
 {
     private const int Piece = 32 << 10;
     private const int InFlight = 4;
@@ -14,7 +14,7 @@ public class DmaPiecesTests : ServedTests
     [InlineData(true)]
     public void As_many_pieces_are_asked_for_at_once_as_may_be_and_their_answers_come_in_any_order(bool twin)
     {
-        using DmaSession session = new(By, twin);
+        using DmaSession session = new(twin);
         byte[] memory = Pattern((6 * Piece) + 1);
         byte[] destination = new byte[memory.Length];
         Task<DmaResult> read = Wait.Start(() => session.Device.Dma.Read(new Iova(DmaSession.Memory), destination));
@@ -36,7 +36,7 @@ public class DmaPiecesTests : ServedTests
     [InlineData(true)]
     public void A_write_is_cut_in_the_same_way(bool twin)
     {
-        using DmaSession session = new(By, twin);
+        using DmaSession session = new(twin);
         byte[] source = Pattern((5 * Piece) + 7);
         byte[] memory = new byte[source.Length];
         Task<DmaResult> write = Wait.Start(() => session.Device.Dma.Write(new Iova(DmaSession.Memory), source));
@@ -58,7 +58,7 @@ public class DmaPiecesTests : ServedTests
     [InlineData(false, 3)]
     public void How_much_and_how_many_are_options(bool twin, int inFlight)
     {
-        using DmaSession session = new(By, twin, new VfioUserServerOptions { DmaTimeout = Wait.Bound, MaxDmaTransfer = 1000, MaxDmaInFlight = inFlight });
+        using DmaSession session = new(twin, new VfioUserServerOptions { DmaTimeout = Wait.Bound, MaxDmaTransfer = 1000, MaxDmaInFlight = inFlight });
         byte[] memory = Pattern(5500);
         byte[] destination = new byte[memory.Length];
         Task<DmaResult> read = Wait.Start(() => session.Device.Dma.Read(new Iova(DmaSession.Memory), destination));
@@ -84,7 +84,7 @@ public class DmaPiecesTests : ServedTests
     [InlineData(true)]
     public void One_at_a_time_holds_for_all_threads_of_the_device(bool twin)
     {
-        using DmaSession session = new(By, twin, new VfioUserServerOptions { DmaTimeout = Wait.Bound, MaxDmaInFlight = 1 });
+        using DmaSession session = new(twin, new VfioUserServerOptions { DmaTimeout = Wait.Bound, MaxDmaInFlight = 1 });
         Task<DmaResult>[] reads = [.. Enumerable.Range(0, 4).Select(i =>
             Wait.Start(() => session.Device.Dma.Read(new Iova(DmaSession.Memory + (uint)i), out byte _)))];
 
@@ -104,7 +104,7 @@ public class DmaPiecesTests : ServedTests
     [InlineData(true)]
     public void A_piece_that_is_refused_fails_the_access_once_the_others_are_answered(bool twin)
     {
-        using DmaSession session = new(By, twin);
+        using DmaSession session = new(twin);
         byte[] destination = Pattern(10 * Piece);
         Task<DmaResult> read = Wait.Start(() => session.Device.Dma.Read(new Iova(DmaSession.Memory), destination));
 
@@ -127,7 +127,7 @@ public class DmaPiecesTests : ServedTests
     [InlineData(true)]
     public void Late_answers_to_pieces_are_nobody_elses(bool twin)
     {
-        using DmaSession session = new(By, twin, new VfioUserServerOptions { DmaTimeout = TimeSpan.FromMilliseconds(100) });
+        using DmaSession session = new(twin, new VfioUserServerOptions { DmaTimeout = TimeSpan.FromMilliseconds(100) });
         byte[] destination = new byte[3 * Piece];
         Task<DmaResult> read = Wait.Start(() => session.Device.Dma.Read(new Iova(DmaSession.Memory), destination));
         List<RawReply> late = [.. Enumerable.Range(0, 3).Select(i => session.HearRead((ulong)(i * Piece), Piece))];
@@ -150,7 +150,7 @@ public class DmaPiecesTests : ServedTests
     [InlineData(true, false)]
     public void A_client_that_answers_with_one_write_that_does_not_wait_loses_nothing(bool twin, bool slowly)
     {
-        using DmaSession session = new(By, twin);
+        using DmaSession session = new(twin);
         byte[] memory = Pattern(1 << 20);
         byte[] destination = new byte[memory.Length];
         Task<DmaResult> read = Wait.Start(() =>
@@ -173,7 +173,7 @@ public class DmaPiecesTests : ServedTests
     [Fact]
     public void A_limit_on_transfers_saves_what_the_client_would_cut_off()
     {
-        using DmaSession session = new(By, twin: false, new VfioUserServerOptions { MaxDmaTransfer = 1 << 20, DmaTimeout = Wait.Bound });
+        using DmaSession session = new(twin: false, new VfioUserServerOptions { MaxDmaTransfer = 1 << 20, DmaTimeout = Wait.Bound });
         byte[] destination = new byte[1 << 20];
         Task<DmaResult> read = Wait.Start(() => session.Device.Dma.Read(new Iova(DmaSession.Memory), destination));
         RawReply request = session.HearRead(0, 1 << 20);

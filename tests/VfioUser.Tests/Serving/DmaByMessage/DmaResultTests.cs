@@ -4,7 +4,7 @@ using VfioUser.Protocol;
 namespace VfioUser.Tests.Serving;
 
 /// <summary>A device can tell a guest's wrong address from a client that refuses, is silent, has gone, or makes no sense.</summary>
-public class DmaResultTests : ServedTests
+public sealed class DmaResultTests
 {
     private static readonly Iova Memory = new(DmaSession.Memory);
 
@@ -13,7 +13,7 @@ public class DmaResultTests : ServedTests
     [InlineData(true)]
     public void An_address_that_is_not_mapped(bool twin)
     {
-        using DmaSession session = new(By, twin);
+        using DmaSession session = new(twin);
         const ulong ReadOnly = 0x1000_0000;
         session.Client.Ask(Command.DmaMap, new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable, 0, ReadOnly, 0x1000)).ShouldBeGranted();
 
@@ -28,7 +28,7 @@ public class DmaResultTests : ServedTests
     [InlineData(true)]
     public void Done(bool twin)
     {
-        using DmaSession session = new(By, twin);
+        using DmaSession session = new(twin);
         Task<(DmaResult, byte)> read = Wait.Start(() => (session.Device.Dma.Read(Memory, out byte value), value));
         session.Answer(session.HearRead(0, 1), 9);
         read.ShouldGive((DmaResult.Done, (byte)9));
@@ -46,7 +46,7 @@ public class DmaResultTests : ServedTests
     [InlineData(true)]
     public void A_client_that_refuses(bool twin)
     {
-        using DmaSession session = new(By, twin);
+        using DmaSession session = new(twin);
 
         for (int i = 0; i < 3; i++)
         {
@@ -69,7 +69,7 @@ public class DmaResultTests : ServedTests
     [InlineData(true)]
     public void A_client_that_does_not_answer(bool twin)
     {
-        using DmaSession session = new(By, twin, new VfioUserServerOptions { DmaTimeout = TimeSpan.FromMilliseconds(50) });
+        using DmaSession session = new(twin, new VfioUserServerOptions { DmaTimeout = TimeSpan.FromMilliseconds(50) });
 
         session.Device.Dma.Read(Memory, new byte[4]).Should().Be(DmaResult.TimedOut);
         session.Device.Dma.Write(Memory, new byte[100_000]).Should().Be(DmaResult.TimedOut);
@@ -83,7 +83,7 @@ public class DmaResultTests : ServedTests
     [InlineData(true)]
     public void A_client_that_goes_during_the_access_and_after_it(bool twin)
     {
-        using DmaSession session = new(By, twin);
+        using DmaSession session = new(twin);
         Task<DmaResult> small = Wait.Start(() => session.Device.Dma.Read(Memory, out byte _));
         session.HearRead(0, 1);
         Task<DmaResult> large = Wait.Start(() => session.Device.Dma.Write(Memory, new byte[100_000]));
@@ -101,7 +101,7 @@ public class DmaResultTests : ServedTests
     [Fact]
     public void A_device_that_has_no_client_yet()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
 
         served.Device.Dma.Read(Memory, out byte _).Should().Be(DmaResult.Disconnected);
         using RawClient client = served.Attach();
@@ -114,7 +114,7 @@ public class DmaResultTests : ServedTests
     [InlineData(true)]
     public void A_stream_that_is_broken(bool twin)
     {
-        using DmaSession session = new(By, twin);
+        using DmaSession session = new(twin);
         Task<DmaResult> read = Wait.Start(() => session.Device.Dma.Read(Memory, new byte[4]));
         session.HearRead(0, 4);
 

@@ -11,6 +11,11 @@ internal sealed class DmaSession : IDisposable
     public const ulong Memory = 0x10000;
     public const byte Failed = 0xEE;
 
+    public DmaSession(bool twin, VfioUserServerOptions? options = null)
+        : this(ServedBy.OwnThread, twin, options)
+    {
+    }
+
     public DmaSession(ServedBy by, bool twin, VfioUserServerOptions? options = null)
     {
         Served = Served.Start(by, new ProbeDevice(), options ?? new VfioUserServerOptions { DmaTimeout = Wait.Bound });

@@ -5,15 +5,17 @@ using VfioUser.Testing;
 namespace VfioUser.Tests.Serving;
 
 /// <summary>Threads of the device that use the client's memory while commands are served.</summary>
-public class DmaThreadsTests : ServedTests
+public sealed class DmaThreadsTests
 {
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void Answers_in_any_order_find_their_threads(bool twin)
+    [InlineData(false, ServedBy.OwnThread)]
+    [InlineData(false, ServedBy.Poller)]
+    [InlineData(true, ServedBy.OwnThread)]
+    [InlineData(true, ServedBy.Poller)]
+    public void Answers_in_any_order_find_their_threads(bool twin, ServedBy by)
     {
         const int Threads = 16;
-        using DmaSession session = new(By, twin, new VfioUserServerOptions { DmaTimeout = Wait.Bound, MaxDmaInFlight = Threads });
+        using DmaSession session = new(by, twin, new VfioUserServerOptions { DmaTimeout = Wait.Bound, MaxDmaInFlight = Threads });
         Task<byte>[] accesses = [.. Enumerable.Range(0, Threads).Select(i => Wait.Start(() =>
             session.Device.Dma.TryRead(new Iova(DmaSession.Memory + (uint)i), out byte value) ? value : DmaSession.Failed))];
         List<RawReply> requests = [.. Enumerable.Range(0, Threads).Select(_ => session.Back.HearCommand(Command.DmaRead))];

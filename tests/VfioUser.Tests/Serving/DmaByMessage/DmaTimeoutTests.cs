@@ -3,7 +3,7 @@ using VfioUser.Protocol;
 namespace VfioUser.Tests.Serving;
 
 /// <summary>Clients that do not answer, or not in time, or go away.</summary>
-public class DmaTimeoutTests : ServedTests
+public sealed class DmaTimeoutTests
 {
     private static readonly VfioUserServerOptions Impatient = new() { DmaTimeout = TimeSpan.FromMilliseconds(100) };
 
@@ -12,7 +12,7 @@ public class DmaTimeoutTests : ServedTests
     [InlineData(true)]
     public void An_access_that_is_not_answered_fails_and_the_session_lives_on(bool twin)
     {
-        using DmaSession session = new(By, twin, Impatient);
+        using DmaSession session = new(twin, Impatient);
 
         session.Client.SayBytes(DmaSession.Read(1, 0, 1));
         session.HearRead(0, 1);
@@ -26,7 +26,7 @@ public class DmaTimeoutTests : ServedTests
     [InlineData(true)]
     public void A_late_answer_is_ignored(bool twin)
     {
-        using DmaSession session = new(By, twin, Impatient);
+        using DmaSession session = new(twin, Impatient);
 
         session.Client.SayBytes(DmaSession.Read(1, 0, 1));
         RawReply late = session.HearRead(0, 1);
@@ -41,7 +41,7 @@ public class DmaTimeoutTests : ServedTests
     [InlineData(true)]
     public void Several_late_answers_are_ignored(bool twin)
     {
-        using DmaSession session = new(By, twin, Impatient);
+        using DmaSession session = new(twin, Impatient);
         List<RawReply> late = [];
         for (ushort id = 1; id <= 3; id++)
         {
@@ -61,7 +61,7 @@ public class DmaTimeoutTests : ServedTests
     [InlineData(true)]
     public void A_late_answer_is_not_taken_for_the_next_one(bool twin)
     {
-        using DmaSession session = new(By, twin, Impatient);
+        using DmaSession session = new(twin, Impatient);
         session.Client.SayBytes(DmaSession.Read(1, 0, 1));
         RawReply late = session.HearRead(0, 1);
         session.ShouldHaveRead(1, DmaSession.Failed);
@@ -79,7 +79,7 @@ public class DmaTimeoutTests : ServedTests
     [InlineData(true)]
     public void A_client_that_vanishes_fails_the_access_promptly(bool twin)
     {
-        using DmaSession session = new(By, twin, new VfioUserServerOptions { DmaTimeout = TimeSpan.FromHours(1) });
+        using DmaSession session = new(twin, new VfioUserServerOptions { DmaTimeout = TimeSpan.FromHours(1) });
         TaskCompletionSource<bool> done = new(TaskCreationOptions.RunContinuationsAsynchronously);
         session.Device.Read = (_, destination) => done.SetResult(session.Device.Dma.TryRead(new Iova(DmaSession.Memory), destination));
         session.Client.SayBytes(DmaSession.Read(1, 0, 1));
@@ -99,7 +99,7 @@ public class DmaTimeoutTests : ServedTests
     [InlineData(true)]
     public void A_client_that_vanishes_fails_the_accesses_of_all_threads(bool twin)
     {
-        using DmaSession session = new(By, twin, new VfioUserServerOptions { DmaTimeout = TimeSpan.FromHours(1), MaxDmaInFlight = 8 });
+        using DmaSession session = new(twin, new VfioUserServerOptions { DmaTimeout = TimeSpan.FromHours(1), MaxDmaInFlight = 8 });
         Task<bool>[] accesses = [.. Enumerable.Range(0, 8).Select(i => Wait.Start(() => session.Device.Dma.TryRead(new Iova(DmaSession.Memory + (uint)i), out byte _)))];
         for (int i = 0; i < accesses.Length; i++)
             session.Back.HearCommand(Command.DmaRead);

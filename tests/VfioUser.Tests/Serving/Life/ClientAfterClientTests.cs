@@ -4,12 +4,12 @@ using VfioUser.Protocol;
 namespace VfioUser.Tests.Serving;
 
 /// <summary>What stays and what goes with a client. Spec: "Socket Disconnection Behavior".</summary>
-public class ClientAfterClientTests : ServedTests
+public sealed class ClientAfterClientTests
 {
     [Fact]
     public void The_devices_state_stays_and_memory_and_interrupts_go()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using EventFd eventFd = new();
         using SafeFileHandle file = Files.Sealed(0x1000);
         using (RawClient client = served.Attach())
@@ -40,7 +40,7 @@ public class ClientAfterClientTests : ServedTests
     [Fact]
     public void The_device_is_told_in_order()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using (RawClient client = served.Attach())
             client.Ask(Command.DmaMap, new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable, 0, 0x1000, 0x1000)).ShouldBeGranted();
         using (RawClient client = served.Attach())
@@ -54,7 +54,7 @@ public class ClientAfterClientTests : ServedTests
     [Fact]
     public void A_second_client_waits_for_its_turn()
     {
-        using Served served = Start(new VfioUserServerOptions { BusyAfter = Wait.Bound });
+        using Served served = Served.Start(new VfioUserServerOptions { BusyAfter = Wait.Bound });
         using RawClient first = served.Attach();
         using RawClient second = served.Connect();
         ushort id = second.Say(Command.Version, Served.Version(0, 0, Served.QemuProposal));
@@ -69,7 +69,7 @@ public class ClientAfterClientTests : ServedTests
     [Fact]
     public void A_hundred_clients_are_served_one_after_another()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
 
         for (int i = 0; i < 100; i++)
         {

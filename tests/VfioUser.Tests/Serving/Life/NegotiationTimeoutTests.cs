@@ -3,14 +3,16 @@ using VfioUser.Protocol;
 namespace VfioUser.Tests.Serving;
 
 /// <summary>Clients that connect and stall must not keep others out.</summary>
-public class NegotiationTimeoutTests : ServedTests
+public sealed class NegotiationTimeoutTests
 {
     private static readonly VfioUserServerOptions Impatient = new() { NegotiationTimeout = TimeSpan.FromMilliseconds(500), BusyAfter = Wait.Bound };
 
-    [Fact]
-    public void A_client_that_says_nothing_is_cut_off_and_the_next_is_served()
+    [Theory]
+    [InlineData(ServedBy.OwnThread)]
+    [InlineData(ServedBy.Poller)]
+    public void A_client_that_says_nothing_is_cut_off_and_the_next_is_served(ServedBy by)
     {
-        using Served served = Start(Impatient);
+        using Served served = Served.Start(by, new ProbeDevice(), Impatient);
         using RawClient silent = served.Connect();
         using RawClient next = served.Attach();
 
@@ -19,10 +21,12 @@ public class NegotiationTimeoutTests : ServedTests
         served.Log.Has(CapturedLog.NegotiationFailed).Should().BeTrue();
     }
 
-    [Fact]
-    public void A_client_that_stops_in_its_first_message_is_cut_off_and_the_next_is_served()
+    [Theory]
+    [InlineData(ServedBy.OwnThread)]
+    [InlineData(ServedBy.Poller)]
+    public void A_client_that_stops_in_its_first_message_is_cut_off_and_the_next_is_served(ServedBy by)
     {
-        using Served served = Start(Impatient);
+        using Served served = Served.Start(by, new ProbeDevice(), Impatient);
         using RawClient halting = served.Connect();
         halting.SayBytes(RawClient.Message(1, Command.Version, Served.Version(0, 1, "{}")).AsSpan(0, 18));
         using RawClient next = served.Attach();
@@ -31,10 +35,12 @@ public class NegotiationTimeoutTests : ServedTests
         next.ShouldBeServed();
     }
 
-    [Fact]
-    public void A_client_that_never_ends_its_first_message_is_cut_off_and_the_next_is_served()
+    [Theory]
+    [InlineData(ServedBy.OwnThread)]
+    [InlineData(ServedBy.Poller)]
+    public void A_client_that_never_ends_its_first_message_is_cut_off_and_the_next_is_served(ServedBy by)
     {
-        using Served served = Start(Impatient);
+        using Served served = Served.Start(by, new ProbeDevice(), Impatient);
         using RawClient trickling = served.Connect();
         trickling.SayBytes(RawClient.Message(new MessageHeader(1, Command.Version, ProtocolLimits.MaxMessageSize, MessageFlags.Command, 0)));
         using ManualResetEvent never = new(false);
@@ -57,12 +63,14 @@ public class NegotiationTimeoutTests : ServedTests
         trickle.ShouldEnd();
     }
 
-    [Fact]
-    public void A_client_that_has_negotiated_may_be_silent_for_longer()
+    [Theory]
+    [InlineData(ServedBy.OwnThread)]
+    [InlineData(ServedBy.Poller)]
+    public void A_client_that_has_negotiated_may_be_silent_for_longer(ServedBy by)
     {
-        using Served served = Start(Impatient);
+        using Served served = Served.Start(by, new ProbeDevice(), Impatient);
         using RawClient client = served.Attach();
-        using Served other = Start(Impatient);
+        using Served other = Served.Start(by, new ProbeDevice(), Impatient);
         using RawClient silent = other.Connect();
 
         silent.ShouldHearTheEnd(); // by now the time is over for both

@@ -4,7 +4,7 @@ using VfioUser.Protocol;
 namespace VfioUser.Tests.Serving;
 
 /// <summary>Who may attach.</summary>
-public class PeerTests : ServedTests
+public sealed class PeerTests
 {
     private static uint OwnId(string what) => uint.Parse(
         File.ReadLines("/proc/self/status").First(line => line.StartsWith(what, StringComparison.Ordinal)).Split('\t')[2], CultureInfo.InvariantCulture);
@@ -13,7 +13,7 @@ public class PeerTests : ServedTests
     public void The_server_is_told_who_connects()
     {
         PeerCredentials? seen = null;
-        using Served served = Start(new VfioUserServerOptions
+        using Served served = Served.Start(new VfioUserServerOptions
         {
             AcceptPeer = peer =>
             {
@@ -31,7 +31,7 @@ public class PeerTests : ServedTests
     public void A_refused_peer_hears_nothing_and_the_next_one_is_judged_again()
     {
         int asked = 0;
-        using Served served = Start(new VfioUserServerOptions { AcceptPeer = _ => ++asked > 2 });
+        using Served served = Served.Start(new VfioUserServerOptions { AcceptPeer = _ => ++asked > 2 });
         using RawClient first = served.Connect();
         using RawClient second = served.Connect();
 

@@ -3,7 +3,7 @@ using VfioUser.Protocol;
 namespace VfioUser.Tests.Serving;
 
 /// <summary>Who looks for the reason of an EINVAL finds it in the log.</summary>
-public class RefusalReasonTests : ServedTests
+public sealed class RefusalReasonTests
 {
     private const int Refused = 10;
 
@@ -27,7 +27,7 @@ public class RefusalReasonTests : ServedTests
     [MemberData(nameof(Commands))]
     public void A_refusal_is_logged_with_its_reason(Command command, byte[] payload, string reason)
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using (RawClient client = served.Attach())
             client.Ask(command, payload).Header.Error.Should().Be((uint)Errno.EINVAL);
 

@@ -6,7 +6,7 @@ using VfioUser.Protocol;
 namespace VfioUser.Tests.Serving;
 
 /// <summary>Clients that come while another one is there.</summary>
-public class SecondClientTests : ServedTests
+public sealed class SecondClientTests
 {
     private const int Busy = 93;
 
@@ -22,10 +22,12 @@ public class SecondClientTests : ServedTests
         client.ShouldHearTheEnd();
     }
 
-    [Fact]
-    public void A_second_client_is_told_that_the_device_is_in_use_and_by_whom()
+    [Theory]
+    [InlineData(ServedBy.OwnThread)]
+    [InlineData(ServedBy.Poller)]
+    public void A_second_client_is_told_that_the_device_is_in_use_and_by_whom(ServedBy by)
     {
-        using Served served = Start();
+        using Served served = Served.Start(by, new ProbeDevice());
         using RawClient first = served.Attach();
         using RawClient second = served.Connect();
 
@@ -39,10 +41,12 @@ public class SecondClientTests : ServedTests
         served.Log.Entries.Should().Contain(entry => entry.Id == Busy && entry.Text.Contains(Reason, StringComparison.Ordinal));
     }
 
-    [Fact]
-    public void One_that_comes_while_another_is_still_negotiating_is_told_too()
+    [Theory]
+    [InlineData(ServedBy.OwnThread)]
+    [InlineData(ServedBy.Poller)]
+    public void One_that_comes_while_another_is_still_negotiating_is_told_too(ServedBy by)
     {
-        using Served served = Start();
+        using Served served = Served.Start(by, new ProbeDevice());
         using RawClient first = served.Connect();
         using RawClient second = served.Connect();
 
@@ -52,18 +56,20 @@ public class SecondClientTests : ServedTests
         first.ShouldBeServed();
     }
 
-    [Fact]
-    public void One_that_comes_while_the_device_is_busy_is_told_too()
+    [Theory]
+    [InlineData(ServedBy.OwnThread)]
+    [InlineData(ServedBy.Poller)]
+    public void One_that_comes_while_the_device_is_busy_is_told_too(ServedBy by)
     {
         using ManualResetEventSlim goOn = new();
         ProbeDevice device = new() { Read = (_, _) => goOn.Wait(Wait.Bound) };
-        using Served served = Start(device);
+        using Served served = Served.Start(by, device);
         using RawClient first = served.Attach();
         ushort id = first.Say(Command.RegionRead, new RegionAccess(0, ProbeDevice.Plain, 4));
         using RawClient second = served.Connect();
         ushort proposal = second.Say(Command.Version, Served.Version(0, 0, Served.QemuProposal));
         // in poll mode nobody looks while the device's code has the loop
-        if (By == ServedBy.Poller)
+        if (by == ServedBy.Poller)
             goOn.Set();
 
         second.HearReply(proposal, Command.Version).Header.Error.Should().Be((uint)Errno.EBUSY);
@@ -73,8 +79,10 @@ public class SecondClientTests : ServedTests
     }
 
     /// <summary>The device may need a while to let go of a client that has gone: whoever follows waits that long.</summary>
-    [Fact]
-    public void One_that_follows_a_client_that_is_just_leaving_is_served()
+    [Theory]
+    [InlineData(ServedBy.OwnThread)]
+    [InlineData(ServedBy.Poller)]
+    public void One_that_follows_a_client_that_is_just_leaving_is_served(ServedBy by)
     {
         using ManualResetEventSlim gone = new();
         ProbeDevice device = new();
@@ -84,7 +92,7 @@ public class SecondClientTests : ServedTests
             if (what is "detached")
                 gone.Wait(TimeSpan.FromMilliseconds(300));
         };
-        using Served served = Start(device, new VfioUserServerOptions { BusyAfter = TimeSpan.FromMilliseconds(100) });
+        using Served served = Served.Start(by, device, new VfioUserServerOptions { BusyAfter = TimeSpan.FromMilliseconds(100) });
         RawClient first = served.Attach();
         first.Dispose();
         using RawClient second = served.Connect();
@@ -94,10 +102,12 @@ public class SecondClientTests : ServedTests
         second.ShouldBeServed();
     }
 
-    [Fact]
-    public void Each_of_many_is_told_and_the_next_one_after_the_first_is_served()
+    [Theory]
+    [InlineData(ServedBy.OwnThread)]
+    [InlineData(ServedBy.Poller)]
+    public void Each_of_many_is_told_and_the_next_one_after_the_first_is_served(ServedBy by)
     {
-        using Served served = Start();
+        using Served served = Served.Start(by, new ProbeDevice());
         using (RawClient first = served.Attach())
         {
             List<RawClient> others = [.. Enumerable.Range(0, 12).Select(_ => served.Connect())];
@@ -112,10 +122,12 @@ public class SecondClientTests : ServedTests
         next.ShouldBeServed();
     }
 
-    [Fact]
-    public void One_that_says_nothing_is_sent_away_and_does_not_stand_in_the_way_of_others()
+    [Theory]
+    [InlineData(ServedBy.OwnThread)]
+    [InlineData(ServedBy.Poller)]
+    public void One_that_says_nothing_is_sent_away_and_does_not_stand_in_the_way_of_others(ServedBy by)
     {
-        using Served served = Start();
+        using Served served = Served.Start(by, new ProbeDevice());
         using RawClient first = served.Attach();
         List<RawClient> silent = [.. Enumerable.Range(0, 8).Select(_ => served.Connect())];
         using RawClient behind = served.Connect();
@@ -127,10 +139,12 @@ public class SecondClientTests : ServedTests
         first.ShouldBeServed();
     }
 
-    [Fact]
-    public void A_refusal_is_never_longer_than_what_was_asked()
+    [Theory]
+    [InlineData(ServedBy.OwnThread)]
+    [InlineData(ServedBy.Poller)]
+    public void A_refusal_is_never_longer_than_what_was_asked(ServedBy by)
     {
-        using Served served = Start();
+        using Served served = Served.Start(by, new ProbeDevice());
         using RawClient first = served.Attach();
         using RawClient second = served.Connect();
 
@@ -140,10 +154,12 @@ public class SecondClientTests : ServedTests
         reply.Payload.Should().BeEmpty();
     }
 
-    [Fact]
-    public void Where_clients_are_chosen_the_process_is_not_named()
+    [Theory]
+    [InlineData(ServedBy.OwnThread)]
+    [InlineData(ServedBy.Poller)]
+    public void Where_clients_are_chosen_the_process_is_not_named(ServedBy by)
     {
-        using Served served = Start(new VfioUserServerOptions { AcceptPeer = _ => true });
+        using Served served = Served.Start(by, new ProbeDevice(), new VfioUserServerOptions { AcceptPeer = _ => true });
         using RawClient first = served.Attach();
         using RawClient second = served.Connect();
 
@@ -153,10 +169,12 @@ public class SecondClientTests : ServedTests
         Encoding.UTF8.GetString(reply.Payload).Should().Contain("by another client").And.NotContain("process");
     }
 
-    [Fact]
-    public void The_server_ends_while_others_wait()
+    [Theory]
+    [InlineData(ServedBy.OwnThread)]
+    [InlineData(ServedBy.Poller)]
+    public void The_server_ends_while_others_wait(ServedBy by)
     {
-        Served served = Start();
+        Served served = Served.Start(by, new ProbeDevice());
         using RawClient first = served.Attach();
         using RawClient second = served.Connect();
         second.Say(Command.Version, Served.Version(0, 0, Served.QemuProposal));
@@ -185,16 +203,18 @@ public class SecondClientTests : ServedTests
 
 /// <summary>What a client that waits can do to a server: nothing.</summary>
 [Collection(OpenFds.Name)]
-public class HostileSecondClientTests : ServedTests
+public sealed class HostileSecondClientTests
 {
-    [Fact]
-    public void Hostile_second_client_leaves_the_session_alone_and_nothing_open()
+    [Theory]
+    [InlineData(ServedBy.OwnThread)]
+    [InlineData(ServedBy.Poller)]
+    public void Hostile_second_client_leaves_the_session_alone_and_nothing_open(ServedBy by)
     {
         using ProbeDevice device = new();
-        using (Served warm = Start(device))
+        using (Served warm = Served.Start(by, device))
             warm.Attach().Dispose();
         OpenFds before = OpenFds.Now();
-        using (Served served = Start(device))
+        using (Served served = Served.Start(by, device))
         {
             using RawClient first = served.Attach();
             using SafeFileHandle file = Files.Sealed(0x1000);

@@ -6,7 +6,7 @@ using VfioUser.Protocol;
 namespace VfioUser.Tests.Serving;
 
 /// <summary>What is told of a client at the level that loggers have by default.</summary>
-public class SessionLogTests : ServedTests
+public sealed class SessionLogTests
 {
     private const int Detached = 3;
     private const int Negotiated = 6;
@@ -16,9 +16,9 @@ public class SessionLogTests : ServedTests
     private static readonly string Own = string.Create(CultureInfo.InvariantCulture, $"process {Environment.ProcessId}, user ");
 
     // the server is gone, so everything was told
-    private List<LogEntry> ToldOf(Action<Served> happens, VfioUserServerOptions? options = null)
+    private static List<LogEntry> ToldOf(Action<Served> happens, VfioUserServerOptions? options = null)
     {
-        Served served = Start(options);
+        Served served = Served.Start(options);
         using (served)
             happens(served);
         return [.. served.Log.Entries.Where(entry => entry.Level >= LogLevel.Information && entry.Id != 1)];
@@ -70,7 +70,7 @@ public class SessionLogTests : ServedTests
             client.ShouldHearTheEnd();
         }, new VfioUserServerOptions { NegotiationTimeout = TimeSpan.FromMilliseconds(50) }).Should().Contain("negotiation failed");
 
-        string Reason(Action<Served> happens, VfioUserServerOptions? options = null) =>
+        static string Reason(Action<Served> happens, VfioUserServerOptions? options = null) =>
             ToldOf(happens, options).First(entry => entry.Id == Detached).Text;
     }
 

@@ -4,7 +4,7 @@ using VfioUser.Tests.Polling;
 namespace VfioUser.Tests.Serving;
 
 /// <summary>Cancelling and disposing, whatever the client is doing. Bounds are far above what is needed, and far below what others wait.</summary>
-public class StoppingTests : ServedTests
+public sealed class StoppingTests
 {
     private static readonly VfioUserServerOptions Patient = new()
     {
@@ -60,11 +60,13 @@ public class StoppingTests : ServedTests
     }
 
     [Theory]
-    [InlineData(Way.Cancel)]
-    [InlineData(Way.Dispose)]
-    public void With_no_client(Way way)
+    [InlineData(Way.Cancel, ServedBy.OwnThread)]
+    [InlineData(Way.Cancel, ServedBy.Poller)]
+    [InlineData(Way.Dispose, ServedBy.OwnThread)]
+    [InlineData(Way.Dispose, ServedBy.Poller)]
+    public void With_no_client(Way way, ServedBy by)
     {
-        using Stopped server = new(way, By);
+        using Stopped server = new(way, by);
 
         server.Stop();
 
@@ -72,11 +74,13 @@ public class StoppingTests : ServedTests
     }
 
     [Theory]
-    [InlineData(Way.Cancel)]
-    [InlineData(Way.Dispose)]
-    public void With_an_idle_client(Way way)
+    [InlineData(Way.Cancel, ServedBy.OwnThread)]
+    [InlineData(Way.Cancel, ServedBy.Poller)]
+    [InlineData(Way.Dispose, ServedBy.OwnThread)]
+    [InlineData(Way.Dispose, ServedBy.Poller)]
+    public void With_an_idle_client(Way way, ServedBy by)
     {
-        using Stopped server = new(way, By);
+        using Stopped server = new(way, by);
         using RawClient client = server.Connect();
         Served.Negotiate(client);
         client.ShouldBeServed();
@@ -89,13 +93,17 @@ public class StoppingTests : ServedTests
     }
 
     [Theory]
-    [InlineData(Way.Cancel, 0)]
-    [InlineData(Way.Cancel, 20)]
-    [InlineData(Way.Dispose, 0)]
-    [InlineData(Way.Dispose, 20)]
-    public void With_a_client_that_has_not_negotiated(Way way, int length)
+    [InlineData(Way.Cancel, 0, ServedBy.OwnThread)]
+    [InlineData(Way.Cancel, 0, ServedBy.Poller)]
+    [InlineData(Way.Cancel, 20, ServedBy.OwnThread)]
+    [InlineData(Way.Cancel, 20, ServedBy.Poller)]
+    [InlineData(Way.Dispose, 0, ServedBy.OwnThread)]
+    [InlineData(Way.Dispose, 0, ServedBy.Poller)]
+    [InlineData(Way.Dispose, 20, ServedBy.OwnThread)]
+    [InlineData(Way.Dispose, 20, ServedBy.Poller)]
+    public void With_a_client_that_has_not_negotiated(Way way, int length, ServedBy by)
     {
-        using Stopped server = new(way, By);
+        using Stopped server = new(way, by);
         using RawClient client = server.Connect();
         client.SayBytes(RawClient.Message(1, Command.Version, Served.Version(0, 1, "{}")).AsSpan(0, length));
 
@@ -105,11 +113,13 @@ public class StoppingTests : ServedTests
     }
 
     [Theory]
-    [InlineData(Way.Cancel)]
-    [InlineData(Way.Dispose)]
-    public void With_a_client_in_mid_message(Way way)
+    [InlineData(Way.Cancel, ServedBy.OwnThread)]
+    [InlineData(Way.Cancel, ServedBy.Poller)]
+    [InlineData(Way.Dispose, ServedBy.OwnThread)]
+    [InlineData(Way.Dispose, ServedBy.Poller)]
+    public void With_a_client_in_mid_message(Way way, ServedBy by)
     {
-        using Stopped server = new(way, By);
+        using Stopped server = new(way, by);
         using RawClient client = server.Connect();
         Served.Negotiate(client);
         client.SayBytes(RawClient.Message(new MessageHeader(1, Command.RegionWrite, 1 << 20, MessageFlags.Command, 0)));
@@ -120,12 +130,14 @@ public class StoppingTests : ServedTests
     }
 
     [Theory]
-    [InlineData(Way.Cancel)]
-    [InlineData(Way.Dispose)]
-    public void With_a_device_that_is_busy(Way way)
+    [InlineData(Way.Cancel, ServedBy.OwnThread)]
+    [InlineData(Way.Cancel, ServedBy.Poller)]
+    [InlineData(Way.Dispose, ServedBy.OwnThread)]
+    [InlineData(Way.Dispose, ServedBy.Poller)]
+    public void With_a_device_that_is_busy(Way way, ServedBy by)
     {
         using ManualResetEvent reading = new(false), released = new(false);
-        using Stopped server = new(way, By);
+        using Stopped server = new(way, by);
         server.Device.Read = (_, _) =>
         {
             reading.Set();
@@ -145,13 +157,17 @@ public class StoppingTests : ServedTests
     }
 
     [Theory]
-    [InlineData(Way.Cancel, false)]
-    [InlineData(Way.Dispose, false)]
-    [InlineData(Way.Cancel, true)]
-    [InlineData(Way.Dispose, true)]
-    public void With_a_device_that_waits_for_the_clients_memory(Way way, bool twin)
+    [InlineData(Way.Cancel, false, ServedBy.OwnThread)]
+    [InlineData(Way.Cancel, false, ServedBy.Poller)]
+    [InlineData(Way.Dispose, false, ServedBy.OwnThread)]
+    [InlineData(Way.Dispose, false, ServedBy.Poller)]
+    [InlineData(Way.Cancel, true, ServedBy.OwnThread)]
+    [InlineData(Way.Cancel, true, ServedBy.Poller)]
+    [InlineData(Way.Dispose, true, ServedBy.OwnThread)]
+    [InlineData(Way.Dispose, true, ServedBy.Poller)]
+    public void With_a_device_that_waits_for_the_clients_memory(Way way, bool twin, ServedBy by)
     {
-        using Stopped server = new(way, By);
+        using Stopped server = new(way, by);
         bool? done = null;
         server.Device.Read = (_, destination) => done = server.Device.Dma.TryRead(new Iova(0x1000), destination);
         using RawClient client = server.Connect();
@@ -167,11 +183,13 @@ public class StoppingTests : ServedTests
     }
 
     [Theory]
-    [InlineData(Way.Cancel)]
-    [InlineData(Way.Dispose)]
-    public void With_a_client_that_does_not_take_its_replies(Way way)
+    [InlineData(Way.Cancel, ServedBy.OwnThread)]
+    [InlineData(Way.Cancel, ServedBy.Poller)]
+    [InlineData(Way.Dispose, ServedBy.OwnThread)]
+    [InlineData(Way.Dispose, ServedBy.Poller)]
+    public void With_a_client_that_does_not_take_its_replies(Way way, ServedBy by)
     {
-        using Stopped server = new(way, By);
+        using Stopped server = new(way, by);
         using RawClient client = server.Connect();
         Served.Negotiate(client);
         using ManualResetEvent reading = new(false);
@@ -187,11 +205,13 @@ public class StoppingTests : ServedTests
     }
 
     [Theory]
-    [InlineData(Way.Cancel)]
-    [InlineData(Way.Dispose)]
-    public void With_a_lease_that_is_never_given_back(Way way)
+    [InlineData(Way.Cancel, ServedBy.OwnThread)]
+    [InlineData(Way.Cancel, ServedBy.Poller)]
+    [InlineData(Way.Dispose, ServedBy.OwnThread)]
+    [InlineData(Way.Dispose, ServedBy.Poller)]
+    public void With_a_lease_that_is_never_given_back(Way way, ServedBy by)
     {
-        using Stopped server = new(way, By);
+        using Stopped server = new(way, by);
         using RawClient client = server.Connect();
         Served.Negotiate(client);
         client.Ask(Command.DmaMap, new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable, 0, 0x1000, 0x1000)).ShouldBeGranted();
@@ -206,14 +226,16 @@ public class StoppingTests : ServedTests
         lease.Dispose();
     }
 
-    [Fact]
-    public void Before_it_began()
+    [Theory]
+    [InlineData(ServedBy.OwnThread)]
+    [InlineData(ServedBy.Poller)]
+    public void Before_it_began(ServedBy by)
     {
         using CancellationTokenSource cancel = new();
         cancel.Cancel();
         using VfioUserServer server = VfioUserServer.BindAbstract($"vfio-user-test-{Guid.NewGuid():N}");
 
-        (By == ServedBy.OwnThread ? server.RunAsync(new ProbeDevice(), cancel.Token) : Polled.RunAsync(server, new ProbeDevice(), stop: cancel.Token)).ShouldEnd();
+        (by == ServedBy.OwnThread ? server.RunAsync(new ProbeDevice(), cancel.Token) : Polled.RunAsync(server, new ProbeDevice(), stop: cancel.Token)).ShouldEnd();
     }
 
     [Fact]

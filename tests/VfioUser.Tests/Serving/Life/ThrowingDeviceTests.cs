@@ -3,7 +3,7 @@ using VfioUser.Protocol;
 namespace VfioUser.Tests.Serving;
 
 /// <summary>The device's code throws: the client gets an answer, the host is told, and the session lives on.</summary>
-public class ThrowingDeviceTests : ServedTests, IDisposable
+public sealed class ThrowingDeviceTests : IDisposable
 {
     private readonly List<DeviceExceptionContext> _told = [];
     private readonly Served _served;
@@ -12,7 +12,7 @@ public class ThrowingDeviceTests : ServedTests, IDisposable
 
     public ThrowingDeviceTests()
     {
-        _served = Start(new VfioUserServerOptions { DeviceException = _told.Add });
+        _served = Served.Start(new VfioUserServerOptions { DeviceException = _told.Add });
         _served.Device.Happened = what =>
         {
             if (_throwAt is not null && what.StartsWith(_throwAt, StringComparison.Ordinal))
@@ -185,7 +185,7 @@ public class ThrowingDeviceTests : ServedTests, IDisposable
     [Fact]
     public void A_hook_that_throws_changes_nothing()
     {
-        using Served served = Start(new VfioUserServerOptions { DeviceException = _ => throw new InvalidOperationException("hook") });
+        using Served served = Served.Start(new VfioUserServerOptions { DeviceException = _ => throw new InvalidOperationException("hook") });
         using RawClient client = served.Attach();
         served.Device.Read = (_, _) => throw new InvalidOperationException("read");
         served.Device.Written = (_, _) => throw new InvalidOperationException("write");

@@ -6,7 +6,7 @@ namespace VfioUser.Tests.Serving;
 
 /// <summary>Whatever a client sends and however it leaves: not a descriptor more than before.</summary>
 [Collection(OpenFds.Name)]
-public class DescriptorTests : ServedTests, IDisposable
+public sealed class DescriptorTests : IDisposable
 {
     private readonly ProbeDevice _device = new();
     private readonly EventFd _eventFd = new();
@@ -30,7 +30,7 @@ public class DescriptorTests : ServedTests, IDisposable
 
     private void Conversation(Action<RawClient> talk, string? proposal = Served.QemuProposal)
     {
-        using Served served = Start(_device);
+        using Served served = Served.Start(_device);
         using RawClient client = served.Connect();
         if (proposal is not null)
             Served.Negotiate(client, proposal);
@@ -146,7 +146,7 @@ public class DescriptorTests : ServedTests, IDisposable
     [Fact]
     public void Of_maps_and_interrupts_that_are_replaced_and_taken_back()
     {
-        using Served served = Start(_device);
+        using Served served = Served.Start(_device);
         using RawClient client = served.Attach();
         IrqSet set = new(20, (IrqSetFlags)0x24, 2, 0, 16);
         DmaMap map = new(32, DmaMapFlags.Readable, 0, 0x1000, 0x1000);

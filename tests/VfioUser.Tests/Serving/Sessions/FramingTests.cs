@@ -3,14 +3,14 @@ using VfioUser.Protocol;
 namespace VfioUser.Tests.Serving;
 
 /// <summary>The same messages, however they are cut. libvfio-user drops a client whose header comes in pieces.</summary>
-public class FramingTests : ServedTests
+public sealed class FramingTests
 {
     private static readonly byte[] Info = RawClient.Bytes(new DeviceInfo(DeviceInfo.WireSize, 0, 0, 0));
 
     [Fact]
     public void Header_and_body_may_come_apart()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Attach();
         byte[] message = RawClient.Message(1, Command.DeviceGetInfo, Info);
 
@@ -23,7 +23,7 @@ public class FramingTests : ServedTests
     [Fact]
     public void A_message_may_come_byte_by_byte()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Attach();
         byte[] message = RawClient.Message(1, Command.DeviceGetInfo, Info);
 
@@ -36,7 +36,7 @@ public class FramingTests : ServedTests
     [Fact]
     public void The_version_message_may_come_byte_by_byte()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Connect();
         byte[] message = RawClient.Message(1, Command.Version, Served.Version(0, 1, "{}"));
 
@@ -49,7 +49,7 @@ public class FramingTests : ServedTests
     [Fact]
     public void Many_messages_may_come_in_one_write()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Attach();
         const int Count = 1000;
 
@@ -66,7 +66,7 @@ public class FramingTests : ServedTests
     [InlineData(24)] // in the body
     public void A_client_that_stops_in_the_middle_of_a_message_is_let_go(int length)
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using (RawClient client = served.Attach())
         {
             client.SayBytes(RawClient.Message(1, Command.DeviceGetInfo, Info).AsSpan(0, length));
@@ -82,7 +82,7 @@ public class FramingTests : ServedTests
     [InlineData(17)]
     public void A_client_may_leave_in_the_middle_of_its_first_message(int length)
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using (RawClient client = served.Connect())
         {
             client.SayBytes(RawClient.Message(1, Command.Version, Served.Version(0, 1, "{}")).AsSpan(0, length));
@@ -95,7 +95,7 @@ public class FramingTests : ServedTests
     [Fact]
     public void A_client_may_leave_with_requests_pending()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using ManualResetEvent reading = new(false), gone = new(false);
         served.Device.Read = (_, _) =>
         {
@@ -119,7 +119,7 @@ public class FramingTests : ServedTests
     [Fact]
     public void A_client_that_says_no_more_still_hears_the_replies()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Attach();
 
         ushort id = client.Say(Command.DeviceGetInfo, Info);

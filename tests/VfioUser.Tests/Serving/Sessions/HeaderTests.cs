@@ -3,7 +3,7 @@ using VfioUser.Protocol;
 namespace VfioUser.Tests.Serving;
 
 /// <summary>Every field of the header. Scenarios: test_request_errors.py.</summary>
-public class HeaderTests : ServedTests
+public sealed class HeaderTests
 {
     [Theory]
     [InlineData(0u)]
@@ -14,7 +14,7 @@ public class HeaderTests : ServedTests
     [InlineData(uint.MaxValue)]
     public void A_size_that_no_message_has_is_refused_and_ends_the_session(uint size)
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Attach();
 
         client.SayBytes(RawClient.Message(new MessageHeader(0xBAD1, Command.DeviceSetIrqs, size, MessageFlags.Command, 0)));
@@ -29,7 +29,7 @@ public class HeaderTests : ServedTests
     [Fact]
     public void Commands_before_a_broken_header_are_answered_first()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Attach();
 
         client.SayBytes([
@@ -57,7 +57,7 @@ public class HeaderTests : ServedTests
     [InlineData((int)Command.MigDataWrite)]
     public void An_unknown_command_is_refused(int command)
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Attach();
 
         client.Ask((Command)command, new byte[] { 0 }).ShouldBeRefused(Errno.EINVAL);
@@ -81,7 +81,7 @@ public class HeaderTests : ServedTests
     [InlineData((int)Command.RegionWriteMulti)]
     public void A_command_without_the_payload_that_it_needs_is_refused(int command)
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Attach();
 
         client.Ask((Command)command).ShouldBeRefused(Errno.EINVAL);
@@ -99,7 +99,7 @@ public class HeaderTests : ServedTests
     [InlineData((Command)999)]
     public void A_reply_that_nobody_waits_for_is_dropped_and_not_answered(Command command)
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Attach();
 
         client.SayBytes(RawClient.Message(0x0100, command, new DmaAccess(0x1000, 8), MessageFlags.Reply));
@@ -117,7 +117,7 @@ public class HeaderTests : ServedTests
     [InlineData(15u)]
     public void A_type_that_is_neither_command_nor_reply_is_refused(uint type)
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Attach();
 
         client.SayBytes(RawClient.Message(0xBAD3, Command.DeviceReset, default, (MessageFlags)type));
@@ -132,7 +132,7 @@ public class HeaderTests : ServedTests
     [InlineData(0xFFFF_FFC0u, 0u)]
     public void Header_fields_without_meaning_in_a_command_are_ignored_as_in_libvfio_user(uint flags, uint error)
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Attach();
 
         client.SayBytes(RawClient.Message(new MessageHeader(9, Command.DeviceReset, MessageHeader.WireSize, (MessageFlags)flags, error)));
@@ -143,7 +143,7 @@ public class HeaderTests : ServedTests
     [Fact]
     public void Message_ids_are_the_clients_business()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Attach();
 
         client.SayBytes([

@@ -3,7 +3,7 @@ using VfioUser.Protocol;
 namespace VfioUser.Tests.Serving;
 
 /// <summary>No_reply: not a word, neither for success nor for failure. Spec: Header.</summary>
-public class NoReplyTests : ServedTests
+public sealed class NoReplyTests
 {
     public static TheoryData<Command, byte[]> Sound => new()
     {
@@ -25,7 +25,7 @@ public class NoReplyTests : ServedTests
     [MemberData(nameof(Sound))]
     public void A_sound_command_is_not_answered(Command command, byte[] payload)
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Attach();
 
         client.Say(command, payload, MessageFlags.NoReply);
@@ -49,7 +49,7 @@ public class NoReplyTests : ServedTests
     [InlineData((Command)999)]
     public void A_command_that_fails_is_not_answered_either(Command command)
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Attach();
         using EventFd eventFd = new();
 
@@ -62,7 +62,7 @@ public class NoReplyTests : ServedTests
     [Fact]
     public void A_handler_that_throws_is_not_answered_either()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Attach();
         served.Device.Read = (_, _) => throw new InvalidOperationException("read");
         served.Device.Written = (_, _) => throw new InvalidOperationException("write");
@@ -80,7 +80,7 @@ public class NoReplyTests : ServedTests
     [Fact]
     public void A_broken_header_that_wants_no_reply_just_ends_the_session()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Attach();
 
         client.SayBytes(RawClient.Message(new MessageHeader(1, Command.RegionRead, 3, MessageFlags.NoReply, 0)));
@@ -91,7 +91,7 @@ public class NoReplyTests : ServedTests
     [Fact]
     public void Posted_writes_are_done_before_the_next_command()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Attach();
 
         for (byte i = 0; i < 100; i++)

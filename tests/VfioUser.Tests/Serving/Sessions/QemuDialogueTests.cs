@@ -4,7 +4,7 @@ using VfioUser.Protocol;
 namespace VfioUser.Tests.Serving;
 
 /// <summary>What QEMU 11.1.3 says when a guest boots, as seen on the wire.</summary>
-public class QemuDialogueTests : ServedTests
+public sealed class QemuDialogueTests
 {
     private const DmaMapFlags ReadWrite = DmaMapFlags.Readable | DmaMapFlags.Writeable;
     private const IrqSetFlags EventFdTrigger = (IrqSetFlags)0x24;
@@ -13,7 +13,7 @@ public class QemuDialogueTests : ServedTests
     [Fact]
     public void A_guest_boots()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient qemu = served.Connect();
         using SafeFileHandle ram = Files.Sealed(16 << 20);
         using EventFd intx = new(), msix0 = new(), msix1 = new(), error = new(), request = new();

@@ -6,7 +6,7 @@ namespace VfioUser.Tests.Serving;
 /// What follows the header of a refusal, for each command: as many bytes as a success would have where a client is known that
 /// reads that many and never looks at the Error bit. The table stands in docs/protocol-notes.md, too.
 /// </summary>
-public class RefusalTests : ServedTests
+public sealed class RefusalTests
 {
     private const int None = 0;
 
@@ -51,7 +51,7 @@ public class RefusalTests : ServedTests
     [Fact]
     public void A_client_that_reads_the_size_of_a_success_gets_it_and_is_in_step()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Attach();
         foreach ((Command command, byte[] request, int body) in Table)
         {
@@ -66,7 +66,7 @@ public class RefusalTests : ServedTests
     [Fact]
     public void No_request_that_is_cut_short_changes_that()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Attach();
         foreach ((Command command, byte[] request, int body) in Table)
         {
@@ -86,7 +86,7 @@ public class RefusalTests : ServedTests
     [Fact]
     public void Without_a_reply_wanted_there_is_none()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Attach();
         foreach ((Command command, byte[] request, _) in Table)
             client.Say(command, request, MessageFlags.NoReply);
@@ -98,7 +98,7 @@ public class RefusalTests : ServedTests
     public void A_write_that_fails_in_the_device_is_refused_with_its_size()
     {
         ProbeDevice device = new() { Written = (_, _) => throw new InvalidOperationException("on purpose") };
-        using Served served = Start(device);
+        using Served served = Served.Start(device);
         using RawClient client = served.Attach();
 
         RawReply reply = client.Ask(Command.RegionWrite, RawClient.Bytes(new RegionAccess(0, 0, 4), 1, 2, 3, 4));
@@ -110,7 +110,7 @@ public class RefusalTests : ServedTests
     [Fact]
     public void A_refused_unmap_names_its_range_and_says_that_nothing_of_it_went()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Attach();
         client.Ask(Command.DmaMap, new DmaMap(32, DmaMapFlags.Readable, 0, 0x1000, 0x2000)).ShouldBeGranted();
 

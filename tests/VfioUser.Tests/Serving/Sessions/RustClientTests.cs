@@ -7,7 +7,7 @@ namespace VfioUser.Tests.Serving;
 /// The client in <c>rust-vmm/vfio</c>: header and body in writes of their own, argsz 32 for a device's info, one descriptor
 /// a message, and replies of fixed sizes that it waits for byte by byte, errors included.
 /// </summary>
-public class RustClientTests : ServedTests
+public sealed class RustClientTests
 {
     private const string Proposal =
         """{"capabilities":{"max_msg_fds":1,"max_data_xfer_size":1048576,"migration":{"pgsize":4096}}}""";
@@ -24,7 +24,7 @@ public class RustClientTests : ServedTests
     [Fact]
     public void Rust_client_attaches_maps_and_gets_replies_of_the_sizes_it_expects()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Connect();
         using SafeFileHandle ram = Files.Sealed(0x10000);
         using EventFd eventFd = new();
@@ -51,7 +51,7 @@ public class RustClientTests : ServedTests
     [Fact]
     public void A_read_that_fails_in_the_device_has_its_full_size()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Attach(Proposal);
         served.Device.Read = (_, _) => throw new InvalidOperationException("read");
 
@@ -64,7 +64,7 @@ public class RustClientTests : ServedTests
     [Fact]
     public void Descriptors_with_the_header_belong_to_its_message_though_the_body_comes_later()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Attach(Proposal);
         using EventFd first = new(), second = new();
 

@@ -5,7 +5,7 @@ using VfioUser.Protocol;
 namespace VfioUser.Tests.Serving;
 
 /// <summary>The first message. Scenarios: test_negotiate.py. What JSON may be is tested with the negotiator.</summary>
-public class VersionTests : ServedTests
+public sealed class VersionTests
 {
     [Theory]
     [InlineData(Command.DeviceGetInfo)]
@@ -14,7 +14,7 @@ public class VersionTests : ServedTests
     [InlineData((Command)999)]
     public void No_command_is_served_before_negotiation(Command command)
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Connect();
 
         client.Ask(command, new byte[32]).ShouldBeRefusedAlone(Errno.EINVAL);
@@ -28,7 +28,7 @@ public class VersionTests : ServedTests
     [Fact]
     public void A_second_negotiation_in_a_session_is_refused()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Attach();
 
         client.Ask(Command.Version, Served.Version(0, 1, "{}")).ShouldBeRefused(Errno.EINVAL);
@@ -66,7 +66,7 @@ public class VersionTests : ServedTests
     [MemberData(nameof(Refused), DisableDiscoveryEnumeration = true)]
     public void A_proposal_that_cannot_be_used_is_refused_and_ends_the_session(byte[] payload)
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Connect();
 
         client.Ask(Command.Version, payload).ShouldBeRefused(Errno.EINVAL);
@@ -83,7 +83,7 @@ public class VersionTests : ServedTests
     [InlineData(ProtocolLimits.MaxMessageSize + 1u)]
     public void A_first_message_of_a_size_that_no_message_has_is_refused(uint size)
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Connect();
 
         client.SayBytes(RawClient.Message(new MessageHeader(1, Command.Version, size, MessageFlags.Command, 0)));
@@ -95,7 +95,7 @@ public class VersionTests : ServedTests
     [Fact]
     public void Descriptors_with_a_proposal_are_closed_and_it_is_served()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Connect();
         using EventFd eventFd = new();
 
@@ -107,7 +107,7 @@ public class VersionTests : ServedTests
     [Fact]
     public void A_refusal_says_why_and_is_no_version_to_who_ignores_the_error_bit()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Connect();
 
         RawReply reply = client.Ask(Command.Version, Served.Version(9, 0, "{}"));
@@ -120,7 +120,7 @@ public class VersionTests : ServedTests
     [Fact]
     public void A_second_proposal_is_refused_and_the_session_goes_on()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Attach();
 
         client.Ask(Command.Version, Served.Version(0, 1, "{}")).ShouldBeRefused(Errno.EINVAL);
@@ -131,7 +131,7 @@ public class VersionTests : ServedTests
     [Fact]
     public void A_reply_is_no_proposal()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Connect();
 
         ushort id = client.Say(Command.Version, Served.Version(0, 1, "{}"), MessageFlags.Reply);
@@ -143,7 +143,7 @@ public class VersionTests : ServedTests
     [Fact]
     public void A_proposal_without_capabilities_gets_the_servers()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Connect();
 
         RawReply reply = client.Ask(Command.Version, new ProtocolVersion(0, 1));
@@ -163,7 +163,7 @@ public class VersionTests : ServedTests
     [InlineData(7, 1)]
     public void The_minor_version_is_the_lower_one(ushort proposed, ushort agreed)
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Connect();
 
         client.Ask(Command.Version, Served.Version(0, proposed, "{}"))
@@ -173,7 +173,7 @@ public class VersionTests : ServedTests
     [Fact]
     public void A_proposal_that_wants_no_reply_gets_none_and_is_served()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Connect();
 
         client.Say(Command.Version, Served.Version(0, 1, "{}"), MessageFlags.NoReply);
@@ -184,7 +184,7 @@ public class VersionTests : ServedTests
     [Fact]
     public void Without_the_twin_socket_that_is_required_there_is_no_session()
     {
-        using Served served = Start(new VfioUserServerOptions { TwinSocket = TwinSocketPolicy.Require });
+        using Served served = Served.Start(new VfioUserServerOptions { TwinSocket = TwinSocketPolicy.Require });
         using RawClient client = served.Connect();
 
         client.Ask(Command.Version, Served.Version(0, 1, "{}")).ShouldBeRefused(Errno.EOPNOTSUPP);
@@ -198,7 +198,7 @@ public class VersionTests : ServedTests
     [Fact]
     public void Commands_may_follow_the_proposal_without_waiting_for_the_reply()
     {
-        using Served served = Start();
+        using Served served = Served.Start();
         using RawClient client = served.Connect();
 
         client.SayBytes([.. RawClient.Message(1, Command.Version, Served.Version(0, 1, "{}")), .. RawClient.Message(2, Command.DeviceReset)]);

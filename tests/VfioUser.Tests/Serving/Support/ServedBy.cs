@@ -1,0 +1,11 @@
+namespace VfioUser.Tests.Serving;
+
+/// <summary>On whose thread a device's code runs: for tests of what the two do in different ways. All else is the engine's.</summary>
+public enum ServedBy
+{
+    /// <summary>The server's.</summary>
+    OwnThread,
+
+    /// <summary>The test's, which waits for the poller's descriptor.</summary>
+    Poller,
+}
