@@ -98,7 +98,8 @@ public sealed class NvmeController : PciDevice
     /// <inheritdoc/>
     protected override void OnDmaUnmapping(DmaRegion region) => _parts.MessageRegions -= ComesByMessage(region) ? 1 : 0;
 
-    // QEMU maps its ROMs without a descriptor in every machine; no driver has its queues and buffers there
+    // QEMU maps its ROMs without a descriptor in every machine; no driver has its queues and buffers there. Mapped BARs of other
+    // devices count, where it may have them.
     private static bool ComesByMessage(DmaRegion region) => region is { Backing: DmaBacking.Message, IsWritable: true };
 
     // before its memory goes: a queue whose memory is gone would be the guest's mistake
