@@ -12,6 +12,7 @@ namespace Nvme.Tests.Io;
 public class AllocationTests
 {
     private const int Commands = 4000;
+    private const int Rounds = 10;
 
     [Theory]
     [InlineData(false)]
@@ -27,17 +28,21 @@ public class AllocationTests
             Iova page = machine.NewPage();
             Run(queue, page, 500);
 
-            long before = GC.GetTotalAllocatedBytes(precise: true);
-            Run(queue, page, Commands);
-            long after = GC.GetTotalAllocatedBytes(precise: true);
-
-            // what other threads of the process do meanwhile is less than a byte a command; an object would be 24
-            (after - before).Should().BeLessThan(Commands * 8);
+            // The runner's threads allocate now and then, and in one round they may not; an object a command is in each.
+            Enumerable.Range(0, Rounds).Select(_ => Allocated(() => Run(queue, page, Commands)))
+                .Should().Contain(bytes => bytes < Commands * 8, "an object would be 24 bytes a command");
         }
         finally
         {
             File.Delete(path);
         }
+    }
+
+    private static long Allocated(Action action)
+    {
+        long before = GC.GetTotalAllocatedBytes(precise: true);
+        action();
+        return GC.GetTotalAllocatedBytes(precise: true) - before;
     }
 
     private static void Run(DriverQueue queue, Iova page, int commands)

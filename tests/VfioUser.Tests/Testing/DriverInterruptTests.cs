@@ -160,7 +160,7 @@ public class DriverInterruptTests
         device.Intx.Assert();
         guest.Intx.IsAsserted.Should().BeTrue();
 
-        guest.Intx.Invoking(pin => pin.Service(() => { })).Should().Throw<TestGuestException>().WithMessage("*asserted still*");
+        guest.Intx.Invoking(pin => pin.Service(() => { })).Should().Throw<TestGuestException>().WithMessage("*still asserted*");
 
         guest.Intx.WaitForNext();
     }

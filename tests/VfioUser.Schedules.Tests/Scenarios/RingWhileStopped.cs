@@ -2,20 +2,20 @@ using System.Runtime.InteropServices;
 
 namespace VfioUser.Schedules;
 
-/// <summary>A guest writes a doorbell in memory while one polls it and another one pauses it, as migration does.</summary>
-internal sealed class RingWhilePaused : Scenario
+/// <summary>A guest writes a doorbell in memory while one polls it and another one stops the device, as migration does.</summary>
+internal sealed class RingWhileStopped : Scenario
 {
     private const uint Last = 2;
 
     private readonly Card _card = new();
     private string? _problem;
-    private bool _paused;
+    private bool _stopped;
     private bool _running;
     private uint _rung;
 
-    public RingWhilePaused() => _card.Rung = Handle;
+    public RingWhileStopped() => _card.Rung = Handle;
 
-    public override Action[] Threads => [Write, () => _card.Page.Poll(), PauseAndContinue];
+    public override Action[] Threads => [Write, () => _card.Page.Poll(), StopAndStart];
 
     public override void CheckEnd()
     {
@@ -32,13 +32,17 @@ internal sealed class RingWhilePaused : Scenario
             Volatile.Write(ref MemoryMarshal.AsRef<uint>(_card.Memory.Span(0, sizeof(uint))), value);
     }
 
-    private void PauseAndContinue()
+    private void StopAndStart()
     {
         INotifier page = _card.Page;
-        page.Pause();
-        _paused = true;
-        Schedule.Point("is paused");
-        _paused = false;
+        page.Drain();
+        _card.Activity.Stop();
+        page.Enter();
+        page.Exit();
+        _stopped = true;
+        Schedule.Point("is stopped");
+        _stopped = false;
+        _card.Activity.Start();
         page.Continue();
         _card.Page.Poll();
     }
@@ -46,8 +50,8 @@ internal sealed class RingWhilePaused : Scenario
     // An exception would be the device's, and be caught.
     private void Handle(uint value)
     {
-        if (_paused)
-            _problem ??= "called while it is paused";
+        if (_stopped)
+            _problem ??= "called while it is stopped";
         if (_running)
             _problem ??= "called twice at one time";
         if (value <= _rung)
