@@ -83,7 +83,7 @@ internal sealed class Arrows
     {
         string[] files = [.. FilesOf(type)];
         string name = NameOf(type).Split('`')[0];
-        return FolderOf(Array.Find(files, file => Path.GetFileNameWithoutExtension(file) == name) ?? files[0]);
+        return FolderOf(Array.Find(files, file => string.Equals(Path.GetFileNameWithoutExtension(file), name, StringComparison.Ordinal)) ?? files[0]);
     }
 
     private IEnumerable<string> FilesOf(TypeDefinitionHandle type)
@@ -100,7 +100,7 @@ internal sealed class Arrows
     {
         MethodDebugInformation information = _symbols.GetMethodDebugInformation(method);
         return information.SequencePointsBlob.IsNil ? [] : information.GetSequencePoints()
-            .Select(point => FileOf(point.Document)).OfType<string>().Distinct();
+            .Select(point => FileOf(point.Document)).OfType<string>().Distinct(StringComparer.Ordinal);
     }
 
     // relative to the project; null for what generators made
@@ -122,7 +122,7 @@ internal sealed class Arrows
 
     private string NameOf(TypeDefinitionHandle type) => _types.GetString(_types.GetTypeDefinition(type).Name);
 
-    private static IEnumerable<int> Numbers(BlobReader blob)
+    private static List<int> Numbers(BlobReader blob)
     {
         List<int> numbers = [];
         while (blob.RemainingBytes > 0)

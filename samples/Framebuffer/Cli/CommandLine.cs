@@ -51,7 +51,9 @@ internal static class CommandLine
         string text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
         if (Uri.TryCreate(text, UriKind.Absolute, out Uri? url) && url is { Scheme: "http", PathAndQuery: "/" }
             && (url.HostNameType is UriHostNameType.IPv4 or UriHostNameType.IPv6 || url.Host is "localhost"))
+        {
             return url;
+        }
         // with a host name Kestrel would listen on every address of this host
         result.AddError($"'{text}' is no address such as http://127.0.0.1:8080 or http://localhost:8080.");
         return null;

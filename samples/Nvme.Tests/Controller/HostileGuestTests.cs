@@ -124,7 +124,9 @@ public class HostileGuestTests
             Command command = RandomCommand(random, memory, i % 4 == 0);
             if (i % 4 == 0 && command.Opcode is (byte)AdminOpcode.AsyncEventRequest or (byte)AdminOpcode.DoorbellBufferConfig
                 or (byte)AdminOpcode.DeleteSubmissionQueue or (byte)AdminOpcode.DeleteCompletionQueue)
+            {
                 continue; // they are answered late, or take the test's queue away
+            }
             (i % 4 == 0 ? machine.Admin : queue).Execute(command);
         }
 

@@ -34,7 +34,9 @@ internal sealed class ListenFds : IDisposable
         // the variables may be inherited, and mean another process
         if (!int.TryParse(pid, NumberStyles.None, CultureInfo.InvariantCulture, out int id) || id != Environment.ProcessId
             || !int.TryParse(count, NumberStyles.None, CultureInfo.InvariantCulture, out int sockets))
+        {
             return taken;
+        }
         try
         {
             for (int i = 0; i < sockets; i++)

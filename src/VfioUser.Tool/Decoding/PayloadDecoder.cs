@@ -49,7 +49,7 @@ internal static class PayloadDecoder
                 RegionInfoOf(payload, reply, to);
                 break;
             case Command.DeviceGetRegionIoFds:
-                IoFdsOf(payload, reply, to);
+                RegionIoFdsOf(payload, reply, to);
                 break;
             case Command.DeviceGetIrqInfo:
                 IrqInfoOf(payload, reply, to);
@@ -73,13 +73,12 @@ internal static class PayloadDecoder
                 MigrationDataOf(payload, reply, layout.HasData, to);
                 break;
             case PreCopyInfo.Command:
-                if (to.TryRead(ref payload, PreCopyInfo.WireSize, out PreCopyInfo left))
-                    _ = reply ? to.Number("initial_bytes", left.InitialBytes).Number("dirty_bytes", left.DirtyBytes) : to.Number("argsz", left.Argsz);
+                PreCopyInfoOf(payload, reply, to);
                 break;
         }
     }
 
-    private static void IoFdsOf(ReadOnlySpan<byte> payload, bool reply, Fields to)
+    private static void RegionIoFdsOf(ReadOnlySpan<byte> payload, bool reply, Fields to)
     {
         if (to.TryRead(ref payload, RegionIoFds.WireSize, out RegionIoFds io))
         {
@@ -97,6 +96,12 @@ internal static class PayloadDecoder
             if (reply)
                 to.Number("count", irq.Count).Flags(irq.Flags);
         }
+    }
+
+    private static void PreCopyInfoOf(ReadOnlySpan<byte> payload, bool reply, Fields to)
+    {
+        if (to.TryRead(ref payload, PreCopyInfo.WireSize, out PreCopyInfo left))
+            _ = reply ? to.Number("initial_bytes", left.InitialBytes).Number("dirty_bytes", left.DirtyBytes) : to.Number("argsz", left.Argsz);
     }
 
     private static void SetIrqs(ReadOnlySpan<byte> payload, Fields to)

@@ -16,9 +16,10 @@ internal static class NvmeComparison
         Console.WriteLine("| doorbells | 4 KiB random | queues | depth | floor IOPS | floor p50 / p99 | NVMe IOPS | NVMe p50 / p99 | ratio | target | | bytes a command |");
         Console.WriteLine("|---|---|---|---|---|---|---|---|---|---|---|---|");
         bool met = true;
-        foreach (NvmeDoorbells kind in doorbells.Length == 0
+        IEnumerable<NvmeDoorbells> kinds = doorbells.Length == 0
             ? [NvmeDoorbells.Shadow, NvmeDoorbells.Mapped]
-            : doorbells.Select(name => Enum.Parse<NvmeDoorbells>(name, ignoreCase: true)))
+            : doorbells.Select(name => Enum.Parse<NvmeDoorbells>(name, ignoreCase: true));
+        foreach (NvmeDoorbells kind in kinds)
             met &= Run(kind);
         return met ? 0 : 1;
     }

@@ -11,7 +11,9 @@ internal sealed record SourceFile(string Path, IReadOnlyList<string> Lines)
         {
             if (string.Equals(Lines[start].Trim(), wanted[0].Trim(), StringComparison.Ordinal)
                 && Dedented([.. Lines.Skip(start).Take(wanted.Length)]).SequenceEqual(wanted))
+            {
                 return true;
+            }
         }
         return false;
     }

@@ -9,6 +9,7 @@ namespace VfioUser.Schedules;
 /// <summary>The library's sources, with the threading of this project, its scheduler and its scenarios: parsed once.</summary>
 public sealed class Sources
 {
+    private static readonly string[] Folders = ["Scheduling", "Threading", "Scenarios"];
     private static readonly CSharpParseOptions ParseOptions = new(LanguageVersion.Preview);
 
     // what <ImplicitUsings> gives
@@ -27,7 +28,7 @@ public sealed class Sources
         string[] files =
         [
             .. Directory.EnumerateDirectories(library).Where(IsSource).SelectMany(All), .. Directory.EnumerateFiles(library, "*.cs"),
-            .. new[] { "Scheduling", "Threading", "Scenarios" }.SelectMany(folder => All(Path.Combine(tests, folder))),
+            .. Folders.SelectMany(folder => All(Path.Combine(tests, folder))),
         ];
         string platform = (string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!;
         CSharpCompilation compilation = CSharpCompilation.Create(
@@ -44,7 +45,7 @@ public sealed class Sources
     /// <summary>The sources with a point before each statement of a file, and one text in it replaced.</summary>
     internal CSharpCompilation With(string file, string? text, string? replacement)
     {
-        SyntaxTree old = _compilation.SyntaxTrees.Single(tree => Path.GetFileName(tree.FilePath) == file);
+        SyntaxTree old = _compilation.SyntaxTrees.Single(tree => string.Equals(Path.GetFileName(tree.FilePath), file, StringComparison.Ordinal));
         string source = old.ToString();
         if (text is not null)
         {
@@ -63,7 +64,7 @@ public sealed class Sources
     private static IEnumerable<string> All(string folder) => Directory.EnumerateFiles(folder, "*.cs", SearchOption.AllDirectories);
 
     private static string Metadata(string key) =>
-        typeof(Sources).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(metadata => metadata.Key == key).Value!;
+        typeof(Sources).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(metadata => string.Equals(metadata.Key, key, StringComparison.Ordinal)).Value!;
 
     private sealed class Loader : IAnalyzerAssemblyLoader
     {

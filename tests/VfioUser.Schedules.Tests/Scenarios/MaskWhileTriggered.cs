@@ -20,7 +20,11 @@ internal sealed class MaskWhileTriggered : Scenario
         Schedule.Require(_interrupts is 1 or 2, $"{_interrupts} interrupts"); // behind the mask two become one
     }
 
-    public override void Dispose() => _irq.SetTrigger(null);
+    public override void Dispose()
+    {
+        _irq.SetTrigger(null);
+        base.Dispose();
+    }
 
     private void MaskAndUnmask()
     {

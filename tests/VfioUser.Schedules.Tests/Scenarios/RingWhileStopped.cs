@@ -24,7 +24,11 @@ internal sealed class RingWhileStopped : Scenario
         Schedule.Require(_rung == Last, "the last value is not seen");
     }
 
-    public override void Dispose() => _card.Dispose();
+    public override void Dispose()
+    {
+        _card.Dispose();
+        base.Dispose();
+    }
 
     private void Write()
     {

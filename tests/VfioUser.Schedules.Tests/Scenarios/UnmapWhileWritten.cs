@@ -25,6 +25,7 @@ internal sealed class UnmapWhileWritten : Scenario
     {
         _regions.Dispose();
         _card.Dispose();
+        base.Dispose();
     }
 
     private void Write(ulong address)

@@ -64,7 +64,7 @@ internal sealed class Schedule
             thread.Join();
     }
 
-    public void Enter(ScheduledThread thread) => t_current = thread;
+    public static void Enter(ScheduledThread thread) => t_current = thread;
 
     public void Fail(string message)
     {
