@@ -15,10 +15,10 @@ public sealed class QuiesceLeavingTests
         get
         {
             TheoryData<string, ServedBy> data = [];
-            foreach (object[] row in QuiesceTests.Commands)
+            foreach (string command in QuiesceTests.Commands)
             {
-                data.Add((string)row[0], ServedBy.OwnThread);
-                data.Add((string)row[0], ServedBy.Poller);
+                data.Add(command, ServedBy.OwnThread);
+                data.Add(command, ServedBy.Poller);
             }
             return data;
         }

@@ -67,16 +67,7 @@ internal sealed class Quiescence : IDisposable
             if (!stops)
             {
                 _session.Log.QuiesceWaits(request.Reason);
-            }
-            else if (request.Reason == QuiesceReason.ClientGone && !_outOfPatience.IsCancellationRequested)
-            {
-                Cancel(_outOfPatience);
-            }
-            else
-            {
-                if (!request.IsAnswered)
-                    Abandon(request);
-                return;
+                continue;
             }
             if (request.Reason == QuiesceReason.ClientGone && !_outOfPatience.IsCancellationRequested)
             {
