@@ -1,7 +1,7 @@
 namespace VfioUser;
 
 /// <summary>The kinds of <see cref="CommandOutcome"/>.</summary>
-internal enum OutcomeKind
+internal enum OutcomeKind : byte
 {
     /// <summary>Carried out; its reply is written.</summary>
     Replied,

@@ -264,17 +264,20 @@ internal sealed class Session : IDisposable
             _pendingSince = began;
             return false;
         }
-        Refusal refusal = outcome.Refusal;
         if (_metered)
-            _log.Metrics.Handled(message.Header.Command, refusal.Errno, began);
-        if (outcome.Kind == OutcomeKind.Replied)
-            return true;
+            _log.Metrics.Handled(message.Header.Command, outcome.Refusal.Errno, began);
+        if (outcome.Kind != OutcomeKind.Replied)
+            Refuse(handler, message, outcome.Refusal);
+        return true;
+    }
+
+    private void Refuse(CommandHandler? handler, in ReceivedMessage message, in Refusal refusal)
+    {
         _refusals.Add(message.Header, refusal);
         if (handler is null || StopsAtError || !message.Header.IsCommand)
             Replies.Fail(message.Header, refusal.Errno);
         else
             handler.Refuse(this, message, refusal);
-        return true;
     }
 
     private long Began()
