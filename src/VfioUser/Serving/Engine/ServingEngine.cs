@@ -80,7 +80,14 @@ internal sealed class ServingEngine : IDisposable
             End(failure: null);
             return;
         }
-        Run.Log.SessionFailed(failure);
+        try
+        {
+            Run.Log.SessionFailed(failure);
+        }
+        catch (Exception e)
+        {
+            failure = e; // a log that fails has nobody to tell
+        }
         End(failure);
     }
 
@@ -163,8 +170,15 @@ internal sealed class ServingEngine : IDisposable
         if (IsOver)
             return;
         IsOver = true;
+        try
+        {
+            CloseClient();
+        }
+        catch (Exception e)
+        {
+            failure ??= e; // a log that fails; the device is free all the same
+        }
         Failure = failure;
-        CloseClient();
         Pending.Dispose();
         _free();
         Run.Status.Ended(failure);
