@@ -51,7 +51,10 @@ public partial class CheckFaultTests
     public void A_large_bitmap_that_is_refused_though_it_was_promised(string rule, string why)
     {
         using FakeServer server = new((header, payload) =>
-            header.Command == Command.DmaUnmap && payload.Length > DmaUnmap.WireSize ? FakeServer.Refuse(header) : Migrate(header, payload)) { Capabilities = LargeBitmaps };
+            header.Command == Command.DmaUnmap && payload.Length > DmaUnmap.WireSize ? FakeServer.Refuse(header) : Migrate(header, payload))
+        {
+            Capabilities = LargeBitmaps,
+        };
 
         Warns(server, rule, $"it is refused with EINVAL; {why}");
     }
@@ -61,7 +64,10 @@ public partial class CheckFaultTests
     {
         using FakeServer server = new((header, payload) => IsGet(header, payload, DeviceFeatureId.DmaLoggingReport)
             ? FakeServer.Reply(header, [.. payload, .. new byte[1 << 20]])
-            : Migrate(header, payload)) { Capabilities = LargeBitmaps };
+            : Migrate(header, payload))
+        {
+            Capabilities = LargeBitmaps,
+        };
 
         Breaks(server, "dirty-large", "the reply has 1048608 bytes of payload, not 2097184");
     }

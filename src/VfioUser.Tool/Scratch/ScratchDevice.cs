@@ -106,13 +106,7 @@ internal sealed class ScratchDevice : PciDevice
     {
         if (irq is null)
             return;
-        if (_irqs[irq][(int)vector] is Intx intx)
-        {
-            // there is no status register that a guest could clear, so deassert at once
-            intx.Assert();
-            intx.Deassert();
-            return;
-        }
+        // of INTx that is a pulse: there is no status register in which a guest could clear a level
         _irqs[irq][(int)vector].Trigger();
     }
 
