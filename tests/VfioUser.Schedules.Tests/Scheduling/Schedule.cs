@@ -8,7 +8,7 @@ internal sealed class Schedule
 
     // which thread of which schedule this one is
     [ThreadStatic]
-    private static ScheduledThread? t_current;
+    private static ScheduledThread? _onThisThread;
 
     private readonly Choices _choices;
     private readonly ScheduledThread[] _threads;
@@ -31,14 +31,14 @@ internal sealed class Schedule
     /// <param name="operation">What is about to happen, for the trace.</param>
     public static void Point(string operation)
     {
-        if (t_current is { } thread && thread.Schedule is { _choosing: false } schedule)
+        if (_onThisThread is { } thread && thread.Schedule is { _choosing: false } schedule)
             schedule.Step(thread, operation);
     }
 
     /// <summary>The thread moves no further until something is true.</summary>
     public static void WaitUntil(Func<bool> condition, string operation)
     {
-        if (t_current is not { } thread)
+        if (_onThisThread is not { } thread)
         {
             Require(condition(), $"{operation} would wait for ever");
             return;
@@ -64,7 +64,7 @@ internal sealed class Schedule
             thread.Join();
     }
 
-    public static void Enter(ScheduledThread thread) => t_current = thread;
+    public static void Enter(ScheduledThread thread) => _onThisThread = thread;
 
     public void Fail(string message)
     {
@@ -75,7 +75,7 @@ internal sealed class Schedule
     /// <summary>A thread has ended: another one moves.</summary>
     public void Leave(ScheduledThread thread)
     {
-        t_current = null;
+        _onThisThread = null;
         thread.HasEnded = true;
         Next(null)?.Resume();
     }
