@@ -9,7 +9,7 @@ namespace Gpio;
 internal static class Demo
 {
     private const uint Bar2 = (uint)PciRegion.Bar2;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
 
     public static int Run()
     {
@@ -37,7 +37,7 @@ internal static class Demo
         Read(guest, 0x2);
         Console.WriteLine("  card:  inputs 1 and 8 rise");
         card.Inputs = 0x0102;
-        Expect(interrupt.Wait(Patience) && interrupt.Take() == 1, "the interrupt came");
+        Expect(interrupt.Wait(Timeout) && interrupt.Take() == 1, "the interrupt came");
         Expect((Read(guest, 0x6) & 0x4) != 0, "the card says that it was its interrupt");
         ushort seen = (ushort)(Read(guest, 0x1) | Read(guest, 0x5) << 8);
         Console.WriteLine($"  guest: was interrupted, reads inputs {Binary(seen)}, and clears the interrupt");
@@ -47,7 +47,7 @@ internal static class Demo
 
         guest.Dispose();
         server.Dispose();
-        Expect(serving.Wait(Patience), "the server has stopped");
+        Expect(serving.Wait(Timeout), "the server has stopped");
         Console.WriteLine("Done: outputs, inputs and the interrupt work.");
         return 0;
     }

@@ -53,7 +53,7 @@ internal static class VfioUserTool
     {
         VfioUserException { Command: Protocol.Command.Version, Errno: Errno.EBUSY, Reason: null } => "The server refused: another client is attached, and it has one at a time.",
         VfioUserException { Errno: Errno.ENOTCONN } gone => $"The server hung up before it answered {gone.Command}.",
-        VfioUserException { Errno: Errno.ETIMEDOUT } silent => $"The server did not answer {silent.Command} in time (see --patience).",
+        VfioUserException { Errno: Errno.ETIMEDOUT } silent => $"The server did not answer {silent.Command} in time (see --server-timeout).",
         VfioUserException { Errno: Errno.EBADMSG } broken => $"The server's answer to {broken.Command} contradicts itself.",
         VfioUserException { Errno: not Errno.None, Reason: { } reason } told => $"The server refused {told.Command} with {told.Errno}: {reason}.",
         VfioUserException { Errno: not Errno.None } refused => $"The server refused {refused.Command} with {refused.Errno}.",

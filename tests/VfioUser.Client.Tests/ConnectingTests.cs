@@ -6,7 +6,7 @@ namespace VfioUser.Client.Tests;
 /// <summary>A client waits for a server for as long as it was told, and not after it was told to end.</summary>
 public sealed class ConnectingTests : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(2);
     private readonly List<SafeSocketHandle> _queued = [];
     private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
     private readonly string _path = Path.Combine(Path.GetTempPath(), $"vfio-user-connecting-{Guid.NewGuid():n}.sock");
@@ -32,12 +32,12 @@ public sealed class ConnectingTests : IDisposable
     public async Task One_who_waits_in_front_of_a_full_queue_is_let_in_when_there_is_room()
     {
         FillQueue();
-        Task<SafeSocketHandle> connect = Run(() => ConnectCalls.Connect(_path, Patience));
+        Task<SafeSocketHandle> connect = Run(() => ConnectCalls.Connect(_path, Timeout));
 
         for (int i = 0; i < _queued.Count; i++)
             (await _listener.AcceptAsync()).Dispose();
 
-        (await connect.WaitAsync(Patience)).Dispose();
+        (await connect.WaitAsync(Timeout)).Dispose();
     }
 
     [Fact]
@@ -48,7 +48,7 @@ public sealed class ConnectingTests : IDisposable
 
         await _cancel.CancelAsync();
 
-        await connect.Invoking(it => it.WaitAsync(Patience)).Should().ThrowAsync<OperationCanceledException>();
+        await connect.Invoking(it => it.WaitAsync(Timeout)).Should().ThrowAsync<OperationCanceledException>();
     }
 
     [Fact]
@@ -59,19 +59,19 @@ public sealed class ConnectingTests : IDisposable
 
         await _cancel.CancelAsync();
 
-        await connect.Invoking(it => it.WaitAsync(Patience)).Should().ThrowAsync<OperationCanceledException>();
+        await connect.Invoking(it => it.WaitAsync(Timeout)).Should().ThrowAsync<OperationCanceledException>();
     }
 
     [Fact]
     public async Task Cancellation_ends_calls_that_wait_and_those_to_come()
     {
-        using FakeServer server = FakeServer.Negotiated(FakeServer.NoTwin with { Cancellation = _cancel.Token, Timeout = Patience });
+        using FakeServer server = FakeServer.Negotiated(FakeServer.NoTwin with { Cancellation = _cancel.Token, Timeout = Timeout });
         Task call = Run(() => server.Client.GetDeviceInfo());
         server.Peer.ReadMessage();
 
         await _cancel.CancelAsync();
 
-        await call.Invoking(it => it.WaitAsync(Patience)).Should().ThrowAsync<OperationCanceledException>();
+        await call.Invoking(it => it.WaitAsync(Timeout)).Should().ThrowAsync<OperationCanceledException>();
         server.Client.Invoking(it => it.GetDeviceInfo()).Should().Throw<OperationCanceledException>();
         server.Client.Invoking(it => it.PostRegionWrite(0, 0, new byte[4])).Should().Throw<OperationCanceledException>();
     }
@@ -87,7 +87,7 @@ public sealed class ConnectingTests : IDisposable
                 server.Client.PostRegionWrite(0, 0, new byte[4096]);
         });
 
-        (await posting.Invoking(it => it.WaitAsync(Patience)).Should().ThrowAsync<VfioUserException>()).Which.Errno.Should().Be(Errno.ETIMEDOUT);
+        (await posting.Invoking(it => it.WaitAsync(Timeout)).Should().ThrowAsync<VfioUserException>()).Which.Errno.Should().Be(Errno.ETIMEDOUT);
     }
 
     [Theory]
@@ -104,7 +104,7 @@ public sealed class ConnectingTests : IDisposable
         listener.Bind(new UnixDomainSocketEndPoint("\0" + name));
         listener.Listen();
 
-        using SafeSocketHandle connected = ConnectCalls.Connect("@" + name, Patience);
+        using SafeSocketHandle connected = ConnectCalls.Connect("@" + name, Timeout);
 
         SocketCalls.IsConnectedStream(connected).Should().BeTrue();
     }

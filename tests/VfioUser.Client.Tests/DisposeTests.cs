@@ -52,7 +52,7 @@ public class DisposeTests
 
         server.Peer.Write(Frame.Command(1, Command.DmaRead, new byte[16]));
 
-        disposed.Wait(Background.Patience).Should().BeTrue();
+        disposed.Wait(Background.Timeout).Should().BeTrue();
         server.Peer.ReadMessage().Should().BeNull();
     }
 

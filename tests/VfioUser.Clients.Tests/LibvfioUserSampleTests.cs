@@ -32,7 +32,7 @@ public class LibvfioUserSampleTests
         client.Read(Card.Registers, 0, 8, out byte[] time).Should().Be(Errno.None);
         time.Should().Equal(Wire.Bytes(1234567890123));
         source.Intx.Assert();
-        pin.Wait(Bound.Patience).Should().BeTrue();
+        pin.Wait(Bound.Timeout).Should().BeTrue();
         source.Dma.TryWrite(new Iova(PageSize), 1).Should().BeTrue();
         for (int page = 0; page < 32; page++)
         {
@@ -64,7 +64,7 @@ public class LibvfioUserSampleTests
         time.Should().Equal(Wire.Bytes(1234567890123));
         next.MapPages(file, 16, 16);
         using EventFd movedPin = next.ConfigureIrqs();
-        movedPin.Wait(Bound.Patience).Should().BeTrue("the pin was asserted when the device left");
+        movedPin.Wait(Bound.Timeout).Should().BeTrue("the pin was asserted when the device left");
         next.Unmap(0, 0, DmaUnmapFlags.All).Should().Be(Errno.None);
         destination.Dma.Regions.Should().BeEmpty();
         next.Leave();

@@ -44,7 +44,7 @@ public class AccessTests
     [InlineData("bar0", "zero")]
     [InlineData("bar0", "-1")]
     [InlineData("bar0", "0", "--width", "3")]
-    [InlineData("bar0", "0", "--patience", "0")]
+    [InlineData("bar0", "0", "--server-timeout", "0")]
     [InlineData("bar0", "0", "--length", "0")]
     public void Invalid_arguments_are_one_line_and_exit_code_2(params string[] more)
     {

@@ -7,7 +7,7 @@ namespace VfioUser.Tool.Tests;
 
 public class BenchTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(1);
     private static readonly string[] Rising = ["min", "p50", "p90", "p99", "p999", "max"];
 
     [Fact]
@@ -79,7 +79,7 @@ public class BenchTests
     public void The_measured_loop_allocates_nothing()
     {
         using Served served = new(new Everything());
-        using BenchConnection connection = new(Endpoints.Connect(served.Socket, Patience, CancellationToken.None), Patience, CancellationToken.None);
+        using BenchConnection connection = new(Endpoints.Connect(served.Socket, Timeout, CancellationToken.None), Timeout, CancellationToken.None);
         connection.Send(BenchConnection.Message(Command.Version, VersionMessage.Format(Negotiator.Version, Capabilities.Unspecified)));
         connection.Receive(Command.Version).Should().Be(Errno.None);
         byte[] read = BenchConnection.Message(Command.RegionRead, FakeServer.Bytes(new RegionAccess(0, 0, 4)));

@@ -39,7 +39,7 @@ public partial class CheckFaultTests
     {
         using FakeServer server = new((_, _) => []);
 
-        ToolRun run = ToolRun.Of("check", server.Path, "--patience", "0.05");
+        ToolRun run = ToolRun.Of("check", server.Path, "--server-timeout", "0.05");
 
         run.ExitCode.Should().Be(1);
         run.Error.Should().StartWith("vfio-user: The server cannot be checked: no answer to Version within 0.05 seconds").And.EndWith("is another one there?\n");
@@ -51,7 +51,7 @@ public partial class CheckFaultTests
     {
         using FakeServer server = new((header, _) => FakeServer.Refuse(header, errno: Errno.EBUSY));
 
-        ToolRun run = ToolRun.Of("check", server.Path, "--patience", "0.05");
+        ToolRun run = ToolRun.Of("check", server.Path, "--server-timeout", "0.05");
 
         run.ExitCode.Should().Be(1);
         run.Error.Should().Be("vfio-user: The server cannot be checked: another client is attached.\n");

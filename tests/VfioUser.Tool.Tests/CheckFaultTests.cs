@@ -119,7 +119,7 @@ public partial class CheckFaultTests
             return FakeServer.Reply(header, new byte[20])[..5];
         });
 
-        ToolRun run = ToolRun.Of("check", server.Path, "--rule", "reply-header-whole", "--patience", "0.2");
+        ToolRun run = ToolRun.Of("check", server.Path, "--rule", "reply-header-whole", "--server-timeout", "0.2");
 
         over.Set();
         run.Out.Should().Contain("of a header 5 bytes came, and the others later");
@@ -238,7 +238,7 @@ public partial class CheckFaultTests
     {
         using FakeServer server = new((header, _) => header.Command == Command.DeviceGetRegionInfo ? [] : null);
 
-        ToolRun run = ToolRun.Of("check", server.Path, "--patience", "0.2", "--rule", "region-index");
+        ToolRun run = ToolRun.Of("check", server.Path, "--server-timeout", "0.2", "--rule", "region-index");
 
         run.Out.Should().Contain("FAIL region-index").And.Contain("no answer to DeviceGetRegionInfo within 0.2 seconds");
         run.ExitCode.Should().Be(1);
@@ -249,7 +249,7 @@ public partial class CheckFaultTests
     {
         using FakeServer server = new((_, _) => []);
         using CancellationTokenSource stop = new();
-        Task<ToolRun> run = Task.Run(() => ToolRun.Of(stop.Token, "check", server.Path, "--patience", "600"));
+        Task<ToolRun> run = Task.Run(() => ToolRun.Of(stop.Token, "check", server.Path, "--server-timeout", "600"));
 
         await stop.CancelAsync();
 
@@ -268,7 +268,7 @@ public partial class CheckFaultTests
             return [];
         });
 
-        ToolRun run = ToolRun.Of("check", dying.Path, "--patience", "0.2");
+        ToolRun run = ToolRun.Of("check", dying.Path, "--server-timeout", "0.2");
 
         run.Out.Should().Contain("FAIL command-14").And.Contain("after it no client is served").And.MatchRegex(@"1 failed, .* not checked as the server had gone");
         run.Out.Should().NotContain("wrong-direction", "it comes later");

@@ -101,7 +101,7 @@ public class CheckTests
     {
         using Served served = new(device);
 
-        ToolRun run = served.Run("check", "--patience", "60");
+        ToolRun run = served.Run("check", "--server-timeout", "60");
 
         run.Out.Should().NotContain("FAIL").And.NotContain("warn ").And.Contain(" 0 failed, 0 warnings");
         run.Error.Should().BeEmpty();

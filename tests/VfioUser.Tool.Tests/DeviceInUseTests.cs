@@ -31,7 +31,7 @@ public class DeviceInUseTests
         using Served served = new(new Crc32cDevice());
         using VfioUserClient first = VfioUserClient.Connect(served.Socket);
 
-        ToolRun run = served.Run("check", "--patience", "2");
+        ToolRun run = served.Run("check", "--server-timeout", "2");
 
         run.ExitCode.Should().Be(1);
         run.Error.Should().Be($"vfio-user: The server cannot be checked: {Reason}.\n");

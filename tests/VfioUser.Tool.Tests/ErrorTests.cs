@@ -70,7 +70,7 @@ public class ErrorTests
     {
         using DeadServer server = new(listen: true);
 
-        ToolRun run = ToolRun.Of("info", server.Path, "--patience", "0.05");
+        ToolRun run = ToolRun.Of("info", server.Path, "--server-timeout", "0.05");
 
         run.ExitCode.Should().Be(1);
         run.Error.Should().Contain("did not answer Version in time");

@@ -46,7 +46,7 @@ internal sealed class FakeServer : IDisposable
     /// <summary>Whether it serves one client and ends, as the samples of the C library do.</summary>
     public bool EndsWithClient { get; init; }
 
-    public ToolRun Check(params string[] more) => ToolRun.Of(["check", Path, "--patience", "30", .. more]);
+    public ToolRun Check(params string[] more) => ToolRun.Of(["check", Path, "--server-timeout", "30", .. more]);
 
     /// <summary>A reply to a command.</summary>
     public static byte[] Reply(in MessageHeader command, ReadOnlySpan<byte> payload) => Message(command with { Flags = MessageFlags.Reply, Error = 0 }, payload);

@@ -6,7 +6,7 @@ namespace VfioUser.Tool.Tests;
 /// <summary>The tool on a thread of its own, and its lines as they come.</summary>
 internal sealed class Lines : StringWriter
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(2);
     private readonly BlockingCollection<string> _lines = [];
     private readonly StringBuilder _line = new();
     private readonly StringWriter _error = new();
@@ -53,12 +53,12 @@ internal sealed class Lines : StringWriter
         Write('\n');
     }
 
-    public string Next() => _lines.TryTake(out string? line, Patience) ? line : throw new TimeoutException("The tool says nothing: " + Error);
+    public string Next() => _lines.TryTake(out string? line, Timeout) ? line : throw new TimeoutException("The tool says nothing: " + Error);
 
     /// <summary>As Ctrl-C.</summary>
     public void Stop() => _stop.Cancel();
 
-    public async Task<int> ExitCode() => await _run.WaitAsync(Patience);
+    public async Task<int> ExitCode() => await _run.WaitAsync(Timeout);
 
     protected override void Dispose(bool disposing)
     {

@@ -21,7 +21,7 @@ internal sealed class ServedCard : IAsyncDisposable
     public async Task WaitForOutputs(ushort expected)
     {
         var seen = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        void Look(ushort outputs)
+        void Check(ushort outputs)
         {
             if (outputs == expected)
             {
@@ -29,10 +29,10 @@ internal sealed class ServedCard : IAsyncDisposable
             }
         }
 
-        Card.OutputsChanged += Look;
+        Card.OutputsChanged += Check;
         try
         {
-            Look(Card.Outputs);
+            Check(Card.Outputs);
             await seen.Task.WaitAsync(Timeout);
         }
         catch (TimeoutException exception)
@@ -41,7 +41,7 @@ internal sealed class ServedCard : IAsyncDisposable
         }
         finally
         {
-            Card.OutputsChanged -= Look;
+            Card.OutputsChanged -= Check;
         }
     }
 

@@ -8,7 +8,7 @@ namespace VfioUser.Vm.Tests;
 public class TracedGuestTests
 {
     private static readonly Initramfs Guest = new(modules: ["gpio-pci-idio-16"], programs: ["gpioget", "gpioset", "gpiomon"]);
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
 
     [VmFact]
     public async Task A_guest_works_through_a_trace_and_its_recording_can_be_replayed()
@@ -22,14 +22,14 @@ public class TracedGuestTests
             using FirstLine output = new();
             Task<int> tracing = Task.Factory.StartNew(() => Run(output, stop.Token, "trace", socket, served.SocketPath, "--record", recording),
                 CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-            (await output.Come.WaitAsync(Patience)).Should().Contain("listening");
+            (await output.Come.WaitAsync(Timeout)).Should().Contain("listening");
             await using (VirtualMachine machine = await VirtualMachine.Start(Guest, socket))
             {
                 await machine.Output("gpioset -t 0 OUT0=1 OUT3=1");
                 await served.WaitForOutputs(0x0009);
             }
             await stop.CancelAsync();
-            (await tracing.WaitAsync(Patience)).Should().Be(0);
+            (await tracing.WaitAsync(Timeout)).Should().Be(0);
         }
         await using ServedCard another = new();
 

@@ -7,7 +7,7 @@ namespace Framebuffer.Tests.Support;
 internal sealed class Chromium : IAsyncDisposable
 {
     private const string Announcement = "DevTools listening on ";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
     private static readonly string[] Names = ["chromium", "chromium-browser", "google-chrome"];
 
     private readonly Process _process;
@@ -50,7 +50,7 @@ internal sealed class Chromium : IAsyncDisposable
         Chromium chromium = new(Process.Start(start) ?? throw new InvalidOperationException("Chromium did not start"), profile);
         try
         {
-            chromium._devTools = await DevTools.ConnectAsync(await chromium.ReadAddressAsync().WaitAsync(Patience));
+            chromium._devTools = await DevTools.ConnectAsync(await chromium.ReadAddressAsync().WaitAsync(Timeout));
             return chromium;
         }
         catch
@@ -72,10 +72,10 @@ internal sealed class Chromium : IAsyncDisposable
         {
             _process.Kill(entireProcessTree: true);
         }
-        await _process.WaitForExitAsync().WaitAsync(Patience);
-        await _reading.WaitAsync(Patience);
+        await _process.WaitForExitAsync().WaitAsync(Timeout);
+        await _reading.WaitAsync(Timeout);
         _process.Dispose();
-        SpinWait.SpinUntil(TryDeleteProfile, Patience).Should().BeTrue();
+        SpinWait.SpinUntil(TryDeleteProfile, Timeout).Should().BeTrue();
     }
 
     // Browser.close lets Chromium end its child processes

@@ -8,7 +8,7 @@ namespace Framebuffer.Tests.Support;
 /// <remarks>One command at a time. Source: https://chromedevtools.github.io/devtools-protocol/.</remarks>
 internal sealed class DevTools : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
 
     private readonly ClientWebSocket _socket = new();
     private readonly HashSet<(string? Session, string? Event)> _happened = [];
@@ -21,7 +21,7 @@ internal sealed class DevTools : IDisposable
     public static async Task<DevTools> ConnectAsync(Uri address)
     {
         DevTools devTools = new();
-        await devTools._socket.ConnectAsync(address, CancellationToken.None).WaitAsync(Patience);
+        await devTools._socket.ConnectAsync(address, CancellationToken.None).WaitAsync(Timeout);
         return devTools;
     }
 
@@ -32,7 +32,7 @@ internal sealed class DevTools : IDisposable
         JsonObject command = new() { ["id"] = id, ["method"] = method, ["params"] = parameters ?? [] };
         if (session is not null)
             command["sessionId"] = session;
-        await _socket.SendAsync(Encoding.UTF8.GetBytes(command.ToJsonString()), WebSocketMessageType.Text, true, CancellationToken.None).WaitAsync(Patience);
+        await _socket.SendAsync(Encoding.UTF8.GetBytes(command.ToJsonString()), WebSocketMessageType.Text, true, CancellationToken.None).WaitAsync(Timeout);
         while (true)
         {
             JsonNode message = await ReceiveAsync();
@@ -57,7 +57,7 @@ internal sealed class DevTools : IDisposable
         WebSocketReceiveResult result;
         do
         {
-            result = await _socket.ReceiveAsync(piece, CancellationToken.None).WaitAsync(Patience);
+            result = await _socket.ReceiveAsync(piece, CancellationToken.None).WaitAsync(Timeout);
             if (result.MessageType == WebSocketMessageType.Close)
                 throw new WebSocketException(WebSocketError.ConnectionClosedPrematurely);
             message.Write(piece, 0, result.Count);

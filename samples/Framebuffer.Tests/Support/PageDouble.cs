@@ -5,7 +5,7 @@ namespace Framebuffer.Tests.Support;
 /// <summary>Receives the screen as the page does, without a browser.</summary>
 internal sealed class PageDouble : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
 
     private readonly ClientWebSocket _socket = new();
     private readonly MemoryStream _message = new();
@@ -27,7 +27,7 @@ internal sealed class PageDouble : IDisposable
             opened._socket.Options.SetRequestHeader("Origin", origin);
         try
         {
-            await opened._socket.ConnectAsync(new UriBuilder(page) { Scheme = "ws", Path = "/screen" }.Uri, CancellationToken.None).WaitAsync(Patience);
+            await opened._socket.ConnectAsync(new UriBuilder(page) { Scheme = "ws", Path = "/screen" }.Uri, CancellationToken.None).WaitAsync(Timeout);
             return opened;
         }
         catch
@@ -51,7 +51,7 @@ internal sealed class PageDouble : IDisposable
         WebSocketReceiveResult result;
         do
         {
-            result = await _socket.ReceiveAsync(piece, CancellationToken.None).WaitAsync(Patience);
+            result = await _socket.ReceiveAsync(piece, CancellationToken.None).WaitAsync(Timeout);
             result.MessageType.Should().Be(WebSocketMessageType.Binary);
             _message.Write(piece, 0, result.Count);
         }
@@ -59,7 +59,7 @@ internal sealed class PageDouble : IDisposable
         Apply(_message.ToArray());
     }
 
-    public Task CloseAsync() => _socket.CloseAsync(WebSocketCloseStatus.NormalClosure, null, CancellationToken.None).WaitAsync(Patience);
+    public Task CloseAsync() => _socket.CloseAsync(WebSocketCloseStatus.NormalClosure, null, CancellationToken.None).WaitAsync(Timeout);
 
     public void Dispose()
     {

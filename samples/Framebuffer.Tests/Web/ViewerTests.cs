@@ -6,7 +6,7 @@ namespace Framebuffer.Tests.Web;
 
 public class ViewerTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
 
     [Fact]
     public async Task Pixels_in_mapped_memory_reach_the_viewer()
@@ -84,7 +84,7 @@ public class ViewerTests
         served.Driver.Pixels[0] = 0xABCDEF;
 
         await third.WaitUntilAsync(seen => seen.Pixels[0] == 0xABCDEF);
-        SpinWait.SpinUntil(() => served.Web.Viewers == 1, Patience).Should().BeTrue();
+        SpinWait.SpinUntil(() => served.Web.Viewers == 1, Timeout).Should().BeTrue();
     }
 
     [Fact]
@@ -125,7 +125,7 @@ public class ViewerTests
 
         (await oneMore.Should().ThrowAsync<WebSocketException>()).WithMessage("*503*");
         pages.ForEach(page => page.Dispose());
-        SpinWait.SpinUntil(() => served.Web.Viewers == 0, Patience).Should().BeTrue();
+        SpinWait.SpinUntil(() => served.Web.Viewers == 0, Timeout).Should().BeTrue();
         using PageDouble later = await PageDouble.OpenAsync(served.Web.Url);
         await later.ReceiveAsync();
     }

@@ -14,8 +14,8 @@ public sealed partial class MessageChannel
     private readonly ReplyBuffers _replyBuffers = new();
     private int _createdCalls;
     private int _activeCalls;
-    private int _waiting; // for a reply
-    private bool _ticks;
+    private int _replyWaiters; // for a reply
+    private bool _hasReceiveTimeout;
     private Deadline? _callsEnd;
 
     /// <summary>Sends a command and waits for its reply.</summary>
@@ -140,7 +140,7 @@ public sealed partial class MessageChannel
                 _abandonedCalls.Enqueue(call);
             call.End();
             _activeCalls--;
-            if (_waiters > 0)
+            if (_gateWaiters > 0)
                 Monitor.PulseAll(_gate);
         }
     }
@@ -176,10 +176,10 @@ public sealed partial class MessageChannel
                     failure = Errno.ENOMEM;
                     return null;
                 }
-                if (!_ticks)
+                if (!_hasReceiveTimeout)
                 {
                     // so that a receive with the role looks at its deadline now and then
-                    _ticks = true;
+                    _hasReceiveTimeout = true;
                     double eighth = deadline.IsNever ? double.MaxValue : _options.CallTimeout.TotalMilliseconds / 8;
                     TimeSpan tick = TimeSpan.FromMilliseconds(Math.Clamp(eighth, 1, 250));
                     _socket.SetReceiveTimeout(tick);
@@ -218,7 +218,7 @@ public sealed partial class MessageChannel
     {
         lock (_gate)
         {
-            _waiting++;
+            _replyWaiters++;
             try
             {
                 while (!call.Done)
@@ -239,7 +239,7 @@ public sealed partial class MessageChannel
             }
             finally
             {
-                _waiting--;
+                _replyWaiters--;
             }
         }
     }
@@ -260,7 +260,7 @@ public sealed partial class MessageChannel
     private void ReceiveForOthers()
     {
         ReceiveOnce(wait: true);
-        if (LeftBehind is { } wake && (!_queue.IsEmpty || _closed || _fault is not null))
+        if (WorkQueued is { } wake && (!_queue.IsEmpty || _closed || _fault is not null))
             wake();
     }
 
@@ -274,7 +274,7 @@ public sealed partial class MessageChannel
             call.Complete(reply);
             return true;
         }
-        if (call is null || !call.ForgetAbandoned(id))
+        if (call is null || !call.DiscardAbandoned(id))
         {
             if (UnmatchedReply is not { } unmatched)
                 return false;

@@ -20,7 +20,7 @@ public sealed partial class MessageChannel : IDisposable
     private readonly object _gate = new();
     private CommandQueue _queue;
     private CommandQueue _batch;
-    private int _waiters; // on the gate
+    private int _gateWaiters; // on the gate
     private bool _receiving;
     private bool _commandInUse;
     private bool _closed;
@@ -45,7 +45,7 @@ public sealed partial class MessageChannel : IDisposable
 
     /// <summary>Called when a thread that waits for a reply has received something that it leaves to the command thread, or
     /// the end. On that thread, with a lock held: to wake somebody up and no more. Set it before there are such threads.</summary>
-    internal Action? LeftBehind { get; set; }
+    internal Action? WorkQueued { get; set; }
 
     /// <summary>Told of a reply that is no answer to a call, with the command of the call that has its number if there is one;
     /// then it is dropped. Without it, it is handed out with the commands. On the thread that received, with a lock held. Set
@@ -83,13 +83,13 @@ public sealed partial class MessageChannel : IDisposable
     /// <param name="message">The command; or a reply that nobody waits for, which the caller refuses.</param>
     /// <exception cref="ProtocolException">The stream is broken. Everything that came before has been handed out.</exception>
     /// <remarks>Command thread: one thread at a time.</remarks>
-    public ReceiveStatus ReceiveCommand(bool wait, out ReceivedMessage message) => ReceiveCommand(wait, comeBack: false, out message);
+    public ReceiveStatus ReceiveCommand(bool wait, out ReceivedMessage message) => ReceiveCommand(wait, returnsOnTimeout: false, out message);
 
     /// <summary>As <see cref="ReceiveCommand(bool, out ReceivedMessage)"/>, but comes back with
     /// <see cref="ReceiveStatus.Empty"/> when the socket's receive timeout was over before a command came.</summary>
-    public ReceiveStatus ReceiveCommandOrTick(out ReceivedMessage message) => ReceiveCommand(wait: true, comeBack: true, out message);
+    public ReceiveStatus ReceiveCommandOrTimeout(out ReceivedMessage message) => ReceiveCommand(wait: true, returnsOnTimeout: true, out message);
 
-    private ReceiveStatus ReceiveCommand(bool wait, bool comeBack, out ReceivedMessage message)
+    private ReceiveStatus ReceiveCommand(bool wait, bool returnsOnTimeout, out ReceivedMessage message)
     {
         if (_batch.TryDequeue(out message))
             return ReceiveStatus.Received;
@@ -102,7 +102,7 @@ public sealed partial class MessageChannel : IDisposable
                 if (!_queue.IsEmpty)
                 {
                     // whoever waits for room receives again
-                    if (_waiters > 0 && _queue.IsOverLimit)
+                    if (_gateWaiters > 0 && _queue.IsOverLimit)
                         Monitor.PulseAll(_gate);
                     (_batch, _queue) = (_queue, _batch);
                     _commandInUse = true;
@@ -119,7 +119,7 @@ public sealed partial class MessageChannel : IDisposable
                         return ReceiveStatus.Empty;
                     Wait(Timeout.InfiniteTimeSpan);
                 }
-                else if (ReceiveOnce(wait) == ReceiveStatus.Empty && (comeBack || !wait))
+                else if (ReceiveOnce(wait) == ReceiveStatus.Empty && (returnsOnTimeout || !wait))
                 {
                     return ReceiveStatus.Empty;
                 }
@@ -136,7 +136,7 @@ public sealed partial class MessageChannel : IDisposable
             while (!_closed && _fault is null)
             {
                 // not one of those who are told after each receive: who waits for a reply can receive it by itself, and sooner
-                if (_receiving || _waiting == 0 || _queue.IsOverLimit)
+                if (_receiving || _replyWaiters == 0 || _queue.IsOverLimit)
                     Monitor.Wait(_gate);
                 else
                     ReceiveOnce(wait: true);
@@ -191,7 +191,7 @@ public sealed partial class MessageChannel : IDisposable
             Monitor.Enter(_gate);
             _receiving = false;
             // they look when the gate is free, and find what follows done
-            if (_waiters > 0)
+            if (_gateWaiters > 0)
                 Monitor.PulseAll(_gate);
         }
         if (status == ReceiveStatus.Received)
@@ -206,14 +206,14 @@ public sealed partial class MessageChannel : IDisposable
 
     private void Wait(TimeSpan timeout)
     {
-        _waiters++;
+        _gateWaiters++;
         try
         {
             Monitor.Wait(_gate, timeout);
         }
         finally
         {
-            _waiters--;
+            _gateWaiters--;
         }
     }
 

@@ -22,7 +22,7 @@ public sealed partial class MessageSocket : IDisposable
     private readonly MessageSocketOptions _options;
     private readonly ReceiveBuffer _buffer = new(FirstBufferSize, BufferSize);
     private readonly Lock _closeLock = new();
-    private readonly FdArrivals _arrivals;
+    private readonly PendingFds _pendingFds;
     private IMessageTrace? _trace; // null while nobody reads it
     private long _parsed;
     private volatile bool _closed;
@@ -36,7 +36,7 @@ public sealed partial class MessageSocket : IDisposable
         _socket = socket;
         _descriptor = (int)socket.DangerousGetHandle();
         _options = options ?? new MessageSocketOptions();
-        _arrivals = new FdArrivals(_options.MaxMessageFds);
+        _pendingFds = new PendingFds(_options.MaxMessageFds);
         _trace = EnabledTrace();
         SocketCalls.SetBlocking(socket);
         if (_options.SocketBufferSize is int size)
@@ -87,7 +87,7 @@ public sealed partial class MessageSocket : IDisposable
         if (fds is not null || truncated)
         {
             int owner = FdRouting.FindOwner(_buffer.Unparsed, older);
-            _arrivals.Add(_parsed + owner, fds, truncated);
+            _pendingFds.Add(_parsed + owner, fds, truncated);
         }
         return ReceiveStatus.Received;
     }
@@ -115,7 +115,7 @@ public sealed partial class MessageSocket : IDisposable
             return false;
         }
         Errno fdProblem = Errno.None;
-        FdList? fds = _arrivals.IsEmpty ? null : _arrivals.TakeUntil(_parsed + size, out fdProblem);
+        FdList? fds = _pendingFds.IsEmpty ? null : _pendingFds.TakeUntil(_parsed + size, out fdProblem);
         message = new ReceivedMessage(header, _buffer.Bytes, _buffer.Start, fds, fdProblem);
         _buffer.Consume(size);
         _parsed += size;
@@ -135,7 +135,7 @@ public sealed partial class MessageSocket : IDisposable
         taken = taken[..Math.Min(taken.Length, most)];
         _buffer.Consume(taken.Length);
         _parsed += taken.Length;
-        fds = _arrivals.TakeUntil(_parsed, out _);
+        fds = _pendingFds.TakeUntil(_parsed, out _);
         return taken;
     }
 
@@ -149,7 +149,7 @@ public sealed partial class MessageSocket : IDisposable
         ReadOnlySpan<byte> unparsed = _buffer.Unparsed;
         int length = 0;
         int count = 0;
-        bool plain = _arrivals.IsEmpty && _trace is null;
+        bool plain = _pendingFds.IsEmpty && _trace is null;
         while (plain && WireFormat.TryRead(unparsed[length..], out MessageHeader header) && header.IsCommand
             && header.MessageSize >= MessageHeader.WireSize && header.MessageSize <= (uint)(unparsed.Length - length)
             && header.MessageSize <= (uint)_options.MaxMessageSize)
@@ -191,7 +191,7 @@ public sealed partial class MessageSocket : IDisposable
                 _socket.Dispose();
         }
         _output?.Dispose();
-        _arrivals.Dispose();
+        _pendingFds.Dispose();
     }
 
     // Room for the message that has begun, and how many bytes of it have not come.

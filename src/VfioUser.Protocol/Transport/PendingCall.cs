@@ -76,7 +76,7 @@ internal sealed class PendingCall(int index, ReplyBuffers buffers)
     }
 
     /// <summary>Whether this is the late reply to a call whose caller gave up: it means nothing.</summary>
-    public bool ForgetAbandoned(ushort messageId)
+    public bool DiscardAbandoned(ushort messageId)
     {
         int generation = messageId / Slots;
         if (_abandoned is null || !_abandoned[generation])

@@ -41,13 +41,13 @@ internal static class BenchCommand
             Place place = new(parsed.GetValue(region), parsed.GetValue(offset) ?? 0, parsed.GetValue(width));
             byte[] value = new byte[place.Width];
             // one connection for all of it: some servers end with their client
-            using SafeSocketHandle connected = Endpoints.Connect(socket, server.Patience(parsed), terminal.Stop);
+            using SafeSocketHandle connected = Endpoints.Connect(socket, server.Timeout(parsed), terminal.Stop);
             using VfioUserClient client = VfioUserClient.FromConnected(SocketCalls.Duplicate(connected),
                 server.ClientOptions(parsed, terminal.Stop) with { TwinSocket = TwinSocketPolicy.Never });
             (place, ulong size) = Choose(client, place);
             client.ReadRegion(place.Region!.Value, place.Offset, value);
             int large = (int)Math.Min(size, (ulong)Math.Min(client.Limits.MaxTransferToSend, client.Limits.MaxTransferToReceive));
-            using BenchConnection connection = new(SocketCalls.Duplicate(connected), server.Patience(parsed), terminal.Stop);
+            using BenchConnection connection = new(SocketCalls.Duplicate(connected), server.Timeout(parsed), terminal.Stop);
             Bench bench = new(connection, place.Region!.Value, place.Offset, place.Width, TimeSpan.FromSeconds(parsed.GetValue(seconds)), terminal.Stop);
             BenchReport report = new(socket, RegionName.Of(place.Region.Value), size, place.Offset, place.Width, parsed.GetValue(seconds),
                 bench.RoundTrip(), bench.Pipelined(), bench.Large(large), parsed.GetValue(write) ? bench.PostedWrites(value) : null);

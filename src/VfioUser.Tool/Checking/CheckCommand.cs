@@ -39,7 +39,7 @@ internal static class CheckCommand
                 return ExitCode.Success;
             }
             bool asJson = parsed.GetValue(json);
-            CheckRun run = new(new Subject(server.ExistingSocket(parsed), server.Patience(parsed), terminal.Stop));
+            CheckRun run = new(new Subject(server.ExistingSocket(parsed), server.Timeout(parsed), terminal.Stop));
             IReadOnlyList<CheckedRule> results = run.Check(rules, result =>
             {
                 if (!asJson)

@@ -15,7 +15,7 @@ internal sealed class Conversation : IDisposable
     private static readonly TimeSpan LongestTick = TimeSpan.FromMilliseconds(200);
 
     private readonly MessageSocket _socket;
-    private readonly TimeSpan _patience;
+    private readonly TimeSpan _timeout;
     private readonly TimeSpan _tick;
     private readonly CancellationToken _stop;
     private readonly CancellationTokenRegistration _stopping;
@@ -23,13 +23,13 @@ internal sealed class Conversation : IDisposable
     private readonly Dictionary<ushort, uint> _readCounts = [];
     private ushort _lastId;
 
-    public Conversation(SafeSocketHandle socket, TimeSpan patience, CancellationToken stop)
+    public Conversation(SafeSocketHandle socket, TimeSpan timeout, CancellationToken stop)
     {
         // a server may send larger messages than this library does
         _socket = new MessageSocket(socket, new MessageSocketOptions { MaxMessageFds = 64, MaxMessageSize = 1 << 24 });
-        _tick = TimeSpan.FromMilliseconds(Math.Clamp(patience.TotalMilliseconds, 1, LongestTick.TotalMilliseconds)); // 0 would wait for ever
+        _tick = TimeSpan.FromMilliseconds(Math.Clamp(timeout.TotalMilliseconds, 1, LongestTick.TotalMilliseconds)); // 0 would wait for ever
         _socket.SetReceiveTimeout(_tick);
-        _patience = patience;
+        _timeout = timeout;
         _stop = stop;
         _stopping = stop.UnsafeRegister(static socket => ((MessageSocket)socket!).Shutdown(), _socket);
     }
@@ -41,8 +41,8 @@ internal sealed class Conversation : IDisposable
     /// <exception cref="SilentServerException">It does not read.</exception>
     public void Send(ReadOnlySpan<byte> bytes, params ReadOnlySpan<SafeHandle> fds)
     {
-        if (_socket.Send(bytes, default, fds, Deadline.After(_patience)) == Errno.ETIMEDOUT)
-            throw new SilentServerException($"the server has read nothing for {_patience.TotalSeconds} seconds (--patience)");
+        if (_socket.Send(bytes, default, fds, Deadline.After(_timeout)) == Errno.ETIMEDOUT)
+            throw new SilentServerException($"the server has read nothing for {_timeout.TotalSeconds} seconds (--server-timeout)");
     }
 
     /// <summary>Sends a command.</summary>
@@ -111,7 +111,7 @@ internal sealed class Conversation : IDisposable
     public Answer? TryReceive(Command awaited)
     {
         // counted in waits, so that time in which this process is stopped does not count
-        int ticks = (int)Math.Ceiling(_patience / _tick);
+        int ticks = (int)Math.Ceiling(_timeout / _tick);
         Stopwatch time = Stopwatch.StartNew();
         bool came = false;
         while (true)
@@ -121,8 +121,8 @@ internal sealed class Conversation : IDisposable
             if (parsed && !message.Header.IsCommand)
                 return Taken(message);
             // a server may keep sending other messages and never the reply
-            if (ticks <= 0 || (came && time.Elapsed >= _patience))
-                throw new SilentServerException($"no answer to {awaited} within {_patience.TotalSeconds} seconds (--patience)");
+            if (ticks <= 0 || (came && time.Elapsed >= _timeout))
+                throw new SilentServerException($"no answer to {awaited} within {_timeout.TotalSeconds} seconds (--server-timeout)");
             if (parsed)
             {
                 message.Fds?.Dispose();
@@ -148,7 +148,7 @@ internal sealed class Conversation : IDisposable
     /// <exception cref="SilentServerException">Nothing came in time.</exception>
     public int ReceiveOnce(Span<byte> bytes)
     {
-        for (int ticks = (int)Math.Ceiling(_patience / _tick); ticks > 0; ticks--)
+        for (int ticks = (int)Math.Ceiling(_timeout / _tick); ticks > 0; ticks--)
         {
             FdList? fds = null;
             int received = SocketCalls.Receive(_socket.Handle, bytes, 0, ref fds, out _);
@@ -159,7 +159,7 @@ internal sealed class Conversation : IDisposable
             if (received != -(int)Errno.EAGAIN)
                 return 0;
         }
-        throw new SilentServerException($"nothing came within {_patience.TotalSeconds} seconds (--patience)");
+        throw new SilentServerException($"nothing came within {_timeout.TotalSeconds} seconds (--server-timeout)");
     }
 
     /// <summary>Sends as much as possible without blocking.</summary>

@@ -13,14 +13,14 @@ internal sealed class Subject
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(20);
 
     private readonly string _path;
-    private readonly TimeSpan _patience;
+    private readonly TimeSpan _timeout;
     private readonly CancellationToken _stop;
     private bool _wasThere;
 
-    public Subject(string path, TimeSpan patience, CancellationToken stop)
+    public Subject(string path, TimeSpan timeout, CancellationToken stop)
     {
         _path = path;
-        _patience = patience;
+        _timeout = timeout;
         _stop = stop;
         Device = new Survey(this);
     }
@@ -29,7 +29,7 @@ internal sealed class Subject
     public Survey Device { get; }
 
     /// <summary>Timeout of every wait for the server.</summary>
-    public TimeSpan Patience => _patience;
+    public TimeSpan Timeout => _timeout;
 
     /// <summary>The process that served the last connection.</summary>
     public int ProcessId { get; private set; }
@@ -42,7 +42,7 @@ internal sealed class Subject
     /// <exception cref="IOException">No server listens there.</exception>
     public Conversation Connect()
     {
-        Deadline end = Deadline.After(_patience);
+        Deadline end = Deadline.After(_timeout);
         while (true)
         {
             try
@@ -58,7 +58,7 @@ internal sealed class Subject
                     continue;
                 }
                 ProcessId = process;
-                return new Conversation(socket, _patience, _stop);
+                return new Conversation(socket, _timeout, _stop);
             }
             catch (IOException e)
             {
@@ -74,11 +74,11 @@ internal sealed class Subject
 
     /// <summary>Connects once, even while another client is attached, and sends nothing.</summary>
     /// <returns>Null when the server does not accept it.</returns>
-    public Conversation? Knock(TimeSpan patience)
+    public Conversation? Knock(TimeSpan timeout)
     {
         try
         {
-            return new Conversation(ConnectCalls.Connect(_path, patience, _stop), patience, _stop);
+            return new Conversation(ConnectCalls.Connect(_path, timeout, _stop), timeout, _stop);
         }
         catch (IOException)
         {
@@ -93,7 +93,7 @@ internal sealed class Subject
     /// is still busy with the client before.</summary>
     public Conversation Open(ReadOnlySpan<byte> proposal)
     {
-        Deadline end = Deadline.After(_patience);
+        Deadline end = Deadline.After(_timeout);
         while (true)
         {
             Conversation conversation = Connect();

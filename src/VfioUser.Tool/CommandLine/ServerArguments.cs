@@ -10,28 +10,28 @@ namespace VfioUser.Tool.CommandLine;
 /// <summary>Arguments of every command that connects to a server: its socket and a timeout.</summary>
 internal sealed class ServerArguments
 {
-    private const double LongestPatience = 86400;
+    private const double LongestTimeout = 86400;
     private const int MaxPathBytes = 108;
 
     private readonly Argument<string> _socket = new("SOCKET") { Description = "The server's socket: a path, or @name for an abstract one" };
-    private readonly Option<double> _patience = PatienceOption("Seconds that the server may take to answer");
+    private readonly Option<double> _timeout = TimeoutOption("Seconds that the server may take to answer");
 
     private ServerArguments(Command command)
     {
         command.Add(_socket);
-        command.Add(_patience);
+        command.Add(_timeout);
     }
 
     /// <summary>The timeout option.</summary>
-    public static Option<double> PatienceOption(string description)
+    public static Option<double> TimeoutOption(string description)
     {
-        Option<double> patience = new("--patience") { Description = description, DefaultValueFactory = _ => 10 };
-        patience.Validators.Add(result =>
+        Option<double> timeout = new("--server-timeout") { Description = description, DefaultValueFactory = _ => 10 };
+        timeout.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<double>() is not (> 0 and <= LongestPatience))
-                result.AddError("--patience takes a number of seconds above 0, a day at most.");
+            if (result.GetValueOrDefault<double>() is not (> 0 and <= LongestTimeout))
+                result.AddError("--server-timeout takes a number of seconds above 0, a day at most.");
         });
-        return patience;
+        return timeout;
     }
 
     /// <summary>Adds them to a command.</summary>
@@ -61,7 +61,7 @@ internal sealed class ServerArguments
         return socket[0] == '@' || File.Exists(socket) ? socket : throw new ToolException($"Cannot connect to '{socket}': no such file.");
     }
 
-    public TimeSpan Patience(ParseResult parsed) => TimeSpan.FromSeconds(parsed.GetValue(_patience));
+    public TimeSpan Timeout(ParseResult parsed) => TimeSpan.FromSeconds(parsed.GetValue(_timeout));
 
     /// <summary>Connects and negotiates.</summary>
     /// <param name="parsed">The command line.</param>
@@ -72,8 +72,8 @@ internal sealed class ServerArguments
 
     public VfioUserClientOptions ClientOptions(ParseResult parsed, CancellationToken stop) => new()
     {
-        Timeout = Patience(parsed),
-        ConnectTimeout = Patience(parsed),
+        Timeout = Timeout(parsed),
+        ConnectTimeout = Timeout(parsed),
         Cancellation = stop,
         TwinSocket = TwinSocketPolicy.Prefer,
     };

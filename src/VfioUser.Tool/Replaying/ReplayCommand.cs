@@ -34,8 +34,8 @@ internal static class ReplayCommand
         {
             using RecordingReader recording = new(parsed.GetRequiredValue(file));
             string socket = server.Socket(parsed);
-            TimeSpan patience = server.Patience(parsed);
-            Replayer replayer = new(() => Endpoints.Connect(socket, patience, terminal.Stop), patience, parsed.GetValue(speed), Ignored(parsed.GetValue(ignore)),
+            TimeSpan timeout = server.Timeout(parsed);
+            Replayer replayer = new(() => Endpoints.Connect(socket, timeout, terminal.Stop), timeout, parsed.GetValue(speed), Ignored(parsed.GetValue(ignore)),
                 terminal.Out.WriteLine, terminal.Stop);
             Stopwatch time = Stopwatch.StartNew();
             int clients = 0;

@@ -19,7 +19,7 @@ internal static class TraceCommand
         Option<string?> read = new("--read") { Description = "Print a recording, in place of listening" };
         Option<bool> json = new("--json") { Description = "A JSON object a line" };
         Option<int> data = new("--data") { Description = "Bytes of data to print of a message", DefaultValueFactory = _ => 16 };
-        Option<double> patience = ServerArguments.PatienceOption("Seconds that the server may take to accept a client");
+        Option<double> timeout = ServerArguments.TimeoutOption("Seconds that the server may take to accept a client");
         Option<bool> quiet = new("--quiet") { Description = "Print no messages" };
         record.Validators.Add(FilePath.NotEmpty);
         read.Validators.Add(FilePath.NotEmpty);
@@ -30,7 +30,7 @@ internal static class TraceCommand
         command.Add(json);
         command.Add(data);
         command.Add(quiet);
-        command.Add(patience);
+        command.Add(timeout);
         command.Validators.Add(result =>
         {
             if (result.GetValue(data) is < 0 or > LongestData)
@@ -48,17 +48,17 @@ internal static class TraceCommand
             List<ITraceSink> sinks = parsed.GetValue(quiet) ? [] : [printed];
             if (recording is not null)
                 sinks.Add(recording);
-            return Trace(terminal, parsed.GetValue(listen)!, parsed.GetValue(server)!, TimeSpan.FromSeconds(parsed.GetValue(patience)), parsed.GetValue(json),
+            return Trace(terminal, parsed.GetValue(listen)!, parsed.GetValue(server)!, TimeSpan.FromSeconds(parsed.GetValue(timeout)), parsed.GetValue(json),
                 new TraceOutput(sinks));
         });
         return command;
     }
 
-    private static int Trace(Terminal terminal, string listen, string server, TimeSpan patience, bool json, TraceOutput output)
+    private static int Trace(Terminal terminal, string listen, string server, TimeSpan timeout, bool json, TraceOutput output)
     {
         using SocketListener clients = Endpoints.Listen(listen);
         terminal.Out.WriteLine(json ? """{"event":"listening"}""" : $"listening on {listen} for {server}; → is to the server, ← to the client");
-        new InterposedServer(clients, () => Endpoints.Connect(server, patience, terminal.Stop), output,
+        new InterposedServer(clients, () => Endpoints.Connect(server, timeout, terminal.Stop), output,
             problem => terminal.Error.WriteLine($"vfio-user: {problem}")).Run(terminal.Stop);
         return ExitCode.Success;
     }

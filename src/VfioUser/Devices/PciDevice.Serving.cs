@@ -74,9 +74,9 @@ public abstract partial class PciDevice
         }
     }
 
-    internal void Reset(ResetReason reason) => Notifiers.Quietly(() => ResetQuietly(reason));
+    internal void Reset(ResetReason reason) => Notifiers.RunSuspended(() => ResetSuspended(reason));
 
-    private void ResetQuietly(ResetReason reason)
+    private void ResetSuspended(ResetReason reason)
     {
         Config.Reset();
         foreach (IrqVectors? irqs in _irqs)

@@ -26,19 +26,19 @@ public sealed class DoorbellPage : INotifier
     private readonly RegionMemory _memory;
     private readonly ulong _offset;
     private readonly int _length;
-    private readonly Action<int, uint> _ring;
+    private readonly Action<int, uint> _handler;
     private readonly DoorbellPageOptions _options;
     private readonly uint[] _seen;
     private DoorbellPoller? _poller;
 
-    internal DoorbellPage(Region region, RegionMemory memory, ulong offset, int count, Action<int, uint> ring, DoorbellPageOptions options)
+    internal DoorbellPage(Region region, RegionMemory memory, ulong offset, int count, Action<int, uint> handler, DoorbellPageOptions options)
     {
         _device = region.Device;
         _region = region.Index;
         _memory = memory;
         _offset = offset;
         _length = (count - 1) * options.Stride + sizeof(uint);
-        _ring = ring;
+        _handler = handler;
         _options = options;
         _seen = new uint[count];
     }
@@ -63,7 +63,7 @@ public sealed class DoorbellPage : INotifier
 
     void INotifier.Exit() => _gate.Exit();
 
-    void INotifier.Forget()
+    void INotifier.Discard()
     {
         ReadOnlySpan<byte> page = _memory.Span(_offset, _length);
         for (int i = 0; i < _seen.Length; i++)
@@ -101,7 +101,7 @@ public sealed class DoorbellPage : INotifier
             _seen[i] = value;
             rung++;
             _device.Notifiers.Guard(new DeviceCode(DeviceCallback.DoorbellPage, _region, _offset + (ulong)(i * _options.Stride)),
-                static rung => rung.Ring(rung.Index, rung.Value), (Ring: _ring, Index: i, Value: value));
+                static call => call.Handler(call.Index, call.Value), (Handler: _handler, Index: i, Value: value));
         }
         return rung;
     }

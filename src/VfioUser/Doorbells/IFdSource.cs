@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using VfioUser.Protocol;
 
 namespace VfioUser;
 
@@ -9,35 +8,4 @@ internal interface IFdSource
     /// <summary>The descriptor, made now if there is none yet; borrowed until the client has gone. Command thread.</summary>
     /// <exception cref="IOException">The system has none to give.</exception>
     SafeHandle Open();
-}
-
-/// <summary>A descriptor that is there already.</summary>
-internal sealed record FixedFd(SafeHandle Handle) : IFdSource
-{
-    public SafeHandle Open() => Handle;
-}
-
-/// <summary>A span of a region that a client can reach by a descriptor. Immutable.</summary>
-/// <remarks>Spec: VFIO_USER_DEVICE_GET_REGION_IO_FDS, "Sub-Region IO FD info format".</remarks>
-internal abstract class IoFdPlace(ulong offset, ulong size, IFdSource fd)
-{
-    public ulong Offset { get; } = offset;
-
-    /// <summary>In bytes; 0 if the width of an access does not matter.</summary>
-    public ulong Size { get; } = size;
-
-    public IFdSource Fd { get; } = fd;
-
-    /// <summary>The shared memory beside the descriptor, or null.</summary>
-    public virtual IFdSource? ShadowFd => null;
-
-    /// <summary>Writes the entry in the specification's form, of <see cref="IoEventFd.WireSize"/> bytes.</summary>
-    public abstract void Write(Span<byte> entry, uint fdIndex);
-
-    /// <summary>Writes the entry in libvfio-user's form, of <see cref="IoEventFdShadow.WireSize"/> bytes.</summary>
-    public virtual void WriteLong(Span<byte> entry, uint fdIndex, uint shadowIndex)
-    {
-        entry.Clear();
-        Write(entry, fdIndex);
-    }
 }

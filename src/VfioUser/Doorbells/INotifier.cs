@@ -11,7 +11,7 @@ internal interface INotifier
     void Exit();
 
     /// <summary>What came up to now is not handled any more. Between <see cref="Enter"/> and <see cref="Exit"/>.</summary>
-    void Forget();
+    void Discard();
 
     /// <summary>Handles what came up to now, unless the device polls for it, though the device's state lets no call begin.
     /// Command thread.</summary>

@@ -9,7 +9,7 @@ namespace VfioUser;
 internal sealed class IoEventFdWatcher : IDisposable
 {
     private readonly Lock _lock = new();
-    private readonly List<RegionIoEventFd> _bells = [];
+    private readonly List<RegionIoEventFd> _ioEventFds = [];
     private readonly EventFd _wake = new();
     private readonly Action<Exception> _threw;
     private readonly Thread _thread;
@@ -23,11 +23,11 @@ internal sealed class IoEventFdWatcher : IDisposable
         _thread.Start();
     }
 
-    public void Add(RegionIoEventFd bell)
+    public void Add(RegionIoEventFd ioEventFd)
     {
         lock (_lock)
         {
-            _bells.Add(bell);
+            _ioEventFds.Add(ioEventFd);
             _changed = true;
         }
         _wake.Signal();
@@ -47,7 +47,7 @@ internal sealed class IoEventFdWatcher : IDisposable
         PollSet? set = null;
         try
         {
-            RegionIoEventFd[] bells = [];
+            RegionIoEventFd[] ioEventFds = [];
             IdleStrategy idle = new();
             while (!Volatile.Read(ref _stopping))
             {
@@ -56,17 +56,17 @@ internal sealed class IoEventFdWatcher : IDisposable
                     set?.Dispose();
                     set = null;
                     lock (_lock)
-                        bells = [.. _bells];
-                    set = new PollSet([_wake.Handle, .. bells.Select(bell => bell.Handle!)]);
-                    idle = new IdleStrategy { Spin = bells.Length == 0 ? TimeSpan.Zero : bells.Max(bell => bell.Spin) };
+                        ioEventFds = [.. _ioEventFds];
+                    set = new PollSet([_wake.Handle, .. ioEventFds.Select(ioEventFd => ioEventFd.Handle!)]);
+                    idle = new IdleStrategy { Spin = ioEventFds.Length == 0 ? TimeSpan.Zero : ioEventFds.Max(ioEventFd => ioEventFd.Spin) };
                 }
                 Wait(set, idle);
                 if (set.IsReady(0))
                     _wake.Take();
-                for (int i = 0; i < bells.Length; i++)
+                for (int i = 0; i < ioEventFds.Length; i++)
                 {
-                    if (set.IsReady(i + 1) && !TryPoll(bells[i]))
-                        Remove(bells[i]);
+                    if (set.IsReady(i + 1) && !TryPoll(ioEventFds[i]))
+                        Remove(ioEventFds[i]);
                 }
             }
         }
@@ -93,11 +93,11 @@ internal sealed class IoEventFdWatcher : IDisposable
     }
 
     // An eventfd that cannot be read would be ready for ever.
-    private bool TryPoll(RegionIoEventFd bell)
+    private bool TryPoll(RegionIoEventFd ioEventFd)
     {
         try
         {
-            bell.Poll();
+            ioEventFd.Poll();
             return true;
         }
         catch (IOException e)
@@ -117,11 +117,11 @@ internal sealed class IoEventFdWatcher : IDisposable
         }
     }
 
-    private void Remove(RegionIoEventFd bell)
+    private void Remove(RegionIoEventFd ioEventFd)
     {
         lock (_lock)
         {
-            _bells.Remove(bell);
+            _ioEventFds.Remove(ioEventFd);
             _changed = true;
         }
     }

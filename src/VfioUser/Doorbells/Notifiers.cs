@@ -31,7 +31,7 @@ internal sealed class Notifiers
     }
 
     /// <summary>Has an eventfd watched until the client has gone. The thread starts with the first one.</summary>
-    public void Watch(RegionIoEventFd bell) => (_watcher ??= new IoEventFdWatcher(e => Report(DeviceCallback.IoEventFd, e))).Add(bell);
+    public void Watch(RegionIoEventFd ioEventFd) => (_watcher ??= new IoEventFdWatcher(e => Report(DeviceCallback.IoEventFd, e))).Add(ioEventFd);
 
     /// <summary>The device is about to be stopped: what the guest signalled before belongs to its state. What the device polls
     /// for itself stays until it is stopped, for the same reason.</summary>
@@ -59,10 +59,10 @@ internal sealed class Notifiers
     }
 
     /// <summary>The device is another now: what was rung before was not for it.</summary>
-    public void Forget() => Quietly(() => { });
+    public void Discard() => RunSuspended(() => { });
 
     /// <summary>Does something while no call runs; what was notified before or meanwhile is forgotten.</summary>
-    public void Quietly(Action action)
+    public void RunSuspended(Action action)
     {
         foreach (INotifier notifier in _all)
             notifier.Enter();
@@ -75,7 +75,7 @@ internal sealed class Notifiers
             try
             {
                 foreach (INotifier notifier in _all)
-                    notifier.Forget();
+                    notifier.Discard();
             }
             finally
             {

@@ -3,45 +3,45 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <content>Access by descriptors in place of messages.</content>
+/// <content>Access by descriptors in subRegion of messages.</content>
 public partial class Region
 {
-    private readonly List<IoFdPlace> _ioFds = [];
-    private Dictionary<ulong, IoEventFdPlace[]>? _rings;
+    private readonly List<IoFdSubRegion> _ioFds = [];
+    private Dictionary<ulong, IoEventFdSubRegion[]>? _ioEventFds;
 
     /// <summary>What the client may reach by descriptor, in the order in which it was declared.</summary>
-    internal IReadOnlyList<IoFdPlace> IoFds => _ioFds;
+    internal IReadOnlyList<IoFdSubRegion> IoFds => _ioFds;
 
-    /// <summary>Has a write ring without a message: the client gets an eventfd for the place.</summary>
+    /// <summary>Has a write ring without a message: the client gets an eventfd for the subRegion.</summary>
     /// <param name="offset">First byte, relative to the region.</param>
-    /// <param name="ring">Called when a guest has written there, by eventfd or by message. It learns neither how often nor
+    /// <param name="handler">Called when a guest has written there, by eventfd or by message. It learns neither how often nor
     /// what was written; see <see cref="IoEventFdOptions.Datamatch"/> and <see cref="IoEventFdOptions.Shadow"/>.</param>
     /// <param name="size">Width of the writes that ring, in bytes: 1, 2, 4 or 8; 0 for any of them.</param>
     /// <param name="datamatch">The value that rings; null for all.</param>
-    /// <returns>For more places, and to poll it.</returns>
+    /// <returns>For more subRegions, and to poll it.</returns>
     /// <exception cref="ArgumentException">It does not fit, some write rings there already, or the region cannot be written.</exception>
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
     /// <remarks>
-    /// Setup. The place may lie on a register or in the handler's part: reads and the writes that do not match go there,
+    /// Setup. The subRegion may lie on a register or in the handler's part: reads and the writes that do not match go there,
     /// the ones that ring do not. On shared memory they are stored first; a client that maps it does not ring.
-    /// A client gets as many of a region's places as it takes descriptors with one message, first come first served; it
+    /// A client gets as many of a region's subRegions as it takes descriptors with one message, first come first served; it
     /// reaches the others by message. Spec: VFIO_USER_DEVICE_GET_REGION_IO_FDS.
     /// </remarks>
-    public RegionIoEventFd AddIoEventFd(ulong offset, Action ring, int size = sizeof(uint), ulong? datamatch = null) =>
-        AddIoEventFd(offset, ring, new IoEventFdOptions { Size = size, Datamatch = datamatch });
+    public RegionIoEventFd AddIoEventFd(ulong offset, Action handler, int size = sizeof(uint), ulong? datamatch = null) =>
+        AddIoEventFd(offset, handler, new IoEventFdOptions { Size = size, Datamatch = datamatch });
 
     /// <summary>Has a write ring without a message, with more to say about it.</summary>
     /// <inheritdoc cref="AddIoEventFd(ulong, Action, int, ulong?)"/>
-    public RegionIoEventFd AddIoEventFd(ulong offset, Action ring, IoEventFdOptions options)
+    public RegionIoEventFd AddIoEventFd(ulong offset, Action handler, IoEventFdOptions options)
     {
-        ArgumentNullException.ThrowIfNull(ring);
+        ArgumentNullException.ThrowIfNull(handler);
         ArgumentNullException.ThrowIfNull(options);
         if (options.Mode is not (NotificationMode.Threaded or NotificationMode.Polling))
             throw new ArgumentOutOfRangeException(nameof(options), options.Mode, "Use a named NotificationMode.");
-        RegionIoEventFd bell = new(Device, ring, options);
-        AddPlace(bell, offset, options);
-        Device.Notifiers.Add(bell);
-        return bell;
+        RegionIoEventFd ioEventFd = new(Device, handler, options);
+        AddSubRegion(ioEventFd, offset, options);
+        Device.Notifiers.Add(ioEventFd);
+        return ioEventFd;
     }
 
     /// <summary>Offers a descriptor of the author's on which a client's accesses become messages of the ioregionfd kind.</summary>
@@ -61,22 +61,22 @@ public partial class Region
         ThrowIfOutside(offset, size);
         if (size == 0 && !postedWrites)
             throw new ArgumentException("Without a size, writes must be posted: nobody would know what to answer.", nameof(postedWrites));
-        if (_ioFds.Exists(other => other is IoRegionFdPlace && offset < other.Offset + Math.Max(other.Size, 1) && other.Offset < offset + Math.Max(size, 1)))
+        if (_ioFds.Exists(other => other is IoRegionFdSubRegion && offset < other.Offset + Math.Max(other.Size, 1) && other.Offset < offset + Math.Max(size, 1)))
             throw new ArgumentException($"Another ioregionfd of {Index} has bytes from 0x{offset:x} on.", nameof(offset));
-        IoRegionFdFlags flags = (IsPorts ? IoRegionFdFlags.Pio : 0) | (postedWrites ? IoRegionFdFlags.PostedWrites : 0);
-        _ioFds.Add(new IoRegionFdPlace(offset, size, new FixedFd(fd), flags, userData));
+        IoRegionFdFlags flags = (IsIoSpace ? IoRegionFdFlags.Pio : 0) | (postedWrites ? IoRegionFdFlags.PostedWrites : 0);
+        _ioFds.Add(new IoRegionFdSubRegion(offset, size, new FixedFd(fd), flags, userData));
     }
 
     private void DisposeIoFds()
     {
-        foreach (IoFdPlace place in _ioFds)
+        foreach (IoFdSubRegion subRegion in _ioFds)
         {
-            if (place is IoRegionFdPlace { Fd: FixedFd taken })
+            if (subRegion is IoRegionFdSubRegion { Fd: FixedFd taken })
                 taken.Handle.Dispose();
         }
     }
 
-    internal void AddPlace(RegionIoEventFd bell, ulong offset, IoEventFdOptions options)
+    internal void AddSubRegion(RegionIoEventFd ioEventFd, ulong offset, IoEventFdOptions options)
     {
         Device.ThrowIfServed();
         if (!IsWritable)
@@ -89,35 +89,35 @@ public partial class Region
         if (options.Shadow is { } shadow && (options.ShadowOffset % sizeof(ulong) != 0
             || shadow.Length < sizeof(ulong) || options.ShadowOffset > shadow.Length - sizeof(ulong)))
         {
-            throw new ArgumentException($"The shadow's place 0x{options.ShadowOffset:x} is a multiple of 8 within its memory of " +
+            throw new ArgumentException($"The shadow's subRegion 0x{options.ShadowOffset:x} is a multiple of 8 within its memory of " +
                 $"0x{shadow.Length:x} bytes.", nameof(options));
         }
-        IoEventFdPlace place = new(bell, offset, options, IsPorts);
-        _rings ??= [];
-        IoEventFdPlace[] here = _rings.GetValueOrDefault(offset, []);
-        if (Array.Exists(here, place.Collides))
+        IoEventFdSubRegion subRegion = new(ioEventFd, offset, options, IsIoSpace);
+        _ioEventFds ??= [];
+        IoEventFdSubRegion[] here = _ioEventFds.GetValueOrDefault(offset, []);
+        if (Array.Exists(here, subRegion.Collides))
         {
             throw new ArgumentException($"Another ioeventfd at 0x{offset:x} of {Index} rings for some of these writes. " +
                 "Give them different sizes or datamatch values.", nameof(offset));
         }
-        _rings[offset] = [.. here, place];
-        _ioFds.Add(place);
+        _ioEventFds[offset] = [.. here, subRegion];
+        _ioFds.Add(subRegion);
     }
 
-    private bool IsPorts => this is Bar { Kind: BarKind.Io };
+    private bool IsIoSpace => this is Bar { Kind: BarKind.Io };
 
-    private bool TryRing(ulong offset, ReadOnlySpan<byte> source)
+    private bool TrySignal(ulong offset, ReadOnlySpan<byte> source)
     {
-        if (!_rings!.TryGetValue(offset, out IoEventFdPlace[]? places))
+        if (!_ioEventFds!.TryGetValue(offset, out IoEventFdSubRegion[]? subRegions))
             return false;
-        foreach (IoEventFdPlace place in places)
+        foreach (IoEventFdSubRegion subRegion in subRegions)
         {
-            if (!place.Matches(source))
+            if (!subRegion.Matches(source))
                 continue;
             // who reads the memory expects the value there, by whichever way it came
             if (Find(offset, out ulong until) is MemoryPart memory && (ulong)source.Length <= until - offset)
                 memory.Write(offset - memory.Start, source);
-            place.Ring(source);
+            subRegion.Signal(source);
             return true;
         }
         return false;

@@ -26,14 +26,14 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
 {
     private readonly Lock _gate = new();
     private readonly PciDevice _device;
-    private readonly Action _ring;
+    private readonly Action _handler;
     private EventFd? _eventFd;
     private bool _pending;
 
-    internal RegionIoEventFd(PciDevice device, Action ring, IoEventFdOptions options)
+    internal RegionIoEventFd(PciDevice device, Action handler, IoEventFdOptions options)
     {
         _device = device;
-        _ring = ring;
+        _handler = handler;
         Mode = options.Mode;
         Spin = options.Spin;
     }
@@ -50,12 +50,12 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
     /// <param name="datamatch">The value that rings; null for all.</param>
     /// <exception cref="ArgumentException">It does not fit, rings already, or the region is another device's.</exception>
     /// <remarks>Setup.</remarks>
-    public void AddPlace(Region region, ulong offset, int size = sizeof(uint), ulong? datamatch = null)
+    public void AddSubRegion(Region region, ulong offset, int size = sizeof(uint), ulong? datamatch = null)
     {
         ArgumentNullException.ThrowIfNull(region);
         if (region.Device != _device)
             throw new ArgumentException($"{region.Index} belongs to another device.", nameof(region));
-        region.AddPlace(this, offset, new IoEventFdOptions { Size = size, Datamatch = datamatch });
+        region.AddSubRegion(this, offset, new IoEventFdOptions { Size = size, Datamatch = datamatch });
     }
 
     /// <summary>Calls the handler if a guest has rung since the last time.</summary>
@@ -77,12 +77,12 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
                 Volatile.Write(ref _pending, true);
                 return false;
             }
-            _device.Notifiers.Guard(DeviceCallback.IoEventFd, static ring => ring(), _ring);
+            _device.Notifiers.Guard(DeviceCallback.IoEventFd, static handler => handler(), _handler);
             return true;
         }
     }
 
-    internal void RingFromMessage()
+    internal void SignalFromMessage()
     {
         if (Mode == NotificationMode.Polling)
         {
@@ -90,7 +90,7 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
             return;
         }
         lock (_gate)
-            _ring(); // what it throws belongs to the command
+            _handler(); // what it throws belongs to the command
     }
 
     /// <summary>The descriptor to wait on, or null before a client asked for it.</summary>
@@ -113,7 +113,7 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
 
     void INotifier.Exit() => _gate.Exit();
 
-    void INotifier.Forget() => TakeSignals();
+    void INotifier.Discard() => TakeSignals();
 
     void INotifier.Drain()
     {
@@ -122,7 +122,7 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
         lock (_gate)
         {
             if (TakeSignals())
-                _device.Notifiers.Guard(DeviceCallback.IoEventFd, static ring => ring(), _ring);
+                _device.Notifiers.Guard(DeviceCallback.IoEventFd, static handler => handler(), _handler);
         }
     }
 

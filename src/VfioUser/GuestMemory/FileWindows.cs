@@ -93,7 +93,7 @@ internal sealed class FileWindows(DmaBudget budget, TimeProvider time) : IDispos
                 window.IdleSince = time.GetTimestamp();
                 _idle.Add(window);
                 if (_disposed || _idle.Count > MaxIdle)
-                    last = ForgetLongestIdle();
+                    last = EvictLongestIdle();
                 else if (!_isTimed)
                     StartTimer();
             }
@@ -166,13 +166,13 @@ internal sealed class FileWindows(DmaBudget budget, TimeProvider time) : IDispos
         {
             long now = time.GetTimestamp();
             while (_idle.Count > 0 && time.GetElapsedTime(_idle[0].IdleSince, now) >= since)
-                leaving.Add(ForgetLongestIdle());
+                leaving.Add(EvictLongestIdle());
         }
         leaving.ForEach(Unmap);
         return leaving.Count > 0;
     }
 
-    private FileWindow ForgetLongestIdle()
+    private FileWindow EvictLongestIdle()
     {
         FileWindow window = _idle[0];
         _idle.RemoveAt(0);

@@ -22,7 +22,7 @@ internal sealed class GuestRegions(
     public Action<DeviceCallback, Exception>? Threw { get; init; }
 
     /// <summary>How often it is said that an unmap still waits.</summary>
-    public static TimeSpan Patience { get; } = TimeSpan.FromSeconds(1);
+    public static TimeSpan WarningInterval { get; } = TimeSpan.FromSeconds(1);
 
     /// <summary>What all clients of this process may use up together.</summary>
     public DmaBudget Budget { get; init; } = DmaBudget.OfProcess;
@@ -133,7 +133,7 @@ internal sealed class GuestRegions(
                 return;
             // a virtual CPU that waits for an earlier reply must not wait for the device as well
             messages.BeforeWaiting();
-            while (!drain.Done.Wait(Patience, Stopping))
+            while (!drain.Done.Wait(WarningInterval, Stopping))
                 Waits(drain);
         }
         catch (OperationCanceledException)

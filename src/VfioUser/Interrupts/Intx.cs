@@ -48,7 +48,7 @@ public sealed class Intx : Irq
             _resample?.Invoke();
     }
 
-    private protected override bool IsHeldBack => _config.IntxDisabled;
+    private protected override bool IsInhibited => _config.IntxDisabled;
 
     /// <summary>Asserts the pin, which interrupts the guest, and keeps it asserted.</summary>
     /// <returns>As <see cref="Irq.Trigger"/>.</returns>
@@ -82,6 +82,6 @@ public sealed class Intx : Irq
     internal void CommandWritten()
     {
         if (!_config.IntxDisabled)
-            Released();
+            RetryDelivery();
     }
 }

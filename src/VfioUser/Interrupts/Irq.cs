@@ -9,7 +9,7 @@ namespace VfioUser;
 /// </remarks>
 public class Irq
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(10);
 
     private readonly Lock _lock = new();
     private readonly bool _autoMask;
@@ -61,7 +61,7 @@ public class Irq
     }
 
     /// <summary>Whether something besides the mask keeps it from being delivered now.</summary>
-    private protected virtual bool IsHeldBack => false;
+    private protected virtual bool IsInhibited => false;
 
     /// <summary>Whether the guest has enabled the vector, so that it is kept for a client that has no eventfd there yet.</summary>
     private protected virtual bool IsEnabledByGuest => false;
@@ -105,7 +105,7 @@ public class Irq
         Replace(ref _trigger, eventFd);
         // a level that stands interrupts whoever begins to listen
         if (eventFd is not null)
-            Released();
+            RetryDelivery();
     }
 
     internal void SetMaskListener(EventFd? eventFd) => Replace(ref _onMask, eventFd);
@@ -128,18 +128,18 @@ public class Irq
         using (EnterForClient())
         {
             changed = SetMasked(false);
-            DeliverHeld();
+            DeliverPending();
         }
         if (changed)
             _maskChanged?.Invoke(false);
     }
 
     /// <summary>What held it back besides the mask may have gone.</summary>
-    internal void Released()
+    internal void RetryDelivery()
     {
         Resample();
         using (EnterForClient())
-            DeliverHeld();
+            DeliverPending();
     }
 
     /// <summary>The guest wrote to the capability: what it turned off waits no more, and what it let go is delivered.</summary>
@@ -149,7 +149,7 @@ public class Irq
         {
             if (_trigger is null && !IsEnabledByGuest)
                 SetPending(false);
-            DeliverHeld();
+            DeliverPending();
         }
     }
 
@@ -172,11 +172,11 @@ public class Irq
     internal void ClientGone()
     {
         Disable();
-        ForgetMaskAndPending();
+        ClearMaskAndPending();
     }
 
     /// <summary>A reset of the device: nothing is pending any more; the client's eventfds stay.</summary>
-    internal virtual void Reset() => ForgetMaskAndPending();
+    internal virtual void Reset() => ClearMaskAndPending();
 
     /// <summary>What of the vector moves to another host: bit 0, an interrupt is pending; bit 1, the pin is asserted.</summary>
     internal byte SaveState()
@@ -201,7 +201,7 @@ public class Irq
         lock (_lock)
         {
             if (_trigger is not null)
-                DeliverHeld();
+                DeliverPending();
         }
     }
 
@@ -239,7 +239,7 @@ public class Irq
     }
 
     // Under the lock.
-    private void DeliverHeld()
+    private void DeliverPending()
     {
         // while nobody listens it stays pending: a restored one waits for the client's eventfd
         if (_trigger is not null && !_masked && (_pending || IsLevelAsserted))
@@ -260,7 +260,7 @@ public class Irq
             return IsEnabledByGuest;
         }
         // of a device that is stopped it belongs to its state, and goes out when it runs again
-        if (_masked || IsHeldBack || Device is { Activity.IsStopped: true })
+        if (_masked || IsInhibited || Device is { Activity.IsStopped: true })
         {
             SetPending(true);
             return true;
@@ -291,7 +291,7 @@ public class Irq
         PendingChanged(pending);
     }
 
-    private void ForgetMaskAndPending()
+    private void ClearMaskAndPending()
     {
         using (EnterForClient())
         {
@@ -314,7 +314,7 @@ public class Irq
     // What the client wants done must not wait for a thread that waits for the client.
     private Lock.Scope EnterForClient()
     {
-        while (!_lock.TryEnter(Patience))
+        while (!_lock.TryEnter(RetryInterval))
             Unblock();
         Lock.Scope scope = _lock.EnterScope();
         _lock.Exit();

@@ -10,7 +10,7 @@ namespace VfioUser;
 /// </remarks>
 internal sealed class UnmaskWatch : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(10);
 
     private readonly Irq _irq;
     private readonly EventFd _handled;
@@ -49,7 +49,7 @@ internal sealed class UnmaskWatch : IDisposable
     {
         _stop.Signal();
         // unmasking delivers, and the client may have made that wait
-        while (!_thread.Join(Patience))
+        while (!_thread.Join(RetryInterval))
             _irq.Unblock();
         _stop.Dispose();
         _handled.Dispose();

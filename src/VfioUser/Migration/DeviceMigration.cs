@@ -4,9 +4,9 @@ namespace VfioUser;
 
 /// <summary>Where a device stands in the migration state machine, and what it does on the way.</summary>
 /// <remarks>Command thread. Spec: VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE.</remarks>
-internal sealed class DeviceMigration(PciDevice device, IMigrationState? author, bool preCopy)
+internal sealed class DeviceMigration(PciDevice device, IMigrationState? deviceState, bool preCopy)
 {
-    private MigrationShape? _shape;
+    private StateLayout? _layout;
     private MigrationWriter? _writer;
     private MigrationReader? _reader;
     private bool _failed; // the last change of the state
@@ -16,7 +16,7 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
     public bool HasPreCopy { get; } = preCopy;
 
     // the device is declared completely by now
-    private MigrationShape Shape => _shape ??= new MigrationShape(device);
+    private StateLayout Layout => _layout ??= new StateLayout(device);
 
     /// <summary>Whether a region can be accessed.</summary>
     /// <remarks>
@@ -35,7 +35,7 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
     };
 
     /// <summary>Whether there is another state to go to, and a way.</summary>
-    public bool CanChangeTo(MigrationState target) => target != State && MigrationArcs.Path(State, target, HasPreCopy) is not null;
+    public bool CanChangeTo(MigrationState target) => target != State && StateTransitions.Path(State, target, HasPreCopy) is not null;
 
     /// <summary>Bytes that are to be read once the device is stopped. An estimate, in any state.</summary>
     public ulong StopCopyLength
@@ -43,7 +43,7 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
         get
         {
             ulong own = EstimateOwn(out _);
-            return Shape.StreamSize + own + MigrationShape.Heads(own);
+            return Layout.StreamSize + own + StateLayout.HeaderBytes(own);
         }
     }
 
@@ -55,7 +55,7 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
         if (State != MigrationState.PreCopy || _writer is not { IsBroken: false } writer)
             return false;
         EstimateOwn(out ulong running);
-        ulong bytes = running + MigrationShape.Heads(running) + (ulong)writer.Buffered;
+        ulong bytes = running + StateLayout.HeaderBytes(running) + (ulong)writer.Buffered;
         if (writer.IsDrained)
             dirty = bytes;
         else
@@ -74,7 +74,7 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
     {
         problem = null;
         _failed = true;
-        if (MigrationArcs.Path(State, target, HasPreCopy) is not { } path)
+        if (StateTransitions.Path(State, target, HasPreCopy) is not { } path)
             return Errno.EINVAL;
         foreach (MigrationState next in path)
         {
@@ -106,8 +106,8 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
         if (_reader is null)
         {
             // not earlier: who comes to think better of it before the first byte has a device as it was
-            _reader = new MigrationReader(device, Shape, author);
-            author?.BeginRestore();
+            _reader = new MigrationReader(device, Layout, deviceState);
+            deviceState?.BeginRestore();
         }
         _reader.Feed(source);
         return _reader.Problem;
@@ -154,7 +154,7 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
         finally
         {
             device.RunAgain();
-            Shape.DeliverIrqs();
+            Layout.DeliverIrqs();
         }
     }
 
@@ -177,7 +177,7 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
             case (MigrationState.Stop, MigrationState.Running):
                 device.Started();
                 State = next; // before: what is held from here on is not delivered below
-                Shape.DeliverIrqs();
+                Layout.DeliverIrqs();
                 return null;
             case (MigrationState.Resuming, MigrationState.Stop):
                 if (FinishRestore() is { } problem)
@@ -191,7 +191,7 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
     private void BeginSave()
     {
         Call(static state => state.BeginSave());
-        _writer = new MigrationWriter(device, Shape, author);
+        _writer = new MigrationWriter(device, Layout, deviceState);
     }
 
     private void BeginAgain()
@@ -202,7 +202,7 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
 
     private ulong EstimateOwn(out ulong running)
     {
-        MigrationEstimate estimate = author?.Estimate() ?? default;
+        MigrationEstimate estimate = deviceState?.Estimate() ?? default;
         ulong bytes = (ulong)Math.Max(estimate.Bytes, 0);
         running = Math.Min((ulong)Math.Max(estimate.WhileRunning, 0), bytes);
         return bytes;
@@ -219,11 +219,11 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
     // Saves begin and end at resets and at attaches, too: who reports an exception is to know that it was not theirs.
     private void Call(Action<IMigrationState> call)
     {
-        if (author is null)
+        if (deviceState is null)
             return;
         try
         {
-            call(author);
+            call(deviceState);
         }
         catch (Exception e)
         {
@@ -241,7 +241,7 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? author,
         if (problem is null)
         {
             _reader = null;
-            device.Notifiers.Forget();
+            device.Notifiers.Discard();
         }
         return problem;
     }

@@ -7,12 +7,12 @@ namespace VfioUser;
 /// Command thread. Holds no more than the device itself has of registers and the like; the author's bytes and shared
 /// memory go where they belong as they come. Registers, configuration space and interrupts change only at the end.
 /// </remarks>
-internal sealed class MigrationReader(PciDevice device, MigrationShape shape, IMigrationState? author)
+internal sealed class MigrationReader(PciDevice device, StateLayout layout, IMigrationState? deviceState)
 {
     private readonly Dictionary<MigrationRecord, byte[]> _held = [];
-    private byte[] _filling = new byte[MigrationHead.WireSize];
+    private byte[] _filling = new byte[MigrationHeader.WireSize];
     private Step _step = Step.StreamHead;
-    private uint _left = MigrationHead.WireSize; // bytes that the step still waits for
+    private uint _left = MigrationHeader.WireSize; // bytes that the step still waits for
     private uint _checksum = uint.MaxValue;
     private uint _checksumBeforeRecord;
     private MigrationRecord _kind;
@@ -23,10 +23,10 @@ internal sealed class MigrationReader(PciDevice device, MigrationShape shape, IM
     private enum Step
     {
         StreamHead,
-        RecordHead,
+        RecordHeader,
         Held,
         Author,
-        MemoryHead,
+        MemoryHeader,
         Memory,
         End,
         Complete,
@@ -62,11 +62,11 @@ internal sealed class MigrationReader(PciDevice device, MigrationShape shape, IM
         if (Problem is not null || _step != Step.Complete)
             return Problem ?? "it ends too early";
         device.Config.Restore(_held[MigrationRecord.Config]);
-        shape.RestoreParts(_held[MigrationRecord.Parts]);
-        shape.RestoreIrqs(_held[MigrationRecord.Irqs]);
+        layout.RestoreParts(_held[MigrationRecord.Parts]);
+        layout.RestoreIrqs(_held[MigrationRecord.Irqs]);
         try
         {
-            author?.EndRestore();
+            deviceState?.EndRestore();
             return null;
         }
         catch (InvalidDataException e)
@@ -80,7 +80,7 @@ internal sealed class MigrationReader(PciDevice device, MigrationShape shape, IM
         switch (_step)
         {
             case Step.Author:
-                TakeAuthor(piece);
+                TakeDeviceState(piece);
                 break;
             case Step.Memory:
                 piece.CopyTo(_memory!.Span(_offset, piece.Length));
@@ -92,11 +92,11 @@ internal sealed class MigrationReader(PciDevice device, MigrationShape shape, IM
         }
     }
 
-    private void TakeAuthor(ReadOnlySpan<byte> piece)
+    private void TakeDeviceState(ReadOnlySpan<byte> piece)
     {
         try
         {
-            author!.Restore(piece);
+            deviceState!.Restore(piece);
         }
         catch (InvalidDataException e)
         {
@@ -115,15 +115,15 @@ internal sealed class MigrationReader(PciDevice device, MigrationShape shape, IM
         switch (_step)
         {
             case Step.StreamHead:
-                problem = ProblemOfHead(WireFormat.Read<MigrationHead>(_filling));
+                problem = ProblemOfHeader(WireFormat.Read<MigrationHeader>(_filling));
                 break;
-            case Step.RecordHead:
+            case Step.RecordHeader:
                 return BeginRecord(WireFormat.Read<uint>(_filling), WireFormat.Read<uint>(_filling.AsSpan(sizeof(uint))));
-            case Step.MemoryHead:
+            case Step.MemoryHeader:
                 return BeginMemory(WireFormat.Read<uint>(_filling), WireFormat.Read<ulong>(_filling.AsSpan(sizeof(ulong))));
             case Step.Held:
                 _held[_kind] = _filling;
-                problem = _kind == MigrationRecord.Parts ? shape.ProblemOfParts(_filling) : null;
+                problem = _kind == MigrationRecord.Parts ? layout.ProblemOfParts(_filling) : null;
                 break;
             case Step.End:
                 _step = Step.Complete;
@@ -132,7 +132,7 @@ internal sealed class MigrationReader(PciDevice device, MigrationShape shape, IM
                 return _held.Count == 3 ? null : "it lacks part of the device";
         }
         _checksumBeforeRecord = _checksum;
-        Expect(Step.RecordHead, MigrationStream.RecordHeadSize);
+        Expect(Step.RecordHeader, MigrationStream.RecordHeaderSize);
         return problem;
     }
 
@@ -142,20 +142,20 @@ internal sealed class MigrationReader(PciDevice device, MigrationShape shape, IM
         _length = length;
         switch (_kind)
         {
-            case MigrationRecord.Author:
+            case MigrationRecord.DeviceState:
                 (_step, _left) = (Step.Author, length);
-                return author is null ? "it holds a state of the device's own, and this device has none" : null;
+                return deviceState is null ? "it holds a state of the device's own, and this device has none" : null;
             case MigrationRecord.StartOver:
                 return StartOver(length);
             case MigrationRecord.Memory:
-                Expect(Step.MemoryHead, MigrationStream.MemoryHeadSize);
-                return length < MigrationStream.MemoryHeadSize ? "it holds memory without a place" : null;
+                Expect(Step.MemoryHeader, MigrationStream.MemoryHeaderSize);
+                return length < MigrationStream.MemoryHeaderSize ? "it holds memory without a place" : null;
         }
         int size = _kind switch
         {
-            MigrationRecord.Config => shape.ConfigSize,
-            MigrationRecord.Parts => shape.PartsSize,
-            MigrationRecord.Irqs => shape.IrqsSize,
+            MigrationRecord.Config => layout.ConfigSize,
+            MigrationRecord.Parts => layout.PartsSize,
+            MigrationRecord.Irqs => layout.IrqsSize,
             MigrationRecord.End => MigrationStream.EndSize,
             _ => -1,
         };
@@ -169,11 +169,11 @@ internal sealed class MigrationReader(PciDevice device, MigrationShape shape, IM
 
     private string? StartOver(uint length)
     {
-        if (length != 0 || author is null || _held.Count > 0)
+        if (length != 0 || deviceState is null || _held.Count > 0)
             return "it begins again where it cannot";
         try
         {
-            author.BeginRestore();
+            deviceState.BeginRestore();
         }
         catch (InvalidDataException e)
         {
@@ -185,26 +185,26 @@ internal sealed class MigrationReader(PciDevice device, MigrationShape shape, IM
             throw;
         }
         _checksumBeforeRecord = _checksum;
-        Expect(Step.RecordHead, MigrationStream.RecordHeadSize);
+        Expect(Step.RecordHeader, MigrationStream.RecordHeaderSize);
         return null;
     }
 
     private string? BeginMemory(uint region, ulong offset)
     {
-        uint length = _length - MigrationStream.MemoryHeadSize;
-        _memory = shape.MemoryAt(region, offset, length);
+        uint length = _length - MigrationStream.MemoryHeaderSize;
+        _memory = layout.MemoryAt(region, offset, length);
         _offset = offset;
         (_step, _left) = (Step.Memory, length);
         return _memory is null ? $"it holds {length} bytes of memory at 0x{offset:x} of region {region}, where this device shares none" : null;
     }
 
-    private string? ProblemOfHead(in MigrationHead head)
+    private string? ProblemOfHeader(in MigrationHeader head)
     {
         if (head.Magic != MigrationStream.Magic)
             return "it is no stream of this library's";
         if (head.Version != MigrationStream.Version)
             return $"it has version {head.Version}, and only {MigrationStream.Version} is read here";
-        if (head == MigrationStream.HeadOf(device))
+        if (head == MigrationStream.HeaderOf(device))
             return null;
         return $"it was saved by device {head.Vendor:x4}:{head.Device:x4} (subsystem {head.SubsystemVendor:x4}:{head.Subsystem:x4}, " +
             $"revision {head.Revision}), and this is another";

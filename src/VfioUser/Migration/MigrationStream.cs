@@ -21,16 +21,16 @@ internal static class MigrationStream
 {
     public const uint Magic = 0x4D55_4656;
     public const ushort Version = 1;
-    public const int RecordHeadSize = 8;
+    public const int RecordHeaderSize = 8;
     public const int EndSize = 4;
 
     /// <summary>Bytes in front of the data of a memory record: region u32, zero u32, offset u64.</summary>
-    public const int MemoryHeadSize = 16;
+    public const int MemoryHeaderSize = 16;
 
     /// <summary>Bytes in front of a part's state in the record of the parts: region u32, length u32, offset u64.</summary>
-    public const int PartHeadSize = 16;
+    public const int PartHeaderSize = 16;
 
-    public static MigrationHead HeadOf(PciDevice device) => new(Magic, Version, device.Id.Revision,
+    public static MigrationHeader HeaderOf(PciDevice device) => new(Magic, Version, device.Id.Revision,
         device.Id.Vendor, device.Id.Device, device.Id.SubsystemVendor, device.Id.Subsystem);
 
     public static uint Checksum(uint crc, ReadOnlySpan<byte> bytes)
@@ -48,7 +48,7 @@ internal static class MigrationStream
 
 /// <summary>The first bytes of a stream.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
-internal readonly record struct MigrationHead(
+internal readonly record struct MigrationHeader(
     uint Magic, ushort Version, ushort Revision, ushort Vendor, ushort Device, ushort SubsystemVendor, ushort Subsystem)
 {
     public const int WireSize = 16;
@@ -61,7 +61,7 @@ internal enum MigrationRecord : uint
     End = 0,
 
     /// <summary>Bytes of the author's.</summary>
-    Author = 1,
+    DeviceState = 1,
 
     /// <summary>The configuration space.</summary>
     Config = 2,

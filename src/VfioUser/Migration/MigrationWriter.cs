@@ -11,22 +11,22 @@ internal sealed class MigrationWriter
     public const int PieceSize = 64 << 10;
 
     private readonly PciDevice _device;
-    private readonly MigrationShape _shape;
-    private readonly IMigrationState? _author;
+    private readonly StateLayout _layout;
+    private readonly IMigrationState? _deviceState;
     private readonly IEnumerator<bool> _records;
-    private byte[] _bytes = new byte[MigrationStream.RecordHeadSize + PieceSize];
+    private byte[] _bytes = new byte[MigrationStream.RecordHeaderSize + PieceSize];
     private int _at;
     private int _end;
     private uint _checksum = uint.MaxValue;
     private bool _stopped;
-    private bool _gaveAuthor;
+    private bool _savedDeviceState;
     private bool _startsOver;
 
-    public MigrationWriter(PciDevice device, MigrationShape shape, IMigrationState? author)
+    public MigrationWriter(PciDevice device, StateLayout layout, IMigrationState? deviceState)
     {
         _device = device;
-        _shape = shape;
-        _author = author;
+        _layout = layout;
+        _deviceState = deviceState;
         _records = Records().GetEnumerator();
     }
 
@@ -47,7 +47,7 @@ internal sealed class MigrationWriter
         begin();
         IsBroken = false;
         IsDrained = false;
-        _startsOver = _gaveAuthor;
+        _startsOver = _savedDeviceState;
     }
 
     /// <summary>Fills <paramref name="destination"/> with what comes next.</summary>
@@ -86,19 +86,19 @@ internal sealed class MigrationWriter
     // True for each piece that is ready, false for "not now".
     private IEnumerable<bool> Records()
     {
-        PutHead();
+        PutHeader();
         yield return true;
         bool stopped = false;
-        while (_author is not null)
+        while (_deviceState is not null)
         {
             if (_startsOver)
             {
-                (_startsOver, _gaveAuthor) = (false, false);
+                (_startsOver, _savedDeviceState) = (false, false);
                 Begin(MigrationRecord.StartOver, 0);
                 yield return Finish();
             }
             stopped = _stopped;
-            if (PutAuthor(stopped))
+            if (PutDeviceState(stopped))
                 yield return true;
             else if (stopped)
                 break;
@@ -107,17 +107,17 @@ internal sealed class MigrationWriter
         }
         while (!_stopped)
             yield return false;
-        _device.Config.Read(0, Begin(MigrationRecord.Config, _shape.ConfigSize));
+        _device.Config.Read(0, Begin(MigrationRecord.Config, _layout.ConfigSize));
         yield return Finish();
-        _shape.SaveParts(Begin(MigrationRecord.Parts, _shape.PartsSize));
+        _layout.SaveParts(Begin(MigrationRecord.Parts, _layout.PartsSize));
         yield return Finish();
-        _shape.SaveIrqs(Begin(MigrationRecord.Irqs, _shape.IrqsSize));
+        _layout.SaveIrqs(Begin(MigrationRecord.Irqs, _layout.IrqsSize));
         yield return Finish();
-        foreach ((Region region, MemoryArea area) in _shape.Memory)
+        foreach ((Region region, MemoryArea area) in _layout.Memory)
         {
             for (ulong done = 0; done < area.Length;)
             {
-                int length = (int)Math.Min(area.Length - done, PieceSize - MigrationStream.MemoryHeadSize);
+                int length = (int)Math.Min(area.Length - done, PieceSize - MigrationStream.MemoryHeaderSize);
                 PutMemory(region, area.Offset + done, length);
                 yield return Finish();
                 done += (ulong)length;
@@ -128,43 +128,43 @@ internal sealed class MigrationWriter
         yield return Finish();
     }
 
-    private void PutHead()
+    private void PutHeader()
     {
-        WireFormat.Write(_bytes, MigrationStream.HeadOf(_device));
-        (_at, _end) = (0, MigrationHead.WireSize);
+        WireFormat.Write(_bytes, MigrationStream.HeaderOf(_device));
+        (_at, _end) = (0, MigrationHeader.WireSize);
         _checksum = MigrationStream.Checksum(_checksum, _bytes.AsSpan(0, _end));
     }
 
-    private bool PutAuthor(bool stopped)
+    private bool PutDeviceState(bool stopped)
     {
-        Span<byte> room = _bytes.AsSpan(MigrationStream.RecordHeadSize);
-        int count = _author!.Save(room, stopped);
+        Span<byte> room = _bytes.AsSpan(MigrationStream.RecordHeaderSize);
+        int count = _deviceState!.Save(room, stopped);
         if (count < 0 || count > room.Length)
-            throw new InvalidOperationException($"{_author.GetType().Name} says it saved {count} bytes where there is room for {room.Length}.");
+            throw new InvalidOperationException($"{_deviceState.GetType().Name} says it saved {count} bytes where there is room for {room.Length}.");
         if (count == 0)
             return false;
-        _gaveAuthor = true;
-        Begin(MigrationRecord.Author, count);
+        _savedDeviceState = true;
+        Begin(MigrationRecord.DeviceState, count);
         return Finish();
     }
 
     private void PutMemory(Region region, ulong offset, int length)
     {
-        Span<byte> record = Begin(MigrationRecord.Memory, MigrationStream.MemoryHeadSize + length);
+        Span<byte> record = Begin(MigrationRecord.Memory, MigrationStream.MemoryHeaderSize + length);
         BinaryPrimitives.WriteUInt64LittleEndian(record, (uint)region.Index);
         BinaryPrimitives.WriteUInt64LittleEndian(record[8..], offset);
-        region.Memory!.Span(offset, length).CopyTo(record[MigrationStream.MemoryHeadSize..]);
+        region.Memory!.Span(offset, length).CopyTo(record[MigrationStream.MemoryHeaderSize..]);
     }
 
     private Span<byte> Begin(MigrationRecord kind, int length)
     {
-        int size = MigrationStream.RecordHeadSize + length;
+        int size = MigrationStream.RecordHeaderSize + length;
         if (size > _bytes.Length)
             _bytes = new byte[size]; // a device of very many registers
         WireFormat.Write(_bytes, (uint)kind);
         WireFormat.Write(_bytes.AsSpan(sizeof(uint)), (uint)length);
         (_at, _end) = (0, size);
-        return _bytes.AsSpan(MigrationStream.RecordHeadSize, length);
+        return _bytes.AsSpan(MigrationStream.RecordHeaderSize, length);
     }
 
     private bool Finish()

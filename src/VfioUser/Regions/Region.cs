@@ -151,7 +151,7 @@ public partial class Region
     /// <summary>Command thread. The range was checked against <see cref="Size"/>.</summary>
     internal void Write(ulong offset, ReadOnlySpan<byte> source)
     {
-        if (_rings is not null && TryRing(offset, source))
+        if (_ioEventFds is not null && TrySignal(offset, source))
             return;
         while (!source.IsEmpty)
         {

@@ -8,7 +8,7 @@ namespace VfioUser.Benchmarks;
 internal static class ProgramStart
 {
     private const int Runs = 11;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     /// <param name="program">The published NVMe sample.</param>
     public static int Run(string program)
@@ -31,7 +31,7 @@ internal static class ProgramStart
             server.Refresh();
             mebibytes.Add(server.WorkingSet64 / (double)(1 << 20));
             server.Kill();
-            if (!server.WaitForExit(Patience))
+            if (!server.WaitForExit(Timeout))
                 return 1;
             File.Delete(socketPath);
         }

@@ -3,11 +3,11 @@ namespace VfioUser.Clients.Tests;
 /// <summary>How long a client waits where its original waits for ever, or for seconds. Nothing is measured by it.</summary>
 internal static class Bound
 {
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     public static void ShouldEnd(this Task task)
     {
-        Task.WhenAny(task, Task.Delay(Patience)).GetAwaiter().GetResult().Should().BeSameAs(task, "it should have ended within {0}", Patience);
+        Task.WhenAny(task, Task.Delay(Timeout)).GetAwaiter().GetResult().Should().BeSameAs(task, "it should have ended within {0}", Timeout);
         task.GetAwaiter().GetResult();
     }
 
@@ -24,5 +24,5 @@ internal static class Bound
 
     /// <summary>Waits until something holds that another thread brings about.</summary>
     public static void Until(Func<bool> condition, string what) =>
-        SpinWait.SpinUntil(condition, Patience).Should().BeTrue("{0} was due", what);
+        SpinWait.SpinUntil(condition, Timeout).Should().BeTrue("{0} was due", what);
 }

@@ -15,7 +15,7 @@ internal sealed class ClientSocket : IDisposable
     {
         _who = who;
         _socket = socket;
-        SocketCalls.SetReceiveTimeout(socket, Bound.Patience);
+        SocketCalls.SetReceiveTimeout(socket, Bound.Timeout);
     }
 
     public static ClientSocket Connect(string who, string address)
@@ -46,18 +46,18 @@ internal sealed class ClientSocket : IDisposable
     /// <summary>Waits until a write that does not wait takes something.</summary>
     public void WaitWritable(string why)
     {
-        if (!PollCalls.WaitWritable(_socket, (int)Bound.Patience.TotalMilliseconds))
-            throw new ClientStuckException($"{_who} cannot send {why}: the server read nothing for {Bound.Patience}.");
+        if (!PollCalls.WaitWritable(_socket, (int)Bound.Timeout.TotalMilliseconds))
+            throw new ClientStuckException($"{_who} cannot send {why}: the server read nothing for {Bound.Timeout}.");
     }
 
     /// <summary>Waits until the socket takes something, or has something.</summary>
     public void WaitWritableOrReadable(string why)
     {
-        using CancellationTokenSource end = new(Bound.Patience);
+        using CancellationTokenSource end = new(Bound.Timeout);
         while (!PollCalls.WaitWritable(_socket, 10) && !PollCalls.WaitReadable(_socket, 10))
         {
             if (end.IsCancellationRequested)
-                throw new ClientStuckException($"{_who} cannot send {why}, and hears nothing, for {Bound.Patience}.");
+                throw new ClientStuckException($"{_who} cannot send {why}, and hears nothing, for {Bound.Timeout}.");
         }
     }
 
@@ -66,8 +66,8 @@ internal sealed class ClientSocket : IDisposable
     /// <summary>Waits until there is something to read.</summary>
     public void WaitReadable(string why)
     {
-        if (!PollCalls.WaitReadable(_socket, (int)Bound.Patience.TotalMilliseconds))
-            throw new ClientStuckException($"{_who} waits for {why}, and nothing came for {Bound.Patience}.");
+        if (!PollCalls.WaitReadable(_socket, (int)Bound.Timeout.TotalMilliseconds))
+            throw new ClientStuckException($"{_who} waits for {why}, and nothing came for {Bound.Timeout}.");
     }
 
     /// <summary>One <c>recvmsg</c>, which may bring less than the buffer holds.</summary>
@@ -83,7 +83,7 @@ internal sealed class ClientSocket : IDisposable
         if (received == -(int)Errno.EAGAIN && (flags & Libc.MsgDontWait) != 0)
             return -1;
         if (received == -(int)Errno.EAGAIN)
-            throw new ClientStuckException($"{_who} waits for ever: it wants {buffer.Length} bytes of {why}, and none came for {Bound.Patience}.");
+            throw new ClientStuckException($"{_who} waits for ever: it wants {buffer.Length} bytes of {why}, and none came for {Bound.Timeout}.");
         return Math.Max(received, 0); // a reset is an end, too
     }
 

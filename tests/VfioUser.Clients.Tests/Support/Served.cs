@@ -32,7 +32,7 @@ internal sealed class Served : IDisposable
             PollResult result = default;
             while ((result.Events & PollEvents.Ended) == 0)
             {
-                PollCalls.WaitReadable(poller.Handle, (int)(2 * Bound.Patience).TotalMilliseconds).Should().BeTrue("something was due");
+                PollCalls.WaitReadable(poller.Handle, (int)(2 * Bound.Timeout).TotalMilliseconds).Should().BeTrue("something was due");
                 result = poller.Process(maxCommands: 8);
             }
         }

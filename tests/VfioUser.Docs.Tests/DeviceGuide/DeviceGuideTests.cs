@@ -7,7 +7,7 @@ namespace VfioUser.Docs.Tests.DeviceGuide;
 /// <summary>The devices of <c>docs/device-guide.md</c> do what it says.</summary>
 public class DeviceGuideTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
 
     [Fact]
     public void Registers_of_every_kind()
@@ -58,16 +58,16 @@ public class DeviceGuideTests
     [Fact]
     public void Doorbells_of_three_kinds()
     {
-        Bells bells = new();
-        using var guest = TestGuest.Attach(bells);
+        Doorbells ioEventFds = new();
+        using var guest = TestGuest.Attach(ioEventFds);
 
         guest.Bar0.Write(0x00, 5u);
         guest.Bar0.Ring(0x04, 1u).Should().BeTrue("the client has an eventfd for it");
         guest.Bar0.Write(0x1004, 3u);
 
-        bells.ByMessage.Should().Be(5);
-        SpinWait.SpinUntil(() => bells.ByEventFd == 1, Patience).Should().BeTrue();
-        SpinWait.SpinUntil(() => bells.ByMemory == 3, Patience).Should().BeTrue();
+        ioEventFds.ByMessage.Should().Be(5);
+        SpinWait.SpinUntil(() => ioEventFds.ByEventFd == 1, Timeout).Should().BeTrue();
+        SpinWait.SpinUntil(() => ioEventFds.ByMemory == 3, Timeout).Should().BeTrue();
     }
 
     [Fact]

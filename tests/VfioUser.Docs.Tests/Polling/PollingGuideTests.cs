@@ -6,7 +6,7 @@ namespace VfioUser.Docs.Tests.Polling;
 /// <summary>The snippets of <c>docs/polling.md</c>.</summary>
 public sealed class PollingGuideTests : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("vfio-user-docs-");
 
     [Fact]
@@ -20,7 +20,7 @@ public sealed class PollingGuideTests : IDisposable
             client.GetDeviceInfo().RegionCount.Should().Be(9);
         server.Dispose();
 
-        await serving.WaitAsync(Patience);
+        await serving.WaitAsync(Timeout);
     }
 
     [Fact]

@@ -8,7 +8,7 @@ namespace VfioUser.Hosting.Tests;
 /// <summary>A generic host, and a folder for its sockets.</summary>
 internal sealed class TestHost : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(2);
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("vfio-user-host-");
     private IHost? _host;
 
@@ -33,11 +33,11 @@ internal sealed class TestHost : IDisposable
 
     public async Task<TestHost> StartAsync()
     {
-        await Running.StartAsync().WaitAsync(Patience);
+        await Running.StartAsync().WaitAsync(Timeout);
         return this;
     }
 
-    public Task StopAsync() => Running.StopAsync().WaitAsync(Patience);
+    public Task StopAsync() => Running.StopAsync().WaitAsync(Timeout);
 
     public VfioUserClient Connect(string name) => VfioUserClient.Connect(PathOf(name));
 
@@ -50,7 +50,7 @@ internal sealed class TestHost : IDisposable
     /// <summary>Waits for what happens on another thread.</summary>
     public static async Task Until(Func<Task<bool>> condition, string what)
     {
-        using CancellationTokenSource over = new(Patience);
+        using CancellationTokenSource over = new(Timeout);
         using PeriodicTimer look = new(TimeSpan.FromMilliseconds(5));
         while (!await condition())
         {

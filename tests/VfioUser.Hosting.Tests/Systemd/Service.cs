@@ -7,7 +7,7 @@ namespace VfioUser.Hosting.Tests;
 /// <summary>A service in a process of its own, started and passed its sockets as systemd does.</summary>
 internal sealed class Service : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(2);
     private readonly Process _process;
 
     /// <param name="folder">For what systemd would have elsewhere.</param>
@@ -55,9 +55,9 @@ internal sealed class Service : IDisposable
     public async Task<string[]> Started()
     {
         List<string> seen = [];
-        using CancellationTokenSource patience = new(Patience);
-        (await _process.StandardOutput.ReadLineAsync(patience.Token)).Should().Be("ready");
-        while (await _process.StandardOutput.ReadLineAsync(patience.Token) is { } line and not ".")
+        using CancellationTokenSource timeout = new(Timeout);
+        (await _process.StandardOutput.ReadLineAsync(timeout.Token)).Should().Be("ready");
+        while (await _process.StandardOutput.ReadLineAsync(timeout.Token) is { } line and not ".")
             seen.Add(line);
         return [.. seen];
     }
@@ -66,8 +66,8 @@ internal sealed class Service : IDisposable
     public async Task<int> Stop()
     {
         _process.StandardInput.Close();
-        using CancellationTokenSource patience = new(Patience);
-        await _process.WaitForExitAsync(patience.Token);
+        using CancellationTokenSource timeout = new(Timeout);
+        await _process.WaitForExitAsync(timeout.Token);
         return _process.ExitCode;
     }
 

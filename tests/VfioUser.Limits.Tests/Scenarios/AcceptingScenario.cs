@@ -11,7 +11,7 @@ internal static class AcceptingScenario
     public static void Run()
     {
         CapturedLog log = new();
-        using VfioUserServer server = VfioUserServer.BindAbstract($"vfio-user-limits-{Guid.NewGuid():N}", new VfioUserServerOptions { Logger = log, BusyAfter = Background.Patience });
+        using VfioUserServer server = VfioUserServer.BindAbstract($"vfio-user-limits-{Guid.NewGuid():N}", new VfioUserServerOptions { Logger = log, BusyAfter = Background.Timeout });
         Task running = server.RunAsync(new Card());
         VfioUserClient first = VfioUserClient.Connect(server.Address);
         // the server holds a few while the first one is there; then one is in the queue
@@ -22,7 +22,7 @@ internal static class AcceptingScenario
         Limits.Descriptors = 3;
         first.Dispose();
         held.ForEach(socket => socket.Dispose());
-        SpinWait.SpinUntil(() => log.Has(CapturedLog.CannotAccept) || running.IsCompleted, Background.Patience);
+        SpinWait.SpinUntil(() => log.Has(CapturedLog.CannotAccept) || running.IsCompleted, Background.Timeout);
         Limits.Descriptors = before;
 
         log.Has(CapturedLog.CannotAccept).Should().BeTrue();

@@ -39,7 +39,7 @@ internal static class MappingScenario
         Written(card, file, AddressOf(UnsealedAt, Unsealed - 1), (Unsealed - 1) * Page).Should().BeTrue();
 
         client.Dispose();
-        serving.Wait(Background.Patience).Should().BeTrue();
+        serving.Wait(Background.Timeout).Should().BeTrue();
         Mappings("limits-sealed").Should().Be(0);
         OpenCopies("limits-unsealed").Should().Be(1);
     }

@@ -25,7 +25,7 @@ internal static class SendingScenario
         {
             int sent = 0;
             Errno errno;
-            while ((errno = socket.Send(Frame.DmaMap(1), default, fds, Deadline.After(Background.Patience))) == Errno.None && sent < 100)
+            while ((errno = socket.Send(Frame.DmaMap(1), default, fds, Deadline.After(Background.Timeout))) == Errno.None && sent < 100)
                 sent++;
 
             errno.Should().Be(TooManyReferences, "{0} messages with 16 descriptors each are under way", sent);

@@ -3,7 +3,7 @@ namespace VfioUser.Protocol.Tests.Transport;
 /// <summary>Several calls of one thread under way.</summary>
 public sealed class ChannelPipelineTests
 {
-    private static readonly MessageChannelOptions Two = new() { CallTimeout = Background.Patience, MaxConcurrentCalls = 2 };
+    private static readonly MessageChannelOptions Two = new() { CallTimeout = Background.Timeout, MaxConcurrentCalls = 2 };
 
     [Fact]
     public void Replies_in_any_order_find_their_calls()

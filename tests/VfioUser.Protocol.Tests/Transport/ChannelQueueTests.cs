@@ -141,7 +141,7 @@ public sealed class ChannelQueueTests
     [Fact]
     public void Commands_that_nobody_ever_takes_break_the_stream_too()
     {
-        (RawPeer peer, MessageChannel channel) = RawPeer.ConnectChannel(new MessageChannelOptions { CallTimeout = Background.Patience, MaxQueuedCommands = 100 });
+        (RawPeer peer, MessageChannel channel) = RawPeer.ConnectChannel(new MessageChannelOptions { CallTimeout = Background.Timeout, MaxQueuedCommands = 100 });
         using (channel)
         using (peer)
         {
@@ -214,16 +214,16 @@ public sealed class ChannelQueueTests
         {
             channel.Socket.SetReceiveTimeout(TimeSpan.FromMilliseconds(1));
 
-            channel.ReceiveCommandOrTick(out _).Should().Be(ReceiveStatus.Empty);
+            channel.ReceiveCommandOrTimeout(out _).Should().Be(ReceiveStatus.Empty);
             peer.Write(Frame.RegionRead(1));
-            channel.ReceiveCommandOrTick(out ReceivedMessage message).Should().Be(ReceiveStatus.Received);
+            channel.ReceiveCommandOrTimeout(out ReceivedMessage message).Should().Be(ReceiveStatus.Received);
             message.Header.MessageId.Should().Be(1);
         }
     }
 
     private static MessageChannelOptions Limited(int commands, int bytes, int fds) => new()
     {
-        CallTimeout = Background.Patience,
+        CallTimeout = Background.Timeout,
         MaxQueuedCommands = commands,
         MaxQueuedBytes = bytes,
         MaxQueuedFds = fds,

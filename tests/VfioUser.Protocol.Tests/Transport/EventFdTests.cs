@@ -28,7 +28,7 @@ public sealed class EventFdTests
 
         eventFd.Wait(TimeSpan.Zero).Should().BeFalse();
         eventFd.Wait(TimeSpan.FromMilliseconds(1)).Should().BeFalse();
-        Background<bool> waiter = Background.Run(() => eventFd.Wait(Background.Patience));
+        Background<bool> waiter = Background.Run(() => eventFd.Wait(Background.Timeout));
         eventFd.Signal();
 
         waiter.Result.Should().BeTrue();

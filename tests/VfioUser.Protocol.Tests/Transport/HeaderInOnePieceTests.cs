@@ -134,7 +134,7 @@ public sealed class HeaderInOnePieceTests
             byte[] after = Frame.Reply(2, Command.RegionRead, 4);
             Build(replies, after).Should().BeTrue();
             replies.Flush().Should().BeTrue();
-            Background<bool> sender = Background.Run(() => socket.FlushOutput(Deadline.After(Background.Patience)) == Errno.None);
+            Background<bool> sender = Background.Run(() => socket.FlushOutput(Deadline.After(Background.Timeout)) == Errno.None);
 
             ShouldArrive(peer, before);
             sender.Result.Should().BeTrue();

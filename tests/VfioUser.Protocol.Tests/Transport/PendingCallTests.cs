@@ -28,13 +28,13 @@ public class PendingCallTests
     {
         ushort late = Abandoned();
 
-        _call.ForgetAbandoned(late).Should().BeTrue();
-        _call.ForgetAbandoned(late).Should().BeFalse();
+        _call.DiscardAbandoned(late).Should().BeTrue();
+        _call.DiscardAbandoned(late).Should().BeFalse();
         Enumerable.Range(0, 256).Select(_ => Answered()).Should().Contain(late);
     }
 
     [Fact]
-    public void A_number_that_was_answered_is_not_late() => _call.ForgetAbandoned(Answered()).Should().BeFalse();
+    public void A_number_that_was_answered_is_not_late() => _call.DiscardAbandoned(Answered()).Should().BeFalse();
 
     [Fact]
     public void A_peer_that_never_answers_does_not_use_the_numbers_up()

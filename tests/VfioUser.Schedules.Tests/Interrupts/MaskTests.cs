@@ -12,6 +12,6 @@ public class MaskTests(Sources sources, ITestOutputHelper output) : ScheduleTest
     [Theory]
     [InlineData("lock (_lock)\n            return Deliver();", "return Deliver();")]
     [InlineData("using (EnterForClient())", "")]
-    [InlineData("changed = SetMasked(false);\n            DeliverHeld();", "changed = SetMasked(false);")]
+    [InlineData("changed = SetMasked(false);\n            DeliverPending();", "changed = SetMasked(false);")]
     public void Schedules_find(string text, string replacement) => ShouldFail<MaskWhileTriggered>(File, text, replacement);
 }

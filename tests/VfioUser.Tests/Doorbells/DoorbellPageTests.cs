@@ -7,7 +7,7 @@ namespace VfioUser.Tests;
 
 public class DoorbellPageTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
     private static readonly DoorbellPageOptions Polling = new() { Mode = NotificationMode.Polling, Stride = 8 };
 
     [Fact]
@@ -63,7 +63,7 @@ public class DoorbellPageTests
         for (uint i = 1; i < 5; i++)
         {
             Put(mapped, 4, i);
-            rung.Wait(Patience).Should().BeTrue();
+            rung.Wait(Timeout).Should().BeTrue();
         }
     }
 
@@ -88,7 +88,7 @@ public class DoorbellPageTests
             guest.Bar0.Write(0x1004, 1u);
         }
 
-        rung.Wait(Patience).Should().BeTrue();
+        rung.Wait(Timeout).Should().BeTrue();
     }
 
     [Fact]

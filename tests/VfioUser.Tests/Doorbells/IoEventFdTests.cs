@@ -7,7 +7,7 @@ namespace VfioUser.Tests;
 
 public class IoEventFdTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     [Fact]
     public void The_same_handler_is_called_by_eventfd_and_by_message()
@@ -16,7 +16,7 @@ public class IoEventFdTests
         using TestGuest guest = TestGuest.Attach(new OddDevice(d => d.Bar(0, BarKind.Memory32, 0x1000).AddIoEventFd(0x10, () => rung.Release())));
 
         guest.Bar0.Ring(0x10, 1u).Should().BeTrue();
-        rung.Wait(Patience).Should().BeTrue();
+        rung.Wait(Timeout).Should().BeTrue();
         guest.Bar0.Write(0x10, 1u);
 
         rung.CurrentCount.Should().Be(1); // handled when the write returned
@@ -102,18 +102,18 @@ public class IoEventFdTests
     public void A_polled_handler_runs_in_poll_only()
     {
         List<int> threads = [];
-        RegionIoEventFd? bell = null;
-        using TestGuest guest = TestGuest.Attach(new OddDevice(d => bell = d.Bar(0, BarKind.Memory32, 0x1000)
+        RegionIoEventFd? ioEventFd = null;
+        using TestGuest guest = TestGuest.Attach(new OddDevice(d => ioEventFd = d.Bar(0, BarKind.Memory32, 0x1000)
             .AddIoEventFd(0, () => threads.Add(Environment.CurrentManagedThreadId), new IoEventFdOptions { Mode = NotificationMode.Polling })));
 
-        bell!.Poll().Should().BeFalse();
+        ioEventFd!.Poll().Should().BeFalse();
         guest.Bar0.Write(0, 1u);
         threads.Should().BeEmpty();
-        bell.Poll().Should().BeTrue();
+        ioEventFd.Poll().Should().BeTrue();
         guest.Bar0.Ring(0, 1u).Should().BeTrue();
         guest.Bar0.Ring(0, 1u).Should().BeTrue();
-        bell.Poll().Should().BeTrue();
-        bell.Poll().Should().BeFalse();
+        ioEventFd.Poll().Should().BeTrue();
+        ioEventFd.Poll().Should().BeFalse();
 
         threads.Should().Equal(Environment.CurrentManagedThreadId, Environment.CurrentManagedThreadId);
     }
@@ -122,14 +122,14 @@ public class IoEventFdTests
     public void A_polled_handlers_exception_reaches_the_hook_and_not_the_poller()
     {
         List<DeviceExceptionContext> threw = [];
-        RegionIoEventFd? bell = null;
-        OddDevice device = new(d => bell = d.Bar(0, BarKind.Memory32, 0x1000).AddIoEventFd(
+        RegionIoEventFd? ioEventFd = null;
+        OddDevice device = new(d => ioEventFd = d.Bar(0, BarKind.Memory32, 0x1000).AddIoEventFd(
             0, () => throw new InvalidOperationException("bang"), new IoEventFdOptions { Mode = NotificationMode.Polling }));
         using TestGuest guest = TestGuest.Attach(device, new TestGuestOptions { Server = new VfioUserServerOptions { DeviceException = threw.Add } });
 
         guest.Bar0.Write(0, 1u);
 
-        bell!.Poll().Should().BeTrue();
+        ioEventFd!.Poll().Should().BeTrue();
         (threw.Should().ContainSingle().Which.Callback, threw[0].Command).Should().Be((DeviceCallback.IoEventFd, null));
     }
 
@@ -148,10 +148,10 @@ public class IoEventFdTests
         using TestGuest guest = TestGuest.Attach(device, new TestGuestOptions { Server = new VfioUserServerOptions { DeviceException = _ => threw.Release() } });
 
         guest.Bar0.Ring(0, 1u);
-        threw.Wait(Patience).Should().BeTrue();
+        threw.Wait(Timeout).Should().BeTrue();
         guest.Bar0.Ring(0, 1u);
 
-        rung.Wait(Patience).Should().BeTrue();
+        rung.Wait(Timeout).Should().BeTrue();
     }
 
     [Fact]
@@ -168,17 +168,17 @@ public class IoEventFdTests
     public void A_reset_forgets_what_was_rung_before()
     {
         int rung = 0;
-        RegionIoEventFd? bell = null;
-        using TestGuest guest = TestGuest.Attach(new OddDevice(d => bell = d.Bar(0, BarKind.Memory32, 0x1000)
+        RegionIoEventFd? ioEventFd = null;
+        using TestGuest guest = TestGuest.Attach(new OddDevice(d => ioEventFd = d.Bar(0, BarKind.Memory32, 0x1000)
             .AddIoEventFd(0, () => rung++, new IoEventFdOptions { Mode = NotificationMode.Polling })));
         guest.Bar0.Write(0, 1u);
         guest.Bar0.Ring(0, 1u);
 
         guest.Reset();
 
-        bell!.Poll().Should().BeFalse();
+        ioEventFd!.Poll().Should().BeFalse();
         guest.Bar0.Ring(0, 1u);
-        bell.Poll().Should().BeTrue();
+        ioEventFd.Poll().Should().BeTrue();
         rung.Should().Be(1);
     }
 
@@ -191,12 +191,12 @@ public class IoEventFdTests
         OddDevice device = new(d => d.Bar(0, BarKind.Memory32, 0x1000).AddIoEventFd(0, () =>
         {
             entered.Set();
-            leave.Wait(Patience);
+            leave.Wait(Timeout);
             Volatile.Write(ref left, true);
         }));
         using TestGuest guest = TestGuest.Attach(device);
         guest.Bar0.Ring(0, 1u);
-        entered.Wait(Patience).Should().BeTrue();
+        entered.Wait(Timeout).Should().BeTrue();
 
         Task<bool> reset = Task.Run(() =>
         {
@@ -205,14 +205,14 @@ public class IoEventFdTests
         });
         leave.Set();
 
-        (await reset.WaitAsync(Patience)).Should().BeTrue();
+        (await reset.WaitAsync(Timeout)).Should().BeTrue();
     }
 
     [Fact]
     public void A_client_that_has_left_cannot_ring_for_the_next_one()
     {
-        RegionIoEventFd? bell = null;
-        OddDevice device = new(d => bell = d.Bar(0, BarKind.Memory32, 0x1000)
+        RegionIoEventFd? ioEventFd = null;
+        OddDevice device = new(d => ioEventFd = d.Bar(0, BarKind.Memory32, 0x1000)
             .AddIoEventFd(0, () => { }, new IoEventFdOptions { Mode = NotificationMode.Polling }));
         TestGuest first = TestGuest.Attach(device);
         ClientIoFds kept = first.Client.GetRegionIoFds(0);
@@ -222,55 +222,55 @@ public class IoEventFdTests
         using TestGuest second = TestGuest.Attach(device);
 
         old.Signal();
-        bell!.Poll().Should().BeFalse();
+        ioEventFd!.Poll().Should().BeFalse();
 
         second.Bar0.Ring(0, 1u);
-        bell.Poll().Should().BeTrue();
+        ioEventFd.Poll().Should().BeTrue();
     }
 
     [Fact]
     public void A_client_that_reads_the_eventfd_empty_and_makes_it_block_holds_nobody_up()
     {
-        RegionIoEventFd? bell = null;
-        using TestGuest guest = TestGuest.Attach(new OddDevice(d => bell = d.Bar(0, BarKind.Memory32, 0x1000)
+        RegionIoEventFd? ioEventFd = null;
+        using TestGuest guest = TestGuest.Attach(new OddDevice(d => ioEventFd = d.Bar(0, BarKind.Memory32, 0x1000)
             .AddIoEventFd(0, () => { }, new IoEventFdOptions { Mode = NotificationMode.Polling })));
         using ClientIoFds ioFds = guest.Client.GetRegionIoFds(0);
         Libc.Fcntl(ioFds[0].Fd!, Libc.FSetFl, 0).Should().Be(0);
 
-        bell!.Poll().Should().BeFalse(); // a plain read would wait for ever
+        ioEventFd!.Poll().Should().BeFalse(); // a plain read would wait for ever
     }
 
     [Fact]
     public void The_value_is_found_in_the_shadow()
     {
         using SharedMemory shadow = SharedMemory.Create(0x1000);
-        RegionIoEventFd? bell = null;
-        OddDevice device = new(d => bell = d.Bar(0, BarKind.Memory32, 0x1000).AddIoEventFd(8, () => { },
+        RegionIoEventFd? ioEventFd = null;
+        OddDevice device = new(d => ioEventFd = d.Bar(0, BarKind.Memory32, 0x1000).AddIoEventFd(8, () => { },
             new IoEventFdOptions { Size = 8, Shadow = shadow, ShadowOffset = 0x10, Mode = NotificationMode.Polling }));
         using TestGuest guest = TestGuest.Attach(device);
 
         guest.Bar0.Ring(8, 0xDEAD_BEEFUL).Should().BeTrue();
-        bell!.Poll().Should().BeTrue();
+        ioEventFd!.Poll().Should().BeTrue();
         shadow.Slice(0x10, 8).ToArray().Should().Equal(0xEF, 0xBE, 0xAD, 0xDE, 0, 0, 0, 0);
         guest.Bar0.Write(8, 0x0102_0304_0506_0708UL);
 
-        bell.Poll().Should().BeTrue();
+        ioEventFd.Poll().Should().BeTrue();
         shadow.Slice(0x10, 8).ToArray().Should().Equal(8, 7, 6, 5, 4, 3, 2, 1);
     }
 
     [Fact]
     public void Eventfd_exists_only_while_a_client_has_asked_for_it()
     {
-        RegionIoEventFd? bell = null;
-        OddDevice device = new(d => bell = d.Bar(0, BarKind.Memory32, 0x1000).AddIoEventFd(0, () => { }));
+        RegionIoEventFd? ioEventFd = null;
+        OddDevice device = new(d => ioEventFd = d.Bar(0, BarKind.Memory32, 0x1000).AddIoEventFd(0, () => { }));
         TestGuest guest = TestGuest.Attach(device);
 
-        bell!.Handle.Should().BeNull();
+        ioEventFd!.Handle.Should().BeNull();
         guest.Bar0.IoEventFds.Should().ContainSingle();
-        System.Runtime.InteropServices.SafeHandle handle = bell.Handle!;
+        System.Runtime.InteropServices.SafeHandle handle = ioEventFd.Handle!;
         guest.Dispose();
 
-        bell.Handle.Should().BeNull();
+        ioEventFd.Handle.Should().BeNull();
         handle.IsClosed.Should().BeTrue();
     }
 
@@ -307,14 +307,14 @@ public class IoEventFdTests
         OddDevice device = new(_ => { });
         Bar bar = device.Bar(0, BarKind.Memory32, 0x1000);
         Region rom = device.OwnRom([1, 2, 3]);
-        RegionIoEventFd bell = bar.AddIoEventFd(0x20, () => { });
+        RegionIoEventFd ioEventFd = bar.AddIoEventFd(0x20, () => { });
 
         FluentActions.Invoking(() => rom.AddIoEventFd(0, () => { })).Should().Throw<ArgumentException>();
-        FluentActions.Invoking(() => new OddDevice(_ => { }).Bar(0, BarKind.Memory32, 0x1000).AddIoEventFd(0, () => { }).AddPlace(bar, 0)).Should().Throw<ArgumentException>();
+        FluentActions.Invoking(() => new OddDevice(_ => { }).Bar(0, BarKind.Memory32, 0x1000).AddIoEventFd(0, () => { }).AddSubRegion(bar, 0)).Should().Throw<ArgumentException>();
         FluentActions.Invoking(() => bar.AddIoEventFd(0, () => { }, new IoEventFdOptions { Shadow = shadow, ShadowOffset = 4 })).Should().Throw<ArgumentException>();
         FluentActions.Invoking(() => bar.AddIoEventFd(0, () => { }, new IoEventFdOptions { Shadow = shadow, ShadowOffset = 0x1000 })).Should().Throw<ArgumentException>();
         using TestGuest guest = TestGuest.Attach(device);
-        FluentActions.Invoking(() => bell.AddPlace(bar, 0)).Should().Throw<InvalidOperationException>();
+        FluentActions.Invoking(() => ioEventFd.AddSubRegion(bar, 0)).Should().Throw<InvalidOperationException>();
         FluentActions.Invoking(() => bar.AddIoRegionFd(0, 4, FileCalls.Duplicate(shadow.File))).Should().Throw<InvalidOperationException>();
     }
 }

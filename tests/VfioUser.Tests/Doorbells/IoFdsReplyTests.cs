@@ -155,9 +155,9 @@ public class IoFdsReplyTests
             Bar bar = d.Bar(0, BarKind.Memory32, 0x1000);
             RegionIoEventFd shared = bar.AddIoEventFd(0, Nothing);
             bar.AddIoEventFd(8, Nothing);
-            shared.AddPlace(bar, 16);
-            shared.AddPlace(bar, 16, size: 8);
-            shared.AddPlace(d.Bar(2, BarKind.Io, 0x20), 4, size: 2);
+            shared.AddSubRegion(bar, 16);
+            shared.AddSubRegion(bar, 16, size: 8);
+            shared.AddSubRegion(d.Bar(2, BarKind.Io, 0x20), 4, size: 2);
         });
         using TestGuest guest = TestGuest.Attach(device);
 
@@ -175,8 +175,8 @@ public class IoFdsReplyTests
     public void Asking_again_gives_the_same_eventfds()
     {
         int rings = 0;
-        RegionIoEventFd? bell = null;
-        using TestGuest guest = TestGuest.Attach(new OddDevice(d => bell = d.Bar(0, BarKind.Memory32, 0x1000)
+        RegionIoEventFd? ioEventFd = null;
+        using TestGuest guest = TestGuest.Attach(new OddDevice(d => ioEventFd = d.Bar(0, BarKind.Memory32, 0x1000)
             .AddIoEventFd(0, () => rings++, new IoEventFdOptions { Mode = NotificationMode.Polling })));
         using ClientIoFds first = guest.Client.GetRegionIoFds(0);
         using ClientIoFds second = guest.Client.GetRegionIoFds(0);
@@ -186,8 +186,8 @@ public class IoFdsReplyTests
         one.Signal();
         other.Signal();
 
-        bell!.Poll().Should().BeTrue();
-        bell.Poll().Should().BeFalse();
+        ioEventFd!.Poll().Should().BeTrue();
+        ioEventFd.Poll().Should().BeFalse();
         rings.Should().Be(1);
     }
 
@@ -201,7 +201,7 @@ public class IoFdsReplyTests
             RegionIoEventFd first = bar.AddIoEventFd(0, Nothing);
             for (ulong i = 1; i < 20; i++)
                 bar.AddIoEventFd(i * 4, () => rings++);
-            first.AddPlace(bar, 0x800);
+            first.AddSubRegion(bar, 0x800);
         });
         using TestGuest guest = TestGuest.Attach(device);
 

@@ -94,7 +94,7 @@ public class LyingServerTests
         public void Dispose()
         {
             Client.Dispose();
-            _thread.Join(Background.Patience).Should().BeTrue("the client has gone");
+            _thread.Join(Background.Timeout).Should().BeTrue("the client has gone");
             _channel.Dispose();
             Array.ForEach(_fds, fd => fd.Dispose());
         }

@@ -107,6 +107,6 @@ public class DirtyPagesStressTests
 
         found.Should().Be(sent).And.Be(2 * Rounds);
 
-        bool TooLong() => Stopwatch.GetElapsedTime(start) > 4 * Background.Patience;
+        bool TooLong() => Stopwatch.GetElapsedTime(start) > 4 * Background.Timeout;
     }
 }

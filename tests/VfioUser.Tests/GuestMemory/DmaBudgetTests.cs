@@ -73,7 +73,7 @@ public class DmaBudgetTests
                 Interlocked.Decrement(ref held);
                 budget.GiveMappingBack(1);
             }
-        }))).WaitAsync(Background.Patience);
+        }))).WaitAsync(Background.Timeout);
 
         most.Should().BeInRange(1, 3);
         budget.TryTakeMapping(3).Should().BeTrue("all was given back");

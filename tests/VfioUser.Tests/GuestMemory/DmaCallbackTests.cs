@@ -87,7 +87,7 @@ public class DmaCallbackTests
         asked.Should().Equal(At, At + 0x1000);
         order.Add("released");
         lease!.Dispose();
-        await rig.Serving.WaitAsync(Background.Patience);
+        await rig.Serving.WaitAsync(Background.Timeout);
 
         order.Should().Equal("released", "detached");
         hooked.Should().ContainSingle().Which.Should().BeOfType<FormatException>();
@@ -137,6 +137,6 @@ public class DmaCallbackTests
     private static void End(DmaRig rig)
     {
         rig.Client.Dispose();
-        rig.Serving.Wait(Background.Patience).Should().BeTrue();
+        rig.Serving.Wait(Background.Timeout).Should().BeTrue();
     }
 }

@@ -25,7 +25,7 @@ public class DmaDisconnectTests
         bytes.Should().Equal(0x55);
         order.Add("released");
         lease.Dispose();
-        await rig.Serving.WaitAsync(Background.Patience);
+        await rig.Serving.WaitAsync(Background.Timeout);
 
         order.Should().Equal("released", "detached");
     }
@@ -39,7 +39,7 @@ public class DmaDisconnectTests
         rig.Dma.TryLease(new Iova(At), 0x1000, writable: true, out DmaLease? lease).Should().BeTrue();
 
         rig.Server.Dispose();
-        await rig.Serving.WaitAsync(Background.Patience);
+        await rig.Serving.WaitAsync(Background.Timeout);
 
         rig.Dma.Regions.Should().BeEmpty();
         byte[] bytes = new byte[1];
@@ -61,8 +61,8 @@ public class DmaDisconnectTests
 
         rig.Server.Dispose();
 
-        await rig.Serving.WaitAsync(Background.Patience);
-        Func<Task> waiting = () => unmap.WaitAsync(Background.Patience);
+        await rig.Serving.WaitAsync(Background.Timeout);
+        Func<Task> waiting = () => unmap.WaitAsync(Background.Timeout);
         await waiting.Should().ThrowAsync<Client.VfioUserException>("an unmap that did not happen is not confirmed");
         lease!.Dispose();
     }
@@ -79,17 +79,17 @@ public class DmaDisconnectTests
         rig.WhenAsked = () =>
         {
             asked.Set();
-            gone.Wait(Background.Patience);
+            gone.Wait(Background.Timeout);
         };
 
         Task<bool> read = Background.Run(() => rig.Dma.TryRead(new Iova(At), out byte _));
         asked.MustComeSoon("the client is asked for the memory");
         Task leaving = Background.Run(rig.Client.Dispose);
 
-        (await read.WaitAsync(Background.Patience)).Should().BeFalse();
+        (await read.WaitAsync(Background.Timeout)).Should().BeFalse();
         gone.Set();
-        await leaving.WaitAsync(Background.Patience);
-        await rig.Serving.WaitAsync(Background.Patience);
+        await leaving.WaitAsync(Background.Timeout);
+        await rig.Serving.WaitAsync(Background.Timeout);
     }
 
     private sealed class WaitLogged : ILogger

@@ -148,7 +148,7 @@ public class DmaInPlaceTests
         }
         rig.Dma.TryWrite(new Iova(At), uint.MaxValue);
 
-        (await guest.WaitAsync(Background.Patience)).Should().Be(Rounds);
+        (await guest.WaitAsync(Background.Timeout)).Should().Be(Rounds);
     }
 
     private static void AccessAll(Dma dma, byte[] buffer)

@@ -114,7 +114,7 @@ public class DmaLeaseTests
         rig.WhenAsked = () =>
         {
             asked.Set();
-            answer.Wait(Background.Patience);
+            answer.Wait(Background.Timeout);
         };
         byte[] destination = new byte[4];
 
@@ -126,8 +126,8 @@ public class DmaLeaseTests
         unmap.IsCompleted.Should().BeFalse("the read still runs");
         answer.Set();
 
-        (await read.WaitAsync(Background.Patience)).Should().BeTrue();
-        await unmap.WaitAsync(Background.Patience);
+        (await read.WaitAsync(Background.Timeout)).Should().BeTrue();
+        await unmap.WaitAsync(Background.Timeout);
         destination.Should().Equal(0x31, 0x31, 0x31, 0x31);
     }
 }

@@ -374,7 +374,7 @@ public sealed class DmaManyMapsTests : IDisposable
                 _time.Advance(FileWindows.KeptFor);
         }
         enough.Cancel();
-        await Task.WhenAll(readers).WaitAsync(Background.Patience);
+        await Task.WhenAll(readers).WaitAsync(Background.Timeout);
 
         OpenFiles.Mappings(_name).Should().BeLessThanOrEqualTo(1);
     }

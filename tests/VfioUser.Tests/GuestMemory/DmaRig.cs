@@ -100,7 +100,7 @@ internal sealed class DmaRig : IDmaHandler, IDisposable
     {
         Client.Dispose();
         Server.Dispose();
-        Serving.Wait(Background.Patience).Should().BeTrue("the server must end");
+        Serving.Wait(Background.Timeout).Should().BeTrue("the server must end");
         _memories.ForEach(memory => memory.Dispose());
     }
 

@@ -70,7 +70,7 @@ public class DmaSpecialFileTests
         using Special special = new(kind);
 
         Func<Task> map = () => Background.Run(() => rig.Map(DmaRig.ReadWrite | DmaMapFlags.FileIo, 0, At, 0x1000, special.Handle))
-            .WaitAsync(Background.Patience);
+            .WaitAsync(Background.Timeout);
 
         (await map.Should().ThrowAsync<VfioUserException>()).Which.Errno.Should().Be(Errno.EINVAL);
         rig.Map(At, 0x1000);
@@ -88,7 +88,7 @@ public class DmaSpecialFileTests
 
         rig.Dma.Regions[0].Backing.Should().Be(DmaBacking.Message);
         Task<bool> read = Background.Run(() => rig.Dma.TryRead(new Iova(At), out byte _));
-        (await read.WaitAsync(Background.Patience)).Should().BeFalse("this client has no memory there");
+        (await read.WaitAsync(Background.Timeout)).Should().BeFalse("this client has no memory there");
         rig.Transfers.Should().Equal(1);
     }
 
@@ -110,7 +110,7 @@ public class DmaSpecialFileTests
                 // most cannot be mapped
             }
         });
-        await map.WaitAsync(Background.Patience);
+        await map.WaitAsync(Background.Timeout);
 
         rig.Dma.Regions.Should().HaveCount(kind is "zero" ? 1 : 0, "/dev/zero can be mapped");
         rig.Map(At + 0x1000, 0x1000);

@@ -18,7 +18,7 @@ public class DmaUnmapPipelineTests
         BlankDevice device = new();
         using VfioUserServer server = VfioUserServer.FromConnected(serverEnd);
         Task serving = server.RunAsync(device);
-        client.SetReceiveTimeout(Background.Patience);
+        client.SetReceiveTimeout(Background.Timeout);
         client.Send([.. Message(1, Command.Version, VersionMessage.Format(Negotiator.Version, Capabilities.ClientDefaults))]);
         NextReply(client).MessageId.Should().Be(1);
         client.Send([.. Message(2, Command.DmaMap, Bytes(new DmaMap(DmaMap.WireSize, DmaRig.ReadWrite, 0, At, 0x1000)))]);
@@ -34,7 +34,7 @@ public class DmaUnmapPipelineTests
         lease!.Dispose();
         NextReply(client).Should().Match<MessageHeader>(reply => reply.MessageId == 4 && !reply.IsError);
         client.Shutdown();
-        await serving.WaitAsync(Background.Patience);
+        await serving.WaitAsync(Background.Timeout);
     }
 
     private static byte[] Message(ushort id, Command command, byte[] payload) =>

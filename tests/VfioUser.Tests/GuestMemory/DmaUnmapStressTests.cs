@@ -46,7 +46,7 @@ public class DmaUnmapStressTests
         await done.CancelAsync();
 
         foreach (Task<int> user in users)
-            (await user.WaitAsync(Background.Patience)).Should().BePositive("every kind of access succeeded now and then");
+            (await user.WaitAsync(Background.Timeout)).Should().BePositive("every kind of access succeeded now and then");
     }
 
     private static byte Mark(byte pattern) => (byte)(pattern | 0x80);

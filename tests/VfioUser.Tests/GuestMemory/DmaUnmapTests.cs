@@ -21,7 +21,7 @@ public class DmaUnmapTests
         Task<bool> access = Background.Run(() => rig.Dma.TryAccess(new Iova(At), 4, writable: true, 0, (bytes, _) =>
         {
             entered.Set();
-            leave.Wait(Background.Patience);
+            leave.Wait(Background.Timeout);
             bytes.Fill(0x42); // crashes if the memory is gone
         }));
         entered.MustComeSoon("the access begins");
@@ -36,12 +36,12 @@ public class DmaUnmapTests
         unmap.IsCompleted.Should().BeFalse();
         leave.Set();
 
-        (await access.WaitAsync(Background.Patience)).Should().BeTrue();
-        await unmap.WaitAsync(Background.Patience);
+        (await access.WaitAsync(Background.Timeout)).Should().BeTrue();
+        await unmap.WaitAsync(Background.Timeout);
         memory.Slice(0, 4).ToArray().Should().Equal(0x42, 0x42, 0x42, 0x42);
         OpenFiles.Descriptors(name).Should().Be(1);
         rig.Client.Dispose();
-        await rig.Serving.WaitAsync(Background.Patience);
+        await rig.Serving.WaitAsync(Background.Timeout);
         OpenFiles.Mappings(name).Should().Be(1, "only the guest has it");
     }
 
@@ -62,7 +62,7 @@ public class DmaUnmapTests
         back.Should().Equal(1, 2, 3);
         unmap.IsCompleted.Should().BeFalse();
         lease.Dispose();
-        await unmap.WaitAsync(Background.Patience);
+        await unmap.WaitAsync(Background.Timeout);
         memory.Slice(8, 3).ToArray().Should().Equal(1, 2, 3);
     }
 
@@ -80,7 +80,7 @@ public class DmaUnmapTests
         Background.MustBecomeTrue(() => rig.Dma.Regions.Count == 1, "the unmap begins");
         unmap.IsCompleted.Should().BeFalse();
         lease!.Dispose();
-        await unmap.WaitAsync(Background.Patience);
+        await unmap.WaitAsync(Background.Timeout);
         rig.Client.UnmapDma(At, 0x1000);
     }
 
@@ -181,7 +181,7 @@ public class DmaUnmapTests
             rig.WhenAsked = () =>
             {
                 asked.Set();
-                answer.Wait(Background.Patience);
+                answer.Wait(Background.Timeout);
             };
 
             Task<bool> read = Background.Run(() => rig.Dma.TryRead(new Iova(At), out byte value) && value == 7);
@@ -191,8 +191,8 @@ public class DmaUnmapTests
             unmap.IsCompleted.Should().BeFalse();
             answer.Set();
 
-            (await read.WaitAsync(Background.Patience)).Should().BeTrue();
-            await unmap.WaitAsync(Background.Patience);
+            (await read.WaitAsync(Background.Timeout)).Should().BeTrue();
+            await unmap.WaitAsync(Background.Timeout);
         }
     }
 }

@@ -219,7 +219,7 @@ public class GuestRegionTableTests
         await done.CancelAsync();
 
         foreach (Task<int> reader in readers)
-            (await reader.WaitAsync(Background.Patience)).Should().BePositive();
+            (await reader.WaitAsync(Background.Timeout)).Should().BePositive();
     }
 
     private static MessageGuestRegion Mapping(ulong address, ulong length) =>

@@ -26,7 +26,7 @@ public class HostileEventFdTests
 
         Task<bool> trigger = Background.Run(_device.MsiX[0].Trigger);
 
-        (await trigger.WaitAsync(Background.Patience)).Should().BeFalse();
+        (await trigger.WaitAsync(Background.Timeout)).Should().BeFalse();
         full.Take().Should().Be(ulong.MaxValue - 1);
         _device.MsiX[0].Trigger().Should().BeTrue();
         full.Take().Should().Be(1);
@@ -59,7 +59,7 @@ public class HostileEventFdTests
             }
             Task trigger = Background.Run(() => _device.MsiX[0].Trigger());
 
-            await trigger.WaitAsync(Background.Patience);
+            await trigger.WaitAsync(Background.Timeout);
             _device.MsiX[1].Trigger().Should().BeTrue();
             guest.MsiX[1].Count.Should().Be(1, "the session lives on");
         }
@@ -76,9 +76,9 @@ public class HostileEventFdTests
 
             Task assert = Background.Run(() => _device.Intx.Assert());
             Background.MustBecomeTrue(() => _device.Intx.IsAsserted, "it is about to write to the eventfd");
-            await Background.Run(guest.Dispose).WaitAsync(Background.Patience);
+            await Background.Run(guest.Dispose).WaitAsync(Background.Timeout);
 
-            await assert.WaitAsync(Background.Patience);
+            await assert.WaitAsync(Background.Timeout);
         }
         _device.Intx.Deassert();
         using TestGuest next = TestGuest.Attach(_device);
@@ -101,7 +101,7 @@ public class HostileEventFdTests
 
             handled.Signal();
             Background.MustBecomeTrue(() => !_device.Intx.IsMasked, "it is about to be delivered again");
-            await Background.Run(guest.Dispose).WaitAsync(Background.Patience);
+            await Background.Run(guest.Dispose).WaitAsync(Background.Timeout);
         }
         _device.Intx.Deassert();
         using TestGuest next = TestGuest.Attach(_device);

@@ -81,7 +81,7 @@ public class IntxTests
         guest.Intx.WaitFor(2); // the cause is there still
         Volatile.Write(ref cause, false);
         Unmask();
-        SpinWait.SpinUntil(() => !_device.Intx.IsAsserted && !_device.Intx.IsMasked, Background.Patience).Should().BeTrue();
+        SpinWait.SpinUntil(() => !_device.Intx.IsAsserted && !_device.Intx.IsMasked, Background.Timeout).Should().BeTrue();
 
         guest.Intx.Count.Should().Be(2);
     }
@@ -271,7 +271,7 @@ public class IntxTests
                 {
                     start.SignalAndWait();
                     _device.Intx.Deassert();
-                })).WaitAsync(Background.Patience);
+                })).WaitAsync(Background.Timeout);
 
             bool status = (_device.Config.Read<ushort>((int)Status) & InterruptStatus) != 0;
             status.Should().Be(_device.Intx.IsAsserted);

@@ -51,7 +51,7 @@ public class IrqMaskTests
         irq.RestoreState(1);
 
         irq.Unmask();
-        irq.Released();
+        irq.RetryDelivery();
         irq.IsPending.Should().BeTrue();
         EventFd listening = new();
         irq.SetTrigger(listening);
@@ -130,7 +130,7 @@ public class IrqMaskTests
 
             seen.Unmask();
 
-            await trigger.WaitAsync(Background.Patience);
+            await trigger.WaitAsync(Background.Timeout);
             seen.Count.Should().Be(before + 1);
         }
     }

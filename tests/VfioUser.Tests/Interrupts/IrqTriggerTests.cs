@@ -103,7 +103,7 @@ public class IrqTriggerTests
         {
             for (int i = 0; i < Each; i++)
                 device.MsiX[i % 3].Trigger();
-        }))).WaitAsync(Background.Patience);
+        }))).WaitAsync(Background.Timeout);
 
         guest.MsiX.Sum(irq => irq.Count).Should().Be(Threads * Each);
     }
@@ -134,7 +134,7 @@ public class IrqTriggerTests
                 guest.Set(IrqSetFlags.DataNone | IrqSetFlags.ActionTrigger, PciIrq.MsiX, 0, 0);
         }
         await done.CancelAsync();
-        long[] delivered = await Task.WhenAll(triggers).WaitAsync(Background.Patience);
+        long[] delivered = await Task.WhenAll(triggers).WaitAsync(Background.Timeout);
 
         (first.Take() + second.Take() + before).Should().Be((ulong)delivered.Sum(), "each trigger went to exactly one of them");
     }

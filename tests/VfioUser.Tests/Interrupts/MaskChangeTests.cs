@@ -101,7 +101,7 @@ public class MaskChangeTests
 
         handled.Signal();
 
-        (await told.Task.WaitAsync(Background.Patience)).Message.Should().Be("unmask");
+        (await told.Task.WaitAsync(Background.Timeout)).Message.Should().Be("unmask");
         guest.Intx.WaitFor(2);
         handled.Signal();
         guest.Intx.WaitFor(3);

@@ -54,7 +54,7 @@ public class DeviceRegionMigrationTests
         target.Memory!.Span(0x1000, 0x1000).Fill(0x5A);
         using var guest = TestGuest.Attach(target);
         guest.Migration.SetState(Resuming);
-        guest.Migration.Write(Saved(new OwnRegions()).AsSpan(0, MigrationHead.WireSize));
+        guest.Migration.Write(Saved(new OwnRegions()).AsSpan(0, MigrationHeader.WireSize));
 
         byte[] record = [.. BitConverter.GetBytes(5u), .. BitConverter.GetBytes(length + 16), .. BitConverter.GetBytes(region), 0, 0, 0, 0, .. BitConverter.GetBytes(offset), .. new byte[16]];
         guest.Client.Try(Command.MigDataWrite, ClientFeatures.MigrationData(8 + (uint)record.Length, (uint)record.Length, record)).Errno.Should().Be(Errno.EINVAL);

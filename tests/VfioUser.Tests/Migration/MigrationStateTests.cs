@@ -19,7 +19,7 @@ public class MigrationStateTests
             {
                 guest.Reset();
                 guest.Migration.SetState(from);
-                bool possible = MigrationArcs.Path(from, (MigrationState)to, preCopy: true) is not null;
+                bool possible = StateTransitions.Path(from, (MigrationState)to, preCopy: true) is not null;
 
                 guest.Client.TrySetState(to).Should().Be(possible ? Errno.None : Errno.EINVAL, "{0} to {1}", from, to);
                 guest.Migration.State.Should().Be(possible ? (MigrationState)to : from);

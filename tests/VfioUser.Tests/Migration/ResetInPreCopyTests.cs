@@ -187,8 +187,8 @@ public class ResetInPreCopyTests
 
     private static byte[] Head(PciDevice device)
     {
-        byte[] head = new byte[MigrationHead.WireSize];
-        WireFormat.Write(head, MigrationStream.HeadOf(device));
+        byte[] head = new byte[MigrationHeader.WireSize];
+        WireFormat.Write(head, MigrationStream.HeaderOf(device));
         return head;
     }
 

@@ -6,7 +6,7 @@ namespace VfioUser.Tests.Quiesce;
 /// <summary>Eventfds and doorbells of a device that migration stops: nothing is handled meanwhile, and nothing is lost.</summary>
 public sealed class NotifiersWhileStoppedTests
 {
-    private const ulong Bell = 0x10;
+    private const ulong IoEventFdOffset = 0x10;
     private const ulong Other = 0x20;
     private const ulong Page = 0x1000;
 
@@ -14,9 +14,9 @@ public sealed class NotifiersWhileStoppedTests
     public void Doorbells_written_before_a_stop_are_handled_before_it()
     {
         using ManualResetEventSlim stuck = new(), rung = new();
-        BellDevice device = new(d =>
+        IoEventFdDevice device = new(d =>
         {
-            d.Bar.AddIoEventFd(Bell, rung.Set);
+            d.Bar.AddIoEventFd(IoEventFdOffset, rung.Set);
             d.Bar.AddIoEventFd(Other, () =>
             {
                 stuck.Set();
@@ -27,7 +27,7 @@ public sealed class NotifiersWhileStoppedTests
 
         guest.Bar0.Ring(Other, 1u);
         stuck.MustComeSoon("it was rung");
-        guest.Bar0.Ring(Bell, 1u);
+        guest.Bar0.Ring(IoEventFdOffset, 1u);
         guest.Migration.SetState(MigrationState.Stop);
 
         rung.IsSet.Should().BeTrue();
@@ -39,42 +39,42 @@ public sealed class NotifiersWhileStoppedTests
     public void Doorbells_written_while_stopped_are_handled_when_the_device_runs_again(NotificationMode mode)
     {
         using SemaphoreSlim rung = new(0);
-        RegionIoEventFd? bell = null;
-        BellDevice device = new(d => bell = d.Bar.AddIoEventFd(Bell, () => rung.Release(), new IoEventFdOptions { Mode = mode }));
+        RegionIoEventFd? ioEventFd = null;
+        IoEventFdDevice device = new(d => ioEventFd = d.Bar.AddIoEventFd(IoEventFdOffset, () => rung.Release(), new IoEventFdOptions { Mode = mode }));
         using TestGuest guest = TestGuest.Attach(device);
-        guest.Bar0.Ring(Bell, 1u);
+        guest.Bar0.Ring(IoEventFdOffset, 1u);
         guest.Migration.SetState(MigrationState.StopCopy);
         if (mode == NotificationMode.Threaded)
-            rung.Wait(Background.Patience).Should().BeTrue();
+            rung.Wait(Background.Timeout).Should().BeTrue();
 
-        guest.Bar0.Ring(Bell, 1u);
-        bell!.Poll().Should().BeFalse();
-        bell.Poll().Should().BeFalse();
+        guest.Bar0.Ring(IoEventFdOffset, 1u);
+        ioEventFd!.Poll().Should().BeFalse();
+        ioEventFd.Poll().Should().BeFalse();
         rung.CurrentCount.Should().Be(0);
         guest.Migration.SetState(MigrationState.Running);
 
         if (mode == NotificationMode.Polling)
-            bell.Poll().Should().BeTrue();
-        rung.Wait(Background.Patience).Should().BeTrue();
-        bell.Poll().Should().BeFalse();
+            ioEventFd.Poll().Should().BeTrue();
+        rung.Wait(Background.Timeout).Should().BeTrue();
+        ioEventFd.Poll().Should().BeFalse();
     }
 
     [Fact]
     public void A_reset_forgets_what_was_rung_while_it_was_stopped()
     {
         int rung = 0;
-        RegionIoEventFd? bell = null;
-        using TestGuest guest = TestGuest.Attach(new BellDevice(d => bell = d.Bar.AddIoEventFd(Bell, () => rung++, Polling)));
-        guest.Bar0.Ring(Bell, 1u);
-        bell!.Poll().Should().BeTrue();
+        RegionIoEventFd? ioEventFd = null;
+        using TestGuest guest = TestGuest.Attach(new IoEventFdDevice(d => ioEventFd = d.Bar.AddIoEventFd(IoEventFdOffset, () => rung++, Polling)));
+        guest.Bar0.Ring(IoEventFdOffset, 1u);
+        ioEventFd!.Poll().Should().BeTrue();
         guest.Migration.SetState(MigrationState.Stop);
 
-        guest.Bar0.Ring(Bell, 1u);
-        bell.Poll().Should().BeFalse();
+        guest.Bar0.Ring(IoEventFdOffset, 1u);
+        ioEventFd.Poll().Should().BeFalse();
         guest.Reset();
-        bell.Poll().Should().BeFalse();
-        guest.Bar0.Ring(Bell, 1u);
-        bell.Poll().Should().BeTrue();
+        ioEventFd.Poll().Should().BeFalse();
+        guest.Bar0.Ring(IoEventFdOffset, 1u);
+        ioEventFd.Poll().Should().BeTrue();
 
         rung.Should().Be(2);
     }
@@ -82,33 +82,33 @@ public sealed class NotifiersWhileStoppedTests
     [Fact]
     public void An_author_who_polls_does_it_for_the_last_time_when_the_device_stops()
     {
-        RegionIoEventFd? bell = null;
+        RegionIoEventFd? ioEventFd = null;
         bool? inStop = null;
-        BellDevice device = new(d => bell = d.Bar.AddIoEventFd(Bell, () => { }, Polling));
-        device.WhenStopped = () => inStop = bell!.Poll();
+        IoEventFdDevice device = new(d => ioEventFd = d.Bar.AddIoEventFd(IoEventFdOffset, () => { }, Polling));
+        device.WhenStopped = () => inStop = ioEventFd!.Poll();
         using TestGuest guest = TestGuest.Attach(device);
 
-        guest.Bar0.Ring(Bell, 1u);
+        guest.Bar0.Ring(IoEventFdOffset, 1u);
         guest.Migration.SetState(MigrationState.Stop);
 
         inStop.Should().BeTrue();
-        bell!.Poll().Should().BeFalse();
+        ioEventFd!.Poll().Should().BeFalse();
     }
 
     [Fact]
     public void A_device_that_cannot_stop_goes_on()
     {
         using SemaphoreSlim rung = new(0);
-        BellDevice device = new(d => d.Bar.AddIoEventFd(Bell, () => rung.Release()))
+        IoEventFdDevice device = new(d => d.Bar.AddIoEventFd(IoEventFdOffset, () => rung.Release()))
         {
             WhenStopped = () => throw new InvalidOperationException("restless"),
         };
         using TestGuest guest = TestGuest.Attach(device);
 
         guest.Migration.Invoking(it => it.SetState(MigrationState.Stop)).Should().Throw<Client.VfioUserException>().WithInnerException<InvalidOperationException>();
-        guest.Bar0.Ring(Bell, 1u);
+        guest.Bar0.Ring(IoEventFdOffset, 1u);
 
-        rung.Wait(Background.Patience).Should().BeTrue();
+        rung.Wait(Background.Timeout).Should().BeTrue();
     }
 
     [Fact]
@@ -116,7 +116,7 @@ public sealed class NotifiersWhileStoppedTests
     {
         List<uint> rung = [];
         DoorbellPage? page = null;
-        BellDevice device = new(d => page = d.AddPage((_, value) => rung.Add(value)));
+        IoEventFdDevice device = new(d => page = d.AddPage((_, value) => rung.Add(value)));
         using TestGuest guest = TestGuest.Attach(device);
         guest.Migration.SetState(MigrationState.Stop);
 
@@ -132,14 +132,14 @@ public sealed class NotifiersWhileStoppedTests
     public void Doorbells_that_were_restored_count_as_seen()
     {
         byte[] state;
-        BellDevice source = new(d => d.AddPage((_, _) => { }));
+        IoEventFdDevice source = new(d => d.AddPage((_, _) => { }));
         using (TestGuest guest = TestGuest.Attach(source))
         {
             BitConverter.TryWriteBytes(source.Memory.Span(Page, 4), 7u);
             state = guest.Migration.Save();
         }
         DoorbellPage? page = null;
-        BellDevice target = new(d => page = d.AddPage((_, _) => { }));
+        IoEventFdDevice target = new(d => page = d.AddPage((_, _) => { }));
         using TestGuest other = TestGuest.Attach(target);
         other.Migration.Restore(state);
 
@@ -151,45 +151,45 @@ public sealed class NotifiersWhileStoppedTests
     public void Doorbells_written_after_a_restore_are_handled_and_those_before_are_not()
     {
         byte[] state;
-        BellDevice source = new(d => d.AddPage((_, _) => { }));
+        IoEventFdDevice source = new(d => d.AddPage((_, _) => { }));
         using (TestGuest guest = TestGuest.Attach(source))
         {
             BitConverter.TryWriteBytes(source.Memory.Span(Page, 4), 7u);
             state = guest.Migration.Save();
         }
-        int bells = 0;
+        int ioEventFds = 0;
         List<uint> rung = [];
         DoorbellPage? page = null;
-        RegionIoEventFd? bell = null;
-        BellDevice target = new(d =>
+        RegionIoEventFd? ioEventFd = null;
+        IoEventFdDevice target = new(d =>
         {
             page = d.AddPage((_, value) => rung.Add(value));
-            bell = d.Bar.AddIoEventFd(Bell, () => bells++, Polling);
+            ioEventFd = d.Bar.AddIoEventFd(IoEventFdOffset, () => ioEventFds++, Polling);
         });
         using TestGuest other = TestGuest.Attach(target);
         other.Migration.SetState(MigrationState.Resuming);
-        other.Bar0.Ring(Bell, 1u);
+        other.Bar0.Ring(IoEventFdOffset, 1u);
         BitConverter.TryWriteBytes(target.Memory.Span(Page, 4), 5u);
         other.Migration.Write(state);
         other.Migration.SetState(MigrationState.Stop);
 
         BitConverter.TryWriteBytes(target.Memory.Span(Page, 4), 9u);
         page!.Poll().Should().Be(0, "it does not run yet");
-        bell!.Poll().Should().BeFalse("that was for the device that it was before");
-        other.Bar0.Ring(Bell, 1u);
+        ioEventFd!.Poll().Should().BeFalse("that was for the device that it was before");
+        other.Bar0.Ring(IoEventFdOffset, 1u);
         other.Migration.SetState(MigrationState.Running);
 
         page.Poll().Should().Be(1);
-        bell.Poll().Should().BeTrue();
+        ioEventFd.Poll().Should().BeTrue();
         rung.Should().Equal(9);
-        bells.Should().Be(1);
+        ioEventFds.Should().Be(1);
     }
 
     private static IoEventFdOptions Polling => new() { Mode = NotificationMode.Polling };
 
-    private sealed class BellDevice : PciDevice
+    private sealed class IoEventFdDevice : PciDevice
     {
-        public BellDevice(Action<BellDevice> declare)
+        public IoEventFdDevice(Action<IoEventFdDevice> declare)
             : base(new PciId(0x1B36, 0x00F5), PciClass.Other)
         {
             Bar = AddBar(0, BarKind.Memory32, 0x2000);

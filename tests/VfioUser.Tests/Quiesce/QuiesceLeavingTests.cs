@@ -308,7 +308,7 @@ public sealed class QuiesceLeavingTests
 }
 
 /// <summary>What a thread does that waits; a poller does not.</summary>
-public sealed class QuiescePatienceTests
+public sealed class QuiesceWarningTests
 {
     private const int QuiesceWaits = 60;
 

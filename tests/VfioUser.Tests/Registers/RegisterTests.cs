@@ -237,7 +237,7 @@ public class RegisterTests
             guest.Bar0.Read<ushort>(0).Should().Be(i);
         }
 
-        await device.WaitAsync(Background.Patience);
+        await device.WaitAsync(Background.Timeout);
     }
 
     [Fact]
@@ -252,20 +252,20 @@ public class RegisterTests
             for (int i = 0; i < Each; i++)
             {
                 uint bit = 1u << (i % 32);
-                SpinWait.SpinUntil(() => (events.Value & bit) == 0, Background.Patience);
+                SpinWait.SpinUntil(() => (events.Value & bit) == 0, Background.Timeout);
                 events.SetBits(bit);
             }
         });
         int seen = 0;
         long start = System.Diagnostics.Stopwatch.GetTimestamp();
-        while (seen < Each && System.Diagnostics.Stopwatch.GetElapsedTime(start) < Background.Patience)
+        while (seen < Each && System.Diagnostics.Stopwatch.GetElapsedTime(start) < Background.Timeout)
         {
             uint now = guest.Bar0.Read<uint>(0);
             guest.Bar0.Write(0, now);
             seen += System.Numerics.BitOperations.PopCount(now);
         }
 
-        await device.WaitAsync(Background.Patience);
+        await device.WaitAsync(Background.Timeout);
         seen.Should().Be(Each);
     }
 

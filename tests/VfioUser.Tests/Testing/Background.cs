@@ -3,7 +3,7 @@ namespace VfioUser.Tests;
 /// <summary>Work on threads of its own, and waits that end: what takes longer than this hangs.</summary>
 internal static class Background
 {
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     public static Task<T> Run<T>(Func<T> work) =>
         Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
@@ -13,13 +13,13 @@ internal static class Background
 
     public static void MustEnd(this Task task, string what)
     {
-        Task.WhenAny(task, Task.Delay(Patience)).GetAwaiter().GetResult().Should().BeSameAs(task, what);
+        Task.WhenAny(task, Task.Delay(Timeout)).GetAwaiter().GetResult().Should().BeSameAs(task, what);
         task.GetAwaiter().GetResult();
     }
 
     public static void MustComeSoon(this ManualResetEventSlim happened, string what) =>
-        happened.Wait(Patience).Should().BeTrue(what);
+        happened.Wait(Timeout).Should().BeTrue(what);
 
     public static void MustBecomeTrue(Func<bool> condition, string what) =>
-        SpinWait.SpinUntil(condition, Patience).Should().BeTrue(what);
+        SpinWait.SpinUntil(condition, Timeout).Should().BeTrue(what);
 }

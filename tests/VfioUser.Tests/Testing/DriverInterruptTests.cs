@@ -134,7 +134,7 @@ public class DriverInterruptTests
         using var guest = TestGuest.Attach(device);
         Task trigger = Background.Run(() => device.MsiX[0].Trigger().Should().BeTrue());
 
-        guest.MsiX[0].Invoking(irq => irq.ExpectNone(Background.Patience)).Should().Throw<TestGuestException>();
+        guest.MsiX[0].Invoking(irq => irq.ExpectNone(Background.Timeout)).Should().Throw<TestGuestException>();
 
         trigger.MustEnd("it has triggered");
     }
@@ -149,7 +149,7 @@ public class DriverInterruptTests
         for (int i = 0; i < 3; i++)
             device.MsiX[0].Trigger();
 
-        await three.WaitAsync(Background.Patience);
+        await three.WaitAsync(Background.Timeout);
     }
 
     [Fact]

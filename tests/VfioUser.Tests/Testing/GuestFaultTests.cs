@@ -91,7 +91,7 @@ public class GuestFaultTests
 
         guest.Faults.Disconnect();
 
-        (await access.WaitAsync(Background.Patience)).Should().BeFalse("the access must end with the connection");
+        (await access.WaitAsync(Background.Timeout)).Should().BeFalse("the access must end with the connection");
     }
 
     [Theory]
@@ -142,7 +142,7 @@ public class GuestFaultTests
         guest.Memory.Read<byte>(place).Should().Be((byte)'h');
         held.Release();
 
-        (await access.WaitAsync(Background.Patience)).Should().BeTrue("it was released");
+        (await access.WaitAsync(Background.Timeout)).Should().BeTrue("it was released");
         guest.Memory.Read<byte>(place).Should().Be((byte)'H');
     }
 
@@ -177,7 +177,7 @@ public class GuestFaultTests
             held.WaitForHits();
         }
 
-        (await access.WaitAsync(Background.Patience)).Should().BeFalse("the guest has gone");
+        (await access.WaitAsync(Background.Timeout)).Should().BeFalse("the guest has gone");
     }
 
     [Fact]

@@ -162,7 +162,7 @@ public class TestGuestTests
 
         guest.Msi[0].WaitFor(100);
 
-        await triggers.WaitAsync(Background.Patience);
+        await triggers.WaitAsync(Background.Timeout);
         guest.Msi[0].Count.Should().Be(100);
     }
 
@@ -185,7 +185,7 @@ public class TestGuestTests
     public void A_device_that_is_stuck_is_told_of_when_the_guest_leaves()
     {
         using ManualResetEventSlim release = new();
-        _device.WhenReset = _ => release.Wait(Background.Patience);
+        _device.WhenReset = _ => release.Wait(Background.Timeout);
         TestGuest guest = TestGuest.Attach(_device, new TestGuestOptions { Timeout = TimeSpan.FromMilliseconds(200) });
         guest.Invoking(it => it.Reset()).Should().Throw<Client.VfioUserException>();
 

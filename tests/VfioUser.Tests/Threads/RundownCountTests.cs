@@ -50,7 +50,7 @@ public class RundownCountTests
                     shared.Close();
                 }),
             ];
-            await Task.WhenAll(all).WaitAsync(Background.Patience);
+            await Task.WhenAll(all).WaitAsync(Background.Timeout);
 
             shared.Cleaned.Should().Be(1);
         }

@@ -28,7 +28,7 @@ public class RundownGuardTests
         guard.Exit();
         bool early = waiting.IsCompleted;
         guard.Exit();
-        await waiting.WaitAsync(Background.Patience);
+        await waiting.WaitAsync(Background.Timeout);
 
         early.Should().BeFalse();
         guard.Users.Should().Be(0);
@@ -44,7 +44,7 @@ public class RundownGuardTests
 
         Task waiting = Background.Run(guard.Wait);
         guard.Open();
-        await waiting.WaitAsync(Background.Patience);
+        await waiting.WaitAsync(Background.Timeout);
 
         guard.Users.Should().Be(1);
         guard.TryEnter().Should().BeTrue();
@@ -90,7 +90,7 @@ public class RundownGuardTests
             guard.Open();
         }
         await stop.CancelAsync();
-        await Task.WhenAll(users).WaitAsync(Background.Patience);
+        await Task.WhenAll(users).WaitAsync(Background.Timeout);
 
         seen.Should().Be(0);
         guard.Users.Should().Be(0);

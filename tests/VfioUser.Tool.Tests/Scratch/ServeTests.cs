@@ -7,7 +7,7 @@ namespace VfioUser.Tool.Tests.Scratch;
 public class ServeTests
 {
     private const uint Config = 7;
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(2);
 
     [Theory]
     [InlineData]
@@ -63,8 +63,8 @@ public class ServeTests
         Copy(client, 0x10000, 13, 0x18);
         Copy(client, 0x11000, 13, 0x1C);
 
-        first.Wait(Patience).Should().BeTrue();
-        second.Wait(Patience).Should().BeTrue();
+        first.Wait(Timeout).Should().BeTrue();
+        second.Wait(Timeout).Should().BeTrue();
         memory.Slice(0x1000, 13).ToArray().Should().Equal("out of memory"u8.ToArray());
         Read<uint>(client, 0, 0x0C).Should().Be(0u);
         Copy(client, 0x90000, 13, 0x18);
@@ -83,7 +83,7 @@ public class ServeTests
 
         client.WriteRegion(0, 0x20, [1, 0, 0, 0]);
 
-        pin.Wait(Patience).Should().BeTrue();
+        pin.Wait(Timeout).Should().BeTrue();
     }
 
     [Fact]

@@ -7,7 +7,7 @@ namespace VfioUser.Tool.Tests.Tracing;
 
 public sealed class HostileRecordingTests : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan Century = TimeSpan.FromDays(36525);
     private readonly string _file = Path.GetTempFileName();
     private readonly CancellationTokenSource _stop = new();
@@ -21,7 +21,7 @@ public sealed class HostileRecordingTests : IDisposable
 
         pipe.Write([.. Start(), .. Record(RecordKind.Connected, TimeSpan.Zero, []), .. Record(RecordKind.Disconnected, TimeSpan.Zero, [])]);
         pipe.Dispose(); // the end to write, and only that
-        ToolRun printed = await run.WaitAsync(Patience);
+        ToolRun printed = await run.WaitAsync(Timeout);
 
         pipe.DisposeLocalCopyOfClientHandle();
         printed.Should().Be(new ToolRun(0, "   0.000000  client 1 connected\n   0.000000  client 1 disconnected\n", ""));
@@ -50,7 +50,7 @@ public sealed class HostileRecordingTests : IDisposable
         await server.Hears(Version.Length);
         await _stop.CancelAsync();
 
-        (await run.WaitAsync(Patience)).Should().Be(new ToolRun(130, "", ""));
+        (await run.WaitAsync(Timeout)).Should().Be(new ToolRun(130, "", ""));
     }
 
     [Fact]
@@ -58,12 +58,12 @@ public sealed class HostileRecordingTests : IDisposable
     {
         using SilentServer server = new();
         File.WriteAllBytes(_file, [.. Start(), .. Record(RecordKind.Message, TimeSpan.Zero, Version), .. Record(RecordKind.Message, TimeSpan.Zero, Version, way: 1)]);
-        Task<ToolRun> run = Task.Run(() => ToolRun.Of(_stop.Token, "replay", _file, server.Path, "--patience", "86400"));
+        Task<ToolRun> run = Task.Run(() => ToolRun.Of(_stop.Token, "replay", _file, server.Path, "--server-timeout", "86400"));
 
         await server.Hears(Version.Length);
         await _stop.CancelAsync();
 
-        (await run.WaitAsync(Patience)).Should().Be(new ToolRun(130, "", ""));
+        (await run.WaitAsync(Timeout)).Should().Be(new ToolRun(130, "", ""));
     }
 
     public void Dispose()
@@ -94,7 +94,7 @@ public sealed class HostileRecordingTests : IDisposable
 
         public async Task Hears(int bytes)
         {
-            using CancellationTokenSource end = new(Patience);
+            using CancellationTokenSource end = new(Timeout);
             _client ??= await _socket.AcceptAsync(end.Token);
             await using NetworkStream stream = new(_client);
             await stream.ReadExactlyAsync(new byte[bytes], end.Token);

@@ -87,8 +87,8 @@ public class RecordingTests
         other[0x100] = 0x55;
         using Served served = new(other);
 
-        ToolRun run = ToolRun.Of("replay", recorded.File, served.Socket, "--patience", "2");
-        ToolRun ignoring = ToolRun.Of("replay", recorded.File, served.Socket, "--patience", "2", "--ignore", "REGION_READ");
+        ToolRun run = ToolRun.Of("replay", recorded.File, served.Socket, "--server-timeout", "2");
+        ToolRun ignoring = ToolRun.Of("replay", recorded.File, served.Socket, "--server-timeout", "2", "--ignore", "REGION_READ");
 
         run.ExitCode.Should().Be(1);
         run.Out.Should().Contain("RegionRead #").And.Contain("(region bar0, offset 0x100, count 4): from byte 16 of the payload on recorded 00000000, now 55000000");

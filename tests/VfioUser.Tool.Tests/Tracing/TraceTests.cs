@@ -10,7 +10,7 @@ public class TraceTests
 {
     private const uint Bar0 = 0;
     private const uint Bar2 = 2;
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(2);
 
     [Fact]
     public void Mapped_memory_and_interrupts_pass_as_descriptors()
@@ -25,7 +25,7 @@ public class TraceTests
 
         Ring(client, 4);
 
-        interrupt.Wait(Patience).Should().BeTrue();
+        interrupt.Wait(Timeout).Should().BeTrue();
         memory.Slice(0, 5).ToArray().Should().Equal(0xEE, 0xEE, 0xEE, 0xEE, 0x00);
         traced.LineWith("DmaMap").Should().Contain("→ DmaMap #").And.EndWith("address 0x10000, size 0x1000, offset 0x0, flags Readable|Writeable, 1 fd [memory of 4096 bytes]");
         traced.LineWith("DmaMap").Should().Contain("← DmaMap #").And.Contain(" reply after ").And.EndWith(" ms");
@@ -100,7 +100,7 @@ public class TraceTests
         client.Receive()!.Value.Should().Match<MessageHeader>(reply => reply.MessageId == 3 && !reply.IsError);
         client.Receive()!.Value.MessageId.Should().Be(4);
         device.Interrupt();
-        interrupt.Wait(Patience).Should().BeTrue();
+        interrupt.Wait(Timeout).Should().BeTrue();
     }
 
     [Fact]
@@ -235,7 +235,7 @@ public class TraceTests
         using RawClient client = new(traced.Socket);
 
         server.Dispose();
-        await serving.WaitAsync(Patience);
+        await serving.WaitAsync(Timeout);
         MessageHeader? end = client.Receive();
         using RawClient nobody = new(traced.Socket, negotiate: false);
         MessageHeader? turnedAway = nobody.Receive();
@@ -251,7 +251,7 @@ public class TraceTests
         turnedAway.Should().BeNull();
         traced.Error.Should().Contain($"Cannot connect to '{socket}'");
         again.Dispose();
-        await servingAgain.WaitAsync(Patience);
+        await servingAgain.WaitAsync(Timeout);
         folder.Delete(recursive: true);
     }
 
@@ -276,7 +276,7 @@ public class TraceTests
 
         sent.Should().BeLessThan(32, "what nobody takes is not kept");
         (await traced.Stop()).Should().Be(0);
-        sending.Join(Patience).Should().BeTrue();
+        sending.Join(Timeout).Should().BeTrue();
         folder.Delete(recursive: true);
     }
 

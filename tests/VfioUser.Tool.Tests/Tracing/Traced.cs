@@ -6,7 +6,7 @@ namespace VfioUser.Tool.Tests.Tracing;
 /// <summary>The tool's trace in front of a device.</summary>
 internal sealed class Traced : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(2);
     private readonly Served? _served;
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("vfio-user-trace-");
     private readonly Lines _tool;
@@ -38,7 +38,7 @@ internal sealed class Traced : IDisposable
     public string PathOf(string file) => Path.Combine(_folder.FullName, file);
 
     public VfioUserClient Connect(TwinSocketPolicy twin = TwinSocketPolicy.Never, IDmaHandler? memory = null) =>
-        VfioUserClient.Connect(Socket, new VfioUserClientOptions { TwinSocket = twin, DmaHandler = memory, Timeout = Patience });
+        VfioUserClient.Connect(Socket, new VfioUserClientOptions { TwinSocket = twin, DmaHandler = memory, Timeout = Timeout });
 
     /// <summary>The next line with that in it; what comes before is gone.</summary>
     public string LineWith(string text)

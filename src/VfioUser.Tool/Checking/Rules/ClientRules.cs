@@ -23,7 +23,7 @@ internal static class ClientRules
         for (int round = 0; round < Rounds; round++)
         {
             subject.Open().Dispose();
-            using Conversation next = subject.Knock(subject.Patience) ?? throw new BrokenRuleException("nobody listens when a client has left");
+            using Conversation next = subject.Knock(subject.Timeout) ?? throw new BrokenRuleException("nobody listens when a client has left");
             Answer answer = next.Ask(Command.Version, Proposal.Usual);
             if (answer.IsError)
                 throw new BrokenRuleException($"VERSION is {answer.Refusal}, though nobody else is there any more");
@@ -34,7 +34,7 @@ internal static class ClientRules
     private static Finding Second(Subject subject)
     {
         using Conversation first = subject.Open();
-        TimeSpan wait = subject.Patience < LongestWait ? subject.Patience : LongestWait;
+        TimeSpan wait = subject.Timeout < LongestWait ? subject.Timeout : LongestWait;
         Finding finding;
         using (Conversation? second = subject.Knock(wait))
             finding = second is null ? Finding.NotServed("nobody else is let in") : Turned(second, wait);

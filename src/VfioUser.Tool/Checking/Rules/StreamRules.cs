@@ -140,15 +140,15 @@ internal static class StreamRules
 
     private static Finding Reconnect(Subject subject)
     {
-        (DeviceInfo Info, uint Id) first = Look(subject);
+        (DeviceInfo Info, uint Id) first = ReadInfo(subject);
         int process = subject.ProcessId;
-        (DeviceInfo Info, uint Id) second = Look(subject);
+        (DeviceInfo Info, uint Id) second = ReadInfo(subject);
         if (first != second)
             throw new BrokenRuleException($"{first} has become {second}");
         return Finding.WarnIf(process != subject.ProcessId, "the server ends with its client, which the specification allows, and was started again; what it dies of cannot be seen then");
     }
 
-    private static (DeviceInfo Info, uint Id) Look(Subject subject)
+    private static (DeviceInfo Info, uint Id) ReadInfo(Subject subject)
     {
         using Conversation session = subject.Open();
         return (session.Ask(Command.DeviceGetInfo, new DeviceInfo(DeviceInfo.WireSize, 0, 0, 0)).As<DeviceInfo>(), session.ReadConfig<uint>(0));

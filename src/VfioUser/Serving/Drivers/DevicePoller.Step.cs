@@ -5,7 +5,7 @@ namespace VfioUser;
 /// <content>The engine, and what its descriptor waits for. One thread at a time.</content>
 public sealed partial class DevicePoller
 {
-    private static readonly TimeSpan LookAgainAfter = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(10);
 
     private PollEvents Step(ref int left)
     {
@@ -40,11 +40,11 @@ public sealed partial class DevicePoller
     // What the descriptor has to become readable for.
     private void Await(ref PollEvents events)
     {
-        LookForOthers();
+        PollListener();
         PendingClients.Awaited clients = _engine.Pending.Await();
         ClientConnection? client = _engine.Client;
         _descriptors.AwaitClients(clients.Next || clients.Others);
-        _descriptors.AwaitTime(Deadline.Earlier(clients.Due, client is null ? null : NextLook(client)));
+        _descriptors.AwaitTime(Deadline.Earlier(clients.Due, client is null ? null : NextDeadline(client)));
         _descriptors.AwaitRest(client?.Rest);
         if (client is not null)
         {
@@ -61,15 +61,15 @@ public sealed partial class DevicePoller
 
     // Those who come while a client is attached. Not at each step, for the sake of one that spins: its caller may come
     // back a few times before the clock has moved.
-    private void LookForOthers()
+    private void PollListener()
     {
-        if (_engine.Clients.Listening is null || Environment.TickCount64 == _lastLook)
+        if (_engine.Clients.Listening is null || Environment.TickCount64 == _lastPoll)
             return;
-        _lastLook = Environment.TickCount64;
+        _lastPoll = Environment.TickCount64;
         _engine.Pending.Process();
     }
 
     // a process without descriptors has none for the device's answer
-    private static Deadline? NextLook(ClientConnection client) =>
-        client is { AwaitsRest: true, Rest: null } ? Deadline.After(LookAgainAfter) : client.Deadline;
+    private static Deadline? NextDeadline(ClientConnection client) =>
+        client is { AwaitsRest: true, Rest: null } ? Deadline.After(RetryInterval) : client.Deadline;
 }

@@ -24,7 +24,7 @@ public sealed partial class DevicePoller : IDisposable
     private readonly ServingEngine _engine;
     private readonly PollerDescriptors _descriptors;
     private readonly CancellationTokenRegistration _stopping;
-    private long _lastLook; // for those who come while one is attached
+    private long _lastPoll; // for those who come while one is attached
     private bool _isClosed;
     private int _busy;
     private int _disposed;

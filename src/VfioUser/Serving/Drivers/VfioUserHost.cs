@@ -72,7 +72,7 @@ public sealed class VfioUserHost : IDisposable, IAsyncDisposable
                 ? server.RunAsync(device, status, CancellationToken.None)
                 : LeastBusy().Serve(server.CreatePoller(device, status, CancellationToken.None));
             _devices.Add(hosted);
-            hosted.Began(serving, _options.DisposeDevices, Forget);
+            hosted.Began(serving, _options.DisposeDevices, Remove);
         }
         return hosted;
     }
@@ -102,7 +102,7 @@ public sealed class VfioUserHost : IDisposable, IAsyncDisposable
         }
     }
 
-    private void Forget(HostedDevice device)
+    private void Remove(HostedDevice device)
     {
         lock (_gate)
             _devices.Remove(device);

@@ -31,7 +31,7 @@ internal sealed class ClientConnection : IDisposable
 
     /// <summary>When there is something to do although nothing has happened: the client has to come to a session until then,
     /// or what is pending is to be looked at. Null if there is no such time.</summary>
-    public Deadline? Deadline => _session is null ? _handshake.Deadline : _session.Unmapping.NextLook;
+    public Deadline? Deadline => _session is null ? _handshake.Deadline : _session.Unmapping.NextWarning;
 
     /// <summary>What the device is waited for.</summary>
     public PollEvents Pending => _session switch
@@ -47,7 +47,7 @@ internal sealed class ClientConnection : IDisposable
         (_, true) => null,
         ({ HasOutput: true }, _) => Ready.Writable, // it has to read replies before it is listened to again
         ({ Unmapping.IsPending: true }, _) => Ready.None,
-        ({ Quiescence: { IsPending: true } quiescence }, _) => quiescence.LooksAtClient ? Ready.None : null,
+        ({ Quiescence: { IsPending: true } quiescence }, _) => quiescence.ChecksClient ? Ready.None : null,
         _ => Ready.Readable,
     };
 
@@ -71,7 +71,7 @@ internal sealed class ClientConnection : IDisposable
     public static ClientConnection? TryOpen(ServerRun run, SafeSocketHandle socket, Action? wake)
     {
         MessageSocket messages = new(socket, new MessageSocketOptions { Spin = run.Options.Spin, Trace = run.Log });
-        MessageChannel channel = new(messages, new MessageChannelOptions { CallTimeout = run.Options.DmaTimeout, MaxConcurrentCalls = run.Options.MaxDmaInFlight }) { LeftBehind = wake };
+        MessageChannel channel = new(messages, new MessageChannelOptions { CallTimeout = run.Options.DmaTimeout, MaxConcurrentCalls = run.Options.MaxDmaInFlight }) { WorkQueued = wake };
         ClientConnection? connection = null;
         try
         {

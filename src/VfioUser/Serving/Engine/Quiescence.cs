@@ -8,14 +8,14 @@ namespace VfioUser;
 /// <remarks>Command thread. When the device does not answer at once, the answer is pending and <see cref="CommandSteps"/> keeps the command.</remarks>
 internal sealed class Quiescence : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan WarningInterval = TimeSpan.FromSeconds(1);
 
     private readonly Session _session;
     private readonly PciDevice _device;
     private readonly SafeHandle _socket;
     private readonly CancellationToken _stopping;
     private readonly CancellationTokenSource _clientGone = new();
-    private readonly CancellationTokenSource _outOfPatience = new();
+    private readonly CancellationTokenSource _timedOut = new();
     private readonly CancellationTokenRegistration _stop;
     private QuiesceRequest? _pending;
     private Command? _command; // that the device is quiesced for
@@ -39,7 +39,7 @@ internal sealed class Quiescence : IDisposable
     public bool IsPending => _pending is not null;
 
     /// <summary>Whether it matters for what is pending that the client hangs up.</summary>
-    public bool LooksAtClient => _pending is { Reason: not QuiesceReason.ClientGone } && !_clientGone.IsCancellationRequested;
+    public bool ChecksClient => _pending is { Reason: not QuiesceReason.ClientGone } && !_clientGone.IsCancellationRequested;
 
     /// <summary>Becomes readable when it is worthwhile to go on with what is pending; null while nothing is.</summary>
     public SafeHandle? Descriptor => _pending?.Descriptor;
@@ -61,17 +61,17 @@ internal sealed class Quiescence : IDisposable
         while (!request.IsAnswered)
         {
             bool stops = _stopping.IsCancellationRequested;
-            bool watches = LookAtClient(request);
-            if (request.Wait(watches ? _socket : null, Patience))
+            bool watches = CheckClient(request);
+            if (request.Wait(watches ? _socket : null, WarningInterval))
                 continue;
             if (!stops)
             {
                 _session.Log.QuiesceWaits(request.Reason);
                 continue;
             }
-            if (request.Reason == QuiesceReason.ClientGone && !_outOfPatience.IsCancellationRequested)
+            if (request.Reason == QuiesceReason.ClientGone && !_timedOut.IsCancellationRequested)
             {
-                Cancel(_outOfPatience);
+                Cancel(_timedOut);
                 continue;
             }
             if (!request.IsAnswered)
@@ -92,7 +92,7 @@ internal sealed class Quiescence : IDisposable
             return true;
         _askedToLeave = true;
         _command = null;
-        return Ask(QuiesceReason.ClientGone, _outOfPatience.Token) is not null || !IsPending;
+        return Ask(QuiesceReason.ClientGone, _timedOut.Token) is not null || !IsPending;
     }
 
     /// <summary>What the device was quiesced for is over.</summary>
@@ -115,8 +115,8 @@ internal sealed class Quiescence : IDisposable
         // a source that was cancelled holds nothing, and may be calling still
         if (!_clientGone.IsCancellationRequested)
             _clientGone.Dispose();
-        if (!_outOfPatience.IsCancellationRequested)
-            _outOfPatience.Dispose();
+        if (!_timedOut.IsCancellationRequested)
+            _timedOut.Dispose();
     }
 
     private Refusal? Ask(QuiesceReason reason, CancellationToken cancellation)
@@ -149,7 +149,7 @@ internal sealed class Quiescence : IDisposable
         QuiesceRequest request = _pending!;
         bool answered = request.IsAnswered;
         // after that: a device may have come to rest just because its client has gone
-        LookAtClient(request);
+        CheckClient(request);
         if (!answered)
             return null;
         _pending = null;
@@ -167,7 +167,7 @@ internal sealed class Quiescence : IDisposable
     }
 
     // Whether the client is there still, so that the command is worth waiting for.
-    private bool LookAtClient(QuiesceRequest request)
+    private bool CheckClient(QuiesceRequest request)
     {
         if (request.Reason == QuiesceReason.ClientGone || _clientGone.IsCancellationRequested)
             return false;
@@ -195,7 +195,7 @@ internal sealed class Quiescence : IDisposable
     private Refusal Failed(QuiesceReason reason, Exception exception)
     {
         // who was told to give up may say so like this
-        if (exception is OperationCanceledException && (_clientGone.IsCancellationRequested || _outOfPatience.IsCancellationRequested))
+        if (exception is OperationCanceledException && (_clientGone.IsCancellationRequested || _timedOut.IsCancellationRequested))
             return Answered(reason, atRest: false);
         _device.Activity.Answer(reason, quiesced: false);
         _session.DeviceThrew(DeviceCallback.Quiesce, _command, exception);

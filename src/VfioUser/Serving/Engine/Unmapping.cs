@@ -25,7 +25,7 @@ internal sealed class Unmapping(Session session, SafeHandle socket, Cancellation
     public SafeHandle? Descriptor => _signal?.Descriptor;
 
     /// <summary>When to look at what is pending although nothing has happened; null while nothing is.</summary>
-    public Deadline? NextLook => IsPending ? _warnAt : null;
+    public Deadline? NextWarning => IsPending ? _warnAt : null;
 
     /// <summary>Whether nobody uses any more what a command has unmapped.</summary>
     /// <returns>False if somebody does: the end is pending now.</returns>
@@ -61,7 +61,7 @@ internal sealed class Unmapping(Session session, SafeHandle socket, Cancellation
         SafeHandle? client = _isLeaving ? null : socket;
         while (!_drain!.IsDone && !stopping.IsCancellationRequested && (client is null || !PollCalls.HasHungUp(client)))
         {
-            _signal!.Wait(client, GuestRegions.Patience);
+            _signal!.Wait(client, GuestRegions.WarningInterval);
             Warn();
         }
     }
@@ -94,7 +94,7 @@ internal sealed class Unmapping(Session session, SafeHandle socket, Cancellation
     {
         _drain = drain;
         _signal = new TaskSignal(drain.Done, stopping);
-        _warnAt = Deadline.After(GuestRegions.Patience);
+        _warnAt = Deadline.After(GuestRegions.WarningInterval);
     }
 
     private void Warn()
@@ -102,7 +102,7 @@ internal sealed class Unmapping(Session session, SafeHandle socket, Cancellation
         if (_warnAt.Left > TimeSpan.Zero)
             return;
         session.GuestRegions.Waits(_drain!);
-        _warnAt = Deadline.After(GuestRegions.Patience);
+        _warnAt = Deadline.After(GuestRegions.WarningInterval);
     }
 
     private void EndWait()

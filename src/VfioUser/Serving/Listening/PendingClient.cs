@@ -11,12 +11,12 @@ namespace VfioUser;
 internal sealed class PendingClient(SafeSocketHandle socket, TimeSpan grace) : IDisposable
 {
     // of one that says nothing
-    private const int MaxLooks = 4;
+    private const int MaxPolls = 4;
     // at one who is leaving: QEMU waits for 5 s in all
-    private const int MaxLooksAtLeaver = 8;
+    private const int MaxPollsAtLeaver = 8;
 
-    private int _looks;
-    private int _looksAtLeaver;
+    private int _polls;
+    private int _pollsAtLeaver;
     private MessageChannel? _channel; // once something of what it said was read: it cannot be served any more
 
     /// <summary>When it is looked at next.</summary>
@@ -29,7 +29,7 @@ internal sealed class PendingClient(SafeSocketHandle socket, TimeSpan grace) : I
     /// <returns>False when it has waited long enough.</returns>
     public bool TryWaitOn()
     {
-        if (_channel is not null || ++_looksAtLeaver > MaxLooksAtLeaver)
+        if (_channel is not null || ++_pollsAtLeaver > MaxPollsAtLeaver)
             return false;
         Due = Deadline.After(grace);
         return true;
@@ -64,7 +64,7 @@ internal sealed class PendingClient(SafeSocketHandle socket, TimeSpan grace) : I
     private bool Late()
     {
         Due = Deadline.After(grace);
-        return ++_looks == MaxLooks;
+        return ++_polls == MaxPolls;
     }
 
     private void Refuse(ServerRun run, in ReceivedMessage message)

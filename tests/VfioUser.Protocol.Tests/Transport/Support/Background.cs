@@ -5,7 +5,7 @@ namespace VfioUser.Protocol.Tests.Transport;
 /// <summary>Something that runs on a thread of its own, and waits for it that end.</summary>
 internal static class Background
 {
-    public static TimeSpan Patience { get; } = TimeSpan.FromSeconds(30);
+    public static TimeSpan Timeout { get; } = TimeSpan.FromSeconds(30);
 
     public static Background<T> Run<T>(Func<T> work) => new(work);
 
@@ -47,7 +47,7 @@ internal sealed class Background<T>
     {
         get
         {
-            if (!_thread.Join(Background.Patience))
+            if (!_thread.Join(Background.Timeout))
                 throw new TimeoutException("The thread did not end.");
             _failure?.Throw();
             return _result!;

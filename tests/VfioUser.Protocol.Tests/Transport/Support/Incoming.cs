@@ -30,12 +30,12 @@ internal sealed record Incoming(MessageHeader Header, byte[] Payload, FdList? Fd
     // a message that never comes ends the conversation, and with it the test
     private sealed class Bound : IDisposable
     {
-        private readonly CancellationTokenSource _source = new(Background.Patience);
+        private readonly CancellationTokenSource _source = new(Background.Timeout);
         private readonly CancellationTokenRegistration _registration;
 
         public Bound(Action end) => _registration = _source.Token.Register(end);
 
-        public static string Why => $"a message was due within {Background.Patience}";
+        public static string Why => $"a message was due within {Background.Timeout}";
 
         public void Dispose()
         {

@@ -13,7 +13,7 @@ internal sealed class RawPeer : IDisposable
     public RawPeer(SafeSocketHandle socket)
     {
         _socket = socket;
-        SocketCalls.SetReceiveTimeout(socket, Background.Patience);
+        SocketCalls.SetReceiveTimeout(socket, Background.Timeout);
     }
 
     public SafeSocketHandle Handle => _socket;
@@ -33,7 +33,7 @@ internal sealed class RawPeer : IDisposable
     public static (RawPeer Peer, MessageChannel Channel) ConnectChannel(MessageChannelOptions? options = null)
     {
         (RawPeer peer, MessageSocket socket) = Connect();
-        return (peer, new MessageChannel(socket, options ?? new MessageChannelOptions { CallTimeout = Background.Patience }));
+        return (peer, new MessageChannel(socket, options ?? new MessageChannelOptions { CallTimeout = Background.Timeout }));
     }
 
     public void LimitBuffers(int bytes) => SocketCalls.SetBufferSize(_socket, bytes);
@@ -46,8 +46,8 @@ internal sealed class RawPeer : IDisposable
             int sent = SocketCalls.Send(_socket, bytes, default, fds, Libc.MsgDontWait);
             if (sent == -(int)Errno.EAGAIN)
             {
-                if (!PollCalls.WaitWritable(_socket, (int)Background.Patience.TotalMilliseconds))
-                    throw new TimeoutException($"Nobody reads what the peer writes, for {Background.Patience}.");
+                if (!PollCalls.WaitWritable(_socket, (int)Background.Timeout.TotalMilliseconds))
+                    throw new TimeoutException($"Nobody reads what the peer writes, for {Background.Timeout}.");
                 continue;
             }
             if (sent <= 0)

@@ -10,7 +10,7 @@ public class ResetDuringDmaTests
     public async Task Reset_does_not_wait_for_a_client_that_waits_for_the_reset(GuestMemoryKind memory)
     {
         Task<DmaResult>? access = null;
-        BlankDevice device = new() { WhenReset = _ => access!.Wait(Background.Patience) };
+        BlankDevice device = new() { WhenReset = _ => access!.Wait(Background.Timeout) };
         using var guest = TestGuest.Attach(device, new TestGuestOptions
         {
             Memory = memory,
@@ -23,7 +23,7 @@ public class ResetDuringDmaTests
 
         guest.Reset();
 
-        (await access.WaitAsync(Background.Patience)).Should().Be(DmaResult.TimedOut);
+        (await access.WaitAsync(Background.Timeout)).Should().Be(DmaResult.TimedOut);
         held.Release();
         device.Dma.TryRead(place, out byte first).Should().BeTrue("after the reset all is as before");
         first.Should().Be((byte)'h');

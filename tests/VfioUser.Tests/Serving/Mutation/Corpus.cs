@@ -73,14 +73,14 @@ internal static class Corpus
         yield return Of(Command.RegionWrite, RawClient.Bytes(new RegionAccess(FuzzedDevice.Interrupt, 0, 1), 3));
         for (byte callback = 1; callback <= FuzzedDevice.Callbacks; callback++)
             yield return Of(Command.RegionWrite, RawClient.Bytes(new RegionAccess(FuzzedDevice.ThrowLater, 0, 1), callback));
-        yield return Of(Command.RegionWrite, RawClient.Bytes(new RegionAccess(FuzzedDevice.Bell, 0, 4), new byte[4]));
+        yield return Of(Command.RegionWrite, RawClient.Bytes(new RegionAccess(FuzzedDevice.IoEventFdOffset, 0, 4), new byte[4]));
         yield return Of(Command.RegionWrite, RawClient.Bytes(new RegionAccess(0x1000, 3, 4), [1, 2, 3, 4]));
         for (ulong page = 0; page < 4; page++)
             yield return Touch(page);
         for (int count = 0; count < 6; count++)
         {
             yield return Of(Command.RegionWriteMulti, RawClient.Bytes(new RegionWriteMulti((ulong)count),
-                [.. Enumerable.Range(0, count).SelectMany(at => RawClient.Bytes(new RegionWriteMultiEntry(FuzzedDevice.Bell + 8 * (ulong)at, 0, 4, (ulong)at)))]));
+                [.. Enumerable.Range(0, count).SelectMany(at => RawClient.Bytes(new RegionWriteMultiEntry(FuzzedDevice.IoEventFdOffset + 8 * (ulong)at, 0, 4, (ulong)at)))]));
         }
         yield return Of(Command.RegionWriteMulti, RawClient.Bytes(new RegionWriteMulti(3), [
             .. RawClient.Bytes(new RegionWriteMultiEntry(0, 0, 8, 1)),

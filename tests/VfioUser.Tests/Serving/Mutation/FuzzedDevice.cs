@@ -12,7 +12,7 @@ internal sealed partial class FuzzedDevice : PciDevice, IRegionHandler
     public const ulong Interrupt = 0xF10;
     public const ulong Throw = 0xF20;
     public const ulong ThrowLater = 0xF30;
-    public const ulong Bell = 0xF40;
+    public const ulong IoEventFdOffset = 0xF40;
     public const uint OwnRegion = 9;
 
     private readonly byte[] _memory = new byte[0x1000];
@@ -25,10 +25,10 @@ internal sealed partial class FuzzedDevice : PciDevice, IRegionHandler
         : base(new PciId(0x1B36, 0x00F5), PciClass.ProcessingAccelerator)
     {
         Bar bar0 = AddBar(0, BarKind.Memory32, 0x1000, this);
-        bar0.AddIoEventFd(Bell, () => Interlocked.Increment(ref _rung));
-        bar0.AddIoEventFd(Bell + 8, () => { }, new IoEventFdOptions { Mode = NotificationMode.Polling, Datamatch = 0 });
+        bar0.AddIoEventFd(IoEventFdOffset, () => Interlocked.Increment(ref _rung));
+        bar0.AddIoEventFd(IoEventFdOffset + 8, () => { }, new IoEventFdOptions { Mode = NotificationMode.Polling, Datamatch = 0 });
         for (ulong more = 0x10; more < 0x80; more += 8)
-            bar0.AddIoEventFd(Bell + more, () => throw new FuzzException(), size: 0);
+            bar0.AddIoEventFd(IoEventFdOffset + more, () => throw new FuzzException(), size: 0);
         _msix = AddBar(1, BarKind.Memory64, 0x1000).AddMsiX(0, vectors: 64);
         Bar shared = AddBar(3, BarKind.Memory32, 0x4000);
         shared.ShareMemory(new MemoryArea(0x1000, 0x1000), new MemoryArea(0x3000, 0x1000));

@@ -17,12 +17,12 @@ internal sealed class GetRegionIoFdsHandler : CommandHandler
         if (RegionBounds.SizeOf(session.Device, request.Index, region) == 0)
             return Refusal.Invalid("the device has no region {0}", request.Index);
 
-        List<IoFdPlace> places = [];
+        List<IoFdSubRegion> subRegions = [];
         List<IFdSource> sources = [];
-        Choose(region?.IoFds ?? [], session.Limits.MaxFdsToSend, places, sources);
-        bool withShadow = places.Exists(place => place.ShadowFd is not null);
+        Choose(region?.IoFds ?? [], session.Limits.MaxFdsToSend, subRegions, sources);
+        bool withShadow = subRegions.Exists(subRegion => subRegion.ShadowFd is not null);
         int entrySize = withShadow ? IoEventFdShadow.WireSize : IoEventFd.WireSize;
-        int needed = RegionIoFds.WireSize + places.Count * entrySize;
+        int needed = RegionIoFds.WireSize + subRegions.Count * entrySize;
         bool fits = request.Argsz >= needed && needed <= session.Limits.MaxTransferToSend;
 
         SafeHandle[] fds = [];
@@ -30,15 +30,15 @@ internal sealed class GetRegionIoFdsHandler : CommandHandler
             return new Refusal(errno, "there is no descriptor to send");
         int length = fits ? needed : RegionIoFds.WireSize;
         Span<byte> payload = session.Replies.Begin(message.Header, length);
-        WireFormat.Write(payload, new RegionIoFds((uint)needed, 0, request.Index, (uint)places.Count));
-        for (int i = 0; i < places.Count && fits; i++)
+        WireFormat.Write(payload, new RegionIoFds((uint)needed, 0, request.Index, (uint)subRegions.Count));
+        for (int i = 0; i < subRegions.Count && fits; i++)
         {
             Span<byte> entry = payload.Slice(RegionIoFds.WireSize + i * entrySize, entrySize);
-            uint fd = (uint)sources.IndexOf(places[i].Fd);
+            uint fd = (uint)sources.IndexOf(subRegions[i].Fd);
             if (withShadow)
-                places[i].WriteLong(entry, fd, places[i].ShadowFd is { } shadow ? (uint)sources.IndexOf(shadow) : 0);
+                subRegions[i].WriteLong(entry, fd, subRegions[i].ShadowFd is { } shadow ? (uint)sources.IndexOf(shadow) : 0);
             else
-                places[i].Write(entry, fd);
+                subRegions[i].Write(entry, fd);
         }
         session.Replies.End(length, fds);
         return CommandOutcome.Replied;
@@ -55,16 +55,16 @@ internal sealed class GetRegionIoFdsHandler : CommandHandler
         return default;
     }
 
-    // In the order of declaration; a place whose descriptors are there already costs nothing.
-    private static void Choose(IReadOnlyList<IoFdPlace> all, int maxFds, List<IoFdPlace> places, List<IFdSource> sources)
+    // In the order of declaration; a subRegion whose descriptors are there already costs nothing.
+    private static void Choose(IReadOnlyList<IoFdSubRegion> all, int maxFds, List<IoFdSubRegion> subRegions, List<IFdSource> sources)
     {
-        foreach (IoFdPlace place in all)
+        foreach (IoFdSubRegion subRegion in all)
         {
             int before = sources.Count;
-            AddNew(sources, place.Fd);
-            AddNew(sources, place.ShadowFd);
+            AddNew(sources, subRegion.Fd);
+            AddNew(sources, subRegion.ShadowFd);
             if (sources.Count <= maxFds)
-                places.Add(place);
+                subRegions.Add(subRegion);
             else
                 sources.RemoveRange(before, sources.Count - before);
         }

@@ -15,7 +15,7 @@ namespace VfioUser;
 /// </code>
 /// Spec: "Direct State Transitions", "Complex State Transitions".
 /// </remarks>
-internal static class MigrationArcs
+internal static class StateTransitions
 {
     private static readonly MigrationState[] States = [MigrationState.Stop, MigrationState.Running, MigrationState.StopCopy, MigrationState.Resuming, MigrationState.PreCopy];
 

@@ -3,15 +3,15 @@ using VfioUser.Protocol.Interop;
 namespace VfioUser.Protocol;
 
 /// <summary>Descriptors that were received and wait for their message to be complete.</summary>
-internal sealed class FdArrivals(int maxPerMessage) : IDisposable
+internal sealed class PendingFds(int maxPerMessage) : IDisposable
 {
     private readonly int _maxPerMessage = maxPerMessage;
-    private readonly List<Arrival> _arrivals = [];
+    private readonly List<Received> _received = [];
 
     // Owner: the position in the stream at which the message starts that they belong to
-    private readonly record struct Arrival(long Owner, FdList? Fds, Errno Problem);
+    private readonly record struct Received(long Owner, FdList? Fds, Errno Problem);
 
-    public bool IsEmpty => _arrivals.Count == 0;
+    public bool IsEmpty => _received.Count == 0;
 
     /// <summary>Takes over <paramref name="fds"/>. What a message may not have is closed here and now.</summary>
     public void Add(long owner, FdList? fds, bool truncated)
@@ -19,10 +19,10 @@ internal sealed class FdArrivals(int maxPerMessage) : IDisposable
         Errno problem = Errno.None;
         if (truncated)
             problem = (fds?.Count ?? 0) < ControlMessage.MaxReceived ? Errno.EMFILE : Errno.EINVAL;
-        if (_arrivals.Count > 0 && _arrivals[^1].Owner == owner)
+        if (_received.Count > 0 && _received[^1].Owner == owner)
         {
-            Arrival earlier = _arrivals[^1];
-            _arrivals.RemoveAt(_arrivals.Count - 1);
+            Received earlier = _received[^1];
+            _received.RemoveAt(_received.Count - 1);
             if (problem == Errno.None)
                 problem = earlier.Problem;
             fds = Join(earlier.Fds, fds);
@@ -35,7 +35,7 @@ internal sealed class FdArrivals(int maxPerMessage) : IDisposable
             fds?.Dispose();
             fds = null;
         }
-        _arrivals.Add(new Arrival(owner, fds, problem));
+        _received.Add(new Received(owner, fds, problem));
     }
 
     /// <summary>Hands over those of the message that ends at <paramref name="end"/>.</summary>
@@ -43,22 +43,22 @@ internal sealed class FdArrivals(int maxPerMessage) : IDisposable
     {
         FdList? fds = null;
         problem = Errno.None;
-        while (_arrivals.Count > 0 && _arrivals[0].Owner < end)
+        while (_received.Count > 0 && _received[0].Owner < end)
         {
-            Arrival arrival = _arrivals[0];
-            _arrivals.RemoveAt(0);
-            fds = Join(fds, arrival.Fds);
+            Received received = _received[0];
+            _received.RemoveAt(0);
+            fds = Join(fds, received.Fds);
             if (problem == Errno.None)
-                problem = arrival.Problem;
+                problem = received.Problem;
         }
         return fds;
     }
 
     public void Dispose()
     {
-        foreach (Arrival arrival in _arrivals)
-            arrival.Fds?.Dispose();
-        _arrivals.Clear();
+        foreach (Received received in _received)
+            received.Fds?.Dispose();
+        _received.Clear();
     }
 
     private static FdList? Join(FdList? first, FdList? second)

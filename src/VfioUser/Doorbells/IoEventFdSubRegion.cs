@@ -4,30 +4,30 @@ using VfioUser.Protocol;
 namespace VfioUser;
 
 /// <summary>A place where a write rings.</summary>
-internal sealed class IoEventFdPlace : IoFdPlace
+internal sealed class IoEventFdSubRegion : IoFdSubRegion
 {
     private readonly IoEventFdFlags _flags;
     private readonly ulong? _datamatch;
     private readonly SharedMemory? _shadow;
     private readonly ulong _shadowOffset;
 
-    public IoEventFdPlace(RegionIoEventFd bell, ulong offset, IoEventFdOptions options, bool isPorts)
-        : base(offset, (ulong)options.Size, bell)
+    public IoEventFdSubRegion(RegionIoEventFd ioEventFd, ulong offset, IoEventFdOptions options, bool isIoSpace)
+        : base(offset, (ulong)options.Size, ioEventFd)
     {
-        Bell = bell;
+        Target = ioEventFd;
         _datamatch = options.Datamatch;
         _shadow = options.Shadow;
         _shadowOffset = options.ShadowOffset;
-        _flags = (isPorts ? IoEventFdFlags.Pio : 0) | (_datamatch is null ? 0 : IoEventFdFlags.Datamatch);
+        _flags = (isIoSpace ? IoEventFdFlags.Pio : 0) | (_datamatch is null ? 0 : IoEventFdFlags.Datamatch);
         ShadowFd = _shadow is null ? null : new FixedFd(_shadow.File);
     }
 
-    public RegionIoEventFd Bell { get; }
+    public RegionIoEventFd Target { get; }
 
     public override IFdSource? ShadowFd { get; }
 
     /// <summary>Whether there is a write that would ring both.</summary>
-    public bool Collides(IoEventFdPlace other) => Offset == other.Offset && (Size == 0 || other.Size == 0 || Size == other.Size)
+    public bool Collides(IoEventFdSubRegion other) => Offset == other.Offset && (Size == 0 || other.Size == 0 || Size == other.Size)
         && (_datamatch is null || other._datamatch is null || _datamatch == other._datamatch);
 
     /// <summary>Whether a write to its offset is one that rings, by KVM's rules.</summary>
@@ -36,11 +36,11 @@ internal sealed class IoEventFdPlace : IoFdPlace
         && (_datamatch is null || _datamatch == Load(source));
 
     /// <summary>A message brought what a client with the descriptor does by itself.</summary>
-    public void Ring(ReadOnlySpan<byte> source)
+    public void Signal(ReadOnlySpan<byte> source)
     {
         if (_shadow is not null)
             Store(_shadow.Slice(_shadowOffset, sizeof(ulong)), source);
-        Bell.RingFromMessage();
+        Target.SignalFromMessage();
     }
 
     public override void Write(Span<byte> entry, uint fdIndex) =>

@@ -3,7 +3,7 @@ using static VfioUser.Protocol.MigrationState;
 
 namespace VfioUser.Tests;
 
-public class MigrationArcsTests
+public class StateTransitionsTests
 {
     private static readonly uint[] AllNumbers = [.. Enumerable.Range(0, 10).Select(n => (uint)n), 0xABCD, uint.MaxValue];
 
@@ -45,7 +45,7 @@ public class MigrationArcsTests
             {
                 MigrationState[]? expected = Ways.GetValueOrDefault(((MigrationState)from, (MigrationState)to));
 
-                IReadOnlyList<MigrationState>? path = MigrationArcs.Path((MigrationState)from, (MigrationState)to, preCopy: true);
+                IReadOnlyList<MigrationState>? path = StateTransitions.Path((MigrationState)from, (MigrationState)to, preCopy: true);
 
                 path.Should().Equal(expected, "from {0} to {1}", from, to);
             }
@@ -62,7 +62,7 @@ public class MigrationArcsTests
                 bool touches = (MigrationState)from == PreCopy || (MigrationState)to == PreCopy;
                 MigrationState[]? expected = touches ? null : Ways.GetValueOrDefault(((MigrationState)from, (MigrationState)to));
 
-                MigrationArcs.Path((MigrationState)from, (MigrationState)to, preCopy: false).Should().Equal(expected, "from {0} to {1}", from, to);
+                StateTransitions.Path((MigrationState)from, (MigrationState)to, preCopy: false).Should().Equal(expected, "from {0} to {1}", from, to);
             }
         }
     }
@@ -77,16 +77,16 @@ public class MigrationArcsTests
         {
             foreach (MigrationState to in states)
             {
-                if (MigrationArcs.Path(from, to, preCopy) is not { Count: > 0 } path)
+                if (StateTransitions.Path(from, to, preCopy) is not { Count: > 0 } path)
                     continue;
                 MigrationState[] all = [from, .. path];
                 for (int i = 1; i < all.Length; i++)
-                    MigrationArcs.IsDirect(all[i - 1], all[i], preCopy).Should().BeTrue();
+                    StateTransitions.IsDirect(all[i - 1], all[i], preCopy).Should().BeTrue();
                 all[1..^1].Should().NotContain([StopCopy, PreCopy]);
                 if (path.Count > 1)
-                    MigrationArcs.IsDirect(from, to, preCopy).Should().BeFalse();
+                    StateTransitions.IsDirect(from, to, preCopy).Should().BeFalse();
                 if (path.Count > 2)
-                    states.Should().NotContain(middle => !MigrationArcs.IsSaving(middle) && MigrationArcs.IsDirect(from, middle, preCopy) && MigrationArcs.IsDirect(middle, to, preCopy));
+                    states.Should().NotContain(middle => !StateTransitions.IsSaving(middle) && StateTransitions.IsDirect(from, middle, preCopy) && StateTransitions.IsDirect(middle, to, preCopy));
             }
         }
     }

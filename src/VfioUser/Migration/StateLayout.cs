@@ -4,28 +4,28 @@ namespace VfioUser;
 
 /// <summary>What the library carries of a device: its sizes follow from the declarations, so both sides know them.</summary>
 /// <remarks>Command thread; the device is declared completely.</remarks>
-internal sealed class MigrationShape(PciDevice device)
+internal sealed class StateLayout(PciDevice device)
 {
     private readonly List<(Region Region, RegionPart Part)> _parts = [.. PartsOf(device)];
     private readonly List<Irq> _irqs = [.. IrqsOf(device)];
 
     public int ConfigSize => device.Config.Size;
 
-    public int PartsSize => _parts.Sum(part => MigrationStream.PartHeadSize + part.Part.StateSize);
+    public int PartsSize => _parts.Sum(part => MigrationStream.PartHeaderSize + part.Part.StateSize);
 
     public int IrqsSize => _irqs.Count;
 
     /// <summary>Bytes of a whole stream without the author's.</summary>
-    public ulong StreamSize => (ulong)(MigrationHead.WireSize + 4 * MigrationStream.RecordHeadSize + ConfigSize + PartsSize + IrqsSize + MigrationStream.EndSize)
-        + Memory.Aggregate(0ul, (sum, part) => sum + part.Area.Length + Heads(part.Area.Length, MigrationStream.MemoryHeadSize));
+    public ulong StreamSize => (ulong)(MigrationHeader.WireSize + 4 * MigrationStream.RecordHeaderSize + ConfigSize + PartsSize + IrqsSize + MigrationStream.EndSize)
+        + Memory.Aggregate(0ul, (sum, part) => sum + part.Area.Length + HeaderBytes(part.Area.Length, MigrationStream.MemoryHeaderSize));
 
     /// <summary>Bytes of the heads of all records that it takes for so many of data.</summary>
     /// <param name="length">Of the data.</param>
     /// <param name="more">Bytes in front of the data in each record.</param>
-    public static ulong Heads(ulong length, int more = 0)
+    public static ulong HeaderBytes(ulong length, int more = 0)
     {
         ulong piece = (ulong)(MigrationWriter.PieceSize - more);
-        return (length / piece + (length % piece == 0 ? 0u : 1u)) * (ulong)(MigrationStream.RecordHeadSize + more);
+        return (length / piece + (length % piece == 0 ? 0u : 1u)) * (ulong)(MigrationStream.RecordHeaderSize + more);
     }
 
     /// <summary>Shared memory, area by area.</summary>
@@ -40,22 +40,22 @@ internal sealed class MigrationShape(PciDevice device)
     {
         foreach ((Region region, RegionPart part) in _parts)
         {
-            PutHead(destination, region, part);
-            part.SaveState(destination.Slice(MigrationStream.PartHeadSize, part.StateSize));
-            destination = destination[(MigrationStream.PartHeadSize + part.StateSize)..];
+            PutHeader(destination, region, part);
+            part.SaveState(destination.Slice(MigrationStream.PartHeaderSize, part.StateSize));
+            destination = destination[(MigrationStream.PartHeaderSize + part.StateSize)..];
         }
     }
 
     /// <summary>What is wrong with a record of parts, whose size is right; null if nothing is.</summary>
     public string? ProblemOfParts(ReadOnlySpan<byte> source)
     {
-        Span<byte> head = stackalloc byte[MigrationStream.PartHeadSize];
+        Span<byte> head = stackalloc byte[MigrationStream.PartHeaderSize];
         foreach ((Region region, RegionPart part) in _parts)
         {
-            PutHead(head, region, part);
+            PutHeader(head, region, part);
             if (!source.StartsWith(head))
                 return $"it has no register or table at 0x{part.Start:x} of {region.Index} where this device has one";
-            source = source[(MigrationStream.PartHeadSize + part.StateSize)..];
+            source = source[(MigrationStream.PartHeaderSize + part.StateSize)..];
         }
         return null;
     }
@@ -64,8 +64,8 @@ internal sealed class MigrationShape(PciDevice device)
     {
         foreach ((Region _, RegionPart part) in _parts)
         {
-            part.RestoreState(source.Slice(MigrationStream.PartHeadSize, part.StateSize));
-            source = source[(MigrationStream.PartHeadSize + part.StateSize)..];
+            part.RestoreState(source.Slice(MigrationStream.PartHeaderSize, part.StateSize));
+            source = source[(MigrationStream.PartHeaderSize + part.StateSize)..];
         }
     }
 
@@ -96,7 +96,7 @@ internal sealed class MigrationShape(PciDevice device)
             offset >= area.Offset && offset - area.Offset <= area.Length && length <= area.Length - (offset - area.Offset)) ? memory : null;
     }
 
-    private static void PutHead(Span<byte> destination, Region region, RegionPart part)
+    private static void PutHeader(Span<byte> destination, Region region, RegionPart part)
     {
         BinaryPrimitives.WriteUInt32LittleEndian(destination, (uint)region.Index);
         BinaryPrimitives.WriteInt32LittleEndian(destination[4..], part.StateSize);

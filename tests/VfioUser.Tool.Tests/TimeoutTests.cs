@@ -4,10 +4,10 @@ using VfioUser.Tool.Tests.Tracing;
 
 namespace VfioUser.Tool.Tests;
 
-/// <summary>Whatever a server does, a command ends: by itself when its patience is over, at once with Ctrl-C.</summary>
-public sealed class PatienceTests : IDisposable
+/// <summary>Whatever a server does, a command ends: by itself when its timeout is over, at once with Ctrl-C.</summary>
+public sealed class TimeoutTests : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(2);
     private readonly string _recording = Path.GetTempFileName();
 
     public static TheoryData<string, Stall> Runs
@@ -26,11 +26,11 @@ public sealed class PatienceTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Runs))]
-    public async Task A_command_ends_when_its_patience_is_over(string command, Stall stall)
+    public async Task A_command_ends_when_its_timeout_expires(string command, Stall stall)
     {
         using HostileServer server = new(stall);
 
-        ToolRun run = await Run([.. Args(command, server), "--patience", "0.3"], CancellationToken.None).WaitAsync(Patience);
+        ToolRun run = await Run([.. Args(command, server), "--server-timeout", "0.3"], CancellationToken.None).WaitAsync(Timeout);
 
         run.ExitCode.Should().Be(1);
         (run.Out + run.Error).Should().NotBeEmpty();
@@ -43,12 +43,12 @@ public sealed class PatienceTests : IDisposable
     {
         using HostileServer server = new(stall);
         using CancellationTokenSource stop = new();
-        Task<ToolRun> run = Run([.. Args(command, server), "--patience", "86400"], stop.Token);
+        Task<ToolRun> run = Run([.. Args(command, server), "--server-timeout", "86400"], stop.Token);
 
         await stop.CancelAsync();
 
         // a server that floods may have ended it before
-        (await run.WaitAsync(Patience)).ExitCode.Should().BeOneOf(130, 1);
+        (await run.WaitAsync(Timeout)).ExitCode.Should().BeOneOf(130, 1);
     }
 
     [Fact]
@@ -56,7 +56,7 @@ public sealed class PatienceTests : IDisposable
     {
         using HostileServer server = new(Stall.AcceptsNobody);
 
-        ToolRun run = ToolRun.Of("info", server.Path, "--patience", "0.1");
+        ToolRun run = ToolRun.Of("info", server.Path, "--server-timeout", "0.1");
 
         run.Error.Should().Be($"vfio-user: Cannot connect to '{server.Path}': its queue is full, and nobody was accepted within 0.1 seconds.\n");
         run.ExitCode.Should().Be(1);
@@ -66,7 +66,7 @@ public sealed class PatienceTests : IDisposable
     public async Task A_trace_tells_that_its_server_accepts_nobody()
     {
         using HostileServer server = new(Stall.AcceptsNobody);
-        using Traced traced = new(server.Path, "--patience", "0.1");
+        using Traced traced = new(server.Path, "--server-timeout", "0.1");
 
         Action come = () => traced.Connect().Dispose();
 
@@ -79,7 +79,7 @@ public sealed class PatienceTests : IDisposable
     public async Task Ctrl_c_ends_a_trace_that_waits_for_its_server()
     {
         using HostileServer server = new(Stall.AcceptsNobody);
-        using Traced traced = new(server.Path, "--patience", "86400");
+        using Traced traced = new(server.Path, "--server-timeout", "86400");
         Task come = Task.Run(() => traced.Connect().Dispose());
 
         int exitCode = await traced.Stop();
@@ -104,7 +104,7 @@ public sealed class PatienceTests : IDisposable
         string bytes = _recording;
         await File.WriteAllBytesAsync(bytes, new byte[1 << 20]);
 
-        ToolRun run = await Run([command, server.Path, .. more, .. command is "write" ? ["--input", bytes] : (string[])[], "--patience", "0.3"], CancellationToken.None).WaitAsync(Patience);
+        ToolRun run = await Run([command, server.Path, .. more, .. command is "write" ? ["--input", bytes] : (string[])[], "--server-timeout", "0.3"], CancellationToken.None).WaitAsync(Timeout);
 
         over.Set();
         run.ExitCode.Should().Be(1);
@@ -119,7 +119,7 @@ public sealed class PatienceTests : IDisposable
         Array.Resize(ref large, 1 << 20);
         await File.WriteAllBytesAsync(_recording, [.. RecordedBytes.Start, .. RecordedBytes.Of(large), .. RecordedBytes.Of(large)]);
 
-        ToolRun run = await Run(["replay", _recording, server.Path, "--patience", "0.3"], CancellationToken.None).WaitAsync(Patience);
+        ToolRun run = await Run(["replay", _recording, server.Path, "--server-timeout", "0.3"], CancellationToken.None).WaitAsync(Timeout);
 
         run.Out.Should().Contain("the server takes no more messages");
         run.ExitCode.Should().Be(1);
@@ -130,7 +130,7 @@ public sealed class PatienceTests : IDisposable
     {
         using HostileServer server = new(Stall.SilentAfterVersion);
 
-        ToolRun run = ToolRun.Of("check", server.Path, "--patience", "0.1");
+        ToolRun run = ToolRun.Of("check", server.Path, "--server-timeout", "0.1");
 
         run.Out.Should().Contain("after it no client is served: no answer to DeviceGetInfo").And.MatchRegex(" 1 failed, .* not checked");
     }
@@ -145,9 +145,9 @@ public sealed class PatienceTests : IDisposable
         ProcessStartInfo start = new("/bin/sh", ["-c", $"dotnet exec '{tool}' {command} '{served.Socket}' {string.Join(' ', more)} | head -1"]) { RedirectStandardOutput = true, UseShellExecute = false };
 
         using Process shell = Process.Start(start)!;
-        string printed = await shell.StandardOutput.ReadToEndAsync().WaitAsync(Patience);
+        string printed = await shell.StandardOutput.ReadToEndAsync().WaitAsync(Timeout);
 
-        await shell.WaitForExitAsync().WaitAsync(Patience);
+        await shell.WaitForExitAsync().WaitAsync(Timeout);
         printed.Split('\n', StringSplitOptions.RemoveEmptyEntries).Should().ContainSingle();
     }
 
