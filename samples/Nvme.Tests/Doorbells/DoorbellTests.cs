@@ -176,4 +176,26 @@ public class DoorbellTests
             machine.Guest.Intx.Take().Should().Be(0);
         }
     }
+
+    // QEMU does not let the guest write the page by itself while it delivers INTx
+    [Fact]
+    public void Head_written_by_message_releases_intx_before_the_reply_also_on_a_mapped_page()
+    {
+        using Machine machine = new(options: new NvmeOptions { Doorbells = DoorbellKind.Mapped }, msiX: false);
+        DriverQueue queue = machine.Driver.CreateQueue(1);
+        machine.Guest.Intx.Take();
+
+        for (uint i = 1; i <= 50; i++)
+        {
+            queue.Submit(NewCommand.Io(IoOpcode.Flush));
+            SpinWait.SpinUntil(() => machine.Controller.IsPinAsserted, TimeSpan.FromSeconds(60)).Should().BeTrue();
+            // the guest takes the completion before it is interrupted
+            queue.TryTake(out Completion completion, ring: false).Should().BeTrue();
+            NvmeDriver.Expect(completion);
+            machine.Guest.Bar0.Write(DoorbellRegisters.Offset + (ulong)DoorbellRegisters.HeadOf(1) * sizeof(uint), i % 64);
+
+            machine.Controller.IsPinAsserted.Should().BeFalse();
+            machine.Guest.Intx.Take().Should().Be(0);
+        }
+    }
 }

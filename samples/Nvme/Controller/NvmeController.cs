@@ -48,6 +48,8 @@ public sealed class NvmeController : PciDevice
         Interrupts interrupts = new(vectors, pin, Config.MsiX!, doorbells, guest, () => queues);
         // the heads of completion queues may have moved on the mapped page, or in guest memory
         pin.SetResampleHandler(interrupts.Update);
+        // QEMU sends messages while it delivers INTx: a head in one of them deasserts it before the guest goes on
+        doorbells.AddMessageHandler(interrupts.Update);
         _parts = new ControllerParts
         {
             Options = options,

@@ -29,6 +29,10 @@ internal sealed class DoorbellRegisters
     /// <summary>Whether the guest writes them without messages.</summary>
     public bool IsMapped => _page is not null;
 
+    /// <summary>Has a handler called when the guest has written mapped ones by message all the same. It runs on the Command
+    /// thread, before the reply.</summary>
+    public void AddMessageHandler(Action written) => _page?.AddWriteHandler((_, _) => written());
+
     public static int TailOf(int queue) => 2 * queue;
 
     public static int HeadOf(int queue) => 2 * queue + 1;

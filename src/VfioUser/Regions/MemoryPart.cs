@@ -1,19 +1,18 @@
-using VfioUser.Protocol;
-
 namespace VfioUser;
 
 /// <summary>Shared memory, for those accesses that come as messages all the same.</summary>
-internal sealed class MemoryPart(SharedMemory memory, MemoryArea area) : RegionPart(area.Offset, area.Length)
+internal sealed class MemoryPart(RegionMemory memory, MemoryArea area) : RegionPart(area.Offset, area.Length)
 {
     /// <summary>Called when a message has changed it.</summary>
     public Action? Written { get; set; }
 
     public override void Read(ulong offset, Span<byte> destination) =>
-        memory.Slice(Start + offset, destination.Length).CopyTo(destination);
+        memory.Span(Start + offset, destination.Length).CopyTo(destination);
 
     public override void Write(ulong offset, ReadOnlySpan<byte> source)
     {
-        source.CopyTo(memory.Slice(Start + offset, source.Length));
+        source.CopyTo(memory.Span(Start + offset, source.Length));
         Written?.Invoke();
+        memory.Written?.Invoke(Start + offset, source.Length);
     }
 }

@@ -202,7 +202,7 @@ public partial class Region
             Device.ThrowIfServed();
             if (_memory is not null)
                 throw new InvalidOperationException($"{Index} shares memory already. Name all areas in one call.");
-            RegionMemory shared = new(memory, areas.IsEmpty ? [new MemoryArea(0, Size)] : areas.ToArray());
+            RegionMemory shared = new(Device, memory, areas.IsEmpty ? [new MemoryArea(0, Size)] : areas.ToArray());
             foreach (MemoryArea area in shared.Areas)
             {
                 if (area.Offset % (ulong)Environment.SystemPageSize != 0 || area.Length % (ulong)Environment.SystemPageSize != 0)
@@ -212,7 +212,7 @@ public partial class Region
                 }
             }
             foreach (MemoryArea area in shared.Areas)
-                Add(new MemoryPart(memory, area), $"shared memory at 0x{area.Offset:x}");
+                Add(new MemoryPart(shared, area), $"shared memory at 0x{area.Offset:x}");
             _memory = shared;
             return shared;
         }

@@ -9,10 +9,12 @@ namespace VfioUser;
 /// </remarks>
 public sealed class RegionMemory
 {
+    private readonly PciDevice _device;
     private readonly SharedMemory _memory;
 
-    internal RegionMemory(SharedMemory memory, MemoryArea[] areas)
+    internal RegionMemory(PciDevice device, SharedMemory memory, MemoryArea[] areas)
     {
+        _device = device;
         _memory = memory;
         Areas = areas;
     }
@@ -22,10 +24,29 @@ public sealed class RegionMemory
 
     internal SharedMemory Shared => _memory;
 
+    /// <summary>Called when a message has changed it, with offset and length.</summary>
+    internal Action<ulong, int>? Written { get; private set; }
+
     /// <summary>Part of the memory.</summary>
     /// <param name="offset">First byte, relative to the region.</param>
     /// <param name="length">In bytes.</param>
     /// <exception cref="ArgumentOutOfRangeException">It reaches beyond the region.</exception>
     /// <exception cref="ObjectDisposedException">The device was disposed.</exception>
     public Span<byte> Span(ulong offset, int length) => _memory.Slice(offset, length);
+
+    /// <summary>Adds a handler for writes that come as messages, although the client could have mapped the memory.</summary>
+    /// <param name="handler">Gets the offset of the first byte, relative to the region, and the length in bytes. The memory has
+    /// the new bytes.</param>
+    /// <exception cref="InvalidOperationException">The device is being served.</exception>
+    /// <remarks>
+    /// Setup. The handler runs on the Command thread, before the reply. A write through a mapping calls nothing. QEMU without KVM
+    /// sends messages while it delivers INTx: a driver that acknowledges in this memory has done so when the handler runs, so the
+    /// handler can call <see cref="Intx.Deassert"/>.
+    /// </remarks>
+    public void AddWriteHandler(Action<ulong, int> handler)
+    {
+        ArgumentNullException.ThrowIfNull(handler);
+        _device.ThrowIfServed();
+        Written += handler;
+    }
 }

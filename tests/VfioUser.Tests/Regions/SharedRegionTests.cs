@@ -56,6 +56,28 @@ public class SharedRegionTests
     }
 
     [Fact]
+    public void Write_handlers_see_what_messages_wrote_before_the_reply_and_nothing_of_mapped_writes()
+    {
+        List<(ulong Offset, int Length, byte First)> written = [];
+        RegionMemory memory = null!;
+        using var guest = TestGuest.Attach(new BlankDevice(device =>
+        {
+            memory = device.AddBar(0, BarKind.Memory32, 4 * Page).ShareMemory(new MemoryArea(Page, Page), new MemoryArea(3 * Page, Page));
+            memory.AddWriteHandler((offset, length) => written.Add((offset, length, memory.Span(offset, length)[0])));
+        }));
+        using ClientRegion region = guest.Client.GetRegionInfo(0);
+        using SharedMemory mapped = region.Map(region.Areas[0]);
+
+        mapped.Slice(0, 1)[0] = 1;
+        guest.Bar0.Write<ushort>(Page + 6, 0x0302);
+        guest.Bar0.Write<uint>(3 * Page - 2, 0x07060504); // the second half of it
+        guest.Bar0.Write<byte>(0, 8);
+
+        written.Should().Equal((Page + 6, 2, 2), (3 * Page, 2, 6));
+        guest.Invoking(_ => memory.AddWriteHandler((_, _) => { })).Should().Throw<InvalidOperationException>();
+    }
+
+    [Fact]
     public void Registers_stand_beside_sparse_areas()
     {
         Register<uint> register = null!;
