@@ -12,6 +12,9 @@ internal sealed record MachineOptions
     /// <summary>Where its monitor listens; null for none.</summary>
     public string? QmpPath { get; init; }
 
+    /// <summary>Whether QEMU waits for the reply to each of the guest's writes to a BAR.</summary>
+    public bool WaitsForWrites { get; init; }
+
     /// <summary>What its memory is made of.</summary>
     public MachineMemory Memory { get; init; } = MachineMemory.SealedMemfd;
 

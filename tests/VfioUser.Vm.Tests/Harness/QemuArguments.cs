@@ -6,8 +6,9 @@ namespace VfioUser.Vm.Tests.Harness;
 /// <summary>The command line of a guest.</summary>
 internal static class QemuArguments
 {
-    /// <summary>For the kernel, whoever loads it. A guest that dies stays where it is: a reboot would hide it behind a time-out.</summary>
-    public const string KernelArguments = "console=ttyS0 quiet oops=panic panic=0";
+    /// <summary>For the kernel, whoever loads it. A guest that dies stays where it is: a reboot would hide it behind a time-out.
+    /// On a busy host QEMU's timer is late, and the kernel would take it for broken.</summary>
+    public const string KernelArguments = "console=ttyS0 quiet oops=panic panic=0 no_timer_check";
 
     // TCG works everywhere; where KVM is itself emulated, guests hang at boot.
     private static readonly string Accelerator = Environment.GetEnvironmentVariable("VFIO_USER_VM_ACCEL") is { Length: > 0 } name ? name : "tcg";
@@ -26,7 +27,7 @@ internal static class QemuArguments
         .. options.Guest is null ? [] : new[] { "-kernel", VmFolder.Kernel, "-initrd", options.Guest.Build(), "-append", KernelCommandLine(options) },
         // before the devices that it is for
         .. options.Iommu == MachineIommu.None ? [] : new[] { "-device", "intel-iommu,intremap=on,caching-mode=on" },
-        .. options.SocketPaths.SelectMany(path => new[] { "-device", Device(path).ToJsonString() }),
+        .. options.SocketPaths.SelectMany(path => new[] { "-device", Device(path, options.WaitsForWrites).ToJsonString() }),
         .. options.QmpPath is null ? [] : new[] { "-qmp", $"unix:{options.QmpPath},server=on,wait=off" },
         .. options.Arguments,
     ];
@@ -82,9 +83,12 @@ internal static class QemuArguments
     }
 
     /// <summary>The device that is served on a socket, as QEMU's command line and its monitor take it.</summary>
-    public static JsonObject Device(string socketPath) => new()
+    /// <param name="socketPath">Where it is served.</param>
+    /// <param name="waitsForWrites">Whether QEMU waits for the reply to each write.</param>
+    public static JsonObject Device(string socketPath, bool waitsForWrites) => new()
     {
         ["driver"] = "vfio-user-pci",
         ["socket"] = new JsonObject { ["type"] = "unix", ["path"] = socketPath },
+        ["x-no-posted-writes"] = waitsForWrites,
     };
 }

@@ -65,6 +65,8 @@ internal sealed class MatrixMachine : IAsyncDisposable
             Memory = memory,
             MemorySize = MemorySize,
             Iommu = iommu,
+            // else the last completion's interrupt may be raised after the driver has taken it, and stay raised
+            WaitsForWrites = pin,
             KernelArguments = pin ? "pci=nomsi" : "",
             Arguments = ["-smp", "2"],
         });

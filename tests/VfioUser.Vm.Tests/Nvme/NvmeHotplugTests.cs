@@ -55,7 +55,7 @@ public class NvmeHotplugTests
     // What is held is counted while the disk is in use: when it has gone, it takes a while until the server knows.
     private static async Task<Holdings> PlugUseAndUnplug(VirtualMachine machine, QmpMonitor monitor, string socketPath)
     {
-        JsonObject device = QemuArguments.Device(socketPath);
+        JsonObject device = QemuArguments.Device(socketPath, waitsForWrites: true); // INTx
         device["id"] = "disk";
         device["bus"] = "hotplug0";
         await monitor.Execute("device_add", device);
