@@ -69,6 +69,22 @@ public sealed partial class GuestRegion
         }
     }
 
+    /// <summary>Reads a register in one access.</summary>
+    public T Read<T>(Register<T> register)
+        where T : unmanaged
+    {
+        ArgumentNullException.ThrowIfNull(register);
+        return Read<T>(register.Offset);
+    }
+
+    /// <summary>Writes a register in one access, and waits until the device has handled it.</summary>
+    public void Write<T>(Register<T> register, T value)
+        where T : unmanaged
+    {
+        ArgumentNullException.ThrowIfNull(register);
+        Write(register.Offset, value);
+    }
+
     /// <summary>Writes a value without waiting, as QEMU does; the device handles it before later accesses.</summary>
     public void Post<T>(ulong offset, T value)
         where T : unmanaged => _guest.Client.PostRegionWrite((uint)Index, offset, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));

@@ -19,6 +19,7 @@ internal sealed class GuestSession
         (SafeSocketHandle serverEnd, SafeSocketHandle clientEnd) = SocketCalls.CreatePair();
         _server = VfioUserServer.FromConnected(serverEnd, options.Server with
         {
+            RefuseUnmodelledAccesses = options.Strict || options.Server.RefuseUnmodelledAccesses,
             TwinSocket = TwinSocketPolicy.Prefer,
             Logger = log,
             DeviceException = log.DeviceThrew,

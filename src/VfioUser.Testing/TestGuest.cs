@@ -18,6 +18,7 @@ public sealed partial class TestGuest : IDisposable
     private readonly GuestInterrupts[] _interrupts;
     private readonly GuestRegion[] _bars;
     private readonly List<GuestRegion> _others = [];
+    private GuestRegisters? _registers;
     private GuestSession _session;
 
     private TestGuest(PciDevice device, TestGuestOptions options)
@@ -86,6 +87,9 @@ public sealed partial class TestGuest : IDisposable
     /// <summary>The configuration space.</summary>
     public GuestRegion Config { get; }
 
+    /// <summary>The registers by their names.</summary>
+    public GuestRegisters Registers => _registers ??= new GuestRegisters(this);
+
     /// <summary>The expansion ROM.</summary>
     public GuestRegion Rom { get; }
 
@@ -124,6 +128,7 @@ public sealed partial class TestGuest : IDisposable
         Attach(device, new TestGuestOptions { Memory = memory });
 
     /// <summary>Attaches a guest with options to a device.</summary>
+    [System.Runtime.CompilerServices.OverloadResolutionPriority(1)] // for new() { ... }
     public static TestGuest Attach(PciDevice device, TestGuestOptions options)
     {
         ArgumentNullException.ThrowIfNull(device);

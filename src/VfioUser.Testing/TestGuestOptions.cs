@@ -25,6 +25,10 @@ public sealed record TestGuestOptions
     /// access, nor in <see cref="TestGuest.DeviceExceptions"/>, nor through a hook of its own in <see cref="Server"/>.</summary>
     public bool FailOnDeviceException { get; init; } = true;
 
+    /// <summary>Whether an access to what the device does not model is an exception of the device: to a place without register, memory or
+    /// handler, to a tag, or of ones to reserved bits.</summary>
+    public bool Strict { get; init; }
+
     /// <summary>Gets each line of the server's log as it is written, for a test framework's output. Any thread, one call at a time.</summary>
     public Action<string>? Output { get; init; }
 

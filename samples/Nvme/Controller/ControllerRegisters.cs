@@ -26,8 +26,8 @@ internal sealed class ControllerRegisters
             | 1ul << 37; // CSS: the NVM command set; pages of 4 KiB only, doorbells 4 bytes apart
         bar.AddRegister(0x00, new RegisterOptions<ulong> { Access = Access.ReadOnly, ResetValue = capabilities });
         bar.AddRegister(0x08, new RegisterOptions<uint> { Access = Access.ReadOnly, ResetValue = Version14 });
-        bar.AddRegister(0x0C, new RegisterOptions<uint> { OnRead = () => interrupts().Mask, OnWrite = bits => interrupts().SetMask(bits) });
-        bar.AddRegister(0x10, new RegisterOptions<uint> { OnRead = () => interrupts().Mask, OnWrite = bits => interrupts().ClearMask(bits) });
+        bar.AddRegister(0x0C, new RegisterOptions<uint> { OnRead = _ => interrupts().Mask, OnWrite = write => interrupts().SetMask(write.Written) });
+        bar.AddRegister(0x10, new RegisterOptions<uint> { OnRead = _ => interrupts().Mask, OnWrite = write => interrupts().ClearMask(write.Written) });
         _cc = bar.AddRegister(0x14, new RegisterOptions<uint> { WriteMask = 0x00FF_FFF1, OnWrite = _ => configurationWritten() });
         _csts = bar.AddRegister<uint>(0x1C, Access.ReadOnly);
         _aqa = bar.AddRegister(0x24, new RegisterOptions<uint> { WriteMask = 0x0FFF_0FFF });

@@ -16,6 +16,9 @@ public sealed partial class ConfigSpace
                 SetBits(i, mask, saved[i]);
         }
 
+        foreach (NamedPart register in _registers.Where(register => register.Layout.Saved))
+            register.Replace(0, saved.Slice((int)register.Start, (int)register.Length));
+
         PowerManagement?.OnReset();
     }
 }

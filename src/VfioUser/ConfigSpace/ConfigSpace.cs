@@ -17,7 +17,7 @@ namespace VfioUser;
 /// Command thread. Each byte changes atomically, a register of several bytes does not.
 /// </para>
 /// </remarks>
-public sealed partial class ConfigSpace
+public sealed partial class ConfigSpace : RegisterBlock
 {
     private readonly byte[] _bytes = new byte[PciRegister.ExtendedSize];
     private readonly byte[] _writeMask = new byte[PciRegister.ExtendedSize];
@@ -25,10 +25,12 @@ public sealed partial class ConfigSpace
     private readonly List<ConfigHook<ConfigReadHandler>> _readHooks = [];
     private readonly List<ConfigHook<ConfigWriteHandler>> _writeHooks = [];
     private readonly List<(int Offset, int End, string Name)> _claims = [];
+    private readonly UnmodelledAccesses _unmodelled;
     private byte[]? _described;
 
-    internal ConfigSpace(PciId id, PciClass deviceClass)
+    internal ConfigSpace(PciId id, PciClass deviceClass, UnmodelledAccesses? unmodelled = null)
     {
+        _unmodelled = unmodelled ?? new UnmodelledAccesses();
         DescribeHeader(id, deviceClass);
     }
 
@@ -72,6 +74,7 @@ public sealed partial class ConfigSpace
     {
         ThrowIfOutside(offset, destination.Length);
         _bytes.AsSpan(offset, destination.Length).CopyTo(destination);
+        ReadRegisters(offset, destination, asGuest: false);
     }
 
     /// <summary>Writes a value as the device, whether or not a guest can.</summary>
@@ -95,6 +98,7 @@ public sealed partial class ConfigSpace
     {
         ThrowIfOutside(offset, source.Length);
         source.CopyTo(_bytes.AsSpan(offset));
+        WriteRegisters(offset, source, asGuest: false);
     }
 
     /// <summary>A guest reads. Command thread; never fails: past the end it reads all ones, as where no device answers.</summary>
@@ -129,6 +133,7 @@ public sealed partial class ConfigSpace
     {
         int length = destination.Length;
         _bytes.AsSpan(offset, length).CopyTo(destination);
+        ReadRegisters(offset, destination, asGuest: true);
         for (int i = 0; i < _readHooks.Count; i++)
         {
             if (_readHooks[i].Overlaps(offset, length, out int start, out int count))
@@ -141,6 +146,7 @@ public sealed partial class ConfigSpace
         int length = source.Length;
         for (int i = 0; i < length; i++)
             Merge(offset + i, source[i]);
+        WriteRegisters(offset, source, asGuest: true);
 
         for (int i = 0; i < _writeHooks.Count; i++)
         {
@@ -157,7 +163,7 @@ public sealed partial class ConfigSpace
     /// are disabled and none is pending, the power state is D0. Command thread; calls no handler, since the device is told of
     /// the reset itself.
     /// </summary>
-    internal void Reset()
+    internal void Reset(bool keepSticky = false)
     {
         if (_described is null)
             throw new InvalidOperationException("Call Seal before Reset.");
@@ -169,6 +175,8 @@ public sealed partial class ConfigSpace
                 SetBits(i, mask, _described[i]);
         }
 
+        foreach (NamedPart register in _registers)
+            register.ResetWith(keepSticky);
         PowerManagement?.OnReset();
         Msi?.OnReset();
     }

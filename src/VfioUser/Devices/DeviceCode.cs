@@ -6,12 +6,17 @@ namespace VfioUser;
 /// <param name="Callback">What kind of code.</param>
 /// <param name="Region">Of a region: which.</param>
 /// <param name="Offset">First byte of the access or of the doorbell, relative to the region.</param>
-internal readonly record struct DeviceCode(DeviceCallback Callback, PciRegion? Region = null, ulong? Offset = null)
+/// <param name="Register">The name of the register there.</param>
+internal readonly record struct DeviceCode(DeviceCallback Callback, PciRegion? Region = null, ulong? Offset = null, string? Register = null)
 {
     public static implicit operator DeviceCode(DeviceCallback callback) => new(callback);
 
+    /// <summary>What an access of a guest called.</summary>
+    public static DeviceCode At(PciDevice device, DeviceCallback callback, uint region, ulong offset) =>
+        new(callback, (PciRegion)region, offset, device.RegisterAt((PciRegion)region, offset) is { Layout.Name: not null } register ? register.Name : null);
+
     /// <summary>In a few words.</summary>
     public override string ToString() => Region is { } region
-        ? string.Create(CultureInfo.InvariantCulture, $"{Callback} at 0x{Offset ?? 0:x} of {region}")
+        ? string.Create(CultureInfo.InvariantCulture, $"{Callback} at 0x{Offset ?? 0:x} of {region}{(Register is null ? "" : $" ({Register})")}")
         : Callback.ToString();
 }

@@ -12,7 +12,7 @@ public abstract partial class PciDevice
     internal DeviceMigration? Migration { get; private set; }
 
     /// <summary>Lets the device move to another host, with nothing to carry but what the library knows: registers made with
-    /// <see cref="Region.AddRegister{T}(ulong, Access)"/>, MSI-X tables, what the guest wrote to the configuration space,
+    /// <see cref="RegisterBlock.AddRegister{T}(ulong, Access)"/>, MSI-X tables, what the guest wrote to the configuration space,
     /// the level of the interrupt pin and pending interrupts, and shared memory of regions.</summary>
     /// <exception cref="InvalidOperationException">It was enabled before, or the device is being served.</exception>
     /// <remarks>Setup. For devices that keep everything in registers. Spec: "Device Features".</remarks>

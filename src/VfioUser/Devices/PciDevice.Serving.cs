@@ -78,11 +78,11 @@ public abstract partial class PciDevice
 
     private void ResetSuspended(ResetReason reason)
     {
-        Config.Reset();
+        Config.Reset(keepSticky: reason == ResetReason.FunctionLevel);
         foreach (IrqVectors? irqs in _irqs)
             irqs?.Reset();
         foreach (Region? region in _regions)
-            region?.Reset();
+            region?.Reset(keepSticky: reason == ResetReason.FunctionLevel);
         try
         {
             Call(DeviceCallback.Reset, static (device, reason) => device.OnReset(reason), reason);

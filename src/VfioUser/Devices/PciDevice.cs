@@ -24,7 +24,7 @@ public abstract partial class PciDevice
     {
         Id = id;
         Class = deviceClass;
-        Config = new ConfigSpace(id, deviceClass);
+        Config = new ConfigSpace(id, deviceClass, Unmodelled);
     }
 
     /// <summary>What the driver looks for.</summary>

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.Win32.SafeHandles;
 using VfioUser.Protocol;
 
@@ -32,6 +33,7 @@ public partial class Region
 
     /// <summary>Has a write ring without a message, with more to say about it.</summary>
     /// <inheritdoc cref="AddIoEventFd(ulong, Action, int, ulong?)"/>
+    [OverloadResolutionPriority(1)] // for new() { ... }
     public RegionIoEventFd AddIoEventFd(ulong offset, Action handler, IoEventFdOptions options)
     {
         ArgumentNullException.ThrowIfNull(handler);

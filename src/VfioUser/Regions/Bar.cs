@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace VfioUser;
 
 /// <summary>A region that the guest places in its address space: what one base address register describes.</summary>
@@ -34,6 +36,7 @@ public sealed class Bar : Region
 
     /// <summary>Gives the device MSI-X with the vector table in this BAR, and more to say about it.</summary>
     /// <inheritdoc cref="AddMsiX(uint, int, uint?)"/>
+    [OverloadResolutionPriority(1)] // for new() { ... }
     public IrqVectors AddMsiX(uint offset, int vectors, MsiXOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);

@@ -10,11 +10,11 @@ namespace VfioUser;
 /// what lies between them. Without a handler the rest reads as zeros and ignores writes.
 /// Spec: VFIO_USER_DEVICE_GET_REGION_INFO.
 /// </remarks>
-public partial class Region
+public partial class Region : RegisterBlock
 {
     private readonly List<RegionPart> _parts = [];
-    private RegionPart[] _decoded = [];
-    private RegionPart? _last; // found; Command thread
+    private readonly HashSet<string> _names = [];
+    private RegionPart[]? _decoded; // as they are at the first access, when the device is served
     private RegionMemory? _memory;
 
     internal Region(PciDevice device, PciRegion index, ulong size, bool writable, IRegionHandler? handler)
@@ -40,50 +40,10 @@ public partial class Region
     internal IRegionHandler? Handler { get; }
 
     /// <summary>Registers, memory and the like, by offset.</summary>
-    internal IReadOnlyList<RegionPart> Parts => _decoded;
+    internal IReadOnlyList<RegionPart> Parts => _parts;
 
     /// <summary>What the client may map, or null.</summary>
     internal RegionMemory? Memory => _memory;
-
-    /// <summary>Adds a register: a value that the guest reads and writes at a place.</summary>
-    /// <typeparam name="T">Its width: <see cref="byte"/>, <see cref="ushort"/>, <see cref="uint"/> or <see cref="ulong"/>.</typeparam>
-    /// <param name="offset">First byte, relative to the region; a multiple of the width.</param>
-    /// <param name="access">What the guest may do with it.</param>
-    /// <exception cref="ArgumentException">It does not fit, or overlaps another part.</exception>
-    /// <remarks>Setup. Accesses of other widths than the register's work too.</remarks>
-    public Register<T> AddRegister<T>(ulong offset, Access access = Access.ReadWrite)
-        where T : unmanaged, System.Numerics.IBinaryInteger<T>, System.Numerics.IUnsignedNumber<T> =>
-        AddRegister(offset, new RegisterOptions<T> { Access = access });
-
-    /// <summary>Adds a register with more to say about it.</summary>
-    /// <inheritdoc cref="AddRegister{T}(ulong, Access)"/>
-    public Register<T> AddRegister<T>(ulong offset, RegisterOptions<T> options)
-        where T : unmanaged, System.Numerics.IBinaryInteger<T>, System.Numerics.IUnsignedNumber<T>
-    {
-        ArgumentNullException.ThrowIfNull(options);
-        Register<T> register = new(offset, options);
-        Add(register.Part, $"register at 0x{offset:x}");
-        return register;
-    }
-
-    /// <summary>Adds a 32-bit register whose only purpose is that writing it makes something happen.</summary>
-    /// <param name="offset">First byte, relative to the region; a multiple of 4.</param>
-    /// <param name="ring">Called on the Command thread, whatever was written.</param>
-    public void AddDoorbell(ulong offset, Action ring)
-    {
-        ArgumentNullException.ThrowIfNull(ring);
-        AddDoorbell<uint>(offset, _ => ring());
-    }
-
-    /// <summary>Adds a register whose only purpose is that writing it makes something happen.</summary>
-    /// <param name="offset">First byte, relative to the region; a multiple of the width.</param>
-    /// <param name="ring">Called on the Command thread with what was written.</param>
-    public void AddDoorbell<T>(ulong offset, Action<T> ring)
-        where T : unmanaged, System.Numerics.IBinaryInteger<T>, System.Numerics.IUnsignedNumber<T>
-    {
-        ArgumentNullException.ThrowIfNull(ring);
-        AddRegister(offset, new RegisterOptions<T> { Access = Access.WriteOnly, OnWrite = ring });
-    }
 
     /// <summary>Backs areas of the region with memory that the client maps, so that the guest's accesses send no messages.</summary>
     /// <param name="areas">Offset and length each, multiples of the page size; the whole region when there are none.</param>
@@ -110,65 +70,30 @@ public partial class Region
         return ShareMemory(SharedMemory.Map(file, fileOffset, Size), areas);
     }
 
-    internal void Add(RegionPart part, string what)
+    internal override IReadOnlyList<RegionPart> Declared => _parts;
+
+    internal override UnmodelledAccesses Unmodelled => Device.Unmodelled;
+
+    internal override void CheckSetup() => Device.ThrowIfServed();
+
+    internal override void Add(RegionPart part, string what)
     {
         Device.ThrowIfServed();
         if (part.Length == 0 || part.Length > Size || part.Start > Size - part.Length)
             throw new ArgumentException($"The {what} does not fit into {Index}, which has {Size} bytes.");
-        RegionPart? other = _parts.Find(other => part.Start < other.End && other.Start < part.End);
+        int at = IndexOf(part.Start);
+        RegionPart? other = at > 0 && _parts[at - 1].End > part.Start ? _parts[at - 1]
+            : at < _parts.Count && _parts[at].Start < part.End ? _parts[at]
+            : null;
         if (other is not null)
         {
             throw new ArgumentException($"The {what} of {Index} overlaps what is declared from 0x{other.Start:x} to 0x{other.End - 1:x}. " +
                 "Give it another offset.");
         }
-        _parts.Add(part);
-        _parts.Sort((left, right) => left.Start.CompareTo(right.Start));
-        _decoded = [.. _parts];
-    }
-
-    /// <summary>Command thread. The range was checked against <see cref="Size"/>.</summary>
-    internal void Read(ulong offset, Span<byte> destination)
-    {
-        while (!destination.IsEmpty)
-        {
-            RegionPart? part = Find(offset, out ulong until);
-            int length = (int)Math.Min(until - offset, (ulong)destination.Length);
-            Span<byte> piece = destination[..length];
-            if (part is not null)
-            {
-                part.Read(offset - part.Start, piece);
-            }
-            else
-            {
-                piece.Clear();
-                Handler?.Read(offset, piece);
-            }
-            offset += (ulong)length;
-            destination = destination[length..];
-        }
-    }
-
-    /// <summary>Command thread. The range was checked against <see cref="Size"/>.</summary>
-    internal void Write(ulong offset, ReadOnlySpan<byte> source)
-    {
-        if (_ioEventFds is not null && TrySignal(offset, source))
-            return;
-        while (!source.IsEmpty)
-        {
-            RegionPart? part = Find(offset, out ulong until);
-            if (part is not null && (ulong)source.Length <= until - offset)
-            {
-                part.Write(offset - part.Start, source);
-                return;
-            }
-            int length = (int)Math.Min(until - offset, (ulong)source.Length);
-            if (part is not null)
-                part.Write(offset - part.Start, source[..length]);
-            else
-                Handler?.Write(offset, source[..length]);
-            offset += (ulong)length;
-            source = source[length..];
-        }
+        if (part is NamedPart named && !_names.Add(named.Name))
+            throw new ArgumentException($"{Index} has a register {named.Name} already.");
+        _parts.Insert(at, part);
+        _decoded = null;
     }
 
     /// <summary>The device has gone.</summary>
@@ -178,10 +103,10 @@ public partial class Region
         DisposeIoFds();
     }
 
-    internal void Reset()
+    internal void Reset(bool keepSticky)
     {
-        foreach (RegionPart part in _decoded)
-            part.Reset();
+        foreach (RegionPart part in _parts)
+            part.ResetWith(keepSticky);
     }
 
     // A touch of a page behind the end of the file would end the process.
@@ -196,7 +121,7 @@ public partial class Region
 
     private RegionMemory ShareMemory(SharedMemory memory, ReadOnlySpan<MemoryArea> areas)
     {
-        RegionPart[] before = _decoded;
+        RegionPart[] before = [.. _parts];
         try
         {
             Device.ThrowIfServed();
@@ -220,45 +145,25 @@ public partial class Region
         {
             _parts.Clear();
             _parts.AddRange(before);
-            _decoded = before;
+            _decoded = null;
             memory.Dispose();
             throw;
         }
     }
 
-    // The part at offset, or null for the gap that ends at until.
-    private RegionPart? Find(ulong offset, out ulong until)
+    // Where a part that starts there belongs.
+    private int IndexOf(ulong start)
     {
-        // drivers write the same register again and again
-        if (_last is { } last && offset >= last.Start && offset < last.End)
-        {
-            until = last.End;
-            return last;
-        }
-        RegionPart[] parts = _decoded;
         int low = 0;
-        int high = parts.Length;
+        int high = _parts.Count;
         while (low < high)
         {
             int middle = (low + high) >>> 1;
-            if (parts[middle].End <= offset)
+            if (_parts[middle].Start < start)
                 low = middle + 1;
             else
                 high = middle;
         }
-        if (low == parts.Length)
-        {
-            until = Size;
-            return null;
-        }
-        RegionPart part = parts[low];
-        if (part.Start > offset)
-        {
-            until = part.Start;
-            return null;
-        }
-        until = part.End;
-        _last = part;
-        return part;
+        return low;
     }
 }

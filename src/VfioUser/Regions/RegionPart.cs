@@ -17,6 +17,9 @@ internal abstract class RegionPart(ulong start, ulong length)
     {
     }
 
+    /// <summary>The device resets it by itself, or the guest resets the function.</summary>
+    public virtual void ResetWith(bool keepSticky) => Reset();
+
     /// <summary>Bytes that a migration carries of it; 0 for what is not here or follows from something else.</summary>
     public virtual int StateSize => 0;
 

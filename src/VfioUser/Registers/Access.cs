@@ -1,17 +1,24 @@
 namespace VfioUser;
 
-/// <summary>What a guest may do with a register.</summary>
+/// <summary>What a guest may do with the bits of a register.</summary>
+/// <remarks>For single bits see the masks of <see cref="RegisterDefinition{T}"/>.</remarks>
 public enum Access
 {
-    /// <summary>Read it and change it.</summary>
+    /// <summary>Read them and change them.</summary>
     ReadWrite,
 
-    /// <summary>Read it; writes are dropped.</summary>
+    /// <summary>Read them; writes are dropped.</summary>
     ReadOnly,
 
-    /// <summary>Write it; it reads as zero.</summary>
+    /// <summary>Write them; they read as zero.</summary>
     WriteOnly,
 
-    /// <summary>Read it, and clear bits by writing ones to them: how drivers acknowledge events.</summary>
+    /// <summary>Read them, and clear those to which ones are written: how drivers acknowledge events.</summary>
     WriteOneToClear,
+
+    /// <summary>Read them, and set those to which ones are written.</summary>
+    WriteOneToSet,
+
+    /// <summary>Read them, by which they are cleared; writes are dropped. Statistics and causes are often so.</summary>
+    ReadToClear,
 }

@@ -3,98 +3,122 @@ using System.Buffers.Binary;
 namespace VfioUser;
 
 /// <summary>A register without its type: up to eight bytes, little-endian.</summary>
-internal sealed class RegisterPart(
-    ulong start, int width, Access access, ulong resetValue, ulong writeMask, Func<ulong>? onRead, Action<ulong>? onWrite)
-    : RegionPart(start, (ulong)width)
+internal abstract class RegisterPart(ulong start, RegisterLayout layout, string name) : NamedPart(start, layout, name)
 {
-    private readonly ulong _resetValue = resetValue;
-    // the guest may change every bit, as most registers have it
-    private readonly bool _isPlain = access == Access.ReadWrite && (writeMask & BitsOf(width)) == BitsOf(width);
-    private ulong _value = resetValue;
+    private ulong _value = layout.ResetValue;
+    private ulong _pieces; // bytes that were written, of those that are waited for
+    private ulong _before; // the first of them
 
-    public ulong Value
+    public override ulong Value
     {
         get => Volatile.Read(ref _value);
         set => Volatile.Write(ref _value, value);
     }
 
+    /// <summary>Hears of ones that a guest writes to reserved bits; null for none.</summary>
+    public UnmodelledAccesses? Unmodelled { get; init; }
+
+    protected abstract bool HasWriteHandler { get; }
+
     public void SetBits(ulong bits) => Interlocked.Or(ref _value, bits);
 
     public void ClearBits(ulong bits) => Interlocked.And(ref _value, ~bits);
 
-    public override void Read(ulong offset, Span<byte> destination)
-    {
-        if (onRead is not null)
-            Value = onRead();
-        ulong value = access == Access.WriteOnly ? 0 : Value;
-        Span<byte> bytes = stackalloc byte[sizeof(ulong)];
-        BinaryPrimitives.WriteUInt64LittleEndian(bytes, value);
-        bytes.Slice((int)offset, destination.Length).CopyTo(destination);
-    }
-
-    public override void Write(ulong offset, ReadOnlySpan<byte> source)
-    {
-        if (_isPlain && source.Length == width)
-        {
-            // nothing of the old value is left, so nothing can be lost
-            ulong value = Load(source);
-            Value = value;
-            onWrite?.Invoke(value);
-            return;
-        }
-        ulong written = Load(source) << (8 * (int)offset);
-        ulong mask = writeMask & (BitsOf(source.Length) << (8 * (int)offset));
-        switch (access)
-        {
-            case Access.ReadWrite:
-                ulong merged = Merge(mask, written);
-                onWrite?.Invoke(merged);
-                break;
-            case Access.WriteOneToClear:
-                ClearBits(written & mask);
-                onWrite?.Invoke(written & mask);
-                break;
-            case Access.WriteOnly:
-                onWrite?.Invoke(written & mask);
-                break;
-            case Access.ReadOnly:
-                break;
-        }
-    }
-
-    public override void Reset() => Value = _resetValue;
-
-    public override int StateSize => sizeof(ulong);
-
-    public override void SaveState(Span<byte> destination) => BinaryPrimitives.WriteUInt64LittleEndian(destination, Value);
-
-    // the value must be one of the register's: the source may be a liar
-    public override void RestoreState(ReadOnlySpan<byte> source) =>
-        Value = BinaryPrimitives.ReadUInt64LittleEndian(source) & BitsOf(width);
-
-    private static ulong BitsOf(int bytes) => ulong.MaxValue >> (64 - 8 * bytes);
-
-    private static ulong Load(ReadOnlySpan<byte> source)
-    {
-        switch (source.Length)
-        {
-            case sizeof(ulong): return BinaryPrimitives.ReadUInt64LittleEndian(source);
-            case sizeof(uint): return BinaryPrimitives.ReadUInt32LittleEndian(source);
-        }
-        ulong value = 0;
-        for (int i = source.Length - 1; i >= 0; i--)
-            value = value << 8 | source[i];
-        return value;
-    }
-
-    private ulong Merge(ulong mask, ulong written)
+    public override ulong Update(ulong mask, ulong value)
     {
         while (true)
         {
             ulong old = Value;
-            ulong merged = (old & ~mask) | (written & mask);
-            if (Interlocked.CompareExchange(ref _value, merged, old) == old)
-                return merged;
+            if (Interlocked.CompareExchange(ref _value, (old & ~mask) | (value & mask), old) == old)
+                return old;
         }
+    }
+
+    public override void Read(ulong offset, Span<byte> destination)
+    {
+        ulong clears = Layout.ReadToClear;
+        ulong stored = clears == 0
+            ? Value
+            : Interlocked.And(ref _value, ~(clears & (RegisterBits.OfBytes(destination.Length) << (8 * (int)offset))));
+        Store(Seen(stored) & ~Layout.ReadsZero, offset, destination);
+    }
+
+    /// <summary>What a read of all of it gives, without clearing anything.</summary>
+    public ulong Peek() => Seen(Value);
+
+    public override void Write(ulong offset, ReadOnlySpan<byte> source)
+    {
+        ulong written = Load(source);
+        if (Layout.IsPlain && source.Length == Layout.Width)
+        {
+            // nothing of the old value is left, so nothing can be lost
+            if (HasWriteHandler)
+                Written(Interlocked.Exchange(ref _value, written), written, written, ulong.MaxValue);
+            else
+                Value = written;
+            return;
+        }
+        ulong lanes = RegisterBits.OfBytes(source.Length) << (8 * (int)offset);
+        written <<= 8 * (int)offset;
+        if ((written & Layout.Reserved) != 0)
+            Unmodelled?.ReservedBits(this, written & Layout.Reserved);
+        if (Layout.TakesWrites)
+            Merge(Layout, written, lanes);
+    }
+
+    public override void Reset() => ResetWith(keepSticky: false);
+
+    public override void ResetWith(bool keepSticky)
+    {
+        Update(keepSticky ? ~Layout.Sticky : ulong.MaxValue, Layout.ResetValue);
+        _pieces = 0;
+    }
+
+    public override int StateSize => Layout.Saved ? sizeof(ulong) : 0;
+
+    public override void SaveState(Span<byte> destination) => BinaryPrimitives.WriteUInt64LittleEndian(destination, Value);
+
+    // the value must be one of the register's: the source is untrusted
+    public override void RestoreState(ReadOnlySpan<byte> source) =>
+        Value = BinaryPrimitives.ReadUInt64LittleEndian(source) & Layout.All;
+
+    /// <summary>As if the guest had written these bits to it, at a place that gives this access.</summary>
+    public void Merge(RegisterLayout access, ulong written, ulong lanes)
+    {
+        ulong old;
+        ulong next;
+        do
+        {
+            old = Value;
+            next = (old & ~(access.Writable & lanes)) | (written & access.Writable & lanes);
+            next = (next & ~(written & access.OneToClear)) | (written & access.OneToSet);
+            // of what cannot be read there is nothing but what this access brings
+            if (!access.WaitForAllBytes)
+                next &= ~(access.ReadsZero & ~lanes);
+        }
+        while (Interlocked.CompareExchange(ref _value, next & ~access.SelfClearing, old) != old);
+        if (!HasWriteHandler)
+            return;
+        if (!access.WaitForAllBytes)
+            Written(old, next, written, lanes);
+        else if (IsComplete(old, lanes))
+            Written(_before, next, next, ulong.MaxValue);
+    }
+
+    /// <summary>What the guest reads for what is stored.</summary>
+    protected abstract ulong Seen(ulong stored);
+
+    /// <summary>The guest wrote.</summary>
+    protected abstract void Written(ulong old, ulong @new, ulong written, ulong lanes);
+
+    private bool IsComplete(ulong old, ulong lanes)
+    {
+        if (_pieces == 0)
+            _before = old;
+        _pieces |= lanes;
+        if (_pieces != Layout.All)
+            return false;
+        _pieces = 0;
+        return true;
     }
 }

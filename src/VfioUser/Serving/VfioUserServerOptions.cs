@@ -23,6 +23,10 @@ public sealed record VfioUserServerOptions
     /// </summary>
     public bool TrustClientMemory { get; init; }
 
+    /// <summary>Whether an access of a guest to what the device does not model is an exception of the device, in place of a line in the
+    /// log: for tests. Such are accesses to a place without register, memory or handler, to a tag, and ones for reserved bits.</summary>
+    public bool RefuseUnmodelledAccesses { get; init; }
+
     /// <summary>DMA regions that may be mapped at one time.</summary>
     public int MaxDmaMaps { get; init; } = ProtocolLimits.MaxDmaMaps;
 

@@ -16,7 +16,7 @@ internal sealed class Timer : PciDevice
         bar0.AddRegister<uint>(0x00, new RegisterOptions<uint> { Access = Access.ReadOnly, ResetValue = 0x0002_0001 });
         _control = bar0.AddRegister<uint>(0x04, new RegisterOptions<uint> { WriteMask = Enable, OnWrite = ControlWritten });
         _status = bar0.AddRegister<uint>(0x08, Access.WriteOneToClear);
-        bar0.AddRegister<ulong>(0x10, new RegisterOptions<ulong> { Access = Access.ReadOnly, OnRead = () => Ticks });
+        bar0.AddRegister<ulong>(0x10, new RegisterOptions<ulong> { Access = Access.ReadOnly, OnRead = _ => Ticks });
         bar0.AddDoorbell<uint>(0x18, ticks => Ticks += ticks);
     }
 
@@ -26,9 +26,9 @@ internal sealed class Timer : PciDevice
 
     public bool IsEnabled => (_control.Value & Enable) != 0;
 
-    private void ControlWritten(uint value)
+    private void ControlWritten(RegisterWrite<uint> write)
     {
-        if ((value & Enable) == 0)
+        if (write.Clears(Enable))
             Ticks = 0;
     }
 }

@@ -109,7 +109,7 @@ public class ConfigPciExpressTests
     {
         _config.SetBar(0, BarKind.Memory32, 0x1000);
         PciExpressCapability express = Add();
-        express.FunctionLevelReset = _config.Reset;
+        express.FunctionLevelReset = () => _config.Reset();
         _config.Seal();
         _config.Guest(0x10, 0xFEB0_0000u);
         _config.Guest<ushort>(0x04, 0x0006);

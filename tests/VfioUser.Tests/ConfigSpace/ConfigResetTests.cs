@@ -133,7 +133,7 @@ public class ConfigResetTests
     [Fact]
     public void A_reset_before_serving_is_a_mistake_of_ours()
     {
-        Action reset = _config.Reset;
+        Action reset = () => _config.Reset();
 
         reset.Should().Throw<InvalidOperationException>();
     }

@@ -10,7 +10,7 @@ internal sealed class RestingDevice : PciDevice
     public RestingDevice(bool migration = true)
         : base(new PciId(0x1B36, 0x00F4), PciClass.Other)
     {
-        Register = AddBar(0, BarKind.Memory32, 0x1000).AddRegister(0, new RegisterOptions<uint> { OnWrite = value => Tell($"written {value}") });
+        Register = AddBar(0, BarKind.Memory32, 0x1000).AddRegister(0, new RegisterOptions<uint> { OnWrite = write => Tell($"written {write.New}") });
         ResetControl = Config.AddPciExpress().Offset + 9;
         if (migration)
             EnableMigration();

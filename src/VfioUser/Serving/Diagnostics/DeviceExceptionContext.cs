@@ -17,6 +17,9 @@ public sealed record DeviceExceptionContext(PciDevice Device, DeviceCallback Cal
     /// <summary>First byte of the access or of the doorbell, relative to <see cref="Region"/>.</summary>
     public ulong? Offset { get; init; }
 
+    /// <summary>The name of the register there; null for one without, and for what is none.</summary>
+    public string? Register { get; init; }
+
     /// <summary>The exception and where it was thrown, in one line.</summary>
-    public override string ToString() => $"{Exception.GetType().Name} in {new DeviceCode(Callback, Region, Offset)}: {Exception.Message}";
+    public override string ToString() => $"{Exception.GetType().Name} in {new DeviceCode(Callback, Region, Offset, Register)}: {Exception.Message}";
 }

@@ -4,7 +4,7 @@ using VfioUser.Protocol;
 namespace VfioUser;
 
 /// <summary>Everything that a server says. Event ids are stable: they are part of the interface.</summary>
-internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics = null) : IMessageTrace
+internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics = null) : IMessageTrace, IUnmodelledObserver
 {
     private readonly ILogger _logger = logger;
 
@@ -77,6 +77,9 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
         Metrics.DeviceThrew(code.Callback, exception);
         SayDeviceThrew(code, exception);
     }
+
+    [LoggerMessage(95, LogLevel.Information, "The guest {Access}. It reads zeros, and writes do nothing; this is told of once.")]
+    public partial void Unmodelled(string access);
 
     [LoggerMessage(10, LogLevel.Debug, "{Command} (message {MessageId}, {Size} bytes) refused with {Errno}: {Reason}.")]
     public partial void Refused(Command command, ushort messageId, uint size, Errno errno, Refusal reason);

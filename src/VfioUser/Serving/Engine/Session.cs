@@ -50,6 +50,8 @@ internal sealed class Session : IDisposable
         // a device that waits for its reply there does not notice that the main socket was shut down
         if (twin is not null)
             _stopping = run.Stopping.Register(twin.Shutdown);
+        device.Unmodelled.Observer = log;
+        device.Unmodelled.IsStrict = options.RefuseUnmodelledAccesses;
         device.Dma.HasClient = true;
         log.Metrics.SessionBegan(device);
     }
@@ -156,6 +158,7 @@ internal sealed class Session : IDisposable
                 Command = command,
                 Region = code.Region,
                 Offset = code.Offset,
+                Register = code.Register,
             });
         }
         catch (Exception e)

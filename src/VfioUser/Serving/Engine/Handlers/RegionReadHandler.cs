@@ -21,12 +21,12 @@ internal sealed class RegionReadHandler : CommandHandler
             if (region is null)
                 session.Device.Config.GuestRead((int)access.Offset, data);
             else
-                region.Read(access.Offset, data);
+                region.GuestRead(access.Offset, data);
         }
         catch (Exception e)
         {
             // as a dead device on a bus reads; one client in use waits for ever for the data of an error reply
-            session.DeviceThrew(new DeviceCode(DeviceCallback.RegionRead, (PciRegion)access.Region, access.Offset), message.Header.Command, e);
+            session.DeviceThrew(DeviceCode.At(session.Device, DeviceCallback.RegionRead, access.Region, access.Offset), message.Header.Command, e);
             data.Fill(0xFF);
         }
         session.Replies.End(payload.Length);

@@ -57,11 +57,11 @@ internal sealed class RegionWriteHandler : CommandHandler
             if (region is null)
                 device.Config.GuestWrite((int)access.Offset, data);
             else
-                region.Write(access.Offset, data);
+                region.GuestWrite(access.Offset, data);
         }
         catch (Exception e) when (e is not DeviceCodeException)
         {
-            throw new DeviceCodeException(new DeviceCode(DeviceCallback.RegionWrite, (PciRegion)access.Region, access.Offset), e);
+            throw new DeviceCodeException(DeviceCode.At(device, DeviceCallback.RegionWrite, access.Region, access.Offset), e);
         }
     }
 

@@ -1,0 +1,109 @@
+namespace VfioUser;
+
+/// <content>Registers with names, masks and handlers, as regions have them.</content>
+public sealed partial class ConfigSpace
+{
+    private readonly List<NamedPart> _registers = []; // by offset
+    private readonly List<(int Offset, int End)> _blocks = [];
+
+    internal override IReadOnlyList<RegionPart> Declared => _registers;
+
+    internal override UnmodelledAccesses Unmodelled => _unmodelled;
+
+    /// <summary>Adds a capability whose content is registers.</summary>
+    /// <param name="id">Capability ID.</param>
+    /// <param name="size">In bytes, the two of ID and link included: 2 to 192.</param>
+    /// <param name="name">In front of the names of its registers.</param>
+    /// <param name="offset">Multiple of 4 from 0x40; null for the first place that is free.</param>
+    /// <returns>A block at the capability's start, so that offsets count as in the specification. What is not declared in it reads as zero.</returns>
+    /// <exception cref="ArgumentException">The place is taken or impossible.</exception>
+    /// <exception cref="InvalidOperationException">No place is free, or the device is being served.</exception>
+    /// <remarks>Setup. PCI 3.0 6.7.</remarks>
+    public RegisterBlock AddCapabilityBlock(byte id, int size, string name, int? offset = null)
+    {
+        const int HeaderSize = 2;
+        ArgumentOutOfRangeException.ThrowIfLessThan(size, HeaderSize);
+        CheckFits(size, PciRegister.ConventionalSize - PciRegister.HeaderSize, nameof(size));
+        int at = Place(id, size, offset, $"the capability {name}");
+        _blocks.Add((at + HeaderSize, at + size));
+        return AddBlock((ulong)at, name);
+    }
+
+    /// <summary>Adds an extended capability whose content is registers.</summary>
+    /// <param name="id">Extended capability ID.</param>
+    /// <param name="version">1 to 15.</param>
+    /// <param name="size">In bytes, the four of the header included: 4 to 3840.</param>
+    /// <param name="name">In front of the names of its registers.</param>
+    /// <param name="offset">Multiple of 4 from 0x100; null for the first place that is free. The first one lies at 0x100.</param>
+    /// <returns>As <see cref="AddCapabilityBlock"/>.</returns>
+    /// <exception cref="ArgumentException">The place is taken or impossible.</exception>
+    /// <exception cref="InvalidOperationException">No place is free, or the device is being served.</exception>
+    /// <remarks>Setup. PCI Express 7.9.</remarks>
+    public RegisterBlock AddExtendedCapabilityBlock(ushort id, byte version, int size, string name, int? offset = null)
+    {
+        const int HeaderSize = 4;
+        ArgumentOutOfRangeException.ThrowIfLessThan(size, HeaderSize);
+        CheckFits(size, PciRegister.ExtendedSize - PciRegister.ConventionalSize, nameof(size));
+        int at = PlaceExtended(id, version, size, offset, $"the extended capability {name}");
+        _blocks.Add((at + HeaderSize, at + size));
+        return AddBlock((ulong)at, name);
+    }
+
+    internal override void CheckSetup() => ThrowIfSealed();
+
+    internal override void Add(RegionPart part, string what)
+    {
+        ThrowIfSealed();
+        if (part is not NamedPart register)
+            throw new ArgumentException($"The {what} is none of the configuration space's: it has registers, fields and capabilities.");
+        if (part.Length > (ulong)Size || part.Start > (ulong)Size - part.Length)
+            throw new ArgumentException($"The {what} does not fit into the {Size} bytes of configuration space. Call Extend first to have 4096.");
+        (int start, int end) = ((int)part.Start, (int)part.End);
+        if (_registers.Exists(other => other.Start < part.End && part.Start < other.End))
+            throw new ArgumentException($"The {what} overlaps another register.");
+        if (!_blocks.Exists(block => start >= block.Offset && end <= block.End))
+            Claim(start, end, $"the {what}", nameof(part));
+        int at = _registers.FindIndex(other => other.Start > part.Start);
+        _registers.Insert(at < 0 ? _registers.Count : at, register);
+    }
+
+    // Registers are stored in themselves; the bytes below them are neither read nor written.
+    private void ReadRegisters(int offset, Span<byte> destination, bool asGuest)
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(ulong)];
+        foreach (NamedPart register in _registers)
+        {
+            if (!Overlaps(register, offset, destination.Length, out int start, out int count))
+                continue;
+            Span<byte> piece = destination.Slice(start - offset, count);
+            if (asGuest)
+            {
+                register.Read((ulong)start - register.Start, piece);
+                continue;
+            }
+            System.Buffers.Binary.BinaryPrimitives.WriteUInt64LittleEndian(bytes, register.Value);
+            bytes.Slice(start - (int)register.Start, count).CopyTo(piece);
+        }
+    }
+
+    private void WriteRegisters(int offset, ReadOnlySpan<byte> source, bool asGuest)
+    {
+        foreach (NamedPart register in _registers)
+        {
+            if (!Overlaps(register, offset, source.Length, out int start, out int count))
+                continue;
+            ReadOnlySpan<byte> piece = source.Slice(start - offset, count);
+            if (asGuest)
+                register.Write((ulong)start - register.Start, piece);
+            else
+                register.Replace(start - (int)register.Start, piece);
+        }
+    }
+
+    private static bool Overlaps(NamedPart register, int offset, int length, out int start, out int count)
+    {
+        start = Math.Max((int)register.Start, offset);
+        count = Math.Min((int)register.End, offset + length) - start;
+        return count > 0;
+    }
+}

@@ -1,0 +1,30 @@
+namespace VfioUser;
+
+/// <content>The registers of all regions.</content>
+public abstract partial class PciDevice
+{
+    /// <summary>The registers that the device has declared, in its regions and in its configuration space, by region and offset.</summary>
+    /// <remarks>Any thread, once all is declared; made anew by each call. Arrays and banks count as one for each register that the guest
+    /// can address.</remarks>
+    public IReadOnlyList<RegisterInfo> GetRegisters() =>
+    [
+        .. from region in _regions
+           where region is not null
+           from part in region.Declared.OfType<NamedPart>()
+           select new RegisterInfo(region.Index, part),
+        .. Config.Declared.OfType<NamedPart>().Select(part => new RegisterInfo(PciRegion.Config, part)),
+    ];
+
+    /// <summary>How often guests accessed what the device does not model: places without register, memory or handler, tags, and ones for
+    /// reserved bits. Any thread.</summary>
+    public long UnmodelledAccessCount => Unmodelled.Count;
+
+    internal UnmodelledAccesses Unmodelled { get; } = new();
+
+    /// <summary>The register at a byte of a region; null if there is none.</summary>
+    internal NamedPart? RegisterAt(PciRegion region, ulong offset)
+    {
+        RegisterBlock? block = region == PciRegion.Config ? Config : RegionAt((uint)region);
+        return block?.Declared.OfType<NamedPart>().FirstOrDefault(part => offset >= part.Start && offset < part.End);
+    }
+}

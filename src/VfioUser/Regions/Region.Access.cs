@@ -1,0 +1,178 @@
+namespace VfioUser;
+
+/// <content>How accesses find what they are for.</content>
+public partial class Region
+{
+    private RegionPart? _last; // found; Command thread
+    private IRegionHandler? _interceptor;
+
+    /// <summary>Has a handler answer every access of a guest to the region, in place of the library.</summary>
+    /// <param name="handler">Gets each access as the guest made it, at any offset and width, within <see cref="Size"/>. It calls
+    /// <see cref="DefaultRead"/> and <see cref="DefaultWrite"/> to have the library do its part, before or after its own.</param>
+    /// <exception cref="InvalidOperationException">There is one already, or the device is being served.</exception>
+    /// <remarks>Setup. For accesses that must be seen as a whole, or be passed on to another process. Not called for what a client does
+    /// to memory that it maps, nor for ioeventfds.</remarks>
+    public void Intercept(IRegionHandler handler)
+    {
+        ArgumentNullException.ThrowIfNull(handler);
+        Device.ThrowIfServed();
+        if (_interceptor is not null)
+            throw new InvalidOperationException($"Another handler intercepts {Index} already. Have one call the other.");
+        _interceptor = handler;
+    }
+
+    /// <summary>Reads as the guest does, for windows and aliases: handlers are called, and what reads clear is cleared.</summary>
+    /// <param name="offset">First byte, relative to the region.</param>
+    /// <param name="destination">Filled completely.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The bytes do not all lie within the region.</exception>
+    /// <remarks>Command thread.</remarks>
+    public void Read(ulong offset, Span<byte> destination)
+    {
+        ThrowIfOutside(offset, destination.Length);
+        GuestRead(offset, destination);
+    }
+
+    /// <summary>Writes as the guest does, for windows and aliases: handlers are called, and only what a guest may change changes.</summary>
+    /// <param name="offset">First byte, relative to the region.</param>
+    /// <param name="source">What is written.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The bytes do not all lie within the region.</exception>
+    /// <remarks>Command thread.</remarks>
+    public void Write(ulong offset, ReadOnlySpan<byte> source)
+    {
+        ThrowIfOutside(offset, source.Length);
+        GuestWrite(offset, source);
+    }
+
+    /// <summary>The library's answer to a guest's read: registers, memory, and the region's handler for what lies between.</summary>
+    /// <param name="offset">First byte, relative to the region.</param>
+    /// <param name="destination">Filled completely.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The bytes do not all lie within the region.</exception>
+    /// <remarks>Command thread, from a handler given to <see cref="Intercept"/>.</remarks>
+    public void DefaultRead(ulong offset, Span<byte> destination)
+    {
+        ThrowIfOutside(offset, destination.Length);
+        AnswerRead(offset, destination);
+    }
+
+    /// <summary>The library's part of a guest's write: registers, memory, and the region's handler for what lies between.</summary>
+    /// <param name="offset">First byte, relative to the region.</param>
+    /// <param name="source">The bytes that the guest wrote, or others in their place.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The bytes do not all lie within the region.</exception>
+    /// <remarks>Command thread, from a handler given to <see cref="Intercept"/>.</remarks>
+    public void DefaultWrite(ulong offset, ReadOnlySpan<byte> source)
+    {
+        ThrowIfOutside(offset, source.Length);
+        AnswerWrite(offset, source);
+    }
+
+    /// <summary>A guest reads. Command thread; the range was checked against <see cref="Size"/>.</summary>
+    internal void GuestRead(ulong offset, Span<byte> destination)
+    {
+        if (_interceptor is null)
+        {
+            AnswerRead(offset, destination);
+            return;
+        }
+        destination.Clear();
+        _interceptor.Read(offset, destination);
+    }
+
+    /// <summary>A guest writes. Command thread; the range was checked against <see cref="Size"/>.</summary>
+    internal void GuestWrite(ulong offset, ReadOnlySpan<byte> source)
+    {
+        if (_ioEventFds is not null && TrySignal(offset, source))
+            return;
+        if (_interceptor is null)
+            AnswerWrite(offset, source);
+        else
+            _interceptor.Write(offset, source);
+    }
+
+    private void AnswerRead(ulong offset, Span<byte> destination)
+    {
+        while (!destination.IsEmpty)
+        {
+            RegionPart? part = Find(offset, out ulong until);
+            int length = (int)Math.Min(until - offset, (ulong)destination.Length);
+            Span<byte> piece = destination[..length];
+            if (part is not null)
+            {
+                part.Read(offset - part.Start, piece);
+            }
+            else
+            {
+                piece.Clear();
+                if (Handler is { } handler)
+                    handler.Read(offset, piece);
+                else
+                    Unmodelled.At(Index, offset, length, write: false);
+            }
+            offset += (ulong)length;
+            destination = destination[length..];
+        }
+    }
+
+    private void AnswerWrite(ulong offset, ReadOnlySpan<byte> source)
+    {
+        while (!source.IsEmpty)
+        {
+            RegionPart? part = Find(offset, out ulong until);
+            if (part is not null && (ulong)source.Length <= until - offset)
+            {
+                part.Write(offset - part.Start, source);
+                return;
+            }
+            int length = (int)Math.Min(until - offset, (ulong)source.Length);
+            if (part is not null)
+                part.Write(offset - part.Start, source[..length]);
+            else if (Handler is { } handler)
+                handler.Write(offset, source[..length]);
+            else
+                Unmodelled.At(Index, offset, length, write: true);
+            offset += (ulong)length;
+            source = source[length..];
+        }
+    }
+
+    private void ThrowIfOutside(ulong offset, int length)
+    {
+        if (offset > Size || (ulong)length > Size - offset)
+            throw new ArgumentOutOfRangeException(nameof(offset), offset, $"{length} bytes at 0x{offset:x} do not lie within {Index}, which has 0x{Size:x} bytes.");
+    }
+
+    // The part at offset, or null for the gap that ends at until.
+    private RegionPart? Find(ulong offset, out ulong until)
+    {
+        // drivers write the same register again and again
+        if (_last is { } last && offset >= last.Start && offset < last.End)
+        {
+            until = last.End;
+            return last;
+        }
+        RegionPart[] parts = _decoded ??= [.. _parts];
+        int low = 0;
+        int high = parts.Length;
+        while (low < high)
+        {
+            int middle = (low + high) >>> 1;
+            if (parts[middle].End <= offset)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        if (low == parts.Length)
+        {
+            until = Size;
+            return null;
+        }
+        RegionPart part = parts[low];
+        if (part.Start > offset)
+        {
+            until = part.Start;
+            return null;
+        }
+        until = part.End;
+        _last = part;
+        return part;
+    }
+}

@@ -1,0 +1,65 @@
+namespace VfioUser;
+
+/// <summary>One place for many registers, of which the device says which is there now.</summary>
+/// <param name="start">First byte.</param>
+/// <param name="banks">The registers.</param>
+/// <param name="name">Of the place.</param>
+/// <param name="bank">Which one; a guest may have chosen it, so that any number can come.</param>
+internal sealed class BankedPart(ulong start, RegisterPart[] banks, string name, Func<int> bank) : NamedPart(start, banks[0].Layout, name)
+{
+    public override ulong Value
+    {
+        get => Bank?.Value ?? 0;
+        set
+        {
+            if (Bank is { } selected)
+                selected.Value = value;
+        }
+    }
+
+    public override ulong Update(ulong mask, ulong value) => Bank?.Update(mask, value) ?? 0;
+
+    public override int StateSize => banks.Sum(part => part.StateSize);
+
+    private RegisterPart? Bank => bank() is var index && (uint)index < (uint)banks.Length ? banks[index] : null;
+
+    public override void Read(ulong offset, Span<byte> destination)
+    {
+        if (Bank is { } selected)
+            selected.Read(offset, destination);
+        else
+            destination.Clear();
+    }
+
+    public override void Write(ulong offset, ReadOnlySpan<byte> source) => Bank?.Write(offset, source);
+
+    public override void Reset()
+    {
+        foreach (RegisterPart part in banks)
+            part.Reset();
+    }
+
+    public override void ResetWith(bool keepSticky)
+    {
+        foreach (RegisterPart part in banks)
+            part.ResetWith(keepSticky);
+    }
+
+    public override void SaveState(Span<byte> destination)
+    {
+        foreach (RegisterPart part in banks)
+        {
+            part.SaveState(destination[..part.StateSize]);
+            destination = destination[part.StateSize..];
+        }
+    }
+
+    public override void RestoreState(ReadOnlySpan<byte> source)
+    {
+        foreach (RegisterPart part in banks)
+        {
+            part.RestoreState(source[..part.StateSize]);
+            source = source[part.StateSize..];
+        }
+    }
+}

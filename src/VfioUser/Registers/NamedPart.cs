@@ -1,0 +1,48 @@
+using System.Buffers.Binary;
+
+namespace VfioUser;
+
+/// <summary>A place of up to eight bytes that a guest knows as a register.</summary>
+internal abstract class NamedPart(ulong start, RegisterLayout layout, string name) : RegionPart(start, (ulong)layout.Width)
+{
+    public RegisterLayout Layout { get; } = layout;
+
+    /// <summary>With the names of the blocks around it.</summary>
+    public string Name { get; } = name;
+
+    /// <summary>What is stored.</summary>
+    public abstract ulong Value { get; set; }
+
+    /// <summary>Replaces bytes of it, whatever the guest may do with them.</summary>
+    public void Replace(int offset, ReadOnlySpan<byte> bytes)
+    {
+        ulong lanes = RegisterBits.OfBytes(bytes.Length) << (8 * offset);
+        Update(lanes & Layout.All, Load(bytes) << (8 * offset));
+    }
+
+    /// <summary>Replaces bits in one step.</summary>
+    /// <returns>What is stored before.</returns>
+    public abstract ulong Update(ulong mask, ulong value);
+
+    protected static void Store(ulong value, ulong offset, Span<byte> destination)
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(ulong)];
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes, value);
+        bytes.Slice((int)offset, destination.Length).CopyTo(destination);
+    }
+
+    protected static ulong Load(ReadOnlySpan<byte> source)
+    {
+        switch (source.Length)
+        {
+            case sizeof(ulong):
+                return BinaryPrimitives.ReadUInt64LittleEndian(source);
+            case sizeof(uint):
+                return BinaryPrimitives.ReadUInt32LittleEndian(source);
+        }
+        ulong value = 0;
+        for (int i = source.Length - 1; i >= 0; i--)
+            value = value << 8 | source[i];
+        return value;
+    }
+}

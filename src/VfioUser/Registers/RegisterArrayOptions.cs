@@ -1,0 +1,17 @@
+namespace VfioUser;
+
+/// <summary>Options for registers that are alike. Immutable.</summary>
+/// <inheritdoc cref="RegisterDefinition{T}"/>
+public sealed record RegisterArrayOptions<T> : RegisterDefinition<T>
+    where T : unmanaged
+{
+    /// <summary>Bytes from one to the next; 0 for no gap between them.</summary>
+    public ulong Stride { get; init; }
+
+    /// <summary>Gives what the guest reads, for the index of the register and what is stored. Command thread.</summary>
+    /// <remarks>As <see cref="RegisterOptions{T}.OnRead"/>.</remarks>
+    public Func<int, T, T>? OnRead { get; init; }
+
+    /// <summary>Called after the guest wrote, with the index of the register. Command thread.</summary>
+    public Action<int, RegisterWrite<T>>? OnWrite { get; init; }
+}

@@ -1,0 +1,195 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using System.Text;
+
+namespace VfioUser;
+
+/// <summary>What a guest may do with each bit of a register, and what the bits are called. Complete when the device is served.</summary>
+internal sealed class RegisterLayout
+{
+    private readonly Action _throwIfServed;
+    private readonly List<RegisterFieldInfo> _fields = [];
+
+    private RegisterLayout(int width, Action throwIfServed)
+    {
+        Width = width;
+        _throwIfServed = throwIfServed;
+    }
+
+    public string? Name { get; private init; }
+
+    public string? Description { get; private init; }
+
+    /// <summary>In bytes.</summary>
+    public int Width { get; }
+
+    public ulong ResetValue { get; private init; }
+
+    public ulong Writable { get; private set; }
+
+    public ulong OneToClear { get; private set; }
+
+    public ulong OneToSet { get; private set; }
+
+    public ulong ReadToClear { get; private set; }
+
+    public ulong SelfClearing { get; private init; }
+
+    public ulong ReadsZero { get; private set; }
+
+    public ulong Sticky { get; private init; }
+
+    public ulong Reserved { get; private init; }
+
+    public bool Saved { get; private init; }
+
+    public bool WaitForAllBytes { get; private init; }
+
+    /// <summary>Those with a name, from the lowest bit on.</summary>
+    public IReadOnlyList<RegisterFieldInfo> Fields => _fields;
+
+    public ulong All => RegisterBits.OfBytes(Width);
+
+    /// <summary>Whether the guest may change every bit as it likes, as most registers have it.</summary>
+    public bool IsPlain { get; private set; }
+
+    /// <summary>Whether a write does anything.</summary>
+    public bool TakesWrites => (Writable | OneToClear | OneToSet) != 0;
+
+    /// <param name="definition">What the author said.</param>
+    /// <param name="throwIfServed">Ends what is too late.</param>
+    /// <exception cref="ArgumentException">It contradicts itself.</exception>
+    public static RegisterLayout Of<T>(RegisterDefinition<T> definition, Action throwIfServed)
+        where T : unmanaged
+    {
+        RegisterBits.CheckRegisterType(typeof(T));
+        if (definition.Name is { } name && (name.Length == 0 || name.Any(char.IsWhiteSpace)))
+            throw new ArgumentException($"A register's name has no white space: \"{name}\" does.");
+        ulong oneToClear = RegisterBits.Of(definition.WriteOneToClear);
+        ulong oneToSet = RegisterBits.Of(definition.WriteOneToSet);
+        ulong readToClear = RegisterBits.Of(definition.ReadToClear);
+        ulong selfClearing = RegisterBits.Of(definition.SelfClearing);
+        ulong reserved = RegisterBits.Of(definition.Reserved);
+        ulong twice = (oneToClear & oneToSet) | ((oneToClear | oneToSet | selfClearing | readToClear) & reserved) | (oneToClear & selfClearing);
+        if (twice != 0)
+            throw new ArgumentException($"The bits 0x{twice:x} of {definition.Name ?? "the register"} are in two masks that contradict each other.");
+        RegisterLayout layout = new(Unsafe.SizeOf<T>(), throwIfServed)
+        {
+            Name = definition.Name,
+            Description = definition.Description,
+            ResetValue = RegisterBits.Of(definition.ResetValue),
+            OneToClear = oneToClear,
+            OneToSet = oneToSet,
+            ReadToClear = readToClear,
+            SelfClearing = selfClearing,
+            Writable = selfClearing & ~oneToSet,
+            Sticky = RegisterBits.Of(definition.Sticky),
+            Reserved = reserved,
+            Saved = definition.Saved,
+            WaitForAllBytes = definition.WaitForAllBytes,
+        };
+        ulong named = oneToClear | oneToSet | readToClear | selfClearing | reserved;
+        layout.Allow(definition.Access, RegisterBits.Of(definition.WriteMask) & ~named);
+        layout.AddNamesOf(typeof(T));
+        return layout;
+    }
+
+    public void AddField<TValue>(int bit, int width, string name, Access? access)
+        where TValue : unmanaged
+    {
+        _throwIfServed();
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        if (bit < 0 || width < 1 || bit > (8 * Width) - width)
+            throw new ArgumentException($"The field {name} does not fit: {Name ?? "the register"} has bits 0 to {(8 * Width) - 1}.");
+        int room = typeof(TValue) == typeof(bool) ? 1 : 8 * Unsafe.SizeOf<TValue>();
+        if (width > room)
+            throw new ArgumentException($"The field {name} has {width} bits, and a {typeof(TValue).Name} {room}.");
+        RegisterFieldInfo field = new(name, bit, width, typeof(TValue));
+        // names of an enumeration's members give way to what is said in detail
+        _fields.RemoveAll(other => other.IsMember && (other.Mask & field.Mask) != 0);
+        if (_fields.Find(other => string.Equals(other.Name, name, StringComparison.Ordinal) || (other.Mask & field.Mask) != 0) is { } taken)
+            throw new ArgumentException($"The field {name} has the name or bits of {taken.Name}.");
+        int at = _fields.FindIndex(other => other.Bit > bit);
+        _fields.Insert(at < 0 ? _fields.Count : at, field);
+        if (access is { } allowed)
+            Allow(allowed, field.Mask);
+    }
+
+    /// <summary>What a guest may do with bits, in a few words.</summary>
+    public string AccessOf(ulong mask)
+    {
+        List<string> words = [];
+        Add(Writable & ~SelfClearing & ~ReadsZero, "RW");
+        Add(Writable & ReadsZero, "WO");
+        Add(SelfClearing, "SC");
+        Add(OneToClear, "W1C");
+        Add(OneToSet, "W1S");
+        Add(ReadToClear, "RC");
+        Add(Reserved, "reserved");
+        Add(mask & ~(Writable | OneToClear | OneToSet | ReadToClear | Reserved | SelfClearing), "RO");
+        return string.Join(", ", words);
+
+        void Add(ulong bits, string word)
+        {
+            if ((bits & mask) != 0)
+                words.Add(word);
+        }
+    }
+
+    /// <summary>A value, with what its fields are.</summary>
+    public string Describe(ulong value)
+    {
+        StringBuilder text = new();
+        text.Append(CultureInfo.InvariantCulture, $"0x{value.ToString(string.Create(CultureInfo.InvariantCulture, $"x{2 * Width}"), CultureInfo.InvariantCulture)}");
+        string fields = string.Join(' ', _fields.Select(field => field.Describe(value)).Where(words => words.Length > 0));
+        return fields.Length == 0 ? text.ToString() : text.Append(CultureInfo.InvariantCulture, $" ({fields})").ToString();
+    }
+
+    private void Allow(Access access, ulong mask)
+    {
+        Writable &= ~mask | SelfClearing;
+        OneToClear &= ~mask;
+        OneToSet &= ~mask;
+        ReadToClear &= ~mask;
+        ReadsZero &= ~mask;
+        switch (access)
+        {
+            case Access.ReadWrite:
+                Writable |= mask;
+                break;
+            case Access.WriteOnly:
+                Writable |= mask;
+                ReadsZero |= mask;
+                break;
+            case Access.WriteOneToClear:
+                OneToClear |= mask;
+                break;
+            case Access.WriteOneToSet:
+                OneToSet |= mask;
+                break;
+            case Access.ReadToClear:
+                ReadToClear |= mask;
+                break;
+            case Access.ReadOnly:
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(access), access, "Use a named Access.");
+        }
+        IsPlain = Writable == All && (ReadToClear | SelfClearing | ReadsZero) == 0 && !WaitForAllBytes;
+    }
+
+    // The members of an enumeration that are bits, or bits in a row; the first name of each counts.
+    private void AddNamesOf(Type type)
+    {
+        if (!type.IsEnum)
+            return;
+        foreach (string member in Enum.GetNames(type))
+        {
+            ulong mask = EnumBits.Of(Enum.Parse(type, member)) & All;
+            RegisterFieldInfo? field = RegisterFieldInfo.OfMember(member, mask);
+            if (field is not null && !_fields.Exists(other => (other.Mask & mask) != 0))
+                _fields.Add(field);
+        }
+        _fields.Sort((left, right) => left.Bit.CompareTo(right.Bit));
+    }
+}

@@ -1,0 +1,23 @@
+namespace VfioUser;
+
+/// <summary>Another place of a register, at which a guest may do something else with it.</summary>
+internal sealed class ViewPart(ulong start, RegisterLayout layout, string name, RegisterPart target) : NamedPart(start, layout, name)
+{
+    public override ulong Value
+    {
+        get => target.Value;
+        set => target.Value = value;
+    }
+
+    public override ulong Update(ulong mask, ulong value) => target.Update(mask, value);
+
+    public override void Read(ulong offset, Span<byte> destination) => Store(target.Peek() & ~Layout.ReadsZero, offset, destination);
+
+    public override void Write(ulong offset, ReadOnlySpan<byte> source)
+    {
+        if (!Layout.TakesWrites)
+            return;
+        int shift = 8 * (int)offset;
+        target.Merge(Layout, Load(source) << shift, RegisterBits.OfBytes(source.Length) << shift);
+    }
+}
