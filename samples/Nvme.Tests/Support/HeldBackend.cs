@@ -52,7 +52,7 @@ internal sealed class HeldBackend(long size, bool failing = false) : Backend
 
     public override void Deallocate(long offset, long length) => WriteZeroes(offset, length, deallocate: true);
 
-    public override void Flush() => Interlocked.Increment(ref _flushes);
+    protected override void WriteBack() => Interlocked.Increment(ref _flushes);
 
     protected override void Dispose(bool disposing)
     {

@@ -4,6 +4,11 @@ namespace Nvme.Backends;
 /// <remarks>Any thread, several at once; the caller checks ranges. A failure throws an <see cref="IOException"/>.</remarks>
 public abstract class Backend : IDisposable
 {
+    private readonly FlushGroup _flushes;
+
+    /// <summary>A disk.</summary>
+    protected Backend() => _flushes = new FlushGroup(WriteBack);
+
     /// <summary>In bytes.</summary>
     public abstract long Size { get; }
 
@@ -38,8 +43,12 @@ public abstract class Backend : IDisposable
     /// <summary>Deallocates bytes that the guest does not need any more: they may become zero, or stay.</summary>
     public abstract void Deallocate(long offset, long length);
 
-    /// <summary>Makes all earlier writes durable.</summary>
-    public abstract void Flush();
+    /// <summary>Makes all writes durable that were completed before the call.</summary>
+    /// <exception cref="FlushFailedException">Some are lost. From then on every flush fails: none could make up for them.</exception>
+    public void Flush() => _flushes.Flush();
+
+    /// <summary>Makes all earlier writes durable. One at a time.</summary>
+    protected abstract void WriteBack();
 
     /// <summary>Zeroes all bytes.</summary>
     public virtual void Clear() => WriteZeroes(0, Size, deallocate: true);

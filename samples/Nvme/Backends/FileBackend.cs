@@ -101,7 +101,7 @@ public sealed class FileBackend : Backend
     public override void Deallocate(long offset, long length) => TryPunch(offset, length);
 
     /// <inheritdoc/>
-    public override void Flush() => RandomAccess.FlushToDisk(_file);
+    protected override void WriteBack() => RandomAccess.FlushToDisk(_file);
 
     /// <inheritdoc/>
     public override void Clear()

@@ -83,7 +83,7 @@ public sealed class MemoryBackend : Backend
     public override void Deallocate(long offset, long length) => WriteZeroes(offset, length, deallocate: true);
 
     /// <inheritdoc/>
-    public override void Flush()
+    protected override void WriteBack()
     {
         // memory has no cache to flush
     }

@@ -8,6 +8,7 @@ namespace Nvme.Backends;
 internal sealed class Namespace
 {
     private readonly RundownGuard _commands = new();
+    private int _flushFailed;
 
     public Namespace(uint id, Backend backend, int blockSize, string serialNumber)
     {
@@ -31,6 +32,13 @@ internal sealed class Namespace
     public Guid Uuid { get; }
 
     public Promptness Promptness { get; } = new();
+
+    /// <summary>Whether a flush has failed.</summary>
+    public bool HasLostWrites => Volatile.Read(ref _flushFailed) != 0;
+
+    /// <summary>A flush has failed.</summary>
+    /// <returns>Whether it is the first one.</returns>
+    public bool LoseWrites() => Interlocked.Exchange(ref _flushFailed, 1) == 0;
 
     /// <summary>Begins a command. False while the namespace is being formatted.</summary>
     public bool TryBegin() => _commands.TryEnter();

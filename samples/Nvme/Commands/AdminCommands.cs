@@ -32,15 +32,34 @@ internal sealed class AdminCommands
             _commands[AdminOpcode.DoorbellBufferConfig] = new DoorbellBufferConfigCommand(parts);
     }
 
+    /// <summary>Carries a command out. Throws nothing.</summary>
     public CommandOutcome Execute(in Command command, CommandContext context, out uint result)
     {
         result = 0;
         CommandOutcome outcome = Status.InvalidOpcode;
         if (_commands.TryGetValue((AdminOpcode)command.Opcode, out IAdminCommand? handler))
-            outcome = command.Fuse != 0 || command.DataPointerKind != 0 ? Status.InvalidField : handler.Execute(command, context, out result);
+            outcome = command.Fuse != 0 || command.DataPointerKind != 0 ? Status.InvalidField : Execute(handler, command, context, out result);
         if (outcome.HasFailed)
             _parts.Errors.Add(0, command, outcome.Status);
         return outcome;
+    }
+
+    private CommandOutcome Execute(IAdminCommand handler, in Command command, CommandContext context, out uint result)
+    {
+        try
+        {
+            return handler.Execute(command, context, out result);
+        }
+        catch (Exception e)
+        {
+            result = 0;
+            Status status = DiskFailure.StatusOf(e, writes: true);
+            if (status == Status.InternalError)
+                _parts.LogUnexpected(e);
+            else
+                _parts.Options.Log?.Invoke($"{(AdminOpcode)command.Opcode} failed: {e.Message}");
+            return context.Reenter(status);
+        }
     }
 }
 

@@ -58,6 +58,7 @@ internal sealed class FeatureCommands(ControllerParts parts)
         if (id == FeatureId.VolatileWriteCache && !Features.WriteCacheEnabled)
             return FlushAll(context);
         RaiseTemperature();
+        parts.RaiseLostWrites();
         return Status.Success;
     }
 
@@ -155,16 +156,8 @@ internal sealed class FeatureCommands(ControllerParts parts)
     private CommandOutcome FlushAll(CommandContext context)
     {
         context.Pass.Leave();
-        try
-        {
-            foreach (Backends.Namespace space in parts.Namespaces)
-                space.Backend.Flush();
-        }
-        catch (IOException e)
-        {
-            parts.Options.Log?.Invoke($"flush failed: {e.Message}");
-            return context.Reenter(Status.WriteFault);
-        }
+        foreach (Backends.Namespace space in parts.Namespaces)
+            parts.Flush(space);
         return context.Reenter(Status.Success);
     }
 

@@ -26,18 +26,10 @@ internal sealed class FormatCommand(ControllerParts parts) : IAdminCommand
             return Status.InvalidField;
         if (Array.Exists(spaces, space => space.Backend.IsReadOnly))
             return Status.NamespaceWriteProtected;
-        try
-        {
-            return Format(spaces, context);
-        }
-        catch (IOException e)
-        {
-            parts.Options.Log?.Invoke($"format failed: {e.Message}");
-            return context.Reenter(Status.WriteFault);
-        }
+        return Format(spaces, context);
     }
 
-    private static CommandOutcome Format(Namespace[] spaces, CommandContext context)
+    private CommandOutcome Format(Namespace[] spaces, CommandContext context)
     {
         context.Pass.Leave();
         foreach (Namespace space in spaces)
@@ -46,7 +38,7 @@ internal sealed class FormatCommand(ControllerParts parts) : IAdminCommand
             try
             {
                 space.Backend.Clear();
-                space.Backend.Flush();
+                parts.Flush(space);
             }
             finally
             {

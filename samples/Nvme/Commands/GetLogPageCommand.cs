@@ -51,7 +51,7 @@ internal sealed class GetLogPageCommand(ControllerParts parts) : IAdminCommand
     private void WriteSmart(Span<byte> page)
     {
         Statistics done = parts.Statistics;
-        page[0] = (byte)(parts.Features.IsTemperatureOut ? 1 << 1 : 0);
+        page[0] = (byte)((parts.Features.IsTemperatureOut ? 1 << 1 : 0) | (parts.HasLostWrites ? 1 << 2 : 0));
         BinaryPrimitives.WriteUInt16LittleEndian(page[1..], Features.Temperature);
         page[3] = 100; // available spare, per cent
         page[4] = 10; // its threshold

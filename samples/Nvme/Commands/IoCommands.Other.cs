@@ -11,10 +11,10 @@ internal sealed partial class IoCommands
     private const uint DeallocateRanges = 1 << 2;
     private const uint DeallocateZeroes = 1 << 25;
 
-    private static CommandOutcome Flush(Namespace space, CommandContext context)
+    private CommandOutcome Flush(Namespace space, CommandContext context)
     {
         context.Pass.Leave();
-        space.Backend.Flush();
+        parts.Flush(space);
         return context.Reenter(Status.Success);
     }
 
@@ -22,7 +22,7 @@ internal sealed partial class IoCommands
     {
         context.Pass.Leave();
         for (int i = 0; i < parts.Namespaces.Count; i++)
-            parts.Namespaces[i].Backend.Flush();
+            parts.Flush(parts.Namespaces[i]);
         return context.Reenter(Status.Success);
     }
 

@@ -102,6 +102,6 @@ internal sealed partial class IoCommands
     private void FlushIfDue(in Command command, Namespace space)
     {
         if (space.Backend.HasVolatileCache && IsWrittenThrough(command))
-            space.Backend.Flush();
+            parts.Flush(space);
     }
 }

@@ -9,8 +9,6 @@ namespace Nvme.Commands;
 internal sealed partial class IoCommands(ControllerParts parts)
 {
     private const uint AllNamespaces = 0xFFFF_FFFF;
-    // errno of ENOSPC, which is what an IOException has for a result
-    private const int NoSpace = 28;
 
     /// <summary>Whether a command may have to wait for a disk, or is about so many blocks that it takes its time.</summary>
     public bool Blocks(in Command command) => command.Nsid == AllNamespaces
@@ -21,7 +19,7 @@ internal sealed partial class IoCommands(ControllerParts parts)
     public bool IsAnsweredAtOnce(in Command command) => parts.Namespace(command.Nsid) is { Promptness.IsPrompt: true }
         && ((IoOpcode)command.Opcode is IoOpcode.Read || ((IoOpcode)command.Opcode is IoOpcode.Write && !IsWrittenThrough(command)));
 
-    /// <summary>Carries a command out.</summary>
+    /// <summary>Carries a command out. Throws nothing: an exception of a disk is a status.</summary>
     /// <param name="command">A copy of ours.</param>
     /// <param name="sqId">Where it came from.</param>
     /// <param name="context">This thread's, inside the guard; outside if the disk took its time and the controller was reset.</param>
@@ -32,11 +30,10 @@ internal sealed partial class IoCommands(ControllerParts parts)
         {
             outcome = command.Fuse != 0 ? Status.InvalidField : Dispatch(command, context);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e)
         {
             // a file that fails is outside of the guard; so is who handles it, until it has looked whether it may go in
             outcome = context.Reenter(StatusOf(command, e));
-            parts.Statistics.CountMediaError();
         }
         if (outcome.HasFailed)
             parts.Errors.Add(sqId, command, outcome.Status, command.StartingLba);
@@ -81,12 +78,15 @@ internal sealed partial class IoCommands(ControllerParts parts)
         _ => Verify(command, space, context),
     };
 
-    private static Status StatusOf(in Command command, Exception exception)
+    private Status StatusOf(in Command command, Exception exception)
     {
-        if (exception.HResult == NoSpace)
-            return Status.CapacityExceeded;
-        return (IoOpcode)command.Opcode is IoOpcode.Read or IoOpcode.Compare or IoOpcode.Verify
-            ? Status.UnrecoveredReadError : Status.WriteFault;
+        bool writes = (IoOpcode)command.Opcode is not (IoOpcode.Read or IoOpcode.Compare or IoOpcode.Verify);
+        Status status = DiskFailure.StatusOf(exception, writes);
+        if (status == Status.InternalError)
+            parts.LogUnexpected(exception);
+        else if (status != Status.CapacityExceeded)
+            parts.Statistics.CountMediaError();
+        return status;
     }
 
     private static long OffsetOf(in Command command, Namespace space) => (long)command.StartingLba * space.BlockSize;

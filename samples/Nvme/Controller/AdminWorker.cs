@@ -64,7 +64,7 @@ internal sealed class AdminWorker : Worker
         if (count == 0)
             return false;
         Command command = MemoryMarshal.Read<Command>(_entry);
-        CommandOutcome outcome = _commands.Execute(command, _context, out uint result);
+        CommandOutcome outcome = _commands.Execute(command, _context, out uint result); // throws nothing
         if (!outcome.IsCompleted || !_context.Pass.TryEnter())
             queue.Abandon(1);
         else if (queue.Complete(command.Id, outcome.Status, result) is var completed and not DmaResult.Done)

@@ -95,10 +95,28 @@ internal sealed class AsyncEvents
 
     private bool TryTake(SubmissionQueue admin, out AsyncEvent happened, out ushort id)
     {
+        (happened, id) = (default, 0);
+        // whoever finds a wrong doorbell raises an event with the queue's lock held: so that one is never taken under ours
+        if (!HasBoth() || admin.Completions.Reserve(1) == 0)
+            return false;
+        if (TryTakeBoth(out happened, out id))
+            return true;
+        admin.Completions.Release(1);
+        return false;
+    }
+
+    private bool HasBoth()
+    {
+        lock (_lock)
+            return _requests.Count > 0 && _events.Count > 0;
+    }
+
+    private bool TryTakeBoth(out AsyncEvent happened, out ushort id)
+    {
         lock (_lock)
         {
             (happened, id) = (default, 0);
-            if (_requests.Count == 0 || _events.Count == 0 || admin.Completions.Reserve(1) == 0)
+            if (_requests.Count == 0 || _events.Count == 0)
                 return false;
             AsyncEvent first = happened = _events[0];
             _reported |= 1u << first.Type;
@@ -133,6 +151,8 @@ internal readonly record struct AsyncEvent(int Type, int Information, LogPageId 
     public static AsyncEvent InvalidDoorbellRegister => new(ErrorType, 0x00, LogPageId.Error);
 
     public static AsyncEvent InvalidDoorbellValue => new(ErrorType, 0x01, LogPageId.Error);
+
+    public static AsyncEvent Reliability => new(SmartType, 0x00, LogPageId.Smart);
 
     public static AsyncEvent TemperatureThreshold => new(SmartType, 0x01, LogPageId.Smart);
 }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Nvme.Backends;
 using Nvme.Commands;
 using Nvme.Doorbells;
@@ -11,6 +12,7 @@ namespace Nvme.Controller;
 internal sealed class ControllerParts
 {
     private readonly Lock _failing = new();
+    private long _unexpected;
 
     public required NvmeOptions Options { get; init; }
 
@@ -112,6 +114,50 @@ internal sealed class ControllerParts
         DmaResult.Disconnected => $"the client has gone, and {queue} at 0x{address:x} with it",
         _ => $"{queue} at 0x{address:x} cannot be accessed; the server's log says why",
     };
+
+    /// <summary>Makes what was written to a namespace durable. Outside of the guard; any thread.</summary>
+    /// <exception cref="FlushFailedException">Writes are lost.</exception>
+    public void Flush(Namespace space)
+    {
+        try
+        {
+            space.Backend.Flush();
+        }
+        catch (FlushFailedException e)
+        {
+            if (space.LoseWrites())
+            {
+                Options.Log?.Invoke($"namespace {space.Id}: {e.Message}. All later flushes fail.");
+                RaiseLostWrites();
+            }
+            throw;
+        }
+    }
+
+    /// <summary>Whether some namespace has lost writes.</summary>
+    public bool HasLostWrites => Namespaces.Any(space => space.HasLostWrites);
+
+    /// <summary>Tells the driver of lost writes, if it wants to know and there are any.</summary>
+    public void RaiseLostWrites()
+    {
+        if (Features.ReportsReliability && HasLostWrites)
+            Events.Raise(AsyncEvent.Reliability);
+    }
+
+    /// <summary>Logs an exception that no disk should throw. Not each: the guest can repeat the command that it came of.</summary>
+    public void LogUnexpected(Exception exception)
+    {
+        long count = Interlocked.Increment(ref _unexpected);
+        if (BitOperations.IsPow2(count))
+            Options.Log?.Invoke($"a command failed, the {count}. by a mistake of the disk or the controller: {exception}");
+    }
+
+    /// <summary>Wakes all threads that serve queues.</summary>
+    public void WakeAll()
+    {
+        AdminWorker.Wake();
+        WakeWorkers();
+    }
 
     public void WakeWorkers()
     {

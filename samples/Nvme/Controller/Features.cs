@@ -37,6 +37,9 @@ internal sealed class Features
     /// <summary>Whether the driver has enabled an event for that.</summary>
     public bool ReportsTemperature => (this[FeatureId.AsyncEventConfiguration] & 2) != 0;
 
+    /// <summary>Whether the driver has enabled an event for a disk that has lost writes.</summary>
+    public bool ReportsReliability => (this[FeatureId.AsyncEventConfiguration] & 4) != 0;
+
     /// <summary>The lower threshold, in kelvins.</summary>
     public ushort UnderThreshold { get; set; }
 

@@ -200,9 +200,9 @@ internal sealed class Lifecycle(ControllerParts parts)
         {
             try
             {
-                space.Backend.Flush();
+                parts.Flush(space);
             }
-            catch (IOException e)
+            catch (Exception e)
             {
                 parts.Options.Log?.Invoke($"namespace {space.Id} was not flushed at shutdown: {e.Message}");
             }

@@ -1,6 +1,7 @@
 namespace Nvme.Wire;
 
-/// <summary>How a command ended: status code in bits 7:0, status code type in bits 10:8. NVMe 1.4 4.6.1.</summary>
+/// <summary>How a command ended: status code in bits 7:0, status code type in bits 10:8; Do Not Retry in bit 14 where the code does
+/// not tell. NVMe 1.4 4.6.1.</summary>
 internal enum Status : ushort
 {
     Success = 0x000,
@@ -34,6 +35,9 @@ internal enum Status : ushort
     FeatureNotChangeable = 0x10E,
 
     WriteFault = 0x280,
+
+    /// <summary>Write Fault with Do Not Retry: a flush has failed, and would only seem to succeed another time.</summary>
+    FlushFailed = 0x4280,
     UnrecoveredReadError = 0x281,
     CompareFailure = 0x285,
 }
