@@ -80,8 +80,11 @@ internal sealed class IoPool : IDisposable
             }
             catch (Exception e)
             {
-                job.Queue.Abandon(1);
-                _parts.Fail(e.ToString());
+                // it may be the next guest's controller by now
+                if (context.Pass.IsInside)
+                    _parts.Fail(e.ToString());
+                else
+                    _parts.LogUnexpected(e);
             }
             finally
             {

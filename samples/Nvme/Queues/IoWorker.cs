@@ -159,19 +159,34 @@ internal sealed class IoWorker : Worker
 
     private void CarryOut(SubmissionQueue queue, ReadOnlySpan<Command> commands, bool mayWait)
     {
+        int left = commands.Length;
+        try
+        {
+            CarryOut(queue, commands, mayWait, ref left);
+        }
+        finally
+        {
+            if (left > 0)
+                queue.Abandon(left); // the controller was reset meanwhile
+        }
+    }
+
+    private void CarryOut(SubmissionQueue queue, ReadOnlySpan<Command> commands, bool mayWait, ref int left)
+    {
         int posted = 0;
         for (int i = 0; i < commands.Length; i++)
         {
             bool blocks = _parts.IoCommands.Blocks(commands[i]);
             bool wait = mayWait && (MayWait(commands) || _parts.IoCommands.IsAnsweredAtOnce(commands[i]));
             if (blocks && !wait && _parts.Pool.TryPost(queue, commands[i], urgent: !mayWait))
-                continue;
-            CommandOutcome outcome = _parts.IoCommands.Execute(commands[i], queue.Id, _context);
-            if (!_context.Pass.IsInside && !_context.Pass.TryEnter())
             {
-                queue.Abandon(commands.Length - i); // the controller was reset meanwhile
-                return;
+                left--;
+                continue;
             }
+            CommandOutcome outcome = _parts.IoCommands.Execute(commands[i], queue.Id, _context);
+            if (!_context.Pass.TryEnter())
+                return;
+            left--;
             if (!outcome.IsCompleted)
                 queue.Abandon(1);
             else if (queue.Complete(commands[i].Id, outcome.Status, 0) is var completed and not DmaResult.Done)

@@ -88,9 +88,14 @@ internal sealed class SubmissionQueue
     /// <returns>What became of writing to the completion queue.</returns>
     public DmaResult Complete(ushort commandId, Status status, uint result)
     {
-        DmaResult posted = Completions.Post(result, Head, Id, commandId, status);
-        InFlight.Exit();
-        return posted;
+        try
+        {
+            return Completions.Post(result, Head, Id, commandId, status);
+        }
+        finally
+        {
+            InFlight.Exit();
+        }
     }
 
     /// <summary>A command that was fetched gets no completion, now or at all.</summary>
