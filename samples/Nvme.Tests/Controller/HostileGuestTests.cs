@@ -105,6 +105,66 @@ public class HostileGuestTests
         machine.Driver.HasFailed.Should().BeFalse();
     }
 
+    [Fact]
+    public void Completion_queue_head_ahead_of_the_tail_is_ignored_and_told()
+    {
+        using HeldBackend disk = new(1 << 20);
+        using Machine machine = new(disks: [disk]);
+        DriverQueue queue = machine.Driver.CreateQueue(1, 16);
+        machine.Admin.Submit(NewCommand.Admin(AdminOpcode.AsyncEventRequest));
+        Iova page = machine.NewPage();
+        void Put(int reads)
+        {
+            for (int i = 0; i < reads; i++)
+                queue.Put(NewCommand.Io(IoOpcode.Read, 0, 1, page));
+            queue.Ring();
+        }
+
+        Put(4);
+        for (int i = 0; i < 4; i++)
+            disk.WaitForAccess();
+        machine.Driver.RingHead(1, 1); // nothing has been completed
+        Put(12); // one more than there is room for
+        Completion told = machine.Admin.Take();
+        disk.Release();
+        for (int i = 0; i < 16; i++)
+            NvmeDriver.Expect(queue.Take());
+
+        told.Result.Should().Be(0x0001_0100u, "invalid doorbell value");
+        machine.Driver.HasFailed.Should().BeFalse();
+        machine.Driver.Disable();
+        machine.Driver.Enable();
+        machine.Driver.Status.Should().Be(1);
+    }
+
+    [Fact]
+    public void Heads_and_tails_of_all_values_leave_a_controller_that_can_be_reset()
+    {
+        using HeldBackend disk = new(1 << 20);
+        using Machine machine = new(disks: [disk]);
+        Iova page = machine.NewPage();
+        Random random = new(1);
+
+        for (int round = 0; round < 20; round++)
+        {
+            disk.Hold();
+            DriverQueue queue = machine.Driver.CreateQueue(1, 16);
+            for (int i = 0; i < 16; i++)
+                queue.Put(NewCommand.Io(IoOpcode.Read, 0, 1, page));
+            for (int i = 0; i < 100; i++)
+            {
+                machine.Driver.RingTail(1, (uint)random.Next(16));
+                machine.Driver.RingHead(1, (uint)random.Next(16));
+                machine.Driver.RingHead(0, (uint)random.Next(32));
+            }
+            disk.Release();
+            machine.Driver.Disable();
+            machine.Driver.Enable();
+        }
+
+        machine.Driver.Status.Should().Be(1);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]

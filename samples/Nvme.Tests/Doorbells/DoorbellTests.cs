@@ -24,6 +24,13 @@ public class DoorbellTests
         }
     }
 
+    // time enough for a worker to see what it should not, or to fall asleep
+    private static void BeBusyElsewhere(Machine machine)
+    {
+        for (int i = 0; i < 100; i++)
+            NvmeDriver.Expect(machine.Admin.Execute(NewCommand.Admin(AdminOpcode.GetFeatures, dword10: 1)));
+    }
+
     [Fact]
     public void Mapped_page_needs_no_message()
     {
@@ -110,6 +117,66 @@ public class DoorbellTests
         }
 
         machine.Driver.HasFailed.Should().BeFalse();
+    }
+
+    [Fact]
+    public void Command_behind_a_full_completion_queue_is_fetched_when_the_driver_takes_completions_one_by_one()
+    {
+        using Machine machine = new(GuestMemoryKind.TwinSocket, new NvmeOptions { Spin = TimeSpan.Zero });
+        machine.Driver.UseShadowDoorbells();
+        DriverQueue queue = machine.Driver.CreateQueue(1, entries: 4);
+        NvmeDriver.Expect(queue.Execute(NewCommand.Io(IoOpcode.Flush)));
+        SpinWait.SpinUntil(() => machine.Driver.EventIndex(DoorbellRegisters.TailOf(1)) == 1, TimeSpan.FromSeconds(60)).Should().BeTrue();
+        // two halves of a completion each, and then the worker arms the doorbell
+        using GuestDmaFault arming = machine.Guest.Faults.HoldDma(DmaDirection.Write, skip: 6);
+        for (int i = 0; i < 3; i++)
+            queue.Put(NewCommand.Io(IoOpcode.Flush));
+        queue.Ring();
+        arming.WaitForHits();
+        int before = machine.Driver.Rings;
+
+        queue.Submit(NewCommand.Io(IoOpcode.Flush));
+        int rings = machine.Driver.Rings - before;
+        arming.Release();
+        BeBusyElsewhere(machine); // the worker sleeps by now
+        for (int i = 0; i < 4; i++)
+            NvmeDriver.Expect(queue.Take());
+
+        rings.Should().Be(0, "the doorbell was not armed yet");
+    }
+
+    [Fact]
+    public void Shadow_doorbells_start_where_the_queues_are()
+    {
+        using Machine machine = new();
+        DriverQueue queue = machine.Driver.CreateQueue(1);
+        for (int i = 0; i < 5; i++)
+            NvmeDriver.Expect(queue.Execute(NewCommand.Io(IoOpcode.Flush)));
+
+        machine.Driver.UseShadowDoorbells(); // on a page of zeros
+        BeBusyElsewhere(machine);
+        NvmeDriver.Expect(queue.Execute(NewCommand.Io(IoOpcode.Flush)));
+
+        machine.Controller.Queues[1].Commands.Should().Be(6, "what lies in the queue from before is not carried out again");
+        queue.TryTake(out _).Should().BeFalse();
+    }
+
+    [Fact]
+    public void Queue_made_while_shadow_doorbells_are_on_starts_empty()
+    {
+        using Machine machine = new();
+        machine.Driver.UseShadowDoorbells();
+        DriverQueue queue = machine.Driver.CreateQueue(1);
+        for (int i = 0; i < 5; i++)
+            NvmeDriver.Expect(queue.Execute(NewCommand.Io(IoOpcode.Flush)));
+        machine.Driver.DeleteQueue(queue);
+
+        queue = machine.Driver.CreateQueue(1);
+        BeBusyElsewhere(machine);
+        NvmeDriver.Expect(queue.Execute(NewCommand.Io(IoOpcode.Flush)));
+
+        machine.Controller.Queues[1].Commands.Should().Be(1);
+        queue.TryTake(out _).Should().BeFalse();
     }
 
     [Theory]

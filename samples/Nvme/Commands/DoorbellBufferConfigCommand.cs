@@ -17,13 +17,17 @@ internal sealed class DoorbellBufferConfigCommand(ControllerParts parts) : IAdmi
         if (command.Prp1 % Prp.PageSize != 0 || command.Prp2 % Prp.PageSize != 0)
             return Status.InvalidField;
         // both pages must be there now; what becomes of them later is the guest's loss
-        if (!parts.Dma.TryRead<uint>(new Iova(command.Prp1), out _) || !parts.Dma.TryRead(new Iova(command.Prp2), out uint first)
-            || !parts.Dma.TryWrite(new Iova(command.Prp2), first))
-        {
+        if (!IsWritable(command.Prp1) || !IsWritable(command.Prp2))
             return Status.InvalidField;
-        }
-        parts.Queues.UseShadow(new ShadowDoorbells(parts.Dma, command.Prp1, command.Prp2));
+        bool started = parts.Queues.StartShadow(new ShadowDoorbells(parts.Dma, command.Prp1, command.Prp2));
         parts.WakeWorkers();
-        return Status.Success;
+        return started ? Status.Success : Status.DataTransferError;
+    }
+
+    // the places of the admin queue are not used
+    private bool IsWritable(ulong page)
+    {
+        Iova first = new(page);
+        return parts.Dma.TryRead(first, out uint value) && parts.Dma.TryWrite(first, value);
     }
 }

@@ -75,7 +75,7 @@ internal sealed class ControllerState(ControllerParts parts)
             if (made.Id != 0)
                 QueueCommands.Assign(parts, made);
         }
-        parts.Queues.UseShadow(header.HasShadow == 0 ? null : new ShadowDoorbells(parts.Dma, header.Shadow, header.EventIndexes));
+        parts.Queues.RestoreShadow(header.HasShadow == 0 ? null : new ShadowDoorbells(parts.Dma, header.Shadow, header.EventIndexes));
     }
 
     private void Check(bool enabled, ReadOnlySpan<CompletionQueueState> completions, ReadOnlySpan<SubmissionQueueState> submissions)

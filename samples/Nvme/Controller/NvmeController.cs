@@ -43,7 +43,8 @@ public sealed class NvmeController : PciDevice
         RundownGuard guest = new(isOpen: false);
         DoorbellRegisters doorbells = new(bar, options.IoQueues + 1, options.Doorbells == DoorbellKind.Mapped);
         AsyncEvents events = new();
-        QueueSet queues = new(Dma, doorbells, options.IoQueues, (_, _) => events.Raise(AsyncEvent.InvalidDoorbellValue));
+        QueueSet queues = new(Dma, doorbells, options.IoQueues, (_, _) => events.Raise(AsyncEvent.InvalidDoorbellValue),
+            () => _parts!.WakeAll());
         Intx pin = AddIntx();
         Interrupts interrupts = new(vectors, pin, Config.MsiX!, doorbells, guest, () => queues);
         // the heads of completion queues may have moved on the mapped page, or in guest memory

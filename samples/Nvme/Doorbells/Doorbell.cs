@@ -10,7 +10,7 @@ internal sealed class Doorbell
     private readonly Action<int, uint> _invalid;
     private ShadowDoorbells? _shadow;
     private uint _value;
-    private uint _refused;
+    private long _refused = -1;
 
     /// <param name="registers">The doorbell registers.</param>
     /// <param name="index">Index of this one.</param>
@@ -22,7 +22,7 @@ internal sealed class Doorbell
         _registers = registers;
         _index = index;
         _size = (uint)size;
-        _value = _refused = value;
+        _value = value;
         _invalid = invalid;
         registers.Write(index, value);
     }
@@ -32,6 +32,15 @@ internal sealed class Doorbell
     {
         get => Volatile.Read(ref _shadow);
         set => Volatile.Write(ref _shadow, value);
+    }
+
+    /// <summary>Has the driver write a shadow doorbell from now on, which starts with the newest value.</summary>
+    /// <returns>False when its page is not mapped.</returns>
+    public bool StartShadow(ShadowDoorbells? shadow)
+    {
+        bool started = shadow is null || shadow.TryStart(_index, Look());
+        Shadow = shadow;
+        return started;
     }
 
     /// <summary>The last valid value.</summary>
@@ -59,14 +68,25 @@ internal sealed class Doorbell
             Volatile.Write(ref _value, value);
             return value;
         }
-        if (value != _refused)
-        {
-            _refused = value;
-            _invalid(_index, value);
-        }
+        Refuse(value);
         return _value;
     }
 
+    /// <summary>A value is none that its queue can have: tells of it once.</summary>
+    public void Refuse(uint value)
+    {
+        if (value == _refused)
+            return;
+        _refused = value;
+        _invalid(_index, value);
+    }
+
     /// <summary>Has the driver write the register on the next change, if it uses shadow doorbells.</summary>
-    public void Arm() => Shadow?.TryArm(_index, Value);
+    /// <returns>The value from which on it does. A change before this call tells nothing: poll once more.</returns>
+    public uint Arm()
+    {
+        uint value = Value;
+        Shadow?.TryArm(_index, value);
+        return value;
+    }
 }

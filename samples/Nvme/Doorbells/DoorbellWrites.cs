@@ -56,11 +56,8 @@ internal sealed class DoorbellWrites(Func<ControllerParts> controller) : IRegion
         }
         parts.Doorbells.Write(index, value);
         Interlocked.MemoryBarrier();
-        if (queue.IsStarved)
-        {
-            parts.AdminWorker.Wake();
-            parts.WakeWorkers();
-        }
+        if (queue.TakeStarved())
+            parts.WakeAll();
         parts.Interrupts.Update();
         // the register only tells that the head in guest memory has moved
         if (parts.Interrupts.NeedsLooks)

@@ -16,6 +16,11 @@ internal sealed class ShadowDoorbells(Dma dma, ulong doorbells, ulong eventIndex
     /// <returns>False when the page is not mapped any more.</returns>
     public bool TryRead(int index, out uint value) => dma.TryRead(new Iova(doorbells) + (ulong)index * sizeof(uint), out value);
 
+    /// <summary>Has a doorbell start with a value, whatever was in its place, and the driver write the register when it passes that.</summary>
+    /// <returns>False when a page is not mapped any more.</returns>
+    public bool TryStart(int index, uint value) =>
+        dma.TryWrite(new Iova(doorbells) + (ulong)index * sizeof(uint), value) && TryArm(index, value);
+
     /// <summary>Has the driver write the register when it passes <paramref name="value"/>. Poll once more after this.</summary>
     public bool TryArm(int index, uint value)
     {

@@ -118,6 +118,9 @@ internal sealed class NvmeDriver : IDisposable
         (_shadow, _eventIndexes) = (shadow, events);
     }
 
+    /// <summary>What the controller wrote last as the event index of a doorbell.</summary>
+    public uint EventIndex(int index) => Guest.Memory.Read<uint>(_eventIndexes + (ulong)index * sizeof(uint));
+
     /// <summary>The MSI-X vector of this number, or INTx.</summary>
     public GuestIrq IrqOf(int vector) => UsesMsiX ? Guest.MsiX[vector] : Guest.Intx;
 

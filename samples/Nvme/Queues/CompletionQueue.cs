@@ -11,22 +11,33 @@ namespace Nvme.Queues;
 /// </remarks>
 internal sealed class CompletionQueue
 {
+    // while the driver moves its head at the same time
+    private const int MostLooks = 16;
+
     private readonly Lock _lock = new();
     private readonly Dma _dma;
+    private readonly Action _wake;
+    private uint _head; // the newest one that is not ahead of the tail
     private uint _tail;
     private uint _reserved;
     private bool _phase;
-    private bool _starved;
+    private int _starved;
 
-    public CompletionQueue(Dma dma, in CompletionQueueState state, Doorbell head)
+    /// <param name="dma">Where it lies.</param>
+    /// <param name="state">Where it stands.</param>
+    /// <param name="head">Its doorbell.</param>
+    /// <param name="wake">Wakes all who may wait for room.</param>
+    public CompletionQueue(Dma dma, in CompletionQueueState state, Doorbell head, Action wake)
     {
         _dma = dma;
+        _wake = wake;
         Id = state.Id;
         Address = state.Address;
         Size = (int)state.Size;
         InterruptsEnabled = state.InterruptsEnabled != 0;
         Vector = state.Vector;
         Head = head;
+        _head = state.Head;
         _tail = state.Tail;
         _phase = state.Phase != 0;
     }
@@ -47,8 +58,12 @@ internal sealed class CompletionQueue
     /// <summary>Submission queues that complete here. Changed by the admin thread.</summary>
     public int Users { get; set; }
 
-    /// <summary>Whether somebody waits for room.</summary>
-    public bool IsStarved => Volatile.Read(ref _starved);
+    /// <summary>Whether somebody has found no room and has not been woken since.</summary>
+    public bool IsStarved => Volatile.Read(ref _starved) != 0;
+
+    /// <summary>There may be room: whoever waits for it is to be woken.</summary>
+    /// <returns>Whether somebody waits.</returns>
+    public bool TakeStarved() => IsStarved && Interlocked.Exchange(ref _starved, 0) != 0;
 
     public CompletionQueueState State
     {
@@ -56,7 +71,9 @@ internal sealed class CompletionQueue
         {
             lock (_lock)
             {
-                return new CompletionQueueState(Address, Id, Vector, (uint)Size, Head.Newest, _tail,
+                // a shadow doorbell moves with the guest's memory
+                uint head = Head.Shadow is null ? Taken() : _head;
+                return new CompletionQueueState(Address, Id, Vector, (uint)Size, head, _tail,
                     (byte)(_phase ? 1 : 0), (byte)(InterruptsEnabled ? 1 : 0), 0);
             }
         }
@@ -71,16 +88,31 @@ internal sealed class CompletionQueue
     {
         if (Head.Shadow is null)
             return;
-        uint head = Head.Look();
-        while (head != Volatile.Read(ref _tail))
+        for (int i = 0; i < MostLooks && Head.Look() != Volatile.Read(ref _tail); i++)
         {
-            // a head that moves meanwhile has passed the place that was armed, and tells nothing from then on
-            Head.Arm();
-            uint armed = head;
-            if ((head = Head.Look()) == armed)
+            if (IsArmed())
                 return;
         }
     }
+
+    /// <summary>Whether there is room for one more. If there is not, the driver tells when it has taken something.</summary>
+    public bool HasRoomOrIsArmed()
+    {
+        for (int i = 0; i < MostLooks; i++)
+        {
+            lock (_lock)
+            {
+                if (HasRoom(1))
+                    return true;
+            }
+            if (IsArmed())
+                return false;
+        }
+        return true; // it moves all the time, without making room: look again later
+    }
+
+    // a head that moved before it was armed tells nothing from then on
+    private bool IsArmed() => Head.Arm() == Head.Look();
 
     /// <summary>Entries that the driver has not taken.</summary>
     public int Untaken
@@ -88,7 +120,7 @@ internal sealed class CompletionQueue
         get
         {
             lock (_lock)
-                return (int)((_tail + (uint)Size - Head.Look()) % (uint)Size);
+                return (int)Distance(Taken(), _tail);
         }
     }
 
@@ -98,12 +130,8 @@ internal sealed class CompletionQueue
     {
         lock (_lock)
         {
-            int free = Free(Head.Value);
-            if (free < wanted)
-                free = Free(Head.Look());
-            int count = Math.Min(free, wanted);
+            int count = HasRoom(wanted) ? wanted : Free;
             _reserved += (uint)count;
-            Volatile.Write(ref _starved, count == 0);
             return count;
         }
     }
@@ -113,6 +141,8 @@ internal sealed class CompletionQueue
     {
         lock (_lock)
             _reserved -= (uint)count;
+        if (TakeStarved())
+            _wake();
     }
 
     /// <summary>Puts an entry into a place that was set aside.</summary>
@@ -138,9 +168,33 @@ internal sealed class CompletionQueue
         }
     }
 
-    private int Free(uint head)
+    // Under the lock, as are all below. Entries that are neither untaken nor set aside.
+    private int Free => (int)((uint)Size - 1 - Distance(_head, _tail) - _reserved);
+
+    private bool HasRoom(int wanted)
     {
-        uint used = (_tail + (uint)Size - head) % (uint)Size;
-        return (int)((uint)Size - 1 - used) - (int)_reserved;
+        if (Free < wanted)
+            Taken();
+        if (Free > 0)
+            return Free >= wanted;
+        // whoever makes room from here on sees that somebody waits
+        Volatile.Write(ref _starved, 1);
+        Interlocked.MemoryBarrier();
+        Taken();
+        return Free >= wanted;
     }
+
+    // How far the driver has come. A head ahead of the tail would have taken what was never there: it is ignored, for places
+    // that are set aside must stay places.
+    private uint Taken()
+    {
+        uint head = Head.Look();
+        if (Distance(_head, head) <= Distance(_head, _tail))
+            _head = head;
+        else
+            Head.Refuse(head);
+        return _head;
+    }
+
+    private uint Distance(uint from, uint to) => to >= from ? to - from : to + (uint)Size - from;
 }

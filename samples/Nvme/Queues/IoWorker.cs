@@ -108,13 +108,8 @@ internal sealed class IoWorker : Worker
             foreach (SubmissionQueue queue in _queues)
             {
                 queue.Tail.Arm();
-                if (queue.Completions.IsStarved)
-                    queue.Completions.Head.Arm();
-                if (queue.Pending() == 0 || _parts.HasFailed)
-                    continue;
-                int room = queue.Completions.Reserve(1);
-                queue.Completions.Release(room);
-                found |= room > 0;
+                if (queue.Pending() > 0 && !_parts.HasFailed)
+                    found |= queue.Completions.HasRoomOrIsArmed();
             }
             return found;
         }

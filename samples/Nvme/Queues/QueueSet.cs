@@ -12,19 +12,22 @@ internal sealed class QueueSet
     private readonly SubmissionQueue?[] _submissions;
     private readonly CompletionQueue?[] _completions;
     private readonly Action<int, uint> _invalidDoorbell;
+    private readonly Action _wake;
     private ShadowDoorbells? _shadow;
 
     /// <param name="dma">Where the queues lie.</param>
     /// <param name="doorbells">How they are rung.</param>
     /// <param name="ioQueues">How many pairs there can be besides the admin queue.</param>
     /// <param name="invalidDoorbell">Told of doorbells with values that are none.</param>
-    public QueueSet(Dma dma, DoorbellRegisters doorbells, int ioQueues, Action<int, uint> invalidDoorbell)
+    /// <param name="wake">Wakes all who may wait for room in a completion queue.</param>
+    public QueueSet(Dma dma, DoorbellRegisters doorbells, int ioQueues, Action<int, uint> invalidDoorbell, Action wake)
     {
         _dma = dma;
         _doorbells = doorbells;
         _submissions = new SubmissionQueue?[ioQueues + 1];
         _completions = new CompletionQueue?[ioQueues + 1];
         _invalidDoorbell = invalidDoorbell;
+        _wake = wake;
     }
 
     /// <summary>The largest number that a queue can have.</summary>
@@ -48,8 +51,8 @@ internal sealed class QueueSet
     {
         Doorbell head = new(_doorbells, DoorbellRegisters.HeadOf(state.Id), (int)state.Size, state.Head, _invalidDoorbell);
         if (state.Id != 0)
-            head.Shadow = _shadow;
-        CompletionQueue queue = new(_dma, state, head);
+            head.StartShadow(_shadow);
+        CompletionQueue queue = new(_dma, state, head, _wake);
         Volatile.Write(ref _completions[state.Id], queue);
         return queue;
     }
@@ -58,7 +61,7 @@ internal sealed class QueueSet
     {
         Doorbell tail = new(_doorbells, DoorbellRegisters.TailOf(state.Id), (int)state.Size, state.Tail, _invalidDoorbell);
         if (state.Id != 0)
-            tail.Shadow = _shadow;
+            tail.StartShadow(_shadow);
         SubmissionQueue queue = new(_dma, state, completions, tail);
         completions.Users++;
         Volatile.Write(ref _submissions[state.Id], queue);
@@ -73,15 +76,28 @@ internal sealed class QueueSet
 
     public void Remove(CompletionQueue queue) => Volatile.Write(ref _completions[queue.Id], null);
 
-    /// <summary>From now on the driver rings I/O queues in guest memory.</summary>
-    public void UseShadow(ShadowDoorbells? shadow)
+    /// <summary>From now on the driver rings I/O queues in guest memory. What is there from before does not count: each doorbell
+    /// starts where its queue is.</summary>
+    /// <returns>False when the pages are not mapped.</returns>
+    public bool StartShadow(ShadowDoorbells shadow)
     {
         _shadow = shadow;
-        foreach (SubmissionQueue queue in Submissions.Where(queue => queue.Id != 0))
-            queue.Tail.Shadow = shadow;
-        foreach (CompletionQueue queue in Completions.Where(queue => queue.Id != 0))
-            queue.Head.Shadow = shadow;
+        bool started = true;
+        foreach (Doorbell doorbell in IoDoorbells)
+            started &= doorbell.StartShadow(shadow);
+        return started;
     }
+
+    /// <summary>The driver goes on to ring I/O queues in guest memory, which has moved with it.</summary>
+    public void RestoreShadow(ShadowDoorbells? shadow)
+    {
+        _shadow = shadow;
+        foreach (Doorbell doorbell in IoDoorbells)
+            doorbell.Shadow = shadow;
+    }
+
+    private IEnumerable<Doorbell> IoDoorbells => Submissions.Where(queue => queue.Id != 0).Select(queue => queue.Tail)
+        .Concat(Completions.Where(queue => queue.Id != 0).Select(queue => queue.Head));
 
     /// <summary>Forgets all queues.</summary>
     /// <returns>Those that may still have commands in flight.</returns>
