@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using Nvme.Backends;
 using Nvme.Driver;
 using Nvme.Tests.Support;
@@ -97,6 +98,24 @@ public sealed class FileBackendTests : IDisposable
         found.AsSpan().ContainsAnyExcept((byte)0).Should().BeFalse();
         disk.Size.Should().Be(4 << 20);
         new FileInfo(DiskPath).Length.Should().Be(4 << 20);
+    }
+
+    [Fact]
+    public void File_that_has_become_shorter_is_a_medium_that_lost_data()
+    {
+        File.WriteAllBytes(DiskPath, Machine.Pattern(1 << 20));
+        using Machine machine = new(disks: [FileBackend.Open(DiskPath)]);
+        DriverQueue queue = machine.Driver.CreateQueue(1);
+        using (SafeFileHandle file = FileSystemCalls.OpenUnlocked(DiskPath))
+            RandomAccess.SetLength(file, 4096);
+
+        Completion before = queue.Execute(NewCommand.Io(IoOpcode.Read, 0, 8, machine.NewPage()));
+        Completion across = queue.Execute(NewCommand.Io(IoOpcode.Read, 4, 8, machine.NewPage()));
+        Completion behind = queue.Execute(NewCommand.Io(IoOpcode.Verify, 100, 8));
+
+        before.Status.Should().Be(Status.Success);
+        across.Status.Should().Be(Status.UnrecoveredReadError);
+        behind.Status.Should().Be(Status.UnrecoveredReadError);
     }
 
     [Fact]

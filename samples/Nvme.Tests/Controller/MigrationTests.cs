@@ -81,8 +81,8 @@ public class MigrationTests
     [Fact]
     public void Controller_that_was_never_enabled_moves_too()
     {
-        using Machine source = new(enable: false);
-        using Machine target = new(enable: false);
+        using Machine source = new(disks: [new MemoryBackend(1 << 20, "same")], enable: false);
+        using Machine target = new(disks: [new MemoryBackend(1 << 20, "same")], enable: false);
 
         target.Guest.Migration.Restore(source.Guest.Migration.Save());
         target.Driver.Enable();

@@ -5,12 +5,20 @@ namespace Nvme.Backends;
 public abstract class Backend : IDisposable
 {
     private readonly FlushGroup _flushes;
+    private readonly string _identity = Guid.NewGuid().ToString();
 
     /// <summary>A disk.</summary>
     protected Backend() => _flushes = new FlushGroup(WriteBack);
 
     /// <summary>In bytes.</summary>
     public abstract long Size { get; }
+
+    /// <summary>Tells which bytes these are: two disks have one identity if they are the same bytes, on whatever host. The guest's
+    /// name for the disk is made of it, so it lasts as long as they do. Without one of its own it is this object's alone.</summary>
+    public virtual string Identity => _identity;
+
+    /// <summary>Whether it is this process that reads and writes the bytes, and no other. See <see cref="Activate"/>.</summary>
+    public virtual bool IsActive => true;
 
     /// <summary>Whether writes are refused.</summary>
     public virtual bool IsReadOnly => false;
@@ -49,6 +57,18 @@ public abstract class Backend : IDisposable
 
     /// <summary>Makes all earlier writes durable. One at a time.</summary>
     protected abstract void WriteBack();
+
+    /// <summary>Begins to use bytes that another host may have written since: locks them, and forgets what is cached of them. Not
+    /// while commands run.</summary>
+    /// <exception cref="IOException">Another process has them.</exception>
+    public virtual void Activate()
+    {
+    }
+
+    /// <summary>Gives the bytes up for another host, which <see cref="Activate"/>s them. They have been flushed, and no command runs.</summary>
+    public virtual void Inactivate()
+    {
+    }
 
     /// <summary>Zeroes all bytes.</summary>
     public virtual void Clear() => WriteZeroes(0, Size, deallocate: true);

@@ -5,21 +5,28 @@ namespace Nvme.Backends;
 /// <summary>Blocks in a file or on a block device. The page cache is its volatile cache.</summary>
 public sealed class FileBackend : Backend
 {
+    private const int NotSupported = 95; // EOPNOTSUPP
+
     private static readonly byte[] Zeroes = new byte[1 << 20];
     private readonly SafeFileHandle _file;
-    private readonly bool _isRegular;
+    private readonly string _path;
     private volatile bool _noHoles;
+    private volatile bool _isActive;
 
-    private FileBackend(SafeFileHandle file, long size, bool readOnly, bool isRegular)
+    private FileBackend(SafeFileHandle file, string path, long size, bool readOnly, bool isActive)
     {
         _file = file;
+        _path = path;
         Size = size;
         IsReadOnly = readOnly;
-        _isRegular = isRegular;
+        _isActive = isActive;
     }
 
     /// <inheritdoc/>
     public override long Size { get; }
+
+    /// <summary>The full path: hosts that share a disk have it at the same place.</summary>
+    public override string Identity => _path;
 
     /// <inheritdoc/>
     public override bool IsReadOnly { get; }
@@ -30,16 +37,22 @@ public sealed class FileBackend : Backend
     /// <inheritdoc/>
     public override bool Blocks => true;
 
+    /// <inheritdoc/>
+    public override bool IsActive => _isActive;
+
     /// <summary>Opens a file, and locks it against writers.</summary>
     /// <param name="path">Of the file or block device.</param>
     /// <param name="size">Creates a missing file, and gives a new or empty one this size; null for a file that must exist.</param>
     /// <param name="readOnly">Whether it is only read.</param>
+    /// <param name="incoming">Whether another process has it until a guest has migrated here: it must exist, and is locked by <see cref="Activate"/>.</param>
     /// <exception cref="IOException">It does not exist, is in use, or has another size. The message says which.</exception>
-    public static FileBackend Open(string path, long? size = null, bool readOnly = false)
+    public static FileBackend Open(string path, long? size = null, bool readOnly = false, bool incoming = false)
     {
-        bool create = size is not null && !readOnly;
-        SafeFileHandle file = File.OpenHandle(path, create ? FileMode.OpenOrCreate : FileMode.Open,
-            readOnly ? FileAccess.Read : FileAccess.ReadWrite, readOnly ? FileShare.Read : FileShare.None);
+        bool create = size is not null && !readOnly && !incoming;
+        bool unlocked = incoming && !readOnly;
+        SafeFileHandle file = unlocked && File.Exists(path) ? FileSystemCalls.OpenUnlocked(path)
+            : File.OpenHandle(path, create ? FileMode.OpenOrCreate : FileMode.Open,
+                readOnly ? FileAccess.Read : FileAccess.ReadWrite, readOnly ? FileShare.Read : FileShare.None);
         try
         {
             bool isRegular = (File.GetAttributes(file) & (FileAttributes.Device | FileAttributes.Directory)) == 0
@@ -54,7 +67,7 @@ public sealed class FileBackend : Backend
                 throw new IOException($"{path} is empty: say how large the disk is to be.");
             if (size is { } wanted && wanted != length)
                 throw new IOException($"{path} has {length} bytes, not {wanted}: its size is not changed.");
-            return new FileBackend(file, length, readOnly, isRegular);
+            return new FileBackend(file, Path.GetFullPath(path), length, readOnly, isActive: !unlocked);
         }
         catch
         {
@@ -64,17 +77,31 @@ public sealed class FileBackend : Backend
     }
 
     /// <inheritdoc/>
+    public override void Activate()
+    {
+        if (!_isActive && !FileSystemCalls.TryLock(_file))
+            throw new IOException($"{_path} is in use: another process has not given it up.");
+        _isActive = true;
+        FileSystemCalls.DropCache(_file);
+    }
+
+    /// <inheritdoc/>
+    public override void Inactivate()
+    {
+        if (IsReadOnly)
+            return;
+        _isActive = false;
+        FileSystemCalls.Unlock(_file);
+    }
+
+    /// <inheritdoc/>
     public override void Read(long offset, Span<byte> destination)
     {
         while (!destination.IsEmpty)
         {
             int count = RandomAccess.Read(_file, destination, offset);
             if (count == 0)
-            {
-                // the file has been truncated: bytes past its end read as zeros
-                destination.Clear();
-                return;
-            }
+                throw new EndOfStreamException($"{_path} ends at {offset}: it had {Size} bytes.");
             destination = destination[count..];
             offset += count;
         }
@@ -104,20 +131,6 @@ public sealed class FileBackend : Backend
     protected override void WriteBack() => RandomAccess.FlushToDisk(_file);
 
     /// <inheritdoc/>
-    public override void Clear()
-    {
-        if (TryPunch(0, Size))
-            return;
-        if (!_isRegular)
-        {
-            base.Clear();
-            return;
-        }
-        RandomAccess.SetLength(_file, 0);
-        RandomAccess.SetLength(_file, Size);
-    }
-
-    /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
         _file.Dispose();
@@ -133,13 +146,14 @@ public sealed class FileBackend : Backend
         return stream.Seek(0, SeekOrigin.End);
     }
 
+    // Zeros are written where no hole can be made: of the range only, or because the file system has none.
     private bool TryPunch(long offset, long length)
     {
         if (_noHoles)
             return false;
-        if (FileHoles.TryPunch(_file, offset, length))
-            return true;
-        _noHoles = true;
-        return false;
+        int errno = FileSystemCalls.PunchHoleInto(_file, offset, length);
+        if (errno == NotSupported)
+            _noHoles = true;
+        return errno == 0;
     }
 }

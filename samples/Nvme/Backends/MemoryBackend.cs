@@ -6,19 +6,28 @@ public sealed class MemoryBackend : Backend
     /// <summary>Bytes in a chunk, the unit of allocation.</summary>
     public const int ChunkSize = 1 << 20;
 
+    /// <summary>The largest size, in bytes: 16 TiB.</summary>
+    public const long MaxSize = 1L << 44;
+
     private static readonly byte[] Zeroes = new byte[64 << 10];
     private readonly byte[]?[] _chunks;
 
-    /// <param name="size">In bytes, from 1.</param>
-    public MemoryBackend(long size)
+    /// <param name="size">In bytes, from 1 to <see cref="MaxSize"/>.</param>
+    /// <param name="identity">See <see cref="Backend.Identity"/>; null for one that no other disk has.</param>
+    public MemoryBackend(long size, string? identity = null)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(size, 1);
+        if (size is < 1 or > MaxSize)
+            throw new ArgumentException($"A disk in memory has 1 to {MaxSize} bytes, not {size}.", nameof(size));
         Size = size;
+        Identity = identity ?? base.Identity;
         _chunks = new byte[(size - 1) / ChunkSize + 1][];
     }
 
     /// <inheritdoc/>
     public override long Size { get; }
+
+    /// <inheritdoc/>
+    public override string Identity { get; }
 
     /// <summary>How much memory it holds now, in bytes.</summary>
     public long Allocated => _chunks.LongCount(chunk => chunk is not null) * ChunkSize;

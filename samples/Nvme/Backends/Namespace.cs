@@ -10,13 +10,17 @@ internal sealed class Namespace
     private readonly RundownGuard _commands = new();
     private int _flushFailed;
 
-    public Namespace(uint id, Backend backend, int blockSize, string serialNumber)
+    /// <param name="id">Its number.</param>
+    /// <param name="backend">Its bytes.</param>
+    /// <param name="blockSize">In bytes.</param>
+    /// <param name="name">Tells it from all other disks.</param>
+    public Namespace(uint id, Backend backend, int blockSize, string name)
     {
         Id = id;
         Backend = backend;
         BlockSize = blockSize;
         BlockCount = (ulong)(backend.Size / blockSize);
-        byte[] hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{serialNumber}/{id}"));
+        byte[] hash = SHA256.HashData(Encoding.UTF8.GetBytes(name));
         Uuid = new Guid(hash.AsSpan(0, 16), bigEndian: true);
     }
 

@@ -37,7 +37,7 @@ internal static class CommandLine
         };
         Option<int> blockSize = new("--block-size") { Description = "Bytes in a logical block: 512 or 4096.", DefaultValueFactory = _ => 512 };
         blockSize.AcceptOnlyFromAmong("512", "4096");
-        Option<string> serial = new("--serial") { Description = "Serial number, up to 20 characters.", DefaultValueFactory = _ => new NvmeOptions().SerialNumber };
+        Option<string?> serial = new("--serial") { Description = "Serial number, up to 20 characters; by default it follows from the first disk." };
         serial.Validators.Add(result =>
         {
             if (result.GetValue(serial) is { Length: > 20 })
@@ -57,15 +57,17 @@ internal static class CommandLine
         nap.Validators.Add(result => RequireRange(result, nap, 0, 10_000));
         Option<bool> noShadow = new("--no-shadow-doorbells") { Description = "Do not let drivers keep doorbells in their memory." };
         Option<bool> readOnly = new("--read-only") { Description = "Refuse writes." };
+        Option<bool> incoming = new("--incoming") { Description = "Another host serves the disks until its guest has migrated here." };
         Option<bool> trust = new("--trust-client-memory") { Description = "Map the machine's memory even if its file could shrink, or has huge pages: for SPDK's host, say." };
         Option<bool> noView = new("--no-view") { Description = "Show no rates and queues; as when standard output is no terminal." };
 
-        Command serve = new("serve", "Serves disks on a socket until Ctrl-C.") { socket, disk, size, queues, doorbells, blockSize, serial, spin, nap, noShadow, readOnly, trust, noView };
+        Command serve = new("serve", "Serves disks on a socket until Ctrl-C.") { socket, disk, size, queues, doorbells, blockSize, serial, spin, nap, noShadow, readOnly, incoming, trust, noView };
         serve.SetAction((parsed, _) => Serve.Run(new ServeOptions(
             parsed.GetRequiredValue(socket),
             parsed.GetValue(disk) ?? [],
             parsed.GetValue(size),
             parsed.GetValue(readOnly),
+            parsed.GetValue(incoming),
             parsed.GetValue(trust),
             !parsed.GetValue(noView) && !Console.IsOutputRedirected,
             new NvmeOptions
@@ -73,7 +75,7 @@ internal static class CommandLine
                 IoQueues = parsed.GetValue(queues),
                 Doorbells = parsed.GetValue(doorbells),
                 BlockSize = parsed.GetValue(blockSize),
-                SerialNumber = parsed.GetValue(serial)!,
+                SerialNumber = parsed.GetValue(serial),
                 Spin = TimeSpan.FromMicroseconds(parsed.GetValue(spin)),
                 Nap = TimeSpan.FromMicroseconds(parsed.GetValue(nap)),
                 ShadowDoorbells = !parsed.GetValue(noShadow),

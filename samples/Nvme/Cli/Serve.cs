@@ -60,16 +60,32 @@ internal static class Serve
         {
             // serving was cancelled
         }
-        // writes that the guest has not flushed must not be lost because this process ends
-        foreach (Backend disk in disks)
-            disk.Flush();
-        return 0;
+        return Flush(disks) ? 0 : 1;
 
         void End(PosixSignalContext signal)
         {
             signal.Cancel = true;
             stop.Cancel();
         }
+    }
+
+    // writes that the guest has not flushed must not be lost because this process ends, nor because another disk fails
+    private static bool Flush(List<Backend> disks)
+    {
+        bool flushed = true;
+        foreach (Backend disk in disks.Where(disk => disk.IsActive))
+        {
+            try
+            {
+                disk.Flush();
+            }
+            catch (IOException e)
+            {
+                Console.Error.WriteLine($"nvme: {e.Message}");
+                flushed = false;
+            }
+        }
+        return flushed;
     }
 
     // shows the view until serving ends or fails
@@ -96,7 +112,7 @@ internal static class Serve
         {
             try
             {
-                disks.Add(FileBackend.Open(path, options.Size, options.ReadOnly));
+                disks.Add(FileBackend.Open(path, options.Size, options.ReadOnly, options.Incoming));
             }
             catch (FileNotFoundException e)
             {

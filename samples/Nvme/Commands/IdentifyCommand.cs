@@ -11,6 +11,9 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
 {
     private const int PageSize = 4096;
 
+    // a minute, in microseconds: the most that Linux waits
+    private const uint LongTime = 60_000_000;
+
     public CommandOutcome Execute(in Command command, CommandContext context, out uint result)
     {
         result = 0;
@@ -35,15 +38,16 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
     // NVMe 1.4 figure 247
     private Status IdentifyController(Span<byte> page)
     {
-        NvmeOptions options = parts.Options;
         Put16(page, 0, parts.Id.Vendor);
         Put16(page, 2, parts.Id.SubsystemVendor);
-        PutText(page[4..24], options.SerialNumber);
-        PutText(page[24..64], options.ModelNumber);
+        PutText(page[4..24], parts.SerialNumber);
+        PutText(page[24..64], parts.Options.ModelNumber);
         PutText(page[64..72], GetLogPageCommand.FirmwareRevision);
         page[72] = 5; // RAB: bursts of 32
         page[77] = CommandContext.MaxTransferExponent; // MDTS
         Put32(page, 80, ControllerRegisters.Version14);
+        Put32(page, 84, LongTime); // RTD3R
+        Put32(page, 88, LongTime); // RTD3E: a shutdown flushes what the guest has left in the cache
         page[111] = 1; // CNTRLTYPE: an I/O controller
         Put16(page, 256, (ushort)(1 << 1 | (parts.OffersShadowDoorbells ? 1 << 8 : 0))); // OACS: format, doorbell buffers
         page[258] = 3; // ACL: 4 aborts

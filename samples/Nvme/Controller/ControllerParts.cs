@@ -18,6 +18,8 @@ internal sealed class ControllerParts
 
     public required PciId Id { get; init; }
 
+    public required string SerialNumber { get; init; }
+
     public required Dma Dma { get; init; }
 
     /// <summary>The right to touch the guest: its memory, its interrupts. A reset closes it and waits for those inside, who wait
@@ -130,6 +132,25 @@ internal sealed class ControllerParts
                 Options.Log?.Invoke($"namespace {space.Id}: {e.Message}. All later flushes fail.");
                 RaiseLostWrites();
             }
+            throw;
+        }
+    }
+
+    /// <summary>Takes the disks that are another's as yet. See <see cref="Backend.Activate"/>.</summary>
+    /// <param name="all">Whether another host may have written to those, too, that are ours.</param>
+    /// <exception cref="IOException">Another process has one: none is taken.</exception>
+    public void ActivateDisks(bool all = false)
+    {
+        Backend[] others = [.. Namespaces.Select(space => space.Backend).Where(disk => !disk.IsActive)];
+        try
+        {
+            foreach (Backend disk in all ? Namespaces.Select(space => space.Backend) : others)
+                disk.Activate();
+        }
+        catch
+        {
+            foreach (Backend disk in others.Where(disk => disk.IsActive))
+                disk.Inactivate();
             throw;
         }
     }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
+using Nvme.Backends;
 using Nvme.Commands;
 using Nvme.Data;
 using Nvme.Doorbells;
@@ -12,14 +13,14 @@ namespace Nvme.Controller;
 /// <remarks>
 /// Command thread. The library carries registers and interrupts; nothing is in flight. The stream is untrusted.
 /// <code>
-/// header | feature values, u32 each | blocks of each namespace, u64 | ids of requests for events, u16
+/// header | feature values, u32 each | namespaces | ids of requests for events, u16
 ///        | completion queues | submission queues
 /// </code>
 /// </remarks>
 internal sealed class ControllerState(ControllerParts parts)
 {
     public const int MaxSize = 64 << 10;
-    private const uint FormatVersion = 1;
+    private const uint FormatVersion = 2;
     private const ulong Page = Prp.PageSize;
 
     public void Save(IBufferWriter<byte> writer)
@@ -27,19 +28,23 @@ internal sealed class ControllerState(ControllerParts parts)
         CompletionQueueState[] completions = [.. parts.Queues.Completions.Select(queue => queue.State)];
         SubmissionQueueState[] submissions = [.. parts.Queues.Submissions.Select(queue => queue.State)];
         ushort[] requests = parts.Events.Requests;
-        ulong[] sizes = [.. parts.Namespaces.Select(space => space.BlockCount)];
         ShadowDoorbells? shadow = parts.Queues.Shadow;
         Header header = new(FormatVersion, parts.Lifecycle.IsEnabled ? 1u : 0, parts.Interrupts.Mask, parts.Features.UnderThreshold,
             (ushort)requests.Length, parts.Features.Timestamp, shadow is null ? 0u : 1, (uint)parts.Options.BlockSize,
             shadow?.Doorbells ?? 0, shadow?.EventIndexes ?? 0,
-            (ushort)sizes.Length, (ushort)completions.Length, (ushort)submissions.Length, (ushort)parts.Features.Values.Length);
+            (ushort)parts.Namespaces.Count, (ushort)completions.Length, (ushort)submissions.Length, (ushort)parts.Features.Values.Length);
         Put<Header>(writer, [header]);
         Put(writer, parts.Features.Values);
-        Put<ulong>(writer, sizes);
+        Put<NamespaceState>(writer, Namespaces);
         Put<ushort>(writer, requests);
         Put<CompletionQueueState>(writer, completions);
         Put<SubmissionQueueState>(writer, submissions);
+        // from here on they may be another host's
+        foreach (Namespace space in parts.Namespaces)
+            space.Backend.Inactivate();
     }
+
+    private NamespaceState[] Namespaces => [.. parts.Namespaces.Select(space => new NamespaceState(space.BlockCount, space.Uuid))];
 
     /// <exception cref="InvalidDataException">It is not the state of such a controller.</exception>
     public void Restore(ReadOnlySpan<byte> state)
@@ -47,18 +52,20 @@ internal sealed class ControllerState(ControllerParts parts)
         Header header = Take<Header>(ref state, 1)[0];
         Require(header.Version == FormatVersion, $"version {header.Version}");
         ReadOnlySpan<uint> features = Take<uint>(ref state, header.Features);
-        ReadOnlySpan<ulong> sizes = Take<ulong>(ref state, header.Namespaces);
+        ReadOnlySpan<NamespaceState> namespaces = Take<NamespaceState>(ref state, header.Namespaces);
         ReadOnlySpan<ushort> requests = Take<ushort>(ref state, header.Requests);
         ReadOnlySpan<CompletionQueueState> completions = Take<CompletionQueueState>(ref state, header.CompletionQueues);
         ReadOnlySpan<SubmissionQueueState> submissions = Take<SubmissionQueueState>(ref state, header.SubmissionQueues);
         Require(state.IsEmpty, "more than there should be");
         Require(features.Length == parts.Features.Values.Length, "other features");
-        Require(sizes.SequenceEqual([.. parts.Namespaces.Select(space => space.BlockCount)]) && header.BlockSize == (uint)parts.Options.BlockSize,
-            "other namespaces");
+        // what is in memory, or not on storage that both hosts share, stays behind
+        Require(namespaces.SequenceEqual(Namespaces), "other disks, or another serial number");
+        Require(header.BlockSize == (uint)parts.Options.BlockSize, "another block size");
         Require(requests.Length <= AsyncEvents.MaxRequests, "too many requests for events");
         Require(header.HasShadow == 0 || (parts.HasShadowDoorbells && header.Shadow % Page == 0 && header.EventIndexes % Page == 0), "shadow doorbells");
         Check(header.Enabled != 0, completions, submissions);
 
+        parts.ActivateDisks(all: true); // what is cached of them is from before the source wrote them
         parts.Lifecycle.BeginRestore(header.Enabled != 0);
         parts.Interrupts.RestoreMask(header.Mask);
         parts.Features.Reset();
@@ -116,6 +123,9 @@ internal sealed class ControllerState(ControllerParts parts)
         if (!condition)
             throw new InvalidDataException($"The state of the NVMe controller has {what}.");
     }
+
+    [StructLayout(LayoutKind.Sequential, Pack = 1)]
+    private readonly record struct NamespaceState(ulong Blocks, Guid Uuid);
 
     [StructLayout(LayoutKind.Sequential, Pack = 1)]
     private readonly record struct Header(

@@ -51,31 +51,61 @@ internal sealed class Lifecycle(ControllerParts parts)
         parts.AdminWorker.Wake();
     }
 
-    /// <summary>Lets what was fetched come to its end and stops then. Command thread.</summary>
+    /// <summary>Lets what was fetched come to its end, stops then, and flushes the disks: another host may be the next to read
+    /// them. Does nothing while it is paused. Any thread, while the Command thread does nothing else.</summary>
+    /// <exception cref="FlushFailedException">Writes are lost; the controller goes on.</exception>
     public void Pause()
     {
+        int resets;
         lock (_lock)
+        {
+            if (_paused)
+                return;
             _paused = true;
+            resets = _resets;
+        }
+        try
+        {
+            Drain();
+        }
+        catch
+        {
+            Resume();
+            throw;
+        }
+        lock (_lock)
+        {
+            if (resets != _resets)
+                return; // the client has gone meanwhile
+            parts.Guest.Close();
+            parts.Guest.Wait();
+            if (_disabling)
+                Disable(); // the state that is saved has no queues
+        }
+    }
+
+    private void Drain()
+    {
         // the admin queue first: its commands make queues
         foreach (SubmissionQueue queue in parts.Queues.Submissions)
         {
             queue.InFlight.Close();
             queue.InFlight.Wait();
         }
-        parts.Guest.Close();
-        parts.Guest.Wait();
-        lock (_lock)
-        {
-            if (_disabling)
-                Disable(); // the state that is saved has no queues
-        }
+        foreach (Namespace space in parts.Namespaces.Where(space => space.Backend.IsActive))
+            parts.Flush(space);
     }
 
-    /// <summary>Goes on where <see cref="Pause"/> stopped, or with what was restored. Command thread.</summary>
+    /// <summary>Goes on where <see cref="Pause"/> stopped, or with what was restored. Does nothing if it is not paused. Command thread.</summary>
+    /// <exception cref="IOException">Another host has the disks.</exception>
     public void Resume()
     {
+        if (IsEnabled)
+            parts.ActivateDisks();
         lock (_lock)
         {
+            if (!_paused)
+                return;
             _paused = false;
             if (_enabled)
             {
@@ -170,6 +200,15 @@ internal sealed class Lifecycle(ControllerParts parts)
         if (!configuration.IsSupported || registers.AdminSubmissionQueueSize < 2 || registers.AdminCompletionQueueSize < 2)
         {
             parts.Fail($"enabled with CC 0x{configuration.Value:x8}, AQA sizes {registers.AdminSubmissionQueueSize} and {registers.AdminCompletionQueueSize}");
+            return;
+        }
+        try
+        {
+            parts.ActivateDisks();
+        }
+        catch (IOException e)
+        {
+            parts.Fail(e.Message);
             return;
         }
         CompletionQueue completions = parts.Queues.Add(new CompletionQueueState(

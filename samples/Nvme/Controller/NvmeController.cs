@@ -23,13 +23,14 @@ public sealed class NvmeController : PciDevice
 {
     private const uint VectorTable = 0x2000;
     private const uint PendingBits = 0x3000;
+    private const int MessageControl = 2; // in the MSI-X capability. PCI 3.0 6.8.2.3
 
     private readonly ControllerParts _parts;
 
     /// <param name="disks">A namespace each, from number 1 on. The caller owns them and disposes them after the controller.</param>
     /// <param name="options">Null for the defaults.</param>
     public NvmeController(IReadOnlyList<Backend> disks, NvmeOptions? options = null)
-        : base(new PciId(Vendor: 0x1B36, Device: 0x00F2), PciClass.MassStorageNvme)
+        : base(new PciId(Vendor: 0x1B36, Device: 0x00F2, SubsystemVendor: 0x1B36, Subsystem: 0x00F2), PciClass.MassStorageNvme)
     {
         ArgumentNullException.ThrowIfNull(disks);
         options ??= new NvmeOptions();
@@ -51,17 +52,22 @@ public sealed class NvmeController : PciDevice
         pin.SetResampleHandler(interrupts.Update);
         // QEMU sends messages while it delivers INTx: a head in one of them deasserts it before the guest goes on
         doorbells.AddMessageHandler(interrupts.Update);
+        MsiXCapability msiX = Config.MsiX!;
+        Config.AddWriteHandler(msiX.Offset + MessageControl, sizeof(ushort), (_, _) => interrupts.Update());
+        string serialNumber = options.SerialNumber ?? DiskNames.SerialNumberOf(disks[0]);
+        string[] names = DiskNames.Of(serialNumber, disks);
         _parts = new ControllerParts
         {
             Options = options,
             Id = Id,
+            SerialNumber = serialNumber,
             Dma = Dma,
             Guest = guest,
             Registers = new ControllerRegisters(bar, options, () => _parts!.Lifecycle.ConfigurationWritten(), () => interrupts),
             Doorbells = doorbells,
             Interrupts = interrupts,
             Queues = queues,
-            Namespaces = [.. disks.Select((disk, i) => new Namespace((uint)i + 1, disk, options.BlockSize, options.SerialNumber))],
+            Namespaces = [.. disks.Select((disk, i) => new Namespace((uint)i + 1, disk, options.BlockSize, names[i]))],
             Events = events,
         };
         _parts.Complete();
@@ -109,9 +115,25 @@ public sealed class NvmeController : PciDevice
     /// <inheritdoc/>
     protected override ValueTask<bool> OnQuiesceAsync(QuiesceReason reason, CancellationToken cancellation)
     {
+        if (reason == QuiesceReason.Migration)
+            return new ValueTask<bool>(Task.Run(PauseForMigration, CancellationToken.None));
         if (reason == QuiesceReason.ClientGone)
             _parts.Lifecycle.Reset();
         return new ValueTask<bool>(true);
+    }
+
+    // waits for disks, and for as long as it takes to flush them
+    private bool PauseForMigration()
+    {
+        _parts.Lifecycle.Pause();
+        return true;
+    }
+
+    /// <inheritdoc/>
+    protected override void OnResume(QuiesceReason reason)
+    {
+        if (reason == QuiesceReason.Migration)
+            _parts.Lifecycle.Resume();
     }
 
     /// <inheritdoc/>

@@ -8,8 +8,9 @@ public sealed record NvmeOptions
     /// <summary>Most I/O queue pairs that a controller can have.</summary>
     public const int MaxIoQueues = 64;
 
-    /// <summary>Serial number, by which the guest tells disks apart; up to 20 ASCII characters.</summary>
-    public string SerialNumber { get; init; } = "VFIOUSER0001";
+    /// <summary>Serial number, by which the guest tells controllers apart; up to 20 ASCII characters. Null for one that follows
+    /// from the first disk.</summary>
+    public string? SerialNumber { get; init; }
 
     /// <summary>Model number; up to 40 ASCII characters.</summary>
     public string ModelNumber { get; init; } = "VfioUser NVMe";
@@ -57,7 +58,7 @@ public sealed record NvmeOptions
             throw new ArgumentException($"A queue has 2 to 4096 entries, not {QueueEntries}.");
         if (BlockSize is not (512 or 4096))
             throw new ArgumentException($"A block has 512 or 4096 bytes, not {BlockSize}.");
-        if (SerialNumber.Length > 20 || ModelNumber.Length > 40)
+        if (SerialNumber?.Length > 20 || ModelNumber.Length > 40)
             throw new ArgumentException("A serial number has at most 20 characters, a model number 40.");
         if (DiskThreads is < 1 or > 256)
             throw new ArgumentException($"There are 1 to 256 threads for disks, not {DiskThreads}.");
