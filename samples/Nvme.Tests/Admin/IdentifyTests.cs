@@ -21,6 +21,8 @@ public class IdentifyTests
         page[512].Should().Be(0x66);
         page[513].Should().Be(0x44);
         BitConverter.ToUInt32(page, 516).Should().Be(1u);
+        BitConverter.ToUInt32(page, 84).Should().Be(60_000_000u, "it may take a minute to be ready");
+        BitConverter.ToUInt32(page, 88).Should().Be(60_000_000u, "and to shut down, while the driver waits 5 seconds if it is told nothing");
         (page[525] & 1).Should().Be(0, "memory has no cache that could lose something");
         Encoding.ASCII.GetString(page, 768, 33).Should().Be("nqn.2014-08.org.nvmexpress:uuid:"[..32] + Encoding.ASCII.GetString(page, 800, 1));
     }
@@ -28,7 +30,7 @@ public class IdentifyTests
     [Fact]
     public void Namespaces_have_size_format_and_names_that_last()
     {
-        Backend[] Disks() => [new MemoryBackend(1 << 20), new MemoryBackend(3 << 20)];
+        Backend[] Disks() => [new MemoryBackend(1 << 20, "first"), new MemoryBackend(3 << 20, "second")];
         using Machine machine = new(disks: Disks());
         using Machine other = new(disks: Disks());
 

@@ -223,6 +223,25 @@ public class DoorbellTests
         }
     }
 
+    [Fact]
+    public void Interrupt_pin_is_let_go_when_the_guest_turns_to_msix_and_asserted_when_it_turns_back()
+    {
+        using Machine machine = new(msiX: false);
+        DriverQueue queue = machine.Driver.CreateQueue(1);
+        int control = machine.Controller.Config.MsiX!.Offset + 2;
+        queue.Submit(NewCommand.Io(IoOpcode.Flush));
+        SpinWait.SpinUntil(() => machine.Controller.IsPinAsserted, TimeSpan.FromSeconds(60)).Should().BeTrue();
+
+        machine.Guest.Config.Write((ulong)control, (ushort)0x8000);
+        bool withMsiX = machine.Controller.IsPinAsserted;
+        ushort status = machine.Guest.Config.Read<ushort>(6);
+        machine.Guest.Config.Write((ulong)control, (ushort)0);
+
+        withMsiX.Should().BeFalse("a function with MSI-X enabled has no interrupt pin");
+        (status & 8).Should().Be(0);
+        machine.Controller.IsPinAsserted.Should().BeTrue("the completion has not been taken");
+    }
+
     [Theory]
     [InlineData(DoorbellKind.Trapped)]
     [InlineData(DoorbellKind.Mapped)]

@@ -22,7 +22,7 @@ internal sealed class ControllerRegisters
     {
         ulong capabilities = (ulong)(options.QueueEntries - 1) // MQES
             | 1ul << 16 // CQR: queues are contiguous
-            | 60ul << 24 // TO: 30 seconds
+            | 255ul << 24 // TO: 127.5 seconds, the most there is: a reset waits for commands that wait for a disk
             | 1ul << 37; // CSS: the NVM command set; pages of 4 KiB only, doorbells 4 bytes apart
         bar.AddRegister(0x00, new RegisterOptions<ulong> { Access = Access.ReadOnly, ResetValue = capabilities });
         bar.AddRegister(0x08, new RegisterOptions<uint> { Access = Access.ReadOnly, ResetValue = Version14 });

@@ -41,7 +41,7 @@ internal sealed class Interrupts(IrqVectors vectors, Intx pin, MsiXCapability ca
         }
     }
 
-    /// <summary>The driver has taken completions, or did something else that may let the pin go.</summary>
+    /// <summary>The driver has taken completions, has switched MSI-X on or off, or did something else that may let the pin go.</summary>
     /// <remarks>The Command thread calls it too: guest memory is not touched.</remarks>
     public void Update() => Update(look: false);
 
@@ -50,7 +50,7 @@ internal sealed class Interrupts(IrqVectors vectors, Intx pin, MsiXCapability ca
 
     private void Update(bool look)
     {
-        if (!UsesPin || !guest.TryEnter())
+        if ((!UsesPin && !pin.IsAsserted) || !guest.TryEnter())
             return;
         try
         {
@@ -95,7 +95,8 @@ internal sealed class Interrupts(IrqVectors vectors, Intx pin, MsiXCapability ca
         lock (_lock)
         {
             bool assert = false;
-            if ((_mask & 1) == 0)
+            // a function with MSI-X enabled must not use the pin
+            if (UsesPin && (_mask & 1) == 0)
             {
                 for (int id = 0; id <= queues().LastId && !assert; id++)
                     assert = queues().Completion(id) is { InterruptsEnabled: true } queue && queue.IsUnread;
