@@ -14,5 +14,5 @@ internal static class DiskNames
     /// <param name="serialNumber">Of their controller.</param>
     /// <param name="disks">The disks, of which one may be there twice.</param>
     public static string[] Of(string serialNumber, IReadOnlyList<Backend> disks) =>
-        [.. disks.Select((disk, i) => $"{serialNumber}/{disk.Identity}/{disks.Take(i).Count(other => other.Identity == disk.Identity)}")];
+        [.. disks.Select((disk, i) => $"{serialNumber}/{disk.Identity}/{disks.Take(i).Count(other => string.Equals(other.Identity, disk.Identity, StringComparison.Ordinal))}")];
 }
