@@ -218,7 +218,7 @@ public class HostileGuestTests
     }
 
     [Fact]
-    public void Memory_that_is_unmapped_under_a_busy_queue_is_fatal_and_no_more()
+    public void Memory_that_is_unmapped_under_a_busy_queue_stops_it_and_no_more()
     {
         using Machine machine = new();
         DriverQueue queue = machine.Driver.CreateQueue(1);
@@ -229,7 +229,6 @@ public class HostileGuestTests
         machine.Guest.Client.UnmapAllDma();
         machine.Driver.RingTail(1, 60);
 
-        machine.Driver.WaitForStatus(status => (status & 2) != 0);
         machine.Driver.Disable();
         machine.Driver.Status.Should().Be(0);
     }

@@ -34,6 +34,7 @@ internal sealed class AdminWorker : Worker
         {
             if (_parts.Queues.Admin is not { } queue || _parts.HasFailed)
                 return worked;
+            worked |= _parts.PostHeld();
             worked |= Serve(queue);
             if (_context.Pass.IsInside && _parts.Events.Deliver(queue))
                 _parts.Interrupts.Notify(queue.Completions);
@@ -46,7 +47,7 @@ internal sealed class AdminWorker : Worker
     }
 
     // all of it: what came since the look before, a register's write most of all, woke nobody
-    protected override bool LastLook() => Work();
+    protected override bool LastLook() => Work() || (_parts.Queues.Admin is { } queue && queue.IsUnreachable && _parts.TellOfLoss());
 
     protected override IdleStrategy Idle =>
         _parts.Doorbells.IsMapped && _parts.Queues.Admin is not null ? MappedDoorbells.Rarely : MappedDoorbells.Never;
@@ -67,9 +68,7 @@ internal sealed class AdminWorker : Worker
         CommandOutcome outcome = _commands.Execute(command, _context, out uint result); // throws nothing
         if (!outcome.IsCompleted || !_context.Pass.TryEnter())
             queue.Abandon(1);
-        else if (queue.Complete(command.Id, outcome.Status, result) is var completed and not DmaResult.Done)
-            _parts.FailQueue("the admin completion queue", queue.Completions.Address, completed);
-        else
+        else if (_parts.Complete(queue, command.Id, outcome.Status, result))
             _parts.Interrupts.Notify(queue.Completions);
         return true;
     }

@@ -4,6 +4,7 @@ using Nvme.Commands;
 using Nvme.Doorbells;
 using Nvme.Queues;
 using Nvme.Threads;
+using Nvme.Wire;
 using VfioUser;
 
 namespace Nvme.Controller;
@@ -13,6 +14,7 @@ internal sealed class ControllerParts
 {
     private readonly Lock _failing = new();
     private long _unexpected;
+    private int _isLost;
 
     public required NvmeOptions Options { get; init; }
 
@@ -106,6 +108,57 @@ internal sealed class ControllerParts
         // a reset does not wait for a client that answers only when it is over
         if (Guest.IsOpen || result != DmaResult.TimedOut)
             Fail(Reason(queue, address, result));
+    }
+
+    /// <summary>Completes a command. Inside the guard.</summary>
+    /// <returns>False if the controller has failed.</returns>
+    public bool Complete(SubmissionQueue queue, ushort commandId, Status status, uint result)
+    {
+        CompletionQueue completions = queue.Completions;
+        DmaResult posted = queue.Complete(commandId, status, result);
+        if (posted != DmaResult.Done)
+        {
+            FailQueue(queue.Id == 0 ? "the admin completion queue" : $"completion queue {completions.Id}", completions.Address, posted);
+            return false;
+        }
+        if (completions.HasHeld)
+        {
+            TellOfLoss();
+            completions.PostHeld(); // if it was mapped before anybody was told
+        }
+        return true;
+    }
+
+    /// <summary>Posts completions whose queue was not mapped. Admin thread, inside the guard.</summary>
+    /// <returns>Whether to look again.</returns>
+    public bool PostHeld()
+    {
+        bool posted = false;
+        bool lost = false;
+        for (int id = 0; id <= Queues.LastId; id++)
+        {
+            if (Queues.Completion(id) is not { HasHeld: true } queue)
+                continue;
+            if (queue.PostHeld())
+            {
+                Interrupts.Notify(queue);
+                posted = true;
+            }
+            lost |= queue.HasHeld;
+        }
+        return posted || (lost && TellOfLoss());
+    }
+
+    /// <summary>A queue's memory is not mapped: threads are to be woken when some is.</summary>
+    /// <returns>Whether that is news: then it may have been mapped before, and is to be looked at again.</returns>
+    public bool TellOfLoss() => Interlocked.Exchange(ref _isLost, 1) == 0;
+
+    /// <summary>Memory has been mapped. Command thread.</summary>
+    public void MemoryMapped()
+    {
+        Interlocked.MemoryBarrier();
+        if (Volatile.Read(ref _isLost) != 0 && Interlocked.Exchange(ref _isLost, 0) != 0)
+            WakeAll();
     }
 
     private static string Reason(string queue, ulong address, DmaResult result) => result switch

@@ -102,7 +102,11 @@ public sealed class NvmeController : PciDevice
     }
 
     /// <inheritdoc/>
-    protected override void OnDmaMapped(DmaRegion region) => _parts.MessageRegions += ComesByMessage(region) ? 1 : 0;
+    protected override void OnDmaMapped(DmaRegion region)
+    {
+        _parts.MessageRegions += ComesByMessage(region) ? 1 : 0;
+        _parts.MemoryMapped();
+    }
 
     /// <inheritdoc/>
     protected override void OnDmaUnmapping(DmaRegion region) => _parts.MessageRegions -= ComesByMessage(region) ? 1 : 0;

@@ -10,6 +10,7 @@ internal sealed class Doorbell
     private readonly Action<int, uint> _invalid;
     private ShadowDoorbells? _shadow;
     private uint _value;
+    private bool _isUnreachable;
     private long _refused = -1;
 
     /// <param name="registers">The doorbell registers.</param>
@@ -43,6 +44,9 @@ internal sealed class Doorbell
         return started;
     }
 
+    /// <summary>Whether the shadow doorbell was not mapped when it was looked at or armed last.</summary>
+    public bool IsUnreachable => Volatile.Read(ref _isUnreachable);
+
     /// <summary>The last valid value.</summary>
     public uint Value => Volatile.Read(ref _value);
 
@@ -56,7 +60,9 @@ internal sealed class Doorbell
         uint value;
         if (Shadow is { } shadow)
         {
-            if (!shadow.TryRead(_index, out value))
+            bool read = shadow.TryRead(_index, out value);
+            Volatile.Write(ref _isUnreachable, !read);
+            if (!read)
                 return _value;
         }
         else
@@ -86,7 +92,8 @@ internal sealed class Doorbell
     public uint Arm()
     {
         uint value = Value;
-        Shadow?.TryArm(_index, value);
+        if (Shadow is { } shadow && !shadow.TryArm(_index, value))
+            Volatile.Write(ref _isUnreachable, true);
         return value;
     }
 }

@@ -22,6 +22,8 @@ internal sealed class CompletionQueue
     private uint _reserved;
     private bool _phase;
     private int _starved;
+    private Queue<Entry>? _held; // made when memory goes
+    private bool _wasReached;
 
     /// <param name="dma">Where it lies.</param>
     /// <param name="state">Where it stands.</param>
@@ -145,27 +147,65 @@ internal sealed class CompletionQueue
             _wake();
     }
 
-    /// <summary>Puts an entry into a place that was set aside.</summary>
-    /// <returns>What became of writing it.</returns>
+    /// <summary>Whether entries are held until its memory is mapped again.</summary>
+    public bool HasHeld => Volatile.Read(ref _held) is { Count: > 0 };
+
+    /// <summary>Puts an entry into a place that was set aside, or holds it if memory that was there is not mapped now.</summary>
+    /// <returns>What became of writing it; done if it is held.</returns>
     public DmaResult Post(uint result, ushort sqHead, ushort sqId, ushort commandId, Status status)
     {
         lock (_lock)
         {
-            _reserved--;
-            Iova entry = new Iova(Address) + (ulong)_tail * Completion.WireSize;
-            ulong upper = sqHead | (ulong)sqId << 16 | (ulong)commandId << 32
-                | (ulong)(status.Field() << 1 | (_phase ? 1 : 0)) << 48;
-            // the half with the phase tag last and in one piece: whoever sees it sees the rest too
-            DmaResult written = _dma.Write(entry, (ulong)result);
-            Interlocked.MemoryBarrier();
-            if (written == DmaResult.Done)
-                written = _dma.Write(entry + sizeof(ulong), upper);
-            uint next = _tail + 1 == Size ? 0 : _tail + 1;
-            if (next == 0)
-                _phase = !_phase;
-            Volatile.Write(ref _tail, next);
+            Entry entry = new(result, sqHead, sqId, commandId, status);
+            DmaResult written = HasHeld ? DmaResult.NotMapped : Write(entry);
+            if (written == DmaResult.NotMapped && _wasReached)
+            {
+                if (_held is null)
+                    Volatile.Write(ref _held, new Queue<Entry>());
+                _held!.Enqueue(entry);
+                return DmaResult.Done;
+            }
+            Advance();
             return written;
         }
+    }
+
+    /// <summary>Posts what is held, as far as its memory is mapped.</summary>
+    /// <returns>Whether there was something.</returns>
+    public bool PostHeld()
+    {
+        lock (_lock)
+        {
+            bool posted = false;
+            while (HasHeld && Write(_held!.Peek()) == DmaResult.Done)
+            {
+                _held.Dequeue();
+                Advance();
+                posted = true;
+            }
+            return posted;
+        }
+    }
+
+    private DmaResult Write(in Entry entry)
+    {
+        Iova place = new Iova(Address) + (ulong)_tail * Completion.WireSize;
+        ulong upper = entry.SqHead | (ulong)entry.SqId << 16 | (ulong)entry.CommandId << 32
+            | (ulong)(entry.Status.Field() << 1 | (_phase ? 1 : 0)) << 48;
+        // the half with the phase tag last and in one piece: whoever sees it sees the rest too
+        DmaResult written = _dma.Write(place, (ulong)entry.Result);
+        Interlocked.MemoryBarrier();
+        return written == DmaResult.Done ? _dma.Write(place + sizeof(ulong), upper) : written;
+    }
+
+    private void Advance()
+    {
+        _wasReached = true;
+        _reserved--;
+        uint next = _tail + 1 == Size ? 0 : _tail + 1;
+        if (next == 0)
+            _phase = !_phase;
+        Volatile.Write(ref _tail, next);
     }
 
     // Under the lock, as are all below. Entries that are neither untaken nor set aside.
@@ -195,6 +235,8 @@ internal sealed class CompletionQueue
             Head.Refuse(head);
         return _head;
     }
+
+    private readonly record struct Entry(uint Result, ushort SqHead, ushort SqId, ushort CommandId, Status Status);
 
     private uint Distance(uint from, uint to) => to >= from ? to - from : to + (uint)Size - from;
 }

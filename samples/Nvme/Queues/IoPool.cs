@@ -103,8 +103,7 @@ internal sealed class IoPool : IDisposable
             queue.Abandon(1); // the controller was reset meanwhile
             return;
         }
-        if (queue.Complete(command.Id, outcome.Status, 0) is var completed and not DmaResult.Done)
-            _parts.FailQueue($"completion queue {queue.Completions.Id}", queue.Completions.Address, completed);
+        _ = _parts.Complete(queue, command.Id, outcome.Status, 0);
         _parts.Interrupts.Notify(queue.Completions);
     }
 

@@ -105,13 +105,15 @@ internal sealed class IoWorker : Worker
         try
         {
             bool found = false;
+            bool lost = false;
             foreach (SubmissionQueue queue in _queues)
             {
                 queue.Tail.Arm();
                 if (queue.Pending() > 0 && !_parts.HasFailed)
-                    found |= queue.Completions.HasRoomOrIsArmed();
+                    found |= queue.IsReachable() && queue.Completions.HasRoomOrIsArmed();
+                lost |= queue.IsUnreachable || queue.Tail.IsUnreachable || queue.Completions.Head.IsUnreachable;
             }
-            return found;
+            return found || (lost && _parts.TellOfLoss());
         }
         finally
         {
@@ -184,9 +186,7 @@ internal sealed class IoWorker : Worker
             left--;
             if (!outcome.IsCompleted)
                 queue.Abandon(1);
-            else if (queue.Complete(commands[i].Id, outcome.Status, 0) is var completed and not DmaResult.Done)
-                _parts.FailQueue($"completion queue {queue.Completions.Id}", queue.Completions.Address, completed);
-            else
+            else if (_parts.Complete(queue, commands[i].Id, outcome.Status, 0))
                 posted++;
             if (blocks && posted == NotifyAfter)
             {

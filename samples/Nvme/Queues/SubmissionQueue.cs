@@ -13,6 +13,7 @@ internal sealed class SubmissionQueue
     private readonly Dma _dma;
     private uint _head;
     private long _fetched;
+    private bool _isUnreachable;
 
     public SubmissionQueue(Dma dma, in SubmissionQueueState state, CompletionQueue completions, Doorbell tail)
     {
@@ -42,6 +43,10 @@ internal sealed class SubmissionQueue
     /// <summary>Who fetches; null for the admin thread.</summary>
     public IoWorker? Worker { get; set; }
 
+    /// <summary>Whether its memory was unmapped when it was looked at last. A client unmaps and maps again what it moves or splits;
+    /// a queue that never had memory is the driver's mistake.</summary>
+    public bool IsUnreachable => Volatile.Read(ref _isUnreachable);
+
     public ushort Head => (ushort)Volatile.Read(ref _head);
 
     public QueueFigures Figures =>
@@ -51,6 +56,9 @@ internal sealed class SubmissionQueue
 
     /// <summary>How many commands wait to be fetched.</summary>
     public int Pending() => InFlight.IsOpen ? (int)((Tail.Look() + (uint)Size - _head) % (uint)Size) : 0;
+
+    /// <summary>Looks again whether memory that was gone is back.</summary>
+    public bool IsReachable() => !IsUnreachable || _dma.TryRead<ulong>(new Iova(Address) + (ulong)_head * Command.WireSize, out _);
 
     /// <summary>Fetches commands that wait, as many as there is room for their completions.</summary>
     /// <param name="entries">A multiple of the size of one.</param>
@@ -76,8 +84,11 @@ internal sealed class SubmissionQueue
         {
             Abandon(count);
             count = 0;
-            return InFlight.IsOpen ? read : DmaResult.Done;
+            bool isGone = read == DmaResult.NotMapped && _fetched > 0;
+            Volatile.Write(ref _isUnreachable, isGone);
+            return InFlight.IsOpen && !isGone ? read : DmaResult.Done;
         }
+        Volatile.Write(ref _isUnreachable, false);
         Volatile.Write(ref _fetched, _fetched + count);
         uint head = _head + (uint)count;
         Volatile.Write(ref _head, head == Size ? 0 : head);
