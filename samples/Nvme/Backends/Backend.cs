@@ -5,6 +5,7 @@ namespace Nvme.Backends;
 public abstract class Backend : IDisposable
 {
     private readonly FlushGroup _flushes;
+    private readonly Lock _window = new();
     private readonly string _identity = Guid.NewGuid().ToString();
 
     /// <summary>A disk.</summary>
@@ -35,6 +36,10 @@ public abstract class Backend : IDisposable
     /// <param name="writable">Whether the caller writes to them.</param>
     /// <returns>At least one byte; or none if this backend has no direct access.</returns>
     public virtual Span<byte> Window(long offset, int length, bool writable) => default;
+
+    /// <summary>The lock to hold while a window is copied, so that each block is seen as a whole.</summary>
+    /// <param name="offset">Of the window's first byte.</param>
+    public virtual Lock WindowLock(long offset) => _window;
 
     /// <summary>Reads bytes.</summary>
     public abstract void Read(long offset, Span<byte> destination);

@@ -9,7 +9,11 @@ public sealed class MemoryBackend : Backend
     /// <summary>The largest size, in bytes: 16 TiB.</summary>
     public const long MaxSize = 1L << 44;
 
-    private static readonly byte[] Zeroes = new byte[64 << 10];
+    // what is copied under one lock: longer than a block, and shorter than what another thread should wait for
+    private const int WindowSize = 64 << 10;
+
+    private static readonly byte[] Zeroes = new byte[WindowSize];
+    private readonly Lock[] _locks = [.. Enumerable.Range(0, 64).Select(_ => new Lock())];
     private readonly byte[]?[] _chunks;
 
     /// <param name="size">In bytes, from 1 to <see cref="MaxSize"/>.</param>
@@ -33,19 +37,24 @@ public sealed class MemoryBackend : Backend
     public long Allocated => _chunks.LongCount(chunk => chunk is not null) * ChunkSize;
 
     /// <inheritdoc/>
+    public override Lock WindowLock(long offset) => _locks[(int)(offset / WindowSize % _locks.Length)];
+
+    /// <inheritdoc/>
     public override Span<byte> Window(long offset, int length, bool writable)
     {
         (int chunk, int at) = ((int)(offset / ChunkSize), (int)(offset % ChunkSize));
+        // within what one lock is for
+        length = Math.Min(length, WindowSize - at % WindowSize);
         byte[]? bytes = Volatile.Read(ref _chunks[chunk]);
         if (bytes is null)
         {
             // a window for reading is never written, so all chunks that do not exist share the same zeros
             if (!writable)
-                return Zeroes.AsSpan(0, Math.Min(Math.Min(length, Zeroes.Length), ChunkSize - at));
+                return Zeroes.AsSpan(0, length);
             bytes = new byte[ChunkSize];
             bytes = Interlocked.CompareExchange(ref _chunks[chunk], bytes, null) ?? bytes;
         }
-        return bytes.AsSpan(at, Math.Min(length, ChunkSize - at));
+        return bytes.AsSpan(at, length);
     }
 
     /// <inheritdoc/>
@@ -53,10 +62,15 @@ public sealed class MemoryBackend : Backend
     {
         while (!destination.IsEmpty)
         {
-            Span<byte> window = Window(offset, destination.Length, writable: false);
-            window.CopyTo(destination);
-            destination = destination[window.Length..];
-            offset += window.Length;
+            int length;
+            using (WindowLock(offset).EnterScope())
+            {
+                Span<byte> window = Window(offset, destination.Length, writable: false);
+                window.CopyTo(destination);
+                length = window.Length;
+            }
+            destination = destination[length..];
+            offset += length;
         }
     }
 
@@ -65,10 +79,15 @@ public sealed class MemoryBackend : Backend
     {
         while (!source.IsEmpty)
         {
-            Span<byte> window = Window(offset, source.Length, writable: true);
-            source[..window.Length].CopyTo(window);
-            source = source[window.Length..];
-            offset += window.Length;
+            int length;
+            using (WindowLock(offset).EnterScope())
+            {
+                Span<byte> window = Window(offset, source.Length, writable: true);
+                length = window.Length;
+                source[..length].CopyTo(window);
+            }
+            source = source[length..];
+            offset += length;
         }
     }
 
@@ -77,15 +96,25 @@ public sealed class MemoryBackend : Backend
     {
         while (length > 0)
         {
-            (int chunk, int at) = ((int)(offset / ChunkSize), (int)(offset % ChunkSize));
-            int count = (int)Math.Min(length, ChunkSize - at);
-            if (deallocate && count == ChunkSize)
-                Volatile.Write(ref _chunks[chunk], null);
-            else
-                Volatile.Read(ref _chunks[chunk])?.AsSpan(at, count).Clear();
+            int count = ZeroSome(offset, length, deallocate);
             offset += count;
             length -= count;
         }
+    }
+
+    private int ZeroSome(long offset, long length, bool deallocate)
+    {
+        (int chunk, int at) = ((int)(offset / ChunkSize), (int)(offset % ChunkSize));
+        if (deallocate && at == 0 && length >= ChunkSize)
+        {
+            // whoever copies from or to the old bytes at this moment came before
+            Volatile.Write(ref _chunks[chunk], null);
+            return ChunkSize;
+        }
+        int count = (int)Math.Min(length, WindowSize - at % WindowSize);
+        using (WindowLock(offset).EnterScope())
+            Volatile.Read(ref _chunks[chunk])?.AsSpan(at, count).Clear();
+        return count;
     }
 
     /// <inheritdoc/>

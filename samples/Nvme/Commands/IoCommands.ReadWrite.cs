@@ -30,6 +30,7 @@ internal sealed partial class IoCommands
         {
             for (int done = 0; done < length;)
             {
+                using Lock.Scope whole = space.Backend.WindowLock(offset + done).EnterScope();
                 Span<byte> window = space.Backend.Window(offset + done, length - done, writable: false);
                 if (!context.Data.TryWrite(done, window))
                     return Status.DataTransferError;
@@ -66,6 +67,7 @@ internal sealed partial class IoCommands
         {
             for (int done = 0; done < length;)
             {
+                using Lock.Scope whole = space.Backend.WindowLock(offset + done).EnterScope();
                 Span<byte> window = space.Backend.Window(offset + done, length - done, writable: true);
                 if (!context.Data.TryRead(done, window))
                     return Status.DataTransferError;
