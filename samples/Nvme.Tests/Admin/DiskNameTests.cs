@@ -14,7 +14,7 @@ public sealed class DiskNameTests : IDisposable
 
     public void Dispose() => _folder.Delete(recursive: true);
 
-    private Backend Disk(string name) => FileBackend.Open(Path.Combine(_folder.FullName, name), 1 << 20);
+    private FileBackend Disk(string name) => FileBackend.Open(Path.Combine(_folder.FullName, name), 1 << 20);
 
     private static (string Serial, string Subsystem, string[] Disks) Names(IReadOnlyList<Backend> disks, NvmeOptions? options = null)
     {

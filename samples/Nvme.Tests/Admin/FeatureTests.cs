@@ -38,6 +38,7 @@ public class FeatureTests
     [InlineData(0x03u, 0u, Status.InvalidField)]
     [InlineData(0x06u, 0u, Status.InvalidField)] // memory has no cache to switch off
     [InlineData(0x02u, 1u, Status.InvalidField)] // nor a second power state
+    [InlineData(0x05u, 1u << 16, Status.InvalidField)] // deallocated blocks are no error
     [InlineData(0x09u, 99u, Status.InvalidField)]
     [InlineData(0x07u, 0x0000_FFFFu, Status.InvalidField)]
     [InlineData(0x8000_0001u, 0u, Status.FeatureNotSaveable)]

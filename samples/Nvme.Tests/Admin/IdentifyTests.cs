@@ -16,6 +16,7 @@ public class IdentifyTests
         byte[] page = machine.Page(NewCommand.Identify(1, default));
 
         BitConverter.ToUInt16(page, 0).Should().Be(0x1B36);
+        BitConverter.ToUInt16(page, 2).Should().Be(machine.Guest.Config.Read<ushort>(0x2C)).And.NotBe(0);
         Encoding.ASCII.GetString(page, 24, 40).TrimEnd().Should().Be("VfioUser NVMe");
         BitConverter.ToUInt32(page, 80).Should().Be(0x0001_0400u);
         page[512].Should().Be(0x66);

@@ -65,6 +65,10 @@ public class LogAndEventTests
     }
 
     [Theory]
+    [InlineData(0x00, 512, 0ul, Status.InvalidLogPage)] // version 2.0's
+    [InlineData(0x02, 512, 516ul, Status.InvalidField)] // behind the page's end
+    [InlineData(0x03, 512, 1024ul, Status.InvalidField)]
+    [InlineData(0x05, 512, 4100ul, Status.InvalidField)]
     [InlineData(0x04, 512, 0ul, Status.InvalidLogPage)]
     [InlineData(0x70, 512, 0ul, Status.InvalidLogPage)]
     [InlineData(0x01, 512, 2ul, Status.InvalidField)]
@@ -77,6 +81,29 @@ public class LogAndEventTests
             (uint)id | (uint)(length / 4 - 1) << 16, (uint)(length / 4 - 1) >> 16, (uint)offset, (uint)(offset >> 32));
 
         machine.Admin.Execute(command).Status.Should().Be((Status)status);
+    }
+
+    [Theory]
+    [InlineData(0u, Status.Success)]
+    [InlineData(0xFFFF_FFFFu, Status.Success)]
+    [InlineData(1u, Status.InvalidField)]
+    public void Smart_log_is_of_the_controller_and_not_of_a_namespace(uint nsid, object status)
+    {
+        using Machine machine = new();
+
+        machine.Admin.Execute(Log(LogPageId.Smart, 512) with { Nsid = nsid, Prp1 = machine.NewPage().Value }).Status.Should().Be((Status)status);
+    }
+
+    [Fact]
+    public void Verified_blocks_count_as_read_and_verify_as_no_read_command()
+    {
+        using Machine machine = new();
+        NvmeDriver.Expect(machine.Driver.CreateQueue(1).Execute(NewCommand.Io(IoOpcode.Verify, 0, 4000)));
+
+        byte[] page = machine.Page(Log(LogPageId.Smart, 512));
+
+        BitConverter.ToUInt64(page, 32).Should().Be(4);
+        BitConverter.ToUInt64(page, 64).Should().Be(0);
     }
 
     [Fact]

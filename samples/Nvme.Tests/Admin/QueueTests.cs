@@ -36,9 +36,9 @@ public class QueueTests
     [InlineData(5, 63, 1, Status.InvalidQueueId)]
     [InlineData(1, 63, 1, Status.InvalidQueueId)]
     [InlineData(2, 0, 1, Status.InvalidQueueSize)]
-    [InlineData(2, 63, 0, Status.CompletionQueueInvalid)]
+    [InlineData(2, 63, 0, Status.InvalidQueueId)] // the admin queue's
     [InlineData(2, 63, 2, Status.CompletionQueueInvalid)]
-    [InlineData(2, 63, 9, Status.CompletionQueueInvalid)]
+    [InlineData(2, 63, 9, Status.InvalidQueueId)]
     public void Submission_queue_that_cannot_be_is_refused(int id, int size, int completions, object status)
     {
         using Machine machine = new();

@@ -66,7 +66,7 @@ public sealed class DiskHandOverTests : IDisposable
     }
 
     [Fact]
-    public void Source_that_hangs_on_a_flush_answers_for_nothing_else_and_stops_then()
+    public async Task Source_that_hangs_on_a_flush_answers_for_nothing_else_and_stops_then()
     {
         ScriptedBackend disk = new(1 << 20);
         using SemaphoreSlim flushing = new(0);
@@ -84,7 +84,7 @@ public sealed class DiskHandOverTests : IDisposable
         released.Release(10);
 
         early.Should().BeFalse();
-        saving.WaitAsync(TimeSpan.FromSeconds(60)).GetAwaiter().GetResult().Should().NotBeEmpty();
+        (await saving.WaitAsync(TimeSpan.FromSeconds(60))).Should().NotBeEmpty();
     }
 
     [Fact]

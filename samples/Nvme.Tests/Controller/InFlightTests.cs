@@ -195,9 +195,19 @@ public class InFlightTests
         int switchedOff = disk.Flushes;
         NvmeDriver.Expect(queue.Execute(NewCommand.Io(IoOpcode.Write, 0, 1, page)));
 
+        int uncached = disk.Flushes;
+        Iova ranges = machine.Guest.Place(System.Runtime.InteropServices.MemoryMarshal.AsBytes<DsmRange>([new(0, 1, 0)]));
+        NvmeDriver.Expect(queue.Execute(NewCommand.Io(IoOpcode.DatasetManagement, 0, prp1: ranges) with { Dword10 = 0, Dword11 = 4 }));
+        int trimmed = disk.Flushes;
+        NvmeDriver.Expect(machine.Admin.Execute(NewCommand.Admin(AdminOpcode.SetFeatures, dword10: 6, dword11: 1)));
+        foreach (IoOpcode opcode in (IoOpcode[])[IoOpcode.Read, IoOpcode.Compare, IoOpcode.Verify])
+            NvmeDriver.Expect(queue.Execute(NewCommand.Io(opcode, 0, 1, page, fua: true)));
+
         plain.Should().Be(0);
         forced.Should().Be(1);
         switchedOff.Should().Be(2, "what is in the cache must not stay there");
-        disk.Flushes.Should().Be(3);
+        uncached.Should().Be(3);
+        trimmed.Should().Be(4);
+        disk.Flushes.Should().Be(7, "what is read with force unit access is durable");
     }
 }

@@ -43,6 +43,22 @@ public class MigrationTests
     }
 
     [Fact]
+    public void Polled_queue_whose_vector_is_none_moves_too()
+    {
+        MemoryBackend disk = new(8 << 20);
+        using Machine source = new(disks: [disk]);
+        DriverQueue queue = new(source.Driver, 1, 16, null);
+        NvmeDriver.Expect(source.Admin.Execute(NewCommand.CreateCompletionQueue(queue, 0xFFFF, interrupts: false)));
+        NvmeDriver.Expect(source.Admin.Execute(NewCommand.CreateSubmissionQueue(queue)));
+        using NvmeController target = new([disk]);
+
+        using TestGuest guest = source.Guest.MigrateTo(target);
+
+        using NvmeDriver driver = NvmeDriver.Moved(source.Driver, guest);
+        NvmeDriver.Expect(driver.Admin.Execute(NewCommand.Admin(AdminOpcode.GetFeatures, dword10: 1)));
+    }
+
+    [Fact]
     public async Task Commands_in_flight_are_completed_before_the_state_is_saved()
     {
         using HeldBackend disk = new(1 << 20);

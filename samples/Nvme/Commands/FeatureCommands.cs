@@ -24,6 +24,7 @@ internal sealed class FeatureCommands(ControllerParts parts)
     private const int SelectCurrent = 0;
     private const int SelectSupported = 3;
     private const uint AllSensors = 0xF;
+    private const uint DeallocatedError = 1 << 16; // DULBE
 
     private Features Features => parts.Features;
 
@@ -50,6 +51,7 @@ internal sealed class FeatureCommands(ControllerParts parts)
             case FeatureId.TemperatureThreshold:
                 return SetThreshold(value);
             case FeatureId.PowerManagement when (value & 0x1F) != 0: // there is one power state
+            case FeatureId.ErrorRecovery when (value & DeallocatedError) != 0: // no namespace has it
                 return Status.InvalidField;
             case FeatureId.Timestamp:
                 return SetTimestamp(command, context);

@@ -10,6 +10,7 @@ internal sealed class GetLogPageCommand(ControllerParts parts) : IAdminCommand
 {
     public const string FirmwareRevision = "1.0";
     private const int LargestPage = 4096;
+    private const uint AllNamespaces = 0xFFFF_FFFF;
     private const uint RetainEvent = 1 << 15;
 
     public CommandOutcome Execute(in Command command, CommandContext context, out uint result)
@@ -18,18 +19,15 @@ internal sealed class GetLogPageCommand(ControllerParts parts) : IAdminCommand
         LogPageId id = (LogPageId)(byte)command.Dword10;
         long length = ((long)(command.Dword10 >> 16 | (command.Dword11 & 0xFFFF) << 16) + 1) * sizeof(uint);
         ulong offset = command.Dword12 | (ulong)command.Dword13 << 32;
-        Span<byte> page = stackalloc byte[LargestPage];
-        page.Clear();
-        switch (id)
-        {
-            case LogPageId.Supported: WriteSupported(page); break;
-            case LogPageId.Error: parts.Errors.Write(page); break;
-            case LogPageId.Smart: WriteSmart(page); break;
-            case LogPageId.FirmwareSlot: WriteFirmwareSlot(page); break;
-            case LogPageId.CommandsSupportedAndEffects: WriteEffects(page); break;
-            default: return Status.InvalidLogPage;
-        }
-        if (offset % sizeof(uint) != 0 || offset > LargestPage || length > CommandContext.MaxTransfer)
+        Span<byte> whole = stackalloc byte[LargestPage];
+        int size = Write(id, whole);
+        if (size == 0)
+            return Status.InvalidLogPage;
+        ReadOnlySpan<byte> page = whole[..size];
+        if (offset % sizeof(uint) != 0 || offset > (ulong)size || length > CommandContext.MaxTransfer)
+            return Status.InvalidField;
+        // it is the controller's; none is of a single namespace
+        if (id == LogPageId.Smart && command.Nsid is not (0 or AllNamespaces))
             return Status.InvalidField;
         Span<byte> data = context.Bounce((int)length);
         data.Clear(); // behind the end of a page there is nothing
@@ -41,10 +39,27 @@ internal sealed class GetLogPageCommand(ControllerParts parts) : IAdminCommand
         return status;
     }
 
-    private static void WriteSupported(Span<byte> page)
+    // The size of the page; 0 if there is none of this number.
+    private int Write(LogPageId id, Span<byte> page)
     {
-        foreach (LogPageId id in Enum.GetValues<LogPageId>())
-            page[(int)id * sizeof(uint)] = 1;
+        page.Clear();
+        switch (id)
+        {
+            case LogPageId.Error:
+                parts.Errors.Write(page);
+                return ErrorLog.Entries * ErrorLogEntry.EntrySize;
+            case LogPageId.Smart:
+                WriteSmart(page);
+                return 512;
+            case LogPageId.FirmwareSlot:
+                WriteFirmwareSlot(page);
+                return 512;
+            case LogPageId.CommandsSupportedAndEffects:
+                WriteEffects(page);
+                return 4096;
+            default:
+                return 0;
+        }
     }
 
     // NVMe 1.4 figure 194

@@ -36,22 +36,24 @@ internal sealed partial class IoCommands
         return context.Reenter(Status.Success);
     }
 
-    private static CommandOutcome Verify(in Command command, Namespace space, CommandContext context)
+    private CommandOutcome Verify(in Command command, Namespace space, CommandContext context)
     {
         Span<byte> bounce = context.Bounce(VerifyPiece);
         long offset = OffsetOf(command, space);
         long end = offset + LengthOf(command, space);
         context.Pass.Leave();
+        CommitIfForced(command, space);
         while (offset < end)
         {
             int length = (int)Math.Min(end - offset, bounce.Length);
             space.Backend.Read(offset, bounce[..length]);
             offset += length;
         }
+        parts.Statistics.CountVerified(LengthOf(command, space));
         return context.Reenter(Status.Success);
     }
 
-    private static CommandOutcome DatasetManagement(in Command command, Namespace space, CommandContext context)
+    private CommandOutcome DatasetManagement(in Command command, Namespace space, CommandContext context)
     {
         int count = (int)(command.Dword10 & 0xFF) + 1;
         Status status = context.Map(command, count * DsmRange.WireSize);
@@ -74,6 +76,8 @@ internal sealed partial class IoCommands
         context.Pass.Leave();
         foreach (ref readonly DsmRange range in ranges)
             space.Backend.Deallocate((long)range.StartingLba * space.BlockSize, (long)range.BlockCount * space.BlockSize);
+        if (space.Backend.HasVolatileCache && !parts.Features.WriteCacheEnabled)
+            parts.Flush(space);
         return context.Reenter(Status.Success);
     }
 }

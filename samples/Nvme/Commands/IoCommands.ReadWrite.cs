@@ -18,6 +18,7 @@ internal sealed partial class IoCommands
         {
             Span<byte> bounce = context.Bounce(length);
             context.Pass.Leave();
+            CommitIfForced(command, space);
             long begun = Stopwatch.GetTimestamp();
             space.Backend.Read(offset, bounce);
             space.Promptness.Answered(begun, length);
@@ -89,6 +90,7 @@ internal sealed partial class IoCommands
         if (!context.Data.TryRead(0, bounce[..length]))
             return Status.DataTransferError;
         context.Pass.Leave();
+        CommitIfForced(command, space);
         space.Backend.Read(OffsetOf(command, space), bounce[length..]);
         if (!context.Pass.TryEnter())
             return CommandOutcome.NoCompletion;
@@ -99,6 +101,13 @@ internal sealed partial class IoCommands
     }
 
     private bool IsWrittenThrough(in Command command) => command.IsForceUnitAccess || !parts.Features.WriteCacheEnabled;
+
+    // What is read with Force Unit Access is durable. Outside of the guard. NVMe 1.4 6.9
+    private void CommitIfForced(in Command command, Namespace space)
+    {
+        if (space.Backend.HasVolatileCache && command.IsForceUnitAccess)
+            parts.Flush(space);
+    }
 
     // Outside of the guard.
     private void FlushIfDue(in Command command, Namespace space)

@@ -17,7 +17,8 @@ internal sealed partial class IoCommands(ControllerParts parts)
 
     /// <summary>Whether a command that may have to wait for a disk has probably not to.</summary>
     public bool IsAnsweredAtOnce(in Command command) => parts.Namespace(command.Nsid) is { Promptness.IsPrompt: true }
-        && ((IoOpcode)command.Opcode is IoOpcode.Read || ((IoOpcode)command.Opcode is IoOpcode.Write && !IsWrittenThrough(command)));
+        && !command.IsForceUnitAccess
+        && ((IoOpcode)command.Opcode is IoOpcode.Read || ((IoOpcode)command.Opcode is IoOpcode.Write && parts.Features.WriteCacheEnabled));
 
     /// <summary>Carries a command out. Throws nothing: an exception of a disk is a status.</summary>
     /// <param name="command">A copy of ours.</param>

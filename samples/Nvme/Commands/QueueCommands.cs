@@ -37,7 +37,9 @@ internal sealed class CreateSubmissionQueueCommand(ControllerParts parts) : IAdm
         ushort completions = (ushort)(command.Dword11 >> 16);
         if (id == 0 || id > parts.Queues.LastId || parts.Queues.Submission(id) is not null)
             return Status.InvalidQueueId;
-        if (completions == 0 || parts.Queues.Completion(completions) is not { } queue)
+        if (completions == 0 || completions > parts.Queues.LastId)
+            return Status.InvalidQueueId;
+        if (parts.Queues.Completion(completions) is not { } queue)
             return Status.CompletionQueueInvalid;
         if (QueueCommands.Problem(parts, command, size) is { } problem)
             return problem;

@@ -90,7 +90,8 @@ internal sealed class ControllerState(ControllerParts parts)
         HashSet<int> known = [];
         foreach (ref readonly CompletionQueueState queue in completions)
         {
-            Require(known.Add(queue.Id) && queue.Id <= parts.Queues.LastId && queue.Vector < parts.Interrupts.Vectors, "a completion queue");
+            Require(known.Add(queue.Id) && queue.Id <= parts.Queues.LastId
+                && (queue.InterruptsEnabled == 0 || queue.Vector < parts.Interrupts.Vectors), "a completion queue");
             Require(IsSize(queue.Id, queue.Size) && queue.Head < queue.Size && queue.Tail < queue.Size && queue.Address % Page == 0, "a completion queue");
         }
         HashSet<int> used = [];

@@ -70,7 +70,7 @@ internal sealed class Features
         FeatureId.Arbitration => 0xFFFF_FF07,
         FeatureId.PowerManagement => 0xFF,
         FeatureId.TemperatureThreshold => 0xFFFF,
-        FeatureId.ErrorRecovery => 0x0001_FFFF,
+        FeatureId.ErrorRecovery => 0xFFFF,
         FeatureId.InterruptCoalescing => 0xFFFF,
         FeatureId.AsyncEventConfiguration => WarningBits,
         _ => 1,

@@ -20,7 +20,7 @@ public sealed class Statistics
     /// <summary>Write commands that succeeded.</summary>
     public long Writes => Volatile.Read(ref _writes);
 
-    /// <summary>Bytes that guests read.</summary>
+    /// <summary>Bytes that guests read, compared or had verified.</summary>
     public long BytesRead => Volatile.Read(ref _bytesRead);
 
     /// <summary>Bytes that guests wrote.</summary>
@@ -36,6 +36,9 @@ public sealed class Statistics
         Interlocked.Increment(ref _reads);
         Interlocked.Add(ref _bytesRead, bytes);
     }
+
+    // Verify is no command of the host that reads, but its blocks were read. NVMe 1.4 figure 194
+    internal void CountVerified(long bytes) => Interlocked.Add(ref _bytesRead, bytes);
 
     internal void CountWrite(long bytes)
     {

@@ -1,9 +1,8 @@
 namespace Nvme.Wire;
 
-/// <summary>Log pages. NVMe 1.4 5.14.1; the list of supported ones is version 2.0's.</summary>
+/// <summary>Log pages. NVMe 1.4 5.14.1.</summary>
 internal enum LogPageId : byte
 {
-    Supported = 0x00,
     Error = 0x01,
     Smart = 0x02,
     FirmwareSlot = 0x03,
