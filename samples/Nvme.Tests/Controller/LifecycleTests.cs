@@ -91,6 +91,25 @@ public class LifecycleTests
     }
 
     [Fact]
+    public void Controller_that_failed_to_start_can_be_enabled_with_the_next_write()
+    {
+        using Machine machine = new(enable: false);
+        machine.Guest.Bar0.Write(0x24, 0x001F_001Fu);
+        machine.Guest.Bar0.Write(0x28, machine.Admin.Submissions.Value);
+        machine.Guest.Bar0.Write(0x30, machine.Admin.Completions.Value);
+
+        for (int i = 0; i < 200; i++)
+        {
+            machine.Guest.Bar0.Write(0x14, 0x0046_0081u);
+            machine.Driver.WaitForStatus(status => (status & 2) != 0);
+            machine.Guest.Bar0.Post(0x14, 0u); // it is not ready: there is nothing to wait for
+            machine.Guest.Bar0.Post(0x14, NvmeDriver.EnabledConfiguration);
+            machine.Driver.WaitForStatus(status => status == 1);
+            machine.Driver.Disable();
+        }
+    }
+
+    [Fact]
     public void Admin_queue_without_memory_is_fatal_and_a_reset_helps()
     {
         using Machine machine = new(enable: false);

@@ -30,6 +30,12 @@ internal sealed class Lifecycle(ControllerParts parts)
                 _enabled = false;
                 _disabling = true;
             }
+            // one that never came up has nothing to wait for, and neither has the driver: it may enable it with the next write
+            if (!configuration.Enabled && !_disabling && _draining.Count == 0
+                && (parts.Registers.Status & StatusBits.ShutdownMask) != StatusBits.ShutdownOccurring)
+            {
+                parts.Registers.Status = 0;
+            }
             if (configuration.WantsShutdown && (parts.Registers.Status & StatusBits.ShutdownMask) == 0)
                 parts.Registers.SetStatus(StatusBits.ShutdownOccurring);
         }
