@@ -127,6 +127,20 @@ public sealed partial class MessageChannel : IDisposable
         }
     }
 
+    /// <summary>Another thread than the one that receives commands handles what they lead to: it does not wait for a reply that is
+    /// behind more commands than may wait. Any thread.</summary>
+    /// <param name="thread">Its managed number.</param>
+    /// <returns>That of the one before.</returns>
+    internal int SwapCommandThread(int thread)
+    {
+        lock (_gate)
+        {
+            int before = _commandThread;
+            _commandThread = thread;
+            return before;
+        }
+    }
+
     /// <summary>Receives for those who wait for replies, whenever none of them does it. Returns when the channel is closed.</summary>
     /// <remarks>For a thread of its own: the reply pump of a channel that brings no commands.</remarks>
     public void PumpReplies()

@@ -40,6 +40,9 @@ internal sealed class DeviceActivity
     /// <param name="polled">Whether the device polls for them itself, which it may until it is stopped.</param>
     public bool AllowsNotifications(bool polled) => _state < (polled ? DeviceState.Stopped : DeviceState.Stopping);
 
+    /// <summary>Whether work that no command brings may run: with a client or without one, but not while the device is quiesced or stopped.</summary>
+    public bool AllowsWork => _state < DeviceState.Quiescing;
+
     /// <summary>A client is there.</summary>
     public void Attach()
     {

@@ -50,4 +50,7 @@ public enum DeviceCallback
 
     /// <summary>A call of <see cref="IMigrationState"/>.</summary>
     MigrationState,
+
+    /// <summary>An action that the device had posted.</summary>
+    Post,
 }

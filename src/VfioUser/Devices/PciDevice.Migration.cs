@@ -78,6 +78,8 @@ public abstract partial class PciDevice
     {
         Activity.Stop();
         Notifiers.Drain();
+        // what they lead to belongs to the state that is saved
+        CommandWork.Drain();
         try
         {
             Call(DeviceCallback.Stopped, static (device, _) => device.OnStopped(), 0);

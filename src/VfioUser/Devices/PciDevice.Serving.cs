@@ -83,6 +83,7 @@ public abstract partial class PciDevice
             irqs?.Reset();
         foreach (Region? region in _regions)
             region?.Reset(keepSticky: reason == ResetReason.FunctionLevel);
+        CommandWork.Reset();
         try
         {
             Call(DeviceCallback.Reset, static (device, reason) => device.OnReset(reason), reason);

@@ -5,7 +5,7 @@ namespace VfioUser;
 /// <para>
 /// <b>Setup</b>: everything named Add belongs into the constructor. Once the device is served it throws.
 /// <b>Command thread</b>: everything named On, the handlers of regions and registers: one at a time, in the guest's
-/// order. <b>Any thread</b>: <see cref="Dma"/>, <see cref="Irq.Trigger"/>, <see cref="Register{T}.Value"/>.
+/// order. <b>Any thread</b>: <see cref="Post"/>, <see cref="Dma"/>, <see cref="Irq.Trigger"/>, <see cref="Register{T}.Value"/>.
 /// </para>
 /// <para>The device's state outlives its clients: when one has gone the next one finds it as it was, and usually resets it.</para>
 /// </remarks>
@@ -25,6 +25,7 @@ public abstract partial class PciDevice
         Id = id;
         Class = deviceClass;
         Config = new ConfigSpace(id, deviceClass, Unmodelled);
+        CommandWork = new CommandWork(Activity);
     }
 
     /// <summary>What the driver looks for.</summary>

@@ -18,7 +18,8 @@ public sealed partial class VfioUserServer
     {
         Occupy(device);
         CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, _disposed.Token);
-        ServerRun run = new(device, _options, _log, status, mayBlock, stop.Token);
+        CommandTurn? turn = mayBlock ? new CommandTurn(device.CommandWork) : null;
+        ServerRun run = new(device, _options, _log, status, turn, stop.Token);
         ServingEngine engine = new(run, _clients, stop, () => Free(device));
         try
         {

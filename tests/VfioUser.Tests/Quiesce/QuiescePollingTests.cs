@@ -170,7 +170,7 @@ public sealed class QuiescePollingTests
             Client = new RawClient(clientEnd);
             _device.BeginServing();
             Client.Say(Command.Version, Served.Version(0, 0, Served.QemuProposal));
-            ServerRun run = new(_device, new VfioUserServerOptions(), new ServerLog(new CapturedLog()), new ServingStatus(), MayBlock: false, CancellationToken.None);
+            ServerRun run = new(_device, new VfioUserServerOptions(), new ServerLog(new CapturedLog()), new ServingStatus(), Turn: null, CancellationToken.None);
             Handshake handshake = new(run, _channel, default);
             handshake.Step().Should().BeTrue();
             Session = handshake.Session!;

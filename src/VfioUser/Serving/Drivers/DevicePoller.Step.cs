@@ -12,6 +12,7 @@ public sealed partial class DevicePoller
         if (_engine.IsOver)
             return PollEvents.Ended;
         _descriptors.Wakeup.Reset();
+        Volatile.Write(ref _processing, Environment.CurrentManagedThreadId);
         PollEvents events = PollEvents.None;
         bool more;
         do
@@ -22,6 +23,7 @@ public sealed partial class DevicePoller
             more = (done & PollEvents.Connected) != 0 || _engine.Client is { HasReceived: true };
         }
         while (more && left > 0);
+        Volatile.Write(ref _processing, 0);
         try
         {
             if (!_engine.IsOver)
@@ -51,12 +53,19 @@ public sealed partial class DevicePoller
             _descriptors.AwaitClient(client.Socket, client.Awaited);
             events |= client.Pending;
         }
-        if (client is { HasReceived: true })
+        if (client is { HasReceived: true } || Device.CommandWork.IsReady)
             events |= PollEvents.More;
         // who is here already is no event
         else if (!clients.IsThere)
             return;
         _descriptors.Wakeup.Signal();
+    }
+
+    // What is added by the device's code in here is found before it is waited.
+    private void WakeForWork()
+    {
+        if (Volatile.Read(ref _processing) != Environment.CurrentManagedThreadId)
+            _descriptors.Wakeup.Signal();
     }
 
     // Those who come while a client is attached. Not at each step, for the sake of one that spins: its caller may come

@@ -27,6 +27,7 @@ public sealed partial class DevicePoller : IDisposable
     private long _lastPoll; // for those who come while one is attached
     private bool _isClosed;
     private int _busy;
+    private int _processing; // managed number of the thread that does
     private int _disposed;
     private int _cancelled;
 
@@ -36,10 +37,12 @@ public sealed partial class DevicePoller : IDisposable
         _engine = engine;
         _descriptors = new PollerDescriptors(engine.Clients.Listening);
         engine.Wake = _descriptors.Wakeup.Signal;
+        engine.WorkAdded = WakeForWork;
         engine.Closing = _descriptors.Remove;
         _stopping = engine.Run.Stopping.Register(_descriptors.Wakeup.Signal);
-        // a client that is there already is no event
-        if (engine.Clients.Listening is null)
+        engine.Begin();
+        // a client that is there already is no event, nor is what the device posted before
+        if (engine.Clients.Listening is null || Device.CommandWork.IsReady)
             _descriptors.Wakeup.Signal();
     }
 

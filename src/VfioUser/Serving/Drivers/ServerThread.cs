@@ -5,12 +5,18 @@ internal sealed class ServerThread : IDisposable
 {
     private readonly ServingEngine _engine;
     private readonly ListenerWatch _watch;
+    private readonly CommandTurn _turn;
+    private readonly StandIn _standIn;
     private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private ServerThread(ServingEngine engine)
     {
         _engine = engine;
         _watch = new ListenerWatch(engine);
+        _turn = engine.Run.Turn!;
+        _standIn = new StandIn(engine, _turn);
+        engine.WorkAdded = _standIn.Wake;
+        engine.Begin();
     }
 
     /// <summary>Starts the thread.</summary>
@@ -28,6 +34,7 @@ internal sealed class ServerThread : IDisposable
     {
         _watch.Dispose();
         _engine.Dispose();
+        _standIn.Dispose();
     }
 
     private void Run()
@@ -57,8 +64,20 @@ internal sealed class ServerThread : IDisposable
         PollEvents events = _engine.Step(ref unlimited);
         if ((events & PollEvents.Connected) != 0)
             _watch.Begin();
-        else if (events == PollEvents.None && _engine.Client is null)
+        else if (events == PollEvents.None && _engine.Client is null && _turn.TrySleep())
+            Sleep();
+    }
+
+    private void Sleep()
+    {
+        try
+        {
             AwaitClient();
+        }
+        finally
+        {
+            _turn.Wake();
+        }
     }
 
     // Until somebody may be there, or the run ends.

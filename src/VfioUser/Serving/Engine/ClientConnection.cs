@@ -106,6 +106,11 @@ internal sealed class ClientConnection : IDisposable
         return !_run.MayBlock && _session?.TryLeave() == false;
     }
 
+    /// <summary>Another thread is the Command thread for a while; on that thread.</summary>
+    /// <param name="thread">Its managed number.</param>
+    /// <returns>That of the one before.</returns>
+    public int SwapCommandThread(int thread) => _channel.SwapCommandThread(thread);
+
     /// <summary>The client's memory and interrupts go with it.</summary>
     public void Dispose()
     {

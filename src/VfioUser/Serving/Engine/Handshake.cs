@@ -27,14 +27,26 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, PeerCrede
     public bool Step()
     {
         // the receive itself waits for no one: a client that keeps sending and never comes to an end would not be noticed
-        if (run.MayBlock)
-            PollCalls.WaitReadable(channel.Socket.Handle, (int)Math.Ceiling(Deadline.Left.TotalMilliseconds));
+        if (run.Turn is { } turn && turn.TrySleep())
+            Await(turn);
         if (Receive() != ReceiveStatus.Empty)
             return Session is not null;
         if (Deadline.Left > TimeSpan.Zero)
             return true;
         Fail(Errno.ETIMEDOUT, "the client did not propose a version in time");
         return false;
+    }
+
+    private void Await(CommandTurn turn)
+    {
+        try
+        {
+            PollCalls.WaitReadable(channel.Socket.Handle, (int)Math.Ceiling(Deadline.Left.TotalMilliseconds));
+        }
+        finally
+        {
+            turn.Wake();
+        }
     }
 
     private ReceiveStatus Receive()

@@ -5,10 +5,11 @@ namespace VfioUser;
 
 /// <summary>Serves a device to one client after another, step by step. Whose thread that is, and when, is up to a driver.</summary>
 /// <remarks>One thread at a time; it is the Command thread meanwhile. <see cref="Stop"/>: any thread.</remarks>
-internal sealed class ServingEngine : IDisposable
+internal sealed class ServingEngine : ICommandThread, IDisposable
 {
     private readonly CancellationTokenSource _stop;
     private readonly Action _free;
+    private Exception? _aborted; // on another thread
 
     /// <param name="run">What is served.</param>
     /// <param name="clients">Where they come from; borrowed.</param>
@@ -43,11 +44,18 @@ internal sealed class ServingEngine : IDisposable
     /// one that sleeps nowhere but in a step.</summary>
     public Action? Wake { get; set; }
 
+    /// <summary>Called when the device may have work for the Command thread that no command brings. On any thread, until the run
+    /// ends; to wake the driver and no more.</summary>
+    public Action? WorkAdded { get; set; }
+
     /// <summary>Called before the socket of a client is closed.</summary>
     public Action<SafeHandle>? Closing { get; set; }
 
-    /// <summary>Lets a client in, or does what there is to do for the one that is there. It waits only where the run may
-    /// block, and never for a client to come.</summary>
+    /// <summary>The driver is there.</summary>
+    public void Begin() => Run.Device.CommandWork.Begin(this);
+
+    /// <summary>Lets a client in, or does what there is to do for the one that is there, and for the device. It waits only where the
+    /// run may block, and never for a client to come.</summary>
     /// <param name="budget">Commands that may still be handled; counted down.</param>
     /// <returns>What was done.</returns>
     public PollEvents Step(ref int budget)
@@ -58,8 +66,12 @@ internal sealed class ServingEngine : IDisposable
         try
         {
             if (Run.Stopping.IsCancellationRequested)
-                End(failure: null);
-            else if (Client is null)
+            {
+                End(Volatile.Read(ref _aborted));
+                return events | PollEvents.Ended;
+            }
+            Run.Device.CommandWork.RunReady();
+            if (Client is null)
                 Accept(ref events);
             else
                 Serve(Client, ref budget, ref events);
@@ -91,11 +103,32 @@ internal sealed class ServingEngine : IDisposable
         End(failure);
     }
 
+    /// <summary>Ends it for a failure of this side on another thread than the driver's. Any thread.</summary>
+    public void Abort(Exception failure)
+    {
+        Interlocked.CompareExchange(ref _aborted, failure, null);
+        Stop();
+    }
+
     /// <summary>Has it end, and whoever waits for the client come back.</summary>
     public void Stop()
     {
         Run.Status.Stopping();
         _stop.Cancel();
+    }
+
+    void ICommandThread.Wake() => WorkAdded?.Invoke();
+
+    void ICommandThread.Threw(DeviceCode code, Exception exception)
+    {
+        try
+        {
+            Run.DeviceThrew(code, command: null, exception);
+        }
+        catch (Exception e)
+        {
+            Abort(e); // a log that fails has nobody to tell
+        }
     }
 
     public void Dispose()
@@ -180,6 +213,7 @@ internal sealed class ServingEngine : IDisposable
         }
         Failure = failure;
         Pending.Dispose();
+        Run.Device.CommandWork.End();
         _free();
         Run.Status.Ended(failure);
     }

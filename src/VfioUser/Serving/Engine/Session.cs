@@ -7,6 +7,7 @@ namespace VfioUser;
 /// <remarks>Command thread, all of it.</remarks>
 internal sealed class Session : IDisposable
 {
+    private readonly ServerRun _run;
     private readonly MessageChannel _channel;
     private readonly MessageChannel? _twin;
     private readonly ServerLog _log;
@@ -24,6 +25,7 @@ internal sealed class Session : IDisposable
     public Session(ServerRun run, MessageChannel channel, MessageChannel? twin, SessionLimits limits, ReplyWriter replies)
     {
         (PciDevice device, VfioUserServerOptions options, ServerLog log) = (run.Device, run.Options, run.Log);
+        _run = run;
         Device = device;
         Limits = limits;
         Replies = replies;
@@ -143,29 +145,8 @@ internal sealed class Session : IDisposable
         Replies.Flush();
     }
 
-    /// <summary>Tells of an exception of the device. Any thread.</summary>
-    /// <param name="where">Which code it was, if what was caught does not say it better.</param>
-    /// <param name="command">What is handled; null for what happened without a command.</param>
-    /// <param name="caught">What was caught.</param>
-    public void DeviceThrew(DeviceCode where, Command? command, Exception caught)
-    {
-        Exception exception = DeviceCodeException.Unwrap(caught, where, out DeviceCode code);
-        _log.DeviceThrew(code, exception);
-        try
-        {
-            _options.DeviceException?.Invoke(new DeviceExceptionContext(Device, code.Callback, exception)
-            {
-                Command = command,
-                Region = code.Region,
-                Offset = code.Offset,
-                Register = code.Register,
-            });
-        }
-        catch (Exception e)
-        {
-            _log.HookThrew(e);
-        }
-    }
+    /// <inheritdoc cref="ServerRun.DeviceThrew"/>
+    public void DeviceThrew(DeviceCode where, Command? command, Exception caught) => _run.DeviceThrew(where, command, caught);
 
     /// <summary>The client has gone: has the device come to rest, and its memory unmapped, without waiting.</summary>
     /// <returns>False while something is pending.</returns>
@@ -204,6 +185,20 @@ internal sealed class Session : IDisposable
         _log.Metrics.SessionEnded();
     }
 
+    private ReceiveStatus Receive(out ReceivedMessage message)
+    {
+        if (_run.Turn is not { } turn || !turn.TrySleep())
+            return _channel.ReceiveCommand(wait: false, out message);
+        try
+        {
+            return _channel.ReceiveCommand(wait: true, out message);
+        }
+        finally
+        {
+            turn.Wake();
+        }
+    }
+
     private ReceiveStatus Continue(out ReceivedMessage message)
     {
         if (_mayBlock)
@@ -228,7 +223,7 @@ internal sealed class Session : IDisposable
         // asked here, where nobody waits for an answer
         _metered = _log.Metrics.AreCommandsMetered;
         ReceivedMessage message;
-        ReceiveStatus status = IsPending ? Continue(out message) : _channel.ReceiveCommand(_mayBlock, out message);
+        ReceiveStatus status = IsPending ? Continue(out message) : Receive(out message);
         if (status != ReceiveStatus.Received)
             return status == ReceiveStatus.Empty;
         do
