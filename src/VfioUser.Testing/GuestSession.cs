@@ -21,6 +21,7 @@ internal sealed class GuestSession
         {
             RefuseUnmodelledAccesses = options.Strict || options.Server.RefuseUnmodelledAccesses,
             TwinSocket = TwinSocketPolicy.Prefer,
+            TimeProvider = options.TimeProvider ?? options.Server.TimeProvider,
             Logger = log,
             DeviceException = log.DeviceThrew,
         });

@@ -174,6 +174,31 @@ public sealed partial class TestGuest : IDisposable
         return address;
     }
 
+    /// <summary>Lets time pass for the device: its timers are called in order, each at its time.</summary>
+    /// <param name="time">How much.</param>
+    /// <exception cref="InvalidOperationException">The guest has no clock of its own: see <see cref="TestGuestOptions.TimeProvider"/>.</exception>
+    /// <exception cref="TestGuestException">A timer or a posted action does not return, or they go on without an end.</exception>
+    /// <remarks>Returns when all that came due has run, with what was posted meanwhile. Timers of a device that migration has stopped
+    /// stand still.</remarks>
+    public void Advance(TimeSpan time)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(time, TimeSpan.Zero);
+        if (Options.TimeProvider is not { } clock)
+            throw new InvalidOperationException($"The guest has no clock to advance. Give it one: {nameof(TestGuestOptions)}.{nameof(TestGuestOptions.TimeProvider)}.");
+        CommandWork work = Device.CommandWork;
+        long end = clock.GetTimestamp() + time.Ticks; // a fake clock counts in ticks
+        while (true)
+        {
+            if (!work.AwaitIdle(Options.Timeout))
+                throw new TestGuestException(Tell($"Timers or posted actions of {Device.GetType().Name} still run after {Options.Timeout}."));
+            long now = clock.GetTimestamp();
+            if (now >= end)
+                return;
+            long next = work.NextDue;
+            clock.Advance(TimeSpan.FromTicks((next > now && next < end ? next : end) - now));
+        }
+    }
+
     /// <summary>Resets the device, as a machine does at boot.</summary>
     public void Reset() => Try(Client.ResetDevice);
 

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
 
 namespace VfioUser.Testing;
 
@@ -34,6 +35,9 @@ public sealed record TestGuestOptions
 
     /// <summary>The lowest level that <see cref="TestGuest.Log"/> keeps. Trace has a line for each message.</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
+
+    /// <summary>The clock of the device's timers, which <see cref="TestGuest.Advance"/> advances. Null for the one in <see cref="Server"/>.</summary>
+    public FakeTimeProvider? TimeProvider { get; init; }
 
     /// <summary>Options of the server, except that <see cref="Memory"/> decides on the twin socket. Their logger and exception hook are
     /// called, too.</summary>

@@ -38,6 +38,9 @@ internal readonly record struct Deadline
         ? Never
         : new Deadline(Stopwatch.GetTimestamp() + (long)(time.TotalSeconds * Stopwatch.Frequency));
 
+    /// <summary>At a timestamp of <see cref="Stopwatch"/>.</summary>
+    public static Deadline At(long timestamp) => new(timestamp);
+
     /// <summary>Which of two is over first; null stands for none.</summary>
     public static Deadline? Earlier(Deadline? one, Deadline? other) =>
         other is null || (one is { } first && first._timestamp <= other.Value._timestamp) ? one : other;

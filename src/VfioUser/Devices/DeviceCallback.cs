@@ -53,4 +53,7 @@ public enum DeviceCallback
 
     /// <summary>An action that the device had posted.</summary>
     Post,
+
+    /// <summary>What a <see cref="DeviceTimer"/> calls.</summary>
+    Timer,
 }

@@ -13,7 +13,7 @@ public abstract partial class PciDevice
 
     /// <summary>Lets the device move to another host, with nothing to carry but what the library knows: registers made with
     /// <see cref="RegisterBlock.AddRegister{T}(ulong, Access)"/>, MSI-X tables, what the guest wrote to the configuration space,
-    /// the level of the interrupt pin and pending interrupts, and shared memory of regions.</summary>
+    /// the level of the interrupt pin and pending interrupts, timers, and shared memory of regions.</summary>
     /// <exception cref="InvalidOperationException">It was enabled before, or the device is being served.</exception>
     /// <remarks>Setup. For devices that keep everything in registers. Spec: "Device Features".</remarks>
     protected void EnableMigration() => MakeMigratable(null, preCopy: false);
@@ -79,7 +79,7 @@ public abstract partial class PciDevice
         Activity.Stop();
         Notifiers.Drain();
         // what they lead to belongs to the state that is saved
-        CommandWork.Drain();
+        CommandWork.Stop();
         try
         {
             Call(DeviceCallback.Stopped, static (device, _) => device.OnStopped(), 0);
@@ -88,6 +88,7 @@ public abstract partial class PciDevice
         {
             Activity.Start();
             Notifiers.Continue();
+            CommandWork.Continue();
             throw;
         }
         Activity.StopDone();
@@ -105,6 +106,7 @@ public abstract partial class PciDevice
     {
         Activity.Start();
         Notifiers.Continue();
+        CommandWork.Continue();
     }
 
     private void MakeMigratable(IMigrationState? author, bool preCopy)

@@ -20,6 +20,19 @@ public abstract partial class PciDevice
         CommandWork.Post(action, untilReset);
     }
 
+    /// <summary>Gives the device a timer.</summary>
+    /// <param name="due">Called on the Command thread, as handlers are. An exception is logged and passed to
+    /// <see cref="VfioUserServerOptions.DeviceException"/>.</param>
+    /// <returns>A timer that does not run yet. One that is started in the constructor begins when the device is served.</returns>
+    /// <exception cref="InvalidOperationException">The device is being served.</exception>
+    /// <remarks>Setup. What is left of it is saved and restored if the device can be migrated.</remarks>
+    protected DeviceTimer AddTimer(Action due)
+    {
+        ArgumentNullException.ThrowIfNull(due);
+        ThrowIfServed();
+        return CommandWork.AddTimer(due);
+    }
+
     /// <summary>What waits for the Command thread.</summary>
     internal CommandWork CommandWork { get; }
 }

@@ -242,7 +242,7 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? deviceS
         {
             _reader = null;
             device.Notifiers.Discard();
-            device.CommandWork.Reset();
+            device.CommandWork.Restored();
         }
         return problem;
     }

@@ -64,6 +64,8 @@ internal sealed class MigrationReader(PciDevice device, StateLayout layout, IMig
         device.Config.Restore(_held[MigrationRecord.Config]);
         layout.RestoreParts(_held[MigrationRecord.Parts]);
         layout.RestoreIrqs(_held[MigrationRecord.Irqs]);
+        if (_held.TryGetValue(MigrationRecord.Timers, out byte[]? timers))
+            layout.RestoreTimers(timers);
         try
         {
             deviceState?.EndRestore();
@@ -123,13 +125,18 @@ internal sealed class MigrationReader(PciDevice device, StateLayout layout, IMig
                 return BeginMemory(WireFormat.Read<uint>(_filling), WireFormat.Read<ulong>(_filling.AsSpan(sizeof(ulong))));
             case Step.Held:
                 _held[_kind] = _filling;
-                problem = _kind == MigrationRecord.Parts ? layout.ProblemOfParts(_filling) : null;
+                problem = _kind switch
+                {
+                    MigrationRecord.Parts => layout.ProblemOfParts(_filling),
+                    MigrationRecord.Timers => StateLayout.ProblemOfTimers(_filling),
+                    _ => null,
+                };
                 break;
             case Step.End:
                 _step = Step.Complete;
                 if (WireFormat.Read<uint>(_filling) != _checksumBeforeRecord)
                     return "its checksum is wrong";
-                return _held.Count == 3 ? null : "it lacks part of the device";
+                return _held.Count == layout.OnceCount ? null : "it lacks part of the device";
         }
         _checksumBeforeRecord = _checksum;
         Expect(Step.RecordHeader, MigrationStream.RecordHeaderSize);
@@ -156,6 +163,7 @@ internal sealed class MigrationReader(PciDevice device, StateLayout layout, IMig
             MigrationRecord.Config => layout.ConfigSize,
             MigrationRecord.Parts => layout.PartsSize,
             MigrationRecord.Irqs => layout.IrqsSize,
+            MigrationRecord.Timers when layout.TimersSize > 0 => layout.TimersSize,
             MigrationRecord.End => MigrationStream.EndSize,
             _ => -1,
         };

@@ -77,4 +77,7 @@ internal enum MigrationRecord : uint
 
     /// <summary>What came of the author's is void: it follows anew.</summary>
     StartOver = 6,
+
+    /// <summary>What is left of each timer; missing where the device has none.</summary>
+    Timers = 7,
 }

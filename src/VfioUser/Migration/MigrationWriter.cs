@@ -113,6 +113,11 @@ internal sealed class MigrationWriter
         yield return Finish();
         _layout.SaveIrqs(Begin(MigrationRecord.Irqs, _layout.IrqsSize));
         yield return Finish();
+        if (_layout.TimersSize > 0)
+        {
+            _layout.SaveTimers(Begin(MigrationRecord.Timers, _layout.TimersSize));
+            yield return Finish();
+        }
         foreach ((Region region, MemoryArea area) in _layout.Memory)
         {
             for (ulong done = 0; done < area.Length;)

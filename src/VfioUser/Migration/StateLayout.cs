@@ -15,8 +15,15 @@ internal sealed class StateLayout(PciDevice device)
 
     public int IrqsSize => _irqs.Count;
 
+    /// <summary>Bytes of the timers; 0 without timers, which then have no record.</summary>
+    public int TimersSize => device.CommandWork.TimerStateSize;
+
+    /// <summary>How many records of what the library knows there are, each once.</summary>
+    public int OnceCount => TimersSize > 0 ? 4 : 3;
+
     /// <summary>Bytes of a whole stream without the author's.</summary>
-    public ulong StreamSize => (ulong)(MigrationHeader.WireSize + 4 * MigrationStream.RecordHeaderSize + ConfigSize + PartsSize + IrqsSize + MigrationStream.EndSize)
+    public ulong StreamSize => (ulong)(MigrationHeader.WireSize + (OnceCount + 1) * MigrationStream.RecordHeaderSize
+        + ConfigSize + PartsSize + IrqsSize + TimersSize + MigrationStream.EndSize)
         + Memory.Aggregate(0ul, (sum, part) => sum + part.Area.Length + HeaderBytes(part.Area.Length, MigrationStream.MemoryHeaderSize));
 
     /// <summary>Bytes of the heads of all records that it takes for so many of data.</summary>
@@ -80,6 +87,13 @@ internal sealed class StateLayout(PciDevice device)
         for (int i = 0; i < _irqs.Count; i++)
             _irqs[i].RestoreState(source[i]);
     }
+
+    public void SaveTimers(Span<byte> destination) => device.CommandWork.SaveTimers(destination);
+
+    /// <summary>What is wrong with a record of timers, whose size is right; null if nothing is.</summary>
+    public static string? ProblemOfTimers(ReadOnlySpan<byte> source) => TimerSet.IsState(source) ? null : "a timer of it has a negative time";
+
+    public void RestoreTimers(ReadOnlySpan<byte> source) => device.CommandWork.RestoreTimers(source);
 
     /// <summary>The device runs again: what a restore left pending goes out.</summary>
     public void DeliverIrqs()

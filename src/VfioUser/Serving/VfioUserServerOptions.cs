@@ -82,6 +82,10 @@ public sealed record VfioUserServerOptions
     /// <summary>How long the command thread looks for the next command before it sleeps. Costs a core, saves microseconds.</summary>
     public TimeSpan Spin { get; init; }
 
+    /// <summary>The clock of the device's timers; by default the system's. Times of the server's own, such as <see cref="DmaTimeout"/>,
+    /// are the system's always.</summary>
+    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
     /// <summary>Where the server tells what happens; trace level has a line for each message.</summary>
     public ILogger Logger { get; init; } = NullLogger.Instance;
 

@@ -1,6 +1,6 @@
 namespace VfioUser;
 
-/// <summary>What a device has run on its Command thread without a command: posted actions.</summary>
+/// <summary>What a device has run on its Command thread without a command: timers that are due, and posted actions.</summary>
 /// <remarks>
 /// It runs while the device is served, with a client or without one, but not from when the device is asked to quiesce until it is
 /// resumed: then it waits.
@@ -12,17 +12,28 @@ internal sealed class CommandWork(DeviceActivity activity)
     private const int MaxPostsInARow = 64;
 
     private readonly PostQueue _posts = new();
+    private readonly TimerSet _timers = new();
     private readonly Lock _gate = new();
+    private readonly object _idle = new();
     private ICommandThread? _thread; // under the gate: who is gone is not woken any more
+    private bool _isRunning; // under _idle
 
     /// <summary>Whether there is something that may run now. Any thread; what the Command thread asks before it sleeps.</summary>
-    public bool IsReady => _posts.Count != 0 && activity.AllowsWork;
+    public bool IsReady => (_posts.Count != 0 || _timers.IsDue) && activity.AllowsWork;
+
+    /// <summary>When the next timer is due, as a timestamp of its clock; <see cref="TimerSet.Never"/> if none is.</summary>
+    public long NextDue => _timers.Next;
+
+    /// <summary>Bytes of the timers' state in a migration stream; 0 without timers.</summary>
+    public int TimerStateSize => _timers.Count * TimerSet.StateSize;
 
     /// <summary>The device is served from now on.</summary>
     public void Begin(ICommandThread thread)
     {
         lock (_gate)
             _thread = thread;
+        _timers.SetClock(thread.Time);
+        Announce();
     }
 
     /// <summary>The device is not served any more: what waits is kept.</summary>
@@ -30,6 +41,17 @@ internal sealed class CommandWork(DeviceActivity activity)
     {
         lock (_gate)
             _thread = null;
+        _timers.SetClock(null);
+    }
+
+    /// <summary>A time that <see cref="ICommandThread.WakeAt"/> asked for has come. Any thread.</summary>
+    public void TimePassed()
+    {
+        lock (_gate)
+            _thread?.Wake();
+        // it may have been that of a timer that was stopped
+        if (!_timers.IsDue)
+            Announce();
     }
 
     /// <summary>Any thread.</summary>
@@ -40,18 +62,111 @@ internal sealed class CommandWork(DeviceActivity activity)
             _thread?.Wake();
     }
 
+    /// <summary>Setup.</summary>
+    public DeviceTimer AddTimer(Action due)
+    {
+        DeviceTimer timer = new(this, due);
+        _timers.Add(timer);
+        return timer;
+    }
+
+    /// <summary>Any thread.</summary>
+    public void Start(DeviceTimer timer, long ticks, long period)
+    {
+        _timers.Start(timer, ticks, period);
+        Announce();
+    }
+
+    /// <summary>Any thread.</summary>
+    public void Stop(DeviceTimer timer) => _timers.Stop(timer);
+
     /// <summary>Runs some of what is ready. Command thread.</summary>
     public void RunReady()
     {
-        if (IsReady)
-            RunPosts(MaxPostsInARow);
+        if (!IsReady)
+            return;
+        lock (_idle)
+            _isRunning = true;
+        RunTimers();
+        RunPosts(MaxPostsInARow);
+        lock (_idle)
+        {
+            _isRunning = false;
+            Monitor.PulseAll(_idle);
+        }
     }
 
-    /// <summary>Runs all that was posted so far, in whatever state the device is. Command thread.</summary>
-    public void Drain() => RunPosts(int.MaxValue);
+    /// <summary>Waits until nothing runs and nothing is ready.</summary>
+    /// <returns>False when the time is over.</returns>
+    public bool AwaitIdle(TimeSpan timeout)
+    {
+        long began = TimeProvider.System.GetTimestamp();
+        lock (_idle)
+        {
+            while (_isRunning || IsReady)
+            {
+                TimeSpan left = timeout - TimeProvider.System.GetElapsedTime(began);
+                if (left <= TimeSpan.Zero || !Monitor.Wait(_idle, left))
+                    return false;
+            }
+        }
+        return true;
+    }
 
-    /// <summary>The device was reset, or is another one now. Command thread.</summary>
-    public void Reset() => _posts.DropUntilReset();
+    /// <summary>Migration is about to stop the device: runs all that was posted so far, and timers stand still. Command thread.</summary>
+    public void Stop()
+    {
+        RunPosts(int.MaxValue);
+        _timers.SetStopped(true);
+    }
+
+    /// <summary>The device runs again, or was not stopped in the end. Command thread.</summary>
+    public void Continue()
+    {
+        _timers.SetStopped(false);
+        Announce();
+    }
+
+    /// <summary>The device was reset. Command thread.</summary>
+    public void Reset()
+    {
+        _timers.Reset();
+        _posts.DropUntilReset();
+    }
+
+    /// <summary>Writes the timers' state. The device is stopped.</summary>
+    public void SaveTimers(Span<byte> destination) => _timers.Save(destination);
+
+    /// <summary>Takes the timers' state. The device is stopped.</summary>
+    public void RestoreTimers(ReadOnlySpan<byte> source) => _timers.Restore(source);
+
+    /// <summary>The device is another one now: what was posted was not for it.</summary>
+    public void Restored() => _posts.DropUntilReset();
+
+    private void Announce()
+    {
+        if (_timers.Next == TimerSet.Never)
+            return;
+        lock (_gate)
+        {
+            if (_timers.Next is var next and not TimerSet.Never)
+                _thread?.WakeAt(next);
+        }
+    }
+
+    private void RunTimers()
+    {
+        // one that is due again at once waits for the next time
+        int left = _timers.Count;
+        bool any = false;
+        for (; left > 0 && _timers.TakeDue() is { } callback; left--)
+        {
+            any = true;
+            Run(DeviceCallback.Timer, callback);
+        }
+        if (any)
+            Announce();
+    }
 
     private void RunPosts(int most)
     {

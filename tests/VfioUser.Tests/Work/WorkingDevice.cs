@@ -34,6 +34,8 @@ internal sealed class WorkingDevice : PciDevice
 
     public new void Post(Action action, bool untilReset = false) => base.Post(action, untilReset);
 
+    public new DeviceTimer AddTimer(Action due) => base.AddTimer(due);
+
     public void Tell(string what)
     {
         _diary.Add(what);

@@ -46,7 +46,7 @@ public sealed partial class DevicePoller
         PendingClients.Awaited clients = _engine.Pending.Await();
         ClientConnection? client = _engine.Client;
         _descriptors.AwaitClients(clients.Next || clients.Others);
-        _descriptors.AwaitTime(Deadline.Earlier(clients.Due, client is null ? null : NextDeadline(client)));
+        _descriptors.AwaitTime(Deadline.Earlier(Deadline.Earlier(clients.Due, client is null ? null : NextDeadline(client)), NextDue));
         _descriptors.AwaitRest(client?.Rest);
         if (client is not null)
         {
@@ -77,6 +77,9 @@ public sealed partial class DevicePoller
         _lastPoll = Environment.TickCount64;
         _engine.Pending.Process();
     }
+
+    // a device that is quiesced is called when it is resumed
+    private Deadline? NextDue => Device.Activity.AllowsWork && _engine.NextDue is var due and not TimerSet.Never ? Deadline.At(due) : null;
 
     // a process without descriptors has none for the device's answer
     private static Deadline? NextDeadline(ClientConnection client) =>

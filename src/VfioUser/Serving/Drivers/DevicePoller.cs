@@ -38,6 +38,7 @@ public sealed partial class DevicePoller : IDisposable
         _descriptors = new PollerDescriptors(engine.Clients.Listening);
         engine.Wake = _descriptors.Wakeup.Signal;
         engine.WorkAdded = WakeForWork;
+        engine.DueChanged = _ => WakeForWork();
         engine.Closing = _descriptors.Remove;
         _stopping = engine.Run.Stopping.Register(_descriptors.Wakeup.Signal);
         engine.Begin();

@@ -16,6 +16,7 @@ internal sealed class ServerThread : IDisposable
         _turn = engine.Run.Turn!;
         _standIn = new StandIn(engine, _turn);
         engine.WorkAdded = _standIn.Wake;
+        engine.DueChanged = _standIn.WakeAt;
         engine.Begin();
     }
 

@@ -7,9 +7,13 @@ namespace VfioUser;
 /// <remarks>One thread at a time; it is the Command thread meanwhile. <see cref="Stop"/>: any thread.</remarks>
 internal sealed class ServingEngine : ICommandThread, IDisposable
 {
+    // what every timer takes; then it is set again
+    private static readonly TimeSpan LongestAlarm = TimeSpan.FromDays(1);
+
     private readonly CancellationTokenSource _stop;
     private readonly Action _free;
     private Exception? _aborted; // on another thread
+    private ITimer? _alarm; // of a clock that is not the system's
 
     /// <param name="run">What is served.</param>
     /// <param name="clients">Where they come from; borrowed.</param>
@@ -47,6 +51,13 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
     /// <summary>Called when the device may have work for the Command thread that no command brings. On any thread, until the run
     /// ends; to wake the driver and no more.</summary>
     public Action? WorkAdded { get; set; }
+
+    /// <summary>Called when the driver has to wake up at a time, unless it does so before: <see cref="NextDue"/>, or an earlier one that
+    /// was it a moment ago. As <see cref="WorkAdded"/>.</summary>
+    public Action<long>? DueChanged { get; set; }
+
+    /// <summary>When the device has work, as a timestamp of the system's clock; <see cref="TimerSet.Never"/> if that is not known.</summary>
+    public long NextDue => IsSystemTime ? Run.Device.CommandWork.NextDue : TimerSet.Never;
 
     /// <summary>Called before the socket of a client is closed.</summary>
     public Action<SafeHandle>? Closing { get; set; }
@@ -117,7 +128,23 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
         _stop.Cancel();
     }
 
+    TimeProvider ICommandThread.Time => Run.Options.TimeProvider;
+
     void ICommandThread.Wake() => WorkAdded?.Invoke();
+
+    void ICommandThread.WakeAt(long due)
+    {
+        if (IsSystemTime)
+        {
+            DueChanged?.Invoke(due);
+            return;
+        }
+        TimeProvider time = Run.Options.TimeProvider;
+        _alarm ??= time.CreateTimer(static engine => ((ServingEngine)engine!).Run.Device.CommandWork.TimePassed(), this,
+            Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        TimeSpan left = time.GetElapsedTime(time.GetTimestamp(), due);
+        _alarm.Change(TimeSpan.FromTicks(Math.Clamp(left.Ticks, 0, LongestAlarm.Ticks)), Timeout.InfiniteTimeSpan);
+    }
 
     void ICommandThread.Threw(DeviceCode code, Exception exception)
     {
@@ -136,6 +163,8 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
         End(failure: null);
         _stop.Dispose();
     }
+
+    private bool IsSystemTime => ReferenceEquals(Run.Options.TimeProvider, TimeProvider.System);
 
     private void Accept(ref PollEvents events)
     {
@@ -214,6 +243,7 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
         Failure = failure;
         Pending.Dispose();
         Run.Device.CommandWork.End();
+        _alarm?.Dispose();
         _free();
         Run.Status.Ended(failure);
     }
