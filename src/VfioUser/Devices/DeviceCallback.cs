@@ -56,4 +56,7 @@ public enum DeviceCallback
 
     /// <summary>What a <see cref="DeviceTimer"/> calls.</summary>
     Timer,
+
+    /// <summary>A worker, or what its cancellation calls.</summary>
+    Worker,
 }

@@ -7,7 +7,9 @@ namespace VfioUser;
 /// <param name="Region">Of a region: which.</param>
 /// <param name="Offset">First byte of the access or of the doorbell, relative to the region.</param>
 /// <param name="Register">The name of the register there.</param>
-internal readonly record struct DeviceCode(DeviceCallback Callback, PciRegion? Region = null, ulong? Offset = null, string? Register = null)
+/// <param name="Worker">Of a worker: its name.</param>
+internal readonly record struct DeviceCode(
+    DeviceCallback Callback, PciRegion? Region = null, ulong? Offset = null, string? Register = null, string? Worker = null)
 {
     public static implicit operator DeviceCode(DeviceCallback callback) => new(callback);
 
@@ -18,5 +20,5 @@ internal readonly record struct DeviceCode(DeviceCallback Callback, PciRegion? R
     /// <summary>In a few words.</summary>
     public override string ToString() => Region is { } region
         ? string.Create(CultureInfo.InvariantCulture, $"{Callback} at 0x{Offset ?? 0:x} of {region}{(Register is null ? "" : $" ({Register})")}")
-        : Callback.ToString();
+        : Worker is null ? Callback.ToString() : $"{Callback} '{Worker}'";
 }

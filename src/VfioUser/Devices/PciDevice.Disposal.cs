@@ -66,6 +66,8 @@ public abstract partial class PciDevice : IDisposable
             ObjectDisposedException.ThrowIf(_disposed, this);
             if (_served)
                 throw new InvalidOperationException("The device is being served already. Make another one for another server.");
+            if (!Workers.Ended.IsCompleted)
+                throw new InvalidOperationException($"Workers of the device have not ended since it was served last: {Workers.Names}.");
             _served = true;
         }
     }

@@ -32,13 +32,38 @@ public abstract partial class PciDevice
     /// <summary>What the device does now.</summary>
     internal DeviceActivity Activity { get; } = new();
 
-    internal ValueTask<bool> QuiesceAsync(QuiesceReason reason, CancellationToken cancellation) => OnQuiesceAsync(reason, cancellation);
+    /// <summary>Has the device's workers leave, and asks the device.</summary>
+    internal ValueTask<bool> QuiesceAsync(QuiesceReason reason, CancellationToken cancellation)
+    {
+        if (Workers.IsEmpty)
+            return OnQuiesceAsync(reason, cancellation);
+        Task inside = Workers.Close();
+        ValueTask<bool> answer;
+        try
+        {
+            answer = OnQuiesceAsync(reason, cancellation);
+        }
+        catch
+        {
+            Workers.Open();
+            throw;
+        }
+        return Workers.QuiesceAsync(inside, answer);
+    }
 
     /// <summary>Lets a device that is quiesced work again, unless migration has stopped it.</summary>
     internal void Resume()
     {
-        if (Activity.Resume() is { } reason)
+        if (Activity.Resume() is not { } reason)
+            return;
+        try
+        {
             Call(DeviceCallback.Resume, static (device, reason) => device.OnResume(reason), reason);
+        }
+        finally
+        {
+            Workers.Open();
+        }
     }
 
     // It may have answered since, when nobody asked any more.

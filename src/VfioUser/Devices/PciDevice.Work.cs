@@ -33,6 +33,38 @@ public abstract partial class PciDevice
         return CommandWork.AddTimer(due);
     }
 
+    /// <summary>Gives the device a task that works while it is served.</summary>
+    /// <param name="name">For logs.</param>
+    /// <param name="work">
+    /// Begins on the thread pool when a server begins to serve the device, and again with each server after that. It uses guest
+    /// memory and interrupts inside its <see cref="DeviceWork"/>, which needs no <see cref="OnQuiesceAsync"/>. The token is cancelled
+    /// when that run ends, and the run waits for the task; <see cref="OperationCanceledException"/> is not an error then. Any other
+    /// exception ends the worker, and is logged and passed to <see cref="VfioUserServerOptions.DeviceException"/>.
+    /// </param>
+    /// <exception cref="InvalidOperationException">The device is being served.</exception>
+    /// <remarks>Setup. A run on a thread of its own waits for the task without a limit, a poller for one second.</remarks>
+    protected void AddWorker(string name, Func<DeviceWork, CancellationToken, Task> work)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        ArgumentNullException.ThrowIfNull(work);
+        ThrowIfServed();
+        Workers.Add(new DeviceWorker(name, work));
+    }
+
+    /// <summary>Gives the device a thread that works while it is served, for work that blocks or polls.</summary>
+    /// <param name="name">Of the thread, and for logs.</param>
+    /// <param name="work">As that of <see cref="AddWorker"/>; the worker ends when it returns.</param>
+    /// <inheritdoc cref="AddWorker"/>
+    protected void AddWorkerThread(string name, Action<DeviceWork, CancellationToken> work)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        ArgumentNullException.ThrowIfNull(work);
+        ThrowIfServed();
+        Workers.Add(DeviceWorker.OnThread(name, work));
+    }
+
     /// <summary>What waits for the Command thread.</summary>
     internal CommandWork CommandWork { get; }
+
+    internal DeviceWorkers Workers { get; } = new();
 }

@@ -21,18 +21,30 @@ internal sealed class Accelerator : PciDevice
         {
             _busy.Value = _jobs.Writer.TryWrite(new Iova(address)) ? 0u : 1u;
         });
-        _ = WorkAsync();
+        AddWorker("sum", WorkAsync);
     }
 
-    private async Task WorkAsync() // thread pool: as long as it takes
+    protected override void OnReset(ResetReason reason)
+    {
+        while (_jobs.Reader.TryRead(out _))
+        {
+            // void: they were of before the reset
+        }
+    }
+
+    private async Task WorkAsync(DeviceWork work, CancellationToken stop) // thread pool: as long as it takes
     {
         byte[] buffer = new byte[4096];
-        await foreach (Iova job in _jobs.Reader.ReadAllAsync())
+        while (await _jobs.Reader.WaitToReadAsync(stop))
         {
-            if (!Dma.TryRead(job, buffer)) // from any thread
-                continue;
-            _result.Value = (ulong)buffer.Sum(value => (long)value);
-            _done.Trigger(); // what was written before is there when the guest is interrupted
+            using (await work.EnterAsync()) // not while the device is reset
+            {
+                if (_jobs.Reader.TryRead(out Iova job) && Dma.TryRead(job, buffer)) // from any thread
+                {
+                    _result.Value = (ulong)buffer.Sum(value => (long)value);
+                    _done.Trigger(); // what was written before is there when the guest is interrupted
+                }
+            }
         }
     }
 }

@@ -33,6 +33,8 @@ public class EventIdTests
         [60] = "QuiesceWaits",
         [61] = "QuiesceAbandoned",
         [62] = "QuiesceFailed",
+        [63] = "WorkersWait",
+        [64] = "WorkersAbandoned",
         [80] = "DmaReplyMalformed",
         [81] = "DmaTimedOut",
         [82] = "DmaRefused",

@@ -7,7 +7,7 @@ namespace VfioUser.Tests.Quiesce;
 // docs/quiesce.md shows this device.
 internal sealed class CopyEngine : PciDevice
 {
-    private readonly Channel<(Iova From, Iova To, int Length)> _jobs = Channel.CreateUnbounded<(Iova, Iova, int)>();
+    private readonly Channel<(Iova From, Iova To, int Length)> _jobs = Channel.CreateBounded<(Iova, Iova, int)>(16);
     private readonly SemaphoreSlim _work = new(1); // whoever has it may work, or keep the device from it
     private readonly Irq _done;
 
@@ -44,12 +44,18 @@ internal sealed class CopyEngine : PciDevice
         while (await _jobs.Reader.WaitToReadAsync())
         {
             await _work.WaitAsync();
-            if (_jobs.Reader.TryRead(out (Iova From, Iova To, int Length) job))
+            try
             {
-                if (Dma.TryRead(job.From, buffer.AsSpan(0, job.Length)) && Dma.TryWrite(job.To, buffer.AsSpan(0, job.Length)))
+                if (_jobs.Reader.TryRead(out (Iova From, Iova To, int Length) job)
+                    && Dma.TryRead(job.From, buffer.AsSpan(0, job.Length)) && Dma.TryWrite(job.To, buffer.AsSpan(0, job.Length)))
+                {
                     _done.Trigger();
+                }
             }
-            _work.Release();
+            finally
+            {
+                _work.Release();
+            }
         }
     }
 }

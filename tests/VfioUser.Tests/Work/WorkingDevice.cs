@@ -36,6 +36,10 @@ internal sealed class WorkingDevice : PciDevice
 
     public new DeviceTimer AddTimer(Action due) => base.AddTimer(due);
 
+    public new void AddWorker(string name, Func<DeviceWork, CancellationToken, Task> work) => base.AddWorker(name, work);
+
+    public new void AddWorkerThread(string name, Action<DeviceWork, CancellationToken> work) => base.AddWorkerThread(name, work);
+
     public void Tell(string what)
     {
         _diary.Add(what);

@@ -20,6 +20,9 @@ public sealed record DeviceExceptionContext(PciDevice Device, DeviceCallback Cal
     /// <summary>The name of the register there; null for one without, and for what is none.</summary>
     public string? Register { get; init; }
 
+    /// <summary>The name of the worker whose code it was; null for code that is none of a worker's.</summary>
+    public string? Worker { get; init; }
+
     /// <summary>The exception and where it was thrown, in one line.</summary>
-    public override string ToString() => $"{Exception.GetType().Name} in {new DeviceCode(Callback, Region, Offset, Register)}: {Exception.Message}";
+    public override string ToString() => $"{Exception.GetType().Name} in {new DeviceCode(Callback, Region, Offset, Register, Worker)}: {Exception.Message}";
 }

@@ -141,6 +141,12 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
     [LoggerMessage(62, LogLevel.Warning, "The client has gone and the device did not come to rest: memory is unmapped all the same.")]
     public partial void QuiesceFailed();
 
+    [LoggerMessage(63, LogLevel.Warning, "The server stops, and workers of the device have not ended: {Workers}.")]
+    public partial void WorkersWait(string workers);
+
+    [LoggerMessage(64, LogLevel.Warning, "The server has stopped, and workers of the device have not ended: {Workers}.")]
+    public partial void WorkersAbandoned(string workers);
+
     [LoggerMessage(80, LogLevel.Warning, "The client broke the protocol: its reply to {Command} (message {MessageId}, {Size} bytes) {Problem}.",
         EventName = nameof(DmaReplyMalformed))]
     private partial void SayDmaReplyMalformed(Command command, ushort messageId, uint size, string problem);

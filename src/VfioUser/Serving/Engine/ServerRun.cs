@@ -38,6 +38,7 @@ internal sealed record ServerRun(
                 Region = code.Region,
                 Offset = code.Offset,
                 Register = code.Register,
+                Worker = code.Worker,
             });
         }
         catch (Exception e)

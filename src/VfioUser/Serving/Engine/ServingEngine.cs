@@ -14,6 +14,7 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
     private readonly Action _free;
     private Exception? _aborted; // on another thread
     private ITimer? _alarm; // of a clock that is not the system's
+    private WorkerRun? _workers; // null where the device has none
 
     /// <param name="run">What is served.</param>
     /// <param name="clients">Where they come from; borrowed.</param>
@@ -63,7 +64,12 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
     public Action<SafeHandle>? Closing { get; set; }
 
     /// <summary>The driver is there.</summary>
-    public void Begin() => Run.Device.CommandWork.Begin(this);
+    public void Begin()
+    {
+        Run.Device.CommandWork.Begin(this);
+        if (!Run.Device.Workers.IsEmpty)
+            _workers = new WorkerRun(Run, this);
+    }
 
     /// <summary>Lets a client in, or does what there is to do for the one that is there, and for the device. It waits only where the
     /// run may block, and never for a client to come.</summary>
@@ -232,9 +238,12 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
         if (IsOver)
             return;
         IsOver = true;
+        // what they are in the middle of may be what the client's end would wait for
+        _workers?.Cancel();
         try
         {
             CloseClient();
+            _workers?.Await();
         }
         catch (Exception e)
         {
@@ -242,6 +251,7 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
         }
         Failure = failure;
         Pending.Dispose();
+        _workers?.Dispose();
         Run.Device.CommandWork.End();
         _alarm?.Dispose();
         _free();

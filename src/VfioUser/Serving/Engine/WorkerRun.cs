@@ -1,0 +1,56 @@
+namespace VfioUser;
+
+/// <summary>A device's workers in one run: from when its driver is there until they have ended, or were given up.</summary>
+internal sealed class WorkerRun : IDisposable
+{
+    private static readonly TimeSpan WarningInterval = TimeSpan.FromSeconds(1);
+
+    private readonly CancellationTokenSource _stop = new();
+    private readonly CancellationTokenRegistration _stopping;
+    private readonly ServerRun _run;
+    private readonly ICommandThread _thread;
+    private readonly DeviceWorkers _workers;
+
+    /// <param name="run">Whose device it is.</param>
+    /// <param name="thread">Told of exceptions.</param>
+    public WorkerRun(ServerRun run, ICommandThread thread)
+    {
+        _run = run;
+        _thread = thread;
+        _workers = run.Device.Workers;
+        _workers.Begin(thread, _stop.Token);
+        _stopping = run.Stopping.UnsafeRegister(static self => ((WorkerRun)self!).Cancel(), this);
+    }
+
+    /// <summary>Has all end. Any thread; waits for none.</summary>
+    public void Cancel()
+    {
+        // the author's callbacks must run neither here nor on the thread that stops the server
+        _ = _stop.CancelAsync().ContinueWith(
+            (failed, thread) => ((ICommandThread)thread!).Threw(DeviceCallback.Worker, failed.Exception!.GetBaseException()), _thread,
+            CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        _workers.Cancelled();
+    }
+
+    /// <summary>Waits until all have ended; where others wait for this thread, not for long.</summary>
+    public void Await()
+    {
+        while (!_workers.Ended.Wait(WarningInterval))
+        {
+            if (!_run.MayBlock)
+            {
+                _run.Log.WorkersAbandoned(_workers.Names);
+                return;
+            }
+            _run.Log.WorkersWait(_workers.Names);
+        }
+    }
+
+    public void Dispose()
+    {
+        _stopping.Dispose();
+        // a source that was cancelled holds nothing, and may be calling still
+        if (!_stop.IsCancellationRequested)
+            _stop.Dispose();
+    }
+}
