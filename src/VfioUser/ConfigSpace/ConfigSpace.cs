@@ -171,6 +171,8 @@ public sealed partial class ConfigSpace : RegisterBlock
         for (int i = 0; i < Size; i++)
         {
             byte mask = (byte)(_writeMask[i] | _clearMask[i]);
+            if (keepSticky)
+                mask = (byte)(mask & ~(PciExpress?.KeptByFunctionLevelReset(i) ?? 0));
             if (mask != 0)
                 SetBits(i, mask, _described[i]);
         }

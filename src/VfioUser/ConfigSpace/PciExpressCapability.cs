@@ -30,6 +30,7 @@ public sealed class PciExpressCapability : PciCapability
     // phantom functions (9), auxiliary power (10). Initiate FLR (15) reads as 0.
     private const ushort DeviceControlDefault = 0x2810;
     private const ushort DeviceControlWritable = 0x79FF;
+    private const byte MaxPayloadSize = 0xE0;
     private const byte InitiateFunctionLevelResetHigh = 0x80;
 
     private const ushort DeviceStatusErrors = 0x000F;
@@ -86,6 +87,14 @@ public sealed class PciExpressCapability : PciCapability
         int at = Offset + DeviceControl + 1 - offset;
         return _canReset && (uint)at < (uint)source.Length && (source[at] & InitiateFunctionLevelResetHigh) != 0;
     }
+
+    /// <summary>The bits of a byte that a function-level reset leaves: what both ends of the link agreed on. PCIe 6.6.2.</summary>
+    internal byte KeptByFunctionLevelReset(int offset) => (offset - Offset) switch
+    {
+        DeviceControl => MaxPayloadSize,
+        LinkControl or LinkControl + 1 or LinkControl2 or LinkControl2 + 1 => 0xFF,
+        _ => 0,
+    };
 
     // 3 bits; 6 and 7 are reserved, but a guest can write them.
     private static int Bytes(int code) => Math.Min(128 << (code & 7), 4096);

@@ -6,6 +6,29 @@ namespace VfioUser.Tests;
 
 public class ConfigResetTests
 {
+    // Bits that PCIe 6.6.2 exempts from a function-level reset: a guest does not restore them, for hardware does not lose them.
+    [Theory]
+    [InlineData(0x48, 0x00E0)] // Device Control: Max_Payload_Size
+    [InlineData(0x50, 0x02CB)] // Link Control: ASPM, RCB, common clock, extended synch, autonomous width
+    [InlineData(0x70, 0x0021)] // Link Control 2: target speed, autonomous speed
+    public void Link_settings_survive_a_function_level_reset(int offset, int kept)
+    {
+        _config.AddPciExpress();
+        _config.Seal();
+        ushort before = _config.Guest<ushort>(offset);
+        _config.Guest(offset, (ushort)(0x7FFF & ~before));
+        ushort written = _config.Guest<ushort>(offset);
+
+        _config.Reset(keepSticky: true);
+        ushort afterFunctionReset = _config.Guest<ushort>(offset);
+        _config.Reset();
+
+        (afterFunctionReset & kept).Should().Be(written & kept);
+        if (offset == 0x48)
+            (afterFunctionReset & ~kept).Should().Be(before & ~kept, "the rest is reset");
+        _config.Guest<ushort>(offset).Should().Be(before);
+    }
+
     private readonly ConfigSpace _config = NewConfig();
 
     [Fact]
