@@ -43,6 +43,37 @@ public class MigrationTests
     }
 
     [Fact]
+    public void Events_errors_counters_and_vectors_move()
+    {
+        MemoryBackend disk = new(8 << 20);
+        using Machine source = new(disks: [disk]);
+        DriverQueue queue = source.Driver.CreateQueue(1);
+        NvmeDriver.Expect(queue.Execute(NewCommand.Io(IoOpcode.Write, 0, 1000, source.NewPage()) with { Flags = 1 << 6, Prp1 = source.Guest.Memory.Allocate(512_000).Value, Prp2 = 512_000 }));
+        for (int i = 0; i < 70; i++)
+            queue.Execute(NewCommand.Io(IoOpcode.Read, 1 << 20, 1)).Status.Should().Be(Status.LbaOutOfRange);
+        NvmeDriver.Expect(source.Admin.Execute(NewCommand.Admin(AdminOpcode.SetFeatures, dword10: 9, dword11: 1 | 1 << 16)));
+        source.Guest.Bar0.Write(0x1000 + 3 * 8, 1u); // a queue that there is not
+        byte[] errors = source.Page(NewCommand.Admin(AdminOpcode.GetLogPage, 0, default, (uint)LogPageId.Error | 1 << 15 | 1023u << 16));
+        byte[] smart = source.Page(NewCommand.Admin(AdminOpcode.GetLogPage, 0, default, (uint)LogPageId.Smart | 1 << 15 | 127u << 16));
+
+        using NvmeController target = new([disk]);
+        using TestGuest guest = source.Guest.MigrateTo(target);
+        using NvmeDriver driver = NvmeDriver.Moved(source.Driver, guest);
+        byte[] Log(LogPageId page, uint dwords)
+        {
+            VfioUser.Iova at = guest.Memory.Allocate(4096);
+            NvmeDriver.Expect(driver.Admin.Execute(NewCommand.Admin(AdminOpcode.GetLogPage, 0, at, (uint)page | 1 << 15 | (dwords - 1) << 16)));
+            return guest.Memory.ReadBytes(at, (int)dwords * 4);
+        }
+
+        Log(LogPageId.Error, 1024).Should().Equal(errors);
+        Log(LogPageId.Smart, 128).Skip(32).Take(64).Should().Equal(smart.Skip(32).Take(64));
+        driver.Admin.Execute(NewCommand.Admin(AdminOpcode.GetFeatures, dword10: 9, dword11: 1)).Result.Should().Be(1 | 1 << 16);
+        driver.Admin.Submit(NewCommand.Admin(AdminOpcode.AsyncEventRequest));
+        driver.Admin.Take().Result.Should().Be(0x0001_0000u, "the event waited for a request");
+    }
+
+    [Fact]
     public void Polled_queue_whose_vector_is_none_moves_too()
     {
         MemoryBackend disk = new(8 << 20);

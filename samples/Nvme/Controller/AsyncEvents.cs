@@ -10,7 +10,9 @@ internal sealed class AsyncEvents
 {
     /// <summary>Requests that a driver may have outstanding.</summary>
     public const int MaxRequests = 4;
-    private const int MaxEvents = 8;
+
+    /// <summary>Events that wait for a request at most.</summary>
+    public const int MaxEvents = 8;
 
     private readonly Lock _lock = new();
     private readonly List<ushort> _requests = new(MaxRequests);
@@ -27,6 +29,26 @@ internal sealed class AsyncEvents
         {
             lock (_lock)
                 return [.. _requests];
+        }
+    }
+
+    /// <summary>Events that are not told yet, as they will be.</summary>
+    public uint[] Waiting
+    {
+        get
+        {
+            lock (_lock)
+                return [.. _events.Select(waiting => waiting.Result)];
+        }
+    }
+
+    /// <summary>Types whose log the driver has not read yet, a bit each.</summary>
+    public uint Reported
+    {
+        get
+        {
+            lock (_lock)
+                return _reported;
         }
     }
 
@@ -127,15 +149,23 @@ internal sealed class AsyncEvents
         }
     }
 
-    /// <summary>As after a reset, or with what was restored.</summary>
-    public void Reset(ReadOnlySpan<ushort> requests = default)
+    /// <summary>As after a reset.</summary>
+    public void Reset() => Restore([], [], 0);
+
+    /// <summary>Goes on with what was saved.</summary>
+    /// <param name="requests">Ids of requests.</param>
+    /// <param name="events">Events that no request has been there for, as they are told.</param>
+    /// <param name="reported">Types whose log the driver has not read yet, a bit each.</param>
+    public void Restore(ReadOnlySpan<ushort> requests, ReadOnlySpan<uint> events, uint reported)
     {
         lock (_lock)
         {
             _requests.Clear();
             _requests.AddRange(requests);
             _events.Clear();
-            _reported = 0;
+            foreach (uint told in events)
+                _events.Add(AsyncEvent.Of(told));
+            _reported = reported;
         }
     }
 }
@@ -147,6 +177,8 @@ internal readonly record struct AsyncEvent(int Type, int Information, LogPageId 
     public const int SmartType = 1;
 
     public uint Result => (uint)(Type | Information << 8 | (int)LogPage << 16);
+
+    public static AsyncEvent Of(uint result) => new((int)(result & 7), (int)(result >> 8 & 0xFF), (LogPageId)(byte)(result >> 16));
 
     public static AsyncEvent InvalidDoorbellRegister => new(ErrorType, 0x00, LogPageId.Error);
 

@@ -13,8 +13,8 @@ namespace Nvme.Controller;
 /// <remarks>
 /// Command thread. The library carries registers and interrupts; nothing is in flight. The stream is untrusted.
 /// <code>
-/// header | feature values, u32 each | namespaces | ids of requests for events, u16
-///        | completion queues | submission queues
+/// header | feature values, u32 each | vectors without coalescing, a byte each | namespaces | counters
+///        | ids of requests for events, u16 | events, u32 | error log | completion queues | submission queues
 /// </code>
 /// </remarks>
 internal sealed class ControllerState(ControllerParts parts)
@@ -28,15 +28,22 @@ internal sealed class ControllerState(ControllerParts parts)
         CompletionQueueState[] completions = [.. parts.Queues.Completions.Select(queue => queue.State)];
         SubmissionQueueState[] submissions = [.. parts.Queues.Submissions.Select(queue => queue.State)];
         ushort[] requests = parts.Events.Requests;
+        uint[] events = parts.Events.Waiting;
+        ErrorLogEntry[] errors = parts.Errors.Saved;
         ShadowDoorbells? shadow = parts.Queues.Shadow;
         Header header = new(FormatVersion, parts.Lifecycle.IsEnabled ? 1u : 0, parts.Interrupts.Mask, parts.Features.UnderThreshold,
             (ushort)requests.Length, parts.Features.Timestamp, shadow is null ? 0u : 1, (uint)parts.Options.BlockSize,
             shadow?.Doorbells ?? 0, shadow?.EventIndexes ?? 0,
-            (ushort)parts.Namespaces.Count, (ushort)completions.Length, (ushort)submissions.Length, (ushort)parts.Features.Values.Length);
+            (ushort)parts.Namespaces.Count, (ushort)completions.Length, (ushort)submissions.Length, (ushort)parts.Features.Values.Length,
+            (ushort)events.Length, (ushort)errors.Length, parts.Events.Reported, parts.Errors.Count);
         Put<Header>(writer, [header]);
         Put(writer, parts.Features.Values);
+        Put(writer, MemoryMarshal.AsBytes(parts.Features.CoalescingDisabled));
         Put<NamespaceState>(writer, Namespaces);
+        Put<StatisticsState>(writer, [parts.Statistics.State]);
         Put<ushort>(writer, requests);
+        Put<uint>(writer, events);
+        Put<ErrorLogEntry>(writer, errors);
         Put<CompletionQueueState>(writer, completions);
         Put<SubmissionQueueState>(writer, submissions);
         // from here on they may be another host's
@@ -52,8 +59,12 @@ internal sealed class ControllerState(ControllerParts parts)
         Header header = Take<Header>(ref state, 1)[0];
         Require(header.Version == FormatVersion, $"version {header.Version}");
         ReadOnlySpan<uint> features = Take<uint>(ref state, header.Features);
+        ReadOnlySpan<byte> uncoalesced = Take<byte>(ref state, parts.Features.CoalescingDisabled.Length);
         ReadOnlySpan<NamespaceState> namespaces = Take<NamespaceState>(ref state, header.Namespaces);
+        StatisticsState statistics = Take<StatisticsState>(ref state, 1)[0];
         ReadOnlySpan<ushort> requests = Take<ushort>(ref state, header.Requests);
+        ReadOnlySpan<uint> events = Take<uint>(ref state, header.Events);
+        ReadOnlySpan<ErrorLogEntry> errors = Take<ErrorLogEntry>(ref state, header.Errors);
         ReadOnlySpan<CompletionQueueState> completions = Take<CompletionQueueState>(ref state, header.CompletionQueues);
         ReadOnlySpan<SubmissionQueueState> submissions = Take<SubmissionQueueState>(ref state, header.SubmissionQueues);
         Require(state.IsEmpty, "more than there should be");
@@ -61,7 +72,8 @@ internal sealed class ControllerState(ControllerParts parts)
         // what is in memory, or not on storage that both hosts share, stays behind
         Require(namespaces.SequenceEqual(Namespaces), "other disks, or another serial number");
         Require(header.BlockSize == (uint)parts.Options.BlockSize, "another block size");
-        Require(requests.Length <= AsyncEvents.MaxRequests, "too many requests for events");
+        Require(requests.Length <= AsyncEvents.MaxRequests && events.Length <= AsyncEvents.MaxEvents, "too many events, or requests for them");
+        Require(errors.Length <= ErrorLog.Entries && (ulong)errors.Length <= header.ErrorCount, "too many errors");
         Require(header.HasShadow == 0 || (parts.HasShadowDoorbells && header.Shadow % Page == 0 && header.EventIndexes % Page == 0), "shadow doorbells");
         Check(header.Enabled != 0, completions, submissions);
 
@@ -73,7 +85,11 @@ internal sealed class ControllerState(ControllerParts parts)
         parts.Features.UnderThreshold = header.UnderThreshold;
         if (header.Timestamp >> 49 != 0)
             parts.Features.Timestamp = header.Timestamp;
-        parts.Events.Reset(requests);
+        for (int vector = 0; vector < uncoalesced.Length; vector++)
+            parts.Features.SetCoalescingDisabled(vector, uncoalesced[vector] != 0);
+        parts.Events.Restore(requests, events, header.Reported);
+        parts.Errors.Restore(errors, header.ErrorCount);
+        parts.Statistics.State = statistics;
         foreach (CompletionQueueState queue in completions)
             parts.Queues.Add(queue);
         foreach (SubmissionQueueState queue in submissions)
@@ -131,5 +147,6 @@ internal sealed class ControllerState(ControllerParts parts)
     [StructLayout(LayoutKind.Sequential, Pack = 1)]
     private readonly record struct Header(
         uint Version, uint Enabled, uint Mask, ushort UnderThreshold, ushort Requests, ulong Timestamp, uint HasShadow, uint BlockSize,
-        ulong Shadow, ulong EventIndexes, ushort Namespaces, ushort CompletionQueues, ushort SubmissionQueues, ushort Features);
+        ulong Shadow, ulong EventIndexes, ushort Namespaces, ushort CompletionQueues, ushort SubmissionQueues, ushort Features,
+        ushort Events, ushort Errors, uint Reported, ulong ErrorCount);
 }

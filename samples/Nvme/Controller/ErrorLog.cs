@@ -30,6 +30,36 @@ internal sealed class ErrorLog
         }
     }
 
+    /// <summary>The entries, the oldest first.</summary>
+    public ErrorLogEntry[] Saved
+    {
+        get
+        {
+            lock (_lock)
+            {
+                ulong length = Math.Min(_count, Entries);
+                ErrorLogEntry[] saved = new ErrorLogEntry[length];
+                for (ulong i = 0; i < length; i++)
+                    saved[i] = _entries[(_count - length + 1 + i) % Entries];
+                return saved;
+            }
+        }
+    }
+
+    /// <summary>Goes on with entries of another controller.</summary>
+    /// <param name="entries">At most as many as there is room for.</param>
+    /// <param name="count">How many there ever were.</param>
+    public void Restore(ReadOnlySpan<ErrorLogEntry> entries, ulong count)
+    {
+        lock (_lock)
+        {
+            Array.Clear(_entries);
+            for (int i = 0; i < entries.Length; i++)
+                _entries[(count - (ulong)(entries.Length - 1 - i)) % Entries] = entries[i];
+            Volatile.Write(ref _count, count);
+        }
+    }
+
     /// <summary>Writes the log page: the newest entry first.</summary>
     public void Write(Span<byte> page)
     {

@@ -79,6 +79,9 @@ internal sealed class Features
     /// <summary>Whether the driver has disabled coalescing for a vector. The controller never coalesces.</summary>
     public bool IsCoalescingDisabled(int vector) => _uncoalesced[vector];
 
+    /// <summary>The same for all vectors, to be saved.</summary>
+    public ReadOnlySpan<bool> CoalescingDisabled => _uncoalesced;
+
     public void SetCoalescingDisabled(int vector, bool disabled) => _uncoalesced[vector] = disabled;
 
     /// <summary>Milliseconds since 1970 or since the reset in bits 47:0, and their origin in bits 51:49. NVMe 1.4 figure 303.</summary>

@@ -31,6 +31,12 @@ public sealed class Statistics
 
     internal DateTimeOffset Since { get; } = DateTimeOffset.UtcNow;
 
+    internal StatisticsState State
+    {
+        get => new(Reads, Writes, BytesRead, BytesWritten, MediaErrors);
+        set => (_reads, _writes, _bytesRead, _bytesWritten, _mediaErrors) = (value.Reads, value.Writes, value.BytesRead, value.BytesWritten, value.MediaErrors);
+    }
+
     internal void CountRead(long bytes)
     {
         Interlocked.Increment(ref _reads);
