@@ -69,8 +69,9 @@ public sealed class PowerManagementCapability : PciCapability
         }
     }
 
-    /// <summary>Has a handler called when the guest has changed the power state; a reset does not call it.</summary>
-    /// <param name="handler">Gets the new state. Runs on the Command thread. Replaces an earlier one.</param>
+    /// <summary>Adds a handler that is called when the guest has changed the power state; a reset does not call it.</summary>
+    /// <param name="handler">Gets the new state. Runs on the Command thread. Several handlers are called in the order in which
+    /// they were added.</param>
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
     /// <remarks>Setup.</remarks>
     public void AddStateChangeHandler(Action<PowerState> handler)
@@ -79,7 +80,7 @@ public sealed class PowerManagementCapability : PciCapability
         if (_config.IsSealed)
             throw new InvalidOperationException("The device is being served: set the handler in the device's constructor.");
 
-        _changed = handler;
+        _changed += handler;
     }
 
     internal void OnReset() => _state = StoredState();

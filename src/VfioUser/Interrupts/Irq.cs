@@ -4,7 +4,7 @@ namespace VfioUser;
 
 /// <summary>One interrupt vector.</summary>
 /// <remarks>
-/// Any thread. A trigger costs one <c>write</c> to the eventfd that the client gave, and allocates nothing.
+/// Any thread. A trigger costs one <c>write</c> to the client's eventfd, and does not allocate.
 /// Spec: VFIO_USER_DEVICE_SET_IRQS.
 /// </remarks>
 public class Irq
@@ -17,7 +17,7 @@ public class Irq
     private EventFd? _onMask;
     private EventFd? _onUnmask;
     private bool _masked;
-    private bool _maskedItself; // when it was delivered, and the client has not unmasked it since
+    private bool _maskedItself; // on delivery, and the client has not unmasked it since
     private bool _pending;
     private Action<bool>? _maskChanged;
     private IrqMeter? _meter;
@@ -29,72 +29,74 @@ public class Irq
         _autoMask = autoMask;
     }
 
-    /// <summary>What kind of interrupt it is.</summary>
+    /// <summary>The interrupt type.</summary>
     public PciIrq Type { get; }
 
     /// <summary>Its number within its type, from 0.</summary>
     public int Vector { get; }
 
-    /// <summary>Whether the client wants to hear of it: it gave an eventfd.</summary>
+    /// <summary>Whether the client has set an eventfd for it.</summary>
     public bool IsEnabled => Volatile.Read(ref _trigger) is not null;
 
-    /// <summary>Whether the client has masked it; a trigger is kept until it unmasks it.</summary>
+    /// <summary>Whether it is masked; a trigger stays pending until it is unmasked.</summary>
     public bool IsMasked => Volatile.Read(ref _masked);
 
-    /// <summary>Whether it was triggered while it was masked, or before the client gave an eventfd for what the guest has enabled.</summary>
+    /// <summary>Whether a trigger waits: for the guest to unmask or enable delivery, for the device to run again, or for the eventfd
+    /// of a vector that the guest has enabled.</summary>
     public bool IsPending => Volatile.Read(ref _pending);
 
-    /// <summary>Set when the device gets the vector.</summary>
+    /// <summary>Set when the vector is added to a device.</summary>
     internal PciDevice? Device { get; set; }
 
-    /// <summary>Whether the interrupt's condition still holds, so that unmasking delivers it again.</summary>
+    /// <summary>Whether a level-triggered interrupt is asserted, so that unmasking delivers it again.</summary>
     private protected virtual bool IsLevelAsserted => false;
 
-    /// <summary>Takes note of the level. Under the lock.</summary>
+    /// <summary>Stores the level. Holding the lock.</summary>
     private protected virtual void LevelChanged(bool asserted)
     {
     }
 
-    /// <summary>The level may be delivered again: it is brought up to date first. Not under the lock.</summary>
+    /// <summary>Updates the level before it is delivered again. Not holding the lock.</summary>
     private protected virtual void Resample()
     {
     }
 
-    /// <summary>Whether something besides the mask keeps it from being delivered now.</summary>
+    /// <summary>Whether something other than the mask inhibits delivery: Interrupt Disable, Function Mask, or a Mask Bit.</summary>
     private protected virtual bool IsInhibited => false;
 
-    /// <summary>Whether the guest has enabled the vector, so that it is kept for a client that has no eventfd there yet.</summary>
+    /// <summary>Whether the guest has enabled the vector, so that a trigger stays pending until the client sets an eventfd.</summary>
     private protected virtual bool IsEnabledByGuest => false;
 
-    /// <summary>Takes note of whether it waits. Under the lock.</summary>
+    /// <summary>Stores whether it is pending. Holding the lock.</summary>
     private protected virtual void PendingChanged(bool pending)
     {
     }
 
     /// <summary>Interrupts the guest.</summary>
-    /// <returns>True when the guest was interrupted, or will be: once it unmasks the vector, or the client gives an eventfd for
-    /// an MSI or MSI-X vector that the guest has enabled. False when nobody listens.</returns>
-    /// <remarks>What the device wrote before is visible to the guest when it is interrupted.</remarks>
+    /// <returns>True if it was delivered or is pending: until it is unmasked, or until the client sets an eventfd for an MSI or
+    /// MSI-X vector that the guest has enabled. False if the client has set no eventfd, or it cannot be signalled.</returns>
+    /// <remarks>Earlier writes of the device to guest memory are visible when the guest is interrupted.</remarks>
     public bool Trigger()
     {
         lock (_lock)
             return Deliver();
     }
 
-    /// <summary>Has a handler called when the client has masked or unmasked the vector, which the library sees to by itself.</summary>
-    /// <param name="handler">Gets whether it is masked now. Replaces an earlier one. Not called when <see cref="Intx"/> masks
-    /// itself, nor when a reset or the client's end unmasks.</param>
+    /// <summary>Adds a handler that is called after the client has masked or unmasked the vector. The library itself handles
+    /// masking.</summary>
+    /// <param name="handler">Gets whether it is masked now. Not called when <see cref="Intx"/> masks itself, nor when a reset or a
+    /// disconnect unmasks. Several handlers are called in the order in which they were added.</param>
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
-    /// <remarks>Setup. The handler runs on the Command thread; for <see cref="Intx"/> also on the thread that watches the
-    /// client's eventfd for unmasking. Spec: VFIO_USER_DEVICE_SET_IRQS.</remarks>
+    /// <remarks>Setup. The handler runs on the Command thread; for <see cref="Intx"/> also on the thread that waits for the client's
+    /// unmask eventfd. Spec: VFIO_USER_DEVICE_SET_IRQS.</remarks>
     public void AddMaskChangeHandler(Action<bool> handler)
     {
         ArgumentNullException.ThrowIfNull(handler);
         Device?.ThrowIfServed();
-        _maskChanged = handler;
+        _maskChanged += handler;
     }
 
-    /// <summary>Counts what is sent; null as long as there was no client.</summary>
+    /// <summary>Counts delivered interrupts; null until a client attaches.</summary>
     internal IrqMeter? Meter
     {
         set => Volatile.Write(ref _meter, value);
@@ -103,7 +105,7 @@ public class Irq
     internal void SetTrigger(EventFd? eventFd)
     {
         Replace(ref _trigger, eventFd);
-        // a level that stands interrupts whoever begins to listen
+        // an asserted level is delivered to the new eventfd
         if (eventFd is not null)
             RetryDelivery();
     }
@@ -134,7 +136,7 @@ public class Irq
             _maskChanged?.Invoke(false);
     }
 
-    /// <summary>What held it back besides the mask may have gone.</summary>
+    /// <summary>Delivers it if it is pending or asserted, after something that inhibited it may have changed.</summary>
     internal void RetryDelivery()
     {
         Resample();
@@ -142,7 +144,8 @@ public class Irq
             DeliverPending();
     }
 
-    /// <summary>The guest wrote to the capability: what it turned off waits no more, and what it let go is delivered.</summary>
+    /// <summary>The guest wrote to the capability: a vector that it disabled is no longer pending, and one that it unmasked is
+    /// delivered.</summary>
     internal void CapabilityWritten()
     {
         using (EnterForClient())
@@ -153,8 +156,8 @@ public class Irq
         }
     }
 
-    /// <summary>Back to the state before any client; the condition of the device stays, and what the guest waits for: the
-    /// client may be about to hand in eventfds again.</summary>
+    /// <summary>Removes the client's eventfds and mask. The level stays, and so do pending vectors that the guest has enabled: the
+    /// client may be about to set eventfds again.</summary>
     internal void Disable()
     {
         SetTrigger(null);
@@ -168,24 +171,24 @@ public class Irq
         }
     }
 
-    /// <summary>Nobody is there for whom anything could wait.</summary>
+    /// <summary>The client has disconnected: nothing stays pending.</summary>
     internal void ClientGone()
     {
         Disable();
         ClearMaskAndPending();
     }
 
-    /// <summary>A reset of the device: nothing is pending any more; the client's eventfds stay.</summary>
+    /// <summary>The device is reset: unmasked, and no longer pending; the client's eventfds stay.</summary>
     internal virtual void Reset() => ClearMaskAndPending();
 
-    /// <summary>What of the vector moves to another host: bit 0, an interrupt is pending; bit 1, the pin is asserted.</summary>
+    /// <summary>The state to migrate: bit 0, pending; bit 1, INTx is asserted.</summary>
     internal byte SaveState()
     {
         lock (_lock)
             return (byte)((_pending ? 1 : 0) | (IsLevelAsserted ? 2 : 0));
     }
 
-    /// <summary>Takes over what was saved, and delivers nothing yet: the device is stopped.</summary>
+    /// <summary>Restores the saved state. Delivers nothing yet: the device is stopped.</summary>
     internal void RestoreState(byte state)
     {
         lock (_lock)
@@ -195,7 +198,7 @@ public class Irq
         }
     }
 
-    /// <summary>The device runs again. A client that does not listen yet gets it when it does.</summary>
+    /// <summary>The device runs again: delivers what is pending or asserted, unless the client has not set an eventfd yet.</summary>
     internal void DeliverRestored()
     {
         lock (_lock)
@@ -205,7 +208,8 @@ public class Irq
         }
     }
 
-    /// <summary>Frees a thread that signals one of the client's eventfds and waits: the client filled it and made it block.</summary>
+    /// <summary>Unblocks a thread that is signalling one of the client's eventfds: a hostile client can fill one and make it
+    /// blocking.</summary>
     internal void Unblock()
     {
         Empty(Volatile.Read(ref _trigger));
@@ -213,7 +217,7 @@ public class Irq
         Empty(Volatile.Read(ref _onUnmask));
     }
 
-    /// <summary>Changes what <see cref="IsLevelAsserted"/> depends on, in one piece with what follows from it.</summary>
+    /// <summary>Changes the level, and delivers or withdraws the interrupt under the same lock.</summary>
     private protected bool SetLevel(bool asserted)
     {
         lock (_lock)
@@ -227,9 +231,9 @@ public class Irq
         }
     }
 
-    // Under the lock. A client that reads the signal of a level that is gone would interrupt its guest for nothing; as long as
-    // it has not read it, it is as if it had never been sent. QEMU without KVM's delivery keeps its line raised until the
-    // guest's next access to a BAR, which a driver that finds nothing to do does not make.
+    // Holding the lock. Withdraws the signal of a level that is deasserted, unless the client has read it: it would interrupt the
+    // guest for nothing. QEMU without irqfd then keeps the line raised until the guest's next access to a BAR, and a driver that
+    // finds no work makes none.
     private void TakeBack()
     {
         if (!_maskedItself || Take(_trigger) == 0)
@@ -238,10 +242,10 @@ public class Irq
         SetMasked(false);
     }
 
-    // Under the lock.
+    // Holding the lock.
     private void DeliverPending()
     {
-        // while nobody listens it stays pending: a restored one waits for the client's eventfd
+        // without an eventfd it stays pending: a restored interrupt waits for the client to set one
         if (_trigger is not null && !_masked && (_pending || IsLevelAsserted))
         {
             SetPending(false);
@@ -253,13 +257,13 @@ public class Irq
     {
         if (_trigger is null)
         {
-            // as behind a mask: QEMU enables MSI-X before the guest has unmasked a vector, and takes all eventfds back when
-            // there are more
+            // as if masked: QEMU enables MSI-X before the guest has unmasked a vector, and removes all eventfds while it adds
+            // more
             if (IsEnabledByGuest)
                 SetPending(true);
             return IsEnabledByGuest;
         }
-        // of a device that is stopped it belongs to its state, and goes out when it runs again
+        // an interrupt of a stopped device is part of its state: it is delivered when the device runs again
         if (_masked || IsInhibited || Device is { Activity.IsStopped: true })
         {
             SetPending(true);
@@ -311,7 +315,7 @@ public class Irq
         old?.Dispose();
     }
 
-    // What the client wants done must not wait for a thread that waits for the client.
+    // A command of the client must not wait for a thread that waits for the client to read an eventfd.
     private Lock.Scope EnterForClient()
     {
         while (!_lock.TryEnter(RetryInterval))
@@ -331,7 +335,7 @@ public class Irq
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
-            return 0; // then nobody waits for it any more
+            return 0; // closed, or not an eventfd: no thread is blocked in it
         }
     }
 }

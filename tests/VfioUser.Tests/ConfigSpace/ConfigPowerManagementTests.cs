@@ -130,6 +130,20 @@ public class ConfigPowerManagementTests
     }
 
     [Fact]
+    public void A_second_handler_is_called_after_the_first()
+    {
+        PowerManagementCapability power = _config.AddPowerManagement();
+        List<string> calls = [];
+        power.AddStateChangeHandler(state => calls.Add($"first {state}"));
+        power.AddStateChangeHandler(state => calls.Add($"second {state}"));
+        _config.Seal();
+
+        _config.Guest<ushort>(0x44, 0x0003);
+
+        calls.Should().Equal("first D3Hot", "second D3Hot");
+    }
+
+    [Fact]
     public void A_handler_comes_before_serving()
     {
         PowerManagementCapability power = Add();

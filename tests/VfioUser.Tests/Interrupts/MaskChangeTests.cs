@@ -108,6 +108,20 @@ public class MaskChangeTests
     }
 
     [Fact]
+    public void A_second_handler_is_called_after_the_first()
+    {
+        IrqDevice device = new();
+        List<string> calls = [];
+        device.MsiX[0].AddMaskChangeHandler(masked => calls.Add($"first {masked}"));
+        device.MsiX[0].AddMaskChangeHandler(masked => calls.Add($"second {masked}"));
+        using var guest = TestGuest.Attach(device);
+
+        guest.MsiX[0].Mask();
+
+        calls.Should().Equal("first True", "second True");
+    }
+
+    [Fact]
     public void A_handler_comes_before_serving()
     {
         IrqDevice device = new();
