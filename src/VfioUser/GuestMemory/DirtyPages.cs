@@ -3,10 +3,10 @@ using System.Runtime.CompilerServices;
 
 namespace VfioUser;
 
-/// <summary>Which pages of a DMA region the device has written: a bit each, of the pages that guest addresses make.</summary>
+/// <summary>The dirty bitmap of a DMA region: one bit per page, where pages are aligned to guest addresses.</summary>
 /// <remarks>
-/// <see cref="Mark"/>: any thread, after the write and before the use of the region ends. The rest: Command thread.
-/// A bit that is taken while it is being set shows now or the next time, so no write is lost.
+/// <see cref="Mark"/>: any thread, after the write and before <see cref="GuestRegion.Exit"/>. Everything else: Command thread.
+/// A bit set concurrently with <see cref="Take"/> is reported by this call or by the next one, so no write is lost.
 /// </remarks>
 internal sealed class DirtyPages
 {
@@ -28,7 +28,7 @@ internal sealed class DirtyPages
         _words = new ulong[(((last >> _shift) - _firstPage) >> 6) + 1];
     }
 
-    /// <summary>Bytes that the bitmap of a region takes.</summary>
+    /// <summary>Size of a region's bitmap in bytes.</summary>
     public static long SizeOf(ulong start, ulong last, ulong pageSize)
     {
         int shift = BitOperations.Log2(pageSize);
@@ -38,7 +38,7 @@ internal sealed class DirtyPages
     /// <summary>In bytes.</summary>
     public long Size => (long)_words.Length * sizeof(ulong);
 
-    /// <summary>Notes that the device has written. Any thread.</summary>
+    /// <summary>Marks the pages of a write as dirty. Any thread.</summary>
     /// <param name="offset">First byte, relative to the region.</param>
     /// <param name="length">At least 1.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -52,18 +52,18 @@ internal sealed class DirtyPages
             MarkWords(first, last);
     }
 
-    /// <summary>Takes the bits of a range: reports those that are set, and clears them.</summary>
-    /// <param name="first">First byte of the range; the part that lies in the region counts.</param>
+    /// <summary>Reports the dirty pages of a range and clears their bits.</summary>
+    /// <param name="first">First byte of the range, which is clipped to the region.</param>
     /// <param name="last">Its last byte.</param>
-    /// <param name="report">Gets the bits.</param>
-    /// <remarks>A page that lies in the range only in part is reported and not cleared: its other part is still to be asked for.</remarks>
+    /// <param name="report">Receives the bits.</param>
+    /// <remarks>A page only partly in the range is reported but not cleared: the client has yet to ask for the rest of it.</remarks>
     public void Take(ulong first, ulong last, in DirtyPagesReport report)
     {
         first = Math.Max(first, _start);
         last = Math.Min(last, _last);
         ulong firstBit = (first >> _shift) - _firstPage;
         ulong lastBit = (last >> _shift) - _firstPage;
-        // what the edges have of the region must lie in the range; the region itself may end within a page
+        // clear an edge page only if the range covers everything the region has of it; the region may end within a page
         bool keepFirst = first > PageStart(firstBit);
         bool keepLast = last < PageLast(lastBit);
         for (ulong word = firstBit >> 6; word <= lastBit >> 6; word++)
@@ -99,7 +99,7 @@ internal sealed class DirtyPages
         Set(last >> 6, Mask(0, (int)last & 63));
     }
 
-    // Most marks find their bit set: then a shared line stays shared.
+    // Usually the bit is set already: then there is no store, and the cache line stays shared.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Set(ulong word, ulong bits)
     {

@@ -3,10 +3,10 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>Whether the client wants to know which pages the device writes, and of which memory.</summary>
+/// <summary>Dirty page logging of a session: whether it is on, and for which ranges.</summary>
 /// <remarks>
-/// Command thread; lasts as long as the session. Memory that the client reads and writes by message is not logged: there
-/// it carries out each write itself, and knows of it; a report has zeros there. Spec: VFIO_DEVICE_FEATURE_DMA_LOGGING_START.
+/// Command thread; lives as long as the session. Memory accessed by DMA_READ and DMA_WRITE messages is not logged, since the
+/// client carries out each write itself: its bits are reported as 0. Spec: VFIO_DEVICE_FEATURE_DMA_LOGGING_START.
 /// </remarks>
 internal sealed class DirtyPagesLog(Dma dma, long maxSize, IGuestMemoryObserver observer)
 {
@@ -14,16 +14,16 @@ internal sealed class DirtyPagesLog(Dma dma, long maxSize, IGuestMemoryObserver 
     private const ulong LargestPage = 1 << 30;
     private const int MaxRanges = 1024;
 
-    private readonly List<DmaLoggingRange> _ranges = []; // none: everything
+    private readonly List<DmaLoggingRange> _ranges = []; // empty: all memory
     private ulong _pageSize;
     private long _size;
 
     public bool IsOn => _pageSize != 0;
 
-    /// <summary>Begins, or adds ranges to what is logged already.</summary>
-    /// <param name="wanted">The page size that the client would like; once it is chosen, that and no other.</param>
-    /// <param name="ranges">What the client is interested in; all memory if there are none.</param>
-    /// <param name="chosen">The page size of the log.</param>
+    /// <summary>Starts logging, or adds ranges to it.</summary>
+    /// <param name="wanted">The page size that the client requests; while logging is on, it must be the one in use.</param>
+    /// <param name="ranges">The ranges to log; all memory if there are none.</param>
+    /// <param name="chosen">The page size in use.</param>
     public Refusal Start(ulong wanted, ReadOnlySpan<DmaLoggingRange> ranges, out ulong chosen)
     {
         chosen = _pageSize;
@@ -73,7 +73,7 @@ internal sealed class DirtyPagesLog(Dma dma, long maxSize, IGuestMemoryObserver 
             region.Dirty = null;
     }
 
-    /// <summary>Whether there is something to report of a range.</summary>
+    /// <summary>Checks whether a range can be reported.</summary>
     public Refusal Check(ulong first, ulong length)
     {
         if (!IsOn)
@@ -85,7 +85,7 @@ internal sealed class DirtyPagesLog(Dma dma, long maxSize, IGuestMemoryObserver 
             : new Refusal(Errno.ENOENT, "nothing is mapped in 0x{1:x} bytes at 0x{0:x}", first, length);
     }
 
-    /// <summary>Reports what was written in a range since the last time, and forgets it.</summary>
+    /// <summary>Reports the pages of a range written since its last report, and clears them.</summary>
     public Errno Report(in DirtyPagesReport report)
     {
         Errno errno = Check(report.First, report.Length).Errno;
@@ -97,7 +97,8 @@ internal sealed class DirtyPagesLog(Dma dma, long maxSize, IGuestMemoryObserver 
         return Errno.None;
     }
 
-    /// <summary>A region is about to be mapped. False when there is no room for its bitmap.</summary>
+    /// <summary>Starts logging a region that is about to be mapped, if it is in a logged range.</summary>
+    /// <returns>False when its bitmap would exceed the limit.</returns>
     public bool TryAdd(GuestRegion region)
     {
         if (IsOn && !Fits([region]))
@@ -106,11 +107,11 @@ internal sealed class DirtyPagesLog(Dma dma, long maxSize, IGuestMemoryObserver 
         return true;
     }
 
-    /// <summary>A region was unmapped, and its last user has left.</summary>
+    /// <summary>Releases the bitmap of a region that was unmapped.</summary>
     public void Remove(GuestRegion region) => _size -= region.Dirty?.Size ?? 0;
 
-    // A processor may still hold back the write of somebody who found the log off or his bit set. Whatever was written
-    // before must be there when the client hears of our doing.
+    // A thread that found logging off, or its bit set, may have its write still in a store buffer. The write must be visible
+    // before the client receives the reply.
     private static void Settle() => Interlocked.MemoryBarrierProcessWide();
 
     private bool Fits(IEnumerable<GuestRegion> regions)

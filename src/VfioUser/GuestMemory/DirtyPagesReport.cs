@@ -3,10 +3,10 @@ using System.Runtime.InteropServices;
 
 namespace VfioUser;
 
-/// <summary>A bitmap as a client asks for it: bit n of 64-bit words stands for the n-th page from the first address on.</summary>
+/// <summary>A dirty bitmap for the client: bit n, counted in 64-bit words, is the n-th page from the first address.</summary>
 /// <remarks>
-/// The formula in the specification, <c>bitmap[(addr - iova)/page_size] &amp; (1ULL &lt;&lt; (addr % 64))</c>, cannot be meant;
-/// libvfio-user, QEMU and the kernel number the bits as here. Spec: VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT.
+/// The specification's formula, <c>bitmap[(addr - iova)/page_size] &amp; (1ULL &lt;&lt; (addr % 64))</c>, is evidently wrong;
+/// libvfio-user, QEMU and the kernel number the bits as done here. Spec: VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT.
 /// </remarks>
 internal readonly ref struct DirtyPagesReport
 {
@@ -14,9 +14,9 @@ internal readonly ref struct DirtyPagesReport
     private readonly int _shift;
 
     /// <param name="first">First address.</param>
-    /// <param name="length">In bytes, checked by <see cref="SizeOf"/>.</param>
-    /// <param name="pageSize">Likewise.</param>
-    /// <param name="bitmap">As long as <see cref="SizeOf"/> says; cleared here.</param>
+    /// <param name="length">In bytes; accepted by <see cref="SizeOf"/>.</param>
+    /// <param name="pageSize">In bytes; accepted by <see cref="SizeOf"/>.</param>
+    /// <param name="bitmap">Of the length that <see cref="SizeOf"/> returned; cleared here.</param>
     public DirtyPagesReport(ulong first, ulong length, ulong pageSize, Span<byte> bitmap)
     {
         First = first;
@@ -32,7 +32,7 @@ internal readonly ref struct DirtyPagesReport
 
     public ulong Last => First + (Length - 1);
 
-    /// <summary>Bytes of the bitmap: whole words. Null for a page size that is no power of two, or larger than the range.</summary>
+    /// <summary>Size of the bitmap in bytes, a multiple of 8. Null if the page size is not a power of two, or exceeds the range.</summary>
     public static ulong? SizeOf(ulong length, ulong pageSize)
     {
         if (!BitOperations.IsPow2(pageSize) || length < pageSize)
@@ -41,7 +41,7 @@ internal readonly ref struct DirtyPagesReport
         return (((pages - 1) >> 6) + 1) * sizeof(ulong);
     }
 
-    /// <summary>Sets the bits of all pages that have a byte from <paramref name="first"/> to <paramref name="last"/>.</summary>
+    /// <summary>Sets the bits of all pages that contain a byte from <paramref name="first"/> to <paramref name="last"/>.</summary>
     public void Set(ulong first, ulong last)
     {
         ulong end = (last - First) >> _shift;

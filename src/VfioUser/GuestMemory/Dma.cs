@@ -4,12 +4,12 @@ using System.Runtime.InteropServices;
 
 namespace VfioUser;
 
-/// <summary>The device's access to guest memory. Mapped, by file, by message: one interface for all.</summary>
+/// <summary>The device's access to guest memory, whichever <see cref="DmaBacking"/> it has.</summary>
 /// <remarks>
-/// Any thread, at any time, several at once. While an access is under way the client's unmap waits for it; once the
-/// unmap has begun a new access fails, and so does every access when no client is there. A bad address is guest input
-/// and no exception. Nothing is said about order between accesses of different threads.
-/// Bus mastering is not looked at: <see cref="ConfigSpace.BusMasterEnabled"/> is there for devices that care.
+/// Any thread, at any time, concurrently. The client's unmap waits for accesses in progress; once an unmap has started, new
+/// accesses to its range fail. Without a client every access fails. A bad address is guest input: it is a result, not an
+/// exception. Accesses of different threads are not ordered.
+/// Bus mastering is not checked: a device that cares checks <see cref="ConfigSpace.BusMasterEnabled"/>.
 /// </remarks>
 public sealed class Dma
 {
@@ -20,11 +20,11 @@ public sealed class Dma
     {
     }
 
-    /// <summary>What is mapped now, by address.</summary>
+    /// <summary>The DMA regions mapped now, in order of address.</summary>
     public IReadOnlyList<DmaRegion> Regions => [.. _table.All.Select(region => region.Description)];
 
-    /// <summary>What is mapped at an address, and how it is reached.</summary>
-    /// <returns>Null for an address that the client has not opened. It may be unmapped when this returns: for a hold see
+    /// <summary>The DMA region that contains an address.</summary>
+    /// <returns>Null if the address is not mapped. The client may unmap the region at any time: to hold it, use
     /// <see cref="TryLease"/>.</returns>
     /// <remarks>Any thread. Allocates nothing.</remarks>
     public DmaRegion? Find(Iova address) => _table.Find(address.Value)?.Description;
@@ -35,7 +35,7 @@ public sealed class Dma
         set => _table = value;
     }
 
-    /// <summary>Whether there is a client that could map memory: without one, no address is a wrong one.</summary>
+    /// <summary>Whether a client is attached: without one, an access fails as disconnected, not as an unmapped address.</summary>
     internal bool HasClient
     {
         get => _hasClient;
@@ -45,40 +45,40 @@ public sealed class Dma
     /// <summary>Copies guest memory into <paramref name="destination"/>.</summary>
     /// <param name="address">First byte to read.</param>
     /// <param name="destination">Filled completely, or cleared when the read fails. Length in bytes.</param>
-    /// <returns>False if any byte lies outside what the device may read, or the client has gone or does not answer.</returns>
-    /// <remarks>Any thread. May cross region borders. May block for a round trip where memory comes by message.
+    /// <returns>False if a byte is not mapped readable, or the client has disconnected or does not reply.</returns>
+    /// <remarks>Any thread. May span regions. Blocks for a round trip where memory is accessed by DMA_READ messages.
     /// Spec: VFIO_USER_DMA_READ.</remarks>
     public bool TryRead(Iova address, Span<byte> destination) => Read(address, destination) == DmaResult.Done;
 
-    /// <summary>As <see cref="TryRead(Iova, Span{byte})"/>, and says what went wrong: a wrong address is the guest's mistake, a
-    /// client that has gone is nobody's.</summary>
+    /// <summary>As <see cref="TryRead(Iova, Span{byte})"/>, but returns the cause of a failure: an unmapped address is the
+    /// driver's mistake, a disconnected client is not.</summary>
     /// <inheritdoc cref="TryRead(Iova, Span{byte})"/>
-    /// <returns>What became of it.</returns>
+    /// <returns>The result.</returns>
     public DmaResult Read(Iova address, Span<byte> destination) => GuestCopy.Read(new Current(this), address.Value, destination);
 
     /// <summary>Copies <paramref name="source"/> into guest memory.</summary>
     /// <param name="address">First byte to write.</param>
     /// <param name="source">Length in bytes.</param>
-    /// <returns>False if any byte lies outside what the device may write, or the client has gone or does not answer;
-    /// then some of the bytes may have been written, in most cases those before the first bad one.</returns>
-    /// <remarks>Any thread. May cross region borders. May block for a round trip where memory comes by message.
+    /// <returns>False if a byte is not mapped writable, or the client has disconnected or does not reply;
+    /// some bytes may have been written, usually those before the first bad address.</returns>
+    /// <remarks>Any thread. May span regions. Blocks for a round trip where memory is accessed by DMA_WRITE messages.
     /// Spec: VFIO_USER_DMA_WRITE.</remarks>
     public bool TryWrite(Iova address, ReadOnlySpan<byte> source) => Write(address, source) == DmaResult.Done;
 
-    /// <summary>As <see cref="TryWrite(Iova, ReadOnlySpan{byte})"/>, and says what went wrong.</summary>
+    /// <summary>As <see cref="TryWrite(Iova, ReadOnlySpan{byte})"/>, but returns the cause of a failure.</summary>
     /// <inheritdoc cref="TryWrite(Iova, ReadOnlySpan{byte})"/>
-    /// <returns>What became of it.</returns>
+    /// <returns>The result.</returns>
     public DmaResult Write(Iova address, ReadOnlySpan<byte> source) => GuestCopy.Write(new Current(this), address.Value, source);
 
-    /// <summary>Reads one value, little-endian as the guest's are.</summary>
-    /// <typeparam name="T">An integer or a struct of them; aligned integers are read in one piece.</typeparam>
+    /// <summary>Reads one little-endian value.</summary>
+    /// <typeparam name="T">An integer or a struct of integers; aligned integers are read with a single load.</typeparam>
     /// <inheritdoc cref="TryRead(Iova, Span{byte})"/>
     public bool TryRead<T>(Iova address, out T value)
         where T : unmanaged => Read(address, out value) == DmaResult.Done;
 
-    /// <summary>As <see cref="TryRead{T}(Iova, out T)"/>, and says what went wrong.</summary>
+    /// <summary>As <see cref="TryRead{T}(Iova, out T)"/>, but returns the cause of a failure.</summary>
     /// <inheritdoc cref="TryRead{T}(Iova, out T)"/>
-    /// <returns>What became of it.</returns>
+    /// <returns>The result.</returns>
     public DmaResult Read<T>(Iova address, out T value)
         where T : unmanaged
     {
@@ -86,33 +86,33 @@ public sealed class Dma
         return Read(address, MemoryMarshal.AsBytes(new Span<T>(ref value)));
     }
 
-    /// <summary>Writes one value, little-endian as the guest's are.</summary>
-    /// <typeparam name="T">An integer or a struct of them; aligned integers are written in one piece.</typeparam>
+    /// <summary>Writes one little-endian value.</summary>
+    /// <typeparam name="T">An integer or a struct of integers; aligned integers are written with a single store.</typeparam>
     /// <inheritdoc cref="TryWrite(Iova, ReadOnlySpan{byte})"/>
     public bool TryWrite<T>(Iova address, in T value)
         where T : unmanaged => Write(address, in value) == DmaResult.Done;
 
-    /// <summary>As <see cref="TryWrite{T}(Iova, in T)"/>, and says what went wrong.</summary>
+    /// <summary>As <see cref="TryWrite{T}(Iova, in T)"/>, but returns the cause of a failure.</summary>
     /// <inheritdoc cref="TryWrite{T}(Iova, in T)"/>
-    /// <returns>What became of it.</returns>
+    /// <returns>The result.</returns>
     public DmaResult Write<T>(Iova address, in T value)
         where T : unmanaged => Write(address, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
 
-    /// <summary>Works on guest memory in place where it is mapped as one piece; elsewhere on a copy that is read before
-    /// and, if <paramref name="writable"/>, written back after.</summary>
+    /// <summary>Runs an action on guest memory: in place if the range is contiguous in a mapped region, otherwise on a copy
+    /// that is written back afterwards if <paramref name="writable"/>.</summary>
     /// <param name="address">First byte.</param>
     /// <param name="length">In bytes.</param>
     /// <param name="writable">Whether the action changes the memory.</param>
     /// <param name="state">Passed to <paramref name="action"/>.</param>
-    /// <param name="action">Called once when the memory is there; keep it short, for an unmap waits for it.</param>
-    /// <returns>As the copying accesses.</returns>
-    /// <remarks>Any thread. Allocates nothing where the memory is mapped.</remarks>
+    /// <param name="action">Called once if the memory is accessible; keep it short, since an unmap waits for it.</param>
+    /// <returns>False if a byte is not mapped so, or the client has disconnected or does not reply.</returns>
+    /// <remarks>Any thread. Does not allocate if the memory is mapped.</remarks>
     public bool TryAccess<TState>(Iova address, int length, bool writable, TState state, DmaAction<TState> action)
         where TState : allows ref struct => Access(address, length, writable, state, action) == DmaResult.Done;
 
-    /// <summary>As <see cref="TryAccess"/>, and says what went wrong.</summary>
+    /// <summary>As <see cref="TryAccess"/>, but returns the cause of a failure.</summary>
     /// <inheritdoc cref="TryAccess"/>
-    /// <returns>What became of it.</returns>
+    /// <returns>The result.</returns>
     public DmaResult Access<TState>(Iova address, int length, bool writable, TState state, DmaAction<TState> action)
         where TState : allows ref struct
     {
@@ -121,13 +121,13 @@ public sealed class Dma
         return GuestCopy.Access(new Current(this), address.Value, length, writable, state, action);
     }
 
-    /// <summary>Takes hold of guest memory for longer than one access.</summary>
+    /// <summary>Holds guest memory for longer than one access.</summary>
     /// <param name="address">First byte.</param>
-    /// <param name="length">In bytes; the range may cross region borders.</param>
-    /// <param name="writable">Whether the device wants to write it, besides reading.</param>
-    /// <param name="lease">To be disposed soon: the client's unmap waits for it.</param>
-    /// <returns>False if any byte lies outside what the device may access.</returns>
-    /// <remarks>Any thread; the lease too.</remarks>
+    /// <param name="length">In bytes; the range may span regions.</param>
+    /// <param name="writable">Whether the device will write as well as read.</param>
+    /// <param name="lease">Dispose it soon: the client's unmap waits for it.</param>
+    /// <returns>False if a byte is not mapped readable, or not writable when <paramref name="writable"/> asks for it.</returns>
+    /// <remarks>Any thread; so is the lease.</remarks>
     public bool TryLease(Iova address, ulong length, bool writable, [NotNullWhen(true)] out DmaLease? lease)
     {
         List<GuestRegion> held = [];
@@ -156,10 +156,10 @@ public sealed class Dma
         return true;
     }
 
-    // the regions that are mapped at the time of each look
+    // the regions mapped at the time of each lookup
     private readonly struct Current(Dma dma) : IGuestRegionSource
     {
-        // a client that leaves takes its memory along: then it is not the address that is wrong
+        // after a disconnect nothing is mapped, but the address may have been right
         public DmaResult Missing => dma._hasClient ? DmaResult.NotMapped : DmaResult.Disconnected;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

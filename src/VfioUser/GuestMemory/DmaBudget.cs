@@ -3,20 +3,20 @@ using System.Globalization;
 namespace VfioUser;
 
 /// <summary>
-/// What clients may use up of the things that this process has only so many of: mappings, addresses, descriptors.
-/// A runtime that gets no more of them dies, so half is for clients and the other half keeps the process alive.
+/// Limits what all clients together use of this process's limited resources: mappings, address space, descriptors.
+/// The .NET runtime crashes when one of them runs out, so clients get half and the process keeps half.
 /// </summary>
 /// <remarks>Any thread.</remarks>
-/// <param name="mappings">How many mappings all clients may have together.</param>
-/// <param name="mappedBytes">How many addresses those may take.</param>
-/// <param name="files">How many descriptors may stay open.</param>
+/// <param name="mappings">Most mappings of all clients together.</param>
+/// <param name="mappedBytes">Most bytes of address space for those.</param>
+/// <param name="files">Most descriptors kept open.</param>
 internal sealed class DmaBudget(long mappings, long mappedBytes, long files)
 {
     private long _mappings;
     private long _mappedBytes;
     private long _files;
 
-    /// <summary>The limits are the process's, and so is the count of all servers in it.</summary>
+    /// <summary>The budget shared by all servers of this process, from the process's limits.</summary>
     public static DmaBudget OfProcess { get; } = new(MaxMappings() / 2, AddressSpace() / 2, MaxFiles() / 2);
 
     public bool TryTakeMapping(ulong bytes)
@@ -39,7 +39,7 @@ internal sealed class DmaBudget(long mappings, long mappedBytes, long files)
 
     public void GiveFileBack() => Interlocked.Decrement(ref _files);
 
-    /// <summary>What is used up.</summary>
+    /// <summary>What is in use.</summary>
     public override string ToString() =>
         string.Create(CultureInfo.InvariantCulture, $"{Volatile.Read(ref _mappings)} mappings of {Volatile.Read(ref _mappedBytes)} bytes, {Volatile.Read(ref _files)} files");
 
@@ -62,7 +62,7 @@ internal sealed class DmaBudget(long mappings, long mappedBytes, long files)
     private static long MaxFiles() =>
         Number(FirstLine("/proc/self/limits", line => line.StartsWith("Max open files", StringComparison.Ordinal))?["Max open files".Length..]) ?? 1024;
 
-    // The stack lies at the top: "7ffd3c5e0000-7ffd3c601000 rw-p ...  [stack]". So many bits has an address.
+    // The stack is near the top of the address space: "7ffd3c5e0000-7ffd3c601000 rw-p ...  [stack]".
     private static long AddressSpace()
     {
         string? stack = FirstLine("/proc/self/maps", line => line.EndsWith("[stack]", StringComparison.Ordinal));
@@ -80,7 +80,7 @@ internal sealed class DmaBudget(long mappings, long mappedBytes, long files)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return null; // a process that may not look at itself goes by what is usual
+            return null; // without access to /proc, the usual value is assumed
         }
     }
 

@@ -1,7 +1,7 @@
 namespace VfioUser;
 
-/// <summary>Regions that were unmapped together, until the last user of the last of them has left.</summary>
-/// <remarks>Any thread leaves; the command thread waits, or is woken.</remarks>
+/// <summary>The regions of one unmap, and their users: drained when the last user of the last region has exited.</summary>
+/// <remarks>Users exit on any thread; the Command thread waits, or is woken.</remarks>
 internal sealed class DmaDrain
 {
     private readonly TaskCompletionSource _done = new();
@@ -9,8 +9,8 @@ internal sealed class DmaDrain
     private readonly DmaDrain? _earlier;
     private int _left;
 
-    /// <param name="regions">To be closed by <see cref="Begin"/>.</param>
-    /// <param name="earlier">What is waited for besides; null for nothing.</param>
+    /// <param name="regions">Closed by <see cref="Begin"/>.</param>
+    /// <param name="earlier">A drain that must complete too; null for none.</param>
     public DmaDrain(GuestRegion[] regions, DmaDrain? earlier = null)
     {
         _regions = regions;
@@ -18,18 +18,18 @@ internal sealed class DmaDrain
         _left = regions.Length + 1;
     }
 
-    /// <summary>By address.</summary>
+    /// <summary>The regions, in order of address.</summary>
     public ReadOnlySpan<GuestRegion> Regions => _regions;
 
-    /// <summary>Ends when nobody uses any of them.</summary>
+    /// <summary>Completes when no region is in use.</summary>
     public Task Done => _done.Task;
 
     public bool IsDone => _done.Task.IsCompleted;
 
-    /// <summary>The regions that somebody still uses.</summary>
+    /// <summary>The regions still in use.</summary>
     public IEnumerable<DmaRegion> InUse => _regions.Where(region => !region.IsDrained).Select(region => region.Description).Concat(_earlier?.InUse ?? []);
 
-    /// <summary>Lets no new users in.</summary>
+    /// <summary>Closes the regions: no new user can enter.</summary>
     public void Begin()
     {
         foreach (GuestRegion region in _regions)
@@ -45,7 +45,7 @@ internal sealed class DmaDrain
         }
     }
 
-    /// <summary>One of the regions has no users any more.</summary>
+    /// <summary>One of the regions has no users left.</summary>
     public void Leave()
     {
         if (Interlocked.Decrement(ref _left) == 0)

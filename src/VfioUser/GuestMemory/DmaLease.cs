@@ -1,9 +1,9 @@
 namespace VfioUser;
 
-/// <summary>A hold on guest memory: as long as it lasts the client's unmap of any part of it is not answered.</summary>
+/// <summary>A hold on guest memory: until it is disposed, an unmap of any part of it gets no reply.</summary>
 /// <remarks>
-/// Any thread. Dispose it soon, a virtual CPU may stand still meanwhile. It works on while an unmap waits for it.
-/// Disposed by one thread while another works with it, it ends when that one is done.
+/// Any thread. Dispose it soon, since a virtual CPU may be stopped meanwhile. It stays usable while an unmap waits for it.
+/// If it is disposed during an access on another thread, it is released when that access ends.
 /// </remarks>
 public sealed class DmaLease : IDisposable
 {
@@ -26,16 +26,16 @@ public sealed class DmaLease : IDisposable
     public ulong Length { get; }
 
     /// <summary>Copies from the memory.</summary>
-    /// <param name="offset">Relative to the lease.</param>
-    /// <param name="destination">Filled completely, or cleared.</param>
-    /// <returns>False when the client has gone or does not answer, or the file behind the memory failed.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">The range leaves the lease.</exception>
-    /// <exception cref="ObjectDisposedException">The lease is over.</exception>
+    /// <param name="offset">First byte, relative to the lease.</param>
+    /// <param name="destination">Filled completely, or cleared when the read fails. Length in bytes.</param>
+    /// <returns>False when the client has disconnected or does not reply, or its file cannot be read or written.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The range exceeds the lease.</exception>
+    /// <exception cref="ObjectDisposedException">The lease is disposed.</exception>
     public bool TryRead(ulong offset, Span<byte> destination) => Read(offset, destination) == DmaResult.Done;
 
-    /// <summary>As <see cref="TryRead"/>, and says what went wrong.</summary>
+    /// <summary>As <see cref="TryRead"/>, but returns the cause of a failure.</summary>
     /// <inheritdoc cref="TryRead"/>
-    /// <returns>What became of it.</returns>
+    /// <returns>The result.</returns>
     public DmaResult Read(ulong offset, Span<byte> destination)
     {
         Enter(offset, destination.Length);
@@ -50,15 +50,15 @@ public sealed class DmaLease : IDisposable
     }
 
     /// <summary>Copies into the memory.</summary>
-    /// <param name="offset">Relative to the lease.</param>
-    /// <param name="source">What to write.</param>
-    /// <exception cref="InvalidOperationException">The lease is for reading.</exception>
+    /// <param name="offset">First byte, relative to the lease.</param>
+    /// <param name="source">What to write; length in bytes.</param>
+    /// <exception cref="InvalidOperationException">The lease is not writable.</exception>
     /// <inheritdoc cref="TryRead"/>
     public bool TryWrite(ulong offset, ReadOnlySpan<byte> source) => Write(offset, source) == DmaResult.Done;
 
-    /// <summary>As <see cref="TryWrite"/>, and says what went wrong.</summary>
+    /// <summary>As <see cref="TryWrite"/>, but returns the cause of a failure.</summary>
     /// <inheritdoc cref="TryWrite"/>
-    /// <returns>What became of it.</returns>
+    /// <returns>The result.</returns>
     public DmaResult Write(ulong offset, ReadOnlySpan<byte> source)
     {
         ThrowIfForReading(true);
@@ -73,24 +73,24 @@ public sealed class DmaLease : IDisposable
         }
     }
 
-    /// <summary>Works on the memory in place where the range is mapped as one piece; elsewhere on a copy that is read before
-    /// and, if <paramref name="writable"/>, written back after.</summary>
-    /// <param name="offset">Relative to the lease.</param>
+    /// <summary>Runs an action on the memory: in place if the range is contiguous in a mapped region, otherwise on a copy
+    /// that is written back afterwards if <paramref name="writable"/>.</summary>
+    /// <param name="offset">First byte, relative to the lease.</param>
     /// <param name="length">In bytes.</param>
     /// <param name="writable">Whether the action changes the memory.</param>
     /// <param name="state">Passed to <paramref name="action"/>.</param>
-    /// <param name="action">Called once when the memory is there.</param>
-    /// <returns>As the copying accesses.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">The range leaves the lease.</exception>
-    /// <exception cref="InvalidOperationException">The lease is for reading.</exception>
-    /// <exception cref="ObjectDisposedException">The lease is over.</exception>
-    /// <remarks>Allocates nothing where the memory is mapped.</remarks>
+    /// <param name="action">Called once if the memory is accessible.</param>
+    /// <returns>False when the client has disconnected or does not reply, or its file cannot be read or written.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The range exceeds the lease.</exception>
+    /// <exception cref="InvalidOperationException">The lease is not writable.</exception>
+    /// <exception cref="ObjectDisposedException">The lease is disposed.</exception>
+    /// <remarks>Does not allocate if the memory is mapped.</remarks>
     public bool TryAccess<TState>(ulong offset, int length, bool writable, TState state, DmaAction<TState> action)
         where TState : allows ref struct => Access(offset, length, writable, state, action) == DmaResult.Done;
 
-    /// <summary>As <see cref="TryAccess"/>, and says what went wrong.</summary>
+    /// <summary>As <see cref="TryAccess"/>, but returns the cause of a failure.</summary>
     /// <inheritdoc cref="TryAccess"/>
-    /// <returns>What became of it.</returns>
+    /// <returns>The result.</returns>
     public DmaResult Access<TState>(ulong offset, int length, bool writable, TState state, DmaAction<TState> action)
         where TState : allows ref struct
     {
@@ -108,7 +108,7 @@ public sealed class DmaLease : IDisposable
         }
     }
 
-    /// <summary>Ends the hold.</summary>
+    /// <summary>Releases the memory.</summary>
     public void Dispose()
     {
         if (_uses.Close())
@@ -118,13 +118,13 @@ public sealed class DmaLease : IDisposable
     private void ThrowIfForReading(bool writable)
     {
         if (writable && !_writable)
-            throw new InvalidOperationException("The lease is for reading. Ask for a writable one.");
+            throw new InvalidOperationException("The lease is not writable. Ask for a writable one.");
     }
 
     private void Enter(ulong offset, int length)
     {
         if (offset > Length || (ulong)length > Length - offset)
-            throw new ArgumentOutOfRangeException(nameof(offset), offset, $"{length} bytes from there on leave the lease of {Length}.");
+            throw new ArgumentOutOfRangeException(nameof(offset), offset, $"{length} bytes at this offset exceed the lease of {Length} bytes.");
         ObjectDisposedException.ThrowIf(!_uses.TryEnter(), this);
     }
 
@@ -140,7 +140,7 @@ public sealed class DmaLease : IDisposable
             region.Exit();
     }
 
-    // in use until the lease ends
+    // the regions that the lease holds
     private readonly struct Held(GuestRegion[] regions) : IGuestRegionSource
     {
         // a lease has no gaps
@@ -156,7 +156,7 @@ public sealed class DmaLease : IDisposable
 
         public void Exit(GuestRegion region)
         {
-            // the lease's end does it
+            // released with the lease
         }
     }
 }

@@ -3,13 +3,13 @@ using System.Runtime.CompilerServices;
 
 namespace VfioUser;
 
-/// <summary>Counts the uses of guest memory of one backing. Immutable; any thread.</summary>
+/// <summary>Counts accesses to guest memory of one backing. Immutable; any thread.</summary>
 internal sealed class DmaMeter
 {
     /// <summary>Accesses that succeeded.</summary>
     public required Counter<long> Operations { get; init; }
 
-    /// <summary>What they read and wrote.</summary>
+    /// <summary>Bytes that those read and wrote.</summary>
     public required Counter<long> Bytes { get; init; }
 
     public required Counter<long> Leases { get; init; }

@@ -3,10 +3,10 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
-/// <summary>Guest memory behind a file that is read and written with system calls: whatever happens to it is an error, not a signal.</summary>
+/// <summary>Guest memory in a file that is accessed with system calls: if it shrinks, an access fails and raises no SIGBUS.</summary>
 internal sealed class FileGuestRegion(DmaRegion description, GuestFile file, ulong fileOffset) : GuestRegion(description)
 {
-    /// <summary>What it is read and written through.</summary>
+    /// <summary>The file that is accessed.</summary>
     public GuestFile File => file;
 
     protected override DmaResult Get(ulong offset, Span<byte> destination) =>
@@ -15,7 +15,7 @@ internal sealed class FileGuestRegion(DmaRegion description, GuestFile file, ulo
     protected override DmaResult Put(ulong offset, ReadOnlySpan<byte> source)
     {
         Errno errno = FileCalls.WriteAt(file.File, source, fileOffset + offset);
-        Written(offset, source.Length); // of a write that failed the first part may have been done
+        Written(offset, source.Length); // also after a failure, which may have written the first part
         return ResultOf(errno);
     }
 

@@ -4,47 +4,48 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
-/// <summary>Where the files of a session's DMA regions are mapped: each once for each protection, however many regions there are of it.</summary>
+/// <summary>The mappings of a session's files: DMA regions in the same part of a file, with the same protection, share one.</summary>
 /// <remarks>
-/// Windows are opened and entered by the command thread, released by any. Nothing is shared between sessions.
+/// Windows are opened and entered on the Command thread, released on any. Sessions share nothing.
 /// <code>
-/// file      |........................|        its length: what a region may lie in
-/// window    |...............................| to the next power of two, at most <see cref="Granule"/>: the file may grow
+/// file      |........................|        a region must lie in it
+/// window    |...............................| rounded up to a power of two, at most <see cref="Granule"/>: the file may grow
 /// regions      |..|    |.|   |....|
 /// </code>
-/// A page behind the file's end must not be touched, and no region has one: each is checked against the length that the
-/// file has by then, and what is mapped does not shrink. A window that no region holds stays for a second, for a
-/// guest behind a virtual IOMMU maps and unmaps the same pages for every transfer; not longer, since it keeps memory that the
-/// client may have taken away from the guest.
+/// Pages behind the end of the file must not be accessed. No region has one: each is checked against the length of the file
+/// when it is mapped, and a mapped file does not shrink. A window without regions is kept for a second, since a guest behind a
+/// virtual IOMMU maps and unmaps the same pages for every transfer; not longer, since it keeps memory alive that the client may
+/// have removed from the guest.
 /// </remarks>
-/// <param name="budget">What all clients of this process may use up.</param>
-/// <param name="time">Says when a second is over.</param>
+/// <param name="budget">Limits all clients of this process together.</param>
+/// <param name="time">Clock for the expiry of unused windows.</param>
 internal sealed class FileWindows(DmaBudget budget, TimeProvider time) : IDisposable
 {
-    /// <summary>A window begins and ends where the file's offset is a multiple of this, or at the end of the file; one of a larger region is larger.</summary>
+    /// <summary>Windows start at multiples of this file offset, and end at one or, rounded up, at the end of the file. The window
+    /// of a larger region spans several. In bytes.</summary>
     public const ulong Granule = 16ul << 30;
 
-    /// <summary>How many windows without regions a session may keep.</summary>
+    /// <summary>Most windows without regions that a session keeps.</summary>
     public const int MaxIdle = 16;
 
-    /// <summary>How long a window without regions is kept; up to twice as long.</summary>
+    /// <summary>How long a window without regions is kept; at most twice as long.</summary>
     public static readonly TimeSpan KeptFor = TimeSpan.FromSeconds(1);
 
     private readonly Lock _lock = new();
     private readonly Dictionary<FileId, List<FileWindow>> _files = [];
-    private readonly List<FileWindow> _idle = []; // the longest first
+    private readonly List<FileWindow> _idle = []; // longest idle first
     private ITimer? _timer;
     private bool _isTimed;
     private bool _disposed;
 
-    /// <summary>The window that a range of a file is mapped in already, for one more region; or null.</summary>
+    /// <summary>Finds a window that covers a range of a file, and adds a region to it; null if there is none.</summary>
     public FileWindow? TryEnter(SafeFileHandle file, in FileFacts facts, in DmaMap map)
     {
         lock (_lock)
         {
             if (!_files.TryGetValue(facts.Id, out List<FileWindow>? windows))
                 return null;
-            // the newest first: of a file that grew it is the largest
+            // newest first: if the file has grown, it is the largest
             for (int i = windows.Count - 1; i >= 0; i--)
             {
                 FileWindow window = windows[i];
@@ -60,11 +61,12 @@ internal sealed class FileWindows(DmaBudget budget, TimeProvider time) : IDispos
         }
     }
 
-    /// <summary>Maps a range of a file, and as much around it as may be of use for others.</summary>
-    /// <returns>Null when the system refuses: <paramref name="errno"/> says why; or when there is no room in this process: then it is None.</returns>
+    /// <summary>Maps a range of a file, extended so that other regions can share the mapping.</summary>
+    /// <returns>Null on failure: <paramref name="errno"/> is the system's, or None when the budget or the address space is used
+    /// up and the file can be accessed with system calls instead.</returns>
     public FileWindow? TryOpen(SafeFileHandle file, in FileFacts facts, in DmaMap map, out Errno errno)
     {
-        // the sizes of a file of huge pages, and of what is no file at all, mean something else
+        // the length that a hugetlbfs file or a special file reports does not bound what can be mapped
         if (facts.IsRegular && !facts.IsHuge && FileCalls.IsKnownByInode(file))
         {
             ulong start = map.Offset / Granule * Granule;
@@ -72,11 +74,11 @@ internal sealed class FileWindows(DmaBudget budget, TimeProvider time) : IDispos
             if (TryMap(file, facts, map, start, length, isShared: true, out errno) is { } shared)
                 return shared;
         }
-        // a mapping of its own: it needs less room, and the system says of it what it says
+        // exactly the region: it needs less address space, and its errno is the one to report
         return TryMap(file, facts, map, map.Offset, map.Size, isShared: false, out errno);
     }
 
-    /// <summary>A region has let go of a window. Any thread.</summary>
+    /// <summary>A region stops using a window. Any thread.</summary>
     public void Release(FileWindow window)
     {
         FileWindow? last = null;
@@ -102,7 +104,7 @@ internal sealed class FileWindows(DmaBudget budget, TimeProvider time) : IDispos
             Unmap(last);
     }
 
-    /// <summary>The session is over: what is released now is unmapped at once.</summary>
+    /// <summary>Unmaps unused windows; those released later are unmapped at once.</summary>
     public void Dispose()
     {
         lock (_lock)
@@ -117,7 +119,7 @@ internal sealed class FileWindows(DmaBudget budget, TimeProvider time) : IDispos
 
     private static bool IsWritable(in DmaMap map) => (map.Flags & DmaMapFlags.Writeable) != 0;
 
-    // Both count from the start of the window, and the file is not shorter than what is needed.
+    // Both lengths count from the start of the window; the file is at least as long as needed.
     private static ulong WindowLength(ulong needed, ulong file)
     {
         ulong whole = (needed + Granule - 1) / Granule * Granule;
@@ -137,7 +139,7 @@ internal sealed class FileWindows(DmaBudget budget, TimeProvider time) : IDispos
         {
             budget.GiveMappingBack(length);
             if (errno == Errno.ENOMEM && facts.IsRegular && !facts.IsHuge)
-                errno = Errno.None; // it can be read and written all the same
+                errno = Errno.None; // system calls still work
             return null;
         }
         FileWindow window = new(this, memory, start, length)
@@ -158,7 +160,7 @@ internal sealed class FileWindows(DmaBudget budget, TimeProvider time) : IDispos
         return window;
     }
 
-    // True if there were any.
+    // True if any were unmapped.
     private bool UnmapIdle(TimeSpan since)
     {
         List<FileWindow> leaving = [];
@@ -176,7 +178,7 @@ internal sealed class FileWindows(DmaBudget budget, TimeProvider time) : IDispos
     {
         FileWindow window = _idle[0];
         _idle.RemoveAt(0);
-        // from now on the number may be another file's
+        // once it is unmapped, the inode number may be reused by another file
         List<FileWindow> windows = _files[window.File!.Value];
         windows.Remove(window);
         if (windows.Count == 0)

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 
 namespace VfioUser;
 
-/// <summary>Moves bytes between the device and guest memory, from region to region. Any thread.</summary>
+/// <summary>Copies between the device and guest memory, region by region. Any thread.</summary>
 internal static class GuestCopy
 {
     /// <summary>Fills <paramref name="destination"/>, or clears it on failure.</summary>
@@ -19,7 +19,7 @@ internal static class GuestCopy
     public static DmaResult Write<TRegions>(TRegions regions, ulong address, ReadOnlySpan<byte> source)
         where TRegions : struct, IGuestRegionSource => Copy(regions, address, [], source, write: true);
 
-    /// <summary>Runs an action in place where the range is mapped as one piece, elsewhere on a copy.</summary>
+    /// <summary>Runs an action in place if the range is contiguous in a mapped region, otherwise on a copy.</summary>
     public static DmaResult Access<TRegions, TState>(
         TRegions regions, ulong address, int length, bool writable, TState state, DmaAction<TState> action)
         where TRegions : struct, IGuestRegionSource
@@ -50,7 +50,7 @@ internal static class GuestCopy
         int length = write ? source.Length : destination.Length;
         for (int done = 0; done < length;)
         {
-            // there is nothing behind the last address
+            // an access does not wrap around at the top of the address space
             if ((address == 0 && done > 0) || regions.Enter(address, write) is not { } region)
                 return regions.Missing;
             int count = region.Within(address, length - done);

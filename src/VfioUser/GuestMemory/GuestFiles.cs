@@ -3,19 +3,19 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
-/// <summary>The descriptors that a session's DMA regions are read and written through: one of each file, however many regions there are of it.</summary>
-/// <remarks>Kept by the command thread, released by any. Nothing is shared between sessions.</remarks>
-/// <param name="budget">What all clients of this process may use up.</param>
+/// <summary>The descriptors that a session's DMA regions use for system calls: regions of the same file share one.</summary>
+/// <remarks>Added on the Command thread, released on any. Sessions share nothing.</remarks>
+/// <param name="budget">Limits all clients of this process together.</param>
 internal sealed class GuestFiles(DmaBudget budget)
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<(FileId Id, int OpenFlags), GuestFile> _files = [];
 
-    /// <summary>Takes over a descriptor, unless the file is open here already.</summary>
-    /// <returns>What the file is reached through; null when this process may keep no more of them.</returns>
+    /// <summary>Takes over a descriptor, unless the file is kept already.</summary>
+    /// <returns>The file to use; null when the budget is used up.</returns>
     public GuestFile? TryKeep(SafeFileHandle file, in FileFacts facts)
     {
-        // rights and modes belong to the descriptor: where they differ the same access can have another result
+        // access mode and flags belong to the open file: with others, the same access may have another result
         (FileId Id, int OpenFlags) key = (facts.Id, FileCalls.OpenFlags(file));
         lock (_lock)
         {
@@ -34,7 +34,7 @@ internal sealed class GuestFiles(DmaBudget budget)
         }
     }
 
-    /// <summary>A region has let go of a file. Any thread.</summary>
+    /// <summary>A region stops using a file. Any thread.</summary>
     public void Release(GuestFile kept)
     {
         lock (_lock)

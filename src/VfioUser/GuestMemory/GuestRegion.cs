@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace VfioUser;
 
-/// <summary>A region of guest memory and its users: the memory is let go when it was closed and the last of them has left.</summary>
+/// <summary>A DMA region with rundown protection: its memory is released once it is closed and the last user has exited.</summary>
 internal abstract class GuestRegion(DmaRegion description)
 {
     private RundownCount _uses = RundownCount.Open;
@@ -10,36 +10,36 @@ internal abstract class GuestRegion(DmaRegion description)
     private DmaDrain? _drain;
     private volatile bool _isDrained;
 
-    /// <summary>As the device's author sees it.</summary>
+    /// <summary>The region as the device sees it.</summary>
     public DmaRegion Description { get; } = description;
 
-    // copies, for they are looked at in every access
+    // copies, since every access reads them
     public bool IsReadable { get; } = description.IsReadable;
 
     public bool IsWritable { get; } = description.IsWritable;
 
     public ulong Start { get; } = description.Address.Value;
 
-    // the last byte, not the one after it: a region may end at the top of the address space
+    // the last byte, not the end: a region may reach the top of the address space
     public ulong Last { get; } = description.Address.Value + (description.Length - 1);
 
-    /// <summary>Where writes are noted; null while the client does not want to know.</summary>
+    /// <summary>The dirty bitmap; null while writes to the region are not logged.</summary>
     public DirtyPages? Dirty
     {
         get => _dirty;
         set => _dirty = value;
     }
 
-    /// <summary>Counts the uses; null for nobody.</summary>
+    /// <summary>Counts accesses; null for none.</summary>
     public DmaMeter? Meter { get; init; }
 
-    /// <summary>How many bytes from an address in it lie in it, of so many.</summary>
+    /// <summary>How many of <paramref name="length"/> bytes from an address on lie in the region.</summary>
     /// <param name="address">Within the region.</param>
     /// <param name="length">At least 1.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int Within(ulong address, int length) => (int)Math.Min((ulong)(length - 1), Last - address) + 1;
 
-    /// <summary>Begins a use. False once closing has begun.</summary>
+    /// <summary>Enters as a user. False once the region is closed.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryEnter() => _uses.TryEnter();
 
@@ -50,10 +50,10 @@ internal abstract class GuestRegion(DmaRegion description)
             LetGo();
     }
 
-    /// <summary>Whether it was closed and nobody uses it any more.</summary>
+    /// <summary>Whether it is closed, has no users left, and its memory is released.</summary>
     public bool IsDrained => _isDrained;
 
-    /// <summary>Lets no new user in. Whoever leaves last lets the memory go, and tells.</summary>
+    /// <summary>Lets no new user enter. The last one to exit releases the memory and notifies <paramref name="drain"/>.</summary>
     public void Close(DmaDrain? drain = null)
     {
         _drain = drain;
@@ -61,7 +61,7 @@ internal abstract class GuestRegion(DmaRegion description)
             LetGo();
     }
 
-    /// <summary>Fills <paramref name="destination"/>; the caller is in, and stays within the region.</summary>
+    /// <summary>Reads into <paramref name="destination"/>. The caller has entered, and the range lies in the region.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public DmaResult Read(ulong offset, Span<byte> destination)
     {
@@ -71,7 +71,7 @@ internal abstract class GuestRegion(DmaRegion description)
         return result;
     }
 
-    /// <summary>Takes <paramref name="source"/>; the caller is in, and stays within the region.</summary>
+    /// <summary>Writes <paramref name="source"/>. The caller has entered, and the range lies in the region.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public DmaResult Write(ulong offset, ReadOnlySpan<byte> source)
     {
@@ -81,7 +81,7 @@ internal abstract class GuestRegion(DmaRegion description)
         return result;
     }
 
-    /// <summary>Notes a write that is done; the caller is still in.</summary>
+    /// <summary>Marks the pages of a completed write as dirty. The caller has not exited yet.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Written(ulong offset, int length)
     {

@@ -2,9 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace VfioUser;
 
-/// <summary>DMA regions by address. Immutable: a change makes a new table, and readers never wait.</summary>
+/// <summary>DMA regions by address. Immutable: a change creates a new table, so readers need no lock.</summary>
 /// <remarks>
-/// Two levels, so that a change copies two short arrays however many regions there are:
+/// Two levels, so that a change copies the short root and one leaf instead of all regions:
 /// <code>
 /// _starts: first address of each leaf     _leaves[i]: Starts | Regions, sorted, at most LeafSize
 /// </code>
@@ -31,7 +31,7 @@ internal sealed class GuestRegionTable
 
     public IEnumerable<GuestRegion> All => _leaves.SelectMany(leaf => leaf.Regions);
 
-    /// <summary>The region that holds <paramref name="address"/>, or null.</summary>
+    /// <summary>The region that contains <paramref name="address"/>, or null.</summary>
     public GuestRegion? Find(ulong address)
     {
         int at = LastNotAbove(_starts, address);
@@ -43,10 +43,10 @@ internal sealed class GuestRegionTable
         return address <= region.Last ? region : null;
     }
 
-    /// <summary>Whether any region has a byte from <paramref name="first"/> to <paramref name="last"/>.</summary>
+    /// <summary>Whether a region overlaps the range from <paramref name="first"/> to <paramref name="last"/>, both included.</summary>
     public bool Overlaps(ulong first, ulong last)
     {
-        // the region that starts last at or before the range's end is the only one that matters
+        // regions do not overlap each other: only the last one that starts at or before the end of the range can reach it
         int at = LastNotAbove(_starts, last);
         if (at < 0)
             return false;
@@ -54,7 +54,7 @@ internal sealed class GuestRegionTable
         return leaf.Regions[LastNotAbove(leaf.Starts, last)].Last >= first;
     }
 
-    /// <summary>The regions that have a byte from <paramref name="first"/> to <paramref name="last"/>.</summary>
+    /// <summary>The regions that overlap the range from <paramref name="first"/> to <paramref name="last"/>, both included.</summary>
     public IEnumerable<GuestRegion> Between(ulong first, ulong last)
     {
         for (int at = Math.Max(0, LastNotAbove(_starts, first)); at < _leaves.Length && _starts[at] <= last; at++)
@@ -67,7 +67,7 @@ internal sealed class GuestRegionTable
         }
     }
 
-    /// <summary>Whether a region lies only in part between <paramref name="first"/> and <paramref name="last"/>.</summary>
+    /// <summary>Whether a region lies only partly in the range from <paramref name="first"/> to <paramref name="last"/>.</summary>
     public bool IsCutBy(ulong first, ulong last) => Find(first)?.Start < first || Find(last)?.Last > last;
 
     public GuestRegionTable Add(GuestRegion region)
@@ -80,7 +80,7 @@ internal sealed class GuestRegionTable
         Leaf grown = new(Inserted(leaf.Starts, index, region.Start), Inserted(leaf.Regions, index, region));
         if (grown.Starts.Length <= LeafSize)
             return new GuestRegionTable(Replaced(_starts, at, grown.Starts[0]), Replaced(_leaves, at, grown), Count + 1);
-        // maps often come in rising order: then a full leaf stays full
+        // clients often map in ascending order: do not split a full leaf in halves then
         int half = index == leaf.Starts.Length ? LeafSize : grown.Starts.Length / 2;
         Leaf left = new(grown.Starts[..half], grown.Regions[..half]);
         Leaf right = new(grown.Starts[half..], grown.Regions[half..]);
@@ -92,10 +92,10 @@ internal sealed class GuestRegionTable
 
     public GuestRegionTable Remove(GuestRegion region) => RemoveBetween(region.Start, region.Last, out _);
 
-    /// <summary>Without the regions from <paramref name="first"/> to <paramref name="last"/>, which cut none, in one step however many they are.</summary>
+    /// <summary>Removes the regions of a range, which must split none, all in one new table.</summary>
     /// <param name="first">First byte of the range.</param>
     /// <param name="last">Its last byte.</param>
-    /// <param name="removed">By address.</param>
+    /// <param name="removed">In order of address.</param>
     public GuestRegionTable RemoveBetween(ulong first, ulong last, out GuestRegion[] removed)
     {
         int from = Math.Max(0, LastNotAbove(_starts, first));

@@ -4,37 +4,37 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
-/// <summary>The guest memory that a client maps and unmaps. Decides how each region is reached, so that no client can harm this process.</summary>
-/// <remarks>Command thread. Readers go by <see cref="Dma.Table"/>.</remarks>
+/// <summary>Maps and unmaps the DMA regions of a client. Chooses each region's backing so that no client can crash this process.</summary>
+/// <remarks>Command thread. Accesses use <see cref="Dma.Table"/>.</remarks>
 internal sealed class GuestRegions(
     PciDevice device, IDmaMessages messages, int maxMaps, bool trustClient, long maxDirtyBitmap, IGuestMemoryObserver observer) : IDisposable
 {
     private readonly Dma _dma = device.Dma;
     private readonly NotMapped _notMapped = new(observer);
 
-    /// <summary>Which pages the device writes.</summary>
+    /// <summary>Dirty page logging.</summary>
     public DirtyPagesLog Dirty { get; } = new(device.Dma, maxDirtyBitmap, observer);
 
-    /// <summary>Cancelled when the server stops: an unmap then waits no longer.</summary>
+    /// <summary>Cancelled when the server stops: an unmap then stops waiting.</summary>
     public CancellationToken Stopping { get; init; }
 
-    /// <summary>Told of what the device throws when memory comes or goes.</summary>
+    /// <summary>Called with what the device throws when a region is mapped or unmapped.</summary>
     public Action<DeviceCallback, Exception>? Threw { get; init; }
 
-    /// <summary>How often it is said that an unmap still waits.</summary>
+    /// <summary>How often a warning is logged while an unmap waits.</summary>
     public static TimeSpan WarningInterval { get; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>What all clients of this process may use up together.</summary>
+    /// <summary>Limits all clients of this process together.</summary>
     public DmaBudget Budget { get; init; } = DmaBudget.OfProcess;
 
-    /// <summary>Says how long a mapping that no region needs is kept.</summary>
+    /// <summary>Clock for the expiry of unused mappings.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     private FileWindows Windows => field ??= new FileWindows(Budget, Time);
 
     private GuestFiles Files => field ??= new GuestFiles(Budget);
 
-    /// <summary>Whether there is room for a region whose bounds are valid.</summary>
+    /// <summary>Checks whether a region with valid bounds can be added: it overlaps none, and there are not too many.</summary>
     public Refusal Check(in DmaMap map)
     {
         if (_dma.Table.Overlaps(map.Address, map.Address + (map.Size - 1)))
@@ -42,10 +42,10 @@ internal sealed class GuestRegions(
         return _dma.Table.Count < maxMaps ? default : Refusal.Invalid("{0} regions are mapped, as many as may be", (ulong)_dma.Table.Count);
     }
 
-    /// <summary>Maps a region that <see cref="Check"/> found nothing wrong with.</summary>
+    /// <summary>Maps a region that passed <see cref="Check"/>.</summary>
     /// <param name="map">Its bounds are valid.</param>
-    /// <param name="file">Taken over.</param>
-    /// <param name="undone">Set when the device threw: the region is unmapped again, and perhaps still in use.</param>
+    /// <param name="file">Taken over; null if the client sent none.</param>
+    /// <param name="undone">Set when the device threw: the region is unmapped again, and may still be in use.</param>
     public Refusal Map(in DmaMap map, SafeFileHandle? file, out DmaDrain? undone)
     {
         undone = null;
@@ -57,8 +57,7 @@ internal sealed class GuestRegions(
         }
         finally
         {
-            // the one place that closes it: only a region that is read and written through it keeps it, and a mapping
-            // holds its file by itself
+            // the only place that closes it: just a region with file I/O keeps the descriptor; a mapping does not need it
             if (region is not FileGuestRegion through || through.File.File != file)
                 file?.Dispose();
         }
@@ -72,8 +71,8 @@ internal sealed class GuestRegions(
         return Publish(region, out undone);
     }
 
-    /// <summary>Whether a range can be unmapped: any number of regions in it, none as well, but no part of one.</summary>
-    /// <remarks>As VFIO type 1 v2 does it, and QEMU counts on it where there is a virtual IOMMU.</remarks>
+    /// <summary>Checks whether a range can be unmapped: it may contain any number of regions, even none, but must not split one.</summary>
+    /// <remarks>As VFIO type 1 v2 does; QEMU relies on it with a virtual IOMMU.</remarks>
     public Refusal CheckUnmap(ulong address, ulong size)
     {
         if (size == 0 || address > ulong.MaxValue - (size - 1))
@@ -83,10 +82,10 @@ internal sealed class GuestRegions(
             : default;
     }
 
-    /// <summary>Whether any region has a byte in a range whose bounds are valid.</summary>
+    /// <summary>Whether a region overlaps a range with valid bounds.</summary>
     public bool HasAny(ulong first, ulong last) => _dma.Table.Overlaps(first, last);
 
-    /// <summary>Unmaps the regions in a range, if it can be unmapped, and waits for their users.</summary>
+    /// <summary>Unmaps the regions of a range and waits for their users.</summary>
     public Errno Unmap(ulong address, ulong size)
     {
         Errno errno = CheckUnmap(address, size).Errno;
@@ -98,18 +97,18 @@ internal sealed class GuestRegions(
         return Errno.None;
     }
 
-    /// <summary>Unmaps the regions in a range that <see cref="CheckUnmap"/> found nothing wrong with. Waits for nobody.</summary>
+    /// <summary>Unmaps the regions of a range that passed <see cref="CheckUnmap"/>. Does not wait for their users.</summary>
     /// <param name="first">First byte of the range.</param>
     /// <param name="last">Its last byte.</param>
-    /// <param name="earlier">What its end is to wait for, too.</param>
-    /// <returns>To be waited for, and then given to <see cref="Drained"/>.</returns>
+    /// <param name="earlier">A drain that must complete too.</param>
+    /// <returns>To wait for, and then to pass to <see cref="Drained"/>.</returns>
     public DmaDrain UnmapBetween(ulong first, ulong last, DmaDrain? earlier = null)
     {
-        // table first, then the users: whoever looked a region up before still gets in or is turned away by itself
+        // first the table, then the regions: a thread that has looked a region up either enters it before it is closed, or fails
         _dma.Table = _dma.Table.RemoveBetween(first, last, out GuestRegion[] regions);
         DmaDrain drain = new(regions, earlier);
         drain.Begin();
-        // every one is told and waited for, whatever the device throws: a lease may hold several
+        // for every region, even if the device throws for one: a lease may hold several
         foreach (GuestRegion region in regions)
         {
             try
@@ -124,34 +123,34 @@ internal sealed class GuestRegions(
         return drain;
     }
 
-    /// <summary>Waits until nobody uses what was unmapped, or the server stops.</summary>
+    /// <summary>Waits until the unmapped regions are no longer in use, or the server stops.</summary>
     public void Await(DmaDrain drain)
     {
         try
         {
             if (drain.Done.Wait(TimeSpan.Zero, Stopping))
                 return;
-            // a virtual CPU that waits for an earlier reply must not wait for the device as well
+            // send earlier replies: a virtual CPU that waits for one must not wait for the device, too
             messages.BeforeWaiting();
             while (!drain.Done.Wait(WarningInterval, Stopping))
                 Waits(drain);
         }
         catch (OperationCanceledException)
         {
-            // the server stops: whoever still holds a region lets it go when it is done
+            // the server stops: a region still in use is released by its last user
             foreach (DmaRegion region in drain.InUse)
                 observer.UnmapAbandoned(region);
         }
     }
 
-    /// <summary>Says that an unmap still waits.</summary>
+    /// <summary>Logs that an unmap is still waiting.</summary>
     public void Waits(DmaDrain drain)
     {
         if (drain.InUse.FirstOrDefault() is { } region)
             observer.UnmapWaits(region);
     }
 
-    /// <summary>Nobody uses what was unmapped any more.</summary>
+    /// <summary>The wait for the users of unmapped regions is over.</summary>
     public void Drained(DmaDrain drain)
     {
         foreach (GuestRegion region in drain.Regions)
@@ -160,7 +159,7 @@ internal sealed class GuestRegions(
 
     public void UnmapAll() => Await(UnmapBetween(0, ulong.MaxValue));
 
-    /// <summary>The session is over: what was kept for the next map goes.</summary>
+    /// <summary>Unmaps the windows that were kept for a later map.</summary>
     public void Dispose() => Windows.Dispose();
 
     private Refusal Publish(GuestRegion region, out DmaDrain? undone)
@@ -176,7 +175,7 @@ internal sealed class GuestRegions(
         catch (Exception e)
         {
             Threw?.Invoke(DeviceCallback.DmaMapped, e);
-            // the client will read that nothing is mapped
+            // the client receives an error, so the region must not stay mapped
             undone = UnmapBetween(region.Start, region.Last);
             return new Refusal(Errno.EIO, "the device threw");
         }
@@ -196,11 +195,11 @@ internal sealed class GuestRegions(
             if (errno != Errno.None)
                 return new Refusal(errno, "the file cannot be mapped");
             if (window is null)
-                backing = DmaBacking.FileIo; // slower, and the process lives
+                backing = DmaBacking.FileIo; // slower, but no risk to the process
         }
         GuestFile? kept = backing == DmaBacking.FileIo ? Files.TryKeep(file!, facts) : null;
         if (backing == DmaBacking.FileIo && kept is null)
-            return new Refusal(Errno.ENOSPC, "as many descriptors are kept for regions as may be");
+            return new Refusal(Errno.ENOSPC, "the process keeps as many descriptors for DMA regions as it may");
         if (backing != DmaBacking.Mapped)
             _notMapped.Tell(map, file is null ? null : facts, backing, mayMap);
         DmaRegion description = new(new Iova(map.Address), map.Size, (map.Flags & DmaMapFlags.Readable) != 0, (map.Flags & DmaMapFlags.Writeable) != 0, backing);
@@ -214,10 +213,9 @@ internal sealed class GuestRegions(
         return default;
     }
 
-    // A page that a client can take away from under a mapping kills the process that touches it (SIGBUS), so what is
-    // mapped is sealed against shrinking, or its sender is trusted. A huge page can be taken away in spite of the seal:
-    // by a hole in the file, when there are no more of them to fill it. A seal never comes off again, so what is
-    // mapped already is not asked for it.
+    // If a client truncates a mapped file, the next access raises SIGBUS and kills this process. So a file is mapped only if it
+    // is sealed against shrinking, or the client is trusted. The seal does not protect huge pages: after a hole is punched,
+    // there may be no free huge page to fill it. A seal is permanent, so a file that is mapped already needs no second check.
     private Refusal Choose(in DmaMap map, SafeFileHandle? file, out FileFacts facts, out DmaBacking backing, out FileWindow? window)
     {
         facts = default;
@@ -228,13 +226,13 @@ internal sealed class GuestRegions(
         if (map.Offset > long.MaxValue || map.Size > long.MaxValue - map.Offset)
             return Refusal.Invalid("0x{1:x} bytes at 0x{0:x} go beyond the end of any file", map.Offset, map.Size);
         if (!FileCalls.TryDescribe(file, out facts))
-            return Refusal.Invalid("the descriptor is of no file");
+            return Refusal.Invalid("the descriptor cannot be examined");
         bool systemCalls = (map.Flags & DmaMapFlags.FileIo) != 0 && (map.Flags & DmaMapFlags.Mmap) == 0;
-        // a system call on a device or a queue may never come back
+        // a read or write of a device or a pipe may block for ever
         if (!facts.IsRegular && !trustClient)
-            return systemCalls ? Refusal.Invalid("a file for system calls has to be a regular one") : default;
+            return systemCalls ? Refusal.Invalid("file I/O needs a regular file") : default;
         backing = DmaBacking.FileIo;
-        // some files that are meant for system calls have no size, such as /proc/PID/mem
+        // the length is not checked: some files for system calls report none, such as /proc/PID/mem
         if (systemCalls)
             return default;
         if (facts.IsRegular && map.Offset + map.Size > facts.Length)

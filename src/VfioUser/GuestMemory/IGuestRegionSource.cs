@@ -1,13 +1,13 @@
 namespace VfioUser;
 
-/// <summary>Where an access finds the regions that it needs.</summary>
+/// <summary>Looks up the regions of an access.</summary>
 internal interface IGuestRegionSource
 {
-    /// <summary>The region that holds an address, not to go before <see cref="Exit"/>; null if there is none for such an access.</summary>
+    /// <summary>Enters the region that contains an address: it stays until <see cref="Exit"/>. Null if none allows the access.</summary>
     GuestRegion? Enter(ulong address, bool write);
 
     void Exit(GuestRegion region);
 
-    /// <summary>What an access without a region comes to.</summary>
+    /// <summary>The result of an access without a region.</summary>
     DmaResult Missing { get; }
 }

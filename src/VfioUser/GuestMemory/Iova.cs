@@ -6,22 +6,22 @@ namespace VfioUser;
 /// <param name="Value">In bytes.</param>
 public readonly record struct Iova(ulong Value) : IComparable<Iova>
 {
-    /// <summary>The address <paramref name="offset"/> bytes further on; it wraps around at the top, as addresses do.</summary>
+    /// <summary>The address <paramref name="offset"/> bytes higher; wraps around at 2^64.</summary>
     public static Iova operator +(Iova address, ulong offset) => new(unchecked(address.Value + offset));
 
     /// <summary>The distance of two addresses in bytes.</summary>
     public static ulong operator -(Iova left, Iova right) => unchecked(left.Value - right.Value);
 
-    /// <summary>Whether an address lies below another.</summary>
+    /// <summary>Whether <paramref name="left"/> is lower.</summary>
     public static bool operator <(Iova left, Iova right) => left.Value < right.Value;
 
-    /// <summary>Whether an address lies above another.</summary>
+    /// <summary>Whether <paramref name="left"/> is higher.</summary>
     public static bool operator >(Iova left, Iova right) => left.Value > right.Value;
 
-    /// <summary>Whether an address does not lie above another.</summary>
+    /// <summary>Whether <paramref name="left"/> is lower, or both are equal.</summary>
     public static bool operator <=(Iova left, Iova right) => left.Value <= right.Value;
 
-    /// <summary>Whether an address does not lie below another.</summary>
+    /// <summary>Whether <paramref name="left"/> is higher, or both are equal.</summary>
     public static bool operator >=(Iova left, Iova right) => left.Value >= right.Value;
 
     /// <summary>As the operator.</summary>

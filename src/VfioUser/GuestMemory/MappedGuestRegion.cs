@@ -4,12 +4,12 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
-/// <summary>Guest memory that is mapped into this process.</summary>
+/// <summary>Guest memory mapped into this process.</summary>
 internal sealed class MappedGuestRegion(DmaRegion description, FileWindow window, ulong fileOffset) : GuestRegion(description)
 {
     private readonly MappedBytes _memory = window.Part(fileOffset, description.Length);
 
-    /// <summary>For use between enter and exit, and not a moment longer.</summary>
+    /// <summary>Valid between enter and exit.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Span<byte> Slice(ulong offset, int length) => _memory.Slice(offset, length);
 
@@ -32,8 +32,8 @@ internal sealed class MappedGuestRegion(DmaRegion description, FileWindow window
 
     protected override void Release() => window.Release();
 
-    // A value in one load and one store. The general copy may store the same bytes twice, and what the guest wrote
-    // between the two would be lost.
+    // Integers with one load and one store. A general copy may store the same bytes twice, and would overwrite what the guest
+    // wrote in between.
     private static bool TryCopyOnce(ReadOnlySpan<byte> source, Span<byte> destination)
     {
         switch (source.Length)

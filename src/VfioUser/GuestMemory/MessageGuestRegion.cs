@@ -2,7 +2,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>Guest memory that the client reads and writes for us. Spec: VFIO_USER_DMA_READ, VFIO_USER_DMA_WRITE.</summary>
+/// <summary>Guest memory that the client accesses for the device. Spec: VFIO_USER_DMA_READ, VFIO_USER_DMA_WRITE.</summary>
 internal sealed class MessageGuestRegion(DmaRegion description, IDmaMessages messages) : GuestRegion(description)
 {
     protected override DmaResult Get(ulong offset, Span<byte> destination) => messages.Read(Start + offset, destination);
@@ -11,6 +11,6 @@ internal sealed class MessageGuestRegion(DmaRegion description, IDmaMessages mes
 
     protected override void Release()
     {
-        // nothing is held here: the messages are the session's
+        // holds no resources of its own
     }
 }

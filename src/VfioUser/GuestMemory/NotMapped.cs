@@ -3,8 +3,8 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
-/// <summary>Tells once for each reason that guest memory is not mapped, since that is what makes a device slow.</summary>
-/// <remarks>Command thread. One for each session.</remarks>
+/// <summary>Reports once for each reason that guest memory is not mapped, since that makes a device slow.</summary>
+/// <remarks>Command thread. One per session.</remarks>
 internal sealed class NotMapped(IGuestMemoryObserver observer)
 {
     private Reasons _told;
@@ -21,14 +21,14 @@ internal sealed class NotMapped(IGuestMemoryObserver observer)
         Asked = 32,
     }
 
-    /// <summary>A region is about to be reached by something else than loads and stores.</summary>
-    /// <param name="map">Its bounds and rights.</param>
-    /// <param name="facts">About its file; null if there is none.</param>
-    /// <param name="backing">How it is reached.</param>
-    /// <param name="mayMap">Whether it could be mapped if there were room.</param>
+    /// <summary>Reports a region that is not accessed with loads and stores.</summary>
+    /// <param name="map">The command.</param>
+    /// <param name="facts">Facts of its file; null if there is none.</param>
+    /// <param name="backing">How it is accessed.</param>
+    /// <param name="mayMap">Whether it would be mapped if the budget allowed it.</param>
     public void Tell(in DmaMap map, FileFacts? facts, DmaBacking backing, bool mayMap)
     {
-        // ROM of QEMU's has no descriptor ever, and nobody writes there
+        // QEMU never sends a descriptor for ROM, and devices rarely read it: not worth a warning
         if (facts is null && (map.Flags & DmaMapFlags.Writeable) == 0)
             return;
         Reasons reason = ReasonOf(map, facts, mayMap);
@@ -50,11 +50,11 @@ internal sealed class NotMapped(IGuestMemoryObserver observer)
 
     private static string TextOf(Reasons reason) => reason switch
     {
-        Reasons.NoDescriptor => "the client sent no descriptor; a guest's memory needs share=on",
-        Reasons.NotRegular => "its descriptor is not one of a regular file",
-        Reasons.HugePages => "it has huge pages, which the client can take away; TrustClientMemory maps them",
-        Reasons.NotSealed => "its file can shrink, as nothing seals it; TrustClientMemory maps it",
-        Reasons.Budget => "the process has as many mappings as it may have",
+        Reasons.NoDescriptor => "the client sent no descriptor; in QEMU, the guest's memory needs share=on",
+        Reasons.NotRegular => "its descriptor is not a regular file",
+        Reasons.HugePages => "it has huge pages, which the client can remove; TrustClientMemory maps them",
+        Reasons.NotSealed => "its file is not sealed against shrinking; TrustClientMemory maps it",
+        Reasons.Budget => "the process has as many mappings as it may",
         _ => "the client asked for file I/O",
     };
 }

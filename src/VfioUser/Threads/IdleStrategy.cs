@@ -2,10 +2,10 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
-/// <summary>What a thread that polls does when a poll has found nothing: it polls on without a pause for a while after its last
-/// work, then with short pauses, and then sleeps, the longer the longer nothing comes.</summary>
+/// <summary>What a polling thread does when a poll finds no work: after its last work it spins, then polls with short pauses,
+/// then sleeps, longer the longer it is idle.</summary>
 /// <remarks>
-/// Immutable; any thread. Allocates nothing. The thread's loop, where Poll says whether there was something:
+/// Immutable; any thread. Does not allocate. The thread's loop, where Poll returns whether there was work:
 /// <code>
 /// if (Poll())
 ///     last = Stopwatch.GetTimestamp();
@@ -15,35 +15,36 @@ namespace VfioUser;
 /// </remarks>
 public sealed record IdleStrategy
 {
-    // between two polls; to poll costs more than this
+    // between two polls; shorter than a poll
     private const int SpinIterations = 10;
 
-    // sleeps grow with the time that nothing came: an eighth of it
+    // a sleep is an eighth of the idle time
     private const int IdleToSleep = 8;
 
-    // after this long, whoever else wants the processor goes first
+    // after this long, other threads get the processor first
     private static readonly TimeSpan YieldAfter = TimeSpan.FromMicroseconds(20);
 
     private static readonly TimeSpan ShortestSleep = TimeSpan.FromMilliseconds(1);
 
-    /// <summary>How long after its last work the thread polls without a pause. Costs a processor while it lasts.</summary>
+    /// <summary>How long after its last work the thread polls without a pause. Uses a whole processor meanwhile.</summary>
     public TimeSpan Spin { get; init; }
 
-    /// <summary>How long after its last work it polls with pauses; without effect if it is not longer than <see cref="Spin"/>.</summary>
+    /// <summary>How long after its last work it polls with pauses; without effect unless longer than <see cref="Spin"/>.</summary>
     public TimeSpan PauseUntil { get; init; }
 
-    /// <summary>How long such a pause is; the system adds some 50 µs to it.</summary>
+    /// <summary>Length of such a pause; the system adds about 50 µs.</summary>
     public TimeSpan Pause { get; init; } = TimeSpan.FromMicroseconds(50);
 
-    /// <summary>The longest sleep, for what nobody wakes the thread for: as late may that be noticed. By default it sleeps until it is woken.</summary>
+    /// <summary>The longest sleep, for work that does not wake the thread: it may be noticed this late. By default the thread
+    /// sleeps until it is woken.</summary>
     public TimeSpan LongestSleep { get; init; } = Timeout.InfiniteTimeSpan;
 
-    /// <summary>How long after its last work it sleeps until it is woken in any case; null for never.</summary>
+    /// <summary>How long after its last work it stops polling and sleeps until it is woken; null for never.</summary>
     public TimeSpan? StopAfter { get; init; }
 
-    /// <summary>Spins or pauses once, if it is not yet time to sleep.</summary>
-    /// <param name="idle">For how long there was nothing.</param>
-    /// <returns>False when it is.</returns>
+    /// <summary>Spins or pauses once, unless it is time to sleep.</summary>
+    /// <param name="idle">Time since the last work.</param>
+    /// <returns>False when it is time to sleep.</returns>
     public bool TryStayAwake(TimeSpan idle)
     {
         if (idle < Spin)
@@ -60,7 +61,7 @@ public sealed record IdleStrategy
     }
 
     /// <summary>How long to sleep at most.</summary>
-    /// <param name="idle">For how long there was nothing.</param>
+    /// <param name="idle">Time since the last work.</param>
     public TimeSpan SleepAfter(TimeSpan idle)
     {
         if (LongestSleep == Timeout.InfiniteTimeSpan || idle >= StopAfter)

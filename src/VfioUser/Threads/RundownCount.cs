@@ -3,14 +3,15 @@ using System.Runtime.InteropServices;
 
 namespace VfioUser;
 
-/// <summary>Counts the users of something that can be closed: none gets in after that, and the last one out is told.</summary>
-/// <remarks>Any thread. A mutable struct: a field, never a copy. <see cref="RundownGuard"/> waits besides.</remarks>
+/// <summary>Rundown protection without a wait: counts users until it is closed; then none can enter, and the last one to exit
+/// learns that it is the last.</summary>
+/// <remarks>Any thread. A mutable struct: use it as a field, never copy it. <see cref="RundownGuard"/> adds a wait.</remarks>
 [StructLayout(LayoutKind.Auto)]
 internal struct RundownCount
 {
     private const int ClosedBit = int.MinValue;
 
-    // users, and one for the owner until it closes
+    // number of users, plus one for the owner until it closes; negative once closed
     private int _state;
 
     public static RundownCount Open => new() { _state = 1 };
@@ -19,7 +20,7 @@ internal struct RundownCount
 
     public readonly bool IsOpen => Volatile.Read(in _state) > 0;
 
-    /// <summary>Whether it was closed and the last user has left.</summary>
+    /// <summary>Whether it is closed and the last user has exited.</summary>
     public readonly bool IsRundown => Volatile.Read(in _state) == ClosedBit;
 
     public readonly int Users
@@ -45,14 +46,14 @@ internal struct RundownCount
         return false;
     }
 
-    /// <summary>True for the last one out of what was closed: it cleans up.</summary>
+    /// <summary>True for the last user to exit after the close: it cleans up.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool Exit(int users = 1) => Interlocked.Add(ref _state, -users) == ClosedBit;
 
-    /// <summary>True if nobody is in any more: the caller cleans up. False too when it was closed before.</summary>
+    /// <summary>True if there are no users: the caller cleans up. Also false if it was closed before.</summary>
     public bool Close() => (Interlocked.Or(ref _state, ClosedBit) & ClosedBit) == 0 && Exit();
 
-    /// <summary>Lets users in again; nothing happens if it is open.</summary>
+    /// <summary>Lets users enter again; does nothing if it is open.</summary>
     public void Reopen()
     {
         int state = Volatile.Read(ref _state);

@@ -139,7 +139,7 @@ public sealed class SessionLogTests
 
         told.Where(entry => entry.Id == 90).Select(entry => entry.Level).Should().Equal(LogLevel.Warning, LogLevel.Warning, LogLevel.Warning);
         List<string> lines = [.. told.Where(entry => entry.Id == 90).Select(entry => entry.Text)];
-        lines[0].Should().Contain("0x10000").And.Contain("4096 bytes").And.Contain("FileIo").And.Contain("can shrink").And.Contain("TrustClientMemory");
+        lines[0].Should().Contain("0x10000").And.Contain("4096 bytes").And.Contain("FileIo").And.Contain("not sealed").And.Contain("TrustClientMemory");
         lines[1].Should().Contain("0x20000").And.Contain("Message").And.Contain("no descriptor");
         lines[2].Should().Contain("0x30000").And.Contain("regular file");
 
