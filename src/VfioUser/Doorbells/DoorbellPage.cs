@@ -2,20 +2,21 @@ using System.Runtime.InteropServices;
 
 namespace VfioUser;
 
-/// <summary>Doorbells in memory that the client maps: 32-bit values whose change is noticed by looking.</summary>
+/// <summary>Doorbells in shared memory that the client maps: 32-bit values, polled for changes.</summary>
 /// <remarks>
 /// <para>
-/// Nothing tells when a guest writes to memory. So somebody looks: with <see cref="NotificationMode.Threaded"/> a thread
-/// that begins when a client attaches and ends when it leaves. It looks without a pause for <see cref="DoorbellPageOptions.Spin"/>
-/// after a ring, then more and more rarely, down to every <see cref="DoorbellPageOptions.LongestWait"/>. With
-/// <see cref="NotificationMode.Polling"/> the author calls <see cref="Poll"/>. A client that does not map the memory sends
-/// messages; these wake the thread at once.
+/// A guest's write to mapped memory signals nothing, so the page must be polled. With <see cref="NotificationMode.Threaded"/> a
+/// thread polls it while a client is attached: without a pause for <see cref="DoorbellPageOptions.Spin"/> after a doorbell was
+/// written, then less and less often, down to every <see cref="DoorbellPageOptions.LongestWait"/>. With
+/// <see cref="NotificationMode.Polling"/> the device calls <see cref="Poll"/>. A client that does not map the memory sends
+/// REGION_WRITE, which wakes the thread at once.
 /// </para>
 /// <para>
-/// What is noticed is that a value differs from the one seen last: writing the same value again rings nothing, and of several
-/// writes the last one is seen. Values are the guest's and may be anything. The handler never runs twice at one time; other
-/// code of the device may run meanwhile on the Command thread, except for resets. What stands in memory when a reset or a
-/// restore is done counts as seen. While migration has stopped the device nothing is noticed; what was rung before that is. An exception is logged and offered to <see cref="VfioUserServerOptions.DeviceException"/>.
+/// A poll detects that a value differs from the one it last saw: writing the same value again is not detected, and of several
+/// writes only the last is. Values come from the guest and may be anything. The handler never runs concurrently with itself;
+/// other code of the device may run on the Command thread meanwhile, except resets. A reset and a restore mark the values in
+/// memory as seen. While migration has stopped the device, polls detect nothing; writes before the stop are handled. An
+/// exception is logged and passed to <see cref="VfioUserServerOptions.DeviceException"/>.
 /// </para>
 /// </remarks>
 public sealed class DoorbellPage : INotifier
@@ -43,20 +44,20 @@ public sealed class DoorbellPage : INotifier
         _seen = new uint[count];
     }
 
-    /// <summary>How many doorbells there are.</summary>
+    /// <summary>Number of doorbells.</summary>
     public int Count => _seen.Length;
 
-    /// <summary>Looks once, and calls the handler for each value that has changed since the last look.</summary>
-    /// <returns>For how many it was called.</returns>
-    /// <remarks>Any thread. Makes no system call. Do not call it with a lock that the handler takes.</remarks>
+    /// <summary>Polls once: calls the handler for each value that has changed since the last poll.</summary>
+    /// <returns>The number of calls.</returns>
+    /// <remarks>Any thread. Makes no system call. Do not hold a lock that the handler takes.</remarks>
     public int Poll()
     {
         lock (_gate)
             return _device.Activity.AllowsNotifications(polled: _options.Mode == NotificationMode.Polling) ? PollNow() : 0;
     }
 
-    /// <summary>Has the thread look now, and for a while without a pause: something is about to happen.</summary>
-    /// <remarks>Any thread. Without effect when there is no thread.</remarks>
+    /// <summary>Makes the thread poll now, and without a pause for <see cref="DoorbellPageOptions.Spin"/>.</summary>
+    /// <remarks>Any thread. Without effect if there is no thread.</remarks>
     public void Wake() => Volatile.Read(ref _poller)?.Wake();
 
     void INotifier.Enter() => _gate.Enter();
@@ -88,10 +89,10 @@ public sealed class DoorbellPage : INotifier
 
     void INotifier.Detached() => Interlocked.Exchange(ref _poller, null)?.Dispose();
 
-    // Under the gate.
+    // Holding _gate.
     private int PollNow()
     {
-        int rung = 0;
+        int written = 0;
         ReadOnlySpan<byte> page = _memory.Span(_offset, _length);
         for (int i = 0; i < _seen.Length; i++)
         {
@@ -99,11 +100,11 @@ public sealed class DoorbellPage : INotifier
             if (value == _seen[i])
                 continue;
             _seen[i] = value;
-            rung++;
+            written++;
             _device.Notifiers.Guard(new DeviceCode(DeviceCallback.DoorbellPage, _region, _offset + (ulong)(i * _options.Stride)),
                 static call => call.Handler(call.Index, call.Value), (Handler: _handler, Index: i, Value: value));
         }
-        return rung;
+        return written;
     }
 
     private uint Load(ReadOnlySpan<byte> page, int index) =>

@@ -1,21 +1,21 @@
 namespace VfioUser;
 
-/// <summary>What there is to say about doorbells in shared memory. Immutable.</summary>
+/// <summary>Options for doorbells in shared memory. Immutable.</summary>
 public sealed record DoorbellPageOptions
 {
-    /// <summary>From one doorbell to the next, in bytes; a multiple of 4.</summary>
+    /// <summary>Distance between doorbells in bytes; a multiple of 4.</summary>
     public int Stride { get; init; } = sizeof(uint);
 
     /// <summary>On whose thread the handler runs.</summary>
     public NotificationMode Mode { get; init; } = NotificationMode.Threaded;
 
-    /// <summary>How long after the last ring the thread looks without a pause. Costs a core while it lasts.</summary>
+    /// <summary>How long after the last write the thread polls without a pause. Uses a whole processor meanwhile.</summary>
     public TimeSpan Spin { get; init; } = TimeSpan.FromMilliseconds(1);
 
-    /// <summary>The longest pause between two looks, which a long idle page comes to: as late may a ring be noticed.</summary>
+    /// <summary>The longest pause between two polls of an idle page: a write may be noticed this late.</summary>
     public TimeSpan LongestWait { get; init; } = TimeSpan.FromMilliseconds(10);
 
-    /// <summary>How long after the last ring the thread stops looking, until <see cref="DoorbellPage.Wake"/>; null for never.
-    /// Rings meanwhile are noticed only then.</summary>
+    /// <summary>How long after the last write the thread stops polling, until <see cref="DoorbellPage.Wake"/>; null for never.
+    /// Writes to mapped memory meanwhile are noticed only then.</summary>
     public TimeSpan? StopAfter { get; init; }
 }

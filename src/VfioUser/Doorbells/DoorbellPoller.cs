@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace VfioUser;
 
-/// <summary>The thread that looks at a page of doorbells: often after a ring, rarely when nothing happens.</summary>
+/// <summary>The thread that polls a page of doorbells: often after a write, rarely when idle.</summary>
 internal sealed class DoorbellPoller : IDisposable
 {
     private readonly DoorbellPage _page;
@@ -21,7 +21,7 @@ internal sealed class DoorbellPoller : IDisposable
 
     public void Wake() => _wake.Set();
 
-    /// <summary>Waits for the handler that runs. The event stays open: a late <see cref="Wake"/> must find it.</summary>
+    /// <summary>Stops the thread, after a handler that is running. The event stays open for a late <see cref="Wake"/>.</summary>
     public void Dispose()
     {
         Volatile.Write(ref _stopping, true);

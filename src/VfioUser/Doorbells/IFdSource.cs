@@ -2,10 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace VfioUser;
 
-/// <summary>Something that has one descriptor for the client. Equal sources have the same one, which is sent once.</summary>
+/// <summary>Provides a descriptor for the client. Equal sources provide the same one, which is sent once.</summary>
 internal interface IFdSource
 {
-    /// <summary>The descriptor, made now if there is none yet; borrowed until the client has gone. Command thread.</summary>
-    /// <exception cref="IOException">The system has none to give.</exception>
+    /// <summary>Returns the descriptor, and creates it if needed; borrowed until the client disconnects. Command thread.</summary>
+    /// <exception cref="IOException">The system cannot create a descriptor.</exception>
     SafeHandle Open();
 }

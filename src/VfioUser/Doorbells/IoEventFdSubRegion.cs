@@ -3,7 +3,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>A place where a write rings.</summary>
+/// <summary>A sub-region whose writes signal an ioeventfd.</summary>
 internal sealed class IoEventFdSubRegion : IoFdSubRegion
 {
     private readonly IoEventFdFlags _flags;
@@ -26,16 +26,16 @@ internal sealed class IoEventFdSubRegion : IoFdSubRegion
 
     public override IFdSource? ShadowFd { get; }
 
-    /// <summary>Whether there is a write that would ring both.</summary>
+    /// <summary>Whether some write would match both.</summary>
     public bool Collides(IoEventFdSubRegion other) => Offset == other.Offset && (Size == 0 || other.Size == 0 || Size == other.Size)
         && (_datamatch is null || other._datamatch is null || _datamatch == other._datamatch);
 
-    /// <summary>Whether a write to its offset is one that rings, by KVM's rules.</summary>
+    /// <summary>Whether a write to its offset signals it, by KVM's rules.</summary>
     public bool Matches(ReadOnlySpan<byte> source) =>
         (Size == 0 ? source.Length is 1 or 2 or 4 or 8 : (ulong)source.Length == Size)
         && (_datamatch is null || _datamatch == Load(source));
 
-    /// <summary>A message brought what a client with the descriptor does by itself.</summary>
+    /// <summary>Handles a write that arrived by message: stores the shadow value, and signals.</summary>
     public void Signal(ReadOnlySpan<byte> source)
     {
         if (_shadow is not null)
@@ -58,22 +58,22 @@ internal sealed class IoEventFdSubRegion : IoFdSubRegion
         _ => MemoryMarshal.Read<ulong>(source),
     };
 
-    // in one piece, as the guest's processor writes it
-    private static void Store(Span<byte> place, ReadOnlySpan<byte> source)
+    // with a single store, as the guest's processor would
+    private static void Store(Span<byte> destination, ReadOnlySpan<byte> source)
     {
         switch (source.Length)
         {
             case sizeof(byte):
-                place[0] = source[0];
+                destination[0] = source[0];
                 break;
             case sizeof(ushort):
-                Volatile.Write(ref MemoryMarshal.AsRef<ushort>(place), MemoryMarshal.Read<ushort>(source));
+                Volatile.Write(ref MemoryMarshal.AsRef<ushort>(destination), MemoryMarshal.Read<ushort>(source));
                 break;
             case sizeof(uint):
-                Volatile.Write(ref MemoryMarshal.AsRef<uint>(place), MemoryMarshal.Read<uint>(source));
+                Volatile.Write(ref MemoryMarshal.AsRef<uint>(destination), MemoryMarshal.Read<uint>(source));
                 break;
             default:
-                Volatile.Write(ref MemoryMarshal.AsRef<ulong>(place), MemoryMarshal.Read<ulong>(source));
+                Volatile.Write(ref MemoryMarshal.AsRef<ulong>(destination), MemoryMarshal.Read<ulong>(source));
                 break;
         }
     }

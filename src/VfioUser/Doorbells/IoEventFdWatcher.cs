@@ -5,7 +5,7 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
-/// <summary>The thread that waits for a device's eventfds. Lives from the first one that a client asks for until it has gone.</summary>
+/// <summary>The thread that waits for a device's ioeventfds, from the first that a client requests until it disconnects.</summary>
 internal sealed class IoEventFdWatcher : IDisposable
 {
     private readonly Lock _lock = new();
@@ -33,7 +33,7 @@ internal sealed class IoEventFdWatcher : IDisposable
         _wake.Signal();
     }
 
-    /// <summary>Waits for the handler that runs.</summary>
+    /// <summary>Stops the thread, after a handler that is running.</summary>
     public void Dispose()
     {
         Volatile.Write(ref _stopping, true);
@@ -72,7 +72,7 @@ internal sealed class IoEventFdWatcher : IDisposable
         }
         catch (Exception e)
         {
-            // of the system; the client's writes then come to nothing, and the host knows
+            // poll or its descriptors failed: the client's signals go unhandled from now on, so report it
             _threw(e);
         }
         finally
@@ -92,7 +92,7 @@ internal sealed class IoEventFdWatcher : IDisposable
         set.Wait(Timeout.Infinite);
     }
 
-    // An eventfd that cannot be read would be ready for ever.
+    // False if the eventfd cannot be read: it would be ready for ever.
     private bool TryPoll(RegionIoEventFd ioEventFd)
     {
         try

@@ -2,7 +2,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>A span whose accesses become messages on a descriptor of the author's.</summary>
+/// <summary>A sub-region whose accesses become ioregionfd messages on a descriptor that the device serves.</summary>
 internal sealed class IoRegionFdSubRegion(ulong offset, ulong size, IFdSource fd, IoRegionFdFlags flags, ulong userData)
     : IoFdSubRegion(offset, size, fd)
 {

@@ -1,7 +1,7 @@
 namespace VfioUser;
 
-/// <summary>All of a device's sources of calls that are not commands, and the thread that watches its eventfds.</summary>
-/// <remarks>Command thread, but for what says otherwise.</remarks>
+/// <summary>A device's ioeventfds and doorbell pages, and the thread that waits for its ioeventfds.</summary>
+/// <remarks>Command thread, except where noted.</remarks>
 internal sealed class Notifiers
 {
     private readonly List<INotifier> _all = [];
@@ -11,8 +11,8 @@ internal sealed class Notifiers
     /// <summary>Setup.</summary>
     public void Add(INotifier notifier) => _all.Add(notifier);
 
-    /// <summary>A client is there.</summary>
-    /// <param name="threw">Told of exceptions of the device, on any thread.</param>
+    /// <summary>A client has attached.</summary>
+    /// <param name="threw">Called with exceptions of the device, on any thread.</param>
     public void Attach(Action<DeviceCode, Exception> threw)
     {
         Volatile.Write(ref _threw, threw);
@@ -20,7 +20,7 @@ internal sealed class Notifiers
             notifier.Attached();
     }
 
-    /// <summary>The client has gone. Waits for calls that run. Without effect if there was none.</summary>
+    /// <summary>The client has disconnected. Waits for running calls. Without effect if there was no client.</summary>
     public void Detach()
     {
         _watcher?.Dispose();
@@ -30,18 +30,18 @@ internal sealed class Notifiers
         Volatile.Write(ref _threw, null);
     }
 
-    /// <summary>Has an eventfd watched until the client has gone. The thread starts with the first one.</summary>
+    /// <summary>Waits for an ioeventfd until the client disconnects. The first one starts the thread.</summary>
     public void Watch(RegionIoEventFd ioEventFd) => (_watcher ??= new IoEventFdWatcher(e => Report(DeviceCallback.IoEventFd, e))).Add(ioEventFd);
 
-    /// <summary>The device is about to be stopped: what the guest signalled before belongs to its state. What the device polls
-    /// for itself stays until it is stopped, for the same reason.</summary>
+    /// <summary>Handles pending notifications before the device is stopped: they belong to the state that is saved. Those that the
+    /// device polls for stay, since it may poll until it is stopped.</summary>
     public void Drain()
     {
         foreach (INotifier notifier in _all)
             notifier.Drain();
     }
 
-    /// <summary>Waits for calls that began before the device's state changed.</summary>
+    /// <summary>Waits for calls that started before the device's state changed.</summary>
     public void Settle()
     {
         foreach (INotifier notifier in _all)
@@ -51,17 +51,17 @@ internal sealed class Notifiers
         }
     }
 
-    /// <summary>The device works again. Without effect if it did already.</summary>
+    /// <summary>The device runs again. Without effect if it was running.</summary>
     public void Continue()
     {
         foreach (INotifier notifier in _all)
             notifier.Continue();
     }
 
-    /// <summary>The device is another now: what was rung before was not for it.</summary>
+    /// <summary>Discards pending notifications, after a restore: they were meant for the state before it.</summary>
     public void Discard() => RunSuspended(() => { });
 
-    /// <summary>Does something while no call runs; what was notified before or meanwhile is forgotten.</summary>
+    /// <summary>Runs an action while no call is running, and discards notifications that arrived until its end.</summary>
     public void RunSuspended(Action action)
     {
         foreach (INotifier notifier in _all)
@@ -85,10 +85,10 @@ internal sealed class Notifiers
         }
     }
 
-    /// <summary>Runs code of the device. Any thread. Without a client there is nobody to tell, so the caller hears of an exception.</summary>
+    /// <summary>Runs code of the device and reports an exception. Any thread. Without a client, the exception reaches the caller.</summary>
     /// <param name="code">Which code it is.</param>
     /// <param name="action">Static, so that nothing is allocated.</param>
-    /// <param name="state">Handed to it.</param>
+    /// <param name="state">Passed to <paramref name="action"/>.</param>
     public void Guard<TState>(in DeviceCode code, Action<TState> action, TState state)
     {
         try
@@ -101,6 +101,6 @@ internal sealed class Notifiers
         }
     }
 
-    /// <summary>Tells of an exception of the device, if there is a session to tell. Any thread.</summary>
+    /// <summary>Reports an exception of the device if a client is attached. Any thread.</summary>
     public void Report(DeviceCode code, Exception exception) => Volatile.Read(ref _threw)?.Invoke(code, exception);
 }

@@ -3,22 +3,23 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>A handler that a client calls through an eventfd, or by message where it has none.</summary>
+/// <summary>An ioeventfd: a handler for writes that arrive through an eventfd, or by message.</summary>
 /// <remarks>
 /// <para>
-/// A client that asks for it gets an eventfd, which KVM signals when the guest writes: then no message is sent, and the
-/// command thread learns nothing. Clients that do not ask send messages as ever, and the same handler runs.
+/// A client that requests it gets an eventfd, which KVM signals when the guest writes: no message is sent, and the Command
+/// thread is not involved. Other clients send REGION_WRITE, and the same handler runs.
 /// </para>
 /// <para>
-/// The handler never runs twice at one time. With <see cref="NotificationMode.Threaded"/> it runs on the device's watching
-/// thread, for messages on the Command thread; with <see cref="NotificationMode.Polling"/> only in <see cref="Poll"/>.
-/// Other code of the device may run meanwhile on the Command thread, except for resets: a reset waits for the handler, and
-/// forgets what was rung before it. So does the client's leaving. While migration has stopped the device the handler does
-/// not run: what was rung before is handled before <see cref="PciDevice.OnStopped"/>, what comes then when it works again. An eventfd counts but does not queue: one call may
-/// stand for several writes. An exception is logged and offered to <see cref="VfioUserServerOptions.DeviceException"/>.
+/// The handler never runs concurrently with itself. With <see cref="NotificationMode.Threaded"/> it runs on the device's
+/// ioeventfd thread, and on the Command thread for messages; with <see cref="NotificationMode.Polling"/> only in
+/// <see cref="Poll"/>. Other code of the device may run on the Command thread meanwhile, except resets: a reset waits for the
+/// handler, and discards pending signals. So does a disconnect. While migration has stopped the device the handler does not run:
+/// signals before the stop are handled before <see cref="PciDevice.OnStopped"/>, later ones when the device runs again. An eventfd
+/// counts signals and does not queue them: one call may stand for several writes. An exception is logged and passed to
+/// <see cref="VfioUserServerOptions.DeviceException"/>.
 /// </para>
 /// <para>
-/// Every client gets an eventfd of its own, which is closed when it leaves, so that an earlier one cannot ring any more.
+/// Every client gets its own eventfd, which is closed when it disconnects, so that an earlier client cannot signal.
 /// Spec: "Region I/O via file descriptors".
 /// </para>
 /// </remarks>
@@ -43,12 +44,13 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
 
     internal TimeSpan Spin { get; }
 
-    /// <summary>Lets writes at one more place ring, through the same descriptor.</summary>
+    /// <summary>Adds a sub-region whose writes signal the same eventfd.</summary>
     /// <param name="region">The same region or another one of the device.</param>
     /// <param name="offset">First byte, relative to <paramref name="region"/>.</param>
-    /// <param name="size">Width of the writes that ring, in bytes: 1, 2, 4 or 8; 0 for any.</param>
-    /// <param name="datamatch">The value that rings; null for all.</param>
-    /// <exception cref="ArgumentException">It does not fit, rings already, or the region is another device's.</exception>
+    /// <param name="size">Width of the writes that signal it, in bytes: 1, 2, 4 or 8; 0 for any.</param>
+    /// <param name="datamatch">The value that signals it; null for any value.</param>
+    /// <exception cref="ArgumentException">It does not fit, an ioeventfd matches some of its writes already, or the region is
+    /// another device's.</exception>
     /// <remarks>Setup.</remarks>
     public void AddSubRegion(Region region, ulong offset, int size = sizeof(uint), ulong? datamatch = null)
     {
@@ -58,11 +60,11 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
         region.AddSubRegion(this, offset, new IoEventFdOptions { Size = size, Datamatch = datamatch });
     }
 
-    /// <summary>Calls the handler if a guest has rung since the last time.</summary>
+    /// <summary>Calls the handler if a guest has written since the last poll.</summary>
     /// <returns>Whether it was called.</returns>
     /// <remarks>
-    /// Any thread; never waits for the guest, only for a handler that runs. Costs a system call if a client has the eventfd.
-    /// Do not call it with a lock that the handler takes.
+    /// Any thread; never waits for the guest, only for a running handler. Makes a system call if a client has the eventfd.
+    /// Do not hold a lock that the handler takes.
     /// </remarks>
     /// <exception cref="IOException">The system failed to read the eventfd.</exception>
     public bool Poll()
@@ -73,7 +75,7 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
                 return false;
             if (!_device.Activity.AllowsNotifications(polled: Mode == NotificationMode.Polling))
             {
-                // taken from the eventfd all the same: it would wake the watching thread for ever
+                // the eventfd is read anyway: if it stayed readable, the waiting thread would spin
                 Volatile.Write(ref _pending, true);
                 return false;
             }
@@ -90,10 +92,10 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
             return;
         }
         lock (_gate)
-            _handler(); // what it throws belongs to the command
+            _handler(); // an exception fails the command
     }
 
-    /// <summary>The descriptor to wait on, or null before a client asked for it.</summary>
+    /// <summary>The eventfd to wait for; null until a client requests it.</summary>
     internal SafeHandle? Handle => _eventFd?.Handle;
 
     SafeHandle IFdSource.Open()
@@ -137,7 +139,7 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
 
     void INotifier.Attached()
     {
-        // its eventfd is made when the client asks for it
+        // the eventfd is created when the client requests it
     }
 
     void INotifier.Detached()
@@ -150,9 +152,9 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
         }
     }
 
-    // closed in Detached, not by a Dispose that nobody would call
+    // Detached closes it; in a separate method since the analyzers would require a Dispose for a field created in place
     private static EventFd Make() => new();
 
-    // Under the gate.
+    // Holding _gate.
     private bool TakeSignals() => Interlocked.Exchange(ref _pending, false) | _eventFd?.TakeShared() > 0;
 }

@@ -2,10 +2,10 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>The interrupt pin: a level that the device asserts until the driver has dealt with the cause.</summary>
+/// <summary>INTx: a level-triggered interrupt, which the device asserts until the driver has handled the cause.</summary>
 /// <remarks>
-/// Any thread. It masks itself when it is delivered; the client unmasks it when the guest has handled it, and if the
-/// level still stands it is delivered again. PCI 3.0 2.2.6, 6.2.2.
+/// Any thread. It masks itself when it is delivered; the client unmasks it when the guest has handled it, and if INTx is
+/// still asserted it is delivered again. PCI 3.0 2.2.6, 6.2.2.
 /// </remarks>
 public sealed class Intx : Irq
 {
@@ -20,18 +20,18 @@ public sealed class Intx : Irq
         _config = config;
     }
 
-    /// <summary>Whether the device holds the pin asserted.</summary>
+    /// <summary>Whether the device asserts INTx.</summary>
     public bool IsAsserted => Volatile.Read(ref _asserted);
 
-    /// <summary>Has a handler called before a level that stands is delivered again, as when the client unmasks the pin.</summary>
-    /// <param name="handler">Looks whether the cause is there still, and calls <see cref="Deassert"/> if it is not. Replaces
-    /// an earlier one.</param>
+    /// <summary>Sets a handler that is called before an asserted INTx is delivered again, for example when the client unmasks it.</summary>
+    /// <param name="handler">Checks whether the cause persists, and calls <see cref="Deassert"/> if not. Replaces an earlier
+    /// one.</param>
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
     /// <remarks>
-    /// Setup. For devices whose drivers acknowledge where nobody tells of it: on a page that the client maps, or in guest
-    /// memory. The guest has acknowledged before it unmasks; without a handler it is interrupted once more for nothing,
-    /// over and over until the device looks by itself, and Linux switches an interrupt off for which nobody cares.
-    /// The handler runs on the Command thread, and on the thread that watches the client's eventfd for unmasking.
+    /// Setup. For devices whose drivers acknowledge without a message: on a page that the client maps, or in guest memory.
+    /// The guest acknowledges before it unmasks; without a handler it would be interrupted again for nothing until the device
+    /// checks by itself, and Linux disables an interrupt that no driver handles.
+    /// The handler runs on the Command thread, and on the thread that waits for the client's unmask eventfd.
     /// </remarks>
     public void SetResampleHandler(Action handler)
     {
@@ -50,11 +50,11 @@ public sealed class Intx : Irq
 
     private protected override bool IsInhibited => _config.IntxDisabled;
 
-    /// <summary>Asserts the pin, which interrupts the guest, and keeps it asserted.</summary>
+    /// <summary>Asserts INTx, which interrupts the guest, and keeps it asserted.</summary>
     /// <returns>As <see cref="Irq.Trigger"/>.</returns>
     public bool Assert() => SetLevel(true);
 
-    /// <summary>Releases the pin: the cause is gone. A client that has not read the interrupt yet does not get it any more.</summary>
+    /// <summary>Deasserts INTx: the cause is gone. If the client has not read the eventfd yet, the signal is withdrawn.</summary>
     public void Deassert() => SetLevel(false);
 
     private protected override void LevelChanged(bool asserted)
@@ -66,7 +66,7 @@ public sealed class Intx : Irq
     internal override void SetUnmaskListener(EventFd? eventFd)
     {
         UnmaskWatch? before = _unmaskWatch;
-        _unmaskWatch = null; // whatever becomes of the new one, the old one is over
+        _unmaskWatch = null; // even if the new one fails to start
         before?.Dispose();
         if (eventFd is not null)
             _unmaskWatch = UnmaskWatch.Start(this, eventFd);
@@ -78,7 +78,7 @@ public sealed class Intx : Irq
         base.Reset();
     }
 
-    /// <summary>The guest wrote the command register, which may have let the pin go again.</summary>
+    /// <summary>The guest wrote the command register, which may have cleared Interrupt Disable.</summary>
     internal void CommandWritten()
     {
         if (!_config.IntxDisabled)

@@ -2,7 +2,7 @@ using System.Diagnostics.Metrics;
 
 namespace VfioUser;
 
-/// <summary>Counts interrupts of one type. Immutable; any thread.</summary>
+/// <summary>Counts delivered interrupts of one type. Immutable; any thread.</summary>
 internal sealed class IrqMeter(Counter<long> irqs, KeyValuePair<string, object?>[] tags)
 {
     public void Sent()

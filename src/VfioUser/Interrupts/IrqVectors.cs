@@ -14,10 +14,10 @@ public sealed class IrqVectors : IReadOnlyList<Irq>
         _vectors = vectors;
     }
 
-    /// <summary>What kind of interrupts they are.</summary>
+    /// <summary>The interrupt type.</summary>
     public PciIrq Type { get; }
 
-    /// <summary>How many vectors the device has of this type.</summary>
+    /// <summary>Number of vectors of this type.</summary>
     public int Count => _vectors.Length;
 
     /// <summary>A vector, by its number from 0.</summary>
@@ -49,14 +49,14 @@ public sealed class IrqVectors : IReadOnlyList<Irq>
         return irqs;
     }
 
-    // which may have let vectors go again, or turned them off
+    // may have enabled, unmasked or disabled vectors
     private void CapabilityWritten()
     {
         foreach (Irq irq in _vectors)
             irq.CapabilityWritten();
     }
 
-    /// <summary>Has those that are sent counted from now on.</summary>
+    /// <summary>Counts delivered interrupts from now on.</summary>
     internal void MeterWith(IrqMeter meter)
     {
         foreach (Irq irq in _vectors)

@@ -1,15 +1,15 @@
 namespace VfioUser;
 
-/// <summary>Where the parts of MSI-X lie. Immutable.</summary>
+/// <summary>Options for MSI-X. Immutable.</summary>
 public sealed record MsiXOptions
 {
-    /// <summary>First byte of the pending bits in their BAR, a multiple of 8. When null, right behind the table, or at 0 of
+    /// <summary>Offset of the pending bit array (PBA) in its BAR, a multiple of 8. Null: right after the table, or at offset 0 of
     /// <see cref="PendingBar"/>.</summary>
     public uint? PendingOffset { get; init; }
 
-    /// <summary>The BAR of the pending bits; null for that of the table.</summary>
+    /// <summary>The BAR of the pending bit array; null for that of the table.</summary>
     public Bar? PendingBar { get; init; }
 
-    /// <summary>Of the capability in the configuration space, a multiple of 4 from 0x40; null for the first place that is free.</summary>
+    /// <summary>Offset of the capability in configuration space, a multiple of 4 from 0x40; null for the first free one.</summary>
     public int? CapabilityOffset { get; init; }
 }

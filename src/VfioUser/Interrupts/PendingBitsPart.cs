@@ -1,6 +1,6 @@
 namespace VfioUser;
 
-/// <summary>The MSI-X pending bits: which vectors were triggered while they were masked.</summary>
+/// <summary>The MSI-X pending bit array (PBA): one bit per vector. PCI 3.0 6.8.2.10.</summary>
 internal sealed class PendingBitsPart(ulong start, IrqVectors vectors)
     : RegionPart(start, (ulong)((vectors.Count + 63) / 64 * sizeof(ulong)))
 {

@@ -3,10 +3,10 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
-/// <summary>Unmasks an interrupt whenever the client signals an eventfd, on a thread of its own.</summary>
+/// <summary>Unmasks an interrupt when the client signals an eventfd, on its own thread.</summary>
 /// <remarks>
-/// The specification has the server write to this eventfd. The kernel's VFIO reads it, and QEMU with KVM relies on that:
-/// KVM signals it when the guest has handled the interrupt, and no message is sent.
+/// By the specification the server writes to this eventfd. The kernel's VFIO reads it, and QEMU with KVM relies on that:
+/// KVM signals it when the guest has handled the interrupt, without a message.
 /// </remarks>
 internal sealed class UnmaskWatch : IDisposable
 {
@@ -25,8 +25,8 @@ internal sealed class UnmaskWatch : IDisposable
         _thread = new Thread(Run) { Name = "vfio-user unmask", IsBackground = true };
     }
 
-    /// <summary>Takes over the eventfd, also when it fails.</summary>
-    /// <exception cref="IOException">The process has no descriptor left.</exception>
+    /// <summary>Starts the thread. Takes over the eventfd, even on failure.</summary>
+    /// <exception cref="IOException">The process has no free descriptor.</exception>
     public static UnmaskWatch Start(Irq irq, EventFd handled)
     {
         EventFd? stop = null;
@@ -48,7 +48,7 @@ internal sealed class UnmaskWatch : IDisposable
     public void Dispose()
     {
         _stop.Signal();
-        // unmasking delivers, and the client may have made that wait
+        // the thread may be delivering, blocked in a full eventfd of the client
         while (!_thread.Join(RetryInterval))
             _irq.Unblock();
         _stop.Dispose();
@@ -67,7 +67,7 @@ internal sealed class UnmaskWatch : IDisposable
         }
         catch (IOException)
         {
-            // what the client gave is no eventfd after all: it will be unmasked by message, or not at all
+            // the descriptor cannot be read as an eventfd: only messages can unmask from now on
         }
     }
 

@@ -1,6 +1,6 @@
 namespace VfioUser;
 
-/// <summary>The MSI-X vector table. Monitors keep the real one themselves and send eventfds; this one only remembers.</summary>
+/// <summary>The MSI-X vector table. The client emulates the real one and sets eventfds; this one only stores what is written.</summary>
 internal sealed class VectorTablePart(ulong start, ulong length) : RegionPart(start, length)
 {
     private const int EntrySize = 16;
