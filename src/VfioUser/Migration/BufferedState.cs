@@ -4,10 +4,10 @@ using System.Runtime.InteropServices;
 
 namespace VfioUser;
 
-/// <summary>A state that is saved and restored as one piece, in memory of a bounded size.</summary>
-/// <param name="save">Writes it.</param>
-/// <param name="restore">Takes it.</param>
-/// <param name="maxSize">In bytes; what a client sends beyond that is refused.</param>
+/// <summary>A device state that is saved and restored as a whole, through a buffer of bounded size.</summary>
+/// <param name="save">Writes the state.</param>
+/// <param name="restore">Restores the state.</param>
+/// <param name="maxSize">In bytes; a longer state is refused.</param>
 internal sealed class BufferedState(Action<IBufferWriter<byte>> save, MigrationRestore restore, int maxSize) : IMigrationState
 {
     private ArrayBufferWriter<byte>? _saved;
@@ -34,7 +34,7 @@ internal sealed class BufferedState(Action<IBufferWriter<byte>> save, MigrationR
             size);
     }
 
-    // what is not saved yet is taken to be as long as it was the last time
+    // before it is saved, its last size is the best estimate
     public MigrationEstimate Estimate() => new(_saved is { } saved ? saved.WrittenCount - _given : _lastSize ?? maxSize);
 
     public void BeginSave() => (_saved, _given) = (null, 0);

@@ -2,28 +2,28 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>Where a device stands in the migration state machine, and what it does on the way.</summary>
+/// <summary>The migration state of a device, and its transitions.</summary>
 /// <remarks>Command thread. Spec: VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE.</remarks>
 internal sealed class DeviceMigration(PciDevice device, IMigrationState? deviceState, bool preCopy)
 {
     private StateLayout? _layout;
     private MigrationWriter? _writer;
     private MigrationReader? _reader;
-    private bool _failed; // the last change of the state
+    private bool _failed; // the last state transition
 
     public MigrationState State { get; private set; } = MigrationState.Running;
 
     public bool HasPreCopy { get; } = preCopy;
 
-    // the device is declared completely by now
+    // created on first use, when the device is declared completely
     private StateLayout Layout => _layout ??= new StateLayout(device);
 
     /// <summary>Whether a region can be accessed.</summary>
     /// <remarks>
-    /// All other commands are served in every state: QEMU stops its devices with each <c>stop</c>, and then maps memory that is
-    /// plugged in, and unmaps all when it quits. The configuration space can be read as long as it means something, and written
-    /// while nobody copies it: a monitor that loads a machine's state touches it. What is stopped shows itself, but a write
-    /// might set it to work. Source: <c>linux/vfio.h</c>, on VFIO_DEVICE_STATE_STOP.
+    /// All other commands are served in every state: QEMU stops its devices with each <c>stop</c>, then maps hot-plugged memory,
+    /// and unmaps all when it quits. Configuration space is readable except in ERROR, and writable unless it is being saved: QEMU
+    /// accesses it when it loads a machine's state. A stopped device can be read, but not written, since a write might start an
+    /// operation. Source: <c>linux/vfio.h</c>, on VFIO_DEVICE_STATE_STOP.
     /// </remarks>
     public bool AllowsAccess(uint region, bool write) => State switch
     {
@@ -34,10 +34,10 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? deviceS
         _ => false,
     };
 
-    /// <summary>Whether there is another state to go to, and a way.</summary>
+    /// <summary>Whether a state differs from the current one and can be reached from it.</summary>
     public bool CanChangeTo(MigrationState target) => target != State && StateTransitions.Path(State, target, HasPreCopy) is not null;
 
-    /// <summary>Bytes that are to be read once the device is stopped. An estimate, in any state.</summary>
+    /// <summary>Estimated bytes to read in STOP_COPY, in any state.</summary>
     public ulong StopCopyLength
     {
         get
@@ -47,8 +47,8 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? deviceS
         }
     }
 
-    /// <summary>Bytes that can be read while the device runs: of the state with which pre-copy began, and of what changed since.</summary>
-    /// <returns>False when it is not in pre-copy.</returns>
+    /// <summary>Estimated bytes to read in PRE_COPY: of the initial state, until it has been read, or of what changed since.</summary>
+    /// <returns>False if the device is not in PRE_COPY, or a read has failed.</returns>
     public bool TryGetPreCopyInfo(out ulong initial, out ulong dirty)
     {
         (initial, dirty) = (0, 0);
@@ -63,13 +63,14 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? deviceS
         return true;
     }
 
-    /// <summary>A change of the state was refused before it began.</summary>
+    /// <summary>A state transition was refused before it started.</summary>
     public void Failed() => _failed = true;
 
-    /// <summary>Goes to a state, step by step; stays at the last one that was reached when a step fails.</summary>
+    /// <summary>Changes to a state, step by step. If a step fails, the device stays in the last state that it reached, or in ERROR
+    /// if a restore failed.</summary>
     /// <param name="target">From the client; any number.</param>
-    /// <param name="problem">What is wrong with the data of a restore, or null.</param>
-    /// <remarks>What the author throws passes through, with the state as it is then.</remarks>
+    /// <param name="problem">What is wrong with restored data, or null.</param>
+    /// <remarks>Exceptions of the device pass through.</remarks>
     public Errno TrySet(MigrationState target, out string? problem)
     {
         problem = null;
@@ -86,8 +87,8 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? deviceS
         return Errno.None;
     }
 
-    /// <summary>Reads the device's state. The device is in the saving group.</summary>
-    /// <returns>False when there is nothing to go on with: an earlier read failed, or the end of the save did.</returns>
+    /// <summary>Reads the next bytes of the migration stream, in PRE_COPY or STOP_COPY.</summary>
+    /// <returns>False if the stream cannot continue: an earlier read failed, or ending the save did.</returns>
     public bool TryRead(Span<byte> destination, out int count)
     {
         count = 0;
@@ -97,15 +98,15 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? deviceS
         return true;
     }
 
-    /// <summary>Takes the device's state. The device is resuming.</summary>
-    /// <returns>What is wrong with it, or null.</returns>
+    /// <summary>Writes the next bytes of the migration stream, in RESUMING.</summary>
+    /// <returns>What is wrong with them, or null.</returns>
     public string? Write(ReadOnlySpan<byte> source)
     {
         if (source.IsEmpty)
             return _reader?.Problem;
         if (_reader is null)
         {
-            // not earlier: who comes to think better of it before the first byte has a device as it was
+            // not earlier: if the client cancels before the first byte, the device is unchanged
             _reader = new MigrationReader(device, Layout, deviceState);
             deviceState?.BeginRestore();
         }
@@ -113,9 +114,9 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? deviceS
         return _reader.Problem;
     }
 
-    /// <summary>The device was reset, which brings it back to RUNNING; but a guest that reboots during pre-copy still moves.</summary>
-    /// <remarks>QEMU resets the device then, and believes it in PRE_COPY as before. It resets it, too, when it could not change the
-    /// state, and then believes it in RUNNING.</remarks>
+    /// <summary>The device was reset: back to RUNNING, except in PRE_COPY, so that a guest can reboot during a migration.</summary>
+    /// <remarks>QEMU resets the device when the guest reboots, and expects it to stay in PRE_COPY. It also resets it after a failed
+    /// state transition, and then expects RUNNING.</remarks>
     public void Reset()
     {
         if (State == MigrationState.PreCopy && !_failed && _writer is { IsBroken: false } writer)
@@ -124,7 +125,7 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? deviceS
             BackToRunning();
     }
 
-    /// <summary>Ends what was begun: the device runs.</summary>
+    /// <summary>Ends a save or a restore, and lets the device run.</summary>
     public void BackToRunning()
     {
         State = MigrationState.Running;
@@ -141,10 +142,10 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? deviceS
         }
     }
 
-    /// <summary>Whether a restore was begun and not finished, or failed: only a reset helps.</summary>
+    /// <summary>Whether a restore was started and not completed, or failed: the device must be reset.</summary>
     public bool HasHalfState => _reader is not null || State == MigrationState.Error;
 
-    // It runs, even if its author does not manage to say so.
+    // The device runs again even if OnStarted throws.
     private void Restart()
     {
         try
@@ -176,7 +177,7 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? deviceS
                 break;
             case (MigrationState.Stop, MigrationState.Running):
                 device.Started();
-                State = next; // before: what is held from here on is not delivered below
+                State = next; // first, in case delivering throws
                 Layout.DeliverIrqs();
                 return null;
             case (MigrationState.Resuming, MigrationState.Stop):
@@ -216,7 +217,7 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? deviceS
         Call(static state => state.EndSave());
     }
 
-    // Saves begin and end at resets and at attaches, too: who reports an exception is to know that it was not theirs.
+    // Saves also begin and end in resets and attaches: attribute an exception to the migration state, not to those.
     private void Call(Action<IMigrationState> call)
     {
         if (deviceState is null)
@@ -235,7 +236,7 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? deviceS
     {
         if (_reader is not { } reader)
             return null;
-        // until it has succeeded the device is neither what it was nor what it is to be
+        // in case it fails: the device then has neither its old nor its new state
         State = MigrationState.Error;
         string? problem = reader.Finish();
         if (problem is null)

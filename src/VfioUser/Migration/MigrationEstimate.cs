@@ -1,7 +1,7 @@
 namespace VfioUser;
 
-/// <summary>How much of a device's own state is left to be saved, as well as the device knows.</summary>
-/// <param name="Bytes">All that a save would give from now on, if the device were stopped.</param>
-/// <param name="WhileRunning">How much of that it would give while the device still runs; 0 without pre-copy.</param>
-/// <remarks>Immutable. A client plans with it how long the guest stands still: rather too much than too little.</remarks>
+/// <summary>Estimate of how much of a device's own state is left to save.</summary>
+/// <param name="Bytes">Bytes that would be saved from now on if the device were stopped.</param>
+/// <param name="WhileRunning">How many of them can be saved while the device still runs; 0 without pre-copy.</param>
+/// <remarks>Immutable. Clients predict the guest's downtime with it: estimate too much rather than too little.</remarks>
 public readonly record struct MigrationEstimate(long Bytes, long WhileRunning = 0);

@@ -2,17 +2,17 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>One restore: takes bytes in pieces of any size, and makes a device of them when they are complete.</summary>
+/// <summary>One restore: reads the stream in pieces of any size, and restores the device when it is complete.</summary>
 /// <remarks>
-/// Command thread. Holds no more than the device itself has of registers and the like; the author's bytes and shared
-/// memory go where they belong as they come. Registers, configuration space and interrupts change only at the end.
+/// Command thread. Buffers the records of configuration space, registers and interrupts, which are restored at the end, and
+/// whose sizes must match the device's. Device state and shared memory are restored as they arrive.
 /// </remarks>
 internal sealed class MigrationReader(PciDevice device, StateLayout layout, IMigrationState? deviceState)
 {
-    private readonly Dictionary<MigrationRecord, byte[]> _held = [];
-    private byte[] _filling = new byte[MigrationHeader.WireSize];
-    private Step _step = Step.StreamHead;
-    private uint _left = MigrationHeader.WireSize; // bytes that the step still waits for
+    private readonly Dictionary<MigrationRecord, byte[]> _records = [];
+    private byte[] _buffer = new byte[MigrationHeader.WireSize];
+    private Step _step = Step.StreamHeader;
+    private uint _left = MigrationHeader.WireSize; // bytes missing in this step
     private uint _checksum = uint.MaxValue;
     private uint _checksumBeforeRecord;
     private MigrationRecord _kind;
@@ -22,20 +22,20 @@ internal sealed class MigrationReader(PciDevice device, StateLayout layout, IMig
 
     private enum Step
     {
-        StreamHead,
+        StreamHeader,
         RecordHeader,
-        Held,
-        Author,
+        Buffered,
+        DeviceState,
         MemoryHeader,
         Memory,
         End,
         Complete,
     }
 
-    /// <summary>What is wrong with the stream, once something is: nothing more is taken then.</summary>
+    /// <summary>What is wrong with the stream; null while it is valid. Once it is set, no more bytes are read.</summary>
     public string? Problem { get; private set; }
 
-    /// <summary>Takes the next bytes. What the author throws passes through, unless it says that the bytes are bad.</summary>
+    /// <summary>Reads the next bytes. Exceptions of the device pass through, except <see cref="InvalidDataException"/>.</summary>
     public void Feed(ReadOnlySpan<byte> source)
     {
         while (Problem is null && !source.IsEmpty)
@@ -55,16 +55,16 @@ internal sealed class MigrationReader(PciDevice device, StateLayout layout, IMig
         }
     }
 
-    /// <summary>Restores what the library knows and has the author finish, when all has come.</summary>
-    /// <returns>What is wrong; null when the device is restored.</returns>
+    /// <summary>Completes the restore: registers, configuration space and interrupts, then the device state.</summary>
+    /// <returns>What is wrong with the stream; null if the device is restored.</returns>
     public string? Finish()
     {
         if (Problem is not null || _step != Step.Complete)
             return Problem ?? "it ends too early";
-        device.Config.Restore(_held[MigrationRecord.Config]);
-        layout.RestoreParts(_held[MigrationRecord.Parts]);
-        layout.RestoreIrqs(_held[MigrationRecord.Irqs]);
-        if (_held.TryGetValue(MigrationRecord.Timers, out byte[]? timers))
+        device.Config.Restore(_records[MigrationRecord.Config]);
+        layout.RestoreParts(_records[MigrationRecord.Parts]);
+        layout.RestoreIrqs(_records[MigrationRecord.Irqs]);
+        if (_records.TryGetValue(MigrationRecord.Timers, out byte[]? timers))
             layout.RestoreTimers(timers);
         try
         {
@@ -81,7 +81,7 @@ internal sealed class MigrationReader(PciDevice device, StateLayout layout, IMig
     {
         switch (_step)
         {
-            case Step.Author:
+            case Step.DeviceState:
                 TakeDeviceState(piece);
                 break;
             case Step.Memory:
@@ -89,7 +89,7 @@ internal sealed class MigrationReader(PciDevice device, StateLayout layout, IMig
                 _offset += (ulong)piece.Length;
                 break;
             default:
-                piece.CopyTo(_filling.AsSpan(_filling.Length - (int)_left));
+                piece.CopyTo(_buffer.AsSpan(_buffer.Length - (int)_left));
                 break;
         }
     }
@@ -106,7 +106,7 @@ internal sealed class MigrationReader(PciDevice device, StateLayout layout, IMig
         }
         catch
         {
-            Problem = "the device failed to take it";
+            Problem = "the device failed to restore it";
             throw;
         }
     }
@@ -116,27 +116,27 @@ internal sealed class MigrationReader(PciDevice device, StateLayout layout, IMig
         string? problem = null;
         switch (_step)
         {
-            case Step.StreamHead:
-                problem = ProblemOfHeader(WireFormat.Read<MigrationHeader>(_filling));
+            case Step.StreamHeader:
+                problem = ProblemOfHeader(WireFormat.Read<MigrationHeader>(_buffer));
                 break;
             case Step.RecordHeader:
-                return BeginRecord(WireFormat.Read<uint>(_filling), WireFormat.Read<uint>(_filling.AsSpan(sizeof(uint))));
+                return BeginRecord(WireFormat.Read<uint>(_buffer), WireFormat.Read<uint>(_buffer.AsSpan(sizeof(uint))));
             case Step.MemoryHeader:
-                return BeginMemory(WireFormat.Read<uint>(_filling), WireFormat.Read<ulong>(_filling.AsSpan(sizeof(ulong))));
-            case Step.Held:
-                _held[_kind] = _filling;
+                return BeginMemory(WireFormat.Read<uint>(_buffer), WireFormat.Read<ulong>(_buffer.AsSpan(sizeof(ulong))));
+            case Step.Buffered:
+                _records[_kind] = _buffer;
                 problem = _kind switch
                 {
-                    MigrationRecord.Parts => layout.ProblemOfParts(_filling),
-                    MigrationRecord.Timers => StateLayout.ProblemOfTimers(_filling),
+                    MigrationRecord.Parts => layout.ProblemOfParts(_buffer),
+                    MigrationRecord.Timers => StateLayout.ProblemOfTimers(_buffer),
                     _ => null,
                 };
                 break;
             case Step.End:
                 _step = Step.Complete;
-                if (WireFormat.Read<uint>(_filling) != _checksumBeforeRecord)
+                if (WireFormat.Read<uint>(_buffer) != _checksumBeforeRecord)
                     return "its checksum is wrong";
-                return _held.Count == layout.OnceCount ? null : "it lacks part of the device";
+                return _records.Count == layout.OnceCount ? null : "it lacks part of the device";
         }
         _checksumBeforeRecord = _checksum;
         Expect(Step.RecordHeader, MigrationStream.RecordHeaderSize);
@@ -150,13 +150,13 @@ internal sealed class MigrationReader(PciDevice device, StateLayout layout, IMig
         switch (_kind)
         {
             case MigrationRecord.DeviceState:
-                (_step, _left) = (Step.Author, length);
-                return deviceState is null ? "it holds a state of the device's own, and this device has none" : null;
+                (_step, _left) = (Step.DeviceState, length);
+                return deviceState is null ? "it has a device state, and this device has none" : null;
             case MigrationRecord.StartOver:
                 return StartOver(length);
             case MigrationRecord.Memory:
                 Expect(Step.MemoryHeader, MigrationStream.MemoryHeaderSize);
-                return length < MigrationStream.MemoryHeaderSize ? "it holds memory without a place" : null;
+                return length < MigrationStream.MemoryHeaderSize ? "a memory record is too short" : null;
         }
         int size = _kind switch
         {
@@ -168,17 +168,17 @@ internal sealed class MigrationReader(PciDevice device, StateLayout layout, IMig
             _ => -1,
         };
         if (size < 0)
-            return $"it holds a record of kind {kind}, which is not known here";
+            return $"it has a record of unknown kind {kind}";
         if (length != (uint)size)
             return $"its {_kind} record has {length} bytes where this device has {size}";
-        Expect(_kind == MigrationRecord.End ? Step.End : Step.Held, size);
-        return _held.ContainsKey(_kind) ? $"it holds two {_kind} records" : null;
+        Expect(_kind == MigrationRecord.End ? Step.End : Step.Buffered, size);
+        return _records.ContainsKey(_kind) ? $"it has two {_kind} records" : null;
     }
 
     private string? StartOver(uint length)
     {
-        if (length != 0 || deviceState is null || _held.Count > 0)
-            return "it begins again where it cannot";
+        if (length != 0 || deviceState is null || _records.Count > 0)
+            return "its StartOver record is not valid here";
         try
         {
             deviceState.BeginRestore();
@@ -203,26 +203,26 @@ internal sealed class MigrationReader(PciDevice device, StateLayout layout, IMig
         _memory = layout.MemoryAt(region, offset, length);
         _offset = offset;
         (_step, _left) = (Step.Memory, length);
-        return _memory is null ? $"it holds {length} bytes of memory at 0x{offset:x} of region {region}, where this device shares none" : null;
+        return _memory is null ? $"it has {length} bytes of memory at 0x{offset:x} of region {region}, where this device shares none" : null;
     }
 
-    private string? ProblemOfHeader(in MigrationHeader head)
+    private string? ProblemOfHeader(in MigrationHeader header)
     {
-        if (head.Magic != MigrationStream.Magic)
-            return "it is no stream of this library's";
-        if (head.Version != MigrationStream.Version)
-            return $"it has version {head.Version}, and only {MigrationStream.Version} is read here";
-        if (head == MigrationStream.HeaderOf(device))
+        if (header.Magic != MigrationStream.Magic)
+            return "it is not a stream of this library";
+        if (header.Version != MigrationStream.Version)
+            return $"it has version {header.Version}, but only {MigrationStream.Version} is supported";
+        if (header == MigrationStream.HeaderOf(device))
             return null;
-        return $"it was saved by device {head.Vendor:x4}:{head.Device:x4} (subsystem {head.SubsystemVendor:x4}:{head.Subsystem:x4}, " +
-            $"revision {head.Revision}), and this is another";
+        return $"it was saved by device {header.Vendor:x4}:{header.Device:x4} (subsystem {header.SubsystemVendor:x4}:{header.Subsystem:x4}, " +
+            $"revision {header.Revision}), and this device is another";
     }
 
     private void Expect(Step step, int size)
     {
         _step = step;
         _left = (uint)size;
-        // what a record held is kept, and at most one more of its kind is on its way
-        _filling = new byte[size];
+        // a new one, since _records may keep the previous one
+        _buffer = new byte[size];
     }
 }

@@ -5,17 +5,18 @@ using System.Runtime.InteropServices;
 namespace VfioUser;
 
 /// <summary>
-/// How a device's state looks on its way: a head, records, and an end with a checksum. Numbers are little-endian and
-/// frozen: another version of this library may read them.
+/// The migration stream: a header, records, and an end record with a checksum. Numbers are little-endian and frozen,
+/// since another version of this library may read them.
 /// </summary>
 /// <remarks>
 /// <code>
-/// head     magic "VFUM" | version u16 | revision u16 | vendor, device, subsystem vendor, subsystem u16
+/// header   magic "VFUM" | version u16 | revision u16 | vendor, device, subsystem vendor, subsystem u16
 /// record   kind u32 | length u32 | bytes
 /// end      kind 0 | length 4 | CRC-32C of everything before this record
 /// </code>
-/// Records of the author come first, in pieces; then what the library knows, each once; memory in pieces. Where a device was
-/// reset before it was stopped, a record without bytes says that the author's begin again.
+/// The device state comes first, in any number of records; then configuration space, registers and interrupts, one record each;
+/// then shared memory, in any number of records. If the device was reset in pre-copy, an empty StartOver record voids the device
+/// state before it.
 /// </remarks>
 internal static class MigrationStream
 {
@@ -24,10 +25,10 @@ internal static class MigrationStream
     public const int RecordHeaderSize = 8;
     public const int EndSize = 4;
 
-    /// <summary>Bytes in front of the data of a memory record: region u32, zero u32, offset u64.</summary>
+    /// <summary>Bytes before the data of a memory record: region u32, zero u32, offset u64.</summary>
     public const int MemoryHeaderSize = 16;
 
-    /// <summary>Bytes in front of a part's state in the record of the parts: region u32, length u32, offset u64.</summary>
+    /// <summary>Bytes before each part's state in the Parts record: region u32, length u32, offset u64.</summary>
     public const int PartHeaderSize = 16;
 
     public static MigrationHeader HeaderOf(PciDevice device) => new(Magic, Version, device.Id.Revision,
@@ -54,19 +55,19 @@ internal readonly record struct MigrationHeader(
     public const int WireSize = 16;
 }
 
-/// <summary>What a record holds.</summary>
+/// <summary>The kind of a record.</summary>
 internal enum MigrationRecord : uint
 {
-    /// <summary>The end, with the checksum.</summary>
+    /// <summary>The end of the stream, with the checksum.</summary>
     End = 0,
 
-    /// <summary>Bytes of the author's.</summary>
+    /// <summary>A piece of the device state, from <see cref="IMigrationState"/>.</summary>
     DeviceState = 1,
 
     /// <summary>The configuration space.</summary>
     Config = 2,
 
-    /// <summary>Registers and MSI-X tables: each with its place.</summary>
+    /// <summary>Registers and MSI-X tables, each with its region and offset.</summary>
     Parts = 3,
 
     /// <summary>A byte for each interrupt vector.</summary>
@@ -75,7 +76,7 @@ internal enum MigrationRecord : uint
     /// <summary>A piece of a region's shared memory.</summary>
     Memory = 5,
 
-    /// <summary>What came of the author's is void: it follows anew.</summary>
+    /// <summary>Voids the device state so far: it follows again from the beginning.</summary>
     StartOver = 6,
 
     /// <summary>What is left of each timer; missing where the device has none.</summary>

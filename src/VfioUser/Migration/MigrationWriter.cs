@@ -3,11 +3,11 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>One save: turns a device into bytes, as many at a time as the client asks for.</summary>
-/// <remarks>Command thread. Holds one record at a time, never the whole state.</remarks>
+/// <summary>One save: produces the migration stream, as many bytes at a time as the client reads.</summary>
+/// <remarks>Command thread. Buffers one record at a time, never the whole stream.</remarks>
 internal sealed class MigrationWriter
 {
-    /// <summary>Bytes of one record of the author's or of memory.</summary>
+    /// <summary>Most bytes of a device state or memory record, without its header.</summary>
     public const int PieceSize = 64 << 10;
 
     private readonly PciDevice _device;
@@ -30,17 +30,17 @@ internal sealed class MigrationWriter
         _records = Records().GetEnumerator();
     }
 
-    /// <summary>Whether a read failed: bytes of it are lost, and the save has to begin again.</summary>
+    /// <summary>Whether a read failed: its bytes are lost, so the save must begin again.</summary>
     public bool IsBroken { get; private set; }
 
-    /// <summary>Whether all was read that there was when the save began, while the device still runs.</summary>
+    /// <summary>Whether a read has come to the end of what could be saved at that time: the initial state is read.</summary>
     public bool IsDrained { get; private set; }
 
-    /// <summary>Bytes that the author gave and that were not read yet.</summary>
+    /// <summary>Bytes of the current record that are not read yet.</summary>
     public int Buffered => _end - _at;
 
-    /// <summary>What the author gave so far is void, as the device was reset.</summary>
-    /// <param name="begin">Has the author begin again; if it throws, the save is over.</param>
+    /// <summary>The device was reset: voids the device state saved so far.</summary>
+    /// <param name="begin">Begins the device's save again; if it throws, the stream is broken.</param>
     public void StartOver(Action begin)
     {
         IsBroken = true;
@@ -50,8 +50,8 @@ internal sealed class MigrationWriter
         _startsOver = _savedDeviceState;
     }
 
-    /// <summary>Fills <paramref name="destination"/> with what comes next.</summary>
-    /// <returns>Bytes filled; fewer than asked for when there is nothing more now or, if <paramref name="stopped"/>, at all.</returns>
+    /// <summary>Fills <paramref name="destination"/> with the next bytes of the stream.</summary>
+    /// <returns>Bytes filled; fewer than requested if there are no more now or, if <paramref name="stopped"/>, at the end.</returns>
     public int Read(Span<byte> destination, bool stopped)
     {
         _stopped = stopped;
@@ -78,12 +78,12 @@ internal sealed class MigrationWriter
         }
         catch
         {
-            IsBroken = true; // what was read so far has no continuation
+            IsBroken = true; // the bytes read so far cannot be continued
             throw;
         }
     }
 
-    // True for each piece that is ready, false for "not now".
+    // Yields true for each record in the buffer, false for "nothing now".
     private IEnumerable<bool> Records()
     {
         PutHeader();
@@ -145,7 +145,7 @@ internal sealed class MigrationWriter
         Span<byte> room = _bytes.AsSpan(MigrationStream.RecordHeaderSize);
         int count = _deviceState!.Save(room, stopped);
         if (count < 0 || count > room.Length)
-            throw new InvalidOperationException($"{_deviceState.GetType().Name} says it saved {count} bytes where there is room for {room.Length}.");
+            throw new InvalidOperationException($"{_deviceState.GetType().Name}.Save returned {count} for a destination of {room.Length} bytes.");
         if (count == 0)
             return false;
         _savedDeviceState = true;
@@ -165,7 +165,7 @@ internal sealed class MigrationWriter
     {
         int size = MigrationStream.RecordHeaderSize + length;
         if (size > _bytes.Length)
-            _bytes = new byte[size]; // a device of very many registers
+            _bytes = new byte[size]; // the device has very many registers
         WireFormat.Write(_bytes, (uint)kind);
         WireFormat.Write(_bytes.AsSpan(sizeof(uint)), (uint)length);
         (_at, _end) = (0, size);

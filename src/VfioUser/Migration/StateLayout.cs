@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace VfioUser;
 
-/// <summary>What the library carries of a device: its sizes follow from the declarations, so both sides know them.</summary>
+/// <summary>The state that the library migrates for a device. Its sizes follow from the declarations, so both sides know them.</summary>
 /// <remarks>Command thread; the device is declared completely.</remarks>
 internal sealed class StateLayout(PciDevice device)
 {
@@ -15,20 +15,20 @@ internal sealed class StateLayout(PciDevice device)
 
     public int IrqsSize => _irqs.Count;
 
-    /// <summary>Bytes of the timers; 0 without timers, which then have no record.</summary>
+    /// <summary>Bytes of the Timers record; 0 for a device without timers, which has no such record.</summary>
     public int TimersSize => device.CommandWork.TimerStateSize;
 
-    /// <summary>How many records of what the library knows there are, each once.</summary>
+    /// <summary>Number of records that occur once: configuration space, parts, interrupts, and timers if there are any.</summary>
     public int OnceCount => TimersSize > 0 ? 4 : 3;
 
-    /// <summary>Bytes of a whole stream without the author's.</summary>
+    /// <summary>Bytes of the stream without the records of device state.</summary>
     public ulong StreamSize => (ulong)(MigrationHeader.WireSize + (OnceCount + 1) * MigrationStream.RecordHeaderSize
         + ConfigSize + PartsSize + IrqsSize + TimersSize + MigrationStream.EndSize)
         + Memory.Aggregate(0ul, (sum, part) => sum + part.Area.Length + HeaderBytes(part.Area.Length, MigrationStream.MemoryHeaderSize));
 
-    /// <summary>Bytes of the heads of all records that it takes for so many of data.</summary>
-    /// <param name="length">Of the data.</param>
-    /// <param name="more">Bytes in front of the data in each record.</param>
+    /// <summary>Bytes of record headers for data that is split into records.</summary>
+    /// <param name="length">Of the data, in bytes.</param>
+    /// <param name="more">Bytes before the data in each record.</param>
     public static ulong HeaderBytes(ulong length, int more = 0)
     {
         ulong piece = (ulong)(MigrationWriter.PieceSize - more);
@@ -53,14 +53,14 @@ internal sealed class StateLayout(PciDevice device)
         }
     }
 
-    /// <summary>What is wrong with a record of parts, whose size is right; null if nothing is.</summary>
+    /// <summary>What is wrong with a Parts record of the right size; null if nothing is.</summary>
     public string? ProblemOfParts(ReadOnlySpan<byte> source)
     {
-        Span<byte> head = stackalloc byte[MigrationStream.PartHeaderSize];
+        Span<byte> header = stackalloc byte[MigrationStream.PartHeaderSize];
         foreach ((Region region, RegionPart part) in _parts)
         {
-            PutHeader(head, region, part);
-            if (!source.StartsWith(head))
+            PutHeader(header, region, part);
+            if (!source.StartsWith(header))
                 return $"it has no register or table at 0x{part.Start:x} of {region.Index} where this device has one";
             source = source[(MigrationStream.PartHeaderSize + part.StateSize)..];
         }
@@ -90,19 +90,19 @@ internal sealed class StateLayout(PciDevice device)
 
     public void SaveTimers(Span<byte> destination) => device.CommandWork.SaveTimers(destination);
 
-    /// <summary>What is wrong with a record of timers, whose size is right; null if nothing is.</summary>
+    /// <summary>What is wrong with a Timers record of the right size; null if nothing is.</summary>
     public static string? ProblemOfTimers(ReadOnlySpan<byte> source) => TimerSet.IsState(source) ? null : "a timer of it has a negative time";
 
     public void RestoreTimers(ReadOnlySpan<byte> source) => device.CommandWork.RestoreTimers(source);
 
-    /// <summary>The device runs again: what a restore left pending goes out.</summary>
+    /// <summary>The device runs again: delivers pending interrupts.</summary>
     public void DeliverIrqs()
     {
         foreach (Irq irq in _irqs)
             irq.DeliverRestored();
     }
 
-    /// <summary>The memory of a region, if the bytes lie in an area of it.</summary>
+    /// <summary>The shared memory of a region; null if the bytes do not lie in one of its areas.</summary>
     public RegionMemory? MemoryAt(uint region, ulong offset, ulong length)
     {
         RegionMemory? memory = device.RegionAt(region)?.Memory;

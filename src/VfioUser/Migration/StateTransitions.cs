@@ -2,7 +2,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>The arcs of the migration state machine, and the way from any state to any other. Immutable.</summary>
+/// <summary>The transitions of the migration state machine, and the path from any state to any other. Immutable.</summary>
 /// <remarks>
 /// <code>
 ///              PRE_COPY ------> STOP_COPY
@@ -19,7 +19,7 @@ internal static class StateTransitions
 {
     private static readonly MigrationState[] States = [MigrationState.Stop, MigrationState.Running, MigrationState.StopCopy, MigrationState.Resuming, MigrationState.PreCopy];
 
-    /// <summary>Whether one step leads from a state to another.</summary>
+    /// <summary>Whether there is a direct transition.</summary>
     public static bool IsDirect(MigrationState from, MigrationState to, bool preCopy)
     {
         if (!preCopy && (from == MigrationState.PreCopy || to == MigrationState.PreCopy))
@@ -32,11 +32,11 @@ internal static class StateTransitions
             or (MigrationState.PreCopy, MigrationState.Running or MigrationState.StopCopy);
     }
 
-    /// <summary>The states to go through, the target last; empty when the device is there already, null when there is no way.</summary>
-    /// <remarks>The shortest way that has no state of the saving group in its middle.</remarks>
+    /// <summary>The states on the path, the target last; empty if the states are equal, null if there is no path.</summary>
+    /// <remarks>The shortest path without a saving state in between.</remarks>
     public static IReadOnlyList<MigrationState>? Path(MigrationState from, MigrationState to, bool preCopy)
     {
-        // that one has a way around, but is forbidden by name
+        // STOP_COPY to PRE_COPY has a path, but the specification forbids it
         if (!IsKnown(from, preCopy) || !IsKnown(to, preCopy) || (from, to) is (MigrationState.StopCopy, MigrationState.PreCopy))
             return null;
         Dictionary<MigrationState, MigrationState> cameFrom = new() { [from] = from };
@@ -59,13 +59,13 @@ internal static class StateTransitions
         return path;
     }
 
-    /// <summary>The saving group: the states in which the device's state can be read.</summary>
+    /// <summary>Whether the stream can be read in a state.</summary>
     public static bool IsSaving(MigrationState state) => state is MigrationState.PreCopy or MigrationState.StopCopy;
 
-    /// <summary>Whether the device works for the guest.</summary>
+    /// <summary>Whether the device runs in a state.</summary>
     public static bool IsActive(MigrationState state) => state is MigrationState.Running or MigrationState.PreCopy;
 
-    // ERROR is entered by failing and left by a reset; the P2P states are not used in vfio-user.
+    // ERROR is entered by a failure and left by a reset; vfio-user does not use the P2P states.
     private static bool IsKnown(MigrationState state, bool preCopy) =>
         Array.IndexOf(States, state) >= 0 && (preCopy || state != MigrationState.PreCopy);
 }
