@@ -1,8 +1,8 @@
 namespace VfioUser;
 
-/// <summary>The one place that says what a device does now: whether it runs, is quiesced, was stopped by migration.</summary>
+/// <summary>The state of a device: whether it runs, is quiesced, or is stopped by migration.</summary>
 /// <remarks>
-/// <para>The Command thread changes it; any thread may ask.</para>
+/// <para>Changed by the Command thread; read by any thread.</para>
 /// <code>
 ///            | Attach   Detach    Ask        Quiesce   Refuse  Resume  Stop      StopDone  Start
 /// -----------+-----------------------------------------------------------------------------------
@@ -14,8 +14,8 @@ namespace VfioUser;
 /// Stopped    | .        .         .          .         .       .       .         .         back
 /// </code>
 /// <para>
-/// idle is Running with a client and Detached without one; back is Quiesced where the device was, and idle otherwise. A dot
-/// changes nothing: a client comes and goes while the device is quiesced or stopped, and a quiesced one is not asked again.
+/// idle is Running with a client and Detached without one; back is Quiesced if the device was quiesced, otherwise idle. A dot
+/// is no change: clients come and go while the device is quiesced or stopped, and a quiesced device is not asked again.
 /// </para>
 /// </remarks>
 internal sealed class DeviceActivity
@@ -27,37 +27,37 @@ internal sealed class DeviceActivity
 
     public DeviceState State => _state;
 
-    /// <summary>Whether the device need not be asked to quiesce.</summary>
+    /// <summary>Whether the device is quiesced, or stopped, and need not be asked to quiesce.</summary>
     public bool IsQuiesced => _state >= DeviceState.Quiesced;
 
     /// <summary>Whether migration has stopped it.</summary>
     public bool IsStopped => _state == DeviceState.Stopped;
 
-    /// <summary>What the device has been asked and has not been taken at its word for; null for nothing. Command thread.</summary>
+    /// <summary>The request to quiesce whose answer has not been applied yet; null if there is none. Command thread.</summary>
     public (QuiesceReason Reason, Task<bool> Answer)? Asked => _state == DeviceState.Quiescing ? (_reason!.Value, _answer!) : null;
 
-    /// <summary>Whether handlers of eventfds and of doorbells may be called now.</summary>
-    /// <param name="polled">Whether the device polls for them itself, which it may until it is stopped.</param>
+    /// <summary>Whether handlers of ioeventfds and doorbell pages may be called now.</summary>
+    /// <param name="polled">Whether the device polls for them, which it may until it is stopped.</param>
     public bool AllowsNotifications(bool polled) => _state < (polled ? DeviceState.Stopped : DeviceState.Stopping);
 
-    /// <summary>Whether work that no command brings may run: with a client or without one, but not while the device is quiesced or stopped.</summary>
+    /// <summary>Whether posted work and timers may run: with or without a client, but not while the device is quiesced or stopped.</summary>
     public bool AllowsWork => _state < DeviceState.Quiescing;
 
-    /// <summary>A client is there.</summary>
+    /// <summary>A client has attached.</summary>
     public void Attach()
     {
         _hasClient = true;
         Apply(DeviceTransition.Attach);
     }
 
-    /// <summary>The client has gone.</summary>
+    /// <summary>The client has disconnected.</summary>
     public void Detach()
     {
         _hasClient = false;
         Apply(DeviceTransition.Detach);
     }
 
-    /// <summary>The device was asked to quiesce, and answers later.</summary>
+    /// <summary>The device was asked to quiesce, and will answer later.</summary>
     public void Ask(QuiesceReason reason, Task<bool> answer)
     {
         (_reason, _answer) = (reason, answer);
@@ -72,8 +72,8 @@ internal sealed class DeviceActivity
         Apply(quiesced ? DeviceTransition.Quiesce : DeviceTransition.Refuse);
     }
 
-    /// <summary>What the device was quiesced for is over.</summary>
-    /// <returns>What that was; null where the device is not quiesced, or is stopped.</returns>
+    /// <summary>The command that required a quiesced device is done.</summary>
+    /// <returns>The reason why it was quiesced; null if the device is not quiesced, or is stopped.</returns>
     public QuiesceReason? Resume()
     {
         if (_state != DeviceState.Quiesced)
@@ -84,16 +84,16 @@ internal sealed class DeviceActivity
         return reason;
     }
 
-    /// <summary>Migration begins to stop the device.</summary>
+    /// <summary>Migration starts to stop the device.</summary>
     public void Stop() => Apply(DeviceTransition.Stop);
 
-    /// <summary>The device knows that it is stopped.</summary>
+    /// <summary>The device has handled <see cref="PciDevice.OnStopped"/>.</summary>
     public void StopDone() => Apply(DeviceTransition.StopDone);
 
-    /// <summary>The device runs again, or was not stopped in the end.</summary>
+    /// <summary>The device runs again, or failed to stop.</summary>
     public void Start() => Apply(DeviceTransition.Start);
 
-    /// <summary>The table.</summary>
+    /// <summary>The table above.</summary>
     public static DeviceState Next(DeviceState state, DeviceTransition transition, bool hasClient, bool isQuiesced)
     {
         DeviceState idle = hasClient ? DeviceState.Running : DeviceState.Detached;

@@ -1,9 +1,9 @@
 namespace VfioUser;
 
-/// <summary>The kinds of a device's code that the library calls.</summary>
+/// <summary>The code of a device that the library calls.</summary>
 public enum DeviceCallback
 {
-    /// <summary>Code that has no value of its own here.</summary>
+    /// <summary>Code without a value of its own.</summary>
     Other,
 
     /// <summary><see cref="PciDevice.OnAttached"/>.</summary>
@@ -21,7 +21,7 @@ public enum DeviceCallback
     /// <summary><see cref="PciDevice.OnDmaUnmapping"/>.</summary>
     DmaUnmapping,
 
-    /// <summary><see cref="PciDevice.OnQuiesceAsync"/>, or what its cancellation calls.</summary>
+    /// <summary><see cref="PciDevice.OnQuiesceAsync"/>, or a callback of its cancellation token.</summary>
     Quiesce,
 
     /// <summary><see cref="PciDevice.OnResume"/>.</summary>
@@ -33,22 +33,22 @@ public enum DeviceCallback
     /// <summary><see cref="PciDevice.OnStarted"/>.</summary>
     Started,
 
-    /// <summary>What a guest's read of a region calls: a register, or the region's handler.</summary>
+    /// <summary>A handler for a guest's read of a region: of a register, or of the region.</summary>
     RegionRead,
 
-    /// <summary>What a guest's write to a region calls: a register, a doorbell, or the region's handler.</summary>
+    /// <summary>A handler for a guest's write to a region: of a register, of a doorbell, or of the region.</summary>
     RegionWrite,
 
-    /// <summary>The handler of an ioeventfd, by its descriptor.</summary>
+    /// <summary>The handler of an ioeventfd, signalled through its descriptor.</summary>
     IoEventFd,
 
     /// <summary>The handler of a page of doorbells.</summary>
     DoorbellPage,
 
-    /// <summary>The handler of an interrupt's mask.</summary>
+    /// <summary>A handler of <see cref="Irq.AddMaskChangeHandler"/> or <see cref="Intx.SetResampleHandler"/>.</summary>
     IrqMask,
 
-    /// <summary>A call of <see cref="IMigrationState"/>.</summary>
+    /// <summary>A method of <see cref="IMigrationState"/>.</summary>
     MigrationState,
 
     /// <summary>An action that the device had posted.</summary>

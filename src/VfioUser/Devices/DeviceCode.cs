@@ -2,9 +2,9 @@ using System.Globalization;
 
 namespace VfioUser;
 
-/// <summary>Which of a device's code it was. Immutable.</summary>
-/// <param name="Callback">What kind of code.</param>
-/// <param name="Region">Of a region: which.</param>
+/// <summary>Identifies code of a device, for reports of its exceptions. Immutable.</summary>
+/// <param name="Callback">What was called.</param>
+/// <param name="Region">The region, for code of a region.</param>
 /// <param name="Offset">First byte of the access or of the doorbell, relative to the region.</param>
 /// <param name="Register">The name of the register there.</param>
 /// <param name="Worker">Of a worker: its name.</param>
@@ -17,7 +17,7 @@ internal readonly record struct DeviceCode(
     public static DeviceCode At(PciDevice device, DeviceCallback callback, uint region, ulong offset) =>
         new(callback, (PciRegion)region, offset, device.RegisterAt((PciRegion)region, offset) is { Layout.Name: not null } register ? register.Name : null);
 
-    /// <summary>In a few words.</summary>
+    /// <summary>The callback, and for code of a region its offset and region.</summary>
     public override string ToString() => Region is { } region
         ? string.Create(CultureInfo.InvariantCulture, $"{Callback} at 0x{Offset ?? 0:x} of {region}{(Register is null ? "" : $" ({Register})")}")
         : Worker is null ? Callback.ToString() : $"{Callback} '{Worker}'";

@@ -1,24 +1,24 @@
 namespace VfioUser;
 
-/// <summary>What a device does, as far as the library has a say in it.</summary>
-/// <remarks>In this order: from <see cref="Quiesced"/> on it is quiesced.</remarks>
+/// <summary>The states of <see cref="DeviceActivity"/>.</summary>
+/// <remarks>The order matters: from <see cref="Quiesced"/> on, the device is quiesced.</remarks>
 internal enum DeviceState
 {
-    /// <summary>No client is there.</summary>
+    /// <summary>No client is attached.</summary>
     Detached,
 
-    /// <summary>It works for a client.</summary>
+    /// <summary>The device runs, with a client.</summary>
     Running,
 
-    /// <summary>It was asked to quiesce and has not answered.</summary>
+    /// <summary>The device was asked to quiesce and has not answered.</summary>
     Quiescing,
 
-    /// <summary>It touches neither guest memory nor interrupts on threads of its own.</summary>
+    /// <summary>The device's threads access no guest memory and trigger no interrupts.</summary>
     Quiesced,
 
-    /// <summary>Migration stops it: what the guest signalled before is handled still, and nothing that comes now.</summary>
+    /// <summary>Migration is stopping the device: earlier notifications of the guest are handled, new ones are not.</summary>
     Stopping,
 
-    /// <summary>Migration has stopped it.</summary>
+    /// <summary>Migration has stopped the device.</summary>
     Stopped,
 }

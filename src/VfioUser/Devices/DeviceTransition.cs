@@ -1,32 +1,32 @@
 namespace VfioUser;
 
-/// <summary>What changes a <see cref="DeviceState"/>.</summary>
+/// <summary>The transitions of <see cref="DeviceActivity"/>.</summary>
 internal enum DeviceTransition
 {
-    /// <summary>A client is there.</summary>
+    /// <summary>A client has attached.</summary>
     Attach,
 
-    /// <summary>The client has gone.</summary>
+    /// <summary>The client has disconnected.</summary>
     Detach,
 
-    /// <summary>The device was asked to quiesce and answers later.</summary>
+    /// <summary>The device was asked to quiesce, and will answer later.</summary>
     Ask,
 
-    /// <summary>It is quiesced.</summary>
+    /// <summary>The device is quiesced.</summary>
     Quiesce,
 
-    /// <summary>It answered that it cannot be, or failed to answer.</summary>
+    /// <summary>The device answered that it cannot quiesce, or threw.</summary>
     Refuse,
 
-    /// <summary>What it was quiesced for is over.</summary>
+    /// <summary>The command that required a quiesced device is done.</summary>
     Resume,
 
-    /// <summary>Migration begins to stop it.</summary>
+    /// <summary>Migration starts to stop the device.</summary>
     Stop,
 
-    /// <summary>It was told that it is stopped.</summary>
+    /// <summary>The device has handled <see cref="PciDevice.OnStopped"/>.</summary>
     StopDone,
 
-    /// <summary>It runs again, or was not stopped in the end.</summary>
+    /// <summary>The device runs again, or failed to stop.</summary>
     Start,
 }

@@ -1,6 +1,6 @@
 namespace VfioUser;
 
-/// <summary>The class code: the kind of device, by which a guest can pick a generic driver.</summary>
+/// <summary>The class code: the kind of device, by which a guest can choose a generic driver.</summary>
 /// <param name="Base">Base class, the kind of function in general.</param>
 /// <param name="Sub">Sub-class, the function in particular.</param>
 /// <param name="ProgIf">Programming interface: the register layout, where the sub-class has a standard one.</param>
@@ -58,10 +58,10 @@ public readonly record struct PciClass(byte Base, byte Sub, byte ProgIf = 0)
     /// <summary>07 80 00: any other communication device.</summary>
     public static PciClass CommunicationOther => new(0x07, 0x80, 0x00);
 
-    /// <summary>08 80 00: any system peripheral that is no interrupt controller, DMA controller, timer or clock.</summary>
+    /// <summary>08 80 00: any system peripheral other than an interrupt controller, DMA controller, timer or clock.</summary>
     public static PciClass SystemPeripheral => new(0x08, 0x80, 0x00);
 
-    /// <summary>09 80 00: input device that is no keyboard, mouse or the like.</summary>
+    /// <summary>09 80 00: any other input device, neither keyboard nor mouse.</summary>
     public static PciClass InputOther => new(0x09, 0x80, 0x00);
 
     /// <summary>0C 03 30: USB host controller, xHCI.</summary>
@@ -73,7 +73,7 @@ public readonly record struct PciClass(byte Base, byte Sub, byte ProgIf = 0)
     /// <summary>0C 80 00: any other serial bus controller.</summary>
     public static PciClass SerialBusOther => new(0x0C, 0x80, 0x00);
 
-    /// <summary>10 80 00: encryption and decryption, neither for networks nor for entertainment.</summary>
+    /// <summary>10 80 00: any other encryption and decryption controller, neither network nor entertainment.</summary>
     public static PciClass EncryptionOther => new(0x10, 0x80, 0x00);
 
     /// <summary>11 00 00: data acquisition, digital inputs and outputs.</summary>
@@ -85,6 +85,6 @@ public readonly record struct PciClass(byte Base, byte Sub, byte ProgIf = 0)
     /// <summary>12 00 00: processing accelerator.</summary>
     public static PciClass ProcessingAccelerator => new(0x12, 0x00, 0x00);
 
-    /// <summary>FF 00 00: fits no class that is defined.</summary>
+    /// <summary>FF 00 00: a device that fits no defined class.</summary>
     public static PciClass Other => new(0xFF, 0x00, 0x00);
 }

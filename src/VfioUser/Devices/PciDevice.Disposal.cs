@@ -1,17 +1,17 @@
 namespace VfioUser;
 
-/// <content>The end of a device.</content>
+/// <content>Disposal.</content>
 public abstract partial class PciDevice : IDisposable
 {
     private readonly Lock _life = new();
     private bool _served;
     private bool _disposed;
 
-    /// <summary>Ends the device: its shared memory is unmapped, and its descriptors are closed.</summary>
+    /// <summary>Disposes the device: unmaps its shared memory and closes its descriptors.</summary>
     /// <remarks>
-    /// Any thread, as often as you like, from the device's code too. A device that is served stays until it is free, and its
-    /// server is not told to end: then it is disposed on the thread that has served it. It cannot be served again. Whoever makes
-    /// a device disposes it, unless it is given to a <see cref="VfioUserHost"/>.
+    /// Any thread, any number of times, also from the device's code. While the device is being served, this does not stop its
+    /// server: the device is disposed when the server has stopped, on the thread that served it. It cannot be served again.
+    /// Whoever creates a device disposes it, unless it is given to a <see cref="VfioUserHost"/>.
     /// </remarks>
     public void Dispose()
     {
@@ -36,10 +36,10 @@ public abstract partial class PciDevice : IDisposable
         }
     }
 
-    /// <summary>The device ends: what it has of its own, threads above all, ends here; then call the base.</summary>
-    /// <param name="disposing">True: there is no finalizer.</param>
-    /// <remarks>Once, while it is not served. <see cref="RegionMemory"/> is there until the base was called; no thread of the
-    /// device's may touch it afterwards.</remarks>
+    /// <summary>Override it to stop the device's threads and release its resources; then call the base.</summary>
+    /// <param name="disposing">Always true: there is no finalizer.</param>
+    /// <remarks>Called once, while the device is not served. <see cref="RegionMemory"/> is valid until the base is called; no
+    /// thread of the device may use it afterwards.</remarks>
     protected virtual void Dispose(bool disposing)
     {
         if (!disposing)

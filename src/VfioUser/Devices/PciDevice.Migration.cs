@@ -5,23 +5,22 @@ namespace VfioUser;
 /// <content>Live migration.</content>
 public abstract partial class PciDevice
 {
-    /// <summary>Bytes that a state saved as one piece has at most, unless the author says otherwise: 16 MiB.</summary>
+    /// <summary>Default limit for a state that is saved as a whole, in bytes: 16 MiB.</summary>
     public const int DefaultMaxStateSize = 16 << 20;
 
-    /// <summary>Null for a device that cannot be migrated.</summary>
+    /// <summary>The migration state; null for a device that cannot be migrated.</summary>
     internal DeviceMigration? Migration { get; private set; }
 
-    /// <summary>Lets the device move to another host, with nothing to carry but what the library knows: registers made with
-    /// <see cref="RegisterBlock.AddRegister{T}(ulong, Access)"/>, MSI-X tables, what the guest wrote to the configuration space,
-    /// the level of the interrupt pin and pending interrupts, timers, and shared memory of regions.</summary>
+    /// <summary>Enables migration for a device without own state. The library migrates registers of
+    /// <see cref="RegisterBlock.AddRegister{T}(ulong, Access)"/>, MSI-X tables, what the guest wrote to configuration space,
+    /// the level of INTx, pending interrupts, timers, and shared memory of regions.</summary>
     /// <exception cref="InvalidOperationException">It was enabled before, or the device is being served.</exception>
-    /// <remarks>Setup. For devices that keep everything in registers. Spec: "Device Features".</remarks>
+    /// <remarks>Setup. Spec: "Device Features".</remarks>
     protected void EnableMigration() => MakeMigratable(null, preCopy: false);
 
-    /// <summary>Lets the device move to another host, with a state of its own beside what the library knows.</summary>
-    /// <param name="state">Saves and restores it.</param>
-    /// <param name="preCopy">Whether it can save while the device still runs: for large states, so that the guest stands
-    /// still for a shorter time.</param>
+    /// <summary>Enables migration for a device with own state, besides what the library migrates.</summary>
+    /// <param name="state">Saves and restores the device's own state.</param>
+    /// <param name="preCopy">Whether it can save while the device runs: for large states, to shorten the guest's downtime.</param>
     /// <exception cref="InvalidOperationException">It was enabled before, or the device is being served.</exception>
     /// <remarks>Setup. Spec: "Device Features".</remarks>
     protected void EnableMigration(IMigrationState state, bool preCopy = false)
@@ -30,10 +29,10 @@ public abstract partial class PciDevice
         MakeMigratable(state, preCopy);
     }
 
-    /// <summary>Lets the device move to another host, with a state that is one small structure.</summary>
+    /// <summary>Enables migration for a device whose own state is one small structure.</summary>
     /// <typeparam name="T">A structure without references; source and destination must agree on its layout, so give it an explicit one.</typeparam>
-    /// <param name="save">Gives the state. Called when the device is stopped.</param>
-    /// <param name="restore">Takes it, after registers and memory were restored. May throw <see cref="InvalidDataException"/>.</param>
+    /// <param name="save">Returns the state. Called when the device is stopped.</param>
+    /// <param name="restore">Restores it, after registers and memory. May throw <see cref="InvalidDataException"/>.</param>
     /// <exception cref="InvalidOperationException">It was enabled before, or the device is being served.</exception>
     /// <remarks>Setup; both run on the Command thread. Spec: "Device Features".</remarks>
     protected void EnableMigration<T>(Func<T> save, Action<T> restore)
@@ -44,10 +43,10 @@ public abstract partial class PciDevice
         MakeMigratable(BufferedState.Of(save, restore), preCopy: false);
     }
 
-    /// <summary>Lets the device move to another host, with a state that is saved and restored as one piece.</summary>
+    /// <summary>Enables migration for a device whose own state is saved and restored as a whole.</summary>
     /// <param name="save">Writes the state. Called when the device is stopped.</param>
-    /// <param name="restore">Takes it, after registers and memory were restored. May throw <see cref="InvalidDataException"/>.</param>
-    /// <param name="maxSize">What a client can make the device hold during a restore, in bytes; a longer state is refused.</param>
+    /// <param name="restore">Restores it, after registers and memory. May throw <see cref="InvalidDataException"/>.</param>
+    /// <param name="maxSize">Limit in bytes for what a restore buffers; a longer state is refused.</param>
     /// <exception cref="InvalidOperationException">It was enabled before, or the device is being served.</exception>
     /// <remarks>Setup; both run on the Command thread. Spec: "Device Features".</remarks>
     protected void EnableMigration(Action<IBufferWriter<byte>> save, MigrationRestore restore, int maxSize = DefaultMaxStateSize)
@@ -58,18 +57,19 @@ public abstract partial class PciDevice
         MakeMigratable(new BufferedState(save, restore, maxSize), preCopy: false);
     }
 
-    /// <summary>The device is to come to rest: when this returns it touches no guest memory, triggers no interrupt and
-    /// changes nothing of what is saved, until <see cref="OnStarted"/>.</summary>
-    /// <remarks>Command thread, after <see cref="OnQuiesceAsync"/>. What the guest rang through eventfds and doorbell pages
-    /// has been handled, and is handled no more; where the author polls for it, this is the last time to poll. Only devices that can be migrated are stopped. An exception fails the client's command, and
-    /// the device runs on. Spec: VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE.</remarks>
+    /// <summary>Called to stop the device: from the return until <see cref="OnStarted"/> it must access no guest memory, trigger no
+    /// interrupt, and not change its state.</summary>
+    /// <remarks>Command thread, after <see cref="OnQuiesceAsync"/>. Pending signals of ioeventfds and doorbell pages have been
+    /// handled, and later ones are not; a device that polls for them can do so here for the last time. Only devices that can be
+    /// migrated are stopped. An exception fails the client's command, and the device keeps running.
+    /// Spec: VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE.</remarks>
     protected virtual void OnStopped()
     {
     }
 
-    /// <summary>The device works again: where it was stopped, with what it had then or with what was restored.</summary>
-    /// <remarks>Command thread. After a restore or a reset in between, too. An exception fails the client's command, and
-    /// the device stays stopped.</remarks>
+    /// <summary>Called to start the stopped device, with the state that it had, or with a restored one.</summary>
+    /// <remarks>Command thread. Also after a restore or a reset in between. An exception fails the client's command; the device
+    /// then stays stopped, unless it was started by a reset or for a new client.</remarks>
     protected virtual void OnStarted()
     {
     }
@@ -101,7 +101,7 @@ public abstract partial class PciDevice
         RunAgain();
     }
 
-    /// <summary>It runs, whether it managed to say so or not.</summary>
+    /// <summary>The device runs again, even if <see cref="OnStarted"/> threw.</summary>
     internal void RunAgain()
     {
         Activity.Start();
@@ -109,11 +109,11 @@ public abstract partial class PciDevice
         CommandWork.Continue();
     }
 
-    private void MakeMigratable(IMigrationState? author, bool preCopy)
+    private void MakeMigratable(IMigrationState? state, bool preCopy)
     {
         ThrowIfServed();
         if (Migration is not null)
-            throw new InvalidOperationException("Migration is enabled already. Say all about it in one call.");
-        Migration = new DeviceMigration(this, author, preCopy);
+            throw new InvalidOperationException("Migration is enabled already. Enable it in one call.");
+        Migration = new DeviceMigration(this, state, preCopy);
     }
 }

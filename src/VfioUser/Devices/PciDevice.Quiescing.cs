@@ -1,35 +1,36 @@
 namespace VfioUser;
 
-/// <content>Coming to rest while the ground is moved.</content>
+/// <content>Quiescing, for commands that require a quiesced device.</content>
 public abstract partial class PciDevice
 {
-    /// <summary>The device is to come to rest: once this has completed with true, its own threads touch no guest memory and
-    /// trigger no interrupt until <see cref="OnResume"/>. For devices that have threads; by default every device is at rest.</summary>
+    /// <summary>Called to quiesce the device: once this has completed with true, its own threads must access no guest memory and
+    /// trigger no interrupt until <see cref="OnResume"/>. For devices with threads; by default a device counts as quiesced.</summary>
     /// <param name="reason">What is about to happen.</param>
-    /// <param name="cancellation">The command will not be carried out any more, since its client has gone or the server
-    /// stops; answer soon, either way. For <see cref="QuiesceReason.ClientGone"/>: the server has waited long enough.</param>
-    /// <returns>False if the device cannot come to rest now: the command is refused with EBUSY, and nothing has happened.</returns>
+    /// <param name="cancellation">Cancelled when the command will not be carried out, since its client has disconnected or the
+    /// server stops: complete soon, either way. For <see cref="QuiesceReason.ClientGone"/>: when the server stops and has waited
+    /// for a second.</param>
+    /// <returns>False if the device cannot be quiesced now: the command is refused with EBUSY, and has no effect.</returns>
     /// <remarks>
-    /// Called on the Command thread; completes on any thread. The client's commands wait meanwhile, and QEMU waits for five
-    /// seconds. Guest memory stays accessible until it completes, whichever way it is reached. It is not called again before
-    /// it has completed, nor while the device is at rest. An exception is logged, offered to
+    /// Called on the Command thread; completes on any thread. The client's commands wait meanwhile, and QEMU times out after five
+    /// seconds. Guest memory stays accessible until it completes, whatever its backing. It is not called again before
+    /// it has completed, nor while the device is quiesced. An exception is logged, passed to
     /// <see cref="VfioUserServerOptions.DeviceException"/>, and fails the command with EIO.
-    /// When the client has gone there is nothing to refuse, and its memory is unmapped whatever the answer is.
+    /// After a disconnect there is no command to refuse: the memory is unmapped whatever the answer is.
     /// </remarks>
     protected virtual ValueTask<bool> OnQuiesceAsync(QuiesceReason reason, CancellationToken cancellation) => new(true);
 
-    /// <summary>What the device came to rest for is over, whether it was done or not: it works again.</summary>
-    /// <param name="reason">As it was given to <see cref="OnQuiesceAsync"/>.</param>
+    /// <summary>Called to resume the quiesced device: the command is done, or has failed.</summary>
+    /// <param name="reason">The reason given to <see cref="OnQuiesceAsync"/>.</param>
     /// <remarks>
-    /// Command thread, once for each time that the device came to rest, after all other calls of the command, such as
+    /// Command thread, once for each time that the device was quiesced, after all other calls of the command, such as
     /// <see cref="OnReset"/>, <see cref="OnDmaUnmapping"/> or <see cref="OnDetached"/>. A device that migration has stopped
-    /// stays at rest until it runs again: after <see cref="OnStarted"/>.
+    /// stays quiesced until it runs again: after <see cref="OnStarted"/>.
     /// </remarks>
     protected virtual void OnResume(QuiesceReason reason)
     {
     }
 
-    /// <summary>What the device does now.</summary>
+    /// <summary>The state of the device.</summary>
     internal DeviceActivity Activity { get; } = new();
 
     /// <summary>Has the device's workers leave, and asks the device.</summary>
@@ -51,7 +52,7 @@ public abstract partial class PciDevice
         return Workers.QuiesceAsync(inside, answer);
     }
 
-    /// <summary>Lets a device that is quiesced work again, unless migration has stopped it.</summary>
+    /// <summary>Resumes a quiesced device, unless migration has stopped it.</summary>
     internal void Resume()
     {
         if (Activity.Resume() is not { } reason)
@@ -66,7 +67,7 @@ public abstract partial class PciDevice
         }
     }
 
-    // It may have answered since, when nobody asked any more.
+    // An answer may have arrived after the request was abandoned.
     private void ResumeFromBefore()
     {
         if (Activity.Asked is { Answer: { IsCompleted: true } answer } late)

@@ -1,12 +1,12 @@
 namespace VfioUser;
 
-/// <content>What the server does with a device.</content>
+/// <content>What the server calls.</content>
 public abstract partial class PciDevice
 {
-    /// <summary>How many regions a client can ask about: the nine of PCI, and the device's own behind them.</summary>
+    /// <summary>Number of regions: the nine of PCI, and the device-specific ones after them.</summary>
     internal int RegionCount => _regions.Length;
 
-    /// <summary>BARs, ROM, VGA and the device's own by index, without the configuration space; null for what the device does not have.</summary>
+    /// <summary>A BAR, the ROM, VGA or a device-specific region; null for configuration space, and if the device does not have it.</summary>
     internal Region? RegionAt(uint index) => index < (uint)_regions.Length ? _regions[index] : null;
 
     internal IrqVectors? IrqsAt(uint index) => index < PciIrqCount ? _irqs[index] : null;
@@ -14,10 +14,10 @@ public abstract partial class PciDevice
     internal void ThrowIfServed()
     {
         if (IsServed)
-            throw new InvalidOperationException("The device is being served and cannot change its shape any more. Declare everything in its constructor.");
+            throw new InvalidOperationException("The device is being served: nothing can be added. Declare everything in its constructor.");
     }
 
-    /// <summary>From now on the device belongs to one server.</summary>
+    /// <summary>Seals the device for one server.</summary>
     internal void BeginServing()
     {
         BeginServed();
@@ -39,7 +39,7 @@ public abstract partial class PciDevice
         Activity.Attach();
         try
         {
-            // what the last client began is over
+            // a migration of the previous client has ended
             if (Migration is { HasHalfState: true })
                 Reset(ResetReason.Device);
             else
@@ -61,7 +61,7 @@ public abstract partial class PciDevice
         Call(DeviceCallback.Detached, static (device, _) => device.OnDetached(), 0);
     }
 
-    // Who reports an exception is far from here, and is to know which call it was.
+    // An exception is reported by a caller that does not know which callback threw it.
     private void Call<T>(DeviceCallback callback, Action<PciDevice, T> call, T argument)
     {
         try
@@ -103,10 +103,10 @@ public abstract partial class PciDevice
     private IrqVectors AddIrqs(IrqVectors irqs)
     {
         ThrowIfServed();
-        ref IrqVectors? place = ref _irqs[(int)irqs.Type];
-        if (place is not null)
-            throw new InvalidOperationException($"The device has {irqs.Type} interrupts already. Ask for all vectors at once.");
-        place = irqs;
+        ref IrqVectors? slot = ref _irqs[(int)irqs.Type];
+        if (slot is not null)
+            throw new InvalidOperationException($"The device has {irqs.Type} interrupts already. Add all vectors in one call.");
+        slot = irqs;
         foreach (Irq irq in irqs)
             irq.Device = this;
         return irqs;

@@ -1,7 +1,7 @@
 namespace VfioUser;
 
-/// <summary>Vendor, device and subsystem IDs: a guest's driver binds to them.</summary>
-/// <param name="Vendor">Vendor ID, assigned by the PCI-SIG. 0xFFFF means that there is no device.</param>
+/// <summary>Vendor, device and subsystem IDs, which drivers match.</summary>
+/// <param name="Vendor">Vendor ID, assigned by the PCI-SIG. 0xFFFF means no device.</param>
 /// <param name="Device">Device ID, chosen by the vendor.</param>
 /// <param name="SubsystemVendor">Vendor of the board; 0 for none.</param>
 /// <param name="Subsystem">Board, chosen by <paramref name="SubsystemVendor"/>.</param>

@@ -1,6 +1,6 @@
 namespace VfioUser;
 
-/// <summary>What a device comes to rest for.</summary>
+/// <summary>Why a device is quiesced.</summary>
 public enum QuiesceReason
 {
     /// <summary>A reset, by the client or by the driver.</summary>
@@ -15,6 +15,6 @@ public enum QuiesceReason
     /// <summary>The migration state changes.</summary>
     Migration,
 
-    /// <summary>The client has gone, or the server stops: all memory is unmapped and interrupts arrive nowhere.</summary>
+    /// <summary>The client has disconnected, or the server stops: all memory is unmapped, and no interrupt is delivered.</summary>
     ClientGone,
 }

@@ -2,8 +2,8 @@ using System.Runtime.CompilerServices;
 
 namespace VfioUser;
 
-/// <summary>A region that the guest places in its address space: what one base address register describes.</summary>
-/// <remarks>Setup for all that describes it. PCI 3.0 6.2.5.1.</remarks>
+/// <summary>A base address register, and the region whose address it holds.</summary>
+/// <remarks>Setup, except where noted. PCI 3.0 6.2.5.1.</remarks>
 public sealed class Bar : Region
 {
     private const int TableEntrySize = 16;
@@ -15,38 +15,38 @@ public sealed class Bar : Region
         Kind = kind;
     }
 
-    /// <summary>0 to 5. A 64-bit one takes the next number too.</summary>
+    /// <summary>0 to 5. A 64-bit BAR takes the next number, too.</summary>
     public int Number { get; }
 
     /// <summary>Address space and width.</summary>
     public BarKind Kind { get; }
 
-    /// <summary>Where the guest has placed it, 0 before. Any thread.</summary>
+    /// <summary>The address that the guest assigned, 0 before. Any thread.</summary>
     public ulong Address => Device.Config.BarAddress(Number);
 
-    /// <summary>Gives the device MSI-X, with vector table and pending bits in this BAR.</summary>
-    /// <param name="offset">Of the table, a multiple of 8; it takes 16 bytes a vector.</param>
+    /// <summary>Adds MSI-X, with vector table and pending bit array (PBA) in this BAR.</summary>
+    /// <param name="offset">Of the table, a multiple of 8; it takes 16 bytes per vector.</param>
     /// <param name="vectors">1 to 2048.</param>
-    /// <param name="pendingOffset">Of the pending bits, one a vector, a multiple of 8; right behind the table when null.</param>
+    /// <param name="pendingOffset">Of the PBA, which takes a bit per vector; a multiple of 8. Null: right after the table.</param>
     /// <returns>The vectors.</returns>
-    /// <exception cref="ArgumentException">It does not fit, or the BAR is one of ports.</exception>
-    /// <remarks>Setup. PCI 3.0 6.8.2. Drivers and monitors like the table on a page of its own.</remarks>
+    /// <exception cref="ArgumentException">It does not fit, or the BAR is in I/O space.</exception>
+    /// <remarks>Setup. PCI 3.0 6.8.2. Put the table on a page of its own, so that clients can map the rest of the BAR.</remarks>
     public IrqVectors AddMsiX(uint offset, int vectors, uint? pendingOffset = null) =>
         AddMsiX(offset, vectors, new MsiXOptions { PendingOffset = pendingOffset });
 
-    /// <summary>Gives the device MSI-X with the vector table in this BAR, and more to say about it.</summary>
+    /// <summary>Adds MSI-X with options, with the vector table in this BAR.</summary>
     /// <inheritdoc cref="AddMsiX(uint, int, uint?)"/>
     [OverloadResolutionPriority(1)] // for new() { ... }
     public IrqVectors AddMsiX(uint offset, int vectors, MsiXOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         if (Kind == BarKind.Io)
-            throw new ArgumentException($"BAR {Number} holds ports; the MSI-X table needs memory.");
+            throw new ArgumentException($"BAR {Number} is in I/O space; the MSI-X table needs memory.");
         ArgumentOutOfRangeException.ThrowIfLessThan(vectors, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(vectors, 2048);
         Bar pendingBar = options.PendingBar ?? this;
         if (pendingBar.Device != Device)
-            throw new ArgumentException("The BAR for the pending bits is another device's.", nameof(options));
+            throw new ArgumentException("The BAR of the pending bit array belongs to another device.", nameof(options));
         uint tableSize = (uint)(vectors * TableEntrySize);
         uint pending = options.PendingOffset ?? (pendingBar == this ? offset + tableSize : 0);
         IrqVectors irqs = Device.AddMsiX(vectors, Number, offset, pendingBar.Number, pending, options.CapabilityOffset);

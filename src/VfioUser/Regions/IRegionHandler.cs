@@ -1,21 +1,21 @@
 namespace VfioUser;
 
-/// <summary>Answers accesses to a region, or to the parts of it that are neither registers nor memory.</summary>
+/// <summary>Handles accesses to a region outside its registers and shared memory.</summary>
 /// <remarks>
-/// Command thread: one access at a time, in the order of the guest's. Answer in milliseconds, for a virtual CPU is
-/// stopped meanwhile; long work belongs to a thread of your own and ends in <see cref="Irq.Trigger"/>.
-/// An exception ends no session: it is logged, a read gives all ones, a write is refused.
+/// Command thread: one access at a time, in the guest's order. Return within milliseconds, since a virtual CPU is
+/// stopped meanwhile; move long work to a thread of your own that ends in <see cref="Irq.Trigger"/>.
+/// An exception does not end the session: it is logged, a read returns all ones, a write is refused.
 /// </remarks>
 public interface IRegionHandler
 {
-    /// <summary>The guest reads.</summary>
+    /// <summary>Handles a read of the guest.</summary>
     /// <param name="offset">First byte, relative to the region.</param>
-    /// <param name="destination">To be filled; zeros on entry. Its length is the width of the access, usually 1, 2, 4 or 8,
-    /// but any length within the region can come.</param>
+    /// <param name="destination">To fill; zeros on entry. Its length is usually 1, 2, 4 or 8, but a client may send any length
+    /// within the region.</param>
     void Read(ulong offset, Span<byte> destination);
 
-    /// <summary>The guest writes.</summary>
+    /// <summary>Handles a write of the guest.</summary>
     /// <param name="offset">First byte, relative to the region.</param>
-    /// <param name="source">What it writes, valid for the call only.</param>
+    /// <param name="source">The bytes written, valid for the call only; of any length within the region.</param>
     void Write(ulong offset, ReadOnlySpan<byte> source);
 }

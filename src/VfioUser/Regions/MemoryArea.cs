@@ -1,6 +1,6 @@
 namespace VfioUser;
 
-/// <summary>A stretch of a region.</summary>
+/// <summary>An area of a region.</summary>
 /// <param name="Offset">First byte, relative to the region.</param>
 /// <param name="Length">In bytes.</param>
 public readonly record struct MemoryArea(ulong Offset, ulong Length);

@@ -1,9 +1,9 @@
 namespace VfioUser;
 
-/// <summary>Shared memory, for those accesses that come as messages all the same.</summary>
+/// <summary>Shared memory, for accesses that arrive by message.</summary>
 internal sealed class MemoryPart(RegionMemory memory, MemoryArea area) : RegionPart(area.Offset, area.Length)
 {
-    /// <summary>Called when a message has changed it.</summary>
+    /// <summary>Called after a write by message.</summary>
     public Action? Written { get; set; }
 
     public override void Read(ulong offset, Span<byte> destination) =>

@@ -27,6 +27,6 @@ public enum PciRegion
     /// <summary>Configuration space.</summary>
     Config = 7,
 
-    /// <summary>Legacy VGA: memory at 0xA0000, ports at 0x3B0 and 0x3C0, at those offsets.</summary>
+    /// <summary>Legacy VGA: memory at offset 0xA0000, I/O ports at offsets 0x3B0 and 0x3C0.</summary>
     Vga = 8,
 }

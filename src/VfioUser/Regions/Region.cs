@@ -4,10 +4,10 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
-/// <summary>A stretch of device memory or ports that the guest accesses: a BAR, the ROM, VGA.</summary>
+/// <summary>A region of the device that the guest accesses: a BAR, the ROM, VGA.</summary>
 /// <remarks>
-/// Setup for all that describes it. A region is made of parts: registers, doorbells, shared memory; the handler gets
-/// what lies between them. Without a handler the rest reads as zeros and ignores writes.
+/// Setup, except where noted. A region has registers, doorbells and shared memory; its handler gets accesses outside of them.
+/// Without a handler, those read as zeros and ignore writes.
 /// Spec: VFIO_USER_DEVICE_GET_REGION_INFO.
 /// </remarks>
 public partial class Region : RegisterBlock
@@ -26,39 +26,39 @@ public partial class Region : RegisterBlock
         Handler = handler;
     }
 
-    /// <summary>Which region of the device it is.</summary>
+    /// <summary>Its index among the device's regions.</summary>
     public PciRegion Index { get; }
 
     /// <summary>In bytes.</summary>
     public ulong Size { get; }
 
-    /// <summary>Whether the guest may write: a ROM it may not, and other regions unless the author says so.</summary>
+    /// <summary>Whether the guest may write: false for a ROM, and for regions declared read-only.</summary>
     public bool IsWritable { get; }
 
     internal PciDevice Device { get; }
 
     internal IRegionHandler? Handler { get; }
 
-    /// <summary>Registers, memory and the like, by offset.</summary>
+    /// <summary>Registers, shared memory and MSI-X tables, in order of offset.</summary>
     internal IReadOnlyList<RegionPart> Parts => _parts;
 
-    /// <summary>What the client may map, or null.</summary>
+    /// <summary>The shared memory, or null.</summary>
     internal RegionMemory? Memory => _memory;
 
-    /// <summary>Backs areas of the region with memory that the client maps, so that the guest's accesses send no messages.</summary>
-    /// <param name="areas">Offset and length each, multiples of the page size; the whole region when there are none.</param>
-    /// <returns>The memory, as the device sees it.</returns>
-    /// <exception cref="InvalidOperationException">The region shares memory already: name all areas in one call.</exception>
-    /// <remarks>Setup. The memory is made by this library and lives until the device is disposed. Spec: "Sparse Regions".</remarks>
+    /// <summary>Backs areas of the region with memory that the client can map, so that the guest's accesses need no messages.</summary>
+    /// <param name="areas">Offsets and lengths, multiples of the page size; the whole region if there are none.</param>
+    /// <returns>The memory, for the device.</returns>
+    /// <exception cref="InvalidOperationException">The region shares memory already: share all areas in one call.</exception>
+    /// <remarks>Setup. The library allocates the memory; it lives until the device is disposed. Spec: "Sparse Regions".</remarks>
     public RegionMemory ShareMemory(params ReadOnlySpan<MemoryArea> areas) =>
         ShareMemory(SharedMemory.Create(Size, $"vfio-user-{Index}"), areas);
 
-    /// <summary>Backs areas of the region with a file of the author's that the client maps.</summary>
-    /// <param name="file">Taken over. The region's offset 0 lies at <paramref name="fileOffset"/> in it.</param>
-    /// <param name="fileOffset">In bytes; a multiple of the page size.</param>
+    /// <summary>Backs areas of the region with a file that the client can map.</summary>
+    /// <param name="file">Taken over.</param>
+    /// <param name="fileOffset">File offset of the region's first byte; a multiple of the page size.</param>
     /// <param name="areas">As in the other overload.</param>
     /// <inheritdoc cref="ShareMemory(ReadOnlySpan{MemoryArea})"/>
-    /// <exception cref="ArgumentException">The file ends before the region does.</exception>
+    /// <exception cref="ArgumentException">The file is too short for the region, or an offset is not a multiple of the page size.</exception>
     public RegionMemory ShareMemory(SafeFileHandle file, ulong fileOffset, params ReadOnlySpan<MemoryArea> areas)
     {
         ArgumentNullException.ThrowIfNull(file);
@@ -96,7 +96,7 @@ public partial class Region : RegisterBlock
         _decoded = null;
     }
 
-    /// <summary>The device has gone.</summary>
+    /// <summary>The device is disposed.</summary>
     internal void Dispose()
     {
         _memory?.Shared.Dispose();
@@ -109,13 +109,13 @@ public partial class Region : RegisterBlock
             part.ResetWith(keepSticky);
     }
 
-    // A touch of a page behind the end of the file would end the process.
+    // An access to a page beyond the end of the file would raise SIGBUS and kill the process.
     private string? ProblemOf(SafeFileHandle file, ulong fileOffset)
     {
         if (fileOffset % (ulong)Environment.SystemPageSize != 0)
-            return $"The file's offset 0x{fileOffset:x} is no multiple of the page size, {Environment.SystemPageSize}: clients map pages.";
+            return $"The file's offset 0x{fileOffset:x} is not a multiple of the page size, {Environment.SystemPageSize}.";
         if (FileCalls.TryDescribe(file, out FileFacts facts) && facts.IsRegular && (fileOffset > facts.Length || Size > facts.Length - fileOffset))
-            return $"The file ends at 0x{facts.Length:x}, before {Index}, whose 0x{Size:x} bytes begin at 0x{fileOffset:x} in it. Make it longer first.";
+            return $"The file ends at 0x{facts.Length:x}, before {Index}, which has 0x{Size:x} bytes from file offset 0x{fileOffset:x} on. Extend it first.";
         return null;
     }
 
@@ -126,14 +126,14 @@ public partial class Region : RegisterBlock
         {
             Device.ThrowIfServed();
             if (_memory is not null)
-                throw new InvalidOperationException($"{Index} shares memory already. Name all areas in one call.");
+                throw new InvalidOperationException($"{Index} shares memory already. Share all areas in one call.");
             RegionMemory shared = new(Device, memory, areas.IsEmpty ? [new MemoryArea(0, Size)] : areas.ToArray());
             foreach (MemoryArea area in shared.Areas)
             {
                 if (area.Offset % (ulong)Environment.SystemPageSize != 0 || area.Length % (ulong)Environment.SystemPageSize != 0)
                 {
-                    throw new ArgumentException($"The area 0x{area.Offset:x} of 0x{area.Length:x} bytes is not made of whole pages, " +
-                        $"which have {Environment.SystemPageSize} bytes here: clients map pages.", nameof(areas));
+                    throw new ArgumentException($"The area 0x{area.Offset:x} of 0x{area.Length:x} bytes does not consist of whole pages " +
+                        $"of {Environment.SystemPageSize} bytes.", nameof(areas));
                 }
             }
             foreach (MemoryArea area in shared.Areas)

@@ -2,9 +2,9 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>Memory behind a region that device and guest both see: the client maps it, the device uses spans.</summary>
+/// <summary>Memory of a region that device and guest share: the client maps it, the device uses spans.</summary>
 /// <remarks>
-/// Any thread. The guest changes it at any time, unseen: copy what must not change between a check and its use.
+/// Any thread. The guest may change it at any time: copy what must not change between a check and its use.
 /// It lives until the device is disposed; keep no span longer than that. Afterwards <see cref="Span"/> throws.
 /// </remarks>
 public sealed class RegionMemory
@@ -19,7 +19,7 @@ public sealed class RegionMemory
         Areas = areas;
     }
 
-    /// <summary>What of the region the client may map.</summary>
+    /// <summary>The areas that the client may map.</summary>
     public IReadOnlyList<MemoryArea> Areas { get; }
 
     internal SharedMemory Shared => _memory;
@@ -30,8 +30,8 @@ public sealed class RegionMemory
     /// <summary>Part of the memory.</summary>
     /// <param name="offset">First byte, relative to the region.</param>
     /// <param name="length">In bytes.</param>
-    /// <exception cref="ArgumentOutOfRangeException">It reaches beyond the region.</exception>
-    /// <exception cref="ObjectDisposedException">The device was disposed.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The range exceeds the region.</exception>
+    /// <exception cref="ObjectDisposedException">The device is disposed.</exception>
     public Span<byte> Span(ulong offset, int length) => _memory.Slice(offset, length);
 
     /// <summary>Adds a handler for writes that come as messages, although the client could have mapped the memory.</summary>

@@ -1,6 +1,6 @@
 namespace VfioUser;
 
-/// <summary>A stretch of a region with a meaning of its own. Offsets are relative to its start.</summary>
+/// <summary>A register, shared memory or table within a region. Offsets are relative to its start.</summary>
 internal abstract class RegionPart(ulong start, ulong length)
 {
     public ulong Start { get; } = start;
@@ -20,7 +20,7 @@ internal abstract class RegionPart(ulong start, ulong length)
     /// <summary>The device resets it by itself, or the guest resets the function.</summary>
     public virtual void ResetWith(bool keepSticky) => Reset();
 
-    /// <summary>Bytes that a migration carries of it; 0 for what is not here or follows from something else.</summary>
+    /// <summary>Bytes of its state in a Parts record; 0 if it has none, or is migrated elsewhere.</summary>
     public virtual int StateSize => 0;
 
     public virtual void SaveState(Span<byte> destination)

@@ -103,13 +103,13 @@ public class MsiXTableTests
     }
 
     [Fact]
-    public void Ports_hold_no_table_and_a_device_has_one()
+    public void Io_space_holds_no_table_and_a_device_has_one()
     {
         BlankDevice device = new();
-        Bar ports = device.AddBar(0, BarKind.Io, 0x100);
+        Bar io = device.AddBar(0, BarKind.Io, 0x100);
         Bar memory = device.AddBar(1, BarKind.Memory32, 0x1000);
 
-        ports.Invoking(it => it.AddMsiX(0, 1)).Should().Throw<ArgumentException>().WithMessage("*ports*memory*");
+        io.Invoking(it => it.AddMsiX(0, 1)).Should().Throw<ArgumentException>().WithMessage("*I/O space*memory*");
         memory.AddMsiX(0, 1).Count.Should().Be(1);
         memory.Invoking(it => it.AddMsiX(0x800, 1)).Should().Throw<InvalidOperationException>();
     }
