@@ -55,7 +55,7 @@ internal sealed class InterposedServer(IClientSource clients, Func<SafeSocketHan
                 {
                     Complain(e);
                     // without free descriptors, for one, the next accept would fail at once, too
-                    stop.WaitHandle.WaitOne(ClientWait.AcceptAgainAfter);
+                    stop.WaitHandle.WaitOne(ClientWait.AcceptRetryInterval);
                 }
                 room.Release();
                 stop.ThrowIfCancellationRequested();

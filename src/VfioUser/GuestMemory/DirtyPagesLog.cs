@@ -27,12 +27,14 @@ internal sealed class DirtyPagesLog(Dma dma, long maxSize, IGuestMemoryObserver 
     public Refusal Start(ulong wanted, ReadOnlySpan<DmaLoggingRange> ranges, out ulong chosen)
     {
         chosen = _pageSize;
-        if (wanted == 0 || (IsOn && wanted != _pageSize))
-            return Refusal.Invalid("pages of {0} bytes cannot be logged where they have {1}", wanted, _pageSize);
+        if (wanted == 0)
+            return Refusal.Invalid("a page size of 0 cannot be logged");
+        if (IsOn && wanted != _pageSize)
+            return Refusal.Invalid("pages of {0} bytes are requested while pages of {1} are logged", wanted, _pageSize);
         foreach (DmaLoggingRange range in ranges)
         {
             if (range.Length == 0 || range.Iova > ulong.MaxValue - (range.Length - 1))
-                return Refusal.Invalid("0x{1:x} bytes at 0x{0:x} are no range to log", range.Iova, range.Length);
+                return Refusal.Invalid("0x{1:x} bytes at 0x{0:x} are not a valid range", range.Iova, range.Length);
         }
         bool all = ranges.IsEmpty || (IsOn && _ranges.Count == 0);
         if (!all && _ranges.Count + ranges.Length > MaxRanges)
@@ -79,7 +81,7 @@ internal sealed class DirtyPagesLog(Dma dma, long maxSize, IGuestMemoryObserver 
         if (!IsOn)
             return Refusal.Invalid("dirty pages are not logged");
         if (length == 0 || first > ulong.MaxValue - (length - 1))
-            return Refusal.Invalid("0x{1:x} bytes at 0x{0:x} are no range", first, length);
+            return Refusal.Invalid("0x{1:x} bytes at 0x{0:x} are not a valid range", first, length);
         return dma.Table.Overlaps(first, first + (length - 1))
             ? default
             : new Refusal(Errno.ENOENT, "nothing is mapped in 0x{1:x} bytes at 0x{0:x}", first, length);

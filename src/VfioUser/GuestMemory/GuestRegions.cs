@@ -76,7 +76,7 @@ internal sealed class GuestRegions(
     public Refusal CheckUnmap(ulong address, ulong size)
     {
         if (size == 0 || address > ulong.MaxValue - (size - 1))
-            return Refusal.Invalid("0x{1:x} bytes at 0x{0:x} are no range", address, size);
+            return Refusal.Invalid("0x{1:x} bytes at 0x{0:x} are not a valid range", address, size);
         return _dma.Table.IsCutBy(address, address + (size - 1))
             ? Refusal.Invalid("0x{1:x} bytes at 0x{0:x} would cut a region that is mapped", address, size)
             : default;

@@ -3,7 +3,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>Keys and values of tags. Values are few whatever a client sends, and made once. Immutable.</summary>
+/// <summary>Keys and values of tags. Values are a fixed set, whatever a client sends. Immutable.</summary>
 internal static class MetricTags
 {
     public const string Device = "vfio_user.device";
@@ -15,16 +15,16 @@ internal static class MetricTags
     public const string IoDirection = "network.io.direction";
     public const string ErrorType = "error.type";
 
-    /// <summary>What has no name of its own. Source: OpenTelemetry's semantic conventions.</summary>
+    /// <summary>Any value without a name. Source: OpenTelemetry's semantic conventions.</summary>
     public const string Other = "_OTHER";
 
     private static readonly string[] Commands = [.. Enumerable.Range(0, ProtocolCommands.NumberCount)
         .Select(number => ProtocolCommands.Find((Command)number) is { IsSpecified: true } info ? info.Name : Other)];
 
-    /// <summary>As the specification spells it, without its prefix and in small letters: <c>dma_map</c>.</summary>
+    /// <summary>The specification's name, without its prefix and in lower case: <c>dma_map</c>.</summary>
     public static string NameOf(Command command) => (int)command < Commands.Length ? Commands[(int)command] : Other;
 
-    /// <summary>As it is spelt everywhere: <c>EINVAL</c>.</summary>
+    /// <summary>The symbolic name: <c>EINVAL</c>.</summary>
     public static string NameOf(Errno errno) => Enum.GetName(errno) ?? Other;
 
     public static string NameOf<T>(T value)

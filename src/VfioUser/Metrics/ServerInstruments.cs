@@ -3,8 +3,8 @@ using System.Reflection;
 
 namespace VfioUser;
 
-/// <summary>What can be measured of servers: names, units and descriptions, which are part of the interface. Immutable; any thread.</summary>
-/// <remarks>An instrument that nobody listens to costs a look at <see cref="Instrument.Enabled"/>.</remarks>
+/// <summary>The instruments of servers; names, units and descriptions are part of the interface. Immutable; any thread.</summary>
+/// <remarks>An instrument without listeners costs a check of <see cref="Instrument.Enabled"/>.</remarks>
 internal sealed class ServerInstruments
 {
     private static readonly double[] Seconds =
@@ -14,21 +14,21 @@ internal sealed class ServerInstruments
 
     private ServerInstruments(Meter meter)
     {
-        Sessions = meter.CreateCounter<long>("vfio_user.sessions", "{session}", "Clients that were attached.");
-        ActiveSessions = meter.CreateUpDownCounter<long>("vfio_user.sessions.active", "{session}", "Clients that are attached now.");
-        Commands = meter.CreateCounter<long>("vfio_user.commands", "{command}", "Commands of clients that were handled, or refused.");
-        CommandDuration = meter.CreateHistogram("vfio_user.command.duration", "s", "Time from taking a command up until its reply is written.",
+        Sessions = meter.CreateCounter<long>("vfio_user.sessions", "{session}", "Clients that have attached.");
+        ActiveSessions = meter.CreateUpDownCounter<long>("vfio_user.sessions.active", "{session}", "Clients attached now.");
+        Commands = meter.CreateCounter<long>("vfio_user.commands", "{command}", "Commands that were handled or refused.");
+        CommandDuration = meter.CreateHistogram("vfio_user.command.duration", "s", "Time from starting a command until its reply is written.",
             tags: null, new InstrumentAdvice<double> { HistogramBucketBoundaries = Seconds });
         Io = meter.CreateCounter<long>("vfio_user.io", "By", "Bytes of messages, on all sockets of a server.");
-        DmaOperations = meter.CreateCounter<long>("vfio_user.dma.operations", "{operation}", "Accesses of the device to guest memory that succeeded.");
+        DmaOperations = meter.CreateCounter<long>("vfio_user.dma.operations", "{operation}", "Successful accesses of the device to guest memory.");
         DmaBytes = meter.CreateCounter<long>("vfio_user.dma.bytes", "By", "Bytes of guest memory that those accesses read or wrote.");
-        DmaLeases = meter.CreateCounter<long>("vfio_user.dma.leases", "{lease}", "Leases of guest memory that the device took.");
-        Irqs = meter.CreateCounter<long>("vfio_user.irqs", "{interrupt}", "Interrupts that were sent to the client.");
-        Errors = meter.CreateCounter<long>("vfio_user.errors", "{error}", "Clients turned away, sessions broken, and failures of the server.");
+        DmaLeases = meter.CreateCounter<long>("vfio_user.dma.leases", "{lease}", "Leases of guest memory taken by the device.");
+        Irqs = meter.CreateCounter<long>("vfio_user.irqs", "{interrupt}", "Interrupts delivered to the client.");
+        Errors = meter.CreateCounter<long>("vfio_user.errors", "{error}", "Refused clients, broken sessions, and failures of the server.");
         DeviceExceptions = meter.CreateCounter<long>("vfio_user.device.exceptions", "{exception}", "Exceptions of the device's code.");
     }
 
-    /// <summary>Those of the whole process, for servers whose host has no factory.</summary>
+    /// <summary>Shared by the whole process, for servers without <see cref="VfioUserServerOptions.MeterFactory"/>.</summary>
     public static ServerInstruments Shared { get; } = new(new Meter(OptionsOfMeter()));
 
     public Counter<long> Sessions { get; }
@@ -53,12 +53,12 @@ internal sealed class ServerInstruments
 
     public Counter<long> DeviceExceptions { get; }
 
-    /// <summary>Those of a host, which owns the meter.</summary>
+    /// <summary>The instruments of a factory, which owns the meter; shared ones if it is null.</summary>
     public static ServerInstruments Of(IMeterFactory? factory) => factory is null ? Shared : new(factory.Create(OptionsOfMeter()));
 
     private static MeterOptions OptionsOfMeter() => new(VfioUserServer.MeterName)
     {
-        // without the commit that builds may append
+        // without the commit hash that the build may append
         Version = typeof(ServerInstruments).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0],
     };
 }

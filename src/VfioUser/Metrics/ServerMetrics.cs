@@ -3,8 +3,8 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>What one server measures. Every measurement is tagged with the name of its device.</summary>
-/// <remarks>Any thread, but for what says otherwise. Allocates nothing, but for exceptions.</remarks>
+/// <summary>The metrics of one server. Every measurement has a tag with the name of its device.</summary>
+/// <remarks>Any thread, except where noted. Does not allocate, except for errors and exceptions.</remarks>
 internal sealed class ServerMetrics
 {
     private static readonly int Others = ProtocolCommands.NumberCount;
@@ -29,26 +29,26 @@ internal sealed class ServerMetrics
         _irqs = [.. Enum.GetValues<PciIrq>().Select(type => new IrqMeter(instruments.Irqs, Tags(MetricTags.IrqType, MetricTags.NameOf(type))))];
     }
 
-    /// <summary>Whether anybody wants to know of commands. To be asked once for those that came together.</summary>
+    /// <summary>Whether commands are measured. Check it once for commands received together.</summary>
     public bool AreCommandsMetered => _instruments.Commands.Enabled || _instruments.CommandDuration.Enabled;
 
     public bool AreMessagesMetered => _instruments.Io.Enabled;
 
     public DmaMeter Of(DmaBacking backing) => _dma[(int)backing];
 
-    /// <summary>A client has negotiated. Command thread.</summary>
+    /// <summary>A session has started. Command thread.</summary>
     public void SessionBegan(PciDevice device)
     {
         for (uint type = 0; type < _irqs.Length; type++)
             device.IrqsAt(type)?.MeterWith(_irqs[type]);
         _instruments.Sessions.Add(1, _device);
-        // who begins to listen in the middle of a session must not see it end only
+        // a listener that starts during a session must not count only its end
         _countedActive = _instruments.ActiveSessions.Enabled;
         if (_countedActive)
             _instruments.ActiveSessions.Add(1, _device);
     }
 
-    /// <summary>It has gone. Command thread.</summary>
+    /// <summary>The session has ended. Command thread.</summary>
     public void SessionEnded()
     {
         if (_countedActive)
@@ -57,9 +57,9 @@ internal sealed class ServerMetrics
     }
 
     /// <summary>A command was handled, or refused.</summary>
-    /// <param name="command">As the client said; any number.</param>
-    /// <param name="errno">What it was answered with.</param>
-    /// <param name="began">Timestamp of when it was taken up.</param>
+    /// <param name="command">From the client; any number.</param>
+    /// <param name="errno">Of the reply.</param>
+    /// <param name="began">Timestamp of its start.</param>
     public void Handled(Command command, Errno errno, long began)
     {
         double seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
@@ -75,7 +75,7 @@ internal sealed class ServerMetrics
         _instruments.CommandDuration.Record(seconds, tags[0], tags[1], error);
     }
 
-    /// <summary>A message went over a socket.</summary>
+    /// <summary>A message was sent or received.</summary>
     /// <param name="sent">Whether it was sent or received.</param>
     /// <param name="size">In bytes, header included.</param>
     public void Message(bool sent, uint size) => _instruments.Io.Add(size, sent ? _sent : _received);

@@ -2,8 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace VfioUser;
 
-/// <summary>A device was asked to come to rest and did not answer at once.</summary>
-/// <remarks>Command thread. The device answers on a thread of its own.</remarks>
+/// <summary>A request to quiesce that the device did not answer at once.</summary>
+/// <remarks>Command thread. The device may answer on any thread.</remarks>
 internal sealed class QuiesceRequest(Task<bool> task, QuiesceReason reason, CancellationToken stopping) : IDisposable
 {
     private readonly TaskSignal _signal = new(task, stopping);

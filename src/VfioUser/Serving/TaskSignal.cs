@@ -4,8 +4,8 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
-/// <summary>Makes the end of a task readable, for who waits for descriptors.</summary>
-/// <remarks>Command thread. Whoever ends the task does nothing here but signal an eventfd.</remarks>
+/// <summary>Signals an eventfd when a task completes, for threads that wait for descriptors.</summary>
+/// <remarks>Command thread. The thread that completes the task only signals.</remarks>
 internal sealed class TaskSignal : IDisposable
 {
     private readonly EventFd? _wake;
@@ -22,13 +22,13 @@ internal sealed class TaskSignal : IDisposable
 
     public bool IsCompleted => _told.IsCompleted;
 
-    /// <summary>Readable when the task has ended or the server stops; null when the process had no descriptor left.</summary>
+    /// <summary>Readable when the task has completed or the server stops; null if the process had no free descriptor.</summary>
     public SafeHandle? Descriptor => _wake?.Handle;
 
-    /// <summary>Waits until the task has ended, the server stops, or the peer of a socket hangs up.</summary>
-    /// <param name="client">Null to wait without looking at it.</param>
-    /// <param name="timeout">How long.</param>
-    /// <returns>False when nothing of that came within the time.</returns>
+    /// <summary>Waits until the task has completed, the server stops, or the peer of a socket hangs up.</summary>
+    /// <param name="client">The socket; null for none.</param>
+    /// <param name="timeout">How long to wait.</param>
+    /// <returns>False if none of these happened in time.</returns>
     public bool Wait(SafeHandle? client, TimeSpan timeout)
     {
         if (_wake is null)
@@ -39,7 +39,7 @@ internal sealed class TaskSignal : IDisposable
         return true;
     }
 
-    /// <summary>If the task has not ended, the descriptor stays for who ends it to signal, and goes then.</summary>
+    /// <summary>Closes the descriptor; if the task has not completed, only when it does, since that signals it.</summary>
     public void Dispose()
     {
         _stop.Dispose();
@@ -62,7 +62,7 @@ internal sealed class TaskSignal : IDisposable
         }
         catch (IOException)
         {
-            return null; // the end is waited for all the same, but a client that leaves is noticed after it
+            return null; // Wait then notices a disconnect only after the task has completed
         }
     }
 }

@@ -1,19 +1,19 @@
 namespace VfioUser;
 
-/// <content>From one run to the next.</content>
+/// <content>The start and the end of a run.</content>
 public sealed partial class VfioUserServer
 {
     internal ServerLog Log => _log;
 
-    /// <summary>As <see cref="RunAsync(PciDevice, CancellationToken)"/>, and tells how it goes.</summary>
+    /// <summary>As <see cref="RunAsync(PciDevice, CancellationToken)"/>, and updates a status.</summary>
     internal Task RunAsync(PciDevice device, ServingStatus status, CancellationToken cancellation) =>
         Serve(device, status, mayBlock: true, ServerThread.Start, cancellation);
 
-    /// <summary>As <see cref="CreatePoller(PciDevice, CancellationToken)"/>, and tells how it goes.</summary>
+    /// <summary>As <see cref="CreatePoller(PciDevice, CancellationToken)"/>, and updates a status.</summary>
     internal DevicePoller CreatePoller(PciDevice device, ServingStatus status, CancellationToken cancellation) =>
         Serve(device, status, mayBlock: false, static engine => new DevicePoller(engine), cancellation);
 
-    // Gives the engine of a new run to who drives it.
+    // Creates the engine of a new run, and passes it to a driver.
     private T Serve<T>(PciDevice device, ServingStatus status, bool mayBlock, Func<ServingEngine, T> drive, CancellationToken cancellation)
     {
         Occupy(device);
@@ -32,13 +32,13 @@ public sealed partial class VfioUserServer
         }
     }
 
-    // one run at a time, and the device is its own
+    // reserves the server and the device: one run at a time
     private void Occupy(PciDevice device)
     {
         ArgumentNullException.ThrowIfNull(device);
         ObjectDisposedException.ThrowIf(_disposed.IsCancellationRequested, this);
         if (Interlocked.Exchange(ref _running, 1) != 0)
-            throw new InvalidOperationException("The server serves a device already. A second device needs a second server.");
+            throw new InvalidOperationException("The server is serving a device already. A second device needs a second server.");
         try
         {
             device.BeginServing();

@@ -6,13 +6,13 @@ namespace VfioUser;
 
 /// <summary>Serves a device to one client after another.</summary>
 /// <remarks>
-/// A run has a command thread, which serves one session after the other and runs the device's code, and one that answers those
-/// who come meanwhile; a session with a twin socket has another one that completes the device's DMA. Dispose ends everything and removes the socket file. Any thread.
-/// Spec: "Connection Initiation", "Socket Disconnection Behavior".
+/// Any thread. A run has a Command thread, which serves one session after another and runs the device's code, and a thread that
+/// tells other clients that the device is in use; a session with a twin socket has a thread that receives replies to DMA messages.
+/// Dispose stops serving and removes the socket file. Spec: "Connection Initiation", "Socket Disconnection Behavior".
 /// </remarks>
 public sealed partial class VfioUserServer : IDisposable
 {
-    /// <summary>The meter that measures servers. What it measures stands in <c>docs/observability.md</c>.</summary>
+    /// <summary>Name of the meter of servers; <c>docs/observability.md</c> lists its instruments.</summary>
     public const string MeterName = "VfioUser";
 
     private readonly IClientSource _clients;
@@ -29,13 +29,13 @@ public sealed partial class VfioUserServer : IDisposable
         _log.Listening(clients.Address);
     }
 
-    /// <summary>Where it listens: a path, <c>@name</c> for an abstract one, or a word for a connected descriptor.</summary>
+    /// <summary>Where it listens: a path, or <c>@name</c> in the abstract namespace; a description for a connected socket.</summary>
     public string Address => _clients.Address;
 
     /// <summary>Listens on a path of the file system.</summary>
-    /// <param name="path">At most 107 bytes. The file of a server that is gone is replaced.</param>
+    /// <param name="path">At most 107 bytes. The socket file of a server that has exited is replaced.</param>
     /// <param name="options">Null for the defaults.</param>
-    /// <exception cref="IOException">A server is alive there, something else than a socket is, or the system refused.</exception>
+    /// <exception cref="IOException">A server is listening on the path, it is not a socket, or the system failed.</exception>
     public static VfioUserServer Bind(string path, VfioUserServerOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -43,8 +43,8 @@ public sealed partial class VfioUserServer : IDisposable
         return new VfioUserServer(SocketListener.OnPath(path, options.SocketMode), options);
     }
 
-    /// <summary>Listens on a name in Linux's abstract namespace, which has no file and no mode: whoever knows it may
-    /// connect, unless <see cref="VfioUserServerOptions.AcceptPeer"/> says no.</summary>
+    /// <summary>Listens on a name in Linux's abstract namespace, which has no file mode: any process may
+    /// connect, unless <see cref="VfioUserServerOptions.AcceptPeer"/> refuses it.</summary>
     /// <param name="name">Without the leading NUL; at most 107 bytes.</param>
     /// <param name="options">Null for the defaults.</param>
     public static VfioUserServer BindAbstract(string name, VfioUserServerOptions? options = null)
@@ -53,18 +53,18 @@ public sealed partial class VfioUserServer : IDisposable
         return new VfioUserServer(SocketListener.OnAbstractName(name), options ?? new VfioUserServerOptions());
     }
 
-    /// <summary>Listens on a socket that listens already, such as one that systemd passes on.</summary>
-    /// <param name="socket">AF_UNIX, stream, bound and listening. Taken over: closed with the server, but never shut down, and
-    /// its file is not removed, so whoever made it can pass it on again. Becomes close-on-exec and non-blocking.</param>
-    /// <param name="options">Null for the defaults; <see cref="VfioUserServerOptions.SocketMode"/> is for who made the socket to say.</param>
-    /// <exception cref="ArgumentException">It is something else. It stays the caller's.</exception>
+    /// <summary>Accepts clients on a socket that is listening already, such as one from systemd.</summary>
+    /// <param name="socket">AF_UNIX, stream, bound and listening. Taken over: closed with the server, but not shut down, and
+    /// its file is not removed, so that its creator can pass it on again. Becomes close-on-exec and non-blocking.</param>
+    /// <param name="options">Null for the defaults; <see cref="VfioUserServerOptions.SocketMode"/> is ignored.</param>
+    /// <exception cref="ArgumentException">It is not such a socket. It is not taken over.</exception>
     public static VfioUserServer FromListening(SafeSocketHandle socket, VfioUserServerOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(socket);
         return new VfioUserServer(new InheritedListener(socket), options ?? new VfioUserServerOptions());
     }
 
-    /// <summary>Serves the one client at the other end of a connected socket; the server's run ends when it goes.</summary>
+    /// <summary>Serves the one client of a connected socket; the run ends when it disconnects.</summary>
     /// <param name="socket">AF_UNIX, stream, blocking; taken over.</param>
     /// <param name="options">Null for the defaults.</param>
     public static VfioUserServer FromConnected(SafeSocketHandle socket, VfioUserServerOptions? options = null)
@@ -74,26 +74,26 @@ public sealed partial class VfioUserServer : IDisposable
     }
 
     /// <summary>Serves a device until cancelled or disposed. Blocks.</summary>
-    /// <exception cref="InvalidOperationException">The device is served elsewhere, or this server runs already.</exception>
-    /// <exception cref="IOException">Listening failed.</exception>
+    /// <exception cref="InvalidOperationException">The device is served elsewhere, or this server is running already.</exception>
+    /// <exception cref="IOException">The listening socket failed.</exception>
     public void Run(PciDevice device, CancellationToken cancellation = default) =>
         RunAsync(device, cancellation).GetAwaiter().GetResult();
 
     /// <summary>Serves a device until cancelled or disposed.</summary>
-    /// <returns>Ends when the last session has ended and the device is free; faulted when listening failed.</returns>
+    /// <returns>Completes when the last session has ended and the device is free; faulted if the listening socket failed.</returns>
     /// <inheritdoc cref="Run(PciDevice, CancellationToken)"/>
     public Task RunAsync(PciDevice device, CancellationToken cancellation = default) => RunAsync(device, new ServingStatus(), cancellation);
 
-    /// <summary>Serves a device on the caller's threads: nothing happens but in <see cref="DevicePoller.Process"/>.</summary>
-    /// <param name="device">Served nowhere else.</param>
-    /// <param name="cancellation">Ends it, as disposing the server does: the next call of Process tells.</param>
-    /// <returns>To be disposed; the server may then serve again.</returns>
-    /// <exception cref="InvalidOperationException">The device is served elsewhere, or this server runs already.</exception>
-    /// <exception cref="IOException">The system has no descriptors left.</exception>
+    /// <summary>Serves a device on the caller's threads, in calls of <see cref="DevicePoller.Process"/>.</summary>
+    /// <param name="device">Not served elsewhere.</param>
+    /// <param name="cancellation">Stops serving, as disposing the server does: the next call of Process reports it.</param>
+    /// <returns>The poller; when it is disposed, the server can serve again.</returns>
+    /// <exception cref="InvalidOperationException">The device is served elsewhere, or this server is running already.</exception>
+    /// <exception cref="IOException">The system has no free descriptors.</exception>
     public DevicePoller CreatePoller(PciDevice device, CancellationToken cancellation = default) =>
         CreatePoller(device, new ServingStatus(), cancellation);
 
-    /// <summary>Ends the session and stops listening. The task of a run ends soon after.</summary>
+    /// <summary>Stops listening, and ends the session. The task of a run completes soon after.</summary>
     public void Dispose()
     {
         _disposed.Cancel();

@@ -5,96 +5,97 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>How a server treats its socket and its clients. Immutable.</summary>
+/// <summary>Options for a server. Immutable.</summary>
 public sealed record VfioUserServerOptions
 {
-    /// <summary>Who may connect, by the socket file's mode. By default its owner alone (0600).</summary>
+    /// <summary>Mode of the socket file, which decides who may connect. Default 0600: only its owner.</summary>
     public UnixFileMode SocketMode { get; init; } = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
-    /// <summary>Asked before a word is exchanged; false turns the client away. Everyone who can connect is welcome when it is null.</summary>
+    /// <summary>Called when a client has connected, before anything is received; false disconnects it. Null accepts all clients.</summary>
     public Func<PeerCredentials, bool>? AcceptPeer { get; init; }
 
-    /// <summary>Whether the server's own commands travel on a socket of their own where the client offers it.</summary>
+    /// <summary>Whether the server sends its commands on a twin socket if the client supports it.</summary>
     public TwinSocketPolicy TwinSocket { get; init; } = TwinSocketPolicy.Prefer;
 
     /// <summary>
-    /// Maps guest memory even if its file could shrink, which kills this process when the client makes it shrink.
-    /// For clients that are trusted and whose files carry no seal. By default such memory is read and written with system calls.
+    /// Maps guest memory even if its file can shrink; if the client then shrinks it, this process is killed by SIGBUS.
+    /// For trusted clients whose files are not sealed. By default such memory is accessed with system calls.
     /// </summary>
     public bool TrustClientMemory { get; init; }
 
-    /// <summary>Whether an access of a guest to what the device does not model is an exception of the device, in place of a line in the
-    /// log: for tests. Such are accesses to a place without register, memory or handler, to a tag, and ones for reserved bits.</summary>
+    /// <summary>Whether a guest's access to something that the device does not model is an exception of the device instead of a log
+    /// message, for tests: to an offset without register, memory or handler, to a tag, or to reserved bits.</summary>
     public bool RefuseUnmodelledAccesses { get; init; }
 
-    /// <summary>DMA regions that may be mapped at one time.</summary>
+    /// <summary>Most DMA regions mapped at the same time.</summary>
     public int MaxDmaMaps { get; init; } = ProtocolLimits.MaxDmaMaps;
 
-    /// <summary>Bytes that bitmaps of written pages may take together; what needs more is refused. A bit a page: 32 KiB for
-    /// 1 GiB of guest memory in pages of 4 KiB.</summary>
+    /// <summary>Most bytes of all dirty bitmaps together; what needs more is refused. A bitmap has one bit per page: 32 KiB for
+    /// 1 GiB of guest memory with pages of 4 KiB.</summary>
     public long MaxDirtyBitmapSize { get; init; } = 256 << 20;
 
-    /// <summary>Whether clients may ask how much there is to read in pre-copy, with command 19 as libvfio-user's pull request 823 has
-    /// it. No specification does, and the number may come to mean something else: for clients that are known to use it so.</summary>
+    /// <summary>Whether to serve command 19 of libvfio-user's pull request 823, which returns how much there is to read in
+    /// pre-copy. It is not in the specification, and the number may get another meaning: only for clients known to use it.</summary>
     public bool PreCopyInfo { get; init; }
 
-    /// <summary>Bytes of the longest bitmap of written pages that a client gets in one reply, and so of the memory that one reply
-    /// may take; from 8 to <see cref="ProtocolLimits.MaxBitmapSize"/>, the default. Clients are told, as <c>migration.max_bitmap_size</c>,
-    /// and ask for longer ones in pieces; memory of which the bitmap is longer cannot be unmapped with one.</summary>
+    /// <summary>Most bytes of a dirty bitmap in one reply, and so of memory for a reply; from 8 to
+    /// <see cref="ProtocolLimits.MaxBitmapSize"/>, the default. Negotiated as <c>migration.max_bitmap_size</c>: clients request
+    /// longer bitmaps in pieces, and cannot unmap a range with a bitmap that is longer.</summary>
     public int MaxBitmapSize { get; init; } = ProtocolLimits.MaxBitmapSize;
 
-    /// <summary>How long a client may take to answer a read or write of guest memory before the access fails.</summary>
+    /// <summary>Timeout for a client's reply to DMA_READ or DMA_WRITE; then the access fails.</summary>
     public TimeSpan DmaTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// Bytes of guest memory that one message asks for or brings, from 1 to 1,048,576, and never more than the client takes; an
-    /// access of more is cut into several. By default 32,768, which a UNIX socket takes whole or not at all: QEMU answers
-    /// with one write that does not wait, and what the socket does not take of it never comes.
+    /// Most bytes in one DMA_READ or DMA_WRITE, from 1 to 1,048,576, and at most what the client accepts; a longer
+    /// access is split. By default 32,768, which a UNIX socket accepts as a whole or not at all: QEMU replies
+    /// with one non-blocking write, and loses what the socket does not accept.
     /// </summary>
     public int MaxDmaTransfer
     {
         get;
         init => field = value is >= 1 and <= ProtocolLimits.MaxDataTransferSize
             ? value
-            : throw new ArgumentOutOfRangeException(nameof(value), value, $"A message transfers 1 to {ProtocolLimits.MaxDataTransferSize} bytes.");
+            : throw new ArgumentOutOfRangeException(nameof(value), value, $"The range is 1 to {ProtocolLimits.MaxDataTransferSize} bytes.");
     } = 32 << 10;
 
     /// <summary>
-    /// Reads and writes of guest memory by message that a client may have to answer at one time, from 1 to 256; others wait for
-    /// their turn. By default 4, whose answers fit into the default buffer of a client's socket together. One at a time is for
-    /// clients that cannot take a second one before they have answered the first.
+    /// Most DMA_READ and DMA_WRITE messages in flight, from 1 to 256; others wait. By default 4, whose replies fit together into
+    /// the default buffer of a client's socket. Set it to 1 for clients that cannot receive a second message before they have
+    /// replied to the first.
     /// </summary>
     public int MaxDmaInFlight
     {
         get;
         init => field = value is >= 1 and <= PendingCall.MaxConcurrent
             ? value
-            : throw new ArgumentOutOfRangeException(nameof(value), value, $"From 1 to {PendingCall.MaxConcurrent} can be under way.");
+            : throw new ArgumentOutOfRangeException(nameof(value), value, $"The range is 1 to {PendingCall.MaxConcurrent}.");
     } = 4;
 
-    /// <summary>How long a client may take from connecting to the end of negotiation.</summary>
+    /// <summary>Timeout for a client from the connection to the end of negotiation.</summary>
     public TimeSpan NegotiationTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>How long a client that comes while another one is attached may hope that it leaves. The answer is there within a
-    /// second, whatever the timers do.</summary>
+    /// <summary>How long a client that connects while another is attached waits for that one to disconnect, before it is refused.
+    /// Chosen so that the reply arrives within a second, even with late timers.</summary>
     internal TimeSpan BusyAfter { get; init; } = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>How long the command thread looks for the next command before it sleeps. Costs a core, saves microseconds.</summary>
+    /// <summary>How long the Command thread polls for the next command before it sleeps. Uses a whole processor, saves microseconds.</summary>
     public TimeSpan Spin { get; init; }
 
     /// <summary>The clock of the device's timers; by default the system's. Times of the server's own, such as <see cref="DmaTimeout"/>,
     /// are the system's always.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
-    /// <summary>Where the server tells what happens; trace level has a line for each message.</summary>
+    /// <summary>The log of the server; level Trace has a line for each message.</summary>
     public ILogger Logger { get; init; } = NullLogger.Instance;
 
-    /// <summary>What the device is called in measurements, as the tag <c>vfio_user.device</c>. Null for the server's address.</summary>
+    /// <summary>Name of the device in metrics, the tag <c>vfio_user.device</c>. Null for the server's address.</summary>
     public string? Name { get; init; }
 
-    /// <summary>Makes the meter <see cref="VfioUserServer.MeterName"/>, and owns it. Null for one that the whole process shares.</summary>
+    /// <summary>Creates and owns the meter <see cref="VfioUserServer.MeterName"/>. Null for one shared by the whole process.</summary>
     public IMeterFactory? MeterFactory { get; init; }
 
-    /// <summary>Called when code of the device threw, after it was logged: the session goes on. On the thread that ran the code; it must not throw.</summary>
+    /// <summary>Called when code of the device has thrown, after it was logged; the session continues. On the thread that ran the
+    /// code. It must not throw.</summary>
     public Action<DeviceExceptionContext>? DeviceException { get; init; }
 }

@@ -1,6 +1,6 @@
 namespace VfioUser;
 
-/// <content>What is said and counted of guest memory.</content>
+/// <content>Logs and metrics of guest memory.</content>
 internal sealed partial class ServerLog : IGuestMemoryObserver
 {
     void IGuestMemoryObserver.Mapped(DmaRegion region) => Mapped(region.Address, region.Length, region.Backing);

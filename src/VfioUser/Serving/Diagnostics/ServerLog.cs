@@ -3,12 +3,12 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>Everything that a server says. Event ids are stable: they are part of the interface.</summary>
+/// <summary>All log messages of a server. Event IDs and names are stable: they are part of the interface.</summary>
 internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics = null) : IMessageTrace, IUnmodelledObserver
 {
     private readonly ILogger _logger = logger;
 
-    /// <summary>What is counted besides; what goes wrong is counted where it is said.</summary>
+    /// <summary>The server's metrics; errors are counted where they are logged.</summary>
     public ServerMetrics Metrics { get; } = metrics ?? new ServerMetrics(ServerInstruments.Shared, MetricTags.Other);
 
     bool IMessageTrace.IsEnabled => Metrics.AreMessagesMetered || _logger.IsEnabled(LogLevel.Trace);
@@ -46,7 +46,7 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
 
     public void Negotiated(PeerCredentials peer, ProtocolVersion version, bool twinSocket, Capabilities proposed)
     {
-        // what was understood of it, in numbers: no text of the client's gets into a log
+        // the parsed values, since text of the client must not get into a log
         if (_logger.IsEnabled(LogLevel.Information))
             SayNegotiated(peer.ProcessId, peer.UserId, version.Major, version.Minor, twinSocket, VersionMessage.TextOf(proposed));
     }
@@ -60,7 +60,7 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
         SaySessionBroken(problem);
     }
 
-    [LoggerMessage(8, LogLevel.Error, "The session ends because of a failure of this side.", EventName = nameof(SessionFailed))]
+    [LoggerMessage(8, LogLevel.Error, "The session ends: the server failed.", EventName = nameof(SessionFailed))]
     private partial void SaySessionFailed(Exception exception);
 
     public void SessionFailed(Exception exception)
@@ -84,19 +84,19 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
     [LoggerMessage(10, LogLevel.Debug, "{Command} (message {MessageId}, {Size} bytes) refused with {Errno}: {Reason}.")]
     public partial void Refused(Command command, ushort messageId, uint size, Errno errno, Refusal reason);
 
-    [LoggerMessage(11, LogLevel.Debug, "DMA region {Address} of {Length} bytes mapped, reached by {Backing}.")]
+    [LoggerMessage(11, LogLevel.Debug, "DMA region {Address} of {Length} bytes mapped; backing: {Backing}.")]
     public partial void Mapped(Iova address, ulong length, DmaBacking backing);
 
-    [LoggerMessage(12, LogLevel.Warning, "The unmap of DMA region {Address} of {Length} bytes still waits for the device to let go.")]
+    [LoggerMessage(12, LogLevel.Warning, "The unmap of DMA region {Address} of {Length} bytes is waiting for the device to release it.")]
     public partial void UnmapWaits(Iova address, ulong length);
 
-    [LoggerMessage(13, LogLevel.Warning, "The server stops while the device holds DMA region {Address} of {Length} bytes.")]
+    [LoggerMessage(13, LogLevel.Warning, "The server stops while the device is using DMA region {Address} of {Length} bytes.")]
     public partial void UnmapAbandoned(Iova address, ulong length);
 
     [LoggerMessage(14, LogLevel.Trace, "{Direction} {Message}")]
     public partial void Message(string direction, string message);
 
-    [LoggerMessage(15, LogLevel.Error, "The hook for exceptions of the device threw.", EventName = nameof(HookThrew))]
+    [LoggerMessage(15, LogLevel.Error, "The DeviceException callback threw.", EventName = nameof(HookThrew))]
     private partial void SayHookThrew(Exception exception);
 
     public void HookThrew(Exception exception)
@@ -105,7 +105,7 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
         SayHookThrew(exception);
     }
 
-    [LoggerMessage(16, LogLevel.Warning, "No client can be let in for now: {Problem}", EventName = nameof(CannotAccept))]
+    [LoggerMessage(16, LogLevel.Warning, "Cannot accept clients; retrying: {Problem}.", EventName = nameof(CannotAccept))]
     private partial void SayCannotAccept(string problem);
 
     public void CannotAccept(string problem)
@@ -114,7 +114,7 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
         SayCannotAccept(problem);
     }
 
-    [LoggerMessage(17, LogLevel.Debug, "A reply to {Command} (message {MessageId}) that nobody waits for is dropped.")]
+    [LoggerMessage(17, LogLevel.Debug, "Dropped a reply to {Command} (message {MessageId}) that no call is waiting for.")]
     public partial void ReplyDropped(Command command, ushort messageId);
 
     [LoggerMessage(40, LogLevel.Information, "Migration state {From} -> {To}.")]
@@ -123,31 +123,31 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
     [LoggerMessage(41, LogLevel.Warning, "Migration from {From} to {To} failed; the device is in {Now}.")]
     public partial void MigrationStateFailed(MigrationState from, MigrationState to, MigrationState now);
 
-    [LoggerMessage(42, LogLevel.Warning, "The migration data is refused: {Problem}.")]
+    [LoggerMessage(42, LogLevel.Warning, "Migration data refused: {Problem}.")]
     public partial void MigrationDataRefused(string problem);
 
-    [LoggerMessage(43, LogLevel.Information, "Logging of written pages begins: {PageSize} bytes a page, {Bytes} bytes of bitmaps.")]
+    [LoggerMessage(43, LogLevel.Information, "Dirty page logging started: {PageSize} bytes per page, {Bytes} bytes of bitmaps.")]
     public partial void DirtyPagesStarted(ulong pageSize, long bytes);
 
-    [LoggerMessage(44, LogLevel.Warning, "Bitmaps for logging written pages of {Bytes} bytes are refused: the limit is {Limit}.")]
+    [LoggerMessage(44, LogLevel.Warning, "Dirty bitmaps of {Bytes} bytes refused: the limit is {Limit}.")]
     public partial void DirtyPagesTooLarge(long bytes, long limit);
 
-    [LoggerMessage(60, LogLevel.Warning, "The device was asked to come to rest ({Reason}) and has not answered yet.")]
+    [LoggerMessage(60, LogLevel.Warning, "The device was asked to quiesce ({Reason}) and has not answered yet.")]
     public partial void QuiesceWaits(QuiesceReason reason);
 
-    [LoggerMessage(61, LogLevel.Warning, "The server stops, and the device has not answered whether it is at rest ({Reason}).")]
+    [LoggerMessage(61, LogLevel.Warning, "The server stops before the device has answered whether it is quiesced ({Reason}).")]
     public partial void QuiesceAbandoned(QuiesceReason reason);
 
-    [LoggerMessage(62, LogLevel.Warning, "The client has gone and the device did not come to rest: memory is unmapped all the same.")]
+    [LoggerMessage(62, LogLevel.Warning, "The client has disconnected and the device was not quiesced: its memory is unmapped anyway.")]
     public partial void QuiesceFailed();
 
-    [LoggerMessage(63, LogLevel.Warning, "The server stops, and workers of the device have not ended: {Workers}.")]
+    [LoggerMessage(63, LogLevel.Warning, "The server stops, and is waiting for workers of the device: {Workers}.")]
     public partial void WorkersWait(string workers);
 
-    [LoggerMessage(64, LogLevel.Warning, "The server has stopped, and workers of the device have not ended: {Workers}.")]
+    [LoggerMessage(64, LogLevel.Warning, "The server has stopped without waiting any longer for workers of the device: {Workers}.")]
     public partial void WorkersAbandoned(string workers);
 
-    [LoggerMessage(80, LogLevel.Warning, "The client broke the protocol: its reply to {Command} (message {MessageId}, {Size} bytes) {Problem}.",
+    [LoggerMessage(80, LogLevel.Warning, "The client violated the protocol: its reply to {Command} (message {MessageId}, {Size} bytes) {Problem}.",
         EventName = nameof(DmaReplyMalformed))]
     private partial void SayDmaReplyMalformed(Command command, ushort messageId, uint size, string problem);
 
@@ -158,7 +158,7 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
             SayDmaReplyMalformed(command, messageId, size, problem);
     }
 
-    [LoggerMessage(81, LogLevel.Warning, "The client has not answered {Command} of {Count} bytes at {Address} for {Timeout}.", EventName = nameof(DmaTimedOut))]
+    [LoggerMessage(81, LogLevel.Warning, "The client has not replied to {Command} of {Count} bytes at {Address} within {Timeout}.", EventName = nameof(DmaTimedOut))]
     private partial void SayDmaTimedOut(Command command, ulong count, Iova address, TimeSpan timeout);
 
     public void DmaTimedOut(bool first, Command command, ulong count, Iova address, TimeSpan timeout)
@@ -171,19 +171,19 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
     [LoggerMessage(82, LogLevel.Warning, "The client refused {Command} of {Count} bytes at {Address} with {Errno}.")]
     public partial void DmaRefused(Command command, ulong count, Iova address, Errno errno);
 
-    [LoggerMessage(83, LogLevel.Warning, "Guest memory cannot be reached by message any more: {Problem}")]
+    [LoggerMessage(83, LogLevel.Warning, "Guest memory can no longer be accessed by DMA_READ and DMA_WRITE messages: {Problem}")]
     public partial void DmaStreamBroken(string problem);
 
-    [LoggerMessage(84, LogLevel.Warning, "{Command} of {Count} bytes at {Address} failed: the client sent too many commands before its answer.")]
+    [LoggerMessage(84, LogLevel.Warning, "{Command} of {Count} bytes at {Address} failed: the client sent too many commands before its reply.")]
     public partial void DmaBehindCommands(Command command, ulong count, Iova address);
 
-    [LoggerMessage(90, LogLevel.Warning, "Guest memory {Address} of {Length} bytes is not mapped but reached by {Backing}: {Reason}. More of this kind is not told of in this session.")]
+    [LoggerMessage(90, LogLevel.Warning, "Guest memory {Address} of {Length} bytes is not mapped but accessed by {Backing}: {Reason}. Logged once per session for this reason.")]
     public partial void NotMapped(Iova address, ulong length, DmaBacking backing, string reason);
 
-    [LoggerMessage(91, LogLevel.Warning, "{Command} (message {MessageId}, {Size} bytes) refused with {Errno}: {Reason}; more of this kind are counted until the session ends.")]
+    [LoggerMessage(91, LogLevel.Warning, "{Command} (message {MessageId}, {Size} bytes) refused with {Errno}: {Reason}; further ones are counted until the session ends.")]
     public partial void FirstRefused(Command command, ushort messageId, uint size, Errno errno, Refusal reason);
 
-    [LoggerMessage(92, LogLevel.Information, "Refused in this session: {Counts}.")]
+    [LoggerMessage(92, LogLevel.Information, "Commands refused in this session: {Counts}.")]
     public partial void RefusedInAll(string counts);
 
     [LoggerMessage(93, LogLevel.Warning, "Client refused with EBUSY: process {ProcessId}, user {UserId}: {Reason}.", EventName = nameof(Busy))]
@@ -195,7 +195,7 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
         SayBusy(processId, userId, reason);
     }
 
-    [LoggerMessage(94, LogLevel.Error, "The device threw while it was disposed.")]
+    [LoggerMessage(94, LogLevel.Error, "The device threw in Dispose.")]
     public partial void DisposeThrew(Exception exception);
 
     void IMessageTrace.Message(bool sent, in MessageHeader header, ReadOnlySpan<byte> payload, int fdCount)

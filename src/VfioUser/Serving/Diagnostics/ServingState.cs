@@ -1,9 +1,9 @@
 namespace VfioUser;
 
-/// <summary>How far the serving of a device is.</summary>
+/// <summary>The state of serving a device.</summary>
 public enum ServingState
 {
-    /// <summary>No client is there.</summary>
+    /// <summary>No client is connected.</summary>
     Listening,
 
     /// <summary>A client has connected and has not negotiated yet.</summary>
@@ -12,12 +12,12 @@ public enum ServingState
     /// <summary>A client is attached.</summary>
     Attached,
 
-    /// <summary>It was told to end, and the device's code is still busy.</summary>
+    /// <summary>Serving is being stopped; code of the device may still run.</summary>
     Stopping,
 
-    /// <summary>It is over, as it was meant to be; the device is free.</summary>
+    /// <summary>Serving has ended without failure; the device is free.</summary>
     Ended,
 
-    /// <summary>It is over because of a failure of this side; the device is free.</summary>
+    /// <summary>Serving has ended because the server failed; the device is free.</summary>
     Failed,
 }

@@ -1,6 +1,6 @@
 namespace VfioUser;
 
-/// <summary>What is known from outside of the serving of a device. Any thread.</summary>
+/// <summary>The status of serving a device, for other threads. Any thread.</summary>
 internal sealed class ServingStatus
 {
     private readonly Lock _gate = new();
@@ -28,7 +28,7 @@ internal sealed class ServingStatus
         }
     }
 
-    /// <summary>Sessions that began.</summary>
+    /// <summary>Number of sessions so far.</summary>
     public long Sessions
     {
         get
@@ -38,7 +38,7 @@ internal sealed class ServingStatus
         }
     }
 
-    /// <summary>Why the last session that did not end well, or the whole, did so.</summary>
+    /// <summary>The failure of serving, or of the last session that failed.</summary>
     public Exception? LastError
     {
         get

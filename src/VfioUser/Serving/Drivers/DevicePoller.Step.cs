@@ -2,7 +2,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <content>The engine, and what its descriptor waits for. One thread at a time.</content>
+/// <content>Drives the engine, and sets up the descriptor. One thread at a time.</content>
 public sealed partial class DevicePoller
 {
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(10);
@@ -19,7 +19,7 @@ public sealed partial class DevicePoller
         {
             PollEvents done = _engine.Step(ref left);
             events |= done;
-            // one that has just come, or what was received while the device waited for the client
+            // a client that has just connected, or commands that were received while the device waited for a reply
             more = (done & PollEvents.Connected) != 0 || _engine.Client is { HasReceived: true };
         }
         while (more && left > 0);
@@ -39,7 +39,7 @@ public sealed partial class DevicePoller
         return events | PollEvents.Ended;
     }
 
-    // What the descriptor has to become readable for.
+    // Sets up what makes the descriptor readable.
     private void Await(ref PollEvents events)
     {
         PollListener();
@@ -47,7 +47,7 @@ public sealed partial class DevicePoller
         ClientConnection? client = _engine.Client;
         _descriptors.AwaitClients(clients.Next || clients.Others);
         _descriptors.AwaitTime(Deadline.Earlier(Deadline.Earlier(clients.Due, client is null ? null : NextDeadline(client)), NextDue));
-        _descriptors.AwaitRest(client?.Rest);
+        _descriptors.AwaitDevice(client?.DeviceDescriptor);
         if (client is not null)
         {
             _descriptors.AwaitClient(client.Socket, client.Awaited);
@@ -55,21 +55,20 @@ public sealed partial class DevicePoller
         }
         if (client is { HasReceived: true } || Device.CommandWork.IsReady)
             events |= PollEvents.More;
-        // who is here already is no event
+        // a client that is there already makes no descriptor readable
         else if (!clients.IsThere)
             return;
         _descriptors.Wakeup.Signal();
     }
 
-    // What is added by the device's code in here is found before it is waited.
+    // Work that the device's code adds during Process needs no wakeup: it is found before the descriptor is set up.
     private void WakeForWork()
     {
         if (Volatile.Read(ref _processing) != Environment.CurrentManagedThreadId)
             _descriptors.Wakeup.Signal();
     }
 
-    // Those who come while a client is attached. Not at each step, for the sake of one that spins: its caller may come
-    // back a few times before the clock has moved.
+    // Handles clients that connect while one is attached: once per tick of the clock, since a caller that spins may step often.
     private void PollListener()
     {
         if (_engine.Clients.Listening is null || Environment.TickCount64 == _lastPoll)
@@ -78,10 +77,10 @@ public sealed partial class DevicePoller
         _engine.Pending.Process();
     }
 
-    // a device that is quiesced is called when it is resumed
+    // timers of a quiesced device are not due until it is resumed
     private Deadline? NextDue => Device.Activity.AllowsWork && _engine.NextDue is var due and not TimerSet.Never ? Deadline.At(due) : null;
 
     // a process without descriptors has none for the device's answer
     private static Deadline? NextDeadline(ClientConnection client) =>
-        client is { AwaitsRest: true, Rest: null } ? Deadline.After(RetryInterval) : client.Deadline;
+        client is { AwaitsDevice: true, DeviceDescriptor: null } ? Deadline.After(RetryInterval) : client.Deadline;
 }

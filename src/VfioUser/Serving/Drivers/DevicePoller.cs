@@ -3,18 +3,17 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>Serves a device on the caller's threads, for those who have an event loop of their own.</summary>
+/// <summary>Serves a device on the caller's threads, for programs with their own event loop.</summary>
 /// <remarks>
 /// <para>
 /// Wait until <see cref="Handle"/> is readable, alone or with other descriptors in <c>poll(2)</c> or <c>epoll(7)</c>, or do
-/// not wait at all; then call <see cref="Process"/>. It lets clients in, negotiates, handles commands and sends replies,
-/// without waiting for a client, nor for leases that keep an unmap waiting: the client's commands wait for those. All code of
-/// the device runs in there. Only a device that asks for guest memory which the client reads and writes by message holds up
-/// its caller.
+/// not wait at all; then call <see cref="Process"/>. It accepts clients, negotiates, handles commands and sends replies,
+/// and waits neither for the client nor for leases that delay an unmap: the client's next commands wait for those. All code of
+/// the device runs in it. It blocks only while the device accesses guest memory by DMA_READ and DMA_WRITE messages.
 /// </para>
 /// <para>
-/// Any thread may call, one at a time. What runs on other threads all the same: ioeventfds and doorbell pages whose mode
-/// is <see cref="NotificationMode.Threaded"/>.
+/// Any thread may call it, one at a time. Only handlers of ioeventfds and doorbell pages with
+/// <see cref="NotificationMode.Threaded"/> run on other threads.
 /// </para>
 /// </remarks>
 public sealed partial class DevicePoller : IDisposable
@@ -24,10 +23,10 @@ public sealed partial class DevicePoller : IDisposable
     private readonly ServingEngine _engine;
     private readonly PollerDescriptors _descriptors;
     private readonly CancellationTokenRegistration _stopping;
-    private long _lastPoll; // for those who come while one is attached
+    private long _lastPoll; // of the listening socket, while a client is attached
     private bool _isClosed;
     private int _busy;
-    private int _processing; // managed number of the thread that does
+    private int _processing; // managed ID of the thread in Process
     private int _disposed;
     private int _cancelled;
 
@@ -42,14 +41,14 @@ public sealed partial class DevicePoller : IDisposable
         engine.Closing = _descriptors.Remove;
         _stopping = engine.Run.Stopping.Register(_descriptors.Wakeup.Signal);
         engine.Begin();
-        // a client that is there already is no event, nor is what the device posted before
+        // a connected client makes no descriptor readable, nor is what the device posted before
         if (engine.Clients.Listening is null || Device.CommandWork.IsReady)
             _descriptors.Wakeup.Signal();
     }
 
-    /// <summary>Readable when there is something to do; the same one from the beginning to the end. Only to wait for.</summary>
-    /// <remarks>Level-triggered: it stays readable until <see cref="Process"/> has done it, and for ever once
-    /// <see cref="PollEvents.Ended"/> was told. Borrowed; closed by <see cref="Dispose"/>.</remarks>
+    /// <summary>A descriptor that is readable when there is work; always the same one. Only to wait for.</summary>
+    /// <remarks>Level-triggered: it stays readable until <see cref="Process"/> has done the work, and for ever after
+    /// <see cref="PollEvents.Ended"/>. Borrowed; closed by <see cref="Dispose"/>.</remarks>
     public SafeHandle Handle => _descriptors.Handle;
 
     /// <summary>The device.</summary>
@@ -58,30 +57,30 @@ public sealed partial class DevicePoller : IDisposable
     /// <summary>Where clients connect.</summary>
     public string Address => _engine.Clients.Address;
 
-    /// <summary>How far it is. Any thread.</summary>
+    /// <summary>The state of serving. Any thread.</summary>
     public ServingState State => _engine.Run.Status.State;
 
-    /// <summary>Who is connected, or null. Any thread.</summary>
+    /// <summary>The connected client's process, or null. Any thread.</summary>
     public PeerCredentials? Peer => _engine.Run.Status.Peer;
 
-    /// <summary>Why it is <see cref="ServingState.Failed"/>, or how the last session ended that did not end well; null if
-    /// all is well. Any thread.</summary>
+    /// <summary>Why it is <see cref="ServingState.Failed"/>, or the failure of the last session that failed; null if there was
+    /// none. Any thread.</summary>
     public Exception? LastError => _engine.Run.Status.LastError;
 
-    /// <summary>Does what there is to do, without waiting for the client.</summary>
-    /// <param name="maxCommands">How many commands it handles at most, from 1, so that others get their turn. What is left
-    /// keeps <see cref="Handle"/> readable.</param>
+    /// <summary>Does the pending work, without waiting for the client.</summary>
+    /// <param name="maxCommands">The most commands to handle, at least 1, so that the caller can do other work. If more are left,
+    /// <see cref="Handle"/> stays readable.</param>
     /// <returns>What was done.</returns>
-    /// <exception cref="InvalidOperationException">Another thread is in this call, or code of the device makes it.</exception>
-    /// <remarks>Receives once and sends once when there are commands. Exceptions of the device go the same way as with a
-    /// server that runs by itself; failures of the system end it and are in <see cref="LastError"/>.</remarks>
+    /// <exception cref="InvalidOperationException">Another thread is in this call, or code of the device calls it.</exception>
+    /// <remarks>If there are commands, makes one receive and one send. Exceptions of the device are logged and passed to
+    /// <see cref="VfioUserServerOptions.DeviceException"/>; failures of the system end serving, see <see cref="LastError"/>.</remarks>
     public PollResult Process(int maxCommands = DefaultMaxCommands)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxCommands, 1);
         if (Interlocked.Exchange(ref _busy, 1) != 0)
         {
             return Volatile.Read(ref _disposed) != 0
-                ? new PollResult(PollEvents.Ended, 0) // another thread is about to close it
+                ? new PollResult(PollEvents.Ended, 0) // another thread is closing it
                 : throw new InvalidOperationException("The poller is in use: one thread at a time processes, and no code of the device.");
         }
         try
@@ -99,9 +98,9 @@ public sealed partial class DevicePoller : IDisposable
     }
 
     /// <summary>Ends the session, frees the device and closes <see cref="Handle"/>. The server may serve again.</summary>
-    /// <remarks>Any thread, once nobody waits for <see cref="Handle"/> any more: to wake who waits, dispose the server or
-    /// cancel. While <see cref="Process"/> runs, that does it before it returns; else it is done here, and so is what the
-    /// device does when a client leaves.</remarks>
+    /// <remarks>Any thread, when no thread waits for <see cref="Handle"/>: to wake one, dispose the server or cancel. If
+    /// <see cref="Process"/> is running on another thread, it ends the session before it returns; otherwise this call does,
+    /// including the device's callbacks for a disconnect.</remarks>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)

@@ -12,13 +12,13 @@ internal sealed class HostThread : IDisposable
 
     private readonly EpollSet _ready = new();
     private readonly Wakeup _wakeup = new();
-    private readonly ConcurrentDictionary<int, Place> _places = new();
+    private readonly ConcurrentDictionary<int, Served> _devices = new();
     private readonly int _maxCommands;
     private readonly Lock _gate = new();
     private int _lastNumber = WakeupNumber;
     private volatile bool _mayEnd;
 
-    private sealed record Place(DevicePoller Poller, TaskCompletionSource Done);
+    private sealed record Served(DevicePoller Poller, TaskCompletionSource Done);
 
     public HostThread(int number, int maxCommands)
     {
@@ -28,31 +28,31 @@ internal sealed class HostThread : IDisposable
         new Thread(Run) { Name = name, IsBackground = true }.Start();
     }
 
-    /// <summary>How many devices it serves.</summary>
-    public int Count => _places.Count;
+    /// <summary>Number of devices that it serves.</summary>
+    public int Count => _devices.Count;
 
     /// <summary>Takes over a poller.</summary>
-    /// <returns>Ends with it.</returns>
-    /// <remarks>Any thread, but one at a time, and not after <see cref="Dispose"/>.</remarks>
+    /// <returns>Completes when serving ends.</returns>
+    /// <remarks>Any thread, one at a time, and not after <see cref="Dispose"/>.</remarks>
     public Task Serve(DevicePoller poller)
     {
         int number = ++_lastNumber;
-        Place place = new(poller, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
-        _places[number] = place;
+        Served served = new(poller, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        _devices[number] = served;
         try
         {
             _ready.Add(poller.Handle, Ready.Readable, number);
         }
         catch
         {
-            _places.TryRemove(number, out _);
+            _devices.TryRemove(number, out _);
             poller.Dispose();
             throw;
         }
-        return place.Done.Task;
+        return served.Done.Task;
     }
 
-    /// <summary>No more devices will come: the thread ends with the last one, and does not wait here for that.</summary>
+    /// <summary>Lets the thread end with its last device. Does not wait for it.</summary>
     public void Dispose()
     {
         lock (_gate)
@@ -65,18 +65,18 @@ internal sealed class HostThread : IDisposable
     private void Run()
     {
         Span<int> ready = stackalloc int[MaxReady];
-        while (!_mayEnd || !_places.IsEmpty)
+        while (!_mayEnd || !_devices.IsEmpty)
         {
             int count = _ready.Wait(ready, Timeout.Infinite);
             foreach (int number in ready[..count])
             {
                 if (number == WakeupNumber)
                     _wakeup.Reset();
-                else if (_places.TryGetValue(number, out Place? place))
-                    Process(number, place);
+                else if (_devices.TryGetValue(number, out Served? served))
+                    Process(number, served);
             }
         }
-        // not under the hands of who lets it end
+        // not while Dispose signals
         lock (_gate)
         {
             _ready.Dispose();
@@ -84,28 +84,28 @@ internal sealed class HostThread : IDisposable
         }
     }
 
-    private void Process(int number, Place place)
+    private void Process(int number, Served served)
     {
         try
         {
-            if ((place.Poller.Process(_maxCommands).Events & PollEvents.Ended) != 0)
-                Leave(number, place, failure: null);
+            if ((served.Poller.Process(_maxCommands).Events & PollEvents.Ended) != 0)
+                Leave(number, served, failure: null);
         }
         catch (Exception e)
         {
-            // a mistake of this side must not end the others
-            Leave(number, place, e);
+            // a bug in serving one device must not end the others
+            Leave(number, served, e);
         }
     }
 
-    private void Leave(int number, Place place, Exception? failure)
+    private void Leave(int number, Served served, Exception? failure)
     {
-        _ready.Remove(place.Poller.Handle);
-        place.Poller.Dispose();
-        _places.TryRemove(number, out _);
+        _ready.Remove(served.Poller.Handle);
+        served.Poller.Dispose();
+        _devices.TryRemove(number, out _);
         if (failure is null)
-            place.Done.SetResult();
+            served.Done.SetResult();
         else
-            place.Done.SetException(failure);
+            served.Done.SetException(failure);
     }
 }

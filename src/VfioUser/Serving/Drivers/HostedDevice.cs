@@ -1,6 +1,6 @@
 namespace VfioUser;
 
-/// <summary>A device that a host serves, and how it goes. Any thread.</summary>
+/// <summary>A device served by a host, and its status. Any thread.</summary>
 public sealed class HostedDevice
 {
     private readonly ServingStatus _status;
@@ -20,26 +20,26 @@ public sealed class HostedDevice
     /// <summary>Where clients connect: a path, or <c>@name</c> for an abstract one.</summary>
     public string Address { get; }
 
-    /// <summary>How far it is.</summary>
+    /// <summary>The state of serving.</summary>
     public ServingState State => _status.State;
 
-    /// <summary>Who is connected, or null.</summary>
+    /// <summary>The connected client's process, or null.</summary>
     public PeerCredentials? Peer => _status.Peer;
 
-    /// <summary>How many clients have attached so far.</summary>
+    /// <summary>Number of clients that have attached so far.</summary>
     public long SessionCount => _status.Sessions;
 
-    /// <summary>Why it is <see cref="ServingState.Failed"/>, or how the last session ended that did not end well; null if
-    /// all is well.</summary>
+    /// <summary>Why it is <see cref="ServingState.Failed"/>, or the failure of the last session that failed; null if there was
+    /// none.</summary>
     public Exception? LastError => _status.LastError;
 
-    /// <summary>Ends when the device is not served any more and is free: it was removed, the one client of a connected
-    /// socket has gone, or it failed. Never faulted: see <see cref="LastError"/>.</summary>
+    /// <summary>Completes when the device is no longer served, and is free: it was removed, the client of a connected
+    /// socket has disconnected, or the server failed. Never faulted: see <see cref="LastError"/>.</summary>
     public Task Completion { get; private set; } = Task.CompletedTask;
 
-    /// <summary>Stops listening at once, cuts off the client, and takes the device out of the host.</summary>
-    /// <returns><see cref="Completion"/>, which waits for no client, but for code of the device that is running.</returns>
-    /// <remarks>As often as you like, from the device's code too; do not wait for the task in there.</remarks>
+    /// <summary>Stops listening at once, disconnects the client, and removes the device from the host.</summary>
+    /// <returns><see cref="Completion"/>, which waits for running code of the device, not for a client.</returns>
+    /// <remarks>Any number of times, also from the device's code, which must not wait for the task.</remarks>
     public Task RemoveAsync()
     {
         _status.Stopping();
@@ -47,14 +47,14 @@ public sealed class HostedDevice
         return Completion;
     }
 
-    /// <summary>It runs.</summary>
-    /// <param name="serving">Ends with it; may be faulted.</param>
-    /// <param name="disposesDevice">Whether the device ends with it.</param>
-    /// <param name="over">Called when it is over.</param>
+    /// <summary>Serving has started.</summary>
+    /// <param name="serving">Completes when serving ends; may be faulted.</param>
+    /// <param name="disposesDevice">Whether to dispose the device then.</param>
+    /// <param name="over">Called at the end.</param>
     internal void Began(Task serving, bool disposesDevice, Action<HostedDevice> over) => Completion = serving.ContinueWith(
         run =>
         {
-            // observed: the status has it
+            // observe the exception: it is in the status already
             _ = run.Exception;
             _server.Dispose();
             if (disposesDevice)

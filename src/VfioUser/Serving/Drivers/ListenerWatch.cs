@@ -2,14 +2,14 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
-/// <summary>Looks after those who come while the command thread serves a client.</summary>
-/// <remarks>A thread that begins with the first client and ends with the run; it sleeps until somebody comes.</remarks>
-/// <param name="engine">Whose pending clients it looks after; borrowed.</param>
+/// <summary>Handles clients that connect while the Command thread serves another one.</summary>
+/// <remarks>On a thread that starts with the first client and ends with the run; it sleeps until a client connects.</remarks>
+/// <param name="engine">The engine whose pending clients it handles; borrowed.</param>
 internal sealed class ListenerWatch(ServingEngine engine) : IDisposable
 {
     private const int StackSize = 256 << 10;
 
-    private Wakeup? _wakeup; // Command thread makes it, and the thread; only then others use it
+    private Wakeup? _wakeup; // created by the Command thread, before _thread, which uses it
     private Thread? _thread;
     private volatile bool _ends;
 
@@ -46,7 +46,7 @@ internal sealed class ListenerWatch(ServingEngine engine) : IDisposable
         }
         catch (Exception e) when (e is IOException or OutOfMemoryException or ThreadStartException)
         {
-            // then they wait in the socket's queue; the next client is another occasion
+            // other clients wait in the backlog; retried with the next client
             engine.Run.Log.CannotAccept(e.Message);
         }
     }
@@ -66,7 +66,7 @@ internal sealed class ListenerWatch(ServingEngine engine) : IDisposable
         }
         catch (Exception e)
         {
-            // a mistake of this side: those who come wait in the socket's queue from now on
+            // a bug: other clients wait in the backlog from now on
             engine.Run.Log.SessionFailed(e);
         }
     }
@@ -77,12 +77,12 @@ internal sealed class ListenerWatch(ServingEngine engine) : IDisposable
         int timeout = awaited.Due is { } due ? (int)Math.Ceiling(due.Left.TotalMilliseconds) : Timeout.Infinite;
         try
         {
-            // the next client to be served is the command thread's to wait for
+            // if no client is attached, the Command thread waits for the next one
             PollCalls.WaitForEither(wakeup.Handle, awaited.Others ? engine.Clients.Listening : null, timeout);
         }
         catch (ObjectDisposedException)
         {
-            // the server has closed its listening socket: the next look finds that out
+            // the server has closed its listening socket, which the next Process notices
         }
     }
 }

@@ -4,32 +4,32 @@ namespace VfioUser;
 [Flags]
 public enum PollEvents
 {
-    /// <summary>There was nothing to do.</summary>
+    /// <summary>There was no work.</summary>
     None = 0,
 
     /// <summary>A client has connected.</summary>
     Connected = 1,
 
-    /// <summary>A client has negotiated: the session has begun.</summary>
+    /// <summary>A client has completed negotiation: a session has started.</summary>
     Attached = 2,
 
     /// <summary>Commands were handled.</summary>
     Commands = 4,
 
-    /// <summary>The client has gone, or was cut off; perhaps before it had attached.</summary>
+    /// <summary>The client has disconnected, or was disconnected; possibly before it had attached.</summary>
     Detached = 8,
 
-    /// <summary>Something is left to do that needs no waiting: the bound was reached.</summary>
+    /// <summary>The limit was reached, and there is more work.</summary>
     More = 16,
 
-    /// <summary>It is over: nothing will happen any more.</summary>
+    /// <summary>Serving has ended.</summary>
     Ended = 32,
 
-    /// <summary>The device is coming to rest (<see cref="PciDevice.OnQuiesceAsync"/>), and the client's commands wait for that. It is
-    /// told each time until it is over; <see cref="DevicePoller.Handle"/> becomes readable then.</summary>
+    /// <summary>The device is quiescing (<see cref="PciDevice.OnQuiesceAsync"/>), and the client's commands wait for it. Reported by
+    /// each call until the device has answered; <see cref="DevicePoller.Handle"/> becomes readable then.</summary>
     Quiescing = 64,
 
-    /// <summary>The client has unmapped memory, or has gone, and the device still uses some of that memory: leases, or accesses
-    /// on other threads. Told as <see cref="Quiescing"/> is.</summary>
+    /// <summary>The client has unmapped memory, or has disconnected, and the device is still using some of that memory: leases, or
+    /// accesses on other threads. Reported like <see cref="Quiescing"/>.</summary>
     Unmapping = 128,
 }

@@ -1,6 +1,6 @@
 namespace VfioUser;
 
-/// <summary>What one call of <see cref="DevicePoller.Process"/> did. Immutable.</summary>
-/// <param name="Events">What happened.</param>
-/// <param name="Commands">How many commands were handled.</param>
+/// <summary>The result of <see cref="DevicePoller.Process"/>. Immutable.</summary>
+/// <param name="Events">What was done.</param>
+/// <param name="Commands">Number of commands handled.</param>
 public readonly record struct PollResult(PollEvents Events, int Commands);

@@ -4,8 +4,8 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
-/// <summary>What a poller waits for, behind one descriptor.</summary>
-/// <remarks>One thread at a time. Makes a system call only when something has changed.</remarks>
+/// <summary>The descriptors that a poller waits for, combined in one epoll descriptor.</summary>
+/// <remarks>One thread at a time. Makes a system call only when the set changes.</remarks>
 internal sealed class PollerDescriptors : IDisposable
 {
     private readonly EpollSet _all = new();
@@ -13,9 +13,9 @@ internal sealed class PollerDescriptors : IDisposable
     private readonly SafeHandle? _listening;
     private Ready _forClients;
     private Ready? _forClient; // null while it is not in the set
-    private SafeHandle? _rest;
+    private SafeHandle? _device;
     private Deadline? _time;
-    private bool _tooFar; // to be waited for at once: the timer is set again and again
+    private bool _tooFar; // beyond the timer's range: the timer is set again with each call
 
     public PollerDescriptors(SafeHandle? listening)
     {
@@ -39,13 +39,13 @@ internal sealed class PollerDescriptors : IDisposable
 
     public SafeHandle Handle => _all.Handle;
 
-    /// <summary>For other threads, and for what was received and does not lie in the socket any more.</summary>
+    /// <summary>Signalled by other threads, and for work that no other descriptor signals.</summary>
     public Wakeup Wakeup { get; }
 
-    /// <summary>Whether clients may come.</summary>
-    public void AwaitClients(bool come)
+    /// <summary>Sets whether to wait for new clients.</summary>
+    public void AwaitClients(bool accept)
     {
-        Ready wanted = come && _listening is not null ? Ready.Readable : Ready.None;
+        Ready wanted = accept && _listening is not null ? Ready.Readable : Ready.None;
         if (wanted == _forClients)
             return;
         if (wanted == Ready.None)
@@ -55,7 +55,7 @@ internal sealed class PollerDescriptors : IDisposable
         _forClients = wanted;
     }
 
-    /// <summary>What the client's socket is waited for; null for nothing, not even that it is hung up.</summary>
+    /// <summary>Sets what to wait for on the client's socket; null for nothing, not even a hang-up.</summary>
     public void AwaitClient(SafeHandle client, Ready? wanted)
     {
         if (wanted == _forClient)
@@ -69,28 +69,28 @@ internal sealed class PollerDescriptors : IDisposable
         _forClient = wanted;
     }
 
-    /// <summary>What tells that the device has come to rest; null for nothing.</summary>
-    /// <remarks>One that was closed meanwhile has left the set by itself.</remarks>
-    public void AwaitRest(SafeHandle? rest)
+    /// <summary>Sets the descriptor that becomes readable when the device is quiesced or has released memory; null for none.</summary>
+    /// <remarks>epoll itself removes a descriptor that was closed.</remarks>
+    public void AwaitDevice(SafeHandle? device)
     {
-        if (rest == _rest)
+        if (device == _device)
             return;
-        if (_rest is { IsClosed: false })
-            _all.Remove(_rest);
-        _rest = null;
-        if (rest is not null)
-            _all.Add(rest, Ready.Readable, 0);
-        _rest = rest;
+        if (_device is { IsClosed: false })
+            _all.Remove(_device);
+        _device = null;
+        if (device is not null)
+            _all.Add(device, Ready.Readable, 0);
+        _device = device;
     }
 
-    /// <summary>The client goes. Before its socket is closed: somebody else may hold the connection too.</summary>
+    /// <summary>Removes the client's socket, before it is closed: if another process has a copy of it, epoll would keep it.</summary>
     public void Remove(SafeHandle client)
     {
-        AwaitRest(null);
+        AwaitDevice(null);
         AwaitClient(client, null);
     }
 
-    /// <summary>Wakes up at a time; null for at no time.</summary>
+    /// <summary>Sets when the descriptor becomes readable at the latest; null for no such time.</summary>
     public void AwaitTime(Deadline? deadline)
     {
         if (deadline is { IsNever: true })

@@ -1,6 +1,6 @@
 namespace VfioUser;
 
-/// <summary>Drives an engine on a thread of its own, which sleeps in the engine's receive while a client is attached.</summary>
+/// <summary>Drives an engine on its own thread, which sleeps in the engine's receive while a client is attached.</summary>
 internal sealed class ServerThread : IDisposable
 {
     private readonly ServingEngine _engine;
@@ -22,7 +22,7 @@ internal sealed class ServerThread : IDisposable
 
     /// <summary>Starts the thread.</summary>
     /// <param name="engine">May block; taken over.</param>
-    /// <returns>Ends with it; faulted when this side failed.</returns>
+    /// <returns>Completes when serving ends; faulted if the server failed.</returns>
     public static Task Start(ServingEngine engine)
     {
         ServerThread driver = new(engine);
@@ -81,7 +81,7 @@ internal sealed class ServerThread : IDisposable
         }
     }
 
-    // Until somebody may be there, or the run ends.
+    // Waits until a client may be there, or the run ends.
     private void AwaitClient()
     {
         PendingClients.Awaited awaited = _engine.Pending.Await();

@@ -1,9 +1,9 @@
 namespace VfioUser;
 
-/// <summary>Serves many devices, each on its socket, that come and go at run time.</summary>
+/// <summary>Serves many devices, each on its own socket; they can be added and removed at run time.</summary>
 /// <remarks>
-/// Any thread. Each device has a thread of its own, or all share a few: <see cref="VfioUserHostOptions.Threads"/>. What one
-/// device does, or its client, ends no other.
+/// Any thread. Each device has its own thread, or all share a few: <see cref="VfioUserHostOptions.Threads"/>. A failure of one
+/// device or its client does not affect the others.
 /// </remarks>
 public sealed class VfioUserHost : IDisposable, IAsyncDisposable
 {
@@ -13,7 +13,7 @@ public sealed class VfioUserHost : IDisposable, IAsyncDisposable
     private readonly List<HostThread> _threads = [];
     private bool _disposed;
 
-    /// <summary>A host of no devices yet.</summary>
+    /// <summary>Creates a host without devices.</summary>
     /// <param name="options">Null for the defaults: a thread for each device.</param>
     public VfioUserHost(VfioUserHostOptions? options = null)
     {
@@ -22,7 +22,7 @@ public sealed class VfioUserHost : IDisposable, IAsyncDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(_options.MaxCommandsPerTurn, 1, nameof(options));
     }
 
-    /// <summary>The devices that are served now, in the order in which they came; a copy.</summary>
+    /// <summary>The devices that are being served, in the order in which they were added; a copy.</summary>
     public IReadOnlyList<HostedDevice> Devices
     {
         get
@@ -33,10 +33,10 @@ public sealed class VfioUserHost : IDisposable, IAsyncDisposable
     }
 
     /// <summary>Serves a device on a path of the file system.</summary>
-    /// <param name="device">Served nowhere else. Taken over: see <see cref="VfioUserHostOptions.DisposeDevices"/>.</param>
+    /// <param name="device">Not served elsewhere. Taken over: see <see cref="VfioUserHostOptions.DisposeDevices"/>.</param>
     /// <param name="path">See <see cref="VfioUserServer.Bind"/>.</param>
     /// <param name="options">Null for the defaults.</param>
-    /// <exception cref="IOException">A server is alive there, something else than a socket is, or the system refused.</exception>
+    /// <exception cref="IOException">A server is listening on the path, it is not a socket, or the system failed.</exception>
     /// <exception cref="InvalidOperationException">The device is served elsewhere.</exception>
     public HostedDevice Add(PciDevice device, string path, VfioUserServerOptions? options = null)
     {
@@ -54,11 +54,11 @@ public sealed class VfioUserHost : IDisposable, IAsyncDisposable
     }
 
     /// <summary>Serves a device with a server of any kind.</summary>
-    /// <param name="device">Served nowhere else. Taken over: see <see cref="VfioUserHostOptions.DisposeDevices"/>.</param>
+    /// <param name="device">Not served elsewhere. Taken over: see <see cref="VfioUserHostOptions.DisposeDevices"/>.</param>
     /// <param name="server">Not running. Taken over: disposed when the device is removed.</param>
-    /// <param name="ownThread">A thread for this device alone, where others share some: for one whose handlers may block.</param>
-    /// <exception cref="IOException">The system has no descriptors left. The server stays the caller's.</exception>
-    /// <exception cref="InvalidOperationException">The device is served elsewhere, or the server runs. It stays the caller's.</exception>
+    /// <param name="ownThread">Whether the device gets its own thread even if others share some: for handlers that may block.</param>
+    /// <exception cref="IOException">The system has no free descriptors. The server is not taken over.</exception>
+    /// <exception cref="InvalidOperationException">The device is served elsewhere, or the server runs. It is not taken over.</exception>
     public HostedDevice Add(PciDevice device, VfioUserServer server, bool ownThread = false)
     {
         ArgumentNullException.ThrowIfNull(device);
@@ -77,18 +77,18 @@ public sealed class VfioUserHost : IDisposable, IAsyncDisposable
         return hosted;
     }
 
-    /// <summary>Removes all devices that are there now.</summary>
-    /// <returns>Ends when all of them are free.</returns>
+    /// <summary>Removes all current devices.</summary>
+    /// <returns>Completes when all of them are free.</returns>
     public Task RemoveAllAsync() => Task.WhenAll(Devices.Select(device => device.RemoveAsync()));
 
-    /// <summary>Removes all devices and lets none in any more. Does not wait for code of devices that is running.</summary>
+    /// <summary>Removes all devices, and accepts no more. Does not wait for running code of devices.</summary>
     public void Dispose()
     {
         foreach (HostedDevice device in Close())
             _ = device.RemoveAsync();
     }
 
-    /// <summary>As <see cref="Dispose"/>, and waits until all devices are free.</summary>
+    /// <summary>As <see cref="Dispose"/>, but waits until all devices are free.</summary>
     public async ValueTask DisposeAsync() => await Task.WhenAll(Close().Select(device => device.RemoveAsync())).ConfigureAwait(false);
 
     private List<HostedDevice> Close()
@@ -108,7 +108,7 @@ public sealed class VfioUserHost : IDisposable, IAsyncDisposable
             _devices.Remove(device);
     }
 
-    // under the gate
+    // Holding _gate.
     private HostThread LeastBusy()
     {
         if (_threads.Count < _options.Threads && _threads.TrueForAll(thread => thread.Count > 0))

@@ -3,14 +3,14 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>Wakes a thread that waits for descriptors. One system call for many signals.</summary>
-/// <remarks>Any thread signals; one at a time resets.</remarks>
+/// <summary>Wakes a thread that waits for descriptors. Many signals cost one system call.</summary>
+/// <remarks>Any thread may signal; one at a time resets.</remarks>
 internal sealed class Wakeup : IDisposable
 {
     private readonly EventFd _eventFd = new();
     private int _signalled;
 
-    /// <summary>Readable from the first signal until it is reset; borrowed.</summary>
+    /// <summary>Readable from the first signal until the reset; borrowed.</summary>
     public SafeFileHandle Handle => _eventFd.Handle;
 
     public void Signal()
@@ -19,12 +19,12 @@ internal sealed class Wakeup : IDisposable
             _eventFd.Signal();
     }
 
-    /// <summary>Before looking at what signals tell of: who signals later is heard later.</summary>
+    /// <summary>Call it before checking for the signalled work: later signals make it readable again.</summary>
     public void Reset()
     {
         if (Volatile.Read(ref _signalled) == 0)
             return;
-        // who is about to signal wakes up once more, and that must not go unnoticed
+        // if a thread has set _signalled but not signalled yet, keep it set: its signal comes, and the next reset takes it
         if (_eventFd.Take() != 0)
             Interlocked.Exchange(ref _signalled, 0);
     }

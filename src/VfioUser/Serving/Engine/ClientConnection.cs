@@ -5,11 +5,11 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
-/// <summary>One client from its first byte to its last: who it is, its negotiation, its session.</summary>
+/// <summary>The connection of one client: its credentials, its negotiation, its session.</summary>
 /// <remarks>Command thread.</remarks>
 internal sealed class ClientConnection : IDisposable
 {
-    private const string FailureOfThisSide = "this side failed";
+    private const string ServerFailed = "the server failed";
 
     private readonly ServerRun _run;
     private readonly MessageChannel _channel;
@@ -18,7 +18,7 @@ internal sealed class ClientConnection : IDisposable
     private Session? _session;
     private readonly PeerCredentials _peer;
     private bool _isLeaving;
-    private string? _problem; // the first one: why it was cut off
+    private string? _problem; // why the server disconnects the client
 
     private ClientConnection(ServerRun run, MessageChannel channel, PeerCredentials peer)
     {
@@ -29,11 +29,11 @@ internal sealed class ClientConnection : IDisposable
         _handshake = new Handshake(run, channel, peer);
     }
 
-    /// <summary>When there is something to do although nothing has happened: the client has to come to a session until then,
-    /// or what is pending is to be looked at. Null if there is no such time.</summary>
+    /// <summary>When to step without an event: for the timeout of negotiation, or for a warning that an unmap is pending. Null for
+    /// no such time.</summary>
     public Deadline? Deadline => _session is null ? _handshake.Deadline : _session.Unmapping.NextWarning;
 
-    /// <summary>What the device is waited for.</summary>
+    /// <summary>What the client waits for the device to do.</summary>
     public PollEvents Pending => _session switch
     {
         { Quiescence.IsPending: true } => PollEvents.Quiescing,
@@ -41,33 +41,32 @@ internal sealed class ClientConnection : IDisposable
         _ => PollEvents.None,
     };
 
-    /// <summary>What the client's socket has to become; null while nothing that it can become matters.</summary>
+    /// <summary>What to wait for on the client's socket; null for nothing, not even a hang-up.</summary>
     public Ready? Awaited => (_session, _isLeaving) switch
     {
         (_, true) => null,
-        ({ HasOutput: true }, _) => Ready.Writable, // it has to read replies before it is listened to again
+        ({ HasOutput: true }, _) => Ready.Writable, // no more is received until it has read its replies
         ({ Unmapping.IsPending: true }, _) => Ready.None,
         ({ Quiescence: { IsPending: true } quiescence }, _) => quiescence.ChecksClient ? Ready.None : null,
         _ => Ready.Readable,
     };
 
-    /// <summary>Whether the device is coming to rest or has memory to give back, for this client or because it has gone, and
-    /// that is what comes next.</summary>
-    public bool AwaitsRest => _session is { IsPending: true } && (_isLeaving || !_session.HasOutput);
+    /// <summary>Whether the next step waits for the device, to quiesce or to release memory.</summary>
+    public bool AwaitsDevice => _session is { IsPending: true } && (_isLeaving || !_session.HasOutput);
 
-    /// <summary>Readable when it has; null when it is not awaited, or the process has no descriptor left.</summary>
-    public SafeHandle? Rest => AwaitsRest ? _session!.PendingDescriptor : null;
+    /// <summary>Readable when the device has done that; null if it is not awaited, or the process has no free descriptor.</summary>
+    public SafeHandle? DeviceDescriptor => AwaitsDevice ? _session!.PendingDescriptor : null;
 
-    /// <summary>Whether there is something to do without a look at the socket.</summary>
+    /// <summary>Whether there are received commands to handle.</summary>
     public bool HasReceived => !_isLeaving && _session is { HasReceived: true };
 
     /// <summary>The socket, to wait for; borrowed.</summary>
     public SafeSocketHandle Socket => _channel.Socket.Handle;
 
-    /// <summary>Takes over the socket of a client that may attach.</summary>
-    /// <param name="run">What it attaches to.</param>
-    /// <param name="socket">Disposed if the client may not.</param>
-    /// <param name="wake">Called when a thread that does not poll has left something to do; null where nobody is to be woken.</param>
+    /// <summary>Takes over the socket of a client, if <see cref="VfioUserServerOptions.AcceptPeer"/> accepts it.</summary>
+    /// <param name="run">The run that it connects to.</param>
+    /// <param name="socket">Disposed if the client is not accepted.</param>
+    /// <param name="wake">Called when another thread has queued work; null if no thread needs to be woken.</param>
     public static ClientConnection? TryOpen(ServerRun run, SafeSocketHandle socket, Action? wake)
     {
         MessageSocket messages = new(socket, new MessageSocketOptions { Spin = run.Options.Spin, Trace = run.Log });
@@ -93,11 +92,11 @@ internal sealed class ClientConnection : IDisposable
         }
     }
 
-    /// <summary>Does what there is to do; waits for something to do where it may block.</summary>
+    /// <summary>Does the pending work; waits for work if the run may block.</summary>
     /// <param name="budget">Commands that may still be handled; counted down.</param>
-    /// <param name="events">Told when a session has begun.</param>
-    /// <returns>False when the client has gone, or has to go, and it is time for <see cref="Dispose"/>; which waits for the
-    /// device only where that may block, or the server stops.</returns>
+    /// <param name="events">Gets <see cref="PollEvents.Attached"/> when a session has started.</param>
+    /// <returns>False when the client has disconnected, or must be, and <see cref="Dispose"/> is due; that waits for the
+    /// device only if the run may block, or the server stops.</returns>
     public bool Step(ref int budget, ref PollEvents events)
     {
         if (!_isLeaving && Serve(ref budget, ref events))
@@ -106,15 +105,15 @@ internal sealed class ClientConnection : IDisposable
         return !_run.MayBlock && _session?.TryLeave() == false;
     }
 
-    /// <summary>Another thread is the Command thread for a while; on that thread.</summary>
-    /// <param name="thread">Its managed number.</param>
-    /// <returns>That of the one before.</returns>
+    /// <summary>Makes another thread the Command thread for a while; called on that thread.</summary>
+    /// <param name="thread">Its managed ID.</param>
+    /// <returns>The managed ID of the previous one.</returns>
     public int SwapCommandThread(int thread) => _channel.SwapCommandThread(thread);
 
     /// <summary>The client's memory and interrupts go with it.</summary>
     public void Dispose()
     {
-        string reason = Reason(); // before the device hears that the client has gone
+        string reason = Reason(); // before the device is told, which may take until the server stops
         _stopping.Dispose();
         _session?.Dispose();
         _channel.Dispose();
@@ -145,27 +144,27 @@ internal sealed class ClientConnection : IDisposable
         }
         catch (Exception e)
         {
-            _problem = FailureOfThisSide;
+            _problem = ServerFailed;
             _run.SessionFailed(e);
         }
         return false;
     }
 
-    // why the client has gone, as it is told
+    // for the log
     private string Reason()
     {
         if (_problem is { } problem)
             return problem;
         if (_session is null && _handshake.Problem is not null)
-            return "its negotiation failed";
+            return "negotiation failed";
         if (_run.Stopping.IsCancellationRequested)
             return "the server stops";
-        return _session is null ? "it closed the connection before it had negotiated" : "it closed the connection";
+        return _session is null ? "it closed the connection before negotiation" : "it closed the connection";
     }
 
     private void Refuse(Session session, ProtocolException problem)
     {
-        _problem = "it broke the protocol";
+        _problem = "it violated the protocol";
         _run.Log.SessionBroken(problem.Message);
         _run.Status.WentWrong(problem);
         if (problem.Header is { } header)

@@ -3,11 +3,11 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>What became of a command: it was replied to, refused, or cannot go on yet. Immutable.</summary>
+/// <summary>The outcome of a step of a command: replied, refused, or what it has to wait for. Immutable.</summary>
 [StructLayout(LayoutKind.Auto)]
 internal readonly struct CommandOutcome
 {
-    // of a refusal, or what is drained; the struct has 16 bytes, which are returned in registers
+    // RefusalDetails or DmaDrain; with it the struct has 16 bytes, which are returned in registers
     private readonly object? _detail;
     private readonly byte _reason;
 
@@ -19,33 +19,33 @@ internal readonly struct CommandOutcome
         _detail = detail;
     }
 
-    /// <summary>It was carried out, and its reply is written if it wants one.</summary>
+    /// <summary>It was carried out, and its reply is written unless it requested none.</summary>
     public static CommandOutcome Replied => default;
 
-    /// <summary>It is kept until what it waits for has happened, or dropped since its client has gone.</summary>
+    /// <summary>It is kept until its wait is over, or dropped since the client has disconnected.</summary>
     public static CommandOutcome Deferred => new(OutcomeKind.Deferred);
 
     public OutcomeKind Kind { get; }
 
-    /// <summary>Of a command that was refused.</summary>
+    /// <summary>The refusal of a refused command.</summary>
     public Refusal Refusal => new(_detail as RefusalDetails);
 
-    /// <summary>What a command quiesces the device for.</summary>
+    /// <summary>Why the command requires a quiesced device.</summary>
     public QuiesceReason Reason => (QuiesceReason)_reason;
 
-    /// <summary>Where in its payload a command goes on when the device is quiesced.</summary>
+    /// <summary>Offset in the payload where the command continues when the device is quiesced.</summary>
     public int Position { get; }
 
-    /// <summary>What a command has unmapped and waits for.</summary>
+    /// <summary>The drain of regions that the command has unmapped.</summary>
     public DmaDrain? Drain => _detail as DmaDrain;
 
-    /// <summary>It is valid, and goes on with <see cref="CommandHandler.Apply"/> on a quiesced device.</summary>
+    /// <summary>It is valid, and continues with <see cref="CommandHandler.Apply"/> on a quiesced device.</summary>
     public static CommandOutcome NeedsQuiesce(QuiesceReason reason, int position = 0) =>
         new(OutcomeKind.NeedsQuiesce, reason: reason, position: position);
 
-    /// <summary>It goes on with <see cref="CommandHandler.Finish"/> when nobody uses the memory any more.</summary>
+    /// <summary>It continues with <see cref="CommandHandler.Finish"/> when the unmapped memory is no longer in use.</summary>
     public static CommandOutcome NeedsDrain(DmaDrain drain) => new(OutcomeKind.NeedsDrain, drain);
 
-    /// <summary>It is answered with an error.</summary>
+    /// <summary>It is refused with an error reply.</summary>
     public static implicit operator CommandOutcome(in Refusal refusal) => new(OutcomeKind.Refused, refusal.Details);
 }

@@ -2,31 +2,31 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>Takes a command through its steps: it is checked, the device is quiesced, it is applied, memory becomes free.</summary>
+/// <summary>Runs the steps of a command: check it, quiesce the device, apply it, wait until unmapped memory is no longer in use.</summary>
 /// <remarks>
-/// Command thread. No step is taken twice, and none waits. A command that has to wait is kept, and goes on with the next
-/// step; those behind it are not handled before. The device is resumed when the last step is done.
+/// Command thread. No step runs twice, and none blocks. A command that has to wait is kept, and continues with the next
+/// step; later commands wait behind it. The device is resumed after the last step.
 /// </remarks>
 internal sealed class CommandSteps(Session session)
 {
-    private CommandHandler? _handler; // of the command that is kept
+    private CommandHandler? _handler; // of the kept command
     private ReceivedMessage _message;
     private CommandOutcome _next;
-    private Refusal _answer; // the device's
+    private Refusal _answer; // of the device to the request to quiesce
 
     /// <summary>Whether a command is kept.</summary>
     public bool IsDeferred => _handler is not null;
 
-    /// <summary>Takes a command as far as it gets without waiting.</summary>
+    /// <summary>Runs a command as far as possible without waiting.</summary>
     public CommandOutcome Run(CommandHandler handler, in ReceivedMessage message)
     {
         CommandOutcome outcome = handler.Handle(session, message);
         return outcome.Kind <= OutcomeKind.Refused ? outcome : Finish(handler, message, outcome);
     }
 
-    /// <summary>Whether what the kept command waits for has happened.</summary>
+    /// <summary>Checks whether the wait of the kept command is over.</summary>
     /// <param name="message">The command, for <see cref="Resume"/>.</param>
-    /// <returns><see cref="ReceiveStatus.Received"/> if so; closed when the client has gone, or it is kept no more.</returns>
+    /// <returns><see cref="ReceiveStatus.Received"/> if so; closed if the client has disconnected, or no command is kept.</returns>
     public ReceiveStatus TryContinue(out ReceivedMessage message)
     {
         message = default;
@@ -40,14 +40,14 @@ internal sealed class CommandSteps(Session session)
         {
             return status;
         }
-        // the device may have been asked because the client has gone
+        // no command is kept if the device was asked because of a disconnect
         if (!IsDeferred)
             return ReceiveStatus.Closed;
         message = _message;
         return ReceiveStatus.Received;
     }
 
-    /// <summary>Goes on with the kept command, for which the wait is over.</summary>
+    /// <summary>Continues the kept command, whose wait is over.</summary>
     public CommandOutcome Resume(in ReceivedMessage message)
     {
         (CommandHandler handler, CommandOutcome next) = (_handler!, _next);
@@ -56,7 +56,7 @@ internal sealed class CommandSteps(Session session)
         return Finish(handler, message, next, answered: next.Kind == OutcomeKind.NeedsQuiesce);
     }
 
-    /// <summary>Drops the command that is kept, if there is one.</summary>
+    /// <summary>Drops the kept command, if there is one.</summary>
     public void Drop()
     {
         _message.Fds?.Dispose();
@@ -114,7 +114,7 @@ internal sealed class CommandSteps(Session session)
         return outcome;
     }
 
-    // The bytes stay where they are until the next message is asked for; descriptors would go when the handler returns.
+    // The payload stays valid until the next message is received; descriptors would be closed when the handler returns.
     private static ReceivedMessage Keep(in ReceivedMessage message)
     {
         FdList? fds = null;

@@ -3,7 +3,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>Who serves which command of <see cref="ProtocolCommands"/>. Immutable.</summary>
+/// <summary>The handlers of <see cref="ProtocolCommands"/>. Immutable.</summary>
 internal static class CommandTable
 {
     private static readonly CommandHandler?[] Handlers = Fill();

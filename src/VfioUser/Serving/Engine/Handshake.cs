@@ -4,29 +4,29 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
-/// <summary>The first message and its reply. Spec: VFIO_USER_VERSION.</summary>
+/// <summary>Negotiation: the first message and its reply. Spec: VFIO_USER_VERSION.</summary>
 /// <remarks>Command thread.</remarks>
-/// <param name="run">What is negotiated for.</param>
-/// <param name="channel">A fresh connection; borrowed.</param>
-/// <param name="peer">Who is at its other end.</param>
+/// <param name="run">The server's run.</param>
+/// <param name="channel">A new connection; borrowed.</param>
+/// <param name="peer">The client's credentials.</param>
 internal sealed class Handshake(ServerRun run, MessageChannel channel, PeerCredentials peer)
 {
     private readonly ReplyWriter _replies = new(channel.Socket, buffersOutput: !run.MayBlock);
 
-    /// <summary>How long the client may take.</summary>
+    /// <summary>When negotiation times out.</summary>
     public Deadline Deadline { get; } = Deadline.After(run.Options.NegotiationTimeout);
 
-    /// <summary>What came of it; null before, and if nothing did.</summary>
+    /// <summary>The session; null before negotiation has succeeded.</summary>
     public Session? Session { get; private set; }
 
-    /// <summary>Why nothing came of it; null before, and if the client has just gone.</summary>
+    /// <summary>Why negotiation failed; null if it has not, or if the client has just disconnected.</summary>
     public string? Problem { get; private set; }
 
-    /// <summary>Answers the proposal if it is there, or comes in time where it may be waited for.</summary>
-    /// <returns>False when nothing will come of it; then the client was told, as far as it can be.</returns>
+    /// <summary>Replies to the proposal if it has arrived; waits for it, up to the timeout, if the run may block.</summary>
+    /// <returns>False when negotiation has failed; the client got an error reply if it sent a valid header.</returns>
     public bool Step()
     {
-        // the receive itself waits for no one: a client that keeps sending and never comes to an end would not be noticed
+        // wait here and not in the receive: with a client that sends byte after byte, that would never time out
         if (run.Turn is { } turn && turn.TrySleep())
             Await(turn);
         if (Receive() != ReceiveStatus.Empty)
@@ -94,7 +94,7 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, PeerCrede
         }
     }
 
-    // what left the specification but is how QEMU and libvfio-user say that a device can be migrated
+    // no longer in the specification, but QEMU and libvfio-user use it to tell that a device can be migrated
     private static MigrationCapability? MigrationOf(ServerRun run) => run.Device.Migration is null ? null : new MigrationCapability
     {
         PageSize = ProtocolLimits.PageSize,
@@ -107,7 +107,7 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, PeerCrede
         proposed = Capabilities.Unspecified;
         problem = null;
         if (!message.Header.IsCommand || message.Header.Command != Command.Version)
-            problem = $"the first message is {message.Header.Command} and not Version";
+            problem = $"the first message is {message.Header.Command}, not Version";
         return problem is null ? VersionMessage.TryParse(message.Payload, out version, out proposed, out problem) : Errno.EINVAL;
     }
 
@@ -138,15 +138,15 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, PeerCrede
         }
         finally
         {
-            // the client has its own copy now; a shutdown would end that too
+            // the client has its own copy; close ours without a shutdown, which would affect both
             clientEnd?.Dispose();
         }
         run.Log.Negotiated(peer, reply.Version, twin is not null, proposed);
         return new Session(run, channel, twin, SessionLimits.Between(reply.Capabilities, proposed), _replies) { StopsAtError = StopsAtError(proposed) };
     }
 
-    // SPDK's host proposes nothing, and libvfio-user's client two numbers. Behind the Error bit neither reads on, so that a body
-    // there would be its next header. All others that are known read by the size in the header, or by that of a success.
+    // SPDK's host proposes no capabilities, libvfio-user's client only these two. Neither reads the payload of an error reply, so it
+    // would take one for the next header. All other known clients read as many bytes as the header says, or as a success has.
     private static bool StopsAtError(Capabilities proposed) =>
         (proposed.Present & ~(CapabilityKeys.MaxMessageFds | CapabilityKeys.MaxDataTransferSize)) == CapabilityKeys.None;
 

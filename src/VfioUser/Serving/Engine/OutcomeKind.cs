@@ -3,18 +3,18 @@ namespace VfioUser;
 /// <summary>The kinds of <see cref="CommandOutcome"/>.</summary>
 internal enum OutcomeKind : byte
 {
-    /// <summary>Carried out; its reply is written.</summary>
+    /// <summary>Carried out; the reply is written.</summary>
     Replied,
 
-    /// <summary>To be answered with an error.</summary>
+    /// <summary>To be refused with an error reply.</summary>
     Refused,
 
-    /// <summary>Valid; goes on when the device is quiesced.</summary>
+    /// <summary>Valid; continues when the device is quiesced.</summary>
     NeedsQuiesce,
 
-    /// <summary>Goes on when memory that it has unmapped is not used any more.</summary>
+    /// <summary>Continues when the memory that it has unmapped is no longer in use.</summary>
     NeedsDrain,
 
-    /// <summary>Kept or dropped: not to be answered now.</summary>
+    /// <summary>Kept or dropped: no reply now.</summary>
     Deferred,
 }

@@ -4,8 +4,8 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
-/// <summary>Quiesces the device before commands that require it, and resumes it after them.</summary>
-/// <remarks>Command thread. When the device does not answer at once, the answer is pending and <see cref="CommandSteps"/> keeps the command.</remarks>
+/// <summary>Quiesces the device before commands that require it, and resumes it afterwards.</summary>
+/// <remarks>Command thread. If the device does not answer at once, the answer is pending, and <see cref="CommandSteps"/> keeps the command.</remarks>
 internal sealed class Quiescence : IDisposable
 {
     private static readonly TimeSpan WarningInterval = TimeSpan.FromSeconds(1);
@@ -14,16 +14,16 @@ internal sealed class Quiescence : IDisposable
     private readonly PciDevice _device;
     private readonly SafeHandle _socket;
     private readonly CancellationToken _stopping;
-    private readonly CancellationTokenSource _clientGone = new();
+    private readonly CancellationTokenSource _clientGone = new(); // also cancelled when the server stops
     private readonly CancellationTokenSource _timedOut = new();
     private readonly CancellationTokenRegistration _stop;
     private QuiesceRequest? _pending;
-    private Command? _command; // that the device is quiesced for
+    private Command? _command; // the one that requires a quiesced device
     private bool _leaving;
     private bool _askedToLeave;
 
-    /// <param name="session">Whose device it is.</param>
-    /// <param name="socket">The client's, borrowed.</param>
+    /// <param name="session">The session.</param>
+    /// <param name="socket">The client's socket; borrowed.</param>
     /// <param name="stopping">Cancelled when the server stops.</param>
     public Quiescence(Session session, SafeHandle socket, CancellationToken stopping)
     {
@@ -31,21 +31,22 @@ internal sealed class Quiescence : IDisposable
         _device = session.Device;
         _socket = socket;
         _stopping = stopping;
-        // for a device that waits in OnQuiesceAsync itself; elsewhere the wait looks after it
+        // for a device that blocks in OnQuiesceAsync; otherwise Await handles it
         _stop = stopping.UnsafeRegister(static self => ((Quiescence)self!).GiveUpCommands(), this);
     }
 
-    /// <summary>Whether a command waits for the device to come to rest; those behind it must not be handled.</summary>
+    /// <summary>Whether the device has not answered yet; later commands must wait.</summary>
     public bool IsPending => _pending is not null;
 
-    /// <summary>Whether it matters for what is pending that the client hangs up.</summary>
+    /// <summary>Whether a hang-up of the client would cancel what is pending.</summary>
     public bool ChecksClient => _pending is { Reason: not QuiesceReason.ClientGone } && !_clientGone.IsCancellationRequested;
 
-    /// <summary>Becomes readable when it is worthwhile to go on with what is pending; null while nothing is.</summary>
+    /// <summary>Readable when the device has answered, or the server stops; null if nothing is pending.</summary>
     public SafeHandle? Descriptor => _pending?.Descriptor;
 
-    /// <summary>Quiesces the device for a command that is valid.</summary>
-    /// <returns>What the device answered: nothing is wrong when it is quiesced. Null while it has not answered, and for good when the client has gone.</returns>
+    /// <summary>Quiesces the device for a valid command.</summary>
+    /// <returns>No refusal if the device is quiesced, otherwise why not. Null if the answer is pending, or the client has
+    /// disconnected.</returns>
     public Refusal? Quiesce(QuiesceReason reason, Command command)
     {
         _command = command;
@@ -54,7 +55,7 @@ internal sealed class Quiescence : IDisposable
         return _device.Activity.IsQuiesced ? default(Refusal) : Ask(reason, _clientGone.Token);
     }
 
-    /// <summary>Waits until the device has answered, or gives that up because the server stops: then nothing is pending.</summary>
+    /// <summary>Waits until the device has answered. If the server stops, abandons the wait after a while: then nothing is pending.</summary>
     public void Await()
     {
         QuiesceRequest request = _pending!;
@@ -80,7 +81,7 @@ internal sealed class Quiescence : IDisposable
         }
     }
 
-    /// <summary>The client has gone: drops what is pending, and has the device come to rest before its memory goes.</summary>
+    /// <summary>The client has disconnected: drops a pending command, and quiesces the device before memory is unmapped.</summary>
     /// <returns>False while the device has not answered.</returns>
     public bool TryLeave()
     {
@@ -95,7 +96,7 @@ internal sealed class Quiescence : IDisposable
         return Ask(QuiesceReason.ClientGone, _timedOut.Token) is not null || !IsPending;
     }
 
-    /// <summary>What the device was quiesced for is over.</summary>
+    /// <summary>Resumes the device if it is quiesced: the command is done.</summary>
     public void Resume()
     {
         _session.DmaMessages.ResetIsOver();
@@ -112,7 +113,7 @@ internal sealed class Quiescence : IDisposable
     public void Dispose()
     {
         _stop.Dispose();
-        // a source that was cancelled holds nothing, and may be calling still
+        // a cancelled source holds no resources, and its callbacks may still be running
         if (!_clientGone.IsCancellationRequested)
             _clientGone.Dispose();
         if (!_timedOut.IsCancellationRequested)
@@ -123,7 +124,7 @@ internal sealed class Quiescence : IDisposable
     {
         if (_device.Activity.Asked is { } earlier)
         {
-            // one question at a time: the answer to the old one is as good
+            // one request at a time: the answer to the earlier one counts
             _pending = new QuiesceRequest(earlier.Answer, earlier.Reason, _stopping);
             return Conclude();
         }
@@ -143,12 +144,12 @@ internal sealed class Quiescence : IDisposable
         return Conclude();
     }
 
-    /// <summary>What the device answered to what is pending; null as long as it has not, and if it was for a client that has gone.</summary>
+    /// <summary>The pending answer of the device; null if it has not answered, or the client of the command has disconnected.</summary>
     public Refusal? Conclude()
     {
         QuiesceRequest request = _pending!;
         bool answered = request.IsAnswered;
-        // after that: a device may have come to rest just because its client has gone
+        // in this order: a device may quiesce because the disconnect cancelled its token
         CheckClient(request);
         if (!answered)
             return null;
@@ -166,7 +167,7 @@ internal sealed class Quiescence : IDisposable
         return _clientGone.IsCancellationRequested ? null : answer;
     }
 
-    // Whether the client is there still, so that the command is worth waiting for.
+    // False if the command need not be waited for, since the client has disconnected or the server stops.
     private bool CheckClient(QuiesceRequest request)
     {
         if (request.Reason == QuiesceReason.ClientGone || _clientGone.IsCancellationRequested)
@@ -184,19 +185,19 @@ internal sealed class Quiescence : IDisposable
         request.Dispose();
     }
 
-    private Refusal Answered(QuiesceReason reason, bool atRest)
+    private Refusal Answered(QuiesceReason reason, bool quiesced)
     {
-        _device.Activity.Answer(reason, atRest);
-        if (!atRest && reason == QuiesceReason.ClientGone)
+        _device.Activity.Answer(reason, quiesced);
+        if (!quiesced && reason == QuiesceReason.ClientGone)
             _session.Log.QuiesceFailed();
-        return atRest ? default : new Refusal(Errno.EBUSY, "the device cannot be quiesced now");
+        return quiesced ? default : new Refusal(Errno.EBUSY, "the device cannot be quiesced now");
     }
 
     private Refusal Failed(QuiesceReason reason, Exception exception)
     {
-        // who was told to give up may say so like this
+        // a cancelled device may answer with this exception
         if (exception is OperationCanceledException && (_clientGone.IsCancellationRequested || _timedOut.IsCancellationRequested))
-            return Answered(reason, atRest: false);
+            return Answered(reason, quiesced: false);
         _device.Activity.Answer(reason, quiesced: false);
         _session.DeviceThrew(DeviceCallback.Quiesce, _command, exception);
         return Session.Threw;
@@ -204,7 +205,7 @@ internal sealed class Quiescence : IDisposable
 
     private void GiveUpCommands() => Cancel(_clientGone);
 
-    // The author's callbacks must run neither here nor on the thread that stops the server.
+    // Callbacks of the device's cancellation token must run neither here nor on the thread that stops the server.
     private void Cancel(CancellationTokenSource source) => _ = source.CancelAsync().ContinueWith(
         (failed, _) => _session.DeviceThrew(DeviceCallback.Quiesce, null, failed.Exception!.GetBaseException()), null,
         CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);

@@ -4,10 +4,10 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>What a client was refused in one session: the first of each kind is told, the rest is counted.</summary>
-/// <remarks>Command thread. A client cannot fill a log with it, nor memory.</remarks>
-/// <param name="device">Decides what is a mere question.</param>
-/// <param name="log">Told.</param>
+/// <summary>The refused commands of a session: the first of each kind is logged, the others are counted.</summary>
+/// <remarks>Command thread. Bounded: a client can fill neither the log nor memory with them.</remarks>
+/// <param name="device">The device: whether it can be migrated decides what is a probe.</param>
+/// <param name="log">The server's log.</param>
 internal sealed class Refusals(PciDevice device, ServerLog log)
 {
     private const int MaxKinds = 32;
@@ -21,7 +21,7 @@ internal sealed class Refusals(PciDevice device, ServerLog log)
     {
         Errno errno = refusal.Errno;
         log.Refused(header.Command, header.MessageId, header.MessageSize, errno, refusal);
-        if (IsQuestion(header.Command))
+        if (IsProbe(header.Command))
             return;
         foreach (ref Kind kind in CollectionsMarshal.AsSpan(_kinds))
         {
@@ -40,8 +40,8 @@ internal sealed class Refusals(PciDevice device, ServerLog log)
         log.FirstRefused(header.Command, header.MessageId, header.MessageSize, errno, refusal);
     }
 
-    /// <summary>The session is over.</summary>
-    public void SayTotal()
+    /// <summary>Logs the counts at the end of the session.</summary>
+    public void LogTotal()
     {
         if (_kinds.Count == 0)
             return;
@@ -49,8 +49,8 @@ internal sealed class Refusals(PciDevice device, ServerLog log)
         log.RefusedInAll(_others == 0 ? counts : string.Create(CultureInfo.InvariantCulture, $"{counts}, {_others} others"));
     }
 
-    // Clients find out what there is by asking for what may not be: QEMU asks each device for the features of migration.
-    private bool IsQuestion(Command command) => command switch
+    // Clients probe for optional features: QEMU asks each device for those of migration.
+    private bool IsProbe(Command command) => command switch
     {
         Command.DeviceGetInfo or Command.DeviceGetRegionInfo or Command.DeviceGetRegionIoFds or Command.DeviceGetIrqInfo => true,
         Command.DeviceFeature => device.Migration is null,

@@ -2,8 +2,8 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>One run of a server: what it serves, how, and until when. Immutable.</summary>
-/// <param name="Device">Belongs to this run.</param>
+/// <summary>One run of a server, from its start until it stops. Immutable.</summary>
+/// <param name="Device">The device that is served.</param>
 /// <param name="Options">The server's.</param>
 /// <param name="Log">The server's.</param>
 /// <param name="Status">Told how it goes.</param>
@@ -15,7 +15,7 @@ internal sealed record ServerRun(
     /// <summary>Whether the thread that serves may wait.</summary>
     public bool MayBlock => Turn is not null;
 
-    /// <summary>A session ends because of a failure of this side; the run goes on.</summary>
+    /// <summary>A session ends because the server failed; the run continues.</summary>
     public void SessionFailed(Exception failure)
     {
         Log.SessionFailed(failure);

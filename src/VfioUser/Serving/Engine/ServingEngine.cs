@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 
 namespace VfioUser;
 
-/// <summary>Serves a device to one client after another, step by step. Whose thread that is, and when, is up to a driver.</summary>
-/// <remarks>One thread at a time; it is the Command thread meanwhile. <see cref="Stop"/>: any thread.</remarks>
+/// <summary>Serves a device to one client after another, step by step. A driver decides when, and on which thread.</summary>
+/// <remarks>One thread at a time, which is the Command thread meanwhile. <see cref="Stop"/>: any thread.</remarks>
 internal sealed class ServingEngine : ICommandThread, IDisposable
 {
     // what every timer takes; then it is set again
@@ -16,10 +16,10 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
     private ITimer? _alarm; // of a clock that is not the system's
     private WorkerRun? _workers; // null where the device has none
 
-    /// <param name="run">What is served.</param>
-    /// <param name="clients">Where they come from; borrowed.</param>
-    /// <param name="stop">Ends the run; taken over.</param>
-    /// <param name="free">Called when the device is not served any more.</param>
+    /// <param name="run">The run.</param>
+    /// <param name="clients">Source of clients; borrowed.</param>
+    /// <param name="stop">Stops the run; taken over.</param>
+    /// <param name="free">Called when the device is no longer served.</param>
     public ServingEngine(ServerRun run, IClientSource clients, CancellationTokenSource stop, Action free)
     {
         Run = run;
@@ -33,20 +33,20 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
 
     public IClientSource Clients { get; }
 
-    /// <summary>Those who come while a client is there.</summary>
+    /// <summary>Clients that are not served yet.</summary>
     public PendingClients Pending { get; }
 
-    /// <summary>Who is served; null while nobody is.</summary>
+    /// <summary>The connected client, or null.</summary>
     public ClientConnection? Client { get; private set; }
 
-    /// <summary>Whether nothing will happen any more, and the device is free.</summary>
+    /// <summary>Whether serving has ended, and the device is free.</summary>
     public bool IsOver { get; private set; }
 
-    /// <summary>The failure of this side that ended it; null for none.</summary>
+    /// <summary>The failure that ended serving, or null.</summary>
     public Exception? Failure { get; private set; }
 
-    /// <summary>Called when another thread has left something to do. On that thread, to wake the driver and no more. Null for
-    /// one that sleeps nowhere but in a step.</summary>
+    /// <summary>Called when another thread has queued work, on that thread: it must only wake the driver. Null for a driver that
+    /// only sleeps in a step.</summary>
     public Action? Wake { get; set; }
 
     /// <summary>Called when the device may have work for the Command thread that no command brings. On any thread, until the run
@@ -100,10 +100,10 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
         return IsOver ? events | PollEvents.Ended : events;
     }
 
-    /// <summary>Ends it for a failure of this side.</summary>
+    /// <summary>Ends serving because of a failure.</summary>
     public void Fail(Exception failure)
     {
-        // the server has closed its listening socket already
+        // not a failure: the server stops, and has closed its listening socket
         if (failure is ObjectDisposedException or SocketException && Run.Stopping.IsCancellationRequested)
         {
             End(failure: null);
@@ -115,7 +115,7 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
         }
         catch (Exception e)
         {
-            failure = e; // a log that fails has nobody to tell
+            failure = e; // the log itself failed
         }
         End(failure);
     }
@@ -127,7 +127,7 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
         Stop();
     }
 
-    /// <summary>Has it end, and whoever waits for the client come back.</summary>
+    /// <summary>Stops serving, and wakes threads that wait for the client.</summary>
     public void Stop()
     {
         Run.Status.Stopping();
@@ -160,7 +160,7 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
         }
         catch (Exception e)
         {
-            Abort(e); // a log that fails has nobody to tell
+            Abort(e); // the log itself failed
         }
     }
 
@@ -223,7 +223,7 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
         {
             Run.SessionFailed(e);
         }
-        // not before it is closed: until then others may hope
+        // only after it is closed: until then other clients are not told that the device is busy
         Pending.Attached = null;
     }
 
@@ -247,7 +247,7 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
         }
         catch (Exception e)
         {
-            failure ??= e; // a log that fails; the device is free all the same
+            failure ??= e; // the log itself failed; still free the device
         }
         Failure = failure;
         Pending.Dispose();

@@ -3,8 +3,8 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>One client and the device, from the end of negotiation until the client has gone.</summary>
-/// <remarks>Command thread, all of it.</remarks>
+/// <summary>A session: a client and the device, from the end of negotiation until the client has disconnected.</summary>
+/// <remarks>Command thread, except where noted.</remarks>
 internal sealed class Session : IDisposable
 {
     private readonly ServerRun _run;
@@ -14,13 +14,13 @@ internal sealed class Session : IDisposable
     private readonly VfioUserServerOptions _options;
     private readonly Refusals _refusals;
     private readonly CancellationTokenRegistration _stopping;
-    private Thread? _commandThread; // only it may send replies
+    private Thread? _commandThread; // the only one that may send replies; null outside of Step
     private Thread? _replyPump;
     private readonly bool _mayBlock;
     private bool _metered;
     private bool _isLeaving;
-    private long _pendingSince; // when the command that is pending was taken up; 0 for none, or if that is not measured
-    private Command? _command; // that is handled
+    private long _pendingSince; // start of the pending command; 0 for none, or if it is not measured
+    private Command? _command; // the one being handled
 
     public Session(ServerRun run, MessageChannel channel, MessageChannel? twin, SessionLimits limits, ReplyWriter replies)
     {
@@ -49,7 +49,7 @@ internal sealed class Session : IDisposable
         };
         Steps = new CommandSteps(this);
         Unmapping = new Unmapping(this, channel.Socket.Handle, run.Stopping);
-        // a device that waits for its reply there does not notice that the main socket was shut down
+        // a device that waits for a reply on the twin socket would not notice that the main socket was shut down
         if (twin is not null)
             _stopping = run.Stopping.Register(twin.Shutdown);
         device.Unmodelled.Observer = log;
@@ -66,41 +66,41 @@ internal sealed class Session : IDisposable
 
     public GuestRegions GuestRegions { get; }
 
-    /// <summary>How memory is accessed that comes by message.</summary>
+    /// <summary>Access to guest memory by DMA_READ and DMA_WRITE messages.</summary>
     public DmaChannel DmaMessages { get; }
 
     public Quiescence Quiescence { get; }
 
     public bool ServesPreCopyInfo => _options.PreCopyInfo;
 
-    /// <summary>Whether the client reads nothing behind the header of a refusal, and takes what is there for the next one.</summary>
+    /// <summary>Whether the client does not read the payload of an error reply, and would take it for the next header.</summary>
     public bool StopsAtError { get; init; }
 
     public Unmapping Unmapping { get; }
 
     public CommandSteps Steps { get; }
 
-    /// <summary>Why a command is refused whose handling threw.</summary>
+    /// <summary>The refusal of a command during which the device threw.</summary>
     public static Refusal Threw => new(Errno.EIO, "the device threw");
 
-    /// <summary>Whether a command, or the client's end, waits for the device.</summary>
+    /// <summary>Whether a command, or a disconnect, waits for the device.</summary>
     public bool IsPending => Quiescence.IsPending || Unmapping.IsPending;
 
-    /// <summary>Whether the client has to read replies before it is listened to again.</summary>
+    /// <summary>Whether there is buffered output: no more is received until the client has read it.</summary>
     public bool HasOutput => _channel.Socket.HasOutput;
 
-    /// <summary>Whether there are commands that were received and can be handled now, without a look at the socket.</summary>
+    /// <summary>Whether there are received commands that can be handled now.</summary>
     public bool HasReceived => !HasOutput && !IsPending && _channel.HasReceived;
 
-    /// <summary>Becomes readable when it is worthwhile to go on with what is pending; null while nothing is.</summary>
+    /// <summary>Readable when pending work can continue; null if nothing is pending.</summary>
     public System.Runtime.InteropServices.SafeHandle? PendingDescriptor => Quiescence.Descriptor ?? Unmapping.Descriptor;
 
     public ServerLog Log => _log;
 
-    /// <summary>Tells the device that a client is there. Before its first command.</summary>
+    /// <summary>Attaches the client to the device, before its first command.</summary>
     public void Begin()
     {
-        // without it, whoever waits for a reply receives by itself
+        // without this thread, a thread that waits for a reply receives it itself
         if (_twin is not null && _mayBlock)
         {
             _replyPump = new Thread(_twin.PumpReplies) { Name = "vfio-user replies", IsBackground = true };
@@ -117,17 +117,17 @@ internal sealed class Session : IDisposable
         Guarded(DeviceCallback.Other, () => Device.Notifiers.Attach((code, e) => DeviceThrew(code, command: null, e)));
     }
 
-    /// <summary>Receives once, handles what came, in order, and answers it at once.</summary>
-    /// <param name="budget">How many commands it may handle; counted down.</param>
-    /// <returns>False when the client has gone.</returns>
-    /// <remarks>Where it may not block, it also comes back when nothing is there, while the client has to read replies, and
-    /// while a command is pending: then it is of use again when <see cref="PendingDescriptor"/> is readable, or the client hangs up.</remarks>
+    /// <summary>Receives once, handles the commands in order, and sends the replies.</summary>
+    /// <param name="budget">Commands that may still be handled; counted down.</param>
+    /// <returns>False when the client has disconnected.</returns>
+    /// <remarks>If it may not block, it also returns if nothing has arrived, if there is buffered output, and if a command is
+    /// pending: then call it again when <see cref="PendingDescriptor"/> is readable, or the client hangs up.</remarks>
     public bool Step(ref int budget)
     {
         _commandThread = Thread.CurrentThread;
         try
         {
-            // who has to read replies first is not listened to
+            // receive nothing until the client has read its replies
             if (HasOutput && !_channel.Socket.TrySendOutput())
                 return false;
             return HasOutput || HandleOnce(ref budget);
@@ -138,7 +138,7 @@ internal sealed class Session : IDisposable
         }
     }
 
-    /// <summary>Answers the header that broke the stream; nothing that follows it can be read.</summary>
+    /// <summary>Replies with an error to an invalid header, after which nothing more can be received.</summary>
     public void Refuse(in MessageHeader header)
     {
         Replies.Fail(header, Errno.EINVAL);
@@ -148,22 +148,22 @@ internal sealed class Session : IDisposable
     /// <inheritdoc cref="ServerRun.DeviceThrew"/>
     public void DeviceThrew(DeviceCode where, Command? command, Exception caught) => _run.DeviceThrew(where, command, caught);
 
-    /// <summary>The client has gone: has the device come to rest, and its memory unmapped, without waiting.</summary>
-    /// <returns>False while something is pending.</returns>
+    /// <summary>The client has disconnected: quiesces the device and unmaps the client's memory, without blocking.</summary>
+    /// <returns>False while that is pending.</returns>
     public bool TryLeave()
     {
         if (!_isLeaving)
         {
             _isLeaving = true;
             Device.Dma.HasClient = false;
-            // whoever waits for a reply of this client must not hold up the unmapping
+            // wake threads that wait for a reply of this client: the unmap waits for them
             _channel.Shutdown();
             _twin?.Shutdown();
         }
         return Quiescence.TryLeave() && Unmapping.TryLeave();
     }
 
-    /// <summary>The client has gone: its memory and its interrupts go too, the device's state stays. Waits for what is pending.</summary>
+    /// <summary>The client has disconnected: unmaps its memory, removes its eventfds, detaches it. Waits for the device.</summary>
     public void Dispose()
     {
         Guarded(DeviceCallback.DmaUnmapping, () =>
@@ -181,7 +181,7 @@ internal sealed class Session : IDisposable
         _replyPump?.Join();
         _twin?.Dispose();
         _channel.Dispose();
-        _refusals.SayTotal();
+        _refusals.LogTotal();
         _log.Metrics.SessionEnded();
     }
 
@@ -205,7 +205,7 @@ internal sealed class Session : IDisposable
             AwaitPending();
         if (IsPending)
             return Steps.TryContinue(out message);
-        // the server stops, and it was given up
+        // the server stops, and the wait was abandoned
         message = default;
         return ReceiveStatus.Closed;
     }
@@ -220,7 +220,7 @@ internal sealed class Session : IDisposable
 
     private bool HandleOnce(ref int budget)
     {
-        // asked here, where nobody waits for an answer
+        // checked here and not in Dispatch, where the client waits for a reply
         _metered = _log.Metrics.AreCommandsMetered;
         ReceivedMessage message;
         ReceiveStatus status = IsPending ? Continue(out message) : Receive(out message);
@@ -228,7 +228,7 @@ internal sealed class Session : IDisposable
             return status == ReceiveStatus.Empty;
         do
         {
-            // it is pending, or the client left before: what is behind it waits, or is dropped
+            // the command is pending, or was dropped after a disconnect: later commands wait, or are dropped
             if (!Dispatch(message))
                 return Replies.Flush() && IsPending;
         }
@@ -236,7 +236,7 @@ internal sealed class Session : IDisposable
         return Replies.Flush();
     }
 
-    // False when no more commands are to be handled: not yet, or not at all.
+    // False if no more commands are to be handled now.
     private bool Dispatch(in ReceivedMessage message)
     {
         long began = _metered ? Began() : 0;
@@ -287,27 +287,27 @@ internal sealed class Session : IDisposable
 
     private CommandOutcome Handle(CommandHandler? handler, in ReceivedMessage message)
     {
-        // what came before the session began; later ones are dropped where they are received
+        // one that arrived before the session started; the channel drops later ones
         if (message.Header.IsReply)
         {
-            // to answer an answer is to invite another one
+            // a reply must not be replied to, or two peers could go on for ever
             _log.ReplyDropped(message.Header.Command, message.Header.MessageId);
             return CommandOutcome.Replied;
         }
         if (!message.Header.IsCommand)
-            return Refusal.Invalid("flags 0x{0:x} say neither command nor reply", (uint)message.Header.Flags);
+            return Refusal.Invalid("flags 0x{0:x} are neither those of a command nor of a reply", (uint)message.Header.Flags);
         if (handler is null)
         {
             return ProtocolCommands.Find(message.Header.Command) is null
                 ? Refusal.Invalid("there is no command {0}", (ulong)message.Header.Command)
-                : Refusal.Invalid("command {0} is one that servers send", (ulong)message.Header.Command);
+                : Refusal.Invalid("only servers send command {0}", (ulong)message.Header.Command);
         }
         if (message.FdProblem != Errno.None && handler.NeedsFds(message))
-            return new Refusal(message.FdProblem, "descriptors that came with it were lost");
+            return new Refusal(message.FdProblem, "its descriptors were lost");
         return Steps.Run(handler, message);
     }
 
-    // Replies that are still to be sent must not wait for the client's answer: it may wait for them.
+    // Sends buffered replies before a call: the client may wait for them before it replies.
     private void FlushBeforeCall()
     {
         if (Thread.CurrentThread != _commandThread)

@@ -4,12 +4,12 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
-/// <summary>Waits for those who use memory that was unmapped.</summary>
+/// <summary>Waits until unmapped memory is no longer in use.</summary>
 /// <remarks>
-/// Command thread. While somebody uses it the end is pending, and <see cref="CommandSteps"/> keeps the command.
+/// Command thread. While it is in use, the unmap is pending, and <see cref="CommandSteps"/> keeps the command.
 /// </remarks>
-/// <param name="session">Whose memory it is.</param>
-/// <param name="socket">The client's, borrowed.</param>
+/// <param name="session">The session.</param>
+/// <param name="socket">The client's socket; borrowed.</param>
 /// <param name="stopping">Cancelled when the server stops.</param>
 internal sealed class Unmapping(Session session, SafeHandle socket, CancellationToken stopping) : IDisposable
 {
@@ -18,17 +18,17 @@ internal sealed class Unmapping(Session session, SafeHandle socket, Cancellation
     private bool _isLeaving;
     private Deadline _warnAt;
 
-    /// <summary>Whether memory that was unmapped is still in use; the commands that follow must not be handled.</summary>
+    /// <summary>Whether unmapped memory is still in use; later commands must wait.</summary>
     public bool IsPending => _signal is not null;
 
-    /// <summary>Becomes readable when it is worthwhile to go on with what is pending; null while nothing is.</summary>
+    /// <summary>Readable when the memory is no longer in use, or the server stops; null if nothing is pending.</summary>
     public SafeHandle? Descriptor => _signal?.Descriptor;
 
-    /// <summary>When to look at what is pending although nothing has happened; null while nothing is.</summary>
+    /// <summary>When to log that the unmap is still pending; null if nothing is pending.</summary>
     public Deadline? NextWarning => IsPending ? _warnAt : null;
 
-    /// <summary>Whether nobody uses any more what a command has unmapped.</summary>
-    /// <returns>False if somebody does: the end is pending now.</returns>
+    /// <summary>Completes an unmap if the memory is no longer in use, or the server stops.</summary>
+    /// <returns>False if it is in use: the unmap is pending now.</returns>
     public bool TryFinish(DmaDrain drain)
     {
         if (!drain.IsDone && !stopping.IsCancellationRequested)
@@ -41,8 +41,8 @@ internal sealed class Unmapping(Session session, SafeHandle socket, Cancellation
         return true;
     }
 
-    /// <summary>Looks whether the memory is free.</summary>
-    /// <returns><see cref="ReceiveStatus.Received"/> if it is, and closed when the client has gone before.</returns>
+    /// <summary>Checks whether the memory is no longer in use.</summary>
+    /// <returns><see cref="ReceiveStatus.Received"/> if so; closed if the client has disconnected; empty otherwise.</returns>
     public ReceiveStatus Poll()
     {
         if (!_drain!.IsDone)
@@ -55,7 +55,7 @@ internal sealed class Unmapping(Session session, SafeHandle socket, Cancellation
         return ReceiveStatus.Received;
     }
 
-    /// <summary>Waits until the memory is free, or whoever wants to know whether it is has gone.</summary>
+    /// <summary>Waits until the memory is no longer in use, the client hangs up, or the server stops.</summary>
     public void Await()
     {
         SafeHandle? client = _isLeaving ? null : socket;
@@ -66,8 +66,8 @@ internal sealed class Unmapping(Session session, SafeHandle socket, Cancellation
         }
     }
 
-    /// <summary>The client has gone: drops what is pending, and unmaps all.</summary>
-    /// <returns>False while somebody uses the memory, unless the server stops.</returns>
+    /// <summary>The client has disconnected: drops a pending command, and unmaps all memory.</summary>
+    /// <returns>False while memory is in use, unless the server stops.</returns>
     public bool TryLeave()
     {
         session.Steps.Drop();

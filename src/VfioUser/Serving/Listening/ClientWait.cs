@@ -4,14 +4,14 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
-/// <summary>Sleeping until a client comes.</summary>
+/// <summary>Waits for clients.</summary>
 internal static class ClientWait
 {
-    /// <summary>How long to let go by when the system lets nobody in.</summary>
-    public static readonly TimeSpan AcceptAgainAfter = TimeSpan.FromMilliseconds(100);
+    /// <summary>Time from a failed accept to the next.</summary>
+    public static readonly TimeSpan AcceptRetryInterval = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Waits for the next client; null when nobody is waited for any more, or the source is closed.</summary>
-    /// <exception cref="IOException">None can be let in now, but perhaps later.</exception>
+    /// <summary>Waits for the next client; null when cancelled, or the source is closed.</summary>
+    /// <exception cref="IOException">Accept failed, but may succeed later.</exception>
     public static SafeSocketHandle? Next(this IClientSource clients, CancellationToken stopping)
     {
         while (!stopping.IsCancellationRequested && clients.Listening is not { IsClosed: true })
@@ -23,8 +23,8 @@ internal static class ClientWait
         return null;
     }
 
-    /// <summary>Waits until a client may be there, or nobody is waited for any more.</summary>
-    /// <exception cref="IOException">No descriptor is left to wait with.</exception>
+    /// <summary>Waits until a client may be there, or cancelled.</summary>
+    /// <exception cref="IOException">The process has no free descriptor for the wait.</exception>
     public static void AwaitClient(this IClientSource clients, CancellationToken stopping)
     {
         if (clients.Listening is not { } listening)
@@ -37,7 +37,7 @@ internal static class ClientWait
         }
         catch (ObjectDisposedException) when (listening.IsClosed)
         {
-            // whoever closed it does not want to let anybody in
+            // the server stops
         }
     }
 }

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace VfioUser;
 
-/// <summary>One client that is there already.</summary>
+/// <summary>A single client that is connected already.</summary>
 internal sealed class ConnectedClient(SafeSocketHandle socket) : IClientSource
 {
     private SafeSocketHandle? _socket = socket;

@@ -3,15 +3,15 @@ using System.Runtime.InteropServices;
 
 namespace VfioUser;
 
-/// <summary>Where clients come from.</summary>
+/// <summary>A source of clients.</summary>
 internal interface IClientSource : IDisposable
 {
     string Address { get; }
 
-    /// <summary>The next client, if it is there already; else null.</summary>
-    /// <exception cref="IOException">None can be let in now, but perhaps later.</exception>
+    /// <summary>Accepts the next client, if there is one; otherwise null.</summary>
+    /// <exception cref="IOException">Accept failed, but may succeed later.</exception>
     SafeSocketHandle? TryNext();
 
-    /// <summary>Readable when a client is there; null when none will come that is not there already.</summary>
+    /// <summary>The listening socket, readable when a client has connected; null if there will be no further clients.</summary>
     SafeHandle? Listening { get; }
 }

@@ -5,14 +5,14 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
-/// <summary>A listening socket that another process made, and may still hold.</summary>
-/// <remarks>Not by the runtime's <see cref="Socket"/>: closed while it waits, that one shuts the socket down, for all who hold it.</remarks>
+/// <summary>A listening socket that another process has created, and may still use.</summary>
+/// <remarks>Without <see cref="Socket"/>: if that is closed during a wait, it shuts the socket down, also for the other process.</remarks>
 internal sealed class InheritedListener : IClientSource
 {
     private readonly SafeSocketHandle _socket;
 
     /// <summary>Takes over a socket.</summary>
-    /// <exception cref="ArgumentException">It is no listening stream socket of AF_UNIX. It stays the caller's.</exception>
+    /// <exception cref="ArgumentException">It is not a listening stream socket of AF_UNIX. It is not taken over.</exception>
     public InheritedListener(SafeSocketHandle socket)
     {
         if (!ListeningCalls.IsListeningStream(socket))
@@ -30,7 +30,7 @@ internal sealed class InheritedListener : IClientSource
     public SafeSocketHandle? TryNext()
     {
         SafeSocketHandle? client = SocketListener.TryAccept(_socket);
-        // whoever else holds it can do that; it would say again and again that somebody is there
+        // the other process may have shut it down: it would be readable for ever
         if (client is null && PollCalls.HasHungUp(_socket))
             throw new SocketException((int)SocketError.Shutdown, "The listening socket was shut down.");
         return client;

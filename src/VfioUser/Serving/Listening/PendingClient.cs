@@ -5,38 +5,39 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
-/// <summary>One client that has come while another one is attached.</summary>
-/// <param name="socket">Owned until it is taken.</param>
-/// <param name="grace">How long it may hope.</param>
+/// <summary>A client that has connected while another one is attached.</summary>
+/// <param name="socket">Owned until <see cref="TryTake"/>.</param>
+/// <param name="grace">How long it waits for the other one to disconnect.</param>
 internal sealed class PendingClient(SafeSocketHandle socket, TimeSpan grace) : IDisposable
 {
-    // of one that says nothing
+    // for a proposal, before a silent client is disconnected
     private const int MaxPolls = 4;
-    // at one who is leaving: QEMU waits for 5 s in all
-    private const int MaxPollsAtLeaver = 8;
+
+    // while the other client is leaving: QEMU times out after 5 s
+    private const int MaxPollsWhileLeaving = 8;
 
     private int _polls;
-    private int _pollsAtLeaver;
-    private MessageChannel? _channel; // once something of what it said was read: it cannot be served any more
+    private int _pollsWhileLeaving;
+    private MessageChannel? _channel; // set once something may have been received: then it can only be refused
 
-    /// <summary>When it is looked at next.</summary>
+    /// <summary>When to poll it next.</summary>
     public Deadline Due { get; private set; } = Deadline.After(grace);
 
-    /// <summary>Its socket, if it can still be served.</summary>
+    /// <summary>Its socket, if it can still be served; otherwise null.</summary>
     public SafeSocketHandle? TryTake() => _channel is null ? socket : null;
 
-    /// <summary>The other client is leaving, and the device is not free yet: waits on, but not for ever.</summary>
-    /// <returns>False when it has waited long enough.</returns>
+    /// <summary>Extends the wait while the other client is leaving, up to a limit.</summary>
+    /// <returns>False at the limit.</returns>
     public bool TryWaitOn()
     {
-        if (_channel is not null || ++_pollsAtLeaver > MaxPollsAtLeaver)
+        if (_channel is not null || ++_pollsWhileLeaving > MaxPollsWhileLeaving)
             return false;
         Due = Deadline.After(grace);
         return true;
     }
 
-    /// <summary>Answers its proposal, if it is there.</summary>
-    /// <returns>False to be called again when it is due.</returns>
+    /// <summary>Refuses its proposal, if that has arrived.</summary>
+    /// <returns>True when it is done with; false to call it again when it is due.</returns>
     public bool TryRefuse(ServerRun run)
     {
         if (!PollCalls.WaitReadable(socket, 0))
@@ -78,7 +79,7 @@ internal sealed class PendingClient(SafeSocketHandle socket, TimeSpan grace) : I
         if (request.NoReply)
             return;
         byte[] payload = request.Command == Command.Version ? VersionMessage.FormatRefusal(reason) : [];
-        // QEMU has room for as much as it has sent, and calls what is longer a broken stream
+        // QEMU has room for as many bytes as it has sent, and disconnects if there are more
         if (payload.Length > message.Payload.Length)
             payload = [];
         Span<byte> header = stackalloc byte[MessageHeader.WireSize];
@@ -87,7 +88,7 @@ internal sealed class PendingClient(SafeSocketHandle socket, TimeSpan grace) : I
         _channel!.Socket.Send(header, payload);
     }
 
-    // who may not attach need not know who did, and is not asked about on this thread
+    // With AcceptPeer, the process is not named: this client may not be allowed to know it, and AcceptPeer must not run here.
     private static string Reason(ServerRun run) => run.Options.AcceptPeer is null && run.Status.Peer is { ProcessId: not 0 } other
         ? string.Create(CultureInfo.InvariantCulture, $"the device is in use by process {other.ProcessId}")
         : "the device is in use by another client";

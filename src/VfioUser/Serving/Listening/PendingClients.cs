@@ -5,13 +5,13 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
-/// <summary>Lets clients in: the next one to be served, and those who come while one is attached.</summary>
+/// <summary>Accepts clients: the next one to serve, and those that connect while one is attached.</summary>
 /// <remarks>
-/// Each of the others waits a moment, in case that the one that is attached is just leaving: then it is served. Else it is told
-/// that the device is in use. A few are held at a time, more wait in the socket's queue. Any thread; nothing waits here.
+/// Each of the others waits a moment, in case the attached one is disconnecting: then it is served. Otherwise it is refused,
+/// since the device is in use. A few are accepted at a time; more wait in the backlog. Any thread; nothing blocks here.
 /// </remarks>
-/// <param name="run">What they would attach to.</param>
-/// <param name="clients">Where they come from; borrowed.</param>
+/// <param name="run">The run.</param>
+/// <param name="clients">Source of clients; borrowed.</param>
 internal sealed class PendingClients(ServerRun run, IClientSource clients) : IDisposable
 {
     private const int Max = 4;
@@ -19,17 +19,17 @@ internal sealed class PendingClients(ServerRun run, IClientSource clients) : IDi
     private readonly Lock _gate = new();
     private readonly List<PendingClient> _waiting = [];
     private SafeHandle? _attached;
-    private Deadline? _acceptAgain; // set while the system lets nobody in
-    private bool _noneCome; // the listening socket is none any more
+    private Deadline? _retryAccept; // set after accept failed
+    private bool _isClosed; // the listening socket
 
-    /// <summary>What is to be waited for.</summary>
-    /// <param name="IsThere">Nothing: somebody is there who can be served, and nobody is attached.</param>
-    /// <param name="Next">The listening socket, since nobody is attached.</param>
-    /// <param name="Others">The listening socket, although somebody is attached.</param>
-    /// <param name="Due">Until when; null for ever.</param>
+    /// <summary>What to wait for.</summary>
+    /// <param name="IsThere">Nothing: a client can be served now.</param>
+    /// <param name="Next">The listening socket, since no client is attached.</param>
+    /// <param name="Others">The listening socket, although a client is attached.</param>
+    /// <param name="Due">Until when; null for no limit.</param>
     public readonly record struct Awaited(bool IsThere, bool Next, bool Others, Deadline? Due);
 
-    /// <summary>The socket of the client that is attached, and perhaps closed; null if none is.</summary>
+    /// <summary>The socket of the attached client, which may be closed; null if no client is attached.</summary>
     public SafeHandle? Attached
     {
         set
@@ -39,15 +39,15 @@ internal sealed class PendingClients(ServerRun run, IClientSource clients) : IDi
         }
     }
 
-    /// <summary>Who is to be served next, if somebody is there: the one that has waited longest. The caller's.</summary>
-    /// <exception cref="SocketException">The listening socket is none any more.</exception>
+    /// <summary>Returns the next client to serve, the one that has waited longest, or null. Owned by the caller.</summary>
+    /// <exception cref="SocketException">The listening socket cannot be used any more.</exception>
     public SafeSocketHandle? Next()
     {
         lock (_gate)
             return Take() ?? TryAccept();
     }
 
-    /// <summary>Lets in who comes while a client is attached, and answers those whose time is over.</summary>
+    /// <summary>Accepts clients while one is attached, and refuses those that have waited long enough.</summary>
     public void Process()
     {
         lock (_gate)
@@ -57,31 +57,31 @@ internal sealed class PendingClients(ServerRun run, IClientSource clients) : IDi
         }
     }
 
-    /// <summary>What is to be waited for before <see cref="Next"/> or <see cref="Process"/> is of use.</summary>
+    /// <summary>What to wait for before the next call of <see cref="Next"/> or <see cref="Process"/>.</summary>
     public Awaited Await()
     {
         lock (_gate)
         {
-            bool accepts = _acceptAgain is null;
-            bool others = accepts && !_noneCome && _waiting.Count < Max;
+            bool accepts = _retryAccept is null;
+            bool others = accepts && !_isClosed && _waiting.Count < Max;
             bool isThere = _attached is null && _waiting.Exists(client => client.TryTake() is not null);
             return new Awaited(isThere, accepts && _attached is null, others && _attached is not null, Due());
         }
     }
 
-    /// <summary>The system lets nobody in. A process that has no descriptor left has some again when a session somewhere else in it ends.</summary>
+    /// <summary>Accept failed, usually since the process has no free descriptor: retried, since other sessions may close some.</summary>
     public void CannotAccept(IOException problem)
     {
         run.Log.CannotAccept(problem.Message);
         lock (_gate)
-            _acceptAgain = Deadline.After(ClientWait.AcceptAgainAfter);
+            _retryAccept = Deadline.After(ClientWait.AcceptRetryInterval);
     }
 
     public void Dispose()
     {
         lock (_gate)
         {
-            _noneCome = true;
+            _isClosed = true;
             _waiting.ForEach(client => client.Dispose());
             _waiting.Clear();
         }
@@ -101,9 +101,9 @@ internal sealed class PendingClients(ServerRun run, IClientSource clients) : IDi
 
     private SafeSocketHandle? TryAccept()
     {
-        if (_acceptAgain is { Left.Ticks: > 0 })
+        if (_retryAccept is { Left.Ticks: > 0 })
             return null;
-        _acceptAgain = null;
+        _retryAccept = null;
         try
         {
             return clients.TryNext();
@@ -119,25 +119,25 @@ internal sealed class PendingClients(ServerRun run, IClientSource clients) : IDi
     {
         if (_attached is null)
         {
-            if (_acceptAgain is { Left.Ticks: 0 })
-                _acceptAgain = null;
+            if (_retryAccept is { Left.Ticks: 0 })
+                _retryAccept = null;
             return;
         }
         try
         {
-            while (!_noneCome && _waiting.Count < Max && TryAccept() is { } socket)
+            while (!_isClosed && _waiting.Count < Max && TryAccept() is { } socket)
                 _waiting.Add(new PendingClient(socket, run.Options.BusyAfter));
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
-            // the run hears of it when this client has gone
-            _noneCome = true;
+            // the run fails with it when the attached client has disconnected
+            _isClosed = true;
         }
     }
 
     private Deadline? Due()
     {
-        Deadline? due = _acceptAgain;
+        Deadline? due = _retryAccept;
         foreach (PendingClient client in _waiting)
             due = Deadline.Earlier(due, client.Due);
         return due;
@@ -154,7 +154,7 @@ internal sealed class PendingClients(ServerRun run, IClientSource clients) : IDi
         }
         catch (Exception e) when (e is ProtocolException or IOException or SocketException)
         {
-            // whatever it sends, it is not attached, and is sent away
+            // it is disconnected, whatever it sent
         }
         if (done)
             client.Dispose();

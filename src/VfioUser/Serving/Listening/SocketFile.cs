@@ -7,10 +7,10 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
-/// <summary>The name of a listening socket in the file system.</summary>
+/// <summary>The socket file of a listening socket.</summary>
 /// <remarks>
-/// It is made under another name in the same folder, and gets its own when clients can connect: who waits for the file is
-/// never refused. It belongs to who made it: what has taken its name since is somebody else's, and stays.
+/// It is created with another name in the same folder, and renamed when clients can connect: a client that waits for the file
+/// is never refused. It is removed only by its server, and only if it has not been replaced by another one.
 /// </remarks>
 internal sealed class SocketFile
 {
@@ -26,17 +26,17 @@ internal sealed class SocketFile
         _identity = identity;
     }
 
-    /// <summary>Gives a socket a name, and listens.</summary>
+    /// <summary>Binds a socket to a path, and listens.</summary>
     /// <param name="socket">Not bound yet.</param>
-    /// <param name="path">The file of a server that is gone is replaced.</param>
-    /// <param name="mode">Who may connect, from the first moment on.</param>
-    /// <param name="backlog">How many may wait to be let in.</param>
+    /// <param name="path">The socket file of a server that has exited is replaced.</param>
+    /// <param name="mode">File mode, set before clients can connect.</param>
+    /// <param name="backlog">How many clients may wait to be accepted.</param>
     /// <exception cref="ArgumentException">The path is too long for clients.</exception>
-    /// <exception cref="IOException">A server is alive there, or something else than a socket is.</exception>
+    /// <exception cref="IOException">A server is listening on the path, or it is not a socket.</exception>
     public static SocketFile Create(Socket socket, string path, UnixFileMode mode, int backlog)
     {
         _ = new UnixDomainSocketEndPoint(path);
-        // the process may change its folder before the file is removed
+        // the process may change its working directory before the file is removed
         string full = Path.GetFullPath(path);
         _ = Abandoned(path, full);
         string folder = Path.GetDirectoryName(full) ?? "/";
@@ -61,14 +61,14 @@ internal sealed class SocketFile
         }
     }
 
-    /// <summary>Removes the file, if it is still this one.</summary>
+    /// <summary>Removes the file, unless another one has replaced it.</summary>
     public void Remove()
     {
         if (_identity is not null && PathCalls.IdentityOf(_path) == _identity)
             File.Delete(_path);
     }
 
-    // Of several servers that begin at once exactly one gets the name; the others find that it is alive.
+    // If several servers start at once, exactly one gets the path; the others find a listening server.
     private static void Publish(string draft, string path, string full)
     {
         for (int tries = 0; tries < MaxTries; tries++)
@@ -90,26 +90,26 @@ internal sealed class SocketFile
                         File.Delete(draft);
                         return;
                     }
-                    // another server was faster, and gets its name back
+                    // another server was faster: swap back
                     _ = PathCalls.Rename(draft, full, PathCalls.Exchange);
                     continue;
                 }
             }
             if (errno != Errno.EINVAL)
                 throw Libc.Failure($"renaming '{draft}'", errno);
-            // a file system that cannot do it in one step
+            // the file system does not support these renames
             File.Move(draft, full, overwrite: true);
             return;
         }
-        throw new IOException($"Cannot listen on '{path}': other servers come and go there.");
+        throw new IOException($"Cannot listen on '{path}': other servers keep creating and removing it.");
     }
 
-    // A socket's file stays when its server dies. Whether one is alive only a connection tells. Null if there is no file.
+    // A socket file stays when its server is killed; only a connection tells whether one is listening. Null if there is no file.
     private static FileIdentity? Abandoned(string path, string full)
     {
         if (PathCalls.IdentityOf(full) is not { } there)
             return null;
-        // not to wait: a live server with many clients in its queue answers no one
+        // non-blocking: connecting to a server with a full backlog would block
         using Socket probe = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { Blocking = false };
         try
         {
@@ -118,14 +118,14 @@ internal sealed class SocketFile
         catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused)
         {
             if (!FileCalls.IsSocket(full))
-                throw new IOException($"'{path}' exists and is no socket. Remove it or choose another path.", e);
+                throw new IOException($"'{path}' exists and is not a socket. Remove it or choose another path.", e);
             return there;
         }
         catch (SocketException e)
         {
             if (PathCalls.IdentityOf(full) is null)
                 return null;
-            throw new IOException($"'{path}' is in use, or cannot be asked: {e.Message}", e);
+            throw new IOException($"'{path}' is in use, or cannot be checked: {e.Message}", e);
         }
         throw new IOException($"A server is listening on '{path}' already. Stop it or choose another path.");
     }

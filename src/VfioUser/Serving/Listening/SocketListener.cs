@@ -15,7 +15,7 @@ internal sealed class SocketListener : IClientSource
 
     private SocketListener(Socket socket, string address, SocketFile? file)
     {
-        // of our own: the runtime's one waits for whoever polls it when it is closed
+        // a duplicate, since closing the runtime's handle would wait for a thread that polls it
         _socket = SocketCalls.Duplicate(socket.SafeHandle);
         ListeningCalls.SetNonBlocking(_socket);
         Address = address;
@@ -26,7 +26,7 @@ internal sealed class SocketListener : IClientSource
 
     public static SocketListener OnPath(string path, UnixFileMode mode)
     {
-        // what the system says of it is "cannot assign requested address"
+        // the system's message would be "cannot assign requested address"
         if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder && !Directory.Exists(folder))
             throw new IOException($"Cannot listen on '{path}': there is no folder '{folder}'.");
         using Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
@@ -70,21 +70,21 @@ internal sealed class SocketListener : IClientSource
 
     public void Dispose()
     {
-        // first the name, and once: later on it may be another server's
+        // the file first, and only once: later, another server may use the path
         Interlocked.Exchange(ref _file, null)?.Remove();
         _socket.Dispose();
     }
 
-    /// <summary>Lets in who waits, if somebody does.</summary>
+    /// <summary>Accepts a client, if there is one; otherwise null.</summary>
     /// <param name="listening">In non-blocking mode.</param>
-    /// <exception cref="IOException">None can be let in now, but perhaps later.</exception>
+    /// <exception cref="IOException">Accept failed, but may succeed later.</exception>
     internal static SafeSocketHandle? TryAccept(SafeSocketHandle listening)
     {
         SafeSocketHandle? client = AcceptCalls.TryAccept(listening, out Errno errno);
         return errno switch
         {
             Errno.None or Errno.EAGAIN => client,
-            Errno.EMFILE => throw new IOException("accept failed: no descriptor or memory is left"),
+            Errno.EMFILE => throw new IOException("accept failed for lack of descriptors or memory"),
             _ => throw new SocketException((int)errno, $"accept failed: {errno}"),
         };
     }

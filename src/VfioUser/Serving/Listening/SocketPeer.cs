@@ -3,7 +3,7 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
-/// <summary>Who is at the other end.</summary>
+/// <summary>Reads the credentials of a socket's peer.</summary>
 internal static class SocketPeer
 {
     public static PeerCredentials Credentials(SafeSocketHandle socket)

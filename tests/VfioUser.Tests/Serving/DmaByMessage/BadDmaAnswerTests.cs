@@ -71,7 +71,7 @@ public sealed class BadDmaAnswerTests
 
         session.ShouldHaveRead(1, DmaSession.Failed);
         session.Result.Should().Be(DmaResult.Refused);
-        ShouldBeNamed(session, $"its reply to DmaRead (message {request.Header.MessageId}, 16 bytes) has the Error bit and no error number.");
+        ShouldBeNamed(session, $"its reply to DmaRead (message {request.Header.MessageId}, 16 bytes) has the Error bit but no error number.");
     }
 
     public static TheoryData<byte[]> WriteAnswers =>
@@ -152,7 +152,7 @@ public sealed class BadDmaAnswerTests
         session.ShouldHaveRead(1, 5);
         session.Client.ShouldBeServed();
         session.Served.Log.Has(CapturedLog.ReplyDropped).Should().BeTrue();
-        ShouldBeNamed(session, $"its reply to DmaRead (message {request.Header.MessageId}, 33 bytes) says that it answers DmaWrite.");
+        ShouldBeNamed(session, $"its reply to DmaRead (message {request.Header.MessageId}, 33 bytes) is a reply to DmaWrite.");
     }
 
     [Fact]
@@ -187,5 +187,5 @@ public sealed class BadDmaAnswerTests
 
     private static void ShouldBeNamed(DmaSession session, string problem) =>
         session.Served.Log.Entries.Where(entry => entry.Id == CapturedLog.DmaReplyMalformed).Should().ContainSingle()
-            .Which.Text.Should().StartWith("The client broke the protocol: " + problem);
+            .Which.Text.Should().StartWith("The client violated the protocol: " + problem);
 }

@@ -75,7 +75,7 @@ public sealed class DmaResultTests
         session.Device.Dma.Write(Memory, new byte[100_000]).Should().Be(DmaResult.TimedOut);
 
         session.Served.Log.Entries.Where(entry => entry.Id == CapturedLog.DmaTimedOut).Should().ContainSingle("the first of a kind is told")
-            .Which.Text.Should().Be("The client has not answered DmaRead of 4 bytes at 0x10000 for 00:00:00.0500000.");
+            .Which.Text.Should().Be("The client has not replied to DmaRead of 4 bytes at 0x10000 within 00:00:00.0500000.");
     }
 
     [Theory]
@@ -128,7 +128,7 @@ public sealed class DmaResultTests
             session.Device.ShouldTell("detached");
         session.Device.Dma.Read(Memory, new byte[4]).Should().Be(DmaResult.Disconnected);
         session.Served.Log.Entries.Where(entry => entry.Id is CapturedLog.SessionBroken or CapturedLog.DmaStreamBroken).Select(entry => entry.Text)
-            .Should().Contain(text => text.Contains("DmaRead (message 7) claims a size of 2139062143 bytes", StringComparison.Ordinal));
+            .Should().Contain(text => text.Contains("DmaRead (message 7) has a size of 2139062143 bytes", StringComparison.Ordinal));
     }
 
     [Fact]

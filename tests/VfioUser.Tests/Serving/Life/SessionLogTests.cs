@@ -50,14 +50,14 @@ public sealed class SessionLogTests
         {
             served.Connect().Dispose();
             using RawClient next = served.Attach();
-        }).Should().Contain("before it had negotiated");
+        }).Should().Contain("before negotiation");
         Reason(served =>
         {
             using RawClient client = served.Attach();
             client.SayBytes(new byte[16]);
             client.Hear();
             client.ShouldHearTheEnd();
-        }).Should().Contain("broke the protocol");
+        }).Should().Contain("violated the protocol");
         Reason(served =>
         {
             using RawClient client = served.Connect();

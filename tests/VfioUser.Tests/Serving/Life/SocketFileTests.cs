@@ -101,7 +101,7 @@ public sealed class SocketFileTests : IDisposable
     {
         File.WriteAllText(SocketPath, "precious");
 
-        FluentActions.Invoking(() => VfioUserServer.Bind(SocketPath)).Should().Throw<IOException>().WithMessage("*no socket*");
+        FluentActions.Invoking(() => VfioUserServer.Bind(SocketPath)).Should().Throw<IOException>().WithMessage("*not a socket*");
 
         File.ReadAllText(SocketPath).Should().Be("precious");
     }

@@ -2,36 +2,36 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>The server's own commands: reads and writes of guest memory, in pieces that the client can answer at once, several of
-/// them under way.</summary>
+/// <summary>DMA_READ and DMA_WRITE: splits an access into pieces that the client can reply to at once, and keeps several of them
+/// in flight.</summary>
 /// <remarks>Any thread.</remarks>
-/// <param name="channel">The twin socket's when there is one, else the main one. It bounds what is under way.</param>
-/// <param name="maxTransfer">Bytes in one command.</param>
-/// <param name="beforeCall">Called before the caller waits: replies that are still to be sent must not wait with it.</param>
-/// <param name="trouble">Told of what goes wrong.</param>
+/// <param name="channel">Of the twin socket if there is one, otherwise of the main socket. It limits how many are in flight.</param>
+/// <param name="maxTransfer">Most bytes per command.</param>
+/// <param name="beforeCall">Called before a call waits: sends replies that the client may be waiting for.</param>
+/// <param name="trouble">Logs failures.</param>
 internal sealed class DmaChannel(MessageChannel channel, int maxTransfer, Action beforeCall, DmaTrouble trouble) : IDmaMessages
 {
-    // What the reply to a write holds besides nothing: 12 bytes in the specification, 16 in QEMU and libvfio-user.
+    // A reply to DMA_WRITE has 12 bytes by the specification, 16 from QEMU and libvfio-user, or none.
     private const int ShortWriteReply = 12;
 
-    // one access's; all of them together are the channel's to bound
+    // of one access; the channel limits all accesses together
     private const int MaxInFlight = 64;
 
-    // enough for a client that answers meanwhile, and far from the five seconds after which QEMU gives up
+    // enough for a client that replies meanwhile, and well below QEMU's timeout of five seconds
     private static readonly TimeSpan WhileReset = TimeSpan.FromSeconds(1);
 
-    private bool _isReset; // the Command thread's
+    private bool _isReset; // Command thread
 
-    /// <summary>The device is being reset: all accesses together have a second, until <see cref="ResetIsOver"/>.</summary>
-    /// <remarks>A client that answers for its memory only when the reset was answered, as QEMU does, would keep a device that
-    /// waits for its threads to come to their ends.</remarks>
+    /// <summary>The device is being reset: until <see cref="ResetIsOver"/>, all accesses together must end within a second.</summary>
+    /// <remarks>QEMU replies to DMA messages only after it has the reply to its reset. A device that waits for its threads in the
+    /// reset would otherwise wait for the timeouts of their accesses.</remarks>
     public void ResetBegins()
     {
         _isReset = true;
         channel.LimitCalls(WhileReset);
     }
 
-    /// <summary>Accesses have all their time again.</summary>
+    /// <summary>The reset is done: accesses have their normal timeout again.</summary>
     public void ResetIsOver()
     {
         if (!_isReset)
@@ -66,7 +66,7 @@ internal sealed class DmaChannel(MessageChannel channel, int maxTransfer, Action
         return FinishWrite(reply, access);
     }
 
-    // The answers may come in any order; they are looked at in the order of the questions.
+    // Replies may arrive in any order; they are processed in the order of the commands.
     private DmaResult InPieces(ulong address, Span<byte> destination, ReadOnlySpan<byte> source)
     {
         bool write = destination.IsEmpty;
@@ -97,12 +97,12 @@ internal sealed class DmaChannel(MessageChannel channel, int maxTransfer, Action
             ushort id = ids[finished % MaxInFlight];
             if (result is DmaResult.TimedOut or DmaResult.Disconnected)
             {
-                // who does not answer one does not answer the others
+                // the client will not reply to the others either
                 channel.Abandon(id);
                 finished++;
                 continue;
             }
-            // after a refusal too: no piece is under way when the access is over
+            // also after a refusal: no piece must be in flight when the access ends
             DmaAccess piece = Piece(address, length, finished);
             using Reply reply = channel.Finish(id);
             DmaResult answer = write

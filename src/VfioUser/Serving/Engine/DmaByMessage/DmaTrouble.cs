@@ -2,8 +2,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>What goes wrong where a client is asked for its memory by message: told to the log, the first of each kind, and to
-/// the device.</summary>
+/// <summary>Failures of DMA_READ and DMA_WRITE: logs the first of each kind, and converts them to results for the device.</summary>
 /// <remarks>Any thread.</remarks>
 internal sealed class DmaTrouble(ServerLog log, TimeSpan timeout)
 {
@@ -21,25 +20,25 @@ internal sealed class DmaTrouble(ServerLog log, TimeSpan timeout)
         TooManyCommands = 1 << 6,
     }
 
-    /// <summary>An access that failed with an errno, the client's or the channel's.</summary>
-    /// <param name="channel">What it went by.</param>
+    /// <summary>The result of an access that failed with an errno of the client or of the channel.</summary>
+    /// <param name="channel">The channel that was used.</param>
     /// <param name="command">DmaRead or DmaWrite.</param>
-    /// <param name="access">What was asked for.</param>
+    /// <param name="access">The access.</param>
     /// <param name="errno">Not None.</param>
-    /// <param name="reply">Default when none came.</param>
+    /// <param name="reply">The header of the reply; default if none arrived.</param>
     public DmaResult Of(MessageChannel channel, Command command, in DmaAccess access, Errno errno, in MessageHeader reply)
     {
         if (reply.IsError)
         {
             if (reply.Error == 0)
-                Broke(command, reply, "has the Error bit and no error number");
+                Broke(command, reply, "has the Error bit but no error number");
             else if (IsFirst(command == Command.DmaRead ? Kinds.ReadRefused : Kinds.WriteRefused))
                 log.DmaRefused(command, access.Count, new Iova(access.Address), errno);
             return DmaResult.Refused;
         }
         if (reply.MessageSize != 0)
         {
-            Broke(command, reply, "brought descriptors that nobody wants");
+            Broke(command, reply, "has descriptors, which it must not have");
             return DmaResult.Failed;
         }
         switch (errno)
@@ -47,7 +46,7 @@ internal sealed class DmaTrouble(ServerLog log, TimeSpan timeout)
             case Errno.ETIMEDOUT:
                 log.DmaTimedOut(IsFirst(Kinds.TimedOut), command, access.Count, new Iova(access.Address), timeout);
                 return DmaResult.TimedOut;
-            case Errno.ECANCELED: // for the device's reset, of which nobody need be told
+            case Errno.ECANCELED: // by a reset of the device, which needs no log message
                 return DmaResult.TimedOut;
             case Errno.ENOMEM:
                 if (IsFirst(Kinds.TooManyCommands))
@@ -60,27 +59,27 @@ internal sealed class DmaTrouble(ServerLog log, TimeSpan timeout)
         }
     }
 
-    /// <summary>A reply without error that is no answer to what was asked.</summary>
+    /// <summary>The result of an access whose reply is not an error, but does not match the command.</summary>
     public DmaResult Malformed(in MessageHeader reply, in DmaAccess asked, ReadOnlySpan<byte> payload)
     {
         int data = payload.Length - DmaAccess.WireSize;
         int expected = reply.Command == Command.DmaRead ? (int)asked.Count : 0;
         if (data != expected || !WireFormat.TryRead(payload, out DmaAccess answered))
-            Broke(reply.Command, reply, $"has {payload.Length} bytes behind its header where {DmaAccess.WireSize + expected} were due");
+            Broke(reply.Command, reply, $"has a payload of {payload.Length} bytes instead of {DmaAccess.WireSize + expected}");
         else
-            Broke(reply.Command, reply, $"speaks of {answered.Count} bytes at 0x{answered.Address:x}, and asked for were {asked.Count} at 0x{asked.Address:x}");
+            Broke(reply.Command, reply, $"is for {answered.Count} bytes at 0x{answered.Address:x}, not for {asked.Count} at 0x{asked.Address:x}");
         return DmaResult.Failed;
     }
 
-    /// <summary>A reply that belongs to nothing.</summary>
-    /// <param name="reply">It is dropped.</param>
-    /// <param name="awaited">The command that was sent with this number and waits for its reply, if there is one.</param>
+    /// <summary>Logs a reply that matches no call, and is dropped.</summary>
+    /// <param name="reply">Its header.</param>
+    /// <param name="awaited">The command of the pending call with its message ID, or null.</param>
     public void Unmatched(MessageHeader reply, Command? awaited)
     {
         if (awaited is not { } command)
             log.ReplyDropped(reply.Command, reply.MessageId);
         else
-            Broke(Kinds.Unmatched, command, reply, $"says that it answers {reply.Command}");
+            Broke(Kinds.Unmatched, command, reply, $"is a reply to {reply.Command}");
     }
 
     private void Broke(Command command, in MessageHeader reply, string problem) => Broke(Kinds.Malformed, command, reply, problem);

@@ -3,7 +3,7 @@ using VfioUser.Protocol;
 namespace VfioUser;
 
 /// <summary>Spec: VFIO_USER_DEVICE_FEATURE.</summary>
-/// <remarks>All features are about migration: a device that has none of it has none of them, as in libvfio-user.</remarks>
+/// <remarks>All features are about migration: a device that cannot be migrated has none, as in libvfio-user.</remarks>
 internal sealed class DeviceFeatureHandler : CommandHandler
 {
     public override DeviceCode Code => DeviceCallback.MigrationState;
@@ -13,10 +13,10 @@ internal sealed class DeviceFeatureHandler : CommandHandler
         if (!TryRead(message, out DeviceFeature request, out Refusal refusal))
             return refusal;
         if (session.Device.Migration is not { } migration)
-            return Refusal.Invalid("the device cannot be migrated, and has no feature {0}", (ulong)request.Feature);
+            return Refusal.Invalid("the device cannot be migrated: it has no feature {0}", (ulong)request.Feature);
         DeviceFeatureFlags methods = request.Flags & ~DeviceFeatureFlags.IndexMask;
         if ((methods & ~MethodsOf(request.Feature)) != 0)
-            return Refusal.Invalid("feature {0} does not have the methods 0x{1:x}", (ulong)request.Feature, (ulong)methods);
+            return Refusal.Invalid("feature {0} does not support methods 0x{1:x}", (ulong)request.Feature, (ulong)methods);
         switch (methods)
         {
             case DeviceFeatureFlags.Get:
@@ -29,7 +29,7 @@ internal sealed class DeviceFeatureHandler : CommandHandler
             case var _ when (methods & DeviceFeatureFlags.Probe) != 0:
                 return Refusal.ArgszTooSmall(request.Argsz, (ulong)message.Payload.Length);
             default:
-                return Refusal.Invalid("methods 0x{0:x} are none, or do not go together", (ulong)methods);
+                return Refusal.Invalid("methods 0x{0:x} are not a valid combination", (ulong)methods);
         }
     }
 
@@ -72,22 +72,22 @@ internal sealed class DeviceFeatureHandler : CommandHandler
 
     private static CommandOutcome Report(Session session, in ReceivedMessage message, in DeviceFeature request)
     {
-        const int Head = DeviceFeature.WireSize + DmaLoggingReport.WireSize;
+        const int HeaderSize = DeviceFeature.WireSize + DmaLoggingReport.WireSize;
         if (!WireFormat.TryRead(message.Payload[DeviceFeature.WireSize..], out DmaLoggingReport range))
-            return Refusal.TooShort(message.Payload.Length, Head);
+            return Refusal.TooShort(message.Payload.Length, HeaderSize);
         if (DirtyPagesReport.SizeOf(range.Length, range.PageSize) is not { } size)
-            return Refusal.Invalid("there is no bitmap of 0x{0:x} bytes in pages of {1}", range.Length, range.PageSize);
+            return Refusal.Invalid("0x{0:x} bytes have no bitmap with pages of {1} bytes", range.Length, range.PageSize);
         if (size > (ulong)session.Limits.MaxBitmapSize)
-            return Refusal.Invalid("a bitmap of {0} bytes is more than the {1} that was agreed on", size, (ulong)session.Limits.MaxBitmapSize);
-        if (request.Argsz < Head + size)
-            return Refusal.ArgszTooSmall(request.Argsz, Head + size);
-        // before there is memory for the bitmap
+            return Refusal.Invalid("a bitmap of {0} bytes exceeds the negotiated {1}", size, (ulong)session.Limits.MaxBitmapSize);
+        if (request.Argsz < HeaderSize + size)
+            return Refusal.ArgszTooSmall(request.Argsz, HeaderSize + size);
+        // before memory is allocated for the bitmap
         Refusal refusal = session.GuestRegions.Dirty.Check(range.Iova, range.Length);
         if (!refusal.IsNone)
             return refusal;
-        int length = Head + (int)size;
+        int length = HeaderSize + (int)size;
         Span<byte> reply = session.Replies.Begin(message.Header, length);
-        session.GuestRegions.Dirty.Report(new DirtyPagesReport(range.Iova, range.Length, range.PageSize, reply[Head..]));
+        session.GuestRegions.Dirty.Report(new DirtyPagesReport(range.Iova, range.Length, range.PageSize, reply[HeaderSize..]));
         WireFormat.Write(reply, request with { Argsz = (uint)length });
         WireFormat.Write(reply[DeviceFeature.WireSize..], range);
         session.Replies.End(length);
@@ -113,7 +113,7 @@ internal sealed class DeviceFeatureHandler : CommandHandler
         }
     }
 
-    // the one feature whose change requires a quiesced device is the migration state
+    // only a change of the migration state requires a quiesced device
     public override CommandOutcome Apply(Session session, in ReceivedMessage message, int position) => SetState(
         session, session.Device.Migration!, message, WireFormat.Read<MigrationDeviceState>(message.Payload[DeviceFeature.WireSize..]).State);
 
@@ -129,7 +129,7 @@ internal sealed class DeviceFeatureHandler : CommandHandler
             if (problem is not null)
                 session.Log.MigrationDataRefused(problem);
             refusal = errno == Errno.None ? default : problem is not null ? Refusal.Because(errno, problem)
-                : new Refusal(errno, "there is no way from migration state {0} to {1}", (ulong)before, (ulong)target);
+                : new Refusal(errno, "there is no transition from migration state {0} to {1}", (ulong)before, (ulong)target);
         }
         finally
         {
@@ -143,12 +143,12 @@ internal sealed class DeviceFeatureHandler : CommandHandler
 
     private static CommandOutcome Start(Session session, in ReceivedMessage message, ReadOnlySpan<byte> data)
     {
-        const int Head = DeviceFeature.WireSize + DmaLoggingControl.WireSize;
+        const int HeaderSize = DeviceFeature.WireSize + DmaLoggingControl.WireSize;
         if (!WireFormat.TryRead(data, out DmaLoggingControl control))
-            return Refusal.TooShort(message.Payload.Length, Head);
+            return Refusal.TooShort(message.Payload.Length, HeaderSize);
         data = data[DmaLoggingControl.WireSize..];
         if (control.RangeCount > (uint)(data.Length / DmaLoggingRange.WireSize))
-            return Refusal.Invalid("{0} bytes came for {1} ranges", (ulong)data.Length, control.RangeCount);
+            return Refusal.Invalid("{0} bytes of data are too few for {1} ranges", (ulong)data.Length, control.RangeCount);
         DmaLoggingRange[] ranges = new DmaLoggingRange[control.RangeCount];
         for (int i = 0; i < ranges.Length; i++)
             ranges[i] = WireFormat.Read<DmaLoggingRange>(data[(i * DmaLoggingRange.WireSize)..]);

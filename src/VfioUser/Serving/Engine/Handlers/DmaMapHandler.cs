@@ -7,7 +7,7 @@ internal sealed class DmaMapHandler : CommandHandler
 {
     private const DmaMapFlags Known = DmaMapFlags.Readable | DmaMapFlags.Writeable | DmaMapFlags.Mmap | DmaMapFlags.FileIo;
 
-    // memory without a descriptor is mapped, too, and reached in another way: one that was lost must not make it that
+    // without a descriptor, the memory would be mapped with another backing
     public override bool NeedsFds(in ReceivedMessage message) => true;
 
     public override CommandOutcome Handle(Session session, in ReceivedMessage message)
@@ -24,7 +24,7 @@ internal sealed class DmaMapHandler : CommandHandler
     {
         DmaMap map = WireFormat.Read<DmaMap>(message.Payload);
         Refusal refusal = session.GuestRegions.Map(map, message.FdCount == 0 ? null : message.Fds!.Take(0), out DmaDrain? undone);
-        // the device threw, and somebody may use the region already
+        // the device threw, but may already use the region on another thread
         if (undone is not null)
             return CommandOutcome.NeedsDrain(undone);
         return refusal.IsNone ? Reply(session, message) : refusal;
@@ -37,13 +37,13 @@ internal sealed class DmaMapHandler : CommandHandler
         if (map.Argsz < DmaMap.WireSize)
             return Refusal.ArgszTooSmall(map.Argsz, DmaMap.WireSize);
         if ((map.Flags & ~Known) != 0)
-            return Refusal.Invalid("flags 0x{0:x} are not known", (ulong)(map.Flags & ~Known));
+            return Refusal.Invalid("flags 0x{0:x} are unknown", (ulong)(map.Flags & ~Known));
         if (map.Size == 0)
             return Refusal.Invalid("the region at 0x{0:x} is empty", map.Address);
         if (map.Address > ulong.MaxValue - (map.Size - 1))
-            return Refusal.Invalid("0x{1:x} bytes at 0x{0:x} go beyond the last address", map.Address, map.Size);
+            return Refusal.Invalid("0x{1:x} bytes at 0x{0:x} exceed the address space", map.Address, map.Size);
         if (fds == 0 && (map.Flags & (DmaMapFlags.Mmap | DmaMapFlags.FileIo)) != 0)
-            return Refusal.Invalid("flags 0x{0:x} are about a file, and no descriptor came", (ulong)map.Flags);
+            return Refusal.Invalid("flags 0x{0:x} need a descriptor, and there is none", (ulong)map.Flags);
         return default;
     }
 }

@@ -12,7 +12,7 @@ internal sealed class GetIrqInfoHandler : CommandHandler
         if (request.Argsz < IrqInfo.WireSize)
             return Refusal.ArgszTooSmall(request.Argsz, IrqInfo.WireSize);
         if (request.Index >= PciDevice.PciIrqCount)
-            return Refusal.Invalid("there are {1} types of interrupts, and none at {0}", request.Index, PciDevice.PciIrqCount);
+            return Refusal.Invalid("there is no interrupt type {0}, only {1} types", request.Index, PciDevice.PciIrqCount);
         IrqVectors? irqs = session.Device.IrqsAt(request.Index);
         return Reply(session, message,
             new IrqInfo(IrqInfo.WireSize, irqs?.Flags ?? IrqInfoFlags.EventFd, request.Index, (uint)(irqs?.Count ?? 0)));

@@ -12,7 +12,7 @@ internal sealed class GetRegionInfoHandler : CommandHandler
         if (request.Argsz < RegionInfo.WireSize)
             return Refusal.ArgszTooSmall(request.Argsz, RegionInfo.WireSize);
         if (request.Index >= (uint)session.Device.RegionCount)
-            return Refusal.Invalid("there are {1} regions, and none at {0}", request.Index, (ulong)session.Device.RegionCount);
+            return Refusal.Invalid("there is no region {0}, only {1} regions", request.Index, (ulong)session.Device.RegionCount);
 
         Region? region = session.Device.RegionAt(request.Index);
         ulong size = RegionBounds.SizeOf(session.Device, request.Index, region);

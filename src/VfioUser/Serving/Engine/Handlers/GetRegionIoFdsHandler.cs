@@ -3,7 +3,8 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>Spec: VFIO_USER_DEVICE_GET_REGION_IO_FDS. What cannot be sent is left out: clients then send messages.</summary>
+/// <summary>Spec: VFIO_USER_DEVICE_GET_REGION_IO_FDS. Sub-regions beyond the limit of descriptors are omitted: the client accesses
+/// them by message.</summary>
 internal sealed class GetRegionIoFdsHandler : CommandHandler
 {
     public override CommandOutcome Handle(Session session, in ReceivedMessage message)
@@ -27,7 +28,7 @@ internal sealed class GetRegionIoFdsHandler : CommandHandler
 
         SafeHandle[] fds = [];
         if (fits && !TryOpen(sources, out fds, out Errno errno))
-            return new Refusal(errno, "there is no descriptor to send");
+            return new Refusal(errno, "no descriptor could be created");
         int length = fits ? needed : RegionIoFds.WireSize;
         Span<byte> payload = session.Replies.Begin(message.Header, length);
         WireFormat.Write(payload, new RegionIoFds((uint)needed, 0, request.Index, (uint)subRegions.Count));
@@ -47,15 +48,15 @@ internal sealed class GetRegionIoFdsHandler : CommandHandler
     private static Refusal Check(in RegionIoFds request, uint maxArgsz)
     {
         if (request.Flags != 0 || request.Count != 0)
-            return Refusal.Invalid("flags 0x{0:x} and count {1} of a question are not 0", request.Flags, request.Count);
+            return Refusal.Invalid("flags 0x{0:x} and count {1} of a request must be 0", request.Flags, request.Count);
         if (request.Argsz < RegionIoFds.WireSize)
             return Refusal.ArgszTooSmall(request.Argsz, RegionIoFds.WireSize);
         if (request.Argsz > maxArgsz)
-            return Refusal.Invalid("argsz {0} is more than the {1} that one message may have", request.Argsz, maxArgsz);
+            return Refusal.Invalid("argsz {0} exceeds the limit of {1} for one message", request.Argsz, maxArgsz);
         return default;
     }
 
-    // In the order of declaration; a subRegion whose descriptors are there already costs nothing.
+    // In the order of declaration; a sub-region whose descriptors are sent anyway costs none.
     private static void Choose(IReadOnlyList<IoFdSubRegion> all, int maxFds, List<IoFdSubRegion> subRegions, List<IFdSource> sources)
     {
         foreach (IoFdSubRegion subRegion in all)
@@ -87,7 +88,7 @@ internal sealed class GetRegionIoFdsHandler : CommandHandler
         }
         catch (IOException e)
         {
-            errno = (Errno)e.HResult; // what the system said: usually that this process has too many open
+            errno = (Errno)e.HResult; // usually EMFILE
             return false;
         }
     }

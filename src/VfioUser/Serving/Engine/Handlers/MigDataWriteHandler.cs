@@ -14,13 +14,13 @@ internal sealed class MigDataWriteHandler : CommandHandler
         if (session.Device.Migration is not { } migration)
             return Refusal.Invalid("the device cannot be migrated");
         if (!IsServedIn(migration.State, message))
-            return Refusal.Invalid("no data is taken in migration state {0}", (ulong)migration.State);
+            return Refusal.Invalid("migration state {0} accepts no data", (ulong)migration.State);
         if (request.Size > MigDataReadHandler.LimitOf(session))
-            return Refusal.Invalid("{0} bytes are more than the {1} of one message", request.Size, MigDataReadHandler.LimitOf(session));
+            return Refusal.Invalid("{0} bytes exceed the limit of {1} for one message", request.Size, MigDataReadHandler.LimitOf(session));
         if (request.Argsz < MigrationData.WireSize + request.Size)
             return Refusal.ArgszTooSmall(request.Argsz, MigrationData.WireSize + request.Size);
         if (message.Payload.Length - MigrationData.WireSize != request.Size)
-            return Refusal.Invalid("size {0} is not the {1} bytes that came", request.Size, (ulong)(message.Payload.Length - MigrationData.WireSize));
+            return Refusal.Invalid("size {0} does not match the {1} bytes of data", request.Size, (ulong)(message.Payload.Length - MigrationData.WireSize));
         if (migration.Write(message.Payload[MigrationData.WireSize..]) is { } problem)
         {
             session.Log.MigrationDataRefused(problem);

@@ -2,8 +2,8 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>How much there is to read in pre-copy. Source: VFIO_MIG_GET_PRECOPY_INFO of <c>linux/vfio.h</c>.</summary>
-/// <remarks>As long as no specification has it, only where the server's options say so: elsewhere it is no command.</remarks>
+/// <summary>The bytes to read in pre-copy. Source: VFIO_MIG_GET_PRECOPY_INFO of <c>linux/vfio.h</c>.</summary>
+/// <remarks>Not in the specification, so only served with <see cref="VfioUserServerOptions.PreCopyInfo"/>.</remarks>
 internal sealed class PreCopyInfoHandler : CommandHandler
 {
     public override DeviceCode Code => DeviceCallback.MigrationState;

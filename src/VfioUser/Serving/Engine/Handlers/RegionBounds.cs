@@ -3,10 +3,11 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>The one place where an access that a client asks for is held against the device's regions.</summary>
+/// <summary>Checks region accesses of clients.</summary>
 internal static class RegionBounds
 {
-    /// <summary>Whether every byte of the access lies in a region that can be read now, or written. That region, or null for the configuration space.</summary>
+    /// <summary>Whether the access lies in a region, and the migration state allows it. Outputs the region, or null for configuration
+    /// space.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool Contains(PciDevice device, in RegionAccess access, bool write, out Region? region)
     {
@@ -27,9 +28,9 @@ internal static class RegionBounds
         return Refusal.Invalid("region {0} cannot be accessed in migration state {1}", access.Region, (ulong)(device.Migration?.State ?? default));
     }
 
-    /// <summary>More bytes than one message may have.</summary>
+    /// <summary>The refusal of an access with more bytes than one message may have.</summary>
     public static Refusal TooMany(in RegionAccess access, int limit) =>
-        Refusal.Invalid("{0} bytes are more than the {1} that one message may have", access.Count, (ulong)limit);
+        Refusal.Invalid("{0} bytes exceed the limit of {1} for one message", access.Count, (ulong)limit);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong SizeOf(PciDevice device, uint index, Region? region) =>

@@ -2,8 +2,8 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>What the description of a region says beyond its fixed part: a list, each entry with the place of the next.</summary>
-/// <remarks>Spec: "VFIO region capabilities". Every entry is a multiple of 8 bytes long, so all are aligned.</remarks>
+/// <summary>The capability list of a region: sparse mmap areas, and the type of a device-specific region.</summary>
+/// <remarks>Spec: "VFIO region capabilities". Each capability is a multiple of 8 bytes long, so all are aligned.</remarks>
 internal readonly struct RegionCapabilities
 {
     private readonly IReadOnlyList<MemoryArea> _areas;
@@ -13,12 +13,12 @@ internal readonly struct RegionCapabilities
     {
         _typed = region as DeviceRegion;
         _areas = memory?.Areas ?? [];
-        // a list of one area that is the whole region says nothing that the flags don't
+        // a single area that is the whole region needs no list: the flags say it
         if (_areas.Count == 1 && _areas[0] == new MemoryArea(0, region!.Size))
             _areas = [];
     }
 
-    /// <summary>In bytes; 0 when there is nothing to say.</summary>
+    /// <summary>In bytes; 0 if there are no capabilities.</summary>
     public int Length => SparseLength + TypeLength;
 
     private int SparseLength => _areas.Count == 0 ? 0
@@ -26,7 +26,7 @@ internal readonly struct RegionCapabilities
 
     private int TypeLength => _typed is null ? 0 : RegionCapHeader.WireSize + RegionType.WireSize;
 
-    /// <summary>Writes the list to <paramref name="start"/>, an offset from the start of the reply's payload as all of them are.</summary>
+    /// <summary>Writes the list at <paramref name="start"/>. All offsets in it are relative to the start of the payload.</summary>
     public void Write(Span<byte> payload, int start)
     {
         int type = start + SparseLength;

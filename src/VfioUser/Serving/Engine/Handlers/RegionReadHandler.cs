@@ -25,7 +25,7 @@ internal sealed class RegionReadHandler : CommandHandler
         }
         catch (Exception e)
         {
-            // as a dead device on a bus reads; one client in use waits for ever for the data of an error reply
+            // a success, with what a bus returns for a dead device: one known client waits for ever for the data of an error reply
             session.DeviceThrew(DeviceCode.At(session.Device, DeviceCallback.RegionRead, access.Region, access.Offset), message.Header.Command, e);
             data.Fill(0xFF);
         }
@@ -33,7 +33,7 @@ internal sealed class RegionReadHandler : CommandHandler
         return CommandOutcome.Replied;
     }
 
-    // All ones for each byte that was asked for, as a bus reads where nothing is. More than may be asked for has none.
+    // Returns all ones, as a bus does for a master abort. A request that exceeds the limit, or needs no reply, gets no data.
     public override void Refuse(Session session, in ReceivedMessage message, in Refusal refusal)
     {
         if (!WireFormat.TryRead(message.Payload, out RegionAccess access) || message.Header.NoReply

@@ -13,7 +13,7 @@ internal sealed class RegionWriteHandler : CommandHandler
         if (access.Count > (uint)session.Limits.MaxTransferToReceive)
             return RegionBounds.TooMany(access, session.Limits.MaxTransferToReceive);
         if (access.Count != data.Length)
-            return Refusal.Invalid("count {0} is not the {1} bytes that came", access.Count, (ulong)data.Length);
+            return Refusal.Invalid("count {0} does not match the {1} bytes of data", access.Count, (ulong)data.Length);
         if (!CanWrite(session.Device, access, out Region? region))
             return Explain(session.Device, access);
         if (region is null && Resets(session.Device, access, data))
@@ -22,7 +22,7 @@ internal sealed class RegionWriteHandler : CommandHandler
         return Answer(session, message, access);
     }
 
-    // what a reset of the function begins with
+    // the write that starts a function level reset
     public override CommandOutcome Apply(Session session, in ReceivedMessage message, int position)
     {
         RegionAccess access = WireFormat.Read<RegionAccess>(message.Payload);
@@ -36,20 +36,20 @@ internal sealed class RegionWriteHandler : CommandHandler
         Refuse(session, message, refusal, access with { Count = 0 });
     }
 
-    /// <summary>Whether the access can be carried out. On its region, or null for the configuration space.</summary>
+    /// <summary>Whether the access can be carried out. Outputs the region, or null for configuration space.</summary>
     public static bool CanWrite(PciDevice device, in RegionAccess access, out Region? region) =>
         RegionBounds.Contains(device, access, write: true, out region) && region is not { IsWritable: false };
 
-    /// <summary>What is wrong where <see cref="CanWrite"/> is false.</summary>
+    /// <summary>What is wrong with an access for which <see cref="CanWrite"/> is false.</summary>
     public static Refusal Explain(PciDevice device, in RegionAccess access) => RegionBounds.Contains(device, access, write: true, out _)
-        ? Refusal.Invalid("region {0} is only read", access.Region)
+        ? Refusal.Invalid("region {0} is read-only", access.Region)
         : RegionBounds.Explain(device, access);
 
-    /// <summary>Whether a write to the configuration space resets the function: the device has to be quiesced before it.</summary>
+    /// <summary>Whether a write to configuration space starts a function level reset, which requires a quiesced device.</summary>
     public static bool Resets(PciDevice device, in RegionAccess access, ReadOnlySpan<byte> data) =>
         device.Config.PciExpress?.AsksForReset((int)access.Offset, data) == true;
 
-    /// <summary>Carries out an access that can be.</summary>
+    /// <summary>Carries out an access that passed <see cref="CanWrite"/>.</summary>
     public static void Write(PciDevice device, Region? region, in RegionAccess access, ReadOnlySpan<byte> data)
     {
         try

@@ -9,16 +9,16 @@ internal sealed class RegionWriteMultiHandler : CommandHandler
     public override CommandOutcome Handle(Session session, in ReceivedMessage message)
     {
         if (!session.Limits.WriteMultiple)
-            return Refusal.Invalid("it was not agreed on");
+            return Refusal.Invalid("it was not negotiated");
         if (!TryRead(message, out RegionWriteMulti writes, out Refusal refusal))
             return refusal;
         int length = message.Payload.Length - RegionWriteMulti.WireSize;
         if (writes.WriteCount != (ulong)(length / RegionWriteMultiEntry.WireSize) || length % RegionWriteMultiEntry.WireSize != 0)
-            return Refusal.Invalid("{0} writes are not the {1} bytes that came", writes.WriteCount, (ulong)length);
+            return Refusal.Invalid("{0} writes do not match the {1} bytes of data", writes.WriteCount, (ulong)length);
         return WriteFrom(session, message, RegionWriteMulti.WireSize);
     }
 
-    // one that resets the function, and those behind it
+    // a write that starts a function level reset, and those after it
     public override CommandOutcome Apply(Session session, in ReceivedMessage message, int position)
     {
         RegionWriteMultiEntry entry = WireFormat.Read<RegionWriteMultiEntry>(message.Payload[position..]);
@@ -35,7 +35,7 @@ internal sealed class RegionWriteMultiHandler : CommandHandler
         {
             RegionWriteMultiEntry entry = WireFormat.Read<RegionWriteMultiEntry>(message.Payload[position..]);
             if (entry.Count > sizeof(ulong))
-                return Refusal.Invalid("a write of {0} bytes at 0x{1:x} of region {2} has more than 8", entry.Count, entry.Offset, entry.Region);
+                return Refusal.Invalid("a write of {0} bytes at 0x{1:x} of region {2} exceeds 8 bytes", entry.Count, entry.Offset, entry.Region);
             RegionAccess access = AccessOf(entry);
             if (!RegionWriteHandler.CanWrite(device, access, out Region? region))
                 return RegionWriteHandler.Explain(device, access);

@@ -34,7 +34,7 @@ internal sealed class SetIrqsHandler : CommandHandler
         }
         EventFd[]? eventFds = data == IrqSetFlags.DataEventFd ? TakeEventFds(message) : [];
         if (eventFds is null)
-            return Refusal.Invalid("a descriptor that came is no eventfd");
+            return Refusal.Invalid("a descriptor is not an eventfd");
         for (int i = 0; i < (int)set.Count; i++)
         {
             Irq irq = irqs[(int)set.Start + i];
@@ -46,7 +46,7 @@ internal sealed class SetIrqsHandler : CommandHandler
         return default;
     }
 
-    // All or none, and nothing else: to write to a pipe may take for ever, and to read from an epoll descriptor fails.
+    // Takes all or none. Only eventfds: a write to a pipe may block for ever, and a read of an epoll descriptor fails.
     private static EventFd[]? TakeEventFds(in ReceivedMessage message)
     {
         for (int i = 0; i < message.FdCount; i++)
@@ -67,20 +67,20 @@ internal sealed class SetIrqsHandler : CommandHandler
         if (set.Argsz < IrqSet.WireSize)
             return Refusal.ArgszTooSmall(set.Argsz, IrqSet.WireSize);
         if ((set.Flags & ~Known) != 0 || !IsOne((uint)data) || !IsOne((uint)action))
-            return Refusal.Invalid("flags 0x{0:x} are not one kind of data and one action", (ulong)set.Flags);
-        // errors and requests can be neither masked nor unmasked
+            return Refusal.Invalid("flags 0x{0:x} are not one data type and one action", (ulong)set.Flags);
+        // error and request interrupts cannot be masked
         if (set.Index is (uint)PciIrq.Error or (uint)PciIrq.Request && action != IrqSetFlags.ActionTrigger)
             return Refusal.Invalid("interrupts of type {0} cannot be masked", set.Index);
-        // nothing of nothing disables the whole type, and means nothing else
+        // a count of 0 only has a meaning with DATA_NONE and ACTION_TRIGGER: it disables all vectors of the type
         if (set.Count == 0 && (set.Start != 0 || data != IrqSetFlags.DataNone || action != IrqSetFlags.ActionTrigger))
-            return Refusal.Invalid("count 0 with start {1} and flags 0x{0:x} means nothing", (ulong)set.Flags, set.Start);
+            return Refusal.Invalid("count 0 with start {1} and flags 0x{0:x} has no meaning", (ulong)set.Flags, set.Start);
         Refusal refusal = CheckData(set, data, message.Payload.Length - IrqSet.WireSize, message.FdCount);
         if (!refusal.IsNone)
             return refusal;
         if (device.IrqsAt(set.Index) is not { } irqs)
             return Refusal.Invalid("the device has no interrupts of type {0}", set.Index);
         return set.Start >= (uint)irqs.Count || set.Count > (uint)irqs.Count - set.Start
-            ? Refusal.Invalid("count {0} at start {1} leaves the {2} vectors", set.Count, set.Start, (ulong)irqs.Count)
+            ? Refusal.Invalid("count {0} from start {1} exceeds the {2} vectors", set.Count, set.Start, (ulong)irqs.Count)
             : default;
     }
 
@@ -90,13 +90,13 @@ internal sealed class SetIrqsHandler : CommandHandler
         {
             return (ulong)bools == set.Count
                 ? default
-                : Refusal.Invalid("{0} bytes of data came for {1} vectors", (ulong)bools, set.Count);
+                : Refusal.Invalid("{0} bytes of data do not match {1} vectors", (ulong)bools, set.Count);
         }
         if (bools != 0)
-            return Refusal.Invalid("{0} bytes of data came where none belong", (ulong)bools);
+            return Refusal.Invalid("there are {0} bytes of data, and must be none", (ulong)bools);
         return data != IrqSetFlags.DataEventFd || fds == 0 || (uint)fds == set.Count
             ? default
-            : Refusal.Invalid("{0} descriptors came for {1} vectors", (ulong)fds, set.Count);
+            : Refusal.Invalid("{0} descriptors do not match {1} vectors", (ulong)fds, set.Count);
     }
 
     private static void Bind(Irq irq, IrqSetFlags action, EventFd? eventFd)

@@ -2,16 +2,16 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>Spec: VFIO_USER_VERSION. The first one is answered by <see cref="Handshake"/>, any other is refused.</summary>
+/// <summary>Spec: VFIO_USER_VERSION. <see cref="Handshake"/> handles the first one; any other is refused.</summary>
 internal sealed class VersionHandler : CommandHandler
 {
     public override CommandOutcome Handle(Session session, in ReceivedMessage message) =>
-        Refusal.Invalid("a version was agreed on before");
+        Refusal.Invalid("the version is negotiated already");
 
     public override void Refuse(Session session, in ReceivedMessage message, in Refusal refusal) =>
         Refuse(session.Replies, message.Header, refusal.Errno, refusal.ToString());
 
-    /// <summary>Refuses a proposal and says why.</summary>
+    /// <summary>Refuses a proposal, with the reason.</summary>
     public static void Refuse(ReplyWriter replies, in MessageHeader request, Errno errno, string? problem)
     {
         byte[] payload = VersionMessage.FormatRefusal(problem ?? errno.ToString());
