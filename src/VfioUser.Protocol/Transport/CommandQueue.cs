@@ -3,11 +3,11 @@ using System.Runtime.InteropServices;
 
 namespace VfioUser.Protocol;
 
-/// <summary>Messages that were received and not handled yet, in order, within bounds.</summary>
-/// <remarks>It remembers where they lie and no more, for many small ones come at once.</remarks>
+/// <summary>Received messages that are not handled yet, in order; bounded.</summary>
+/// <remarks>Stores only where they are in the receive buffer, since many small ones may arrive together.</remarks>
 internal sealed class CommandQueue(MessageChannelOptions limits)
 {
-    // a queue that was longer shall not keep buffers alive
+    // a longer array is cleared or replaced when the queue is empty, since its entries keep buffers alive
     private const int Short = 64;
     private const int Long = 4096;
 
@@ -25,7 +25,7 @@ internal sealed class CommandQueue(MessageChannelOptions limits)
 
     public bool IsEmpty => _next == _last;
 
-    /// <summary>Counts what was put in since the queue was empty last, which is what it may hold.</summary>
+    /// <summary>Whether the messages enqueued since the queue was last empty exceed a limit.</summary>
     public bool IsOverLimit => _messages > limits.MaxQueuedCommands || _bytes > limits.MaxQueuedBytes || _fds > limits.MaxQueuedFds;
 
     public void Enqueue(in MessageRun run)

@@ -1,19 +1,19 @@
 namespace VfioUser.Protocol;
 
-/// <summary>Which message the descriptors of a receive belong to.</summary>
+/// <summary>Decides which message the descriptors of a receive belong to.</summary>
 /// <remarks>
-/// Linux ends a receive after the write that carried descriptors, but the receive may begin with older bytes.
-/// So the descriptors belong to the last write in the chunk, and its last byte is the chunk's last byte:
+/// Linux ends a receive after a write with descriptors, but the receive may start with bytes of earlier writes.
+/// So the descriptors belong to the last write in the chunk, which ends where the chunk ends:
 /// <code>
 /// writes     A(no fd)  B(fd)  C        receives   [A B]+fd   [C]
 /// </code>
-/// Where one write held several messages, the last one of them that may carry descriptors gets them.
+/// If that write had several messages, the last one that may have descriptors gets them.
 /// </remarks>
 internal static class FdRouting
 {
-    /// <summary>Start of the message in <paramref name="chunk"/> that the descriptors belong to.</summary>
-    /// <param name="chunk">All bytes that are not parsed yet, from the start of a message on.</param>
-    /// <param name="older">How many of them came before this receive.</param>
+    /// <summary>Offset in <paramref name="chunk"/> of the message that the descriptors belong to.</summary>
+    /// <param name="chunk">All bytes that are not parsed yet, starting with a header.</param>
+    /// <param name="older">How many of them are from earlier receives.</param>
     public static int FindOwner(ReadOnlySpan<byte> chunk, int older)
     {
         int owner = 0;
@@ -22,10 +22,10 @@ internal static class FdRouting
         while (start < chunk.Length)
         {
             if (!WireFormat.TryRead(chunk[start..], out MessageHeader header))
-                return start; // a header that is still incomplete: these are the chunk's last bytes
+                return start; // an incomplete header at the end of the chunk
             bool mayCarry = MayCarryFds(header);
             long end = start + Math.Max((long)header.MessageSize, MessageHeader.WireSize);
-            // a message that ended before this receive began cannot have sent them
+            // a message that ended before this receive cannot have them
             if (end > older && (mayCarry || !ownerMayCarry))
             {
                 owner = start;

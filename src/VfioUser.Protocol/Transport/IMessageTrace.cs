@@ -1,16 +1,16 @@
 namespace VfioUser.Protocol;
 
-/// <summary>Sees every message that a socket sends and receives, for logs.</summary>
-/// <remarks>Any thread, several at once.</remarks>
+/// <summary>Receives every message that a socket sends and receives, for logs.</summary>
+/// <remarks>Any thread, concurrently.</remarks>
 public interface IMessageTrace
 {
-    /// <summary>Whether anybody wants to know now; asked once for what is sent or received together.</summary>
+    /// <summary>Whether tracing is enabled now; checked once for messages sent or received together.</summary>
     bool IsEnabled { get; }
 
     /// <summary>A message was received, or is about to be sent.</summary>
     /// <param name="sent">True if it is sent.</param>
     /// <param name="header">Its header.</param>
-    /// <param name="payload">What follows the header, as far as it is at hand; valid for the call only.</param>
-    /// <param name="fdCount">How many descriptors go with it.</param>
+    /// <param name="payload">Its payload, possibly only the start of it; valid for the call only.</param>
+    /// <param name="fdCount">Number of its descriptors.</param>
     void Message(bool sent, in MessageHeader header, ReadOnlySpan<byte> payload, int fdCount);
 }

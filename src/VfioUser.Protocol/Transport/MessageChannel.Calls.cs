@@ -14,17 +14,17 @@ public sealed partial class MessageChannel
     private readonly ReplyBuffers _replyBuffers = new();
     private int _createdCalls;
     private int _activeCalls;
-    private int _replyWaiters; // for a reply
+    private int _replyWaiters; // threads that wait for a reply
     private bool _hasReceiveTimeout;
     private Deadline? _callsEnd;
 
     /// <summary>Sends a command and waits for its reply.</summary>
-    /// <param name="command">What to ask for.</param>
+    /// <param name="command">The command.</param>
     /// <param name="head">The payload, or its first part.</param>
     /// <param name="tail">The rest of the payload; sent without a copy.</param>
-    /// <param name="fds">Descriptors that go with it; borrowed.</param>
-    /// <remarks>Any thread, the command thread too: there it fails with <see cref="Errno.ENOMEM"/> when more commands come before
-    /// the reply than may wait.</remarks>
+    /// <param name="fds">Descriptors to send with it; borrowed.</param>
+    /// <remarks>Any thread. On the Command thread it fails with <see cref="Errno.ENOMEM"/> if more commands arrive before the reply
+    /// than may be queued.</remarks>
     public Reply Call(Command command, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail = default, ReadOnlySpan<SafeHandle> fds = default)
     {
         Deadline deadline = Deadline.After(_options.CallTimeout);
@@ -33,25 +33,26 @@ public sealed partial class MessageChannel
             : new Reply(this, null, failure);
     }
 
-    /// <summary>Sends a command and leaves its reply to <see cref="Finish(ushort)"/>, so that several can be under way.</summary>
-    /// <param name="command">What to ask for.</param>
+    /// <summary>Sends a command; <see cref="Finish(ushort)"/> waits for its reply, so that several can be in flight.</summary>
+    /// <param name="command">The command.</param>
     /// <param name="head">The payload, or its first part.</param>
     /// <param name="tail">The rest of the payload; sent without a copy.</param>
-    /// <param name="wait">Whether to wait until fewer calls are under way than there may be. Who has one under way itself
-    /// must not: it may be the one that the others wait for.</param>
-    /// <param name="id">To be given to <see cref="Finish(ushort)"/> or <see cref="Abandon"/> by the same thread.</param>
-    /// <param name="failure">EAGAIN when there are too many under way; otherwise as that of a reply.</param>
+    /// <param name="wait">Whether to wait while too many calls are in flight. A thread with a call in flight must not:
+    /// two such threads could wait for each other.</param>
+    /// <param name="id">To pass to <see cref="Finish(ushort)"/> or <see cref="Abandon"/>, on the same thread.</param>
+    /// <param name="failure">EAGAIN if too many calls are in flight; otherwise as <see cref="Reply.Errno"/>.</param>
     internal bool TryStart(Command command, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail, bool wait, out ushort id, out Errno failure) =>
         TryStart(command, head, tail, default, Deadline.After(_options.CallTimeout), wait, out id, out failure);
 
-    /// <summary>Waits for the reply to a command that was sent, for as long as a call may take from now.</summary>
+    /// <summary>Waits for the reply to a command that was sent, up to the call timeout from now.</summary>
     internal Reply Finish(ushort id) => Finish(id, Deadline.After(_options.CallTimeout));
 
-    /// <summary>Gives up a command that was sent: its reply will mean nothing.</summary>
+    /// <summary>Abandons a command that was sent: its reply will be dropped.</summary>
     internal void Abandon(ushort id) => Release(_calls[PendingCall.IndexOf(id)]!, id);
 
-    /// <summary>Ends all calls soon, those under way and those to come, with ECANCELED, until <see cref="LiftLimit"/>.</summary>
-    /// <param name="left">How much time they have, all together.</param>
+    /// <summary>Limits the time of all calls together, current and new ones, until <see cref="LiftLimit"/>; then they fail with
+    /// ECANCELED.</summary>
+    /// <param name="left">The time limit.</param>
     internal void LimitCalls(TimeSpan left)
     {
         lock (_gate)
@@ -61,7 +62,7 @@ public sealed partial class MessageChannel
         }
     }
 
-    /// <summary>Ends what <see cref="LimitCalls"/> began.</summary>
+    /// <summary>Ends the limit of <see cref="LimitCalls"/>.</summary>
     internal void LiftLimit()
     {
         lock (_gate)
@@ -104,7 +105,7 @@ public sealed partial class MessageChannel
             {
                 header = call.Reply;
                 failure = call.Failure;
-                // of all refusals this one alone has something to say
+                // the only error reply with a reason in its payload
                 if (failure != Errno.None && header.Command == Command.Version)
                     reason = VersionMessage.ReasonOf(call.Payload);
             }
@@ -118,11 +119,11 @@ public sealed partial class MessageChannel
         return new Reply(this, answered ? call : null, failure, header, reason);
     }
 
-    /// <summary>Sends a command that asks for no reply.</summary>
-    /// <returns>False when the peer has gone, or reads nothing for as long as a call may take.</returns>
+    /// <summary>Sends a command that requests no reply.</summary>
+    /// <returns>False if the peer has disconnected, or does not read within the call timeout.</returns>
     public bool Post(Command command, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail = default) => TryPost(command, head, tail) == Errno.None;
 
-    /// <summary>As <see cref="Post"/>, and says why not: ENOTCONN, or ETIMEDOUT.</summary>
+    /// <summary>As <see cref="Post"/>, but returns the cause of a failure: ENOTCONN or ETIMEDOUT.</summary>
     internal Errno TryPost(Command command, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail) =>
         SendCommand(0, command, MessageFlags.NoReply, head, tail, default, Deadline.After(_options.CallTimeout));
 
@@ -130,10 +131,10 @@ public sealed partial class MessageChannel
     {
         lock (_gate)
         {
-            // given back before, and in other hands perhaps
+            // released before, and perhaps in use by another call
             if (!call.Active || call.MessageId != messageId)
                 return;
-            // the numbers of one that was given up are used again as late as can be, for its reply may still come
+            // reuse an abandoned call's message IDs as late as possible, since its reply may still arrive
             if (call.Done)
                 _freeCalls.Push(call);
             else
@@ -145,7 +146,7 @@ public sealed partial class MessageChannel
         }
     }
 
-    // The command thread would wait for a reply that is behind more than may wait for the command thread.
+    // Whether this is the Command thread and the queue is full: the reply is behind commands that only this thread can dequeue.
     private bool MustHandleFirst => _queue.IsOverLimit && Environment.CurrentManagedThreadId == _commandThread;
 
     private Errno SendCommand(ushort id, Command command, MessageFlags flags, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail,
@@ -178,11 +179,10 @@ public sealed partial class MessageChannel
                 }
                 if (!_hasReceiveTimeout)
                 {
-                    // so that a receive with the role looks at its deadline now and then
+                    // so that the receiving thread checks its deadline from time to time
                     _hasReceiveTimeout = true;
                     double eighth = deadline.IsNever ? double.MaxValue : _options.CallTimeout.TotalMilliseconds / 8;
-                    TimeSpan tick = TimeSpan.FromMilliseconds(Math.Clamp(eighth, 1, 250));
-                    _socket.SetReceiveTimeout(tick);
+                    _socket.SetReceiveTimeout(TimeSpan.FromMilliseconds(Math.Clamp(eighth, 1, 250)));
                 }
                 if (_activeCalls < _options.MaxConcurrentCalls && TryTakeCall(out PendingCall? call))
                 {
@@ -244,7 +244,7 @@ public sealed partial class MessageChannel
         }
     }
 
-    // Under the lock.
+    // Holding _gate.
     private TimeSpan TimeLeft(Deadline deadline, out Errno failure)
     {
         TimeSpan left = deadline.Left;

@@ -3,14 +3,14 @@ using System.Runtime.CompilerServices;
 namespace VfioUser.Protocol;
 
 /// <summary>
-/// A socket on which both sides may send commands: hands the peer's commands to one thread in order, and
-/// replies to whoever waits for them.
+/// A socket on which both sides may send commands: passes the peer's commands to one thread in order, and replies to the
+/// threads that wait for them.
 /// </summary>
 /// <remarks>
-/// Whoever waits may be the one who receives: at any time one thread at most has that role. A thread that waits for
-/// its reply takes it when nobody has it, queues the commands that come first and leaves them to the command thread.
-/// So a command's handler may call the peer on the very channel that the command came from, and so may any other
-/// thread meanwhile. When more commands have come than may wait, nobody receives until the command thread takes them.
+/// Threads that wait share the socket as leader and followers: at most one, the leader, receives; the others wait. A leader
+/// that waits for its reply passes other replies to their threads, and queues commands for the Command thread.
+/// So the handler of a command may call the peer on the channel that the command came from, and so may any other thread
+/// meanwhile. When the queue is full, no thread receives until the Command thread has dequeued the commands.
 /// Spec: "Command Concurrency": "unrelated messages sent from the server to the client can appear in between a client to server request/reply and vice versa".
 /// </remarks>
 public sealed partial class MessageChannel : IDisposable
@@ -20,11 +20,11 @@ public sealed partial class MessageChannel : IDisposable
     private readonly object _gate = new();
     private CommandQueue _queue;
     private CommandQueue _batch;
-    private int _gateWaiters; // on the gate
-    private bool _receiving;
+    private int _gateWaiters; // threads that wait on the gate
+    private bool _receiving; // there is a leader
     private bool _commandInUse;
     private bool _closed;
-    private int _commandThread; // its id, once there is one
+    private int _commandThread; // its managed ID; 0 before its first receive
     private Exception? _fault;
 
     /// <summary>Takes over a socket.</summary>
@@ -37,22 +37,22 @@ public sealed partial class MessageChannel : IDisposable
         _batch = new CommandQueue(_options);
     }
 
-    /// <summary>The socket beneath, for replies.</summary>
+    /// <summary>The socket, for replies.</summary>
     public MessageSocket Socket => _socket;
 
-    /// <summary>Whether a command is waiting to be handled that was received already. Command thread.</summary>
+    /// <summary>Whether <see cref="TryNextBuffered"/> has a command. Command thread.</summary>
     public bool HasBufferedCommand => !_batch.IsEmpty;
 
-    /// <summary>Called when a thread that waits for a reply has received something that it leaves to the command thread, or
-    /// the end. On that thread, with a lock held: to wake somebody up and no more. Set it before there are such threads.</summary>
+    /// <summary>Called when a thread that waits for a reply has queued work for the Command thread: commands, or the end of the
+    /// stream. On that thread, with a lock held: it must only wake a thread. Set it before there are such threads.</summary>
     internal Action? WorkQueued { get; set; }
 
-    /// <summary>Told of a reply that is no answer to a call, with the command of the call that has its number if there is one;
-    /// then it is dropped. Without it, it is handed out with the commands. On the thread that received, with a lock held. Set
+    /// <summary>Called with a reply that matches no call, and with the command of the pending call with its message ID, if there is
+    /// one; the reply is dropped. If null, such replies are returned like commands. On the receiving thread, with a lock held. Set
     /// it before there are such threads.</summary>
     internal Action<MessageHeader, Command?>? UnmatchedReply { get; set; }
 
-    /// <summary>Why the stream cannot be read any more; null while it can, or when it just ended.</summary>
+    /// <summary>Why the stream cannot be read any more; null while it can, and after a regular end.</summary>
     internal Exception? Fault
     {
         get
@@ -62,7 +62,8 @@ public sealed partial class MessageChannel : IDisposable
         }
     }
 
-    /// <summary>Whether <see cref="ReceiveCommand(bool, out ReceivedMessage)"/> has something to say that was received already.</summary>
+    /// <summary>Whether <see cref="ReceiveCommand(bool, out ReceivedMessage)"/> would return without receiving: with a command, or
+    /// the end of the stream.</summary>
     internal bool HasReceived
     {
         get
@@ -74,19 +75,19 @@ public sealed partial class MessageChannel : IDisposable
         }
     }
 
-    /// <summary>Takes the next command of those that came together. Command thread.</summary>
+    /// <summary>Takes the next of the commands that were received together. Command thread.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryNextBuffered(out ReceivedMessage message) => _batch.TryDequeue(out message);
 
-    /// <summary>Takes the peer's next command. The one before is over then: its payload becomes invalid.</summary>
+    /// <summary>Takes the peer's next command. The payload of the previous one becomes invalid.</summary>
     /// <param name="wait">Whether to wait for one.</param>
-    /// <param name="message">The command; or a reply that nobody waits for, which the caller refuses.</param>
-    /// <exception cref="ProtocolException">The stream is broken. Everything that came before has been handed out.</exception>
+    /// <param name="message">The command; or a reply that matches no call, which the caller drops.</param>
+    /// <exception cref="ProtocolException">The stream is broken. All commands before have been returned.</exception>
     /// <remarks>Command thread: one thread at a time.</remarks>
     public ReceiveStatus ReceiveCommand(bool wait, out ReceivedMessage message) => ReceiveCommand(wait, returnsOnTimeout: false, out message);
 
-    /// <summary>As <see cref="ReceiveCommand(bool, out ReceivedMessage)"/>, but comes back with
-    /// <see cref="ReceiveStatus.Empty"/> when the socket's receive timeout was over before a command came.</summary>
+    /// <summary>As <see cref="ReceiveCommand(bool, out ReceivedMessage)"/> with a wait, but returns
+    /// <see cref="ReceiveStatus.Empty"/> if the socket's receive timeout expires before a command arrives.</summary>
     public ReceiveStatus ReceiveCommandOrTimeout(out ReceivedMessage message) => ReceiveCommand(wait: true, returnsOnTimeout: true, out message);
 
     private ReceiveStatus ReceiveCommand(bool wait, bool returnsOnTimeout, out ReceivedMessage message)
@@ -101,7 +102,7 @@ public sealed partial class MessageChannel : IDisposable
             {
                 if (!_queue.IsEmpty)
                 {
-                    // whoever waits for room receives again
+                    // threads that wait for room in the queue can receive again
                     if (_gateWaiters > 0 && _queue.IsOverLimit)
                         Monitor.PulseAll(_gate);
                     (_batch, _queue) = (_queue, _batch);
@@ -127,10 +128,10 @@ public sealed partial class MessageChannel : IDisposable
         }
     }
 
-    /// <summary>Another thread than the one that receives commands handles what they lead to: it does not wait for a reply that is
-    /// behind more commands than may wait. Any thread.</summary>
-    /// <param name="thread">Its managed number.</param>
-    /// <returns>That of the one before.</returns>
+    /// <summary>Makes another thread the Command thread: its calls fail instead of waiting for a reply behind a full queue. Any
+    /// thread.</summary>
+    /// <param name="thread">Its managed ID.</param>
+    /// <returns>The managed ID of the previous one.</returns>
     internal int SwapCommandThread(int thread)
     {
         lock (_gate)
@@ -141,15 +142,15 @@ public sealed partial class MessageChannel : IDisposable
         }
     }
 
-    /// <summary>Receives for those who wait for replies, whenever none of them does it. Returns when the channel is closed.</summary>
-    /// <remarks>For a thread of its own: the reply pump of a channel that brings no commands.</remarks>
+    /// <summary>Receives replies while other threads wait for them and none of them receives. Returns when the channel is closed.</summary>
+    /// <remarks>For a separate thread: the reply pump of a channel without commands.</remarks>
     public void PumpReplies()
     {
         lock (_gate)
         {
             while (!_closed && _fault is null)
             {
-                // not one of those who are told after each receive: who waits for a reply can receive it by itself, and sooner
+                // not counted in _gateWaiters, so not woken after each receive: a thread that waits for a reply is faster
                 if (_receiving || _replyWaiters == 0 || _queue.IsOverLimit)
                     Monitor.Wait(_gate);
                 else
@@ -158,7 +159,7 @@ public sealed partial class MessageChannel : IDisposable
         }
     }
 
-    /// <summary>Ends the conversation: whoever waits comes back. Any thread.</summary>
+    /// <summary>Shuts the socket down: all waiting threads return. Any thread.</summary>
     public void Shutdown()
     {
         _socket.Shutdown();
@@ -169,8 +170,8 @@ public sealed partial class MessageChannel : IDisposable
         }
     }
 
-    /// <summary>Closes the socket and whatever came and was not handled.</summary>
-    /// <remarks>Once the command thread has left.</remarks>
+    /// <summary>Closes the socket, and the descriptors of commands that were not handled.</summary>
+    /// <remarks>Call it when the Command thread no longer uses the channel.</remarks>
     public void Dispose()
     {
         Shutdown();
@@ -184,7 +185,7 @@ public sealed partial class MessageChannel : IDisposable
         _socket.Dispose();
     }
 
-    // Under the gate, which it leaves for the receive itself. Has the role meanwhile.
+    // Holding _gate, which it releases for the receive itself. The thread is the leader meanwhile.
     private ReceiveStatus ReceiveOnce(bool wait)
     {
         bool mayReuse = !_commandInUse && _queue.IsEmpty;
@@ -204,7 +205,7 @@ public sealed partial class MessageChannel : IDisposable
         {
             Monitor.Enter(_gate);
             _receiving = false;
-            // they look when the gate is free, and find what follows done
+            // they run when the gate is free, after the messages are parsed
             if (_gateWaiters > 0)
                 Monitor.PulseAll(_gate);
         }
@@ -256,9 +257,9 @@ public sealed partial class MessageChannel : IDisposable
         {
             return e;
         }
-        // with a command thread nothing is received from here on until it has taken what there is
+        // with a Command thread, nothing more is received until it has dequeued the commands
         return _commandThread == 0 && _queue.IsOverLimit
-            ? new ProtocolException("The peer sends commands where nobody handles any.")
+            ? new ProtocolException("The peer sends commands on a socket that is only for replies.")
             : null;
     }
 }

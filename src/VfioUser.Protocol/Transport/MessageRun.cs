@@ -2,10 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace VfioUser.Protocol;
 
-/// <summary>Commands without descriptors that lie one after another, each complete and of a sound size.</summary>
-/// <param name="Buffer">Where they lie.</param>
-/// <param name="Offset">Of the first one's header.</param>
-/// <param name="Length">Of all together, in bytes.</param>
-/// <param name="Count">How many there are.</param>
+/// <summary>Consecutive commands without descriptors in a buffer, each complete and of a valid size.</summary>
+/// <param name="Buffer">The buffer.</param>
+/// <param name="Offset">Of the first header.</param>
+/// <param name="Length">Of all commands together, in bytes.</param>
+/// <param name="Count">Number of commands.</param>
 [StructLayout(LayoutKind.Auto)]
 internal readonly record struct MessageRun(byte[] Buffer, int Offset, int Length, int Count);

@@ -3,31 +3,31 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser.Protocol;
 
-/// <content>Sending: at once, until a deadline, or without waiting; then what does not fit is buffered.</content>
+/// <content>Sending: blocking, with a deadline, or without blocking and with an output buffer.</content>
 public sealed partial class MessageSocket
 {
     private readonly Lock _sendLock = new();
-    private readonly int _descriptor; // of _socket; under the send lock, while not closed
-    private readonly int _whole; // bytes that one send never cuts
+    private readonly int _descriptor; // of _socket; valid with the send lock, while not closed
+    private readonly int _whole; // bytes that a send never splits
     private OutputBuffer? _output;
 
-    /// <summary>Whether something waits for the socket to become writable.</summary>
+    /// <summary>Whether the output buffer is not empty.</summary>
     internal bool HasOutput => _output is { IsEmpty: false };
 
-    /// <summary>Sends one message, or several that follow each other in <paramref name="head"/>.</summary>
-    /// <param name="head">Begins with a header.</param>
-    /// <param name="tail">Follows <paramref name="head"/> in the same message without being copied; may be empty.</param>
-    /// <param name="fds">Borrowed for the call. At most what the peer accepts.</param>
-    /// <returns>False when the peer has gone, or the system does not pass the descriptors on.</returns>
-    /// <remarks>Any thread. Blocks while the peer does not read. No header arrives in two pieces, whatever the socket takes
-    /// at once.</remarks>
+    /// <summary>Sends one message, or several consecutive ones in <paramref name="head"/>.</summary>
+    /// <param name="head">Starts with a header.</param>
+    /// <param name="tail">The rest of the message, sent without a copy; may be empty.</param>
+    /// <param name="fds">Borrowed for the call. At most as many as the peer accepts.</param>
+    /// <returns>False if the peer has disconnected, or the system cannot send the descriptors.</returns>
+    /// <remarks>Any thread. Blocks while the peer does not read. A header is never split, however little the socket accepts at
+    /// once.</remarks>
     public bool Send(ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail = default, ReadOnlySpan<SafeHandle> fds = default) =>
         Send(head, tail, fds, Deadline.Never) == Errno.None;
 
-    /// <summary>As <see cref="Send(ReadOnlySpan{byte}, ReadOnlySpan{byte}, ReadOnlySpan{SafeHandle})"/>, but does not block for ever.</summary>
-    /// <returns>ENOTCONN when the peer has gone, or the system cannot send and the conversation is over. ETIMEDOUT when it did not
-    /// read in time: if it got part of the message, the conversation is over, as nothing can follow that. Another errno when
-    /// the descriptors are not passed on, ETOOMANYREFS for one: nothing was sent, and the conversation is as it was.</returns>
+    /// <summary>As <see cref="Send(ReadOnlySpan{byte}, ReadOnlySpan{byte}, ReadOnlySpan{SafeHandle})"/>, with a deadline.</summary>
+    /// <returns>ENOTCONN if the peer has disconnected, or the system failed to send, which shuts the socket down. ETIMEDOUT if the
+    /// peer did not read in time; if part of the message was sent, the socket is shut down. Another errno if the system cannot
+    /// send the descriptors, such as ETOOMANYREFS: then nothing was sent, and the socket stays usable.</returns>
     internal Errno Send(ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail, ReadOnlySpan<SafeHandle> fds, Deadline deadline)
     {
         if (_trace is { } trace)
@@ -51,20 +51,20 @@ public sealed partial class MessageSocket
         }
     }
 
-    /// <summary>From now on <see cref="SendOrBuffer"/> may be used. Before any other thread knows this socket.</summary>
+    /// <summary>Enables <see cref="SendOrBuffer"/>. Call it before other threads use this socket.</summary>
     internal void BufferOutput() => _output ??= new OutputBuffer(_whole);
 
-    /// <summary>Sends whole messages as far as they fit, and buffers the rest, which goes before whatever is sent next.</summary>
-    /// <param name="messages">One, or several that follow each other.</param>
+    /// <summary>Sends messages without blocking, and buffers the rest, which is sent before any later message.</summary>
+    /// <param name="messages">One or several consecutive messages.</param>
     /// <param name="fds">Borrowed until the message is sent.</param>
-    /// <returns>As <see cref="Send(ReadOnlySpan{byte}, ReadOnlySpan{byte}, ReadOnlySpan{SafeHandle}, Deadline)"/>; none when it is buffered.</returns>
-    /// <remarks>One thread at a time; others may send meanwhile.</remarks>
+    /// <returns>As <see cref="Send(ReadOnlySpan{byte}, ReadOnlySpan{byte}, ReadOnlySpan{SafeHandle}, Deadline)"/>; None also if buffered.</returns>
+    /// <remarks>One thread at a time; others may call Send meanwhile.</remarks>
     internal Errno SendOrBuffer(ReadOnlySpan<byte> messages, ReadOnlySpan<SafeHandle> fds = default)
     {
         if (_trace is { } trace)
             MessageText.TraceSent(trace, messages, default, fds.Length);
         OutgoingMessages rest = new(messages, default, fds, _whole);
-        // somebody else waits in a send of his own: behind him it is as good as in the socket
+        // if another thread is blocked in Send, buffer the message: it follows that one
         bool mine = _sendLock.TryEnter();
         try
         {
@@ -86,8 +86,8 @@ public sealed partial class MessageSocket
         }
     }
 
-    /// <summary>Sends what was buffered, as far as it fits now.</summary>
-    /// <returns>False when the peer has gone.</returns>
+    /// <summary>Sends buffered output without blocking.</summary>
+    /// <returns>False if the peer has disconnected.</returns>
     internal bool TrySendOutput()
     {
         if (!HasOutput || !_sendLock.TryEnter())
@@ -102,7 +102,7 @@ public sealed partial class MessageSocket
         }
     }
 
-    /// <summary>Waits until what was buffered is sent.</summary>
+    /// <summary>Waits until buffered output is sent.</summary>
     internal Errno FlushOutput(Deadline deadline)
     {
         if (!HasOutput)
@@ -119,7 +119,7 @@ public sealed partial class MessageSocket
         }
     }
 
-    // with the send lock, as all that follows
+    // Holding the send lock, as all methods below.
     private Errno SendAll(ref OutgoingMessages messages, Deadline deadline)
     {
         int flags = deadline.IsNever ? 0 : Libc.MsgDontWait;
@@ -133,7 +133,7 @@ public sealed partial class MessageSocket
         }
     }
 
-    // EAGAIN when something is left that did not fit
+    // EAGAIN if something is left
     private Errno SendNow(ref OutgoingMessages messages, int flags)
     {
         while (!messages.IsEmpty)
@@ -155,9 +155,9 @@ public sealed partial class MessageSocket
                 case Errno.EPIPE or Errno.ECONNRESET or Errno.ENOTCONN:
                     return Errno.ENOTCONN;
                 case Errno failure when !messages.Fds.IsEmpty:
-                    return failure; // other peers that do not read can use up what a user may have under way
+                    return failure; // for example ETOOMANYREFS: peers that do not read use up the user's limit of descriptors in flight
                 default:
-                    messages.IsTorn = true; // no memory, no socket: somebody will wait for this message in vain
+                    messages.IsTorn = true; // the message is lost, and the peer may wait for it: shut down
                     return Errno.ENOTCONN;
             }
         }
@@ -176,7 +176,7 @@ public sealed partial class MessageSocket
         }
     }
 
-    // EAGAIN when something is left, ENOTCONN when the conversation is over
+    // EAGAIN if something is left, ENOTCONN if the socket is shut down
     private Errno SendOutputNow()
     {
         if (_closed)
@@ -184,7 +184,7 @@ public sealed partial class MessageSocket
         Errno errno = _output!.Send(_socket);
         if (errno is Errno.None or Errno.EAGAIN)
             return errno;
-        // whatever failed, a message may have been torn
+        // part of a message may have been sent
         Shutdown();
         return Errno.ENOTCONN;
     }

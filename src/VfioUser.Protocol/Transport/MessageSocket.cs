@@ -5,17 +5,17 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser.Protocol;
 
-/// <summary>One AF_UNIX stream socket that carries vfio-user messages and their descriptors.</summary>
+/// <summary>An AF_UNIX stream socket for vfio-user messages and their descriptors.</summary>
 /// <remarks>
-/// Receiving: one thread at a time. Sending: any thread; a message is never torn by another.
+/// Receiving: one thread at a time. Sending: any thread; messages are not interleaved.
 /// Owns the socket. Spec: "Socket", "Header".
 /// </remarks>
 public sealed partial class MessageSocket : IDisposable
 {
-    // what a client with one small request at a time needs; many sockets may be idle
+    // enough for small requests, one at a time; there may be many idle sockets
     private const int FirstBufferSize = 4 << 10;
     private const int BufferSize = 64 << 10;
-    // from here on the rest of a message is worth waiting for in one call
+    // if this much of a message is missing, receive it in one call with MSG_WAITALL
     private const int WaitForAll = 64 << 10;
 
     private readonly SafeSocketHandle _socket;
@@ -23,7 +23,7 @@ public sealed partial class MessageSocket : IDisposable
     private readonly ReceiveBuffer _buffer = new(FirstBufferSize, BufferSize);
     private readonly Lock _closeLock = new();
     private readonly PendingFds _pendingFds;
-    private IMessageTrace? _trace; // null while nobody reads it
+    private IMessageTrace? _trace; // null while it is not enabled
     private long _parsed;
     private volatile bool _closed;
 
@@ -44,32 +44,32 @@ public sealed partial class MessageSocket : IDisposable
         _whole = SendPiece.WholeOf(SocketCalls.SendBufferSize(socket));
     }
 
-    /// <summary>The socket, to be borrowed: to wait for it, or to send it to a peer. It stays this object's.</summary>
+    /// <summary>The socket, to wait for, or to send to a peer. Borrowed.</summary>
     public SafeSocketHandle Handle => _socket;
 
-    /// <summary>Two sockets that talk to each other.</summary>
+    /// <summary>Creates two connected sockets.</summary>
     public static (MessageSocket First, MessageSocket Second) CreatePair(MessageSocketOptions? options = null)
     {
         (SafeSocketHandle first, SafeSocketHandle second) = SocketCalls.CreatePair();
         return (new MessageSocket(first, options), new MessageSocket(second, options));
     }
 
-    /// <summary>Receives what is there with one <c>recvmsg</c>.</summary>
-    /// <param name="wait">Whether to wait for something to come. The wait can end early with <see cref="ReceiveStatus.Empty"/>
-    /// when <see cref="SetReceiveTimeout"/> was called.</param>
-    /// <param name="mayReuse">No message from an earlier receive is in use any more, so that its bytes may be overwritten.
-    /// Otherwise those stay that <see cref="KeepParsed"/> was called for.</param>
+    /// <summary>Receives available bytes with one <c>recvmsg</c>.</summary>
+    /// <param name="wait">Whether to wait for bytes. The wait can end with <see cref="ReceiveStatus.Empty"/>
+    /// after <see cref="SetReceiveTimeout"/>.</param>
+    /// <param name="mayReuse">True if no message of an earlier receive is in use, so that its bytes may be overwritten.
+    /// If false, messages for which <see cref="KeepParsed"/> was called stay valid.</param>
     public ReceiveStatus Receive(bool wait, bool mayReuse = true)
     {
         if (_closed)
             return ReceiveStatus.Closed;
-        // asked here, where nobody waits for an answer
+        // checked here, and not while a peer waits for a reply
         _trace = EnabledTrace();
         if (mayReuse)
             _buffer.ReleaseKept();
         int missing = MissingBytes();
         int flags = !wait ? Libc.MsgDontWait : missing >= WaitForAll ? Libc.MsgWaitAll : 0;
-        // waiting for all must not wait for what comes after the message
+        // MSG_WAITALL must not wait for bytes beyond this message
         Span<byte> free = missing >= WaitForAll ? _buffer.Free[..missing] : _buffer.Free;
 
         FdList? fds = null;
@@ -92,8 +92,8 @@ public sealed partial class MessageSocket : IDisposable
         return ReceiveStatus.Received;
     }
 
-    /// <summary>Cuts the next complete message from what was received.</summary>
-    /// <exception cref="ProtocolException">The header claims a size that no message has: the stream is lost.</exception>
+    /// <summary>Takes the next complete message from the received bytes.</summary>
+    /// <exception cref="ProtocolException">The size in the header is not valid: the stream cannot be parsed any further.</exception>
     public bool TryParse(out ReceivedMessage message)
     {
         ReadOnlySpan<byte> unparsed = _buffer.Unparsed;
@@ -104,8 +104,8 @@ public sealed partial class MessageSocket : IDisposable
         }
         if (header.MessageSize < MessageHeader.WireSize || header.MessageSize > (uint)_options.MaxMessageSize)
         {
-            string problem = $"{header.Command} (message {header.MessageId}) claims a size of {header.MessageSize} bytes; " +
-                $"messages have {MessageHeader.WireSize} to {_options.MaxMessageSize}.";
+            string problem = $"{header.Command} (message {header.MessageId}) has a size of {header.MessageSize} bytes; " +
+                $"the range is {MessageHeader.WireSize} to {_options.MaxMessageSize}.";
             throw new ProtocolException(problem) { Header = header };
         }
         int size = (int)header.MessageSize;
@@ -124,11 +124,11 @@ public sealed partial class MessageSocket : IDisposable
         return true;
     }
 
-    /// <summary>Takes bytes that are no complete message, with the descriptors that came with them: for one who passes on what
-    /// he cannot parse.</summary>
-    /// <param name="most">Bytes to take at most.</param>
-    /// <param name="fds">The caller's from now on.</param>
-    /// <returns>Valid until the next receive; empty when nothing is there.</returns>
+    /// <summary>Takes bytes that are not a complete message, with their descriptors: for a proxy that forwards what it cannot
+    /// parse.</summary>
+    /// <param name="most">Most bytes to take.</param>
+    /// <param name="fds">Owned by the caller.</param>
+    /// <returns>The bytes, valid until the next receive; may be empty.</returns>
     internal ReadOnlySpan<byte> TakeUnparsed(int most, out FdList? fds)
     {
         ReadOnlySpan<byte> taken = _buffer.Unparsed;
@@ -139,11 +139,11 @@ public sealed partial class MessageSocket : IDisposable
         return taken;
     }
 
-    /// <summary>Whether nothing is left of what was received.</summary>
+    /// <summary>Whether all received bytes are parsed.</summary>
     internal bool IsParsed => _buffer.Start == _buffer.End;
 
-    /// <summary>Takes all complete commands that follow each other and brought no descriptors, without looking closer.</summary>
-    /// <remarks>Many small ones come at once; this is what each of them costs before it is handled.</remarks>
+    /// <summary>Takes all consecutive complete commands without descriptors, unparsed.</summary>
+    /// <remarks>A fast path for many small commands received together.</remarks>
     internal bool TryTakeRun(out MessageRun run)
     {
         ReadOnlySpan<byte> unparsed = _buffer.Unparsed;
@@ -163,13 +163,13 @@ public sealed partial class MessageSocket : IDisposable
         return count > 0;
     }
 
-    /// <summary>Lets what was parsed so far stay in use over the receives that follow.</summary>
+    /// <summary>Keeps the messages parsed so far valid during later receives.</summary>
     public void KeepParsed() => _buffer.KeepParsed();
 
-    /// <summary>Makes waiting receives come back after this long with <see cref="ReceiveStatus.Empty"/>.</summary>
+    /// <summary>Sets the timeout after which a waiting receive returns <see cref="ReceiveStatus.Empty"/>.</summary>
     public void SetReceiveTimeout(TimeSpan timeout) => SocketCalls.SetReceiveTimeout(_socket, timeout);
 
-    /// <summary>Ends the conversation: receives and sends in progress come back. Any thread.</summary>
+    /// <summary>Shuts the socket down: receives and sends in progress return. Any thread.</summary>
     public void Shutdown()
     {
         _closed = true;
@@ -180,8 +180,8 @@ public sealed partial class MessageSocket : IDisposable
         }
     }
 
-    /// <summary>Closes the socket and every descriptor that arrived and was not taken.</summary>
-    /// <remarks>After the last receive has come back; <see cref="Shutdown"/> makes it come back.</remarks>
+    /// <summary>Closes the socket, and received descriptors that were not taken.</summary>
+    /// <remarks>Call it when no receive is in progress; <see cref="Shutdown"/> ends one.</remarks>
     public void Dispose()
     {
         Shutdown();
@@ -194,7 +194,7 @@ public sealed partial class MessageSocket : IDisposable
         _pendingFds.Dispose();
     }
 
-    // Room for the message that has begun, and how many bytes of it have not come.
+    // Makes room for the message that has started to arrive, and returns how many bytes of it are missing.
     private int MissingBytes()
     {
         int needed = MessageHeader.WireSize;

@@ -1,23 +1,24 @@
 namespace VfioUser.Protocol;
 
-/// <summary>How a <see cref="MessageSocket"/> treats its socket. Immutable.</summary>
+/// <summary>Options for a <see cref="MessageSocket"/>. Immutable.</summary>
 public sealed record MessageSocketOptions
 {
-    /// <summary>Descriptors that one message may bring; with more it is refused. From 0 to 64.</summary>
+    /// <summary>Most descriptors of one received message; with more it is refused. From 0 to 64.</summary>
     public int MaxMessageFds { get; init; } = ProtocolLimits.MaxMessageFds;
 
-    /// <summary>Largest message that is received, header included, in bytes.</summary>
+    /// <summary>Size of the largest message to receive, header included, in bytes.</summary>
     public int MaxMessageSize { get; init; } = ProtocolLimits.MaxMessageSize;
 
     /// <summary>
-    /// How long a receive looks again and again before it goes to sleep. Zero, the default, sleeps at once.
-    /// Some tens of microseconds buy latency for a core's time.
+    /// How long a receive polls before it sleeps. Zero, the default, sleeps at once.
+    /// Some tens of microseconds reduce latency, but use a whole processor meanwhile.
     /// </summary>
     public TimeSpan Spin { get; init; }
 
-    /// <summary>Sees all messages; null for nobody.</summary>
+    /// <summary>Receives all messages; null for none.</summary>
     public IMessageTrace? Trace { get; init; }
 
-    /// <summary>Bytes of socket buffer to ask the kernel for in each direction; it may grant less. Null leaves its default.</summary>
+    /// <summary>Size of the socket buffer to request from the kernel, in each direction, in bytes; it may grant less. Null for its
+    /// default.</summary>
     public int? SocketBufferSize { get; init; } = 1 << 20;
 }

@@ -2,20 +2,20 @@ using System.Globalization;
 
 namespace VfioUser.Protocol;
 
-/// <summary>Messages as one readable line each, for logs and traces.</summary>
+/// <summary>Formats messages as one line of text each, for logs and traces.</summary>
 public static class MessageText
 {
-    // bytes of data in a line
+    // bytes of data to show
     private const int Shown = 16;
 
-    /// <summary>Describes a message: command, id, the fields of its payload, its descriptors.</summary>
+    /// <summary>Describes a message: command, message ID, the fields of its payload, the number of its descriptors.</summary>
     public static string Describe(in ReceivedMessage message) =>
         Describe(message.Header, message.Payload, message.FdCount);
 
     /// <summary>Describes a message.</summary>
     /// <param name="header">Its header.</param>
-    /// <param name="payload">What follows the header.</param>
-    /// <param name="fdCount">How many descriptors came with it.</param>
+    /// <param name="payload">Its payload.</param>
+    /// <param name="fdCount">Number of its descriptors.</param>
     public static string Describe(in MessageHeader header, ReadOnlySpan<byte> payload, int fdCount)
     {
         string kind = header.IsReply ? "reply" : header.NoReply ? "posted" : "command";
@@ -25,7 +25,7 @@ public static class MessageText
             $"{header.Command} #{header.MessageId} {kind}, {header.MessageSize} bytes{error}{fds} {Payload(header, payload)}").TrimEnd();
     }
 
-    /// <summary>Shows each message of what is sent together.</summary>
+    /// <summary>Traces each of the messages that are sent together.</summary>
     internal static void TraceSent(IMessageTrace trace, ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail, int fdCount)
     {
         Span<byte> joined = stackalloc byte[2 * Shown];
@@ -34,7 +34,7 @@ public static class MessageText
             int length = (int)Math.Min(header.MessageSize, (uint)head.Length);
             scoped ReadOnlySpan<byte> payload = head[MessageHeader.WireSize..length];
             head = head[length..];
-            // the data of a single message may lie apart from its head; both together are worth showing if the head is short
+            // the data of a single message may be in the tail: join the two if the first part is short
             if (head.IsEmpty && !tail.IsEmpty && payload.Length <= Shown)
             {
                 payload.CopyTo(joined);

@@ -2,16 +2,16 @@ using System.Runtime.InteropServices;
 
 namespace VfioUser.Protocol;
 
-/// <summary>What is left of messages that are being sent. Mutable; for one send.</summary>
+/// <summary>The unsent rest of messages that are being sent. Mutable; for one send.</summary>
 internal ref struct OutgoingMessages
 {
     private readonly int _whole;
     private ReadOnlySpan<byte> _tail;
 
-    /// <param name="head">One message, or several that follow each other.</param>
-    /// <param name="tail">The end of the last of them.</param>
-    /// <param name="fds">They go with the first byte.</param>
-    /// <param name="whole">Bytes that one send never cuts.</param>
+    /// <param name="head">One message, or several consecutive ones.</param>
+    /// <param name="tail">The rest of the last of them.</param>
+    /// <param name="fds">Sent with the first byte.</param>
+    /// <param name="whole">Bytes that a send never splits.</param>
     public OutgoingMessages(ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail, ReadOnlySpan<SafeHandle> fds, int whole)
     {
         _whole = whole;
@@ -25,18 +25,18 @@ internal ref struct OutgoingMessages
 
     public ReadOnlySpan<SafeHandle> Fds { get; private set; }
 
-    /// <summary>How many bytes of the head the next send takes.</summary>
+    /// <summary>How many bytes of the head to send next.</summary>
     public int Piece { get; private set; }
 
-    /// <summary>What follows the piece in the same send.</summary>
+    /// <summary>The bytes after the piece in the same send.</summary>
     public readonly ReadOnlySpan<byte> TailOfPiece => Piece == Head.Length ? _tail : default;
 
-    /// <summary>Whether the next send is of bytes in one place, and no more.</summary>
+    /// <summary>Whether the next send is a single span without descriptors.</summary>
     public readonly bool IsPlain => TailOfPiece.IsEmpty && Fds.IsEmpty;
 
     public readonly bool IsEmpty => Head.Length + _tail.Length == 0;
 
-    /// <summary>Whether some of it was sent and some was not: nothing can follow that.</summary>
+    /// <summary>Whether only a part was sent, or a message is lost: then nothing more can be sent.</summary>
     public bool IsTorn { get; set; }
 
     public void Sent(int count)

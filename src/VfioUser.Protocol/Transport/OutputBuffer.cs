@@ -4,25 +4,25 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser.Protocol;
 
-/// <summary>What did not fit into a socket yet, with the descriptors of one message in there.</summary>
-/// <remarks>Any thread. Its owner bounds it: it stops making more while something is here.</remarks>
-/// <param name="whole">Bytes that one send never cuts.</param>
+/// <summary>Messages that the socket has not accepted yet, with the descriptors of one of them.</summary>
+/// <remarks>Any thread. Not bounded here: the owner handles no more commands while it is not empty.</remarks>
+/// <param name="whole">Bytes that a send never splits.</param>
 internal sealed class OutputBuffer(int whole) : IDisposable
 {
     private readonly Lock _gate = new();
     private byte[] _bytes = [];
     private int _start;
     private int _end;
-    private int _piece; // bytes from the start that the next send takes; 0 at the beginning of a message
+    private int _piece; // bytes of the next send; 0 at the start of a message
     private int _fdsAt;
     private SafeHandle[] _fds = [];
     private volatile bool _isEmpty = true;
 
     public bool IsEmpty => _isEmpty;
 
-    /// <summary>Keeps bytes, and a reference on each of the descriptors, which go with the first of these bytes.</summary>
-    /// <param name="bytes">Messages, the first of which may have been sent in part.</param>
-    /// <param name="begun">How many of the bytes belong to what was begun and not sent whole; nothing else is kept then.</param>
+    /// <summary>Appends messages, and references to descriptors, which belong to the first of these bytes.</summary>
+    /// <param name="bytes">Messages; the first may have been sent in part, if the buffer is empty.</param>
+    /// <param name="begun">How many of the bytes are left of a send that was not completed.</param>
     /// <param name="fds">Borrowed until they are sent.</param>
     public void Append(ReadOnlySpan<byte> bytes, int begun, ReadOnlySpan<SafeHandle> fds)
     {
@@ -33,7 +33,7 @@ internal sealed class OutputBuffer(int whole) : IDisposable
             if (!fds.IsEmpty)
             {
                 if (_fds.Length != 0)
-                    throw new InvalidOperationException("Descriptors of an earlier message are still to be sent.");
+                    throw new InvalidOperationException("The descriptors of an earlier message are not sent yet.");
                 Hold(fds);
                 _fdsAt = _end;
             }
@@ -45,8 +45,8 @@ internal sealed class OutputBuffer(int whole) : IDisposable
         }
     }
 
-    /// <summary>Sends what fits, without waiting.</summary>
-    /// <returns>None when nothing is left, EAGAIN when something is, or why it failed; then nothing is left either.</returns>
+    /// <summary>Sends as much as possible without blocking.</summary>
+    /// <returns>None if nothing is left, EAGAIN if something is, or the errno of a failure, which clears the buffer.</returns>
     public Errno Send(SafeSocketHandle socket)
     {
         lock (_gate)
@@ -109,7 +109,7 @@ internal sealed class OutputBuffer(int whole) : IDisposable
         _fds = [];
     }
 
-    // the memory goes too: a client that reads its replies never needs it again
+    // also releases the array: a client that reads its replies does not need it again
     private void Clear()
     {
         LetGo();

@@ -1,6 +1,6 @@
 namespace VfioUser.Protocol;
 
-/// <summary>A command that was sent and waits for its reply. Its state changes under the channel's lock.</summary>
+/// <summary>A command that waits for its reply. Guarded by the channel's lock.</summary>
 internal sealed class PendingCall(int index, ReplyBuffers buffers)
 {
     private const int Slots = 256;
@@ -8,9 +8,10 @@ internal sealed class PendingCall(int index, ReplyBuffers buffers)
     private byte[] _payload = [];
     private int _length;
     private byte _generation;
-    private bool[]? _abandoned; // by generation: the caller gave up, and the reply may still come
+    private bool[]? _abandoned; // by generation: the call was abandoned, and its reply may still arrive
 
-    /// <summary>One more than the last number that this slot used, so that a late reply is not taken for the next one.</summary>
+    /// <summary>Message ID: the slot and a generation, which changes with each call, so that a late reply does not match the next
+    /// call.</summary>
     public ushort MessageId { get; private set; } = (ushort)index;
 
     public const int MaxConcurrent = Slots;
@@ -29,10 +30,10 @@ internal sealed class PendingCall(int index, ReplyBuffers buffers)
 
     public ReadOnlySpan<byte> Payload => _payload.AsSpan(0, _length);
 
-    /// <summary>Bytes of memory that it holds.</summary>
+    /// <summary>Bytes of memory in use.</summary>
     public int Capacity => _payload.Length;
 
-    /// <summary>What the reply says of the call's success.</summary>
+    /// <summary>The errno of the reply, or of its descriptors; None for success.</summary>
     public Errno Failure => Reply.IsError ? (Reply.Error == 0 ? Errno.EIO : (Errno)Reply.Error) : FdProblem;
 
     public static int IndexOf(ushort messageId) => messageId % Slots;
@@ -43,7 +44,7 @@ internal sealed class PendingCall(int index, ReplyBuffers buffers)
         while (_abandoned is not null && _abandoned[(byte)(_generation + 1)] && --tries > 0)
             _generation++;
         if (tries == 0)
-            _abandoned = null; // all of them: who has been silent for so long will not answer any more
+            _abandoned = null; // all generations: replies this late are not expected any more
         _generation++;
         MessageId = (ushort)(_generation * Slots + index);
         Command = command;
@@ -75,7 +76,7 @@ internal sealed class PendingCall(int index, ReplyBuffers buffers)
         _payload = buffers.Keep(_payload);
     }
 
-    /// <summary>Whether this is the late reply to a call whose caller gave up: it means nothing.</summary>
+    /// <summary>Whether this is the late reply to an abandoned call, which is forgotten then.</summary>
     public bool DiscardAbandoned(ushort messageId)
     {
         int generation = messageId / Slots;

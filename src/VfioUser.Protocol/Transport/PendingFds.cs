@@ -2,18 +2,18 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser.Protocol;
 
-/// <summary>Descriptors that were received and wait for their message to be complete.</summary>
+/// <summary>Received descriptors whose message is not complete yet.</summary>
 internal sealed class PendingFds(int maxPerMessage) : IDisposable
 {
     private readonly int _maxPerMessage = maxPerMessage;
     private readonly List<Received> _received = [];
 
-    // Owner: the position in the stream at which the message starts that they belong to
+    // Owner: position in the stream of the start of their message
     private readonly record struct Received(long Owner, FdList? Fds, Errno Problem);
 
     public bool IsEmpty => _received.Count == 0;
 
-    /// <summary>Takes over <paramref name="fds"/>. What a message may not have is closed here and now.</summary>
+    /// <summary>Takes over <paramref name="fds"/>. Closes them at once if they are more than a message may have.</summary>
     public void Add(long owner, FdList? fds, bool truncated)
     {
         Errno problem = Errno.None;
@@ -31,14 +31,14 @@ internal sealed class PendingFds(int maxPerMessage) : IDisposable
             problem = Errno.EINVAL;
         if (problem != Errno.None)
         {
-            // some are lost or too many came: none can be trusted to be the right one
+            // some are lost, or there are too many: which is which is unknown
             fds?.Dispose();
             fds = null;
         }
         _received.Add(new Received(owner, fds, problem));
     }
 
-    /// <summary>Hands over those of the message that ends at <paramref name="end"/>.</summary>
+    /// <summary>Returns those of the message that ends at <paramref name="end"/>; owned by the caller.</summary>
     public FdList? TakeUntil(long end, out Errno problem)
     {
         FdList? fds = null;

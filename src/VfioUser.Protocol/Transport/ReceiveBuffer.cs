@@ -1,18 +1,18 @@
 namespace VfioUser.Protocol;
 
-/// <summary>Bytes between a socket and the messages cut from them; messages are handled where they were received.</summary>
+/// <summary>Receive buffer of a socket; messages are handled in place.</summary>
 /// <remarks>
 /// <code>
 /// Bytes: | kept: messages still in use | parsed, free again | Start  not parsed yet  End | free |
 /// </code>
 /// </remarks>
-/// <param name="first">How large it is before it was filled once.</param>
-/// <param name="capacity">How large it is then.</param>
+/// <param name="first">Size in bytes until it is full for the first time.</param>
+/// <param name="capacity">Size in bytes afterwards.</param>
 internal sealed class ReceiveBuffer(int first, int capacity)
 {
-    // a buffer that grew for a large message goes when this many receives in a row had no use for it
+    // a buffer that grew for a large message shrinks after this many consecutive receives that did not need it
     private const int ShrinkAfter = 256;
-    // one that grew for many small ones may soon be filled again
+    // one that grew for many small messages shrinks later, since it may soon be full again
     private const int ShrinkToFirstAfter = 16384;
 
     private readonly int _first = first;
@@ -36,12 +36,12 @@ internal sealed class ReceiveBuffer(int first, int capacity)
 
     public Span<byte> Free => Bytes.AsSpan(End);
 
-    /// <summary>What was parsed so far stays where it is until <see cref="ReleaseKept"/>.</summary>
+    /// <summary>Keeps the bytes parsed so far until <see cref="ReleaseKept"/>.</summary>
     public void KeepParsed() => _kept = Start;
 
     public void ReleaseKept() => _kept = 0;
 
-    /// <summary>Makes room for a message of <paramref name="needed"/> bytes that begins at <see cref="Start"/>.</summary>
+    /// <summary>Makes room for a message of <paramref name="needed"/> bytes that starts at <see cref="Start"/>.</summary>
     public void Reserve(int needed)
     {
         int unparsed = End - Start;
@@ -68,7 +68,7 @@ internal sealed class ReceiveBuffer(int first, int capacity)
             (Start, End) = (_kept, _kept + unparsed);
             return;
         }
-        // more that is not parsed than is needed: nobody parses, and the room must grow all the same
+        // a caller that receives without parsing may have more bytes than a message needs: double the buffer
         int length = needed > unparsed ? needed + MessageHeader.WireSize : checked(2 * unparsed);
         MoveTo(Allocate(Math.Max(_capacity, length)));
     }
@@ -84,10 +84,10 @@ internal sealed class ReceiveBuffer(int first, int capacity)
 
     public void Consume(int count) => Start += count;
 
-    // what a bitmap of dirty pages has made it is kept for nothing
+    // a buffer that grew for a bitmap of dirty pages shrinks at once
     private bool IsTooLarge() => Bytes.Length > 2 * ProtocolLimits.MaxMessageSize || ++_smallInARow == (Bytes.Length > _capacity ? ShrinkAfter : ShrinkToFirstAfter);
 
-    // messages in use keep the old array alive by themselves
+    // messages in use keep the old array alive
     private void MoveTo(byte[] bytes)
     {
         int unparsed = End - Start;
@@ -96,6 +96,6 @@ internal sealed class ReceiveBuffer(int first, int capacity)
         (Start, End, _kept, _smallInARow) = (0, unparsed, 0, 0);
     }
 
-    // pinned for life: a blocking receive holds the array for as long as the peer is silent
+    // on the pinned heap: a blocking receive would otherwise pin it for as long as the peer is silent
     private static byte[] Allocate(int size) => GC.AllocateUninitializedArray<byte>(size, pinned: true);
 }

@@ -1,14 +1,14 @@
 namespace VfioUser.Protocol;
 
-/// <summary>What a receive brought.</summary>
+/// <summary>The result of a receive.</summary>
 public enum ReceiveStatus
 {
     /// <summary>Something was received.</summary>
     Received,
 
-    /// <summary>Nothing is there now.</summary>
+    /// <summary>There is nothing to receive now.</summary>
     Empty,
 
-    /// <summary>The peer has gone, or the socket was shut down.</summary>
+    /// <summary>The peer has disconnected, or the socket was shut down.</summary>
     Closed,
 }

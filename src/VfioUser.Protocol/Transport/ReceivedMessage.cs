@@ -1,17 +1,17 @@
 namespace VfioUser.Protocol;
 
-/// <summary>One message as it came from the peer: header, payload and descriptors.</summary>
-/// <remarks>The payload lies in the receive buffer: it is valid until the next message is asked for.</remarks>
+/// <summary>A received message: header, payload and descriptors.</summary>
+/// <remarks>The payload is in the receive buffer: it is valid until the next message is taken.</remarks>
 public readonly struct ReceivedMessage : IEquatable<ReceivedMessage>
 {
     private readonly byte[]? _buffer;
     private readonly int _offset;
 
-    /// <param name="header">As it stands in the buffer, its size checked against what was received.</param>
-    /// <param name="buffer">Holds the whole message.</param>
+    /// <param name="header">The header in the buffer, with a valid size.</param>
+    /// <param name="buffer">Contains the whole message.</param>
     /// <param name="offset">Of the header.</param>
-    /// <param name="fds">What came with it.</param>
-    /// <param name="fdProblem">What was lost.</param>
+    /// <param name="fds">Its descriptors.</param>
+    /// <param name="fdProblem">See <see cref="FdProblem"/>.</param>
     internal ReceivedMessage(in MessageHeader header, byte[] buffer, int offset, FdList? fds, Errno fdProblem)
     {
         Header = header;
@@ -21,23 +21,23 @@ public readonly struct ReceivedMessage : IEquatable<ReceivedMessage>
         FdProblem = fdProblem;
     }
 
-    /// <summary>The header, its size checked.</summary>
+    /// <summary>The header, with a valid size.</summary>
     public MessageHeader Header { get; }
 
-    /// <summary>What follows the header; may be empty.</summary>
+    /// <summary>The payload; may be empty.</summary>
     public ReadOnlySpan<byte> Payload => _buffer is null
         ? default
         : _buffer.AsSpan(_offset + MessageHeader.WireSize, (int)Header.MessageSize - MessageHeader.WireSize);
 
-    /// <summary>The descriptors that came with it, or null. Whoever handles the message disposes them.</summary>
+    /// <summary>Its descriptors, or null. Whoever handles the message disposes them.</summary>
     public FdList? Fds { get; }
 
-    /// <summary>How many descriptors came with it.</summary>
+    /// <summary>Number of its descriptors.</summary>
     public int FdCount => Fds?.Count ?? 0;
 
     /// <summary>
-    /// Set when descriptors were lost: <see cref="Errno.EINVAL"/> when there were more than a message may have,
-    /// <see cref="Errno.EMFILE"/> when this process could not hold them. A message that needs them must then be refused.
+    /// Set if descriptors were lost: <see cref="Errno.EINVAL"/> if there were more than a message may have,
+    /// <see cref="Errno.EMFILE"/> if this process could not open as many. A message that needs them must be refused.
     /// </summary>
     public Errno FdProblem { get; }
 

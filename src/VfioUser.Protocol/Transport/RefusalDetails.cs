@@ -2,11 +2,11 @@ using System.Globalization;
 
 namespace VfioUser.Protocol;
 
-/// <summary>What a <see cref="Refusal"/> says. Immutable.</summary>
+/// <summary>The content of a <see cref="Refusal"/>. Immutable.</summary>
 internal sealed class RefusalDetails(Errno errno, string reason, ulong first, ulong second, ulong third)
 {
     public Errno Errno => errno;
 
-    /// <summary>The reason, in words.</summary>
+    /// <summary>The formatted reason.</summary>
     public override string ToString() => string.Format(CultureInfo.InvariantCulture, reason, first, second, third);
 }

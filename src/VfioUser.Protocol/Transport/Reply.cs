@@ -1,6 +1,6 @@
 namespace VfioUser.Protocol;
 
-/// <summary>The answer to a command that was sent. Dispose it soon: the channel lends it its memory.</summary>
+/// <summary>The reply to a command. Dispose it soon: its memory belongs to the channel.</summary>
 public readonly ref struct Reply
 {
     private readonly MessageChannel _channel;
@@ -18,24 +18,24 @@ public readonly ref struct Reply
     }
 
     /// <summary>
-    /// <see cref="Errno.None"/> when the peer did it. Otherwise what the peer answered, or
-    /// <see cref="Errno.ETIMEDOUT"/> when it did not in time, or <see cref="Errno.ENOTCONN"/> when it has gone.
+    /// <see cref="Errno.None"/> for success. Otherwise the errno of the peer's error reply, <see cref="Errno.ETIMEDOUT"/> if there
+    /// was no reply in time, or <see cref="Errno.ENOTCONN"/> if the peer has disconnected.
     /// </summary>
     public Errno Errno { get; }
 
-    /// <summary>Of what came; default when nothing did.</summary>
+    /// <summary>The header; default if there was no reply.</summary>
     internal MessageHeader Header { get; }
 
-    /// <summary>Why a version was refused, if the peer says.</summary>
+    /// <summary>Why a version was refused, if the peer has sent a reason.</summary>
     internal string? Reason { get; }
 
-    /// <summary>What followed the reply's header; empty after an error.</summary>
+    /// <summary>The payload; empty after an error.</summary>
     public ReadOnlySpan<byte> Payload => _call is null ? default : _call.Payload;
 
-    /// <summary>Descriptors that came with the reply, or null. What is not taken is closed with the reply.</summary>
+    /// <summary>The reply's descriptors, or null. Those that are not taken are closed with the reply.</summary>
     public FdList? Fds => _call?.Fds;
 
-    /// <summary>Gives the memory back to the channel.</summary>
+    /// <summary>Returns the memory to the channel.</summary>
     public void Dispose()
     {
         if (_call is not null)

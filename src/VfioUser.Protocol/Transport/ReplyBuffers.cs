@@ -1,15 +1,15 @@
 namespace VfioUser.Protocol;
 
-/// <summary>Memory for the payloads of replies: usual ones stay with their call, of large ones a channel keeps one.</summary>
-/// <remarks>Under the channel's lock.</remarks>
+/// <summary>Buffers for the payloads of replies: each call keeps one of usual size, the channel keeps one large one.</summary>
+/// <remarks>Guarded by the channel's lock.</remarks>
 internal sealed class ReplyBuffers
 {
-    /// <summary>Up to this length in bytes a call keeps its buffer: a transfer of 64 KiB and what is in front of it.</summary>
+    /// <summary>A call keeps a buffer of up to this many bytes: a transfer of 64 KiB with its structure.</summary>
     public const int Usual = (64 << 10) + DmaAccess.WireSize;
 
     private byte[] _spare = [];
 
-    /// <summary>A buffer of at least <paramref name="length"/> bytes in place of <paramref name="buffer"/>, or the same.</summary>
+    /// <summary>Returns <paramref name="buffer"/>, or another one of at least <paramref name="length"/> bytes.</summary>
     public byte[] Grow(byte[] buffer, int length)
     {
         if (length <= buffer.Length)
@@ -21,7 +21,7 @@ internal sealed class ReplyBuffers
         return spare;
     }
 
-    /// <summary>What a call keeps of its buffer when it has ended.</summary>
+    /// <summary>Returns the buffer that a call keeps when it has ended.</summary>
     public byte[] Keep(byte[] buffer)
     {
         if (buffer.Length <= Usual)

@@ -2,12 +2,11 @@ using System.Runtime.InteropServices;
 
 namespace VfioUser.Protocol;
 
-/// <summary>Builds replies one after another in one buffer and sends them with one <c>sendmsg</c>.</summary>
+/// <summary>Builds replies one after another in one buffer, and sends them with one <c>sendmsg</c>.</summary>
 /// <remarks>
-/// Command thread. The reply that was begun and has not ended is open. It stays where it is: what is sent meanwhile is what
-/// was built before it.
+/// Command thread. A reply is open from Begin to End. It does not move: a flush meanwhile sends the replies before it.
 /// <code>
-/// bytes   | sent meanwhile | ended, not sent | open reply |  room  |
+/// bytes   | sent           | ended, not sent | open reply |  room  |
 ///                          ^ _sent           ^ _ended
 /// </code>
 /// </remarks>
@@ -15,7 +14,7 @@ public sealed class ReplyWriter
 {
     private const int SendFrom = 64 << 10;
     private const int Small = 4 << 10;
-    // flushes in a row that had no use for a large buffer, and for one that is not small
+    // consecutive flushes that did not need a large buffer, or more than a small one
     private const int ShrinkAfter = 256;
     private const int ShrinkToSmallAfter = 16384;
 
@@ -29,15 +28,15 @@ public sealed class ReplyWriter
     private bool _isOpen;
     private int _smallInARow;
 
-    /// <summary>A writer of replies for <paramref name="socket"/>, which it borrows.</summary>
+    /// <summary>Creates a writer for <paramref name="socket"/>, which it borrows.</summary>
     public ReplyWriter(MessageSocket socket)
     {
         ArgumentNullException.ThrowIfNull(socket);
         _socket = socket;
     }
 
-    /// <summary>One that never waits for the peer to read: what does not fit is buffered by the socket. Who hands out
-    /// commands must stop while something is.</summary>
+    /// <summary>Creates a writer that can buffer output in the socket instead of blocking. While there is buffered output, no
+    /// more commands must be handled.</summary>
     internal ReplyWriter(MessageSocket socket, bool buffersOutput)
         : this(socket)
     {
@@ -46,11 +45,11 @@ public sealed class ReplyWriter
             socket.BufferOutput();
     }
 
-    /// <summary>Bytes of memory that it holds.</summary>
+    /// <summary>Bytes of memory in use.</summary>
     internal int Capacity => _bytes.Length;
 
-    /// <summary>Starts the reply to <paramref name="request"/>. One that is open is dropped.</summary>
-    /// <returns>Memory for the payload, of the length asked for and not cleared; valid until the reply ends, whatever is sent
+    /// <summary>Starts the reply to <paramref name="request"/>. A reply that is open is dropped.</summary>
+    /// <returns>Memory for the payload, of the requested length, not cleared; valid until End, even if there are flushes
     /// meanwhile.</returns>
     public Span<byte> Begin(in MessageHeader request, int payloadLength)
     {
@@ -65,8 +64,8 @@ public sealed class ReplyWriter
     /// <summary>The payload of the open reply.</summary>
     internal Span<byte> OpenPayload => _bytes.AsSpan(_ended + MessageHeader.WireSize, _openLength);
 
-    /// <summary>Ends the reply that was begun, with the first <paramref name="payloadLength"/> bytes of its payload.</summary>
-    /// <returns>False when the peer has gone.</returns>
+    /// <summary>Ends the open reply, with the first <paramref name="payloadLength"/> bytes of its payload.</summary>
+    /// <returns>False if the peer has disconnected.</returns>
     public bool End(int payloadLength)
     {
         _isOpen = false;
@@ -76,22 +75,22 @@ public sealed class ReplyWriter
         return _ended - _sent < SendFrom || Flush();
     }
 
-    /// <summary>Ends the reply that was begun and sends it with descriptors, which it borrows. An error takes its place when the
-    /// system does not pass them on.</summary>
-    /// <returns>False when the peer has gone.</returns>
+    /// <summary>Ends the open reply, and sends it with descriptors, which it borrows. If the system cannot send them, sends an error
+    /// reply instead.</summary>
+    /// <returns>False if the peer has disconnected.</returns>
     public bool End(int payloadLength, ReadOnlySpan<SafeHandle> fds) => End(payloadLength, fds, failsWithPayload: false);
 
-    /// <summary>As <see cref="End(int, ReadOnlySpan{SafeHandle})"/>, and says whether an error has the payload behind it, too.</summary>
+    /// <summary>As <see cref="End(int, ReadOnlySpan{SafeHandle})"/>, with a choice whether such an error reply has the payload.</summary>
     internal bool End(int payloadLength, ReadOnlySpan<SafeHandle> fds, bool failsWithPayload)
     {
         if (fds.IsEmpty || _request.NoReply)
             return End(payloadLength);
-        // descriptors belong to one message: what was built before goes first, and this one alone
+        // descriptors belong to one message: send earlier replies first, then this one alone
         _isOpen = false;
         (int first, int start) = (_sent, _ended);
         PutHeader(payloadLength, MessageFlags.Reply, 0);
         int end = _ended;
-        (_sent, _ended) = (0, 0); // if a descriptor is closed already, that throws: nothing must be sent twice
+        (_sent, _ended) = (0, 0); // first, since a closed descriptor throws: nothing must be sent twice
         if (start != first && Send(_bytes.AsSpan(first, start - first)) != Errno.None)
             return false;
         Errno errno = Send(_bytes.AsSpan(start, end - start), fds);
@@ -103,7 +102,7 @@ public sealed class ReplyWriter
         return EndFailed(payloadLength, errno);
     }
 
-    /// <summary>Ends the reply that was begun as an error, with the first <paramref name="payloadLength"/> bytes of its payload behind it.</summary>
+    /// <summary>Ends the open reply as an error reply, with the first <paramref name="payloadLength"/> bytes of its payload.</summary>
     internal bool EndFailed(int payloadLength, Errno errno)
     {
         _isOpen = false;
@@ -113,7 +112,7 @@ public sealed class ReplyWriter
         return _ended - _sent < SendFrom || Flush();
     }
 
-    /// <summary>Answers with an error: a bare header, as the specification wants it.</summary>
+    /// <summary>Adds an error reply of a header only, as the specification requires.</summary>
     public bool Fail(in MessageHeader request, Errno errno)
     {
         _ = Begin(request, 0);
@@ -121,7 +120,7 @@ public sealed class ReplyWriter
     }
 
     /// <summary>Sends the replies that have ended.</summary>
-    /// <returns>False when the peer has gone.</returns>
+    /// <returns>False if the peer has disconnected.</returns>
     public bool Flush()
     {
         if (_ended == _sent)
@@ -136,7 +135,7 @@ public sealed class ReplyWriter
         return sent;
     }
 
-    // No reply is open: what has not been sent may move.
+    // No reply is open, so unsent replies may be moved.
     private void MakeRoom(int length)
     {
         if (_sent > 0)
@@ -149,10 +148,10 @@ public sealed class ReplyWriter
             Array.Resize(ref _bytes, Math.Max(end, Math.Min(2 * _bytes.Length, 1 << 20)));
     }
 
-    // a buffer that grew for a large reply, or for many, goes when it is not used any more
+    // shrinks a buffer that grew for a large reply, or for many, when that is no longer needed
     private void Shrink()
     {
-        // only a bitmap of dirty pages can make it that long
+        // only a dirty bitmap needs more
         if (_bytes.Length > 2 * ProtocolLimits.MaxMessageSize)
         {
             (_bytes, _smallInARow) = (Allocate(SendFrom), 0);

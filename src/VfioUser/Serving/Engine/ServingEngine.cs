@@ -7,14 +7,14 @@ namespace VfioUser;
 /// <remarks>One thread at a time, which is the Command thread meanwhile. <see cref="Stop"/>: any thread.</remarks>
 internal sealed class ServingEngine : ICommandThread, IDisposable
 {
-    // what every timer takes; then it is set again
+    // within the range of every ITimer; then it is set again
     private static readonly TimeSpan LongestAlarm = TimeSpan.FromDays(1);
 
     private readonly CancellationTokenSource _stop;
     private readonly Action _free;
-    private Exception? _aborted; // on another thread
-    private ITimer? _alarm; // of a clock that is not the system's
-    private WorkerRun? _workers; // null where the device has none
+    private Exception? _aborted; // the failure of another thread
+    private ITimer? _alarm; // null while the clock is the system's
+    private WorkerRun? _workers; // null if the device has none
 
     /// <param name="run">The run.</param>
     /// <param name="clients">Source of clients; borrowed.</param>
@@ -49,21 +49,22 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
     /// only sleeps in a step.</summary>
     public Action? Wake { get; set; }
 
-    /// <summary>Called when the device may have work for the Command thread that no command brings. On any thread, until the run
-    /// ends; to wake the driver and no more.</summary>
+    /// <summary>Called when the device may have posted work or timers for the Command thread. On any thread, until the run ends: it
+    /// must only wake the driver.</summary>
     public Action? WorkAdded { get; set; }
 
-    /// <summary>Called when the driver has to wake up at a time, unless it does so before: <see cref="NextDue"/>, or an earlier one that
-    /// was it a moment ago. As <see cref="WorkAdded"/>.</summary>
+    /// <summary>Called with the time at which the driver must wake up at the latest: <see cref="NextDue"/>, or an earlier value of it.
+    /// As <see cref="WorkAdded"/>.</summary>
     public Action<long>? DueChanged { get; set; }
 
-    /// <summary>When the device has work, as a timestamp of the system's clock; <see cref="TimerSet.Never"/> if that is not known.</summary>
+    /// <summary>When the next timer is due, as a timestamp of the system's clock; <see cref="TimerSet.Never"/> if there is none, or the
+    /// clock is another one.</summary>
     public long NextDue => IsSystemTime ? Run.Device.CommandWork.NextDue : TimerSet.Never;
 
     /// <summary>Called before the socket of a client is closed.</summary>
     public Action<SafeHandle>? Closing { get; set; }
 
-    /// <summary>The driver is there.</summary>
+    /// <summary>Starts serving, when the driver is ready.</summary>
     public void Begin()
     {
         Run.Device.CommandWork.Begin(this);
@@ -71,8 +72,8 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
             _workers = new WorkerRun(Run, this);
     }
 
-    /// <summary>Lets a client in, or does what there is to do for the one that is there, and for the device. It waits only where the
-    /// run may block, and never for a client to come.</summary>
+    /// <summary>Runs the device's work, and accepts a client, or does the pending work for the connected one. Blocks only if the run
+    /// may block, and never for a client to connect.</summary>
     /// <param name="budget">Commands that may still be handled; counted down.</param>
     /// <returns>What was done.</returns>
     public PollEvents Step(ref int budget)
@@ -120,7 +121,7 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
         End(failure);
     }
 
-    /// <summary>Ends it for a failure of this side on another thread than the driver's. Any thread.</summary>
+    /// <summary>Ends serving because of a failure on another thread than the driver's. Any thread.</summary>
     public void Abort(Exception failure)
     {
         Interlocked.CompareExchange(ref _aborted, failure, null);
