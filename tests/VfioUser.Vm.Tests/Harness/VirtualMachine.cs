@@ -93,8 +93,12 @@ internal sealed class VirtualMachine : IAsyncDisposable
     /// <summary>Has the guest boot another kernel by a command of its own, and returns when that takes commands.</summary>
     public async Task Kexec(string command)
     {
-        await Send(command);
-        await WaitUntilReady();
+        int id = await Send(command);
+        string line = await WaitFor($@"^vm: (ready|end {id} \d+)$", BootTimeout);
+        if (line != "vm: ready")
+        {
+            throw new InvalidOperationException($"The command ended in the old kernel: {line}");
+        }
     }
 
     /// <summary>Switches the machine off from within the guest, so that QEMU ends in its own way.</summary>

@@ -14,7 +14,8 @@ namespace VfioUser.Vm.Tests.Matrix;
 /// </summary>
 internal sealed class MatrixMachine : IAsyncDisposable
 {
-    public const int MemorySize = 512;
+    // kexec holds the initramfs four times: unpacked, as a file, as the kernel has read it, and where the next kernel finds it
+    public const int MemorySize = 768;
 
     private const int DiskSize = 32 << 20;
 
