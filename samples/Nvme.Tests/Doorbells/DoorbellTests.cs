@@ -179,6 +179,35 @@ public class DoorbellTests
         queue.TryTake(out _).Should().BeFalse();
     }
 
+    [Fact]
+    public void Pages_are_exchanged_when_no_worker_uses_the_old_ones_any_more()
+    {
+        ScriptedBackend disk = new(1 << 20, blocks: false);
+        using SemaphoreSlim reading = new(0);
+        using SemaphoreSlim released = new(0);
+        // by message: otherwise the Command thread may be the one that reads
+        using Machine machine = new(GuestMemoryKind.TwinSocket, disks: [disk]);
+        machine.Driver.UseShadowDoorbells();
+        DriverQueue queue = machine.Driver.CreateQueue(1);
+        disk.OnRead = () =>
+        {
+            reading.Release();
+            released.Wait();
+        };
+        queue.Submit(NewCommand.Io(IoOpcode.Read, 0, 1, machine.NewPage()));
+        reading.Wait(TimeSpan.FromSeconds(60)).Should().BeTrue();
+
+        machine.Admin.Submit(NewCommand.Admin(AdminOpcode.DoorbellBufferConfig, 0, machine.NewPage(), second: machine.NewPage()));
+        for (int i = 0; i < 500; i++)
+            _ = machine.Driver.Status; // time enough for one that does not wait
+        bool early = machine.Admin.TryTake(out _);
+        released.Release(10);
+
+        early.Should().BeFalse("the worker may be about to arm a doorbell");
+        NvmeDriver.Expect(machine.Admin.Take());
+        NvmeDriver.Expect(queue.Take());
+    }
+
     [Theory]
     [InlineData(0x10ul, 0x1_0000_0000ul)]
     [InlineData(0xDEAD_0000_0000ul, 0x1_0000_0000ul)]

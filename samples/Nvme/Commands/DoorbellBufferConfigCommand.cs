@@ -1,6 +1,7 @@
 using Nvme.Controller;
 using Nvme.Data;
 using Nvme.Doorbells;
+using Nvme.Queues;
 using Nvme.Wire;
 using VfioUser;
 
@@ -19,9 +20,20 @@ internal sealed class DoorbellBufferConfigCommand(ControllerParts parts) : IAdmi
         // both pages must be there now; what becomes of them later is the guest's loss
         if (!IsWritable(command.Prp1) || !IsWritable(command.Prp2))
             return Status.InvalidField;
-        bool started = parts.Queues.StartShadow(new ShadowDoorbells(parts.Dma, command.Prp1, command.Prp2));
+        bool hadOther = parts.Queues.Shadow is not null;
+        Status status = parts.Queues.StartShadow(new ShadowDoorbells(parts.Dma, command.Prp1, command.Prp2))
+            ? Status.Success : Status.DataTransferError;
         parts.WakeWorkers();
-        return started ? Status.Success : Status.DataTransferError;
+        return hadOther ? WaitForWorkers(status, context) : status;
+    }
+
+    // one of them may be about to arm a doorbell on the pages before, which the driver frees when it has the completion
+    private CommandOutcome WaitForWorkers(Status status, CommandContext context)
+    {
+        context.Pass.Leave();
+        foreach (IoWorker worker in parts.Workers)
+            worker.WaitForRound();
+        return context.Reenter(status);
     }
 
     // the places of the admin queue are not used

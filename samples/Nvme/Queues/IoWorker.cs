@@ -47,6 +47,13 @@ internal sealed class IoWorker : Worker
 
     public void RemoveAll() => _queues = [];
 
+    /// <summary>Returns when what it does now is done. Outside of the guard: it may wait for a disk.</summary>
+    public void WaitForRound()
+    {
+        _serving.Enter();
+        _serving.Exit();
+    }
+
     /// <summary>A queue was rung: serves it on the caller's thread if this one sleeps, for waking it takes longer than a few commands.</summary>
     /// <remarks>Command thread. Waits for no disk, for no other thread, and not for the client: one that waits for the Command
     /// thread meanwhile, as QEMU does for the reply to an unmap, would answer for its memory only afterwards.</remarks>
