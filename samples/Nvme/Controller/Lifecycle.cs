@@ -31,7 +31,7 @@ internal sealed class Lifecycle(ControllerParts parts)
                 _disabling = true;
             }
             // one that never came up has nothing to wait for, and neither has the driver: it may enable it with the next write
-            if (!configuration.Enabled && !_disabling && _draining.Count == 0
+            if (!configuration.Enabled && !_disabling && parts.HasFailed && _draining.Count == 0
                 && (parts.Registers.Status & StatusBits.ShutdownMask) != StatusBits.ShutdownOccurring)
             {
                 parts.Registers.Status = 0;
