@@ -18,31 +18,42 @@ namespace Gpio;
 /// 0x6    interrupt status        -
 /// </code>
 /// </remarks>
-public sealed class GpioCard : PciDevice, IRegionHandler
+public sealed class GpioCard : PciDevice
 {
-    private const byte PortAChanged = 1 << 0;
-    private const byte PortBChanged = 1 << 1;
-    private const byte InterruptPending = 1 << 2;
-
     private readonly Lock _lock = new();
     private readonly Intx _intx;
-    private ushort _outputs;
+    private readonly RegisterArray<byte> _ports;
+    private readonly Register<Causes> _status;
     private ushort _inputs;
-    private byte _status;
+    private ushort _lastOutputs;
     private bool _interruptEnabled;
 
     public GpioCard()
         : base(new PciId(Vendor: 0x494F, Device: 0x0DC8), PciClass.Unclassified)
     {
-        AddBar(2, BarKind.Io, size: 0x100, handler: this);
+        Bar bar = AddBar(2, BarKind.Io, size: 0x100);
         _intx = AddIntx();
+        _ports = bar.AddRegisters<byte>(0x0, count: 2, new() { Name = "OUT", Stride = 4, OnWrite = (_, _) => TellOutputs() });
+        bar.AddRegister<byte>(0x1, new() { Name = "IN0", Access = Access.ReadOnly, OnRead = _ => (byte)Inputs, OnWrite = _ => ClearInterrupt() });
+        bar.AddRegister<byte>(0x5, new() { Name = "IN1", Access = Access.ReadOnly, OnRead = _ => (byte)(Inputs >> 8) });
+        bar.AddRegister<byte>(0x2, new() { Name = "IRQ", Access = Access.ReadOnly, OnRead = _ => EnableInterrupt(), OnWrite = _ => ClearInterrupt(disable: true) });
+        bar.AddRegister<byte>(0x3, new() { Name = "FILTER", Access = Access.WriteOnly });
+        _status = bar.AddRegister<Causes>(0x6, new() { Name = "STATUS", Access = Access.ReadOnly });
     }
 
     /// <summary>Raised on the Command thread when the guest has changed outputs.</summary>
     public event Action<ushort>? OutputsChanged;
 
+    [Flags]
+    private enum Causes : byte
+    {
+        PortAChanged = 1 << 0,
+        PortBChanged = 1 << 1,
+        Pending = 1 << 2,
+    }
+
     /// <summary>The outputs, which the guest sets; bit n is output n. Any thread.</summary>
-    public ushort Outputs => Volatile.Read(ref _outputs);
+    public ushort Outputs => (ushort)(_ports[0].Value | _ports[1].Value << 8);
 
     /// <summary>The inputs, which the guest reads; bit n is input n. A change interrupts the guest. Any thread.</summary>
     public ushort Inputs
@@ -56,79 +67,42 @@ public sealed class GpioCard : PciDevice, IRegionHandler
                 _inputs = value;
                 if (changed == 0 || !_interruptEnabled)
                     return;
-                _status |= InterruptPending;
-                _status |= (byte)(((changed & 0xFF) != 0 ? PortAChanged : 0) | ((changed >> 8) != 0 ? PortBChanged : 0));
+                _status.SetBits(Causes.Pending | ((byte)changed != 0 ? Causes.PortAChanged : 0) | (changed >> 8 != 0 ? Causes.PortBChanged : 0));
                 _intx.Assert();
             }
         }
     }
 
-    public void Read(ulong offset, Span<byte> destination)
-    {
-        for (int i = 0; i < destination.Length; i++)
-            destination[i] = Read((int)offset + i);
-    }
-
-    public void Write(ulong offset, ReadOnlySpan<byte> source)
-    {
-        for (int i = 0; i < source.Length; i++)
-            Write((int)offset + i, source[i]);
-    }
-
     protected override void OnReset(ResetReason reason)
     {
         lock (_lock)
-        {
             _interruptEnabled = false;
-            _status = 0;
-        }
-        SetOutputs(0);
+        TellOutputs();
     }
 
-    private byte Read(int register)
+    private byte EnableInterrupt()
+    {
+        lock (_lock)
+            _interruptEnabled = true;
+        return 0;
+    }
+
+    private void ClearInterrupt(bool disable = false)
     {
         lock (_lock)
         {
-            switch (register)
-            {
-                case 0x0: return (byte)_outputs;
-                case 0x1: return (byte)_inputs;
-                case 0x2: _interruptEnabled = true; return 0;
-                case 0x4: return (byte)(_outputs >> 8);
-                case 0x5: return (byte)(_inputs >> 8);
-                case 0x6: return _status;
-                default: return 0;
-            }
-        }
-    }
-
-    private void Write(int register, byte value)
-    {
-        switch (register)
-        {
-            case 0x0: SetOutputs((ushort)((Outputs & 0xFF00) | value)); break;
-            case 0x1: ClearInterrupt(disable: false); break;
-            case 0x2: ClearInterrupt(disable: true); break;
-            case 0x4: SetOutputs((ushort)((Outputs & 0x00FF) | (value << 8))); break;
-        }
-    }
-
-    private void ClearInterrupt(bool disable)
-    {
-        lock (_lock)
-        {
-            if (disable)
-                _interruptEnabled = false;
-            _status = 0;
+            _interruptEnabled &= !disable;
+            _status.Value = 0;
             _intx.Deassert();
         }
     }
 
-    private void SetOutputs(ushort outputs)
+    private void TellOutputs()
     {
-        if (outputs == Outputs)
+        ushort outputs = Outputs;
+        if (outputs == _lastOutputs)
             return;
-        Volatile.Write(ref _outputs, outputs);
+        _lastOutputs = outputs;
         OutputsChanged?.Invoke(outputs);
     }
 }

@@ -9,6 +9,7 @@ public sealed record RegisterOptions<T> : RegisterDefinition<T>
     /// <remarks>What it returns is not stored, and a write of a part of the register does not see it.</remarks>
     public Func<T, T>? OnRead { get; init; }
 
-    /// <summary>Called after the guest wrote, unless it only reads all bits. Command thread.</summary>
+    /// <summary>Called after the guest wrote, whether that changed a bit or not: a register may mean one thing to a read and another to
+    /// a write. Command thread.</summary>
     public Action<RegisterWrite<T>>? OnWrite { get; init; }
 }

@@ -62,7 +62,7 @@ internal abstract class RegisterPart(ulong start, RegisterLayout layout, string 
         written <<= 8 * (int)offset;
         if ((written & Layout.Reserved) != 0)
             Unmodelled?.ReservedBits(this, written & Layout.Reserved);
-        if (Layout.TakesWrites)
+        if (Layout.TakesWrites || HasWriteHandler)
             Merge(Layout, written, lanes);
     }
 
