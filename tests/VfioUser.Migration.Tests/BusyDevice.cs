@@ -35,7 +35,7 @@ public sealed class BusyDevice : PciDevice, IMigrationState
         bar.AddDoorbell(GoRegister, Work);
         Shared = bar.ShareMemory(new MemoryArea(0x2000, 0x2000));
         AddIntx();
-        EnableMigration(this, preCopy: true);
+        EnableMigration(this, new() { PreCopy = true });
     }
 
     public RegionMemory Shared { get; }

@@ -30,6 +30,9 @@ public enum DeviceCallback
     /// <summary><see cref="PciDevice.OnStopped"/>.</summary>
     Stopped,
 
+    /// <summary><see cref="PciDevice.OnRestored"/>.</summary>
+    Restored,
+
     /// <summary><see cref="PciDevice.OnStarted"/>.</summary>
     Started,
 

@@ -11,50 +11,61 @@ public abstract partial class PciDevice
     /// <summary>The migration state; null for a device that cannot be migrated.</summary>
     internal DeviceMigration? Migration { get; private set; }
 
+    internal MigrationOptions MigrationOptions { get; private set; } = new();
+
+    /// <summary>While a state is restored: the <see cref="MigrationOptions.Version"/> of the device that saved it; otherwise that of the
+    /// last one, or 0.</summary>
+    /// <remarks>Command thread. For what restores states of its own, and for <see cref="OnRestored"/>.</remarks>
+    protected int RestoredVersion => Migration?.RestoredVersion ?? 0;
+
     /// <summary>Enables migration for a device without own state. The library migrates registers of
     /// <see cref="RegisterBlock.AddRegister{T}(ulong, Access)"/>, MSI-X tables, what the guest wrote to configuration space,
     /// the level of INTx, pending interrupts, timers, and shared memory of regions.</summary>
     /// <exception cref="InvalidOperationException">It was enabled before, or the device is being served.</exception>
-    /// <remarks>Setup. Spec: "Device Features".</remarks>
-    protected void EnableMigration() => MakeMigratable(null, preCopy: false);
+    /// <param name="options">Versions, and whether there is a pre-copy; null for a device of one version without.</param>
+    /// <exception cref="ArgumentException">The versions contradict each other.</exception>
+    /// <remarks>Setup. For devices that keep everything in registers. Spec: "Device Features".</remarks>
+    protected void EnableMigration(MigrationOptions? options = null) => MakeMigratable(null, options);
 
     /// <summary>Enables migration for a device with own state, besides what the library migrates.</summary>
     /// <param name="state">Saves and restores the device's own state.</param>
-    /// <param name="preCopy">Whether it can save while the device runs: for large states, to shorten the guest's downtime.</param>
+    /// <param name="options">Versions, and whether it can save while the device still runs.</param>
     /// <exception cref="InvalidOperationException">It was enabled before, or the device is being served.</exception>
     /// <remarks>Setup. Spec: "Device Features".</remarks>
-    protected void EnableMigration(IMigrationState state, bool preCopy = false)
+    protected void EnableMigration(IMigrationState state, MigrationOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(state);
-        MakeMigratable(state, preCopy);
+        MakeMigratable(state, options);
     }
 
     /// <summary>Enables migration for a device whose own state is one small structure.</summary>
     /// <typeparam name="T">A structure without references; source and destination must agree on its layout, so give it an explicit one.</typeparam>
-    /// <param name="save">Returns the state. Called when the device is stopped.</param>
+    /// <param name="save">Gives the state. Called when the device is stopped.</param>
     /// <param name="restore">Restores it, after registers and memory. May throw <see cref="InvalidDataException"/>.</param>
+    /// <param name="options">Versions.</param>
     /// <exception cref="InvalidOperationException">It was enabled before, or the device is being served.</exception>
     /// <remarks>Setup; both run on the Command thread. Spec: "Device Features".</remarks>
-    protected void EnableMigration<T>(Func<T> save, Action<T> restore)
+    protected void EnableMigration<T>(Func<T> save, Action<T> restore, MigrationOptions? options = null)
         where T : unmanaged
     {
         ArgumentNullException.ThrowIfNull(save);
         ArgumentNullException.ThrowIfNull(restore);
-        MakeMigratable(BufferedState.Of(save, restore), preCopy: false);
+        MakeMigratable(BufferedState.Of(save, restore), options);
     }
 
     /// <summary>Enables migration for a device whose own state is saved and restored as a whole.</summary>
     /// <param name="save">Writes the state. Called when the device is stopped.</param>
     /// <param name="restore">Restores it, after registers and memory. May throw <see cref="InvalidDataException"/>.</param>
     /// <param name="maxSize">Limit in bytes for what a restore buffers; a longer state is refused.</param>
+    /// <param name="options">Versions.</param>
     /// <exception cref="InvalidOperationException">It was enabled before, or the device is being served.</exception>
     /// <remarks>Setup; both run on the Command thread. Spec: "Device Features".</remarks>
-    protected void EnableMigration(Action<IBufferWriter<byte>> save, MigrationRestore restore, int maxSize = DefaultMaxStateSize)
+    protected void EnableMigration(Action<IBufferWriter<byte>> save, MigrationRestore restore, int maxSize = DefaultMaxStateSize, MigrationOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(save);
         ArgumentNullException.ThrowIfNull(restore);
         ArgumentOutOfRangeException.ThrowIfNegative(maxSize);
-        MakeMigratable(new BufferedState(save, restore, maxSize), preCopy: false);
+        MakeMigratable(new BufferedState(save, restore, maxSize), options);
     }
 
     /// <summary>Called to stop the device: from the return until <see cref="OnStarted"/> it must access no guest memory, trigger no
@@ -73,6 +84,16 @@ public abstract partial class PciDevice
     protected virtual void OnStarted()
     {
     }
+
+    /// <summary>The device has another's state now: registers, memory, and what restores states of its own.</summary>
+    /// <remarks>Command thread, while it is stopped. For what was derived from registers when they were written: no write handler was
+    /// called. <see cref="RestoredVersion"/> says how old the state is. An exception fails the restore, and the client must reset the
+    /// device.</remarks>
+    protected virtual void OnRestored()
+    {
+    }
+
+    internal void StateRestored() => Call(DeviceCallback.Restored, static (device, _) => device.OnRestored(), 0);
 
     internal void Stopped()
     {
@@ -109,11 +130,14 @@ public abstract partial class PciDevice
         CommandWork.Continue();
     }
 
-    private void MakeMigratable(IMigrationState? state, bool preCopy)
+    private void MakeMigratable(IMigrationState? state, MigrationOptions? options)
     {
         ThrowIfServed();
+        options ??= new MigrationOptions();
+        options.Check(nameof(options));
         if (Migration is not null)
             throw new InvalidOperationException("Migration is enabled already. Enable it in one call.");
-        Migration = new DeviceMigration(this, state, preCopy);
+        MigrationOptions = options;
+        Migration = new DeviceMigration(this, state, options.PreCopy);
     }
 }

@@ -12,6 +12,8 @@ internal sealed class VectorTablePart(ulong start, ulong length) : RegionPart(st
 
     public override void Write(ulong offset, ReadOnlySpan<byte> source) => source.CopyTo(_entries.AsSpan((int)offset));
 
+    public override string StateName => "MSI-X table";
+
     public override void Reset() => Masked(_entries);
 
     public override int StateSize => _entries.Length;

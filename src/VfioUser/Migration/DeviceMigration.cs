@@ -9,6 +9,7 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? deviceS
     private StateLayout? _layout;
     private MigrationWriter? _writer;
     private MigrationReader? _reader;
+    private int _restoredVersion;
     private bool _failed; // the last state transition
 
     public MigrationState State { get; private set; } = MigrationState.Running;
@@ -55,6 +56,7 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? deviceS
         if (State != MigrationState.PreCopy || _writer is not { IsBroken: false } writer)
             return false;
         EstimateOwn(out ulong running);
+        running += writer.MemoryWhileRunning;
         ulong bytes = running + StateLayout.HeaderBytes(running) + (ulong)writer.Buffered;
         if (writer.IsDrained)
             dirty = bytes;
@@ -62,6 +64,9 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? deviceS
             initial = bytes;
         return true;
     }
+
+    /// <summary>Of the device whose state is restored, or was last; 0 before.</summary>
+    public int RestoredVersion => _reader?.Version ?? _restoredVersion;
 
     /// <summary>A state transition was refused before it started.</summary>
     public void Failed() => _failed = true;
@@ -240,7 +245,10 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? deviceS
         State = MigrationState.Error;
         string? problem = reader.Finish();
         if (problem is null)
+            device.StateRestored();
+        if (problem is null)
         {
+            _restoredVersion = reader.Version;
             _reader = null;
             device.Notifiers.Discard();
             device.CommandWork.Restored();

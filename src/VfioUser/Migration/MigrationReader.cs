@@ -35,6 +35,14 @@ internal sealed class MigrationReader(PciDevice device, StateLayout layout, IMig
     /// <summary>What is wrong with the stream; null while it is valid. Once it is set, no more bytes are read.</summary>
     public string? Problem { get; private set; }
 
+    /// <summary>The version of the device that saved it, once the header was read.</summary>
+    public int Version { get; private set; }
+
+    private bool IsOlder => Version < device.MigrationOptions.Version;
+
+    private bool IsComplete => _records.Count == layout.OnceCount
+        || (IsOlder && _records.Count == layout.OnceCount - 1 && !_records.ContainsKey(MigrationRecord.Timers));
+
     /// <summary>Reads the next bytes. Exceptions of the device pass through, except <see cref="InvalidDataException"/>.</summary>
     public void Feed(ReadOnlySpan<byte> source)
     {
@@ -64,8 +72,7 @@ internal sealed class MigrationReader(PciDevice device, StateLayout layout, IMig
         device.Config.Restore(_records[MigrationRecord.Config]);
         layout.RestoreParts(_records[MigrationRecord.Parts]);
         layout.RestoreIrqs(_records[MigrationRecord.Irqs]);
-        if (_records.TryGetValue(MigrationRecord.Timers, out byte[]? timers))
-            layout.RestoreTimers(timers);
+        layout.RestoreTimers(_records.GetValueOrDefault(MigrationRecord.Timers));
         try
         {
             deviceState?.EndRestore();
@@ -127,7 +134,7 @@ internal sealed class MigrationReader(PciDevice device, StateLayout layout, IMig
                 _records[_kind] = _buffer;
                 problem = _kind switch
                 {
-                    MigrationRecord.Parts => layout.ProblemOfParts(_buffer),
+                    MigrationRecord.Parts => layout.ProblemOfParts(_buffer, Version),
                     MigrationRecord.Timers => StateLayout.ProblemOfTimers(_buffer),
                     _ => null,
                 };
@@ -136,7 +143,7 @@ internal sealed class MigrationReader(PciDevice device, StateLayout layout, IMig
                 _step = Step.Complete;
                 if (WireFormat.Read<uint>(_buffer) != _checksumBeforeRecord)
                     return "its checksum is wrong";
-                return _records.Count == layout.OnceCount ? null : "it lacks part of the device";
+                return IsComplete ? null : "it lacks part of the device";
         }
         _checksumBeforeRecord = _checksum;
         Expect(Step.RecordHeader, MigrationStream.RecordHeaderSize);
@@ -161,8 +168,10 @@ internal sealed class MigrationReader(PciDevice device, StateLayout layout, IMig
         int size = _kind switch
         {
             MigrationRecord.Config => layout.ConfigSize,
+            MigrationRecord.Parts when length <= (uint)layout.MaxPartsSize => (int)length,
             MigrationRecord.Parts => layout.PartsSize,
             MigrationRecord.Irqs => layout.IrqsSize,
+            MigrationRecord.Timers when length % TimerSet.StateSize == 0 && length <= (uint)layout.TimersSize && IsOlder => (int)length,
             MigrationRecord.Timers when layout.TimersSize > 0 => layout.TimersSize,
             MigrationRecord.End => MigrationStream.EndSize,
             _ => -1,
@@ -210,12 +219,21 @@ internal sealed class MigrationReader(PciDevice device, StateLayout layout, IMig
     {
         if (header.Magic != MigrationStream.Magic)
             return "it is not a stream of this library";
-        if (header.Version != MigrationStream.Version)
-            return $"it has version {header.Version}, but only {MigrationStream.Version} is supported";
-        if (header == MigrationStream.HeaderOf(device))
-            return null;
-        return $"it was saved by device {header.Vendor:x4}:{header.Device:x4} (subsystem {header.SubsystemVendor:x4}:{header.Subsystem:x4}, " +
-            $"revision {header.Revision}), and this device is another";
+        if (header.Format != MigrationStream.Format)
+            return $"it has format {header.Format}, but only {MigrationStream.Format} is supported";
+        PciId id = device.Id;
+        if ((header.Vendor, header.Device, header.SubsystemVendor, header.Subsystem) != (id.Vendor, id.Device, id.SubsystemVendor, id.Subsystem))
+        {
+            return $"it was saved by device {header.Vendor:x4}:{header.Device:x4} (subsystem {header.SubsystemVendor:x4}:{header.Subsystem:x4}, " +
+                $"revision {header.Revision}), and this device is another";
+        }
+        Version = header.Version;
+        MigrationOptions options = device.MigrationOptions;
+        if (header.Version < options.MinimumVersion)
+            return $"it was saved by version {header.Version} of the device, and this one restores from {options.MinimumVersion} on";
+        return header.Version <= options.Version || header.ReadableFrom <= options.Version
+            ? null
+            : $"it was saved by version {header.Version} of the device, which needs {header.ReadableFrom} to be restored, and this is {options.Version}";
     }
 
     private void Expect(Step step, int size)

@@ -10,8 +10,10 @@ namespace VfioUser;
 /// </summary>
 /// <remarks>
 /// <code>
-/// header   magic "VFUM" | version u16 | revision u16 | vendor, device, subsystem vendor, subsystem u16
+/// header   magic "VFUM" | format u16 | revision u16 | vendor, device, subsystem vendor, subsystem u16
+///          | version u16 | readable from u16 | zero u32
 /// record   kind u32 | length u32 | bytes
+/// part     length of name u16 | flags u16 | length of state u32 | name in UTF-8 | state
 /// end      kind 0 | length 4 | CRC-32C of everything before this record
 /// </code>
 /// The device state comes first, in any number of records; then configuration space, registers and interrupts, one record each;
@@ -21,18 +23,25 @@ namespace VfioUser;
 internal static class MigrationStream
 {
     public const uint Magic = 0x4D55_4656;
-    public const ushort Version = 1;
+    public const ushort Format = 2;
     public const int RecordHeaderSize = 8;
     public const int EndSize = 4;
 
     /// <summary>Bytes before the data of a memory record: region u32, zero u32, offset u64.</summary>
     public const int MemoryHeaderSize = 16;
 
-    /// <summary>Bytes before each part's state in the Parts record: region u32, length u32, offset u64.</summary>
-    public const int PartHeaderSize = 16;
+    /// <summary>Bytes in front of a part's name and state in the record of the parts.</summary>
+    public const int PartHeaderSize = 8;
 
-    public static MigrationHeader HeaderOf(PciDevice device) => new(Magic, Version, device.Id.Revision,
-        device.Id.Vendor, device.Id.Device, device.Id.SubsystemVendor, device.Id.Subsystem);
+    /// <summary>Flag of a part: who does not know it may do without it.</summary>
+    public const ushort OptionalPart = 1;
+
+    public static MigrationHeader HeaderOf(PciDevice device)
+    {
+        MigrationOptions options = device.MigrationOptions;
+        return new(Magic, Format, device.Id.Revision, device.Id.Vendor, device.Id.Device, device.Id.SubsystemVendor, device.Id.Subsystem,
+            (ushort)options.Version, (ushort)(options.ReadableFrom ?? options.Version), 0);
+    }
 
     public static uint Checksum(uint crc, ReadOnlySpan<byte> bytes)
     {
@@ -50,9 +59,10 @@ internal static class MigrationStream
 /// <summary>The first bytes of a stream.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 internal readonly record struct MigrationHeader(
-    uint Magic, ushort Version, ushort Revision, ushort Vendor, ushort Device, ushort SubsystemVendor, ushort Subsystem)
+    uint Magic, ushort Format, ushort Revision, ushort Vendor, ushort Device, ushort SubsystemVendor, ushort Subsystem,
+    ushort Version, ushort ReadableFrom, uint Zero)
 {
-    public const int WireSize = 16;
+    public const int WireSize = 24;
 }
 
 /// <summary>The kind of a record.</summary>
@@ -67,7 +77,7 @@ internal enum MigrationRecord : uint
     /// <summary>The configuration space.</summary>
     Config = 2,
 
-    /// <summary>Registers and MSI-X tables, each with its region and offset.</summary>
+    /// <summary>Registers and MSI-X tables, by name.</summary>
     Parts = 3,
 
     /// <summary>A byte for each interrupt vector.</summary>

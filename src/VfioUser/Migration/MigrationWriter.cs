@@ -13,6 +13,7 @@ internal sealed class MigrationWriter
     private readonly PciDevice _device;
     private readonly StateLayout _layout;
     private readonly IMigrationState? _deviceState;
+    private readonly MemoryPreCopy _memory;
     private readonly IEnumerator<bool> _records;
     private byte[] _bytes = new byte[MigrationStream.RecordHeaderSize + PieceSize];
     private int _at;
@@ -27,6 +28,7 @@ internal sealed class MigrationWriter
         _device = device;
         _layout = layout;
         _deviceState = deviceState;
+        _memory = new MemoryPreCopy(layout);
         _records = Records().GetEnumerator();
     }
 
@@ -39,8 +41,11 @@ internal sealed class MigrationWriter
     /// <summary>Bytes of the current record that are not read yet.</summary>
     public int Buffered => _end - _at;
 
-    /// <summary>The device was reset: voids the device state saved so far.</summary>
-    /// <param name="begin">Begins the device's save again; if it throws, the stream is broken.</param>
+    /// <summary>Bytes of memory that can be read before the device is stopped.</summary>
+    public ulong MemoryWhileRunning => _memory.LeftWhileRunning;
+
+    /// <summary>The device state that was saved so far is void, since the device was reset.</summary>
+    /// <param name="begin">Begins the device state again; if it throws, the save is over.</param>
     public void StartOver(Action begin)
     {
         IsBroken = true;
@@ -88,6 +93,12 @@ internal sealed class MigrationWriter
     {
         PutHeader();
         yield return true;
+        while (!_stopped && _memory.Next() is { } piece)
+        {
+            PutMemory(piece.Region, piece.Offset, piece.Length);
+            _memory.Saved(piece, _bytes.AsSpan(_end - piece.Length, piece.Length));
+            yield return Finish();
+        }
         bool stopped = false;
         while (_deviceState is not null)
         {
@@ -118,15 +129,10 @@ internal sealed class MigrationWriter
             _layout.SaveTimers(Begin(MigrationRecord.Timers, _layout.TimersSize));
             yield return Finish();
         }
-        foreach ((Region region, MemoryArea area) in _layout.Memory)
+        foreach (MemoryPiece piece in _memory.Left())
         {
-            for (ulong done = 0; done < area.Length;)
-            {
-                int length = (int)Math.Min(area.Length - done, PieceSize - MigrationStream.MemoryHeaderSize);
-                PutMemory(region, area.Offset + done, length);
-                yield return Finish();
-                done += (ulong)length;
-            }
+            PutMemory(piece.Region, piece.Offset, piece.Length);
+            yield return Finish();
         }
         uint checksum = _checksum;
         BinaryPrimitives.WriteUInt32LittleEndian(Begin(MigrationRecord.End, MigrationStream.EndSize), checksum);

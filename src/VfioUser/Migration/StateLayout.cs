@@ -6,12 +6,18 @@ namespace VfioUser;
 /// <remarks>Command thread; the device is declared completely.</remarks>
 internal sealed class StateLayout(PciDevice device)
 {
-    private readonly List<(Region Region, RegionPart Part)> _parts = [.. PartsOf(device)];
+    // what a record may have beyond this device's own, for parts of another version that it can do without
+    private const int RoomForUnknown = 1 << 20;
+
+    private readonly List<SavedPart> _parts = [.. PartsOf(device)];
+    private Dictionary<string, SavedPart>? _byName;
     private readonly List<Irq> _irqs = [.. IrqsOf(device)];
 
     public int ConfigSize => device.Config.Size;
 
-    public int PartsSize => _parts.Sum(part => MigrationStream.PartHeaderSize + part.Part.StateSize);
+    public int PartsSize => _parts.Sum(part => part.Size);
+
+    public int MaxPartsSize => PartsSize + RoomForUnknown;
 
     public int IrqsSize => _irqs.Count;
 
@@ -39,41 +45,48 @@ internal sealed class StateLayout(PciDevice device)
     public IEnumerable<(Region Region, MemoryArea Area)> Memory =>
         from index in Enumerable.Range(0, device.RegionCount)
         let region = device.RegionAt((uint)index)
-        where region?.Memory is not null
+        where region?.Memory is { Migration: not MemoryMigration.Skip }
         from area in region!.Memory!.Areas
         select (region, area);
 
     public void SaveParts(Span<byte> destination)
     {
-        foreach ((Region region, RegionPart part) in _parts)
+        foreach (SavedPart part in _parts)
         {
-            PutHeader(destination, region, part);
-            part.SaveState(destination.Slice(MigrationStream.PartHeaderSize, part.StateSize));
-            destination = destination[(MigrationStream.PartHeaderSize + part.StateSize)..];
+            part.Save(destination[..part.Size]);
+            destination = destination[part.Size..];
         }
     }
 
-    /// <summary>What is wrong with a Parts record of the right size; null if nothing is.</summary>
-    public string? ProblemOfParts(ReadOnlySpan<byte> source)
+    /// <summary>What is wrong with a record of parts; null if nothing is.</summary>
+    /// <param name="source">The record.</param>
+    /// <param name="version">Of the device that saved it.</param>
+    public string? ProblemOfParts(ReadOnlySpan<byte> source, int version)
     {
-        Span<byte> header = stackalloc byte[MigrationStream.PartHeaderSize];
-        foreach ((Region region, RegionPart part) in _parts)
+        HashSet<string> seen = [];
+        while (!source.IsEmpty)
         {
-            PutHeader(header, region, part);
-            if (!source.StartsWith(header))
-                return $"it has no register or table at 0x{part.Start:x} of {region.Index} where this device has one";
-            source = source[(MigrationStream.PartHeaderSize + part.StateSize)..];
+            if (!SavedPart.TryRead(ref source, out string name, out bool isOptional, out ReadOnlySpan<byte> state))
+                return "a part of it ends too early";
+            if (!seen.Add(name))
+                return $"it has {name} twice";
+            SavedPart? part = ByName.GetValueOrDefault(name);
+            if (part is null && !isOptional)
+                return $"it has {name}, which is not known here";
+            if (part is not null && part.StateSize != state.Length)
+                return $"its {name} has {state.Length} bytes where this device has {part.StateSize}";
         }
-        return null;
+        SavedPart? missing = _parts.Find(part => !part.MayBeAbsent(version) && !seen.Contains(part.Name));
+        return missing is null ? null : $"it has no {missing.Name}, which this device has since version {missing.Since}";
     }
 
+    /// <summary>Restores parts from a record without a problem; those that are not in it are as after a reset.</summary>
     public void RestoreParts(ReadOnlySpan<byte> source)
     {
-        foreach ((Region _, RegionPart part) in _parts)
-        {
-            part.RestoreState(source.Slice(MigrationStream.PartHeaderSize, part.StateSize));
-            source = source[(MigrationStream.PartHeaderSize + part.StateSize)..];
-        }
+        foreach (SavedPart part in _parts)
+            part.Reset();
+        while (SavedPart.TryRead(ref source, out string name, out _, out ReadOnlySpan<byte> state))
+            ByName.GetValueOrDefault(name)?.Restore(state);
     }
 
     public void SaveIrqs(Span<byte> destination)
@@ -110,20 +123,15 @@ internal sealed class StateLayout(PciDevice device)
             offset >= area.Offset && offset - area.Offset <= area.Length && length <= area.Length - (offset - area.Offset)) ? memory : null;
     }
 
-    private static void PutHeader(Span<byte> destination, Region region, RegionPart part)
-    {
-        BinaryPrimitives.WriteUInt32LittleEndian(destination, (uint)region.Index);
-        BinaryPrimitives.WriteInt32LittleEndian(destination[4..], part.StateSize);
-        BinaryPrimitives.WriteUInt64LittleEndian(destination[8..], part.Start);
-    }
+    private Dictionary<string, SavedPart> ByName => _byName ??= _parts.ToDictionary(part => part.Name, StringComparer.Ordinal);
 
-    private static IEnumerable<(Region Region, RegionPart Part)> PartsOf(PciDevice device) =>
+    private static IEnumerable<SavedPart> PartsOf(PciDevice device) =>
         from index in Enumerable.Range(0, device.RegionCount)
         let region = device.RegionAt((uint)index)
         where region is not null
         from part in region.Parts
         where part.StateSize > 0
-        select (region, part);
+        select new SavedPart($"{region.Index}:{part.StateName}", part);
 
     private static IEnumerable<Irq> IrqsOf(PciDevice device) =>
         Enumerable.Range(0, PciDevice.PciIrqCount).SelectMany(type => device.IrqsAt((uint)type) ?? Enumerable.Empty<Irq>());

@@ -11,6 +11,7 @@ public sealed class RegionMemory
 {
     private readonly PciDevice _device;
     private readonly SharedMemory _memory;
+    private MemoryMigration _migration;
 
     internal RegionMemory(PciDevice device, SharedMemory memory, MemoryArea[] areas)
     {
@@ -21,6 +22,19 @@ public sealed class RegionMemory
 
     /// <summary>The areas that the client may map.</summary>
     public IReadOnlyList<MemoryArea> Areas { get; }
+
+    /// <summary>When a migration carries it. By default once the device is stopped.</summary>
+    /// <exception cref="InvalidOperationException">The device is being served.</exception>
+    /// <remarks>Setup. <see cref="MemoryMigration.PreCopy"/> needs <see cref="MigrationOptions.PreCopy"/>.</remarks>
+    public MemoryMigration Migration
+    {
+        get => _migration;
+        set
+        {
+            _device.ThrowIfServed();
+            _migration = value;
+        }
+    }
 
     internal SharedMemory Shared => _memory;
 

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace VfioUser;
 
 /// <summary>A register, shared memory or table within a region. Offsets are relative to its start.</summary>
@@ -20,7 +22,16 @@ internal abstract class RegionPart(ulong start, ulong length)
     /// <summary>The device resets it by itself, or the guest resets the function.</summary>
     public virtual void ResetWith(bool keepSticky) => Reset();
 
-    /// <summary>Bytes of its state in a Parts record; 0 if it has none, or is migrated elsewhere.</summary>
+    /// <summary>What a migration knows it by, within its region.</summary>
+    public virtual string StateName => string.Create(CultureInfo.InvariantCulture, $"0x{Start:x}");
+
+    /// <summary>The first version of the device that has it.</summary>
+    public virtual int Since => 1;
+
+    /// <summary>Whether other versions may be without it.</summary>
+    public virtual bool IsOptional => false;
+
+    /// <summary>Bytes that a migration carries of it; 0 for what is not here or follows from something else.</summary>
     public virtual int StateSize => 0;
 
     public virtual void SaveState(Span<byte> destination)

@@ -10,6 +10,12 @@ internal abstract class NamedPart(ulong start, RegisterLayout layout, string nam
     /// <summary>With the names of the blocks around it.</summary>
     public string Name { get; } = name;
 
+    public override string StateName => Name;
+
+    public override int Since => Layout.Since;
+
+    public override bool IsOptional => Layout.Optional;
+
     /// <summary>What is stored.</summary>
     public abstract ulong Value { get; set; }
 

@@ -53,6 +53,13 @@ public abstract record RegisterDefinition<T>
     /// <summary>Whether a migration carries it.</summary>
     public bool Saved { get; init; } = true;
 
+    /// <summary>The first <see cref="MigrationOptions.Version"/> of the device that has it: a stream of an older one leaves it at its reset
+    /// value.</summary>
+    public int Since { get; init; } = 1;
+
+    /// <summary>Whether a migration to or from a version without it may do without it.</summary>
+    public bool Optional { get; init; }
+
     /// <summary>
     /// Whether the write handler is called once for all bytes, however many accesses a driver takes, in any order: as 32-bit guests
     /// write a 64-bit register in two halves. Otherwise it is called for each access.

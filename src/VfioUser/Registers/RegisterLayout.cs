@@ -43,6 +43,10 @@ internal sealed class RegisterLayout
 
     public bool Saved { get; private init; }
 
+    public int Since { get; private init; }
+
+    public bool Optional { get; private init; }
+
     public bool WaitForAllBytes { get; private init; }
 
     /// <summary>Those with a name, from the lowest bit on.</summary>
@@ -86,6 +90,8 @@ internal sealed class RegisterLayout
             Sticky = RegisterBits.Of(definition.Sticky),
             Reserved = reserved,
             Saved = definition.Saved,
+            Since = definition.Since,
+            Optional = definition.Optional,
             WaitForAllBytes = definition.WaitForAllBytes,
         };
         ulong named = oneToClear | oneToSet | readToClear | selfClearing | reserved;

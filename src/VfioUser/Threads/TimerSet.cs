@@ -110,13 +110,18 @@ internal sealed class TimerSet
         return true;
     }
 
-    /// <summary>Takes the state of all. Time stands still.</summary>
+    /// <summary>Takes the state of the first ones, as of an older device that has no others: those are stopped. Time stands still.</summary>
     public void Restore(ReadOnlySpan<byte> source)
     {
         lock (_lock)
         {
             foreach (DeviceTimer timer in _timers)
             {
+                if (source.IsEmpty)
+                {
+                    Clear(timer);
+                    continue;
+                }
                 long left = BinaryPrimitives.ReadInt64LittleEndian(source);
                 Volatile.Write(ref timer.DueTime, left < 0 ? Never : left);
                 timer.Period = BinaryPrimitives.ReadInt64LittleEndian(source[sizeof(long)..]);

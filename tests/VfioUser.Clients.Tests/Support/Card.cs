@@ -30,7 +30,7 @@ internal sealed class Card : PciDevice, IRegionHandler, IMigrationState
         Intx = AddIntx();
         Error = AddErrorIrq();
         Request = AddRequestIrq();
-        EnableMigration(this, preCopy: true);
+        EnableMigration(this, new() { PreCopy = true });
     }
 
     public RegionMemory Mapped { get; }

@@ -65,7 +65,7 @@ internal sealed class OfAStream : OneRegister, IMigrationState
     public OfAStream()
         : base(0x00D3)
     {
-        EnableMigration(this, preCopy: true);
+        EnableMigration(this, new() { PreCopy = true });
     }
 
     public List<byte> Journal { get; } = [];
@@ -88,5 +88,19 @@ internal sealed class OfAStream : OneRegister, IMigrationState
     {
         if (Journal.Count > 1 << 20)
             throw new InvalidDataException("More than there can be.");
+    }
+}
+
+internal sealed class ReleasedDevice : PciDevice
+{
+    public ReleasedDevice()
+        : base(new PciId(Vendor: 0x1B36, Device: 0x00D3), PciClass.Other)
+    {
+        Bar bar0 = AddBar(0, BarKind.Memory32, size: 0x1000);
+        bar0.AddRegister<uint>(0x00, new() { Name = "CTRL" });
+        bar0.AddRegister<uint>(0x08, new() { Name = "LIMIT", ResetValue = 100, Since = 2 });
+        bar0.AddRegister<uint>(0x0C, new() { Name = "TRACE", Since = 2, Optional = true });
+        bar0.AddRegister<uint>(0x10, new() { Name = "CACHE", Saved = false });
+        EnableMigration(new MigrationOptions { Version = 2, MinimumVersion = 1, ReadableFrom = 2 });
     }
 }

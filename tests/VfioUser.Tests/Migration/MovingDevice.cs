@@ -19,7 +19,7 @@ internal sealed class MovingDevice : PciDevice, IMigrationState
         Shared = bar.ShareMemory(new MemoryArea(0x2000, 0x2000));
         Pin = AddIntx();
         Config.AddField<uint>(0x80, 0, writeMask: uint.MaxValue);
-        EnableMigration(this, preCopy);
+        EnableMigration(this, new() { PreCopy = preCopy });
     }
 
     public Register<uint> Counter { get; }

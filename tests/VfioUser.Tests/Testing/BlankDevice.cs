@@ -40,7 +40,7 @@ internal sealed class BlankDevice : PciDevice
 
     public new Irq AddRequestIrq() => base.AddRequestIrq();
 
-    public new void EnableMigration() => base.EnableMigration();
+    public void EnableMigration() => base.EnableMigration();
 
     protected override void OnAttached() => WhenAttached?.Invoke();
 

@@ -47,7 +47,7 @@ internal sealed partial class FuzzedDevice : PciDevice, IRegionHandler
         Config.AddPowerManagement();
         Config.AddPciExpress();
         Config.AddDeviceSerialNumber(1);
-        EnableMigration(this, preCopy);
+        EnableMigration(this, new() { PreCopy = preCopy });
     }
 
     /// <summary>How often it used the client's memory, by the way in which it is reached.</summary>
