@@ -26,13 +26,13 @@ public class LibvfioUserSampleTests
         client.Reset();
 
         client.MapPages(file, 0, 32);
-        using EventFd pin = client.ConfigureIrqs();
+        using EventFd intx = client.ConfigureIrqs();
         client.StartLogging();
         client.Write(Card.Registers, 0, Wire.Bytes(1234567890123)).Should().Be(Errno.None);
         client.Read(Card.Registers, 0, 8, out byte[] time).Should().Be(Errno.None);
         time.Should().Equal(Wire.Bytes(1234567890123));
         source.Intx.Assert();
-        pin.Wait(Bound.Timeout).Should().BeTrue();
+        intx.Wait(Bound.Timeout).Should().BeTrue();
         source.Dma.TryWrite(new Iova(PageSize), 1).Should().BeTrue();
         for (int page = 0; page < 32; page++)
         {
@@ -63,8 +63,8 @@ public class LibvfioUserSampleTests
         next.Read(Card.Registers, 0, 8, out time).Should().Be(Errno.None);
         time.Should().Equal(Wire.Bytes(1234567890123));
         next.MapPages(file, 16, 16);
-        using EventFd movedPin = next.ConfigureIrqs();
-        movedPin.Wait(Bound.Timeout).Should().BeTrue("the pin was asserted when the device left");
+        using EventFd movedIntx = next.ConfigureIrqs();
+        movedIntx.Wait(Bound.Timeout).Should().BeTrue("the pin was asserted when the device left");
         next.Unmap(0, 0, DmaUnmapFlags.All).Should().Be(Errno.None);
         destination.Dma.Regions.Should().BeEmpty();
         next.Leave();

@@ -44,14 +44,14 @@ public class LibvfioUserTests
         client.GetDeviceInfo();
         for (uint region = 0; region < 9; region++)
             client.GetRegionInfo(region).File.Should().BeNull();
-        using EventFd pin = client.ConfigureIrqs();
+        using EventFd intx = client.ConfigureIrqs();
 
         client.Write(2, 0, 0x34).Should().Be(Errno.None);
         client.Read(2, 2, 1, out _).Should().Be(Errno.None);
         card.Inputs = 1;
 
         card.Outputs.Should().Be(0x34);
-        pin.Take().Should().Be(1);
+        intx.Take().Should().Be(1);
         client.SetState(MigrationState.PreCopy).Should().Be(Errno.EINVAL, "it cannot move");
         client.Leave();
     }

@@ -15,7 +15,7 @@ public class QemuTests
         Card card = new();
         using Served served = new(by, card);
         using SafeFileHandle ram = Memory.Sealed(Ram);
-        using EventFd pin = new(), error = new(), request = new(), vector0 = new(), vector3 = new();
+        using EventFd intx = new(), error = new(), request = new(), vector0 = new(), vector3 = new();
 
         using (QemuClient qemu = QemuClient.Connect(served.Address))
         {
@@ -23,15 +23,15 @@ public class QemuTests
             card.Dma.Regions.Select(region => region.Address.Value).Should().Equal(0ul, 0xC0000ul, 0xE0000ul, 0x100000ul, 0xFFFC0000ul);
             LooksAtTheDevice(qemu);
             SetsUpConfigurationSpace(qemu);
-            qemu.SetEventFds(PciIrq.Intx, 0, pin).Should().Be(Errno.None);
+            qemu.SetEventFds(PciIrq.Intx, 0, intx).Should().Be(Errno.None);
             qemu.SetEventFds(PciIrq.Error, 0, error).Should().Be(Errno.None);
             qemu.SetEventFds(PciIrq.Request, 0, request).Should().Be(Errno.None);
             qemu.DisableIrqs(PciIrq.Intx).Should().Be(Errno.None);
             qemu.Reset();
-            qemu.SetEventFds(PciIrq.Intx, 0, pin).Should().Be(Errno.None);
+            qemu.SetEventFds(PciIrq.Intx, 0, intx).Should().Be(Errno.None);
             FirmwareRemapsLowMemory(qemu, ram);
 
-            // the guest: a command by DMA, an interrupt by the pin, then MSI-X
+            // the guest: a command by DMA, an interrupt by INTx, then MSI-X
             qemu.WriteConfig(4, 0x06, 0x00).Should().Be(Errno.None);
             Memory.Write(ram, 0x200000, [1, 2, 3, 4]);
             for (int i = 0; i < 64; i++)
@@ -40,10 +40,10 @@ public class QemuTests
             card.Dma.TryRead(new Iova(0x200000), out uint word).Should().BeTrue();
             word.Should().Be(0x04030201);
             card.Intx.Assert();
-            pin.Take().Should().Be(1);
+            intx.Take().Should().Be(1);
             qemu.Read<uint>(Card.Registers, 0);
             qemu.UnmaskIntx().Should().Be(Errno.None);
-            pin.Take().Should().Be(1, "the level still stands");
+            intx.Take().Should().Be(1, "the level still stands");
             card.Intx.Deassert();
             qemu.UnmaskIntx().Should().Be(Errno.None);
             EnablesMsiX(qemu, card, vector0, vector3);
@@ -51,7 +51,7 @@ public class QemuTests
             // and a reboot
             qemu.WriteConfig(MsiXControl(card), 0x00, 0x00).Should().Be(Errno.None);
             qemu.DisableIrqs(PciIrq.MsiX).Should().Be(Errno.None);
-            qemu.SetEventFds(PciIrq.Intx, 0, pin).Should().Be(Errno.None);
+            qemu.SetEventFds(PciIrq.Intx, 0, intx).Should().Be(Errno.None);
             qemu.DisableIrqs(PciIrq.Intx).Should().Be(Errno.None);
             qemu.Reset();
             card.Resets.Should().Be(2);

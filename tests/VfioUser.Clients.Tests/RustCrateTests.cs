@@ -61,13 +61,13 @@ public class RustCrateTests
         using Served served = new(by, card);
         using RustCrateClient client = RustCrateClient.Connect(served.Address);
         EventFd[] eventFds = [.. Enumerable.Range(0, Card.Vectors).Select(_ => new EventFd())];
-        using EventFd pin = new();
+        using EventFd intx = new();
 
         client.GetIrqInfo((uint)PciIrq.MsiX).Count.Should().Be(Card.Vectors);
         client.GetIrqInfo((uint)PciIrq.Msi).Count.Should().Be(0);
-        client.SetIrqs((uint)PciIrq.Intx, Trigger, 0, 1, pin.Handle);
+        client.SetIrqs((uint)PciIrq.Intx, Trigger, 0, 1, intx.Handle);
         card.Intx.Assert();
-        pin.Take().Should().Be(1);
+        intx.Take().Should().Be(1);
         card.Intx.Deassert();
         client.SetIrqs((uint)PciIrq.Intx, IrqSetFlags.DataNone | IrqSetFlags.ActionUnmask, 0, 1);
         client.SetIrqs((uint)PciIrq.Intx, Off, 0, 0);
@@ -93,17 +93,17 @@ public class RustCrateTests
         GpioCard card = new();
         using Served served = new(by, card);
         using RustCrateClient client = RustCrateClient.Connect(served.Address);
-        using EventFd pin = new();
+        using EventFd intx = new();
 
         client.RegionRead<uint>(Card.ConfigSpace, 0).Should().Be(0x0DC8494F);
-        client.SetIrqs((uint)PciIrq.Intx, Trigger, 0, 1, pin.Handle);
+        client.SetIrqs((uint)PciIrq.Intx, Trigger, 0, 1, intx.Handle);
         client.RegionWrite(2, 0, 0x5A);
         client.RegionWrite(2, 4, 0xA5);
         client.RegionRead(2, 2, 1).Should().Equal(0); // enables the interrupt
         card.Inputs = 0x8001;
 
         card.Outputs.Should().Be(0xA55A);
-        pin.Take().Should().Be(1);
+        intx.Take().Should().Be(1);
         client.RegionRead(2, 1, 1).Should().Equal(0x01);
         client.RegionRead(2, 5, 1).Should().Equal(0x80);
         client.RegionWrite(2, 1, 0);

@@ -10,7 +10,7 @@ public class StoppingTests
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
-    public async Task Stopping_brings_the_device_to_rest_cuts_off_the_client_and_removes_the_socket_file(int threads)
+    public async Task Stopping_quiesces_the_device_disconnects_the_client_and_removes_the_socket_file(int threads)
     {
         using TestHost host = new();
         host.Services.AddSingleton(new VfioUserHostOptions { Threads = threads });
@@ -22,7 +22,7 @@ public class StoppingTests
         await host.StopAsync();
 
         File.Exists(host.PathOf("card")).Should().BeFalse();
-        host.Wiring.Events.Should().Equal("at rest for ClientGone", "detached");
+        host.Wiring.Events.Should().Equal("quiesced for ClientGone", "detached");
         Action read = () => Card.ReadLevel(client);
         read.Should().Throw<Exception>();
         host.Running.Dispose();

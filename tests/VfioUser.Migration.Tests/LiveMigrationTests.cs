@@ -13,7 +13,7 @@ public class LiveMigrationTests
     private const ulong Page = 4096;
 
     [Fact]
-    public void A_device_that_never_rests_moves_to_another_process_with_memory_and_state()
+    public void A_busy_device_moves_to_another_process_with_memory_and_state()
     {
         using SharedMemory here = SharedMemory.Create(RamSize);
         using SharedMemory there = SharedMemory.Create(RamSize);
@@ -49,7 +49,7 @@ public class LiveMigrationTests
             target.Client.WriteMigrationData(piece);
         target.Client.SetMigrationState(MigrationState.Stop);
 
-        // Both are at rest with the same state: what one would send the other would send, byte for byte.
+        // Both are stopped with the same state: their streams are equal, byte for byte.
         source.Client.SetMigrationState(MigrationState.Stop);
         StoppedState(target.Client).Should().Equal(StoppedState(source.Client));
 

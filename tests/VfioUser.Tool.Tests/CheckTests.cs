@@ -25,7 +25,7 @@ public class CheckTests
     }
 
     [Fact]
-    public void A_pin_that_an_earlier_client_has_disabled_breaks_no_rule()
+    public void Intx_that_an_earlier_client_has_disabled_breaks_no_rule()
     {
         using Served served = new(new Gpio.GpioCard());
         served.Run("write", "config", "4", "0x400", "--width", "2").ExitCode.Should().Be(0);

@@ -7,7 +7,7 @@ namespace VfioUser.Tool.Tests;
 /// <summary>Says what a fake server does in place of what is right: the whole reply, nothing for silence, null for what is right.</summary>
 internal delegate byte[]? Fault(MessageHeader header, byte[] payload);
 
-/// <summary>A small sound server of a device with nothing but identity, which can be made to break a rule.</summary>
+/// <summary>A small correct server of a device without regions, which can be made to break a rule.</summary>
 internal sealed class FakeServer : IDisposable
 {
     private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);

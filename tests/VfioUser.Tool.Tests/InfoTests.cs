@@ -37,7 +37,7 @@ public class InfoTests
     }
 
     [Fact]
-    public void The_gpio_card_has_an_io_bar_and_a_pin()
+    public void The_gpio_card_has_an_io_bar_and_intx()
     {
         using Served served = new(new Gpio.GpioCard());
 

@@ -112,10 +112,10 @@ internal sealed class LibvfioUserClient : IDisposable
     {
         for (uint index = 0; index < 5; index++)
             GetIrqInfo(index).Should().Be(Errno.None);
-        EventFd pin = new();
-        Ask(0x1bae, Command.DeviceSetIrqs, Wire.Bytes(new IrqSet(20, IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, 0, 0, 1)), 0, out _, out _, pin.Handle)
+        EventFd intx = new();
+        Ask(0x1bae, Command.DeviceSetIrqs, Wire.Bytes(new IrqSet(20, IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, 0, 0, 1)), 0, out _, out _, intx.Handle)
             .Should().Be(Errno.None);
-        return pin;
+        return intx;
     }
 
     public Errno GetIrqInfo(uint index) => Ask(0x1bad, Command.DeviceGetIrqInfo, Wire.Bytes(new IrqInfo(16, 0, index, 0)), 16, out _);

@@ -6,7 +6,7 @@ namespace VfioUser.Docs.Tests.Interrupts;
 public class InterruptGuideTests
 {
     [Fact]
-    public void The_pin_stays_asserted_until_the_driver_has_cleared_the_cause()
+    public void Intx_stays_asserted_until_the_driver_has_cleared_the_cause()
     {
         Receiver device = new();
         using var guest = TestGuest.Attach(device);

@@ -1,12 +1,12 @@
 namespace VfioUser.Docs.Tests.Interrupts;
 
-/// <summary>A device with one cause: MSI-X where the driver has enabled it, the pin elsewhere.</summary>
+/// <summary>A device with one cause: MSI-X where the driver has enabled it, INTx otherwise.</summary>
 internal sealed class Receiver : PciDevice
 {
     private const uint Received = 1 << 0;
 
     private readonly Lock _lock = new();
-    private readonly Intx _pin;
+    private readonly Intx _intx;
     private readonly Irq _message;
     private readonly Register<uint> _cause;
 
@@ -15,7 +15,7 @@ internal sealed class Receiver : PciDevice
     {
         Bar bar0 = AddBar(0, BarKind.Memory32, size: 0x2000);
         _message = bar0.AddMsiX(offset: 0x1000, vectors: 1)[0];
-        _pin = AddIntx();
+        _intx = AddIntx();
         _cause = bar0.AddRegister<uint>(0x00, new RegisterOptions<uint>
         {
             Access = Access.WriteOneToClear,
@@ -39,9 +39,9 @@ internal sealed class Receiver : PciDevice
         lock (_lock)
         {
             if (_cause.Value != 0 && Config.MsiX is not { IsEnabled: true })
-                _pin.Assert();
+                _intx.Assert();
             else
-                _pin.Deassert();
+                _intx.Deassert();
         }
     }
 }

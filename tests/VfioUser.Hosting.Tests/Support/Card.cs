@@ -58,7 +58,7 @@ public sealed class Card : PciDevice
 
     protected override ValueTask<bool> OnQuiesceAsync(QuiesceReason reason, CancellationToken cancellation)
     {
-        _wiring.Note($"at rest for {reason}");
+        _wiring.Note($"quiesced for {reason}");
         return new ValueTask<bool>(true);
     }
 

@@ -183,11 +183,11 @@ public class HostileVersionMessageTests
         Refused(Payload.Of("""{"capabilities":{"evil\nkey":{"a":[1,}}}"""), "*at an unknown key, byte *");
 
     [Fact]
-    public void Random_damage_to_a_sound_message_is_accepted_or_refused()
+    public void Random_damage_to_a_valid_message_is_accepted_or_refused()
     {
         Random random = new(20240607);
         string twin = """ "twin_socket":{"supported":true,"fd_index":0},"pgsizes":""";
-        byte[] sound = Payload.Of(Payload.Qemu.Replace("\"pgsizes\":", twin, StringComparison.Ordinal));
+        byte[] valid = Payload.Of(Payload.Qemu.Replace("\"pgsizes\":", twin, StringComparison.Ordinal));
         string[] pieces =
         [
             "{", "}", "[", "null", "-1", "1e9", "\"", "\\u0000", "\\ud800", "true", ":", ",", "\0", "9999999999999999999",
@@ -195,7 +195,7 @@ public class HostileVersionMessageTests
         int refused = 0;
         for (int round = 0; round < 20_000; round++)
         {
-            List<byte> damaged = [.. sound];
+            List<byte> damaged = [.. valid];
             for (int damage = random.Next(1, 4); damage > 0; damage--)
             {
                 int at = random.Next(damaged.Count);

@@ -70,7 +70,7 @@ public class DoorbellPageTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void A_stopped_thread_is_woken_by_the_author_or_by_a_message(bool byAuthor)
+    public void A_stopped_thread_is_woken_by_the_device_or_by_a_message(bool byAuthor)
     {
         using SemaphoreSlim rung = new(0);
         DoorbellPage? page = null;

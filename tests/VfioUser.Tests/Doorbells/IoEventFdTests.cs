@@ -165,7 +165,7 @@ public class IoEventFdTests
     }
 
     [Fact]
-    public void A_reset_forgets_what_was_rung_before()
+    public void A_reset_discards_earlier_signals()
     {
         int rung = 0;
         RegionIoEventFd? ioEventFd = null;

@@ -110,7 +110,7 @@ public class DmaInPlaceTests
     }
 
     [Fact]
-    public void A_negative_length_and_a_missing_action_are_the_authors_mistakes()
+    public void A_negative_length_and_a_missing_action_throw()
     {
         Dma dma = new();
 

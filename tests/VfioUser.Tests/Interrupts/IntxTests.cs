@@ -116,7 +116,7 @@ public class IntxTests
     }
 
     [Fact]
-    public void Level_that_is_gone_before_the_client_looks_does_not_come()
+    public void Level_deasserted_before_the_client_reads_is_withdrawn()
     {
         using var guest = TestGuest.Attach(_device);
 
@@ -130,7 +130,7 @@ public class IntxTests
     }
 
     [Fact]
-    public void Mask_of_the_client_outlives_a_level_that_is_gone_before_it_looks()
+    public void Mask_of_the_client_outlives_a_level_deasserted_before_it_reads()
     {
         using var guest = TestGuest.Attach(_device);
 
@@ -217,7 +217,7 @@ public class IntxTests
     }
 
     [Fact]
-    public void A_level_that_fell_while_it_was_held_back_does_not_come()
+    public void A_level_deasserted_while_inhibited_is_not_delivered()
     {
         using var guest = TestGuest.Attach(_device);
         guest.Config.Write(Command, InterruptDisable);

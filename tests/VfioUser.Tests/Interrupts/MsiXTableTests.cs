@@ -94,7 +94,7 @@ public class MsiXTableTests
     [InlineData(0x0004u, 1, null)]
     [InlineData(0x0000u, 0, null)]
     [InlineData(0x0000u, 2049, null)]
-    public void A_table_that_does_not_fit_is_the_authors_mistake(uint offset, int vectors, uint? pending)
+    public void A_table_that_does_not_fit_throws(uint offset, int vectors, uint? pending)
     {
         BlankDevice device = new();
         Bar bar = device.AddBar(0, BarKind.Memory32, 0x1000);

@@ -80,7 +80,7 @@ public class DeviceFeatureTests
     [InlineData(1000u, 8 | Get, 23)]
     [InlineData(15u, 9 | Get, 0)]
     [InlineData(16u, 9 | Set, 8)]
-    public void A_request_that_is_not_sound_is_refused(uint argsz, uint flags, int dataLength)
+    public void A_request_that_is_not_valid_is_refused(uint argsz, uint flags, int dataLength)
     {
         using var guest = TestGuest.Attach(new MovingDevice());
         byte[] data = new byte[dataLength];

@@ -54,7 +54,7 @@ public class MigrationSizeTests
     }
 
     [Fact]
-    public void Without_a_word_of_the_author_it_is_as_much_as_a_state_in_one_piece_has_at_most()
+    public void Default_estimate_is_the_limit_of_a_state_saved_as_a_whole()
     {
         using var guest = TestGuest.Attach(new SilentDevice());
 

@@ -73,7 +73,7 @@ public class ResetInPreCopyTests
     }
 
     [Fact]
-    public void The_author_ends_one_save_and_begins_another()
+    public void The_device_ends_one_save_and_begins_another()
     {
         MovingDevice device = new();
         using var guest = TestGuest.Attach(device);

@@ -7,7 +7,7 @@ namespace VfioUser.Tests;
 public class VgaTests
 {
     [Fact]
-    public void Memory_and_ports_lie_at_their_legacy_addresses()
+    public void Memory_and_io_ports_lie_at_their_legacy_addresses()
     {
         Recorder recorder = new();
         using TestGuest guest = TestGuest.Attach(new OddDevice(d => d.OwnVga(recorder)));

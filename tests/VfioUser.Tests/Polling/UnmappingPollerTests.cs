@@ -192,7 +192,7 @@ public sealed class UnmappingPollerTests
     [Fact]
     public void A_quiesce_that_is_pending_is_told_as_well()
     {
-        RestingDevice device = new();
+        QuiescingDevice device = new();
         using PollerRig rig = new(served: device);
         using RawClient client = rig.Attach();
         using LateAnswer answer = device.AnswerLater();
@@ -201,7 +201,7 @@ public sealed class UnmappingPollerTests
 
         rig.Until(PollEvents.Quiescing).Commands.Should().Be(0);
         rig.Poller.Process().Should().Be(new PollResult(PollEvents.Quiescing, 0));
-        answer.IsAtRest();
+        answer.Quiesced();
         rig.Until(PollEvents.Commands).Should().Be(new PollResult(PollEvents.Commands, 1));
         device.Answer = (_, _) => new(true);
     }

@@ -2,7 +2,7 @@ using VfioUser.Tests.Serving;
 
 namespace VfioUser.Tests.Quiesce;
 
-/// <summary>What a device answers when a test says so; to one question.</summary>
+/// <summary>The answer of a device to one request to quiesce, at a time that the test chooses.</summary>
 internal sealed class LateAnswer : IDisposable
 {
     private readonly TaskCompletionSource<bool> _answer = new();
@@ -11,7 +11,7 @@ internal sealed class LateAnswer : IDisposable
     private CancellationTokenRegistration _told;
     private int _count;
 
-    /// <summary>On which thread the device was told to give up.</summary>
+    /// <summary>The thread on which the request was cancelled.</summary>
     public Thread? CancelledOn { get; private set; }
 
     public ValueTask<bool> Ask(QuiesceReason reason, CancellationToken cancellation)
@@ -30,7 +30,7 @@ internal sealed class LateAnswer : IDisposable
 
     public void ShouldBeCancelled() => _cancelled.ShouldBeSet();
 
-    public void IsAtRest() => _answer.SetResult(true);
+    public void Quiesced() => _answer.SetResult(true);
 
     public void IsBusy() => _answer.SetResult(false);
 

@@ -60,7 +60,7 @@ public sealed class NotifiersWhileStoppedTests
     }
 
     [Fact]
-    public void A_reset_forgets_what_was_rung_while_it_was_stopped()
+    public void A_reset_discards_signals_that_arrived_while_stopped()
     {
         int rung = 0;
         RegionIoEventFd? ioEventFd = null;
@@ -80,7 +80,7 @@ public sealed class NotifiersWhileStoppedTests
     }
 
     [Fact]
-    public void An_author_who_polls_does_it_for_the_last_time_when_the_device_stops()
+    public void A_device_that_polls_does_it_for_the_last_time_when_it_is_stopped()
     {
         RegionIoEventFd? ioEventFd = null;
         bool? inStop = null;

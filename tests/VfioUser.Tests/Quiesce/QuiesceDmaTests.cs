@@ -3,7 +3,7 @@ using VfioUser.Tests.Serving;
 
 namespace VfioUser.Tests.Quiesce;
 
-/// <summary>Devices that have to finish their DMA before they are at rest, where the client answers it by message.</summary>
+/// <summary>Devices that finish their DMA before they are quiesced, by DMA_READ and DMA_WRITE messages.</summary>
 public sealed class QuiesceDmaTests
 {
     private const ulong Asked = 0x40000;
@@ -70,13 +70,13 @@ public sealed class QuiesceDmaTests
         client.HearReply(1, Command.DeviceGetInfo).ShouldBeGranted<DeviceInfo>();
         answer.ShouldBeAsked();
         rig.Device.Answer = (_, _) => new(true);
-        answer.IsAtRest();
+        answer.Quiesced();
         client.HearReply(2, Command.DeviceReset).ShouldBeGranted();
         client.HearReply(1, Command.DeviceGetInfo).ShouldBeGranted<DeviceInfo>();
     }
 
     [Fact]
-    public void A_lease_that_a_resting_device_gives_back_does_not_hold_the_unmap_up()
+    public void A_lease_released_by_a_quiescing_device_does_not_delay_the_unmap()
     {
         using QuiesceRig rig = new();
         using RawClient client = rig.Attach();

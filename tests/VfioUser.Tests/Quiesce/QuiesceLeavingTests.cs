@@ -27,7 +27,7 @@ public sealed class QuiesceLeavingTests
     [Theory]
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
-    public void A_device_comes_to_rest_before_the_memory_of_a_client_that_has_gone_goes(ServedBy by)
+    public void A_device_is_quiesced_before_the_memory_of_a_disconnected_client_is_unmapped(ServedBy by)
     {
         using QuiesceRig rig = new(by: by);
         RawClient client = rig.Attach();
@@ -54,7 +54,7 @@ public sealed class QuiesceLeavingTests
         rig.Device.Dma.TryWrite(new Iova(QuiesceRig.Mapped), 1u).Should().BeTrue();
         rig.Device.Diary.Should().Equal("asked ClientGone");
         rig.Device.Answer = (_, _) => new(true);
-        answer.IsAtRest();
+        answer.Quiesced();
         rig.ShouldTell("resumed ClientGone");
         rig.Device.Diary.Should().Equal("asked ClientGone", "unmapping", "detached", "resumed ClientGone");
         using RawClient next = rig.Attach();
@@ -66,7 +66,7 @@ public sealed class QuiesceLeavingTests
     [InlineData(false, ServedBy.Poller)]
     [InlineData(true, ServedBy.OwnThread)]
     [InlineData(true, ServedBy.Poller)]
-    public void A_device_that_does_not_come_to_rest_loses_the_memory_all_the_same(bool throws, ServedBy by)
+    public void Memory_of_a_device_that_does_not_quiesce_is_unmapped_anyway(bool throws, ServedBy by)
     {
         using QuiesceRig rig = new(by: by);
         RawClient client = rig.Attach();
@@ -99,7 +99,7 @@ public sealed class QuiesceLeavingTests
         client.Dispose();
         answer.ShouldBeCancelled();
         rig.Device.Diary.Should().EndWith($"asked {reason}");
-        answer.IsAtRest();
+        answer.Quiesced();
 
         rig.ShouldTell($"resumed {reason}");
         rig.Device.Diary.Where(entry => entry is not "written 1").Should().Equal($"asked {reason}", "unmapping", "detached", $"resumed {reason}");
@@ -115,7 +115,7 @@ public sealed class QuiesceLeavingTests
     [InlineData("gives up", ServedBy.Poller)]
     [InlineData("fails", ServedBy.OwnThread)]
     [InlineData("fails", ServedBy.Poller)]
-    public void A_device_that_did_not_come_to_rest_for_it_is_asked_again_as_the_client_has_gone(string how, ServedBy by)
+    public void A_device_that_did_not_quiesce_is_asked_again_after_a_disconnect(string how, ServedBy by)
     {
         using QuiesceRig rig = new(by: by);
         RawClient client = rig.Attach();
@@ -160,7 +160,7 @@ public sealed class QuiesceLeavingTests
         answer.ShouldBeCancelled();
         answer.CancelledOn!.IsThreadPoolThread.Should().BeTrue();
         rig.Device.Answer = (_, _) => new(true);
-        answer.IsAtRest();
+        answer.Quiesced();
     }
 
     [Theory]
@@ -176,7 +176,7 @@ public sealed class QuiesceLeavingTests
         answer.ShouldBeAsked();
         client.StopTalking();
         rig.Device.Answer = (_, _) => new(true);
-        answer.IsAtRest();
+        answer.Quiesced();
 
         client.HearReply(id, Command.DeviceReset).ShouldBeGranted();
         rig.ShouldTell("resumed ClientGone");
@@ -187,7 +187,7 @@ public sealed class QuiesceLeavingTests
     [Theory]
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
-    public void A_server_that_stops_has_the_device_come_to_rest_too(ServedBy by)
+    public void A_server_that_stops_quiesces_the_device(ServedBy by)
     {
         using QuiesceRig rig = new(by: by);
         using RawClient client = rig.Attach();
@@ -240,7 +240,7 @@ public sealed class QuiesceLeavingTests
     [InlineData(false, true, ServedBy.Poller)]
     public void An_answer_that_was_given_up_counts_for_the_next_server(bool atRest, bool whileServed, ServedBy by)
     {
-        RestingDevice device = new();
+        QuiescingDevice device = new();
         using LateAnswer answer = device.AnswerLater();
         using (QuiesceRig first = new(device))
         using (RawClient client = RawClient.Connect(first.Server.Address))
@@ -275,7 +275,7 @@ public sealed class QuiesceLeavingTests
         void Answer()
         {
             if (atRest)
-                answer.IsAtRest();
+                answer.Quiesced();
             else
                 answer.IsBusy();
         }
@@ -322,7 +322,7 @@ public sealed class QuiesceWarningTests
         ushort id = rig.Say(client, "reset");
         SpinWait.SpinUntil(() => rig.Log.Has(QuiesceWaits), Wait.Bound).Should().BeTrue();
         rig.Device.Answer = (_, _) => new(true);
-        answer.IsAtRest();
+        answer.Quiesced();
 
         client.HearReply(id, Command.DeviceReset).ShouldBeGranted();
     }
@@ -333,7 +333,7 @@ public sealed class QuiesceWarningTests
 public sealed class QuiesceDescriptorTests
 {
     [Fact]
-    public void Leaving_before_the_device_is_at_rest_leaves_nothing_open()
+    public void Disconnecting_before_the_device_is_quiesced_leaks_no_descriptor()
     {
         using QuiesceRig rig = new();
         LeaveInTheMiddle(rig); // what is made once is made
@@ -356,7 +356,7 @@ public sealed class QuiesceDescriptorTests
         client.Dispose();
         answer.ShouldBeCancelled();
         rig.Device.Answer = (_, _) => new(true);
-        answer.IsAtRest();
+        answer.Quiesced();
         rig.ShouldTell("resumed DmaMap");
     }
 }

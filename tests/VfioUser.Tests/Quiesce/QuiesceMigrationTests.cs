@@ -3,7 +3,7 @@ using VfioUser.Tests.Serving;
 
 namespace VfioUser.Tests.Quiesce;
 
-/// <summary>A device that migration has stopped is at rest until it runs again.</summary>
+/// <summary>A device that migration has stopped is quiesced until it runs again.</summary>
 public sealed class QuiesceMigrationTests
 {
     [Fact]
@@ -54,7 +54,7 @@ public sealed class QuiesceMigrationTests
     }
 
     [Fact]
-    public void A_device_that_cannot_start_stays_at_rest()
+    public void A_device_that_cannot_start_stays_quiesced()
     {
         using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
@@ -74,7 +74,7 @@ public sealed class QuiesceMigrationTests
     }
 
     [Fact]
-    public void A_data_stream_that_is_refused_leaves_it_at_rest_until_a_reset()
+    public void Refused_migration_data_leaves_it_quiesced_until_a_reset()
     {
         using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
@@ -115,7 +115,7 @@ public sealed class QuiesceMigrationTests
         answer.ShouldBeAsked();
         client.Dispose();
         answer.ShouldBeCancelled();
-        answer.IsAtRest();
+        answer.Quiesced();
 
         rig.ShouldTell("resumed Migration");
         rig.Device.Activity.IsStopped.Should().BeFalse();

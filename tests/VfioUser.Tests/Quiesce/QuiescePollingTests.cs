@@ -26,7 +26,7 @@ public sealed class QuiescePollingTests
         polled.Device.Diary.Should().EndWith(asked);
         PollCalls.WaitReadable(polled.Session.Quiescence.Descriptor!, 0).Should().BeFalse();
         polled.Device.Answer = (_, _) => new(true);
-        answer.IsAtRest();
+        answer.Quiesced();
         PollCalls.WaitReadable(polled.Session.Quiescence.Descriptor!, 30_000).Should().BeTrue();
         polled.Run();
 
@@ -72,7 +72,7 @@ public sealed class QuiescePollingTests
             polled.Client.Say(Command.DmaMap, QuiesceRig.Map(QuiesceRig.Fresh), MessageFlags.Command, file);
 
         polled.RunUntilPending();
-        answer.IsAtRest();
+        answer.Quiesced();
         polled.Device.Answer = (_, _) => new(true);
         polled.Run();
 
@@ -89,7 +89,7 @@ public sealed class QuiescePollingTests
         polled.Client.SayBytes([.. write, .. RawClient.Message(2, Command.DeviceReset), .. write]);
         polled.RunUntilPending();
         polled.Device.Diary.Should().Equal("written 9", "asked Reset");
-        answer.IsAtRest();
+        answer.Quiesced();
         polled.Device.Answer = (_, _) => new(true);
         polled.Run();
 
@@ -108,7 +108,7 @@ public sealed class QuiescePollingTests
         polled.Step().Should().BeTrue();
         answer.ShouldBeCancelled();
         polled.Step().Should().BeTrue();
-        answer.IsAtRest();
+        answer.Quiesced();
 
         polled.Step().Should().BeFalse();
         polled.Session.Quiescence.TryLeave().Should().BeTrue();
@@ -127,7 +127,7 @@ public sealed class QuiescePollingTests
         polled.Session.Quiescence.TryLeave().Should().BeFalse();
         polled.Session.Quiescence.TryLeave().Should().BeFalse();
         polled.Device.Diary.Should().Equal("asked ClientGone");
-        answer.IsAtRest();
+        answer.Quiesced();
         PollCalls.WaitReadable(polled.Session.Quiescence.Descriptor!, 30_000).Should().BeTrue();
 
         polled.Session.Quiescence.TryLeave().Should().BeTrue();
@@ -182,7 +182,7 @@ public sealed class QuiescePollingTests
             Device.Forget();
         }
 
-        public RestingDevice Device { get; } = new();
+        public QuiescingDevice Device { get; } = new();
 
         public RawClient Client { get; }
 

@@ -13,9 +13,9 @@ internal sealed class QuiesceRig : IDisposable
     public const ulong Mapped = 0x10000;
     public const ulong Fresh = 0x20000;
 
-    public QuiesceRig(RestingDevice? device = null, ServedBy by = ServedBy.OwnThread)
+    public QuiesceRig(QuiescingDevice? device = null, ServedBy by = ServedBy.OwnThread)
     {
-        Device = device ?? new RestingDevice();
+        Device = device ?? new QuiescingDevice();
         Server = VfioUserServer.BindAbstract($"vfio-user-test-{Guid.NewGuid():N}", new VfioUserServerOptions
         {
             Logger = Log,
@@ -25,7 +25,7 @@ internal sealed class QuiesceRig : IDisposable
         Running = by == ServedBy.OwnThread ? Server.RunAsync(Device) : Polled.RunAsync(Server, Device);
     }
 
-    public RestingDevice Device { get; }
+    public QuiescingDevice Device { get; }
 
     public VfioUserServer Server { get; }
 
@@ -46,10 +46,10 @@ internal sealed class QuiesceRig : IDisposable
         return client;
     }
 
-    /// <summary>What a client says so that a device has to come to rest; sound at any time.</summary>
+    /// <summary>Commands that require a quiesced device; valid at any time.</summary>
     public ushort Say(RawClient client, string what, MessageFlags flags = MessageFlags.Command) => Say(Device, client, what, flags);
 
-    public static ushort Say(RestingDevice device, RawClient client, string what, MessageFlags flags = MessageFlags.Command)
+    public static ushort Say(QuiescingDevice device, RawClient client, string what, MessageFlags flags = MessageFlags.Command)
     {
         switch (what)
         {
@@ -110,7 +110,7 @@ internal sealed class QuiesceRig : IDisposable
     public static byte[] Write(uint value) =>
         RawClient.Bytes(new RegionWriteMultiEntry(0, (uint)PciRegion.Bar0, sizeof(uint), value));
 
-    public static byte[] ResetByMulti(RestingDevice device) => RawClient.Bytes(new RegionWriteMultiEntry((ulong)device.ResetControl, (uint)PciRegion.Config, 1, 0x80));
+    public static byte[] ResetByMulti(QuiescingDevice device) => RawClient.Bytes(new RegionWriteMultiEntry((ulong)device.ResetControl, (uint)PciRegion.Config, 1, 0x80));
 
     /// <summary>Waits for an entry of the diary.</summary>
     public void ShouldTell(string what) =>

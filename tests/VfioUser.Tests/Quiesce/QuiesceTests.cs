@@ -11,7 +11,7 @@ public sealed class QuiesceTests
 
     [Theory]
     [MemberData(nameof(Commands))]
-    public void The_device_comes_to_rest_before_and_resumes_after(string what)
+    public void The_device_is_quiesced_before_and_resumed_after(string what)
     {
         using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
@@ -36,7 +36,7 @@ public sealed class QuiesceTests
         ushort second = client.Say(Command.RegionWrite, RawClient.Bytes(new RegionAccess(0, (uint)PciRegion.Bar0, 4), [9, 0, 0, 0]), MessageFlags.NoReply);
         ushort third = client.Say(Command.DeviceFeature, QuiesceRig.State(0, DeviceFeatureFlags.Get));
         rig.Device.Answer = (_, _) => new(true);
-        answer.IsAtRest();
+        answer.Quiesced();
 
         client.HearReply(first, QuiesceRig.CommandOf(what)).Header.Error.Should().Be(0u);
         client.HearReply(third, Command.DeviceFeature).Header.Error.Should().Be(0u);
@@ -186,7 +186,7 @@ public sealed class QuiesceTests
         rig.Say(client, what, MessageFlags.NoReply);
         answer.ShouldBeAsked();
         rig.Device.Diary.Should().NotContain("reset FunctionLevel");
-        answer.IsAtRest();
+        answer.Quiesced();
 
         client.ShouldBeServed();
         rig.Device.Diary.Should().Equal(Expected(what));
@@ -229,7 +229,7 @@ public sealed class QuiesceTests
     [InlineData("map", "mapped")]
     [InlineData("unmap", "unmapping")]
     [InlineData("stop", "stopped")]
-    public void A_device_that_throws_while_at_rest_resumes_all_the_same(string what, string when)
+    public void A_device_that_throws_while_quiesced_is_resumed_anyway(string what, string when)
     {
         using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
@@ -249,7 +249,7 @@ public sealed class QuiesceTests
     // libvfio-user forbids it outside of callbacks; the callbacks themselves may do it.
     [Theory]
     [MemberData(nameof(Commands))]
-    public void Guest_memory_can_be_used_in_the_calls_while_at_rest(string what)
+    public void Guest_memory_can_be_used_in_the_calls_while_quiesced(string what)
     {
         using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
@@ -298,7 +298,7 @@ public sealed class QuiesceTests
         string resumed = $"resumed {QuiesceRig.ReasonOf(what)}";
         return what switch
         {
-            "stop" => [asked, .. QuiesceRig.CallsOf(what)], // it stays at rest until it runs again
+            "stop" => [asked, .. QuiesceRig.CallsOf(what)], // it stays quiesced until it runs again
             "flr by multi" => ["written 1", asked, .. QuiesceRig.CallsOf(what), resumed, "written 2"],
             _ => [asked, .. QuiesceRig.CallsOf(what), resumed],
         };

@@ -94,7 +94,7 @@ public class SharedRegionTests
     }
 
     [Fact]
-    public void An_authors_file_is_shared_from_its_offset_on()
+    public void A_file_is_shared_from_its_offset_on()
     {
         using SafeFileHandle file = TestFiles.Memory((long)(3 * Page));
         RegionMemory memory = null!;
@@ -111,7 +111,7 @@ public class SharedRegionTests
     }
 
     [Fact]
-    public void An_authors_file_that_ends_before_the_region_is_refused()
+    public void A_file_that_ends_before_the_region_is_refused()
     {
         // a touch behind its end would kill the process
         string name = OpenFiles.UniqueName();
@@ -125,7 +125,7 @@ public class SharedRegionTests
     }
 
     [Fact]
-    public void An_authors_file_that_overflows_or_is_not_aligned_is_refused()
+    public void A_file_offset_that_overflows_or_is_not_aligned_is_refused()
     {
         Bar bar = new BlankDevice().AddBar(0, BarKind.Memory32, Page);
 

@@ -153,7 +153,7 @@ public class DriverInterruptTests
     }
 
     [Fact]
-    public void A_pin_whose_cause_stays_is_told_of()
+    public void Intx_whose_cause_stays_is_reported()
     {
         IrqDevice device = new();
         using var guest = TestGuest.Attach(device);

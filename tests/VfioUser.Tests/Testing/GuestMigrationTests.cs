@@ -67,7 +67,7 @@ public class GuestMigrationTests
     }
 
     [Fact]
-    public void A_device_that_writes_when_it_should_be_at_rest_is_found_out()
+    public void A_device_that_writes_while_it_is_stopped_is_detected()
     {
         RestlessDevice restless = new();
         using var guest = TestGuest.Attach(restless);

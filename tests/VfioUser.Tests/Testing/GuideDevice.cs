@@ -6,20 +6,20 @@ internal sealed class SumDevice : PciDevice
     private readonly Register<ulong> _iova;
     private readonly Register<uint> _length, _sum, _fault;
     private readonly IrqVectors _done;
-    private readonly Intx _pin;
+    private readonly Intx _intx;
 
     public SumDevice()
         : base(new PciId(Vendor: 0x1B36, Device: 0x00F7), PciClass.ProcessingAccelerator)
     {
         Bar bar0 = AddBar(0, BarKind.Memory32, size: 0x1000);
         _done = bar0.AddMsiX(offset: 0x800, vectors: 2);
-        _pin = AddIntx();
+        _intx = AddIntx();
         _iova = bar0.AddRegister<ulong>(offset: 0x00);
         _length = bar0.AddRegister<uint>(offset: 0x08);
         _sum = bar0.AddRegister<uint>(offset: 0x0C, Access.ReadOnly);
         _fault = bar0.AddRegister<uint>(offset: 0x10, Access.ReadOnly);
         bar0.AddDoorbell(offset: 0x14, ring: Run);
-        bar0.AddDoorbell(offset: 0x18, ring: () => _pin.Deassert());
+        bar0.AddDoorbell(offset: 0x18, ring: () => _intx.Deassert());
         EnableMigration();
     }
 
@@ -32,6 +32,6 @@ internal sealed class SumDevice : PciDevice
         if (Config.MsiX!.IsEnabled)
             _done[read ? 0 : 1].Trigger();
         else
-            _pin.Assert();
+            _intx.Assert();
     }
 }

@@ -60,7 +60,7 @@ public class GuideSnippets
     }
 
     [Fact]
-    public void A_driver_without_msix_services_the_pin()
+    public void A_driver_without_msix_services_intx()
     {
         using var guest = TestGuest.Attach(new SumDevice());
         guest.StartDriver(PciIrqTypes.Intx);

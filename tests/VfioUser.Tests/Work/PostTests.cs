@@ -153,7 +153,7 @@ public sealed class PostTests
         rig.Device.Post(() => rig.Device.Tell("first"));
         rig.Device.Post(() => rig.Device.Tell("void"), untilReset: true);
         rig.Device.Post(() => rig.Device.Tell("second"));
-        answer.IsAtRest();
+        answer.Quiesced();
         client.HearReply(reset, Command.DeviceReset).ShouldBeGranted();
 
         rig.Device.ShouldTell("reset Device", "first", "second");

@@ -159,7 +159,7 @@ public sealed class TimerTests
         ushort reset = client.Say(Command.DeviceReset);
         answer.ShouldBeAsked();
         _clock.Advance(Millisecond);
-        answer.IsAtRest();
+        answer.Quiesced();
         client.HearReply(reset, Command.DeviceReset).ShouldBeGranted();
         _device.Answer = (_, _) => new(true);
 
@@ -185,7 +185,7 @@ public sealed class TimerTests
         _timer.Start(Millisecond);
         _clock.Advance(Millisecond);
         bool early = _device.Diary.Any();
-        answer.IsAtRest();
+        answer.Quiesced();
         client.HearReply(map, Command.DmaMap).ShouldBeGranted();
 
         _device.ShouldTell("due");

@@ -74,7 +74,7 @@ public class ServeTests
     }
 
     [Fact]
-    public void The_interrupt_pin_is_pulsed()
+    public void Intx_is_pulsed()
     {
         using ServedScratch served = new();
         using EventFd pin = new();

@@ -247,7 +247,7 @@ public sealed class SetIrqsTests : IDisposable
     }
 
     [Fact]
-    public void The_pin_masks_itself_until_the_client_unmasks_it()
+    public void Intx_masks_itself_until_the_client_unmasks_it()
     {
         Ask(Set(EventFds | Trigger, IntxType, 0, 1), _first.Handle).ShouldBeGranted();
 

@@ -112,10 +112,10 @@ internal sealed class FuzzSession : IDisposable
     private SafeHandle[] Descriptors(int due)
     {
         int count = _mutator.Once(10) ? _mutator.Random.Next(40) : due;
-        bool sound = !_mutator.Once(4);
+        bool isValid = !_mutator.Once(4);
         SafeHandle[] descriptors = new SafeHandle[count];
         for (int i = 0; i < count; i++)
-            descriptors[i] = sound && due > 1 ? _eventFd : AnyFile();
+            descriptors[i] = isValid && due > 1 ? _eventFd : AnyFile();
         return descriptors;
     }
 

@@ -3,7 +3,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Tests.Serving;
 
-/// <summary>Takes sound messages and spoils them, now here, now there. What it does follows from its seed alone.</summary>
+/// <summary>Takes valid messages and spoils them, now here, now there. What it does follows from its seed alone.</summary>
 /// <remarks>In between it follows a script, step by step, so that what follows upon another thing is reached as well.</remarks>
 internal sealed class Mutator(int seed)
 {
@@ -48,7 +48,7 @@ internal sealed class Mutator(int seed)
         switch (Random.Next(100))
         {
             case < 35:
-                break; // sound as it is
+                break; // unchanged, and valid
             case < 60:
                 SetField(into.Slice(MessageHeader.WireSize, payload), sizeof(uint));
                 break;

@@ -23,7 +23,7 @@ public sealed class NoReplyTests
 
     [Theory]
     [MemberData(nameof(Sound))]
-    public void A_sound_command_is_not_answered(Command command, byte[] payload)
+    public void A_valid_command_gets_no_reply(Command command, byte[] payload)
     {
         using Served served = Served.Start();
         using RawClient client = served.Attach();

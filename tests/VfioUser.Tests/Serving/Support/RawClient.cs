@@ -39,7 +39,7 @@ internal sealed class RawClient : IDisposable
         return bytes;
     }
 
-    /// <summary>A message with a sound header.</summary>
+    /// <summary>A message with a valid header.</summary>
     public static byte[] Message(ushort id, Command command, ReadOnlySpan<byte> payload = default, MessageFlags flags = MessageFlags.Command) =>
         Message(new MessageHeader(id, command, (uint)(MessageHeader.WireSize + payload.Length), flags, 0), payload);
 

@@ -4,19 +4,19 @@ using VfioUser.Tests.Serving;
 
 namespace VfioUser.Tests.Polling;
 
-/// <summary>Descriptors of a poller that is disposed while its device comes to rest.</summary>
+/// <summary>Descriptors of a poller that is disposed while its device is quiescing.</summary>
 [Collection(OpenFds.Name)]
-public sealed class RestingPollerDescriptorTests
+public sealed class QuiescingPollerDescriptorTests
 {
     [Fact]
     public void Disposing_keeps_nothing_open_but_what_the_device_may_still_signal()
     {
-        DisposeInTheMiddle().IsAtRest(); // what is made once is made
+        DisposeInTheMiddle().Quiesced(); // what is made once is made
         OpenFds before = OpenFds.Now();
 
         using LateAnswer answer = DisposeInTheMiddle();
         int whileUnanswered = before.More().Count;
-        answer.IsAtRest();
+        answer.Quiesced();
 
         whileUnanswered.Should().BeLessThanOrEqualTo(1);
         before.More().Should().BeEmpty();
@@ -24,7 +24,7 @@ public sealed class RestingPollerDescriptorTests
 
     private static LateAnswer DisposeInTheMiddle()
     {
-        RestingDevice device = new();
+        QuiescingDevice device = new();
         LateAnswer answer = device.AnswerLater();
         using PollerRig rig = new(served: device);
         using RawClient client = rig.Attach();

@@ -4,8 +4,8 @@ using VfioUser.Tests.Serving;
 
 namespace VfioUser.Tests.Polling;
 
-/// <summary>A device that comes to rest on a thread that waits for nobody, with clients that make it hard.</summary>
-public sealed class RestingPollerTests
+/// <summary>A device that quiesces while a poller serves it, with clients that misbehave.</summary>
+public sealed class QuiescingPollerTests
 {
     private const uint Length = 0x1000;
     private const int ReadsInABatch = 8;
@@ -18,7 +18,7 @@ public sealed class RestingPollerTests
     // after so many the next one's replies do not all fit into the socket
     private static int CountBatchesThatFit()
     {
-        using PollerRig rig = new(served: new RestingDevice());
+        using PollerRig rig = new(served: new QuiescingDevice());
         using RawClient client = rig.Attach();
         for (int batches = 0; ; batches++)
         {
@@ -38,7 +38,7 @@ public sealed class RestingPollerTests
         }
     }
 
-    // the device is coming to rest for a reset; perhaps replies that were due before it wait to be sent
+    // the device is quiescing for a reset; earlier replies may still be buffered
     private static void BeginReset(PollerRig rig, RawClient client, int batchesBefore)
     {
         for (int i = 0; i < batchesBefore; i++)
@@ -54,13 +54,13 @@ public sealed class RestingPollerTests
     public void An_answer_for_a_client_that_reads_no_replies_is_an_event_when_it_does()
     {
         int fit = CountBatchesThatFit();
-        RestingDevice device = new();
+        QuiescingDevice device = new();
         using PollerRig rig = new(served: device);
         using RawClient client = rig.Attach();
         using LateAnswer answer = device.AnswerLater();
         BeginReset(rig, client, fit);
 
-        answer.IsAtRest();
+        answer.Quiesced();
 
         for (int i = 0; i < 3; i++)
             rig.Poller.Process();
@@ -78,7 +78,7 @@ public sealed class RestingPollerTests
     public void A_client_that_leaves_meanwhile_is_an_event_once_and_gone_when_the_device_has_answered(bool unsent)
     {
         int before = unsent ? CountBatchesThatFit() : 0;
-        RestingDevice device = new();
+        QuiescingDevice device = new();
         using PollerRig rig = new(served: device);
         using LateAnswer answer = device.AnswerLater();
         using (RawClient client = rig.Attach())
@@ -88,7 +88,7 @@ public sealed class RestingPollerTests
         rig.UntilIdle();
         rig.Poller.State.Should().Be(ServingState.Attached);
         answer.ShouldBeCancelled();
-        answer.IsAtRest();
+        answer.Quiesced();
         rig.Until(PollEvents.Detached);
 
         device.Diary.Should().EndWith(["asked Reset", "detached", "resumed Reset"]);
@@ -105,7 +105,7 @@ public sealed class RestingPollerTests
     public void Disposing_gives_up_a_device_that_never_answers(string state)
     {
         int fit = CountBatchesThatFit();
-        RestingDevice device = new();
+        QuiescingDevice device = new();
         using PollerRig rig = new(served: device);
         using LateAnswer answer = device.AnswerLater();
         using (RawClient client = rig.Attach())

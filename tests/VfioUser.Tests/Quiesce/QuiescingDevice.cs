@@ -2,12 +2,12 @@ using System.Collections.Concurrent;
 
 namespace VfioUser.Tests.Quiesce;
 
-/// <summary>A device that keeps a diary and comes to rest as a test says.</summary>
-internal sealed class RestingDevice : PciDevice
+/// <summary>A device that keeps a diary, and answers requests to quiesce as a test says.</summary>
+internal sealed class QuiescingDevice : PciDevice
 {
     private readonly ConcurrentQueue<string> _diary = new();
 
-    public RestingDevice(bool migration = true)
+    public QuiescingDevice(bool migration = true)
         : base(new PciId(0x1B36, 0x00F4), PciClass.Other)
     {
         Register = AddBar(0, BarKind.Memory32, 0x1000).AddRegister(0, new RegisterOptions<uint> { OnWrite = write => Tell($"written {write.New}") });
@@ -21,7 +21,7 @@ internal sealed class RestingDevice : PciDevice
     /// <summary>Where bit 7 asks for a function-level reset.</summary>
     public int ResetControl { get; }
 
-    /// <summary>What it says when it is asked to come to rest.</summary>
+    /// <summary>Its answer to a request to quiesce.</summary>
     public Func<QuiesceReason, CancellationToken, ValueTask<bool>> Answer { get; set; } = (_, _) => new(true);
 
     /// <summary>Called with each entry of the diary, on the command thread.</summary>

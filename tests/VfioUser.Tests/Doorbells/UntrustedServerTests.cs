@@ -6,8 +6,8 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser.Tests;
 
-/// <summary>What a client makes of replies to GET_REGION_IO_FDS that no sound server sends. The region has 0x1000 bytes.</summary>
-public class LyingServerTests
+/// <summary>What a client makes of replies to GET_REGION_IO_FDS that no correct server sends. The region has 0x1000 bytes.</summary>
+public class UntrustedServerTests
 {
     private const uint NoFd = uint.MaxValue;
 
