@@ -1,0 +1,158 @@
+using System.Buffers.Binary;
+using E1000.Network;
+using VfioUser;
+
+namespace E1000.Device;
+
+/// <summary>Puts frames that are for the guest into its buffers. Command thread, but for <see cref="Waiting"/>.</summary>
+internal sealed class Receiver
+{
+    private readonly NetworkCard _card;
+    private readonly DescriptorRing _ring;
+    private readonly DelayedInterrupt _received;
+    private readonly Interrupts _interrupts;
+    private readonly ReceiveChecksums _checksums;
+    private readonly Register<ReceiveControl> _control;
+    private readonly byte[] _buffer = new byte[Ethernet.MaxJumboLength + Ethernet.CheckSequenceLength];
+
+    public Receiver(RegisterBlock csr, NetworkCard card, int fifoSize, Interrupts interrupts, Func<Action, DeviceTimer> addTimer)
+    {
+        (_card, _interrupts) = (card, interrupts);
+        Waiting = new FrameFifo(fifoSize);
+        Filter = new ReceiveFilter(csr);
+        _checksums = new ReceiveChecksums(csr);
+        _ring = new DescriptorRing(csr, 0x2800, "RD", Run);
+        _received = new DelayedInterrupt(csr, 0x2820, "RDTR", "RADV", addTimer, () => interrupts.Raise(InterruptCauses.ReceiveTimer));
+        _control = csr.AddRegister<ReceiveControl>(0x0100, new() { Name = "RCTL", WriteMask = (ReceiveControl)0x07FFFFFE, OnWrite = _ => Run() });
+    }
+
+    /// <summary>Frames that have come and that the guest does not have. Any thread adds to it.</summary>
+    public FrameFifo Waiting { get; }
+
+    public ReceiveFilter Filter { get; }
+
+    public bool IsLoopback => (_control.Value & (ReceiveControl.LoopbackMac | ReceiveControl.LoopbackPhy)) == ReceiveControl.LoopbackMac;
+
+    public void Reset()
+    {
+        _received.Reset();
+        Waiting.Clear();
+    }
+
+    /// <summary>Takes frames while there are some, and descriptors for them.</summary>
+    public void Run()
+    {
+        if (Waiting.TakeLost() is > 0 and uint lost)
+        {
+            _card.Statistics.Count(Statistic.MPC, lost);
+            _interrupts.Raise(InterruptCauses.ReceiverOverrun);
+        }
+        if ((_control.Value & ReceiveControl.Enable) == 0)
+        {
+            Waiting.Clear();
+            return;
+        }
+        if (!_card.Config.BusMasterEnabled)
+            return;
+        while (Waiting.TryPeek(_buffer, out int length))
+        {
+            ReceiveStatus status = default;
+            ushort tag = 0;
+            int kept = length;
+            if (length <= Ethernet.MaxJumboLength && Takes(_buffer.AsSpan(0, length), out status))
+            {
+                status |= TakeTag(ref kept, out tag);
+                if (!TryStore(kept, status, tag))
+                    return; // for lack of descriptors: it waits
+            }
+            Waiting.RemoveFirst();
+        }
+    }
+
+    private bool Takes(ReadOnlySpan<byte> frame, out ReceiveStatus status)
+    {
+        ReceiveControl control = _control.Value;
+        status = default;
+        bool isTagged = Ethernet.TypeOf(frame) == _card.VlanType;
+        if (!Filter.Accepts(control, frame, out bool isExact))
+            return false;
+        if (isTagged && (control & ReceiveControl.VlanFilter) != 0 && !Filter.AcceptsVlan(TagOf(frame) & 0xFFF))
+            return false;
+        if (frame.Length > Ethernet.MaxLength && (control & (ReceiveControl.LongPackets | ReceiveControl.StoreBadPackets)) == 0)
+        {
+            _card.Statistics.Count(Statistic.ROC);
+            return false;
+        }
+        if (!isExact)
+            status |= ReceiveStatus.PassedInexactFilter;
+        return true;
+    }
+
+    private ReceiveStatus TakeTag(ref int length, out ushort tag)
+    {
+        tag = 0;
+        if (!_card.IsVlanMode || Ethernet.TypeOf(_buffer) != _card.VlanType)
+            return 0;
+        tag = TagOf(_buffer);
+        _buffer.AsSpan((Ethernet.TypeOffset + Ethernet.TagLength)..length).CopyTo(_buffer.AsSpan(Ethernet.TypeOffset));
+        length -= Ethernet.TagLength;
+        return ReceiveStatus.VlanPacket;
+    }
+
+    /// <returns>False if the ring has too few descriptors for it.</returns>
+    private bool TryStore(int length, ReceiveStatus status, ushort tag)
+    {
+        Span<byte> frame = _buffer.AsSpan(0, length);
+        status |= _checksums.Check(frame);
+        ushort sum = _checksums.Sum(frame);
+        if ((_control.Value & ReceiveControl.StripCheckSequence) == 0)
+        {
+            // nobody checks it: it is zero
+            frame = _buffer.AsSpan(0, length + Ethernet.CheckSequenceLength);
+            frame[length..].Clear();
+        }
+        int bufferSize = BufferSize;
+        uint needed = (uint)((frame.Length + bufferSize - 1) / bufferSize);
+        if (needed > _ring.Ready)
+        {
+            _card.Statistics.Count(Statistic.RNBC);
+            return false;
+        }
+        for (Span<byte> rest = frame; rest.Length > 0;)
+        {
+            Span<byte> part = rest[..Math.Min(bufferSize, rest.Length)];
+            rest = rest[part.Length..];
+            if (!TryWrite(part, sum, rest.Length > 0 ? ReceiveStatus.Done : ReceiveStatus.Done | ReceiveStatus.EndOfPacket | status, tag))
+                return true; // the guest's descriptor or buffer is no memory: the frame is lost
+        }
+        _card.Statistics.CountReceived(frame, length + Ethernet.CheckSequenceLength);
+        if (_ring.Ready <= _ring.Count >> (1 + ((int)_control.Value >> 8 & 3)))
+            _interrupts.Raise(InterruptCauses.ReceiveDescriptorsLow);
+        _received.Happened();
+        return true;
+    }
+
+    private bool TryWrite(ReadOnlySpan<byte> part, ushort sum, ReceiveStatus status, ushort tag)
+    {
+        Iova descriptor = _ring.Next;
+        if (!_card.Dma.TryRead(descriptor, out ulong buffer) || !_card.Dma.TryWrite(new Iova(buffer), part))
+            return false;
+        ulong written = (uint)part.Length | (ulong)sum << 16 | (ulong)status << 32 | (ulong)tag << 48;
+        if (!_card.Dma.TryWrite(descriptor + sizeof(ulong), written))
+            return false;
+        _ring.Advance();
+        return true;
+    }
+
+    private int BufferSize
+    {
+        get
+        {
+            int size = 2048 >> ((int)_control.Value >> 16 & 3); // BSIZE
+            // with BSEX the smallest of them is the largest, and 2048 is reserved
+            return (_control.Value & ReceiveControl.BufferSizeExtension) != 0 && size < 2048 ? size * 16 : size;
+        }
+    }
+
+    private static ushort TagOf(ReadOnlySpan<byte> frame) => BinaryPrimitives.ReadUInt16BigEndian(frame[(Ethernet.TypeOffset + 2)..]);
+}

@@ -1,0 +1,62 @@
+using E1000.Network;
+using VfioUser;
+
+namespace E1000.Device;
+
+/// <summary>The counters at 0x4000, which a read clears. A full one stays full.</summary>
+internal sealed class Statistics
+{
+    private const ulong Start = 0x4000;
+
+    private readonly Register<uint>[] _counters = new Register<uint>[64];
+    private readonly Register<ulong> _goodReceived, _goodTransmitted, _received, _transmitted;
+
+    public Statistics(RegisterBlock csr)
+    {
+        foreach (Statistic statistic in Enum.GetValues<Statistic>())
+            _counters[(int)statistic / 4] = csr.AddRegister<uint>(Start + (ulong)statistic, new() { Name = $"{statistic}", Access = Access.ReadToClear });
+        _goodReceived = Octets(0x88, "GORC");
+        _goodTransmitted = Octets(0x90, "GOTC");
+        _received = Octets(0xC0, "TOR");
+        _transmitted = Octets(0xC8, "TOT");
+
+        Register<ulong> Octets(ulong offset, string name) => csr.AddRegister<ulong>(Start + offset, new() { Name = name, Access = Access.ReadToClear });
+    }
+
+    public void Count(Statistic statistic, uint times = 1)
+    {
+        Register<uint> counter = _counters[(int)statistic / 4];
+        counter.Value = (uint)Math.Min(uint.MaxValue, (ulong)counter.Value + times);
+    }
+
+    /// <param name="destination">Where the frame goes to.</param>
+    /// <param name="length">With the check sequence.</param>
+    public void CountReceived(ReadOnlySpan<byte> destination, int length)
+    {
+        Count(destination, length, Statistic.PRC64, Statistic.MPRC, Statistic.BPRC);
+        Count(Statistic.GPRC);
+        Count(Statistic.TPR);
+        _goodReceived.Value += (uint)length;
+        _received.Value += (uint)length;
+    }
+
+    /// <inheritdoc cref="CountReceived"/>
+    public void CountTransmitted(ReadOnlySpan<byte> destination, int length)
+    {
+        Count(destination, length, Statistic.PTC64, Statistic.MPTC, Statistic.BPTC);
+        Count(Statistic.GPTC);
+        Count(Statistic.TPT);
+        _goodTransmitted.Value += (uint)length;
+        _transmitted.Value += (uint)length;
+    }
+
+    private void Count(ReadOnlySpan<byte> destination, int length, Statistic firstSize, Statistic multicast, Statistic broadcast)
+    {
+        int size = length switch { <= 64 => 0, <= 127 => 1, <= 255 => 2, <= 511 => 3, <= 1023 => 4, _ => 5 };
+        Count(firstSize + (4 * size));
+        if (Ethernet.IsBroadcast(destination))
+            Count(broadcast);
+        else if (Ethernet.IsGroup(destination))
+            Count(multicast);
+    }
+}
