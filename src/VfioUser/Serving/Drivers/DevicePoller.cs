@@ -12,8 +12,8 @@ namespace VfioUser;
 /// the device runs in it. It blocks only while the device accesses guest memory by DMA_READ and DMA_WRITE messages.
 /// </para>
 /// <para>
-/// Any thread may call it, one at a time. Only handlers of ioeventfds and doorbell pages with
-/// <see cref="NotificationMode.Threaded"/> run on other threads.
+/// Any thread may call it, one at a time. Only workers, and handlers of ioeventfds and doorbell pages with
+/// <see cref="NotificationMode.Threaded"/>, run on other threads. When a run ends it waits up to one second for its workers.
 /// </para>
 /// </remarks>
 public sealed partial class DevicePoller : IDisposable
