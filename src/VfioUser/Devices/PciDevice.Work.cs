@@ -1,18 +1,17 @@
 namespace VfioUser;
 
-/// <content>Work that no command brings.</content>
+/// <content>Work that the client does not ask for: posted actions, timers, workers.</content>
 public abstract partial class PciDevice
 {
-    /// <summary>Has an action run on the Command thread, between two commands.</summary>
+    /// <summary>Queues an action to run on the Command thread, between commands.</summary>
     /// <param name="action">Runs once. An exception is logged and passed to <see cref="VfioUserServerOptions.DeviceException"/>.</param>
-    /// <param name="untilReset">True for what a reset makes void: if the device is reset first, the action does not run.</param>
-    /// <exception cref="InvalidOperationException">65,536 actions wait already.</exception>
+    /// <param name="untilReset">True to drop the action if the device is reset before it has run.</param>
+    /// <exception cref="InvalidOperationException">65,536 actions are queued already.</exception>
     /// <remarks>
-    /// Any thread; returns at once. Actions run in the order in which they were posted, as handlers do: none beside them, and
-    /// what guest memory and interrupts do is the same. They run while the device is served, with a client or without one, and
-    /// wait otherwise. They wait, too, from when the device is asked to quiesce until <see cref="OnResume"/>; what was posted
-    /// before migration stops the device runs before <see cref="OnStopped"/>. A delegate that is kept is posted without an
-    /// allocation.
+    /// Any thread; does not block. Actions run in the order of the calls, one at a time, and never at the same time as a handler. They
+    /// run while the device is served, with or without a client; otherwise they stay queued. They also stay queued from the call of
+    /// <see cref="OnQuiesceAsync"/> until <see cref="OnResume"/>. When migration stops the device, actions posted before run before
+    /// <see cref="OnStopped"/>. Posting a cached delegate allocates nothing.
     /// </remarks>
     protected void Post(Action action, bool untilReset = false)
     {
@@ -20,12 +19,12 @@ public abstract partial class PciDevice
         CommandWork.Post(action, untilReset);
     }
 
-    /// <summary>Gives the device a timer.</summary>
-    /// <param name="due">Called on the Command thread, as handlers are. An exception is logged and passed to
+    /// <summary>Adds a timer.</summary>
+    /// <param name="due">Called on the Command thread when the timer expires. An exception is logged and passed to
     /// <see cref="VfioUserServerOptions.DeviceException"/>.</param>
-    /// <returns>A timer that does not run yet. One that is started in the constructor begins when the device is served.</returns>
+    /// <returns>A stopped timer. If it is started before the device is served, its time begins when the device is served.</returns>
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
-    /// <remarks>Setup. What is left of it is saved and restored if the device can be migrated.</remarks>
+    /// <remarks>Setup. Its remaining time is part of the migration state.</remarks>
     protected DeviceTimer AddTimer(Action due)
     {
         ArgumentNullException.ThrowIfNull(due);
@@ -33,16 +32,16 @@ public abstract partial class PciDevice
         return CommandWork.AddTimer(due);
     }
 
-    /// <summary>Gives the device a task that works while it is served.</summary>
-    /// <param name="name">For logs.</param>
+    /// <summary>Adds a task that runs while the device is served.</summary>
+    /// <param name="name">Used in logs.</param>
     /// <param name="work">
-    /// Begins on the thread pool when a server begins to serve the device, and again with each server after that. It uses guest
-    /// memory and interrupts inside its <see cref="DeviceWork"/>, which needs no <see cref="OnQuiesceAsync"/>. The token is cancelled
-    /// when that run ends, and the run waits for the task; <see cref="OperationCanceledException"/> is not an error then. Any other
-    /// exception ends the worker, and is logged and passed to <see cref="VfioUserServerOptions.DeviceException"/>.
+    /// Started on the thread pool whenever a server starts to serve the device. It enters its <see cref="DeviceWork"/> to use guest
+    /// memory and interrupts, and then needs no <see cref="OnQuiesceAsync"/>. The token is cancelled when the server stops serving the
+    /// device; <see cref="OperationCanceledException"/> is no error then. Any other exception ends the worker, is logged and passed to
+    /// <see cref="VfioUserServerOptions.DeviceException"/>.
     /// </param>
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
-    /// <remarks>Setup. A run on a thread of its own waits for the task without a limit, a poller for one second.</remarks>
+    /// <remarks>Setup. The server waits for the task to end before it releases the device; a poller waits up to one second.</remarks>
     protected void AddWorker(string name, Func<DeviceWork, CancellationToken, Task> work)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
@@ -51,9 +50,9 @@ public abstract partial class PciDevice
         Workers.Add(new DeviceWorker(name, work));
     }
 
-    /// <summary>Gives the device a thread that works while it is served, for work that blocks or polls.</summary>
-    /// <param name="name">Of the thread, and for logs.</param>
-    /// <param name="work">As that of <see cref="AddWorker"/>; the worker ends when it returns.</param>
+    /// <summary>Adds a thread that runs while the device is served, for work that blocks or polls.</summary>
+    /// <param name="name">The thread's name, also used in logs.</param>
+    /// <param name="work">As in <see cref="AddWorker"/>; the worker ends when it returns.</param>
     /// <inheritdoc cref="AddWorker"/>
     protected void AddWorkerThread(string name, Action<DeviceWork, CancellationToken> work)
     {
@@ -63,7 +62,7 @@ public abstract partial class PciDevice
         Workers.Add(DeviceWorker.OnThread(name, work));
     }
 
-    /// <summary>What waits for the Command thread.</summary>
+    /// <summary>Posted actions and timers.</summary>
     internal CommandWork CommandWork { get; }
 
     internal DeviceWorkers Workers { get; } = new();

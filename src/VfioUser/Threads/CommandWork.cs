@@ -1,33 +1,30 @@
 namespace VfioUser;
 
-/// <summary>What a device has run on its Command thread without a command: timers that are due, and posted actions.</summary>
-/// <remarks>
-/// It runs while the device is served, with a client or without one, but not from when the device is asked to quiesce until it is
-/// resumed: then it waits.
-/// </remarks>
+/// <summary>What runs on a device's Command thread without a command: expired timers and posted actions.</summary>
+/// <remarks>Both run while the device is served, with or without a client, except from when it is asked to quiesce until it is resumed.</remarks>
 /// <param name="activity">The device's.</param>
 internal sealed class CommandWork(DeviceActivity activity)
 {
-    // so that the client's commands get their turn
+    // then the client's commands have their turn
     private const int MaxPostsInARow = 64;
 
     private readonly PostQueue _posts = new();
     private readonly TimerSet _timers = new();
     private readonly Lock _gate = new();
     private readonly object _idle = new();
-    private ICommandThread? _thread; // under the gate: who is gone is not woken any more
+    private ICommandThread? _thread; // under the gate, so that none is woken that has gone
     private bool _isRunning; // under _idle
 
-    /// <summary>Whether there is something that may run now. Any thread; what the Command thread asks before it sleeps.</summary>
+    /// <summary>Whether something can run now. Any thread; the Command thread asks before it sleeps.</summary>
     public bool IsReady => (_posts.Count != 0 || _timers.IsDue) && activity.AllowsWork;
 
-    /// <summary>When the next timer is due, as a timestamp of its clock; <see cref="TimerSet.Never"/> if none is.</summary>
+    /// <summary>When the next timer expires, as a timestamp of its clock, or <see cref="TimerSet.Never"/>.</summary>
     public long NextDue => _timers.Next;
 
-    /// <summary>Bytes of the timers' state in a migration stream; 0 without timers.</summary>
+    /// <summary>Size of the timers' migration state in bytes; 0 without timers.</summary>
     public int TimerStateSize => _timers.Count * TimerSet.StateSize;
 
-    /// <summary>The device is served from now on.</summary>
+    /// <summary>A server starts to serve the device.</summary>
     public void Begin(ICommandThread thread)
     {
         lock (_gate)
@@ -36,7 +33,7 @@ internal sealed class CommandWork(DeviceActivity activity)
         Announce();
     }
 
-    /// <summary>The device is not served any more: what waits is kept.</summary>
+    /// <summary>The device is no longer served. What is queued is kept.</summary>
     public void End()
     {
         lock (_gate)
@@ -44,12 +41,12 @@ internal sealed class CommandWork(DeviceActivity activity)
         _timers.SetClock(null);
     }
 
-    /// <summary>A time that <see cref="ICommandThread.WakeAt"/> asked for has come. Any thread.</summary>
+    /// <summary>A time that was passed to <see cref="ICommandThread.WakeAt"/> has come. Any thread.</summary>
     public void TimePassed()
     {
         lock (_gate)
             _thread?.Wake();
-        // it may have been that of a timer that was stopped
+        // its timer may have been stopped since
         if (!_timers.IsDue)
             Announce();
     }
@@ -80,7 +77,7 @@ internal sealed class CommandWork(DeviceActivity activity)
     /// <summary>Any thread.</summary>
     public void Stop(DeviceTimer timer) => _timers.Stop(timer);
 
-    /// <summary>Runs some of what is ready. Command thread.</summary>
+    /// <summary>Runs expired timers, and a limited number of posted actions. Command thread.</summary>
     public void RunReady()
     {
         if (!IsReady)
@@ -97,7 +94,7 @@ internal sealed class CommandWork(DeviceActivity activity)
     }
 
     /// <summary>Waits until nothing runs and nothing is ready.</summary>
-    /// <returns>False when the time is over.</returns>
+    /// <returns>False on timeout.</returns>
     public bool AwaitIdle(TimeSpan timeout)
     {
         long began = TimeProvider.System.GetTimestamp();
@@ -113,14 +110,14 @@ internal sealed class CommandWork(DeviceActivity activity)
         return true;
     }
 
-    /// <summary>Migration is about to stop the device: runs all that was posted so far, and timers stand still. Command thread.</summary>
+    /// <summary>Migration is about to stop the device: runs all actions posted so far, and stops the clock. Command thread.</summary>
     public void Stop()
     {
         RunPosts(int.MaxValue);
         _timers.SetStopped(true);
     }
 
-    /// <summary>The device runs again, or was not stopped in the end. Command thread.</summary>
+    /// <summary>The device runs again, or could not be stopped. Command thread.</summary>
     public void Continue()
     {
         _timers.SetStopped(false);
@@ -134,13 +131,13 @@ internal sealed class CommandWork(DeviceActivity activity)
         _posts.DropUntilReset();
     }
 
-    /// <summary>Writes the timers' state. The device is stopped.</summary>
+    /// <summary>Saves the timers. The device is stopped.</summary>
     public void SaveTimers(Span<byte> destination) => _timers.Save(destination);
 
-    /// <summary>Takes the timers' state. The device is stopped.</summary>
+    /// <summary>Restores the timers. The device is stopped.</summary>
     public void RestoreTimers(ReadOnlySpan<byte> source) => _timers.Restore(source);
 
-    /// <summary>The device is another one now: what was posted was not for it.</summary>
+    /// <summary>The device's state was restored, which ends what was before like a reset.</summary>
     public void Restored() => _posts.DropUntilReset();
 
     private void Announce()
@@ -156,7 +153,7 @@ internal sealed class CommandWork(DeviceActivity activity)
 
     private void RunTimers()
     {
-        // one that is due again at once waits for the next time
+        // a timer that expires again at once waits for the next call
         int left = _timers.Count;
         bool any = false;
         for (; left > 0 && _timers.TakeDue() is { } callback; left--)
@@ -170,7 +167,7 @@ internal sealed class CommandWork(DeviceActivity activity)
 
     private void RunPosts(int most)
     {
-        // what these post waits for the next time
+        // what these post waits for the next call
         for (int left = Math.Min(most, _posts.Count); left > 0 && _posts.Take() is { } action; left--)
             Run(DeviceCallback.Post, action);
     }

@@ -1,17 +1,17 @@
 namespace VfioUser;
 
-/// <summary>A timer of a device: calls the device on the Command thread when its time has passed.</summary>
+/// <summary>A timer of a device, which calls back on the Command thread.</summary>
 /// <remarks>
 /// <para>
-/// Made by <see cref="PciDevice.AddTimer"/>. Any thread starts and stops it, which allocates nothing. Its clock is
-/// <see cref="VfioUserServerOptions.TimeProvider"/>; with the system's the call comes as exactly as Linux wakes a thread: some
-/// 50 µs late, and later if a handler runs.
+/// Created by <see cref="PciDevice.AddTimer"/>. Any thread may start and stop it; both allocate nothing. The clock is
+/// <see cref="VfioUserServerOptions.TimeProvider"/>. With the system's clock the resolution is that of Linux: the call comes about
+/// 50 µs late, and later while a handler runs.
 /// </para>
 /// <para>
-/// It runs while the device is served, with a client or without one. While migration has stopped the device it stands still, and
-/// goes on with what was left when the device runs again, here or where it was moved to. From when the device is asked to quiesce
-/// until <see cref="PciDevice.OnResume"/> time passes but no call is made. A reset of any kind stops it before
-/// <see cref="PciDevice.OnReset"/>, and no call of what was started before comes after that.
+/// Time passes while the device is served, with or without a client. It does not pass while migration has stopped the device: the
+/// timer continues with its remaining time when the device runs again, here or on the destination. A timer that expires between
+/// <see cref="PciDevice.OnQuiesceAsync"/> and <see cref="PciDevice.OnResume"/> calls back after that. A reset of either kind stops all
+/// timers before <see cref="PciDevice.OnReset"/>; no earlier start calls back afterwards.
 /// </para>
 /// </remarks>
 public sealed class DeviceTimer
@@ -24,7 +24,7 @@ public sealed class DeviceTimer
         Callback = callback;
     }
 
-    /// <summary>Whether a call is to come. False within the call of one that was started for a single time.</summary>
+    /// <summary>Whether it will call back. False during the callback, unless the timer is periodic.</summary>
     public bool IsRunning => Volatile.Read(in DueTime) != TimerSet.Never;
 
     internal Action Callback { get; }
@@ -33,8 +33,8 @@ public sealed class DeviceTimer
     internal long DueTime = TimerSet.Never;
     internal long Period;
 
-    /// <summary>Calls the device once. Replaces what was started before.</summary>
-    /// <param name="due">From now; 0 for as soon as may be.</param>
+    /// <summary>Starts the timer for one call. An earlier start is replaced.</summary>
+    /// <param name="due">Time from now; zero for as soon as possible.</param>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
     public void Start(TimeSpan due)
     {
@@ -42,8 +42,8 @@ public sealed class DeviceTimer
         _work.Start(this, due.Ticks, period: 0);
     }
 
-    /// <summary>Calls the device again and again, without drift. Replaces what was started before.</summary>
-    /// <param name="period">From now to the first call, and from each to the next. Calls that could not be made in time are left out.</param>
+    /// <summary>Starts the timer for repeated calls, without drift. An earlier start is replaced.</summary>
+    /// <param name="period">Time to the first call and between calls. Calls that are a whole period late are skipped.</param>
     /// <exception cref="ArgumentOutOfRangeException">It is not positive.</exception>
     public void StartPeriodic(TimeSpan period)
     {
@@ -51,6 +51,6 @@ public sealed class DeviceTimer
         _work.Start(this, period.Ticks, period.Ticks);
     }
 
-    /// <summary>Takes back what was started. On the Command thread no call comes after that; on others one may be under way.</summary>
+    /// <summary>Stops the timer. If called on the Command thread, no call comes afterwards; on other threads, one may be in progress.</summary>
     public void Stop() => _work.Stop(this);
 }

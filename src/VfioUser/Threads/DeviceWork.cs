@@ -1,23 +1,23 @@
 namespace VfioUser;
 
-/// <summary>A worker's right to use guest memory, interrupts and the device's registers: rundown protection that the library closes
-/// before the device is quiesced, and opens when it is resumed.</summary>
+/// <summary>Rundown protection of a worker: inside, it may use guest memory, interrupts and registers. The library closes it before the
+/// device is quiesced, waits until nobody is inside, and opens it when the device is resumed.</summary>
 /// <remarks>
 /// <para>
-/// One for each worker: see <see cref="PciDevice.AddWorker"/>. Any thread; several may be inside at one time. To enter and to leave
-/// take an atomic operation each and allocate nothing while it is open.
+/// Each worker has its own: see <see cref="PciDevice.AddWorker"/>. Any thread; several may be inside at a time. While it is open,
+/// entering and leaving take one atomic operation each and allocate nothing.
 /// </para>
 /// <para>
-/// A reset, a map or an unmap, and the change of a migration state wait until nobody is inside; so stay inside for milliseconds,
-/// and do not wait there for the Command thread, a posted action or a timer. What a reset takes away, such as the queue of jobs,
-/// is taken inside: who takes it first and then waits at the door works on what was before the reset.
+/// A reset, a DMA map or unmap, and a change of the migration state wait until nobody is inside. So stay inside for milliseconds, and
+/// do not wait inside for the Command thread, a posted action or a timer. Take jobs from a queue that a reset clears only inside: a
+/// job taken before entering could run after the reset.
 /// </para>
 /// </remarks>
 public sealed class DeviceWork
 {
     private readonly object _changed = new();
     private RundownCount _count = RundownCount.Open;
-    private TaskCompletionSource? _opened; // there are some who wait for that
+    private TaskCompletionSource? _opened; // null while nobody waits to enter
     private TaskCompletionSource? _left;
     private CancellationToken _stop;
 
@@ -26,9 +26,9 @@ public sealed class DeviceWork
     }
 
     /// <summary>Enters; waits while the device is quiesced.</summary>
-    /// <returns>Inside until it is disposed, which is done once.</returns>
-    /// <exception cref="OperationCanceledException">The device is not served any more.</exception>
-    /// <remarks>Blocks: for a thread of the worker's own.</remarks>
+    /// <returns>Leaves when it is disposed. Dispose it exactly once.</returns>
+    /// <exception cref="OperationCanceledException">The device is no longer served.</exception>
+    /// <remarks>Blocks the thread: for workers with their own thread.</remarks>
     public DeviceWorkScope Enter()
     {
         while (!TryEnter())
@@ -45,11 +45,11 @@ public sealed class DeviceWork
 
     /// <summary>Enters; waits while the device is quiesced.</summary>
     /// <inheritdoc cref="Enter"/>
-    /// <remarks>Blocks nobody.</remarks>
+    /// <remarks>Does not block the thread.</remarks>
     public ValueTask<DeviceWorkScope> EnterAsync() => TryEnter() ? new(new DeviceWorkScope(this)) : EnterLaterAsync();
 
-    /// <summary>Enters, if that is possible now.</summary>
-    /// <returns>Whether it is inside: it then has to <see cref="Exit"/>. False while the device is quiesced, and when it is not served any more.</returns>
+    /// <summary>Enters without waiting.</summary>
+    /// <returns>True if it has entered: call <see cref="Exit"/>. False while the device is quiesced, and when it is no longer served.</returns>
     public bool TryEnter() => !_stop.IsCancellationRequested && _count.TryEnter();
 
     /// <summary>Leaves, after <see cref="TryEnter"/>.</summary>

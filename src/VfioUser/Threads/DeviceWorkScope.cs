@@ -1,7 +1,7 @@
 namespace VfioUser;
 
-/// <summary>Being inside a <see cref="DeviceWork"/>, until it is disposed.</summary>
-/// <remarks>Dispose it once, on any thread; a copy is the same stay.</remarks>
+/// <summary>Leaves a <see cref="DeviceWork"/> when it is disposed.</summary>
+/// <remarks>Dispose it exactly once, on any thread.</remarks>
 public readonly struct DeviceWorkScope : IDisposable
 {
     private readonly DeviceWork? _work;

@@ -1,15 +1,15 @@
 namespace VfioUser;
 
-/// <summary>A worker as it was declared. Immutable.</summary>
-/// <param name="name">For logs, and of its thread if it has one.</param>
-/// <param name="body">What it does in a run.</param>
+/// <summary>A worker as declared. Immutable.</summary>
+/// <param name="name">Used in logs, and as the name of its thread if it has one.</param>
+/// <param name="body">Runs once for each run of a server.</param>
 internal sealed class DeviceWorker(string name, Func<DeviceWork, CancellationToken, Task> body)
 {
     public string Name { get; } = name;
 
     public DeviceWork Work { get; } = new();
 
-    /// <summary>A worker that has a thread of its own.</summary>
+    /// <summary>A worker with its own thread.</summary>
     public static DeviceWorker OnThread(string name, Action<DeviceWork, CancellationToken> body) => new(name, (work, stop) =>
     {
         TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -37,9 +37,9 @@ internal sealed class DeviceWorker(string name, Func<DeviceWork, CancellationTok
         return ended.Task;
     });
 
-    /// <summary>Works until it is cancelled.</summary>
-    /// <param name="thread">Told of what it throws.</param>
-    /// <param name="stop">Ends the run.</param>
+    /// <summary>Runs the worker.</summary>
+    /// <param name="thread">Reports its exception.</param>
+    /// <param name="stop">Cancelled when the run ends.</param>
     /// <returns>Never faulted.</returns>
     public async Task RunAsync(ICommandThread thread, CancellationToken stop)
     {
@@ -47,7 +47,7 @@ internal sealed class DeviceWorker(string name, Func<DeviceWork, CancellationTok
         Task run = Task.Run(() => body(Work, stop), CancellationToken.None);
         await run.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         Exception? thrown = run.Exception?.InnerException;
-        // one that ends like this without having been told to is missed by somebody
+        // nobody has asked it to end, so this is a failure
         if (run.IsCanceled && !stop.IsCancellationRequested)
             thrown = new TaskCanceledException(run);
         if (thrown is not null)

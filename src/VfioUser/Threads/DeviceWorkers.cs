@@ -6,20 +6,20 @@ internal sealed class DeviceWorkers
     private readonly List<DeviceWorker> _workers = []; // complete when the device is served
     private readonly List<(DeviceWorker Worker, Task Run)> _runs = [];
 
-    /// <summary>Whether there are none.</summary>
+    /// <summary>Whether the device has none.</summary>
     public bool IsEmpty => _workers.Count == 0;
 
-    /// <summary>Ends when all have ended.</summary>
+    /// <summary>Completes when all have ended.</summary>
     public Task Ended { get; private set; } = Task.CompletedTask;
 
-    /// <summary>Those that have not ended, by name.</summary>
+    /// <summary>The names of those that have not ended.</summary>
     public string Names => string.Join(", ", _runs.Where(run => !run.Run.IsCompleted).Select(run => run.Worker.Name));
 
     /// <summary>Setup.</summary>
     public void Add(DeviceWorker worker) => _workers.Add(worker);
 
-    /// <summary>The device is served: all begin.</summary>
-    /// <param name="thread">Told of exceptions.</param>
+    /// <summary>Starts all: the device is served.</summary>
+    /// <param name="thread">Reports their exceptions.</param>
     /// <param name="stop">Cancelled when they are to end; <see cref="Cancelled"/> follows.</param>
     public void Begin(ICommandThread thread, CancellationToken stop)
     {
@@ -29,15 +29,15 @@ internal sealed class DeviceWorkers
         Ended = Task.WhenAll(_runs.Select(run => run.Run));
     }
 
-    /// <summary>Whoever waits to enter comes back. Any thread.</summary>
+    /// <summary>Wakes those that wait to enter. Any thread.</summary>
     public void Cancelled()
     {
         foreach (DeviceWorker worker in _workers)
             worker.Work.Stopped();
     }
 
-    /// <summary>The device is about to be quiesced: lets nobody in any more.</summary>
-    /// <returns>Ends when nobody is inside.</returns>
+    /// <summary>Closes the rundown protection of all: the device is about to be quiesced.</summary>
+    /// <returns>Completes when nobody is inside.</returns>
     public Task Close()
     {
         List<Task>? inside = null;
@@ -49,14 +49,14 @@ internal sealed class DeviceWorkers
         return inside is null ? Task.CompletedTask : Task.WhenAll(inside);
     }
 
-    /// <summary>The device is resumed, or was not quiesced in the end.</summary>
+    /// <summary>Opens it again: the device is resumed, or was not quiesced.</summary>
     public void Open()
     {
         foreach (DeviceWorker worker in _workers)
             worker.Work.Open();
     }
 
-    /// <summary>Makes the device's answer wait for those inside.</summary>
+    /// <summary>Completes with the device's answer when nobody is inside any more.</summary>
     /// <param name="inside">From <see cref="Close"/>.</param>
     /// <param name="answer">The device's.</param>
     public async ValueTask<bool> QuiesceAsync(Task inside, ValueTask<bool> answer)
@@ -65,7 +65,7 @@ internal sealed class DeviceWorkers
         try
         {
             isQuiesced = await answer.ConfigureAwait(false);
-            // to be told to give up changes nothing here: what they wait for fails, and then they leave
+            // not cancelled: without a client their accesses fail, and they leave
             if (isQuiesced)
                 await inside.ConfigureAwait(false);
             return isQuiesced;

@@ -1,10 +1,10 @@
 namespace VfioUser;
 
 /// <summary>Actions that wait for the Command thread, in the order in which they were posted.</summary>
-/// <remarks>Any thread. Allocates only when it has to grow.</remarks>
+/// <remarks>Any thread. Allocates only to grow.</remarks>
 internal sealed class PostQueue
 {
-    /// <summary>How many may wait. A device that has more posts faster than anybody could run it.</summary>
+    /// <summary>How many may be queued. More means that the device posts faster than the actions can run.</summary>
     public const int Limit = 65_536;
 
     private readonly Lock _lock = new();
@@ -19,13 +19,13 @@ internal sealed class PostQueue
         lock (_lock)
         {
             if (_waiting.Count == Limit)
-                throw new InvalidOperationException($"{Limit} posted actions wait for the Command thread. Bound what leads to them.");
+                throw new InvalidOperationException($"{Limit} posted actions are queued already. Limit the work that posts them.");
             _waiting.Enqueue((action, untilReset));
             Volatile.Write(ref _count, _waiting.Count);
         }
     }
 
-    /// <summary>Takes the oldest one; null when there is none.</summary>
+    /// <summary>Dequeues the oldest; null if there is none.</summary>
     public Action? Take()
     {
         lock (_lock)
@@ -36,7 +36,7 @@ internal sealed class PostQueue
         }
     }
 
-    /// <summary>Drops those that a reset makes void; the others keep their order.</summary>
+    /// <summary>Drops those posted with <c>untilReset</c>; the others keep their order.</summary>
     public void DropUntilReset()
     {
         lock (_lock)

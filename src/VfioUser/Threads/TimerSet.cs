@@ -2,27 +2,27 @@ using System.Buffers.Binary;
 
 namespace VfioUser;
 
-/// <summary>A device's timers: when each is due, or how much was left when time stood still.</summary>
+/// <summary>A device's timers, and when each expires.</summary>
 /// <remarks>
-/// Any thread. A device has a few: the earliest is looked for one after the other. While time passes a due time is a timestamp of
-/// the clock; while it stands still it is what is left, in ticks of 100 ns.
+/// Any thread. A device has few timers, so the earliest is found by a linear search. While the clock runs, a due time is a timestamp of
+/// it; while the clock is stopped, it is the remaining time in ticks of 100 ns.
 /// </remarks>
 internal sealed class TimerSet
 {
     public const long Never = long.MaxValue;
 
-    /// <summary>Bytes of one timer in a migration stream: what is left and the period, as i64 in ticks; -1 left for one that is stopped.</summary>
+    /// <summary>Bytes of one timer in a migration stream: remaining time and period, both i64 in ticks. A stopped timer has a remaining time of -1.</summary>
     public const int StateSize = 16;
 
     private readonly Lock _lock = new();
     private readonly List<DeviceTimer> _timers = []; // complete when the device is served
-    private TimeProvider? _time; // null while it is not served
+    private TimeProvider? _time; // null while the device is not served
     private bool _isStopped; // by migration
     private long _next = Never;
 
     public int Count => _timers.Count;
 
-    /// <summary>When the earliest is due; <see cref="Never"/> if none runs, or time stands still.</summary>
+    /// <summary>When the earliest expires; <see cref="Never"/> if none runs, or the clock is stopped.</summary>
     public long Next => Volatile.Read(ref _next);
 
     public bool IsDue => Next is var next and not Never && Volatile.Read(ref _time) is { } time && time.GetTimestamp() >= next;
@@ -61,14 +61,14 @@ internal sealed class TimerSet
         }
     }
 
-    /// <summary>The device is served by this clock; by none any more if it is null.</summary>
+    /// <summary>The device is served with this clock; null: it is no longer served.</summary>
     public void SetClock(TimeProvider? time) => Change(time, _isStopped);
 
     /// <summary>Migration has stopped the device, or it runs again.</summary>
     public void SetStopped(bool isStopped) => Change(_time, isStopped);
 
-    /// <summary>Takes the earliest one that is due, which stops or is due later then.</summary>
-    /// <returns>What to call; null when none is.</returns>
+    /// <summary>Takes the earliest timer if it has expired, and stops it or schedules its next call.</summary>
+    /// <returns>What to call; null if none has expired.</returns>
     public Action? TakeDue()
     {
         lock (_lock)
@@ -85,7 +85,7 @@ internal sealed class TimerSet
         }
     }
 
-    /// <summary>Writes the state of all. Time stands still.</summary>
+    /// <summary>Saves all. The clock is stopped.</summary>
     public void Save(Span<byte> destination)
     {
         lock (_lock)
@@ -99,7 +99,7 @@ internal sealed class TimerSet
         }
     }
 
-    /// <summary>Whether bytes of the right number are the state of timers.</summary>
+    /// <summary>Whether a saved state of the right size is valid.</summary>
     public static bool IsState(ReadOnlySpan<byte> source)
     {
         for (; !source.IsEmpty; source = source[StateSize..])
@@ -110,7 +110,7 @@ internal sealed class TimerSet
         return true;
     }
 
-    /// <summary>Takes the state of the first ones, as of an older device that has no others: those are stopped. Time stands still.</summary>
+    /// <summary>Restores the first timers, as many as an older device saved; the others are stopped. The clock is stopped.</summary>
     public void Restore(ReadOnlySpan<byte> source)
     {
         lock (_lock)
@@ -164,7 +164,7 @@ internal sealed class TimerSet
         return to is null ? left : After(to, left);
     }
 
-    // A call that is late does not make the next one late, and what was missed is not made up for.
+    // A late call does not delay the next one, and calls that were missed are skipped.
     private static long NextPeriod(TimeProvider time, DeviceTimer timer, long now)
     {
         Int128 period = Math.Max(1, (long)Int128.Min((Int128)timer.Period * time.TimestampFrequency / TimeSpan.TicksPerSecond, long.MaxValue));

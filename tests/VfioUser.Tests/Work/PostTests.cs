@@ -258,7 +258,7 @@ public sealed class PostTests
         for (int i = 0; i < PostQueue.Limit; i++)
             device.Post(() => { });
 
-        device.Invoking(posting => posting.Post(() => { })).Should().Throw<InvalidOperationException>().WithMessage("65536 *");
+        device.Invoking(posting => posting.Post(() => { })).Should().Throw<InvalidOperationException>().WithMessage("65536 posted actions *");
     }
 
     [Fact]

@@ -1,33 +1,33 @@
 namespace VfioUser;
 
-/// <summary>Who is the Command thread of a server that has a thread of its own: that thread, and while it sleeps its stand-in.</summary>
+/// <summary>Which thread is the Command thread: the server's thread, or its <see cref="StandIn"/> while the first sleeps.</summary>
 /// <remarks>
-/// The thread sleeps in the system, where nothing but the client can wake it. It gives the turn away before it sleeps, and takes
-/// it back before it goes on.
+/// The server's thread, the owner, sleeps in system calls that only the client can end. It releases the turn before it sleeps, and takes
+/// it back before it continues. That costs two atomic operations for each sleep, and no system call.
 /// </remarks>
-/// <param name="work">What the stand-in is there for.</param>
+/// <param name="work">Checked before the owner sleeps.</param>
 internal sealed class CommandTurn(CommandWork work)
 {
     private const int Held = 0;
     private const int Asleep = 1;
     private const int Borrowed = 2;
-    private const int Wanted = 3; // borrowed, and its owner waits for it
+    private const int Wanted = 3; // borrowed, and the owner waits for it
 
     private readonly object _returned = new();
     private int _state;
 
-    /// <summary>Whether nobody has the turn. Where somebody has it, he looks for work before he sleeps or gives it back.</summary>
+    /// <summary>Whether no thread has the turn. One that has it looks for work before it sleeps, or after it has returned the turn.</summary>
     public bool IsFree
     {
         get
         {
-            // what was added before is there for who goes to sleep, or his sleep is there for who asks
+            // either the owner sees the work that was added before, or this sees that the owner sleeps
             Interlocked.MemoryBarrier();
             return Volatile.Read(ref _state) == Asleep;
         }
     }
 
-    /// <summary>Gives the turn away, unless there is work. The owner; on true <see cref="Wake"/> follows.</summary>
+    /// <summary>Releases the turn, unless there is work. Called by the owner, who calls <see cref="Wake"/> after the sleep if this was true.</summary>
     public bool TrySleep()
     {
         Interlocked.Exchange(ref _state, Asleep);
@@ -37,14 +37,14 @@ internal sealed class CommandTurn(CommandWork work)
         return false;
     }
 
-    /// <summary>Takes the turn back; waits for who has borrowed it. The owner.</summary>
+    /// <summary>Takes the turn back; waits while it is borrowed. Called by the owner.</summary>
     public void Wake()
     {
         if (Interlocked.CompareExchange(ref _state, Held, Asleep) != Asleep)
             AwaitReturn();
     }
 
-    /// <summary>The stand-in takes the turn, if nobody has it; <see cref="Return"/> follows.</summary>
+    /// <summary>Borrows the turn if no thread has it. Called by the stand-in, who then calls <see cref="Return"/>.</summary>
     public bool TryBorrow() => Interlocked.CompareExchange(ref _state, Borrowed, Asleep) == Asleep;
 
     public void Return()
@@ -62,7 +62,7 @@ internal sealed class CommandTurn(CommandWork work)
     {
         lock (_returned)
         {
-            // it comes back, and is borrowed again, at any time
+            // it may be returned, and borrowed again, at any time
             while (Interlocked.CompareExchange(ref _state, Wanted, Borrowed) != Borrowed)
             {
                 if (Interlocked.CompareExchange(ref _state, Held, Asleep) == Asleep)

@@ -4,40 +4,40 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
-/// <summary>Runs what a device has posted, and its timers, while the server's thread sleeps.</summary>
+/// <summary>Runs posted actions and timers while the server's thread sleeps in the system.</summary>
 /// <remarks>
-/// A thread that begins with the first timer, or the first post that finds the other one asleep, and ends with the run. It is the Command thread
-/// while it has the turn, and does nothing else.
+/// Its thread starts with the first timer, or the first post while the server's thread sleeps, and ends with the run. It is the Command
+/// thread while it has the turn.
 /// </remarks>
-/// <param name="engine">Whose work it does; borrowed.</param>
-/// <param name="turn">Of the thread that drives the engine.</param>
+/// <param name="engine">Borrowed.</param>
+/// <param name="turn">Shared with the server's thread.</param>
 internal sealed class StandIn(ServingEngine engine, CommandTurn turn) : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly CommandWork _work = engine.Run.Device.CommandWork;
     private Wakeup? _wakeup;
-    private TimerFd? _timer; // its thread's, once it has waited for a time
+    private TimerFd? _timer; // made by its thread for the first timer
     private Thread? _thread;
-    private long _sleepsUntil = TimerSet.Never; // as a timestamp; of the past while it does not sleep
+    private long _sleepsUntil = TimerSet.Never; // a timestamp; in the past while it is awake
     private volatile bool _ends;
 
-    /// <summary>There may be work. Any thread; costs a system call only where the other thread sleeps.</summary>
+    /// <summary>Something was posted. Any thread; makes a system call only if the server's thread sleeps.</summary>
     public void Wake()
     {
         if (turn.IsFree)
             Signal();
     }
 
-    /// <summary>There will be work. Any thread; costs a system call only where this one sleeps longer.</summary>
+    /// <summary>A timer expires then. Any thread; makes a system call only if its thread would sleep longer.</summary>
     public void WakeAt(long due)
     {
-        // what was started before is there for who goes to sleep, or his time is there for who asks
+        // either its thread sees the timer before it sleeps, or this sees how long it sleeps
         Interlocked.MemoryBarrier();
         if (due < Volatile.Read(ref _sleepsUntil))
             Signal();
     }
 
-    /// <summary>Waits for its thread. The owner of the turn, who has it.</summary>
+    /// <summary>Waits for its thread. Called by the server's thread while it has the turn.</summary>
     public void Dispose()
     {
         lock (_gate)
@@ -74,7 +74,7 @@ internal sealed class StandIn(ServingEngine engine, CommandTurn turn) : IDisposa
         }
         catch (Exception e) when (e is IOException or OutOfMemoryException or ThreadStartException)
         {
-            // what was posted runs with the client's next command, or the next post tries again
+            // posted actions run with the client's next command, and the next post tries again
             engine.Run.SessionFailed(e);
         }
     }
@@ -98,14 +98,14 @@ internal sealed class StandIn(ServingEngine engine, CommandTurn turn) : IDisposa
         }
     }
 
-    // Until there is work for this thread.
+    // Until this thread has something to run.
     private void Sleep(Wakeup wakeup)
     {
         long next = engine.NextDue;
         long due = next;
         if (due <= Stopwatch.GetTimestamp())
         {
-            // it has become due just now; or the other thread is awake, or the device quiesced: that looks before it sleeps again
+            // either it has expired just now, or the other thread is awake, which runs it before it sleeps again
             if (_work.IsReady && turn.IsFree)
                 return;
             due = TimerSet.Never;

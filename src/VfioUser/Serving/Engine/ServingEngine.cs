@@ -239,7 +239,7 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
         if (IsOver)
             return;
         IsOver = true;
-        // what they are in the middle of may be what the client's end would wait for
+        // first, so that they leave what the device has to be quiesced for
         _workers?.Cancel();
         try
         {

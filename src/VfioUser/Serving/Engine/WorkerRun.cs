@@ -1,6 +1,6 @@
 namespace VfioUser;
 
-/// <summary>A device's workers in one run: from when its driver is there until they have ended, or were given up.</summary>
+/// <summary>A device's workers in one run of a server.</summary>
 internal sealed class WorkerRun : IDisposable
 {
     private static readonly TimeSpan WarningInterval = TimeSpan.FromSeconds(1);
@@ -11,8 +11,8 @@ internal sealed class WorkerRun : IDisposable
     private readonly ICommandThread _thread;
     private readonly DeviceWorkers _workers;
 
-    /// <param name="run">Whose device it is.</param>
-    /// <param name="thread">Told of exceptions.</param>
+    /// <param name="run">The run, whose device they belong to.</param>
+    /// <param name="thread">Reports their exceptions.</param>
     public WorkerRun(ServerRun run, ICommandThread thread)
     {
         _run = run;
@@ -22,17 +22,17 @@ internal sealed class WorkerRun : IDisposable
         _stopping = run.Stopping.UnsafeRegister(static self => ((WorkerRun)self!).Cancel(), this);
     }
 
-    /// <summary>Has all end. Any thread; waits for none.</summary>
+    /// <summary>Cancels all. Any thread; waits for none.</summary>
     public void Cancel()
     {
-        // the author's callbacks must run neither here nor on the thread that stops the server
+        // callbacks of the token must not run on the thread that stops the server
         _ = _stop.CancelAsync().ContinueWith(
             (failed, thread) => ((ICommandThread)thread!).Threw(DeviceCallback.Worker, failed.Exception!.GetBaseException()), _thread,
             CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
         _workers.Cancelled();
     }
 
-    /// <summary>Waits until all have ended; where others wait for this thread, not for long.</summary>
+    /// <summary>Waits until all have ended; for one second if the thread has other devices to serve.</summary>
     public void Await()
     {
         while (!_workers.Ended.Wait(WarningInterval))
@@ -49,7 +49,7 @@ internal sealed class WorkerRun : IDisposable
     public void Dispose()
     {
         _stopping.Dispose();
-        // a source that was cancelled holds nothing, and may be calling still
+        // a cancelled source holds no resources, and may still be calling back
         if (!_stop.IsCancellationRequested)
             _stop.Dispose();
     }
