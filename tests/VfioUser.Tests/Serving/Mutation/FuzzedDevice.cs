@@ -20,6 +20,7 @@ internal sealed partial class FuzzedDevice : PciDevice, IRegionHandler
     private readonly IrqVectors _msix;
     private readonly Intx _intx;
     private int _rung;
+    private int _ticks;
 
     public FuzzedDevice(bool preCopy)
         : base(new PciId(0x1B36, 0x00F5), PciClass.ProcessingAccelerator)
@@ -39,6 +40,10 @@ internal sealed partial class FuzzedDevice : PciDevice, IRegionHandler
         ports.AddRegister<ushort>(4, Access.WriteOneToClear);
         ports.AddDoorbell(8, () => _intx!.Assert());
         ports.AddDoorbell(12, () => _intx!.Deassert());
+        DeviceTimer timer = AddTimer(() => Interlocked.Increment(ref _ticks));
+        ports.AddDoorbell<uint>(16, microseconds => timer.StartPeriodic(TimeSpan.FromMicroseconds(1 + microseconds % 1000)));
+        ports.AddDoorbell(20, () => Post(timer.Stop, untilReset: true));
+        AddWorkerThread("fuzzed", Work);
         AddRom("ROM"u8);
         AddMsi(4, perVectorMask: true);
         AddErrorIrq();
@@ -58,6 +63,16 @@ internal sealed partial class FuzzedDevice : PciDevice, IRegionHandler
 
     /// <summary>How often an interrupt was taken.</summary>
     public int Interrupted { get; private set; }
+
+    // without guest memory: a client that is asked for it by message at any time would have to expect that
+    private void Work(DeviceWork work, CancellationToken stop)
+    {
+        while (!stop.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(1)))
+        {
+            using (work.Enter())
+                Post(() => Interlocked.Increment(ref _ticks), untilReset: true);
+        }
+    }
 
     public void Read(ulong offset, Span<byte> destination)
     {
