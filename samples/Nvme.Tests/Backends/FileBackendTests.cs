@@ -101,6 +101,16 @@ public sealed class FileBackendTests : IDisposable
     }
 
     [Fact]
+    public void Flush_that_the_system_refuses_throws()
+    {
+        using SafeFileHandle none = new(0x7FFF_FFF0, ownsHandle: false);
+
+        // RandomAccess.FlushToDisk loses what fsync returns
+        FluentActions.Invoking(() => FileSystemCalls.Flush(none, "disk.img")).Should().Throw<IOException>().WithMessage("disk.img: *")
+            .Which.HResult.Should().Be(9, "the errno is EBADF");
+    }
+
+    [Fact]
     public void File_that_has_become_shorter_is_a_medium_that_lost_data()
     {
         File.WriteAllBytes(DiskPath, Machine.Pattern(1 << 20));

@@ -128,7 +128,11 @@ public sealed class FileBackend : Backend
     public override void Deallocate(long offset, long length) => TryPunch(offset, length);
 
     /// <inheritdoc/>
-    protected override void WriteBack() => RandomAccess.FlushToDisk(_file);
+    protected override void WriteBack()
+    {
+        if (!IsReadOnly)
+            FileSystemCalls.Flush(_file, _path);
+    }
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
