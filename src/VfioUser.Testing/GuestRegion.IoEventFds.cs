@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 using VfioUser.Client;
 
@@ -26,7 +27,7 @@ public sealed partial class GuestRegion
     /// <summary>Writes to a doorbell as a guest under KVM does: signals an ioeventfd if one matches, else posts a write.</summary>
     /// <returns>Whether an ioeventfd was signalled. Then the device handles it on another thread, some time after this returns.</returns>
     public bool Ring<T>(ulong offset, T value)
-        where T : unmanaged
+        where T : unmanaged, IBinaryInteger<T>, IUnsignedNumber<T>
     {
         ReadOnlySpan<byte> source = MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value));
         foreach (GuestIoEventFd eventFd in IoEventFds)

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using VfioUser.Client;
@@ -51,9 +52,9 @@ public sealed partial class GuestRegion
         }
     }
 
-    /// <summary>Writes a value, little-endian, in one access, and waits until the device has handled it.</summary>
+    /// <summary>Writes an unsigned integer, little-endian, in one access, and waits until the device has handled it.</summary>
     public void Write<T>(ulong offset, T value)
-        where T : unmanaged => Write(offset, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
+        where T : unmanaged, IBinaryInteger<T>, IUnsignedNumber<T> => Write(offset, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
 
     /// <summary>Writes bytes in one access, and waits until the device has handled it.</summary>
     /// <exception cref="VfioUserException">The device refused; if its handler threw, that is the inner exception.</exception>
@@ -82,10 +83,10 @@ public sealed partial class GuestRegion
         where T : unmanaged
     {
         ArgumentNullException.ThrowIfNull(register);
-        Write(register.Offset, value);
+        Write(register.Offset, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
     }
 
     /// <summary>Writes a value without waiting, as QEMU does; the device handles it before later accesses.</summary>
     public void Post<T>(ulong offset, T value)
-        where T : unmanaged => _guest.Client.PostRegionWrite((uint)Index, offset, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
+        where T : unmanaged, IBinaryInteger<T>, IUnsignedNumber<T> => _guest.Client.PostRegionWrite((uint)Index, offset, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
 }

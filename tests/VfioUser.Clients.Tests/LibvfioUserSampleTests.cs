@@ -33,7 +33,7 @@ public class LibvfioUserSampleTests
         time.Should().Equal(Wire.Bytes(1234567890123));
         source.Intx.Assert();
         intx.Wait(Bound.Timeout).Should().BeTrue();
-        source.Dma.TryWrite(new Iova(PageSize), 1).Should().BeTrue();
+        source.Dma.TryWrite<uint>(new Iova(PageSize), 1).Should().BeTrue();
         for (int page = 0; page < 32; page++)
         {
             client.GetDirtyBitmap(page, out byte[] bitmap).Should().Be(Errno.None);

@@ -63,7 +63,7 @@ public class QemuIommuTests
         qemu.Map(0x11000, 0x1000, ram, 0);
         qemu.Errors.Should().Equal(
             "vfio_container_dma_unmap(.., 0x11000, 0x1000) = -22 (EINVAL)", "vfio_container_dma_map(.., 0x11000, 0x1000) = -17 (EEXIST)");
-        card.Dma.TryWrite(new Iova(0x11FFC), 1).Should().BeTrue();
+        card.Dma.TryWrite<uint>(new Iova(0x11FFC), 1).Should().BeTrue();
         qemu.Unmap(0, 0, all: true);
         card.Dma.Regions.Should().BeEmpty();
         qemu.Leave();

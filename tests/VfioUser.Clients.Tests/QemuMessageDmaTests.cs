@@ -45,7 +45,7 @@ public class QemuMessageDmaTests
         using QemuClient qemu = QemuClient.Connect(served.Address);
         qemu.Transaction(() => qemu.Map(0, Ram, file: null));
 
-        Task<bool> device = Bound.Start(() => card.Dma.TryRead(new Iova(0x1000), new byte[64]) || card.Dma.TryWrite(new Iova(0x1000), 1));
+        Task<bool> device = Bound.Start(() => card.Dma.TryRead(new Iova(0x1000), new byte[64]) || card.Dma.TryWrite<uint>(new Iova(0x1000), 1));
         qemu.AnswerDevice(ram, device);
 
         device.Result().Should().BeFalse();

@@ -46,7 +46,7 @@ public class SpdkHostTests
             Memory.Write(second, HugePage + 16, [1, 0, 0, 0]);
             card.Dma.TryRead(new Iova(Base + HugePage + 16), out int value).Should().BeTrue();
             value.Should().Be(1);
-            card.Dma.TryWrite(new Iova(Base + 8), 0x1122334455667788).Should().BeTrue();
+            card.Dma.TryWrite<ulong>(new Iova(Base + 8), 0x1122334455667788).Should().BeTrue();
             Memory.Read(first, 8, 8).Should().Equal(0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11);
 
             client.Release();
@@ -69,9 +69,9 @@ public class SpdkHostTests
         for (int i = 0; i < 20; i++)
         {
             client.Register(memory).Should().Be(Errno.None);
-            card.Dma.TryWrite(new Iova(Base), i).Should().BeTrue();
+            card.Dma.TryWrite(new Iova(Base), (uint)i).Should().BeTrue();
             client.Unregister(memory).Should().Be(Errno.None);
-            card.Dma.TryWrite(new Iova(Base), i).Should().BeFalse();
+            card.Dma.TryWrite(new Iova(Base), (uint)i).Should().BeFalse();
         }
 
         client.Release();
@@ -89,8 +89,8 @@ public class SpdkHostTests
         client.Register(new MemoryRegion(file, 0, Base, 2 * HugePage)).Should().Be(Errno.EINVAL);
 
         client.Register(new MemoryRegion(file, 0, Base, HugePage)).Should().Be(Errno.None);
-        card.Dma.TryWrite(new Iova(Base), 1).Should().BeTrue();
-        card.Dma.TryWrite(new Iova(Base + HugePage), 1).Should().BeFalse();
+        card.Dma.TryWrite<uint>(new Iova(Base), 1).Should().BeTrue();
+        card.Dma.TryWrite<uint>(new Iova(Base + HugePage), 1).Should().BeFalse();
         client.Release();
     }
 

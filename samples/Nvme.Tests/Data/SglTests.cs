@@ -108,7 +108,7 @@ public class SglTests
         using Machine machine = new();
         DriverQueue queue = machine.Driver.CreateQueue(1);
         Iova segment = machine.NewPage();
-        machine.Guest.Memory.Write(segment, Descriptor(Segment, segment, 16));
+        machine.Guest.Memory.WriteStruct(segment, Descriptor(Segment, segment, 16));
 
         Completion completion = queue.Execute(With(NewCommand.Io(IoOpcode.Read, 0, 1), Descriptor(Segment, segment, 16)));
 

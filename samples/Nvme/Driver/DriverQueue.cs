@@ -70,7 +70,7 @@ internal sealed class DriverQueue
     /// <summary>As <see cref="Put"/>, with an id of the caller's.</summary>
     public ushort PutAs(ushort id, in Command command)
     {
-        _memory.Write(Submissions + _tail * Command.WireSize, command with { Id = id });
+        _memory.WriteStruct(Submissions + _tail * Command.WireSize, command with { Id = id });
         _tail = (_tail + 1) % (uint)Entries;
         return id;
     }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using VfioUser.Client;
@@ -79,8 +80,12 @@ public sealed partial class GuestRam : IDmaHandler, IDisposable
     /// <summary>Reads bytes into a new array.</summary>
     public byte[] ReadBytes(Iova address, int length) => Slice(address, length).ToArray();
 
-    /// <summary>Writes a value, little-endian.</summary>
+    /// <summary>Writes an unsigned integer, little-endian.</summary>
     public void Write<T>(Iova address, T value)
+        where T : unmanaged, IBinaryInteger<T>, IUnsignedNumber<T> => Write(address, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
+
+    /// <summary>Writes a structure as it lies in memory.</summary>
+    public void WriteStruct<T>(Iova address, in T value)
         where T : unmanaged => Write(address, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
 
     /// <summary>Writes bytes.</summary>

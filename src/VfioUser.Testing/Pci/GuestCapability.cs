@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics;
 
 namespace VfioUser.Testing;
 
@@ -37,7 +38,7 @@ public sealed class GuestCapability
     /// <param name="offset">From the capability's first byte.</param>
     /// <param name="value">The value.</param>
     public void Write<T>(int offset, T value)
-        where T : unmanaged => _config.Write((ulong)(Offset + offset), value);
+        where T : unmanaged, IBinaryInteger<T>, IUnsignedNumber<T> => _config.Write((ulong)(Offset + offset), value);
 
     /// <summary>ID and offset, for messages.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,

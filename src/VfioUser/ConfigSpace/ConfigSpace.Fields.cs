@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 
 namespace VfioUser;
@@ -14,7 +15,7 @@ public sealed partial class ConfigSpace
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
     /// <remarks>Setup. Capabilities without a given offset avoid what was added before them.</remarks>
     public void AddField<T>(int offset, T value, T writeMask = default, T clearMask = default)
-        where T : unmanaged =>
+        where T : unmanaged, IBinaryInteger<T>, IUnsignedNumber<T> =>
         AddField(offset, AsBytes(in value), AsBytes(in writeMask), AsBytes(in clearMask));
 
     /// <summary>Adds device-specific bytes outside header and capabilities.</summary>

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 
 namespace VfioUser;
@@ -87,7 +88,7 @@ public sealed partial class ConfigSpace : RegisterBlock
     /// write. A reset leaves read-only bits as they were written last. Write handlers are not called.
     /// </remarks>
     public void Write<T>(int offset, T value)
-        where T : unmanaged => Write(offset, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
+        where T : unmanaged, IBinaryInteger<T>, IUnsignedNumber<T> => Write(offset, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
 
     /// <summary>Writes bytes as the device, whether or not a guest can.</summary>
     /// <param name="offset">First byte, 0 to <see cref="Size"/>.</param>

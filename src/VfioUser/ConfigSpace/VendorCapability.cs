@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 
 namespace VfioUser;
@@ -50,7 +51,7 @@ public sealed class VendorCapability : PciCapability
     /// <exception cref="ArgumentOutOfRangeException">The value does not lie within the data.</exception>
     /// <remarks>As <see cref="ConfigSpace.Write{T}(int, T)"/>.</remarks>
     public void Write<T>(int offset, T value)
-        where T : unmanaged
+        where T : unmanaged, IBinaryInteger<T>, IUnsignedNumber<T>
     {
         ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value));
         CheckWithin(offset, bytes.Length);

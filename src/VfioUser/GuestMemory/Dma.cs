@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
@@ -87,15 +88,28 @@ public sealed class Dma
     }
 
     /// <summary>Writes one little-endian value.</summary>
-    /// <typeparam name="T">An integer or a struct of integers; aligned integers are written with a single store.</typeparam>
+    /// <typeparam name="T">An unsigned integer, so that a literal cannot be wider than was meant: 1, 2, 4 or 8 bytes. Aligned ones are
+    /// written with a single store.</typeparam>
     /// <inheritdoc cref="TryWrite(Iova, ReadOnlySpan{byte})"/>
-    public bool TryWrite<T>(Iova address, in T value)
-        where T : unmanaged => Write(address, in value) == DmaResult.Done;
+    public bool TryWrite<T>(Iova address, T value)
+        where T : unmanaged, IBinaryInteger<T>, IUnsignedNumber<T> => Write(address, value) == DmaResult.Done;
 
-    /// <summary>As <see cref="TryWrite{T}(Iova, in T)"/>, but returns the cause of a failure.</summary>
-    /// <inheritdoc cref="TryWrite{T}(Iova, in T)"/>
+    /// <summary>As <see cref="TryWrite{T}(Iova, T)"/>, but returns the cause of a failure.</summary>
+    /// <inheritdoc cref="TryWrite{T}(Iova, T)"/>
     /// <returns>The result.</returns>
-    public DmaResult Write<T>(Iova address, in T value)
+    public DmaResult Write<T>(Iova address, T value)
+        where T : unmanaged, IBinaryInteger<T>, IUnsignedNumber<T> => WriteStruct(address, in value);
+
+    /// <summary>Writes a structure as it lies in memory.</summary>
+    /// <typeparam name="T">A struct of little-endian integers, with an explicit layout.</typeparam>
+    /// <inheritdoc cref="TryWrite(Iova, ReadOnlySpan{byte})"/>
+    public bool TryWriteStruct<T>(Iova address, in T value)
+        where T : unmanaged => WriteStruct(address, in value) == DmaResult.Done;
+
+    /// <summary>As <see cref="TryWriteStruct{T}(Iova, in T)"/>, but returns the cause of a failure.</summary>
+    /// <inheritdoc cref="TryWriteStruct{T}(Iova, in T)"/>
+    /// <returns>The result.</returns>
+    public DmaResult WriteStruct<T>(Iova address, in T value)
         where T : unmanaged => Write(address, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
 
     /// <summary>Runs an action on guest memory: in place if the range is contiguous in a mapped region, otherwise on a copy

@@ -14,7 +14,7 @@ public class DmaGuideTests
         using var guest = TestGuest.Attach(new Filler(), kind);
         Iova buffer = guest.Memory.Allocate(4096);
         Iova descriptor = guest.Memory.Allocate(16);
-        guest.Memory.Write(descriptor, new Descriptor(buffer.Value, 3, 0x7F));
+        guest.Memory.WriteStruct(descriptor, new Descriptor(buffer.Value, 3, 0x7F));
 
         guest.Bar0.Write(0x00, descriptor.Value);
 
@@ -31,7 +31,7 @@ public class DmaGuideTests
 
         guest.Bar0.Write(0x00, 0xDEAD_0000ul);
         guest.Bar0.Read<uint>(0x08).Should().Be(2);
-        guest.Memory.Write(descriptor, new Descriptor(descriptor.Value, uint.MaxValue, 0));
+        guest.Memory.WriteStruct(descriptor, new Descriptor(descriptor.Value, uint.MaxValue, 0));
         guest.Bar0.Write(0x00, descriptor.Value);
 
         guest.Bar0.Read<uint>(0x08).Should().Be(2);

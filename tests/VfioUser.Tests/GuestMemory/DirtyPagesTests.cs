@@ -183,7 +183,7 @@ public class DirtyPagesTests
         void WriteAll()
         {
             foreach (ulong at in new[] { Ram, 0x10000ul, 0x40000ul })
-                device.Dma.TryWrite(new Iova(at), 1).Should().BeTrue();
+                device.Dma.TryWrite<uint>(new Iova(at), 1).Should().BeTrue();
         }
     }
 
@@ -212,8 +212,8 @@ public class DirtyPagesTests
         guest.Client.MapDma(0x10000, 4 * Page, one.File);
         guest.Client.MapDma(0x18000, 4 * Page, two.File);
         guest.Client.StartDirtyPages(Page);
-        device.Dma.TryWrite(new Iova(0x13000), 1).Should().BeTrue();
-        device.Dma.TryWrite(new Iova(0x18000), 1).Should().BeTrue();
+        device.Dma.TryWrite<uint>(new Iova(0x13000), 1).Should().BeTrue();
+        device.Dma.TryWrite<uint>(new Iova(0x18000), 1).Should().BeTrue();
 
         Dirty(guest, 0x10000, pages: 16).Should().Be(0b1_0000_1000);
     }
@@ -242,7 +242,7 @@ public class DirtyPagesTests
         using SharedMemory memory = SharedMemory.Create(4 * Page);
         guest.Client.MapDma(0x10000, 4 * Page, memory.File);
 
-        device.Dma.TryWrite(new Iova(0x12000), 1).Should().BeTrue();
+        device.Dma.TryWrite<uint>(new Iova(0x12000), 1).Should().BeTrue();
 
         Dirty(guest, 0x10000, 4).Should().Be(0b100);
     }
@@ -343,7 +343,7 @@ public class DirtyPagesTests
         guest.Client.MapDma(0x1A000, 4 * Page, two.File);
         guest.Client.MapDma(0x20000, 4 * Page, beside.File);
         foreach (ulong at in new[] { 0x10000ul, 0x13000ul, 0x1D000ul, 0x20000ul })
-            device.Dma.TryWrite(new Iova(at), 1).Should().BeTrue();
+            device.Dma.TryWrite<uint>(new Iova(at), 1).Should().BeTrue();
 
         guest.Client.UnmapDmaWithDirtyPages(0xF000, 17 * Page, Page).Should().Equal(0b0100_0000_0001_0010);
         guest.Client.UnmapDmaWithDirtyPages(0xF000, 17 * Page, Page).Should().Equal([0ul], "nothing is there any more");
@@ -377,7 +377,7 @@ public class DirtyPagesTests
         using SharedMemory memory = SharedMemory.Create(4 * Page);
         guest.Client.MapDma(0x10000, 4 * Page, memory.File);
         Write(device, 0, 1);
-        device.Dma.TryWrite(new Iova(0x10000), 1).Should().BeTrue();
+        device.Dma.TryWrite<uint>(new Iova(0x10000), 1).Should().BeTrue();
 
         guest.Client.UnmapDma(0x10000, 4 * Page);
 

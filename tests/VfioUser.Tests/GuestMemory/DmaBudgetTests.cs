@@ -89,7 +89,7 @@ public class DmaBudgetTests
         rig.Map(DmaRig.ReadWrite, 0, At, 1ul << 60, file);
 
         rig.Dma.Regions[0].Backing.Should().Be(DmaBacking.FileIo);
-        rig.Dma.TryWrite(new Iova(At + (1ul << 59)), 0x42).Should().BeTrue();
+        rig.Dma.TryWrite<uint>(new Iova(At + (1ul << 59)), 0x42).Should().BeTrue();
         TestFiles.Content(file, 1ul << 59, 1).Should().Equal(0x42);
     }
 

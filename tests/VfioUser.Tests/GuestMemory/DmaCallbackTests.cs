@@ -16,7 +16,7 @@ public class DmaCallbackTests
         device.WhenMapped = region =>
         {
             heard.Add(region);
-            device.Dma.TryWrite(region.Address, 0x1234).Should().BeTrue();
+            device.Dma.TryWrite<uint>(region.Address, 0x1234).Should().BeTrue();
         };
         using DmaRig rig = new(device: device);
 

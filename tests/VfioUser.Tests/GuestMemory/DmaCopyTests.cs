@@ -183,12 +183,12 @@ public class DmaCopyTests
     {
         DmaRig rig = new(way);
         rig.Map(At, 0x1000);
-        rig.Dma.TryWrite(new Iova(At), 1).Should().BeTrue();
+        rig.Dma.TryWrite<uint>(new Iova(At), 1).Should().BeTrue();
 
         rig.Dispose();
 
         rig.Dma.TryRead(new Iova(At), out int _).Should().BeFalse();
-        rig.Dma.TryWrite(new Iova(At), 1).Should().BeFalse();
+        rig.Dma.TryWrite<uint>(new Iova(At), 1).Should().BeFalse();
         rig.Dma.Regions.Should().BeEmpty();
     }
 }

@@ -18,7 +18,7 @@ public class DmaFileTests
         rig.Map(ReadWrite, 0, At, 0x1000, file);
 
         rig.Dma.Regions[0].Backing.Should().Be(DmaBacking.Mapped);
-        rig.Dma.TryWrite(new Iova(At), 0x12345678).Should().BeTrue();
+        rig.Dma.TryWrite<uint>(new Iova(At), 0x12345678).Should().BeTrue();
         TestFiles.Content(file, 0, 4).Should().Equal(0x78, 0x56, 0x34, 0x12);
     }
 

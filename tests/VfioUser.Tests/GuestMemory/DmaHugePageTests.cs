@@ -53,7 +53,7 @@ public class DmaHugePageTests
 
             // whether there are free ones only the kernel knows
             errno.Should().BeOneOf(Errno.None, Errno.ENOMEM);
-            rig.Dma.TryWrite(new Iova(At), 0x42).Should().Be(errno == Errno.None);
+            rig.Dma.TryWrite<uint>(new Iova(At), 0x42).Should().Be(errno == Errno.None);
             rig.Map(At + TestFiles.HugePageSize, 0x1000);
             rig.Dma.TryRead(new Iova(At + TestFiles.HugePageSize), out byte _).Should().BeTrue("the session lives on");
         }

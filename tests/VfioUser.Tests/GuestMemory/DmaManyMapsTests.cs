@@ -37,7 +37,7 @@ public sealed class DmaManyMapsTests : IDisposable
         OpenFiles.Mappings(_name).Should().Be(1);
         OpenFiles.Descriptors(_name).Should().Be(1, "the test has it");
         _device.Dma.Regions.Should().OnlyContain(region => region.Backing == DmaBacking.Mapped);
-        _device.Dma.TryWrite(new Iova(At + 2 * 99_999 * Page), 0x42).Should().BeTrue();
+        _device.Dma.TryWrite<uint>(new Iova(At + 2 * 99_999 * Page), 0x42).Should().BeTrue();
         TestFiles.Content(file, 99_999 * Page, 1).Should().Equal(0x42);
     }
 
@@ -51,7 +51,7 @@ public sealed class DmaManyMapsTests : IDisposable
             Map(mappings, file, At + i * Page, i * Page).Should().Be(Errno.None);
 
         OpenFiles.Descriptors(_name).Should().Be(2, "the test has one and the session the other");
-        _device.Dma.TryWrite(new Iova(At + 1_999 * Page), 0x42).Should().BeTrue();
+        _device.Dma.TryWrite<uint>(new Iova(At + 1_999 * Page), 0x42).Should().BeTrue();
         TestFiles.Content(file, 1_999 * Page, 1).Should().Equal(0x42);
         for (ulong i = 0; i < 1_999; i++)
             mappings.Unmap(At + i * Page, Page).Should().Be(Errno.None);
@@ -99,7 +99,7 @@ public sealed class DmaManyMapsTests : IDisposable
         GuestRegions mappings = Session();
         Map(mappings, file, At, 0).Should().Be(Errno.None);
         Resident().Should().Be(0);
-        _device.Dma.TryWrite(new Iova(At), 0x42).Should().BeTrue();
+        _device.Dma.TryWrite<uint>(new Iova(At), 0x42).Should().BeTrue();
 
         mappings.Unmap(At, Page).Should().Be(Errno.None);
         Map(mappings, file, At + Page, 0).Should().Be(Errno.None);
@@ -188,8 +188,8 @@ public sealed class DmaManyMapsTests : IDisposable
         for (ulong i = 0; i < 16; i++)
             Map(mappings, file, At + i * Page, 0, flags: i % 2 == 0 ? DmaRig.ReadWrite : ReadOnly).Should().Be(Errno.None);
 
-        _device.Dma.TryWrite(new Iova(At), 0x42).Should().BeTrue();
-        _device.Dma.TryWrite(new Iova(At + Page), 0x43).Should().BeFalse();
+        _device.Dma.TryWrite<uint>(new Iova(At), 0x42).Should().BeTrue();
+        _device.Dma.TryWrite<uint>(new Iova(At + Page), 0x43).Should().BeFalse();
 
         _device.Dma.TryRead(new Iova(At + 15 * Page), out int value).Should().BeTrue();
         value.Should().Be(0x42, "all are one page of the file");
@@ -271,7 +271,7 @@ public sealed class DmaManyMapsTests : IDisposable
         Map(mappings, file, At + 3 * Page, border - Page, 2 * Page).Should().Be(Errno.None, "it lies in none of both");
 
         _device.Dma.Regions.Should().OnlyContain(region => region.Backing == DmaBacking.Mapped);
-        _device.Dma.TryWrite(new Iova(At + 4 * Page), 0x42).Should().BeTrue();
+        _device.Dma.TryWrite<uint>(new Iova(At + 4 * Page), 0x42).Should().BeTrue();
         _device.Dma.TryRead(new Iova(At + Page), out int value).Should().BeTrue();
         value.Should().Be(0x42);
     }
@@ -318,7 +318,7 @@ public sealed class DmaManyMapsTests : IDisposable
         Map(mappings, file, At + Page, 0).Should().Be(Errno.None);
         mappings.Dirty.Start(Page, [], out _).IsNone.Should().BeTrue();
 
-        _device.Dma.TryWrite(new Iova(At + Page), 0x42).Should().BeTrue();
+        _device.Dma.TryWrite<uint>(new Iova(At + Page), 0x42).Should().BeTrue();
 
         byte[] bitmap = new byte[8];
         mappings.Dirty.Report(new DirtyPagesReport(At, 2 * Page, Page, bitmap)).Should().Be(Errno.None);

@@ -31,7 +31,7 @@ public class DmaSpecialFileTests
             rig.Dma.Regions[0].Backing.Should().Be(DmaBacking.FileIo);
             rig.Dma.TryRead(new Iova(At), out long value).Should().BeTrue();
             value.Should().Be(0x1122334455667788);
-            rig.Dma.TryWrite(new Iova(At + 8), 0x0102030405060708L).Should().BeTrue();
+            rig.Dma.TryWrite<ulong>(new Iova(At + 8), 0x0102030405060708).Should().BeTrue();
             Marshal.ReadInt64(memory + 8).Should().Be(0x0102030405060708L);
         }
         finally
@@ -49,7 +49,7 @@ public class DmaSpecialFileTests
         rig.Map(DmaRig.ReadWrite | DmaMapFlags.FileIo, 0, At, 0x1000, process);
 
         rig.Dma.TryRead(new Iova(At), out long _).Should().BeFalse();
-        rig.Dma.TryWrite(new Iova(At), 1L).Should().BeFalse();
+        rig.Dma.TryWrite<ulong>(new Iova(At), 1).Should().BeFalse();
     }
 
     [Fact]

@@ -146,7 +146,7 @@ public class GuestMigrationTests
         guest.Memory.Invoking(it => it.TakeDirtyPages()).Should().Throw<InvalidOperationException>();
 
         guest.Memory.StartDirtyLog();
-        guest.Memory.Write(pages, 1);
+        guest.Memory.Write<uint>(pages, 1);
         device.Dma.TryWrite(pages + 4096 + 4090, new byte[10]).Should().BeTrue();
         device.Dma.TryWrite(pages + 150 * 4096, (byte)1).Should().BeTrue();
 
@@ -173,7 +173,7 @@ public class GuestMigrationTests
         public int Save(Span<byte> destination, bool stopped)
         {
             if (stopped)
-                Dma.TryWrite(Place, 0x1234).Should().BeTrue();
+                Dma.TryWrite<uint>(Place, 0x1234).Should().BeTrue();
             return 0;
         }
 

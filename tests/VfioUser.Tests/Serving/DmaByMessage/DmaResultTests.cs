@@ -95,7 +95,7 @@ public sealed class DmaResultTests
         large.ShouldGive(DmaResult.Disconnected);
         session.Device.ShouldTell("detached");
         session.Device.Dma.Read(Memory, out byte _).Should().Be(DmaResult.Disconnected, "the address may have been a good one");
-        session.Device.Dma.Write(Memory, 1).Should().Be(DmaResult.Disconnected);
+        session.Device.Dma.Write<uint>(Memory, 1).Should().Be(DmaResult.Disconnected);
     }
 
     [Fact]

@@ -49,7 +49,7 @@ public sealed class DmaThreadsTests
             Iova own = buffer + (ulong)i * 4096 + 64;
             for (int round = 0; round < Rounds; round++)
             {
-                device.Dma.TryWrite(own, round).Should().BeTrue();
+                device.Dma.TryWrite<uint>(own, (uint)round).Should().BeTrue();
                 device.Dma.TryRead(own, out int read).Should().BeTrue();
                 read.Should().Be(round);
             }

@@ -64,7 +64,7 @@ public sealed class QemuDialogueTests
             qemu.HearReply(id, Command.DmaMap).ShouldBeGranted();
         device.Dma.Regions.Select(region => (region.Address.Value, region.IsWritable, region.Backing)).Should().Equal(
             (0ul, true, DmaBacking.Mapped), (0xC0000ul, false, DmaBacking.Message), (0xE0000ul, false, DmaBacking.Mapped), (0x100000ul, true, DmaBacking.Mapped));
-        device.Dma.TryWrite(new Iova(0x123456), 42).Should().BeTrue();
+        device.Dma.TryWrite<uint>(new Iova(0x123456), 42).Should().BeTrue();
     }
 
     private static void LooksAtTheDevice(RawClient qemu)
