@@ -1,0 +1,54 @@
+using FluentAssertions;
+using VfioUser.Vm.Tests.Harness;
+
+namespace VfioUser.Vm.Tests.E1000;
+
+/// <summary>The network card under Linux's own driver, in two guests.</summary>
+public class NetworkGuestTests
+{
+    [VmFact]
+    public async Task Two_guests_move_64_MiB_by_TCP_both_ways_and_through_a_reset()
+    {
+        await using NetworkedGuests guests = await NetworkedGuests.Start();
+        (await guests.Machines[1].Output("cat /sys/class/net/eth0/address")).Should().Be("52:54:00:e1:00:01");
+        await guests.Ping(0);
+        await guests.Ping(1);
+        await guests.MakeData(0, 64);
+        await guests.MakeData(1, 16);
+
+        await guests.Transfer(from: 0);
+        await guests.Transfer(from: 1);
+        await guests.Transfer(from: 0, meanwhile: "ethtool -r eth0; sleep 1; ethtool -G eth0 rx 128 tx 128");
+
+        (await guests.Statistic(0, "tx_tcp_seg_good")).Should().BePositive("the card cuts segments");
+        (await guests.Statistic(1, "rx_csum_offload_good")).Should().BePositive("the card checks checksums");
+        (await guests.Statistic(1, "rx_csum_offload_errors")).Should().Be(0);
+        await guests.PowerOff();
+    }
+
+    [VmFact]
+    public async Task Driver_passes_its_own_tests_and_follows_link_MTU_and_reload()
+    {
+        await using NetworkedGuests guests = await NetworkedGuests.Start();
+        VirtualMachine machine = guests.Machines[0];
+        await guests.Ping(0);
+
+        (await machine.Output("ethtool -t eth0 offline")).Should().Contain("PASS").And.NotContain("FAIL");
+        await guests.Ping(0);
+
+        guests.Unplug(0);
+        await machine.Output("until [ \"$(cat /sys/class/net/eth0/carrier)\" = 0 ]; do usleep 100000; done");
+        guests.Plug(0);
+        await guests.Ping(0);
+
+        foreach (VirtualMachine each in guests.Machines)
+            await each.Output("ip link set eth0 mtu 9000");
+        await guests.Ping(0, size: 8900);
+
+        await machine.Output("rmmod e1000 && insmod /modules/e1000.ko*");
+        await guests.Configure(0);
+        await guests.Ping(0);
+        await guests.Ping(1);
+        await guests.PowerOff();
+    }
+}
