@@ -92,7 +92,7 @@ public sealed class NetworkCard : PciDevice, INetworkPort
         Statistics = new Statistics(_csr);
         _eeprom = new Eeprom(_csr, Pci, options.Address);
         _phy = new Phy(_csr, AddDeviceRegion(DeviceRegion.VendorType(Pci.Vendor), subtype: 1, Phy.RegionSize), _interrupts, UpdateLink);
-        _receiver = new Receiver(_csr, this, options.ReceiveBufferSize, _interrupts, AddTimer);
+        _receiver = new Receiver(_csr, this, options.ReceiveBufferSize, _interrupts, AddTimer, PostWork);
         _transmitter = new Transmitter(_csr, this, _interrupts, AddTimer, PostWork);
         _receiver.Filter.SetAddress(_eeprom.Address);
         EnableMigration(Save, Restore, Eeprom.StateSize + Transmitter.MaxStateSize);

@@ -7,17 +7,27 @@ namespace E1000.Device;
 /// <summary>Puts frames that are for the guest into its buffers. Command thread, but for <see cref="Waiting"/>.</summary>
 internal sealed class Receiver
 {
+    // frames in one go: others may send to this card without an end
+    private const int Budget = 512;
+
     private readonly NetworkCard _card;
     private readonly DescriptorRing _ring;
     private readonly DelayedInterrupt _received;
     private readonly Interrupts _interrupts;
     private readonly ReceiveChecksums _checksums;
     private readonly Register<ReceiveControl> _control;
+    private readonly Action _resume;
     private readonly byte[] _buffer = new byte[Ethernet.MaxJumboLength + Ethernet.CheckSequenceLength];
 
-    public Receiver(RegisterBlock csr, NetworkCard card, int fifoSize, Interrupts interrupts, Func<Action, DeviceTimer> addTimer)
+    /// <param name="csr">The registers of the card.</param>
+    /// <param name="card">The card.</param>
+    /// <param name="fifoSize">In bytes, of what waits.</param>
+    /// <param name="interrupts">Its interrupts.</param>
+    /// <param name="addTimer">Adds a timer to the card.</param>
+    /// <param name="resume">Has <see cref="Run"/> called again, later.</param>
+    public Receiver(RegisterBlock csr, NetworkCard card, int fifoSize, Interrupts interrupts, Func<Action, DeviceTimer> addTimer, Action resume)
     {
-        (_card, _interrupts) = (card, interrupts);
+        (_card, _interrupts, _resume) = (card, interrupts, resume);
         Waiting = new FrameFifo(fifoSize);
         Filter = new ReceiveFilter(csr);
         _checksums = new ReceiveChecksums(csr);
@@ -54,8 +64,13 @@ internal sealed class Receiver
         }
         if (!_card.Config.BusMasterEnabled)
             return;
-        while (Waiting.TryPeek(_buffer, out int length))
+        for (int i = 0; Waiting.TryPeek(_buffer, out int length); i++)
         {
+            if (i == Budget)
+            {
+                _resume();
+                return;
+            }
             ReceiveStatus status = default;
             ushort tag = 0;
             int kept = length;

@@ -8,8 +8,8 @@ namespace E1000.Device;
 /// <summary>Takes descriptors from the transmit ring and sends what they describe. Command thread.</summary>
 internal sealed class Transmitter
 {
-    // descriptors in one go; after that other commands have their turn
-    private const int Budget = 256;
+    // descriptors and frames in one go; after that other commands, and other devices of the same thread, have their turn
+    private const int Budget = 512;
     private const uint DescriptorDone = 1 << 0;
 
     private readonly NetworkCard _card;
@@ -23,6 +23,7 @@ internal sealed class Transmitter
     private readonly byte[] _buffer = new byte[Ethernet.TagLength + Ethernet.MaxJumboLength];
     private readonly byte[] _header = new byte[byte.MaxValue];
     private State _state;
+    private int _cost;
 
     /// <param name="csr">The registers of the card.</param>
     /// <param name="card">The card.</param>
@@ -86,7 +87,7 @@ internal sealed class Transmitter
         bool isWritten = false;
         bool isDelayed = true;
         bool isReadable = true;
-        for (int i = 0; i < Budget && _ring.Ready > 0; i++)
+        for (_cost = 0; _cost < Budget && _ring.Ready > 0; _cost++)
         {
             Iova address = _ring.Next;
             isReadable = _card.Dma.TryRead(address, out TransmitDescriptor descriptor);
@@ -224,6 +225,7 @@ internal sealed class Transmitter
             _buffer.AsSpan(start + frame.Length, Ethernet.MinLength - frame.Length).Clear();
             frame = _buffer.AsSpan(start, Ethernet.MinLength);
         }
+        _cost++;
         if (frame.Length >= Ethernet.HeaderLength)
             _card.Transmit(frame);
     }
