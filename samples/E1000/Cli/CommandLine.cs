@@ -28,8 +28,8 @@ internal static class CommandLine
         Option<string?> pcap = new("--pcap") { Description = "Writes what the cards send to this file, for tcpdump and Wireshark." };
         Option<bool> trust = new("--trust-client-memory") { Description = "Map the machines' memory even if its file could shrink." };
         Command serve = new("serve", "Serves cards until Ctrl-C.") { sockets, pcap, trust };
-        serve.SetAction((parsed, stop) => Reported(() =>
-            Serve.RunAsync(parsed.GetRequiredValue(sockets), parsed.GetValue(pcap), parsed.GetValue(trust), stop)));
+        serve.SetAction((parsed, _) => Reported(() =>
+            Serve.RunAsync(parsed.GetRequiredValue(sockets), parsed.GetValue(pcap), parsed.GetValue(trust))));
         return serve;
     }
 

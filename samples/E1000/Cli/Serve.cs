@@ -1,4 +1,5 @@
 using System.Net.NetworkInformation;
+using System.Runtime.InteropServices;
 using E1000.Device;
 using E1000.Network;
 using Microsoft.Extensions.Logging;
@@ -6,16 +7,19 @@ using VfioUser;
 
 namespace E1000.Cli;
 
-/// <summary>Serves a card on each socket, and joins them, until it is cancelled.</summary>
+/// <summary>Serves a card on each socket, and joins them, until Ctrl-C.</summary>
 internal static class Serve
 {
-    public static async Task RunAsync(string[] sockets, string? pcap, bool trustClientMemory, CancellationToken stop)
+    public static async Task RunAsync(string[] sockets, string? pcap, bool trustClientMemory)
     {
+        TaskCompletionSource stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
+        using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
         // logs clients and errors to standard error
         using ILoggerFactory loggers = LoggerFactory.Create(logging => logging
             .AddSimpleConsole(line => line.SingleLine = true)
             .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
-        using PcapFile? file = pcap is null ? null : new PcapFile(new BufferedStream(File.Create(pcap)));
+        using PcapFile? file = pcap is null ? null : new PcapFile(File.Create(pcap));
         Switch middle = new();
         await using VfioUserHost host = new(new() { Threads = Math.Min(sockets.Length, Environment.ProcessorCount), DisposeDevices = true });
         for (int i = 0; i < sockets.Length; i++)
@@ -31,8 +35,14 @@ internal static class Serve
         Console.WriteLine($"  -nic none -device '{{\"driver\":\"vfio-user-pci\",\"socket\":{{\"type\":\"unix\",\"path\":\"{Path.GetFullPath(sockets[0])}\"}}}}'");
         Console.WriteLine("and a guest whose memory is shared: -object memory-backend-memfd,id=ram,size=512M,share=on -machine q35,memory-backend=ram");
         Console.WriteLine("Ctrl-C ends it.");
-        await Task.WhenAny(Task.WhenAll(host.Devices.Select(device => device.Completion)), Task.Delay(Timeout.Infinite, stop));
+        await Task.WhenAny(Task.WhenAll(host.Devices.Select(device => device.Completion)), stopped.Task);
         if (file?.Failure is { } failure)
             throw failure;
+
+        void End(PosixSignalContext signal)
+        {
+            signal.Cancel = true;
+            stopped.TrySetResult();
+        }
     }
 }

@@ -31,6 +31,7 @@ public sealed class PcapFile : IDisposable
         BinaryPrimitives.WriteUInt32LittleEndian(header[16..], MaxFrame);
         BinaryPrimitives.WriteUInt32LittleEndian(header[20..], Ethernet);
         _stream.Write(header);
+        _stream.Flush();
     }
 
     /// <summary>Why nothing is written any more; null if all is well.</summary>
@@ -63,6 +64,7 @@ public sealed class PcapFile : IDisposable
             {
                 _stream.Write(header);
                 _stream.Write(frame[..kept]);
+                _stream.Flush(); // it can be watched while it grows
             }
             catch (IOException e)
             {
