@@ -1,3 +1,6 @@
+using System.Text.Json.Nodes;
+using E1000.Device;
+using E1000.Network;
 using FluentAssertions;
 using VfioUser.Vm.Tests.Harness;
 
@@ -50,5 +53,38 @@ public class NetworkGuestTests
         await guests.Ping(0);
         await guests.Ping(1);
         await guests.PowerOff();
+    }
+
+    [VmFact]
+    public async Task Firmware_finds_the_card_and_asks_for_an_address()
+    {
+        Switch middle = new();
+        FirstFrame asked = new();
+        middle.Connect(asked);
+        using NetworkCard card = new(new() { Address = NetworkedGuests.AddressOf(7) });
+        card.Plug(middle.Connect(card));
+        await using ServedDevice served = new(card);
+        JsonObject device = QemuArguments.Device(served.SocketPath, waitsForWrites: false);
+        device["romfile"] = "efi-e1000.rom";
+        device["bootindex"] = 1;
+
+        await using VirtualMachine machine = VirtualMachine.StartFirmware(new MachineOptions
+        {
+            MemorySize = 128,
+            Arguments = ["-machine", "graphics=off", "-device", device.ToJsonString()],
+        });
+
+        await machine.WaitFor("52:54:00:e1:00:07 using 82540em", TimeSpan.FromMinutes(3));
+        byte[] frame = await asked.Frame.WaitAsync(TimeSpan.FromMinutes(3));
+        frame[6..12].Should().Equal(NetworkedGuests.AddressOf(7).GetAddressBytes());
+    }
+
+    private sealed class FirstFrame : INetworkPort
+    {
+        private readonly TaskCompletionSource<byte[]> _frame = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task<byte[]> Frame => _frame.Task;
+
+        public void Send(ReadOnlySpan<byte> frame) => _frame.TrySetResult(frame.ToArray());
     }
 }

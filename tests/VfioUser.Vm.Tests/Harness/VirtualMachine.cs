@@ -32,14 +32,7 @@ internal sealed class VirtualMachine : IAsyncDisposable
     /// <inheritdoc cref="Start(Initramfs, string?)"/>
     public static async Task<VirtualMachine> Start(MachineOptions options)
     {
-        var start = new ProcessStartInfo(VmFolder.Qemu, QemuArguments.Of(options))
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            UseShellExecute = false,
-        };
-        var machine = new VirtualMachine(Process.Start(start) ?? throw new InvalidOperationException("QEMU did not start"));
+        VirtualMachine machine = StartFirmware(options);
         try
         {
             await machine.WaitUntilReady();
@@ -50,6 +43,19 @@ internal sealed class VirtualMachine : IAsyncDisposable
             await machine.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>Starts a machine and does not wait for a guest: there may be none, only firmware.</summary>
+    public static VirtualMachine StartFirmware(MachineOptions options)
+    {
+        var start = new ProcessStartInfo(VmFolder.Qemu, QemuArguments.Of(options))
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
+        return new VirtualMachine(Process.Start(start) ?? throw new InvalidOperationException("QEMU did not start"));
     }
 
     /// <summary>Waits for console output that comes after what was waited for last.</summary>
