@@ -44,6 +44,8 @@ public abstract partial class PciDevice : IDisposable
     {
         if (!disposing)
             return;
+        foreach (DevicePart part in _parts)
+            part.Dispose();
         foreach (Region? region in _regions)
             region?.Dispose();
     }

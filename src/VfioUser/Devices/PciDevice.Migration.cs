@@ -93,7 +93,7 @@ public abstract partial class PciDevice
     {
     }
 
-    internal void StateRestored() => Call(DeviceCallback.Restored, static (device, _) => device.OnRestored(), 0);
+    internal void StateRestored() => Call(DeviceCallback.Restored, static (part, _) => part.OnRestored(), static (device, _) => device.OnRestored(), 0);
 
     internal void Stopped()
     {
@@ -103,7 +103,7 @@ public abstract partial class PciDevice
         CommandWork.Stop();
         try
         {
-            Call(DeviceCallback.Stopped, static (device, _) => device.OnStopped(), 0);
+            Call(DeviceCallback.Stopped, static (part, _) => part.OnStopped(), static (device, _) => device.OnStopped(), 0);
         }
         catch
         {
@@ -118,7 +118,7 @@ public abstract partial class PciDevice
 
     internal void Started()
     {
-        Call(DeviceCallback.Started, static (device, _) => device.OnStarted(), 0);
+        Call(DeviceCallback.Started, static (part, _) => part.OnStarted(), static (device, _) => device.OnStarted(), 0);
         RunAgain();
     }
 

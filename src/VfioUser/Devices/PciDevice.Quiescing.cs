@@ -59,7 +59,7 @@ public abstract partial class PciDevice
             return;
         try
         {
-            Call(DeviceCallback.Resume, static (device, reason) => device.OnResume(reason), reason);
+            Call(DeviceCallback.Resume, static (_, _) => { }, static (device, reason) => device.OnResume(reason), reason);
         }
         finally
         {

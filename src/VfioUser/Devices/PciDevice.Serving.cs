@@ -49,7 +49,7 @@ public abstract partial class PciDevice
         {
             ResumeFromBefore();
         }
-        Call(DeviceCallback.Attached, static (device, _) => device.OnAttached(), 0);
+        Call(DeviceCallback.Attached, static (part, _) => part.OnAttached(), static (device, _) => device.OnAttached(), 0);
     }
 
     internal void Detached()
@@ -58,20 +58,7 @@ public abstract partial class PciDevice
         Notifiers.Detach();
         foreach (IrqVectors? irqs in _irqs)
             irqs?.ClientGone();
-        Call(DeviceCallback.Detached, static (device, _) => device.OnDetached(), 0);
-    }
-
-    // An exception is reported by a caller that does not know which callback threw it.
-    private void Call<T>(DeviceCallback callback, Action<PciDevice, T> call, T argument)
-    {
-        try
-        {
-            call(this, argument);
-        }
-        catch (Exception e)
-        {
-            throw new DeviceCodeException(callback, e);
-        }
+        Call(DeviceCallback.Detached, static (part, _) => part.OnDetached(), static (device, _) => device.OnDetached(), 0);
     }
 
     internal void Reset(ResetReason reason) => Notifiers.RunSuspended(() => ResetSuspended(reason));
@@ -86,7 +73,7 @@ public abstract partial class PciDevice
         CommandWork.Reset();
         try
         {
-            Call(DeviceCallback.Reset, static (device, reason) => device.OnReset(reason), reason);
+            Call(DeviceCallback.Reset, static (part, reason) => part.OnReset(reason), static (device, reason) => device.OnReset(reason), reason);
         }
         finally
         {
@@ -95,10 +82,10 @@ public abstract partial class PciDevice
     }
 
     internal void DmaMapped(DmaRegion region) =>
-        Call(DeviceCallback.DmaMapped, static (device, region) => device.OnDmaMapped(region), region);
+        Call(DeviceCallback.DmaMapped, static (part, region) => part.OnDmaMapped(region), static (device, region) => device.OnDmaMapped(region), region);
 
     internal void DmaUnmapping(DmaRegion region) =>
-        Call(DeviceCallback.DmaUnmapping, static (device, region) => device.OnDmaUnmapping(region), region);
+        Call(DeviceCallback.DmaUnmapping, static (part, region) => part.OnDmaUnmapping(region), static (device, region) => device.OnDmaUnmapping(region), region);
 
     private IrqVectors AddIrqs(IrqVectors irqs)
     {

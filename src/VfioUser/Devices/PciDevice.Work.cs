@@ -13,7 +13,7 @@ public abstract partial class PciDevice
     /// <see cref="OnQuiesceAsync"/> until <see cref="OnResume"/>. When migration stops the device, actions posted before run before
     /// <see cref="OnStopped"/>. Posting a cached delegate allocates nothing.
     /// </remarks>
-    protected void Post(Action action, bool untilReset = false)
+    public void Post(Action action, bool untilReset = false)
     {
         ArgumentNullException.ThrowIfNull(action);
         CommandWork.Post(action, untilReset);
@@ -25,7 +25,7 @@ public abstract partial class PciDevice
     /// <returns>A stopped timer. If it is started before the device is served, its time begins when the device is served.</returns>
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
     /// <remarks>Setup. Its remaining time is part of the migration state.</remarks>
-    protected DeviceTimer AddTimer(Action due)
+    public DeviceTimer AddTimer(Action due)
     {
         ArgumentNullException.ThrowIfNull(due);
         ThrowIfServed();
@@ -42,7 +42,7 @@ public abstract partial class PciDevice
     /// </param>
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
     /// <remarks>Setup. The server waits for the task to end before it releases the device; a poller waits up to one second.</remarks>
-    protected void AddWorker(string name, Func<DeviceWork, CancellationToken, Task> work)
+    public void AddWorker(string name, Func<DeviceWork, CancellationToken, Task> work)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         ArgumentNullException.ThrowIfNull(work);
@@ -54,7 +54,7 @@ public abstract partial class PciDevice
     /// <param name="name">The thread's name, also used in logs.</param>
     /// <param name="work">As in <see cref="AddWorker"/>; the worker ends when it returns.</param>
     /// <inheritdoc cref="AddWorker"/>
-    protected void AddWorkerThread(string name, Action<DeviceWork, CancellationToken> work)
+    public void AddWorkerThread(string name, Action<DeviceWork, CancellationToken> work)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         ArgumentNullException.ThrowIfNull(work);

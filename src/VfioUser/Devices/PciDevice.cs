@@ -48,7 +48,7 @@ public abstract partial class PciDevice
     /// <param name="writable">False for a read-only BAR: writes are refused, and clients map its memory read-only.</param>
     /// <exception cref="ArgumentException">The number is in use, or the size is not valid.</exception>
     /// <remarks>Setup. PCI 3.0 6.2.5.1.</remarks>
-    protected Bar AddBar(int number, BarKind kind, ulong size, IRegionHandler? handler = null, bool writable = true)
+    public Bar AddBar(int number, BarKind kind, ulong size, IRegionHandler? handler = null, bool writable = true)
     {
         ThrowIfServed();
         Config.SetBar(number, kind, size);
@@ -57,17 +57,32 @@ public abstract partial class PciDevice
         return bar;
     }
 
+    /// <summary>Adds a base address register whose accesses two methods answer.</summary>
+    /// <param name="number">0 to 5; a 64-bit one takes the next number too.</param>
+    /// <param name="kind">Address space and width.</param>
+    /// <param name="size">In bytes: a power of two, from 16, or from 4 for I/O space.</param>
+    /// <param name="read">Answers reads of what is neither register nor memory.</param>
+    /// <param name="write">Handles writes to it.</param>
+    /// <exception cref="ArgumentException">The number is taken, or the size is none.</exception>
+    /// <remarks>Setup. As with an <see cref="IRegionHandler"/>, but the methods need not be public.</remarks>
+    public Bar AddBar(int number, BarKind kind, ulong size, RegionRead read, RegionWrite write)
+    {
+        ArgumentNullException.ThrowIfNull(read);
+        ArgumentNullException.ThrowIfNull(write);
+        return AddBar(number, kind, size, new DelegateRegionHandler(read, write));
+    }
+
     /// <summary>Adds an expansion ROM with the given content.</summary>
     /// <param name="image">The content; padded with 0xFF to a power of two of at least 2 KiB.</param>
     /// <remarks>Setup. PCI 3.0 6.2.5.2, 6.3.1.</remarks>
-    protected Region AddRom(ReadOnlySpan<byte> image) =>
+    public Region AddRom(ReadOnlySpan<byte> image) =>
         AddRom(System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(image.Length, 2048)), new RomImage(image));
 
     /// <summary>Adds an expansion ROM whose content a handler provides.</summary>
     /// <param name="size">In bytes: a power of two, 2 KiB to 16 MiB.</param>
     /// <param name="handler">Handles reads. Its write method is never called.</param>
     /// <remarks>Setup. PCI 3.0 6.2.5.2, 6.3.1.</remarks>
-    protected Region AddRom(uint size, IRegionHandler handler)
+    public Region AddRom(uint size, IRegionHandler handler)
     {
         ArgumentNullException.ThrowIfNull(handler);
         ThrowIfServed();
@@ -79,7 +94,7 @@ public abstract partial class PciDevice
 
     /// <summary>Adds the legacy VGA region: 0xC0000 bytes, with memory at 0xA0000 and I/O ports at 0x3B0 and 0x3C0.</summary>
     /// <remarks>Setup. Source: <c>linux/vfio.h</c>, VFIO_PCI_VGA_REGION_INDEX.</remarks>
-    protected Region AddVga(IRegionHandler handler)
+    public Region AddVga(IRegionHandler handler)
     {
         ArgumentNullException.ThrowIfNull(handler);
         ThrowIfServed();
@@ -92,7 +107,7 @@ public abstract partial class PciDevice
 
     /// <summary>Adds INTx, on pin INTA#.</summary>
     /// <remarks>Setup. PCI 3.0 6.2.4.</remarks>
-    protected Intx AddIntx()
+    public Intx AddIntx()
     {
         Intx intx = new(Config);
         AddIrqs(new IrqVectors(PciIrq.Intx, intx));
@@ -106,7 +121,7 @@ public abstract partial class PciDevice
     /// <param name="perVectorMask">Whether the guest can mask single vectors.</param>
     /// <param name="capabilityOffset">Offset of the capability in configuration space; null for the first free one.</param>
     /// <remarks>Setup. PCI 3.0 6.8.1.</remarks>
-    protected IrqVectors AddMsi(int vectors, bool perVectorMask = false, int? capabilityOffset = null)
+    public IrqVectors AddMsi(int vectors, bool perVectorMask = false, int? capabilityOffset = null)
     {
         ThrowIfServed();
         return AddIrqs(IrqVectors.Of(Config.AddMsi(vectors, perVectorMask, capabilityOffset)));
@@ -114,11 +129,11 @@ public abstract partial class PciDevice
 
     /// <summary>Adds the error interrupt, which reports an unrecoverable error to the client.</summary>
     /// <remarks>Setup. QEMU stops the machine then.</remarks>
-    protected Irq AddErrorIrq() => AddIrqs(new IrqVectors(PciIrq.Error, new Irq(PciIrq.Error, 0)))[0];
+    public Irq AddErrorIrq() => AddIrqs(new IrqVectors(PciIrq.Error, new Irq(PciIrq.Error, 0)))[0];
 
     /// <summary>Adds the request interrupt, which asks the client to release the device, usually by unplugging it.</summary>
     /// <remarks>Setup.</remarks>
-    protected Irq AddRequestIrq() => AddIrqs(new IrqVectors(PciIrq.Request, new Irq(PciIrq.Request, 0)))[0];
+    public Irq AddRequestIrq() => AddIrqs(new IrqVectors(PciIrq.Request, new Irq(PciIrq.Request, 0)))[0];
 
     /// <summary>Called when a client has attached. It has not mapped memory or set interrupts yet.</summary>
     protected virtual void OnAttached()

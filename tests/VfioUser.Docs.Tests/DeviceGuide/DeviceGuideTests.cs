@@ -10,6 +10,20 @@ public class DeviceGuideTests
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
 
     [Fact]
+    public void Parts_count_for_themselves()
+    {
+        TwoCounters device = new();
+        using var guest = TestGuest.Attach(device);
+
+        device.Out.Pulse();
+        device.Out.Pulse();
+
+        guest.Registers["OUT.COUNT"].Read().Should().Be(2);
+        guest.Registers["OUT.COUNT"].Read().Should().Be(0);
+        guest.Registers["IN.COUNT"].Read().Should().Be(0);
+    }
+
+    [Fact]
     public void Registers_of_every_kind()
     {
         Timer timer = new();

@@ -19,27 +19,6 @@ internal sealed class BlankDevice : PciDevice
 
     public Action<DmaRegion>? WhenUnmapping { get; set; }
 
-    public new Bar AddBar(int number, BarKind kind, ulong size, IRegionHandler? handler = null, bool writable = true) =>
-        base.AddBar(number, kind, size, handler, writable);
-
-    public new DeviceRegion AddDeviceRegion(uint type, uint subtype, ulong size, IRegionHandler? handler = null, bool writable = true) =>
-        base.AddDeviceRegion(type, subtype, size, handler, writable);
-
-    public new Region AddRom(ReadOnlySpan<byte> image) => base.AddRom(image);
-
-    public new Region AddRom(uint size, IRegionHandler handler) => base.AddRom(size, handler);
-
-    public new Region AddVga(IRegionHandler handler) => base.AddVga(handler);
-
-    public new Intx AddIntx() => base.AddIntx();
-
-    public new IrqVectors AddMsi(int vectors, bool perVectorMask = false, int? capabilityOffset = null) =>
-        base.AddMsi(vectors, perVectorMask, capabilityOffset);
-
-    public new Irq AddErrorIrq() => base.AddErrorIrq();
-
-    public new Irq AddRequestIrq() => base.AddRequestIrq();
-
     public void EnableMigration() => base.EnableMigration();
 
     protected override void OnAttached() => WhenAttached?.Invoke();

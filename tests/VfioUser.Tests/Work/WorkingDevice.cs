@@ -32,14 +32,6 @@ internal sealed class WorkingDevice : PciDevice
     /// <summary>What happened and was not waited for yet, in order.</summary>
     public IEnumerable<string> Diary => _diary;
 
-    public new void Post(Action action, bool untilReset = false) => base.Post(action, untilReset);
-
-    public new DeviceTimer AddTimer(Action due) => base.AddTimer(due);
-
-    public new void AddWorker(string name, Func<DeviceWork, CancellationToken, Task> work) => base.AddWorker(name, work);
-
-    public new void AddWorkerThread(string name, Action<DeviceWork, CancellationToken> work) => base.AddWorkerThread(name, work);
-
     public void Tell(string what)
     {
         _diary.Add(what);

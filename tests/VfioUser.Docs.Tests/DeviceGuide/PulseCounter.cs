@@ -1,0 +1,19 @@
+namespace VfioUser.Docs.Tests.DeviceGuide;
+
+/// <summary>A part that several devices can have.</summary>
+internal sealed class PulseCounter : DevicePart
+{
+    private readonly RegisterBlock _block;
+    private readonly Register<uint> _count;
+
+    public PulseCounter(PciDevice device, RegisterBlock block)
+        : base(device)
+    {
+        _block = block;
+        _count = block.AddRegister<uint>(0x00, new() { Name = "COUNT", Access = Access.ReadToClear });
+    }
+
+    public void Pulse() => _count.Update(~0u, _count.Value + 1); // its one writer
+
+    protected override void OnAttached() => _block.ResetRegisters();
+}
