@@ -101,7 +101,7 @@ internal sealed class VirtualMachine : IAsyncDisposable
     {
         int id = await Send(command);
         string line = await WaitFor($@"^vm: (ready|end {id} \d+)$", BootTimeout);
-        if (line != "vm: ready")
+        if (!string.Equals(line, "vm: ready", StringComparison.Ordinal))
         {
             throw new InvalidOperationException($"The command ended in the old kernel: {line}");
         }
