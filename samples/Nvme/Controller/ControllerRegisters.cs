@@ -24,15 +24,16 @@ internal sealed class ControllerRegisters
             | 1ul << 16 // CQR: queues are contiguous
             | 255ul << 24 // TO: 127.5 seconds, the most there is: a reset waits for commands that wait for a disk
             | 1ul << 37; // CSS: the NVM command set; pages of 4 KiB only, doorbells 4 bytes apart
-        bar.AddRegister(0x00, new RegisterOptions<ulong> { Access = Access.ReadOnly, ResetValue = capabilities });
-        bar.AddRegister(0x08, new RegisterOptions<uint> { Access = Access.ReadOnly, ResetValue = Version14 });
-        bar.AddRegister(0x0C, new RegisterOptions<uint> { OnRead = _ => interrupts().Mask, OnWrite = write => interrupts().SetMask(write.Written) });
-        bar.AddRegister(0x10, new RegisterOptions<uint> { OnRead = _ => interrupts().Mask, OnWrite = write => interrupts().ClearMask(write.Written) });
-        _cc = bar.AddRegister(0x14, new RegisterOptions<uint> { WriteMask = 0x00FF_FFF1, OnWrite = _ => configurationWritten() });
-        _csts = bar.AddRegister<uint>(0x1C, Access.ReadOnly);
-        _aqa = bar.AddRegister(0x24, new RegisterOptions<uint> { WriteMask = 0x0FFF_0FFF });
-        _asq = bar.AddRegister(0x28, new RegisterOptions<ulong> { WriteMask = ~0xFFFul });
-        _acq = bar.AddRegister(0x30, new RegisterOptions<ulong> { WriteMask = ~0xFFFul });
+        bar.AddRegister<ulong>(0x00, new() { Name = "CAP", Access = Access.ReadOnly, ResetValue = capabilities });
+        bar.AddRegister<uint>(0x08, new() { Name = "VS", Access = Access.ReadOnly, ResetValue = Version14 });
+        bar.AddRegister<uint>(0x0C, new() { Name = "INTMS", Saved = false, OnRead = _ => interrupts().Mask, OnWrite = write => interrupts().SetMask(write.Written) });
+        bar.AddRegister<uint>(0x10, new() { Name = "INTMC", Saved = false, OnRead = _ => interrupts().Mask, OnWrite = write => interrupts().ClearMask(write.Written) });
+        _cc = bar.AddRegister<uint>(0x14, new() { Name = "CC", WriteMask = 0x00FF_FFF1, OnWrite = _ => configurationWritten() });
+        _csts = bar.AddRegister<uint>(0x1C, new() { Name = "CSTS", Access = Access.ReadOnly });
+        _aqa = bar.AddRegister<uint>(0x24, new() { Name = "AQA", WriteMask = 0x0FFF_0FFF });
+        _asq = bar.AddRegister<ulong>(0x28, new() { Name = "ASQ", WriteMask = ~0xFFFul });
+        _acq = bar.AddRegister<ulong>(0x30, new() { Name = "ACQ", WriteMask = ~0xFFFul });
+        NameFields();
     }
 
     public Configuration Configuration => new(_cc.Value);
@@ -60,13 +61,33 @@ internal sealed class ControllerRegisters
     /// <summary>Sets all registers to their values at power-on.</summary>
     public void Reset()
     {
-        _cc.Value = _csts.Value = _aqa.Value = 0;
-        _asq.Value = _acq.Value = 0;
+        _cc.Reset();
+        _csts.Reset();
+        _aqa.Reset();
+        _asq.Reset();
+        _acq.Reset();
     }
 
     public void SetStatus(uint bits) => _csts.SetBits(bits);
 
-    public void ClearStatus(uint bits) => _csts.ClearBits(bits);
+    /// <summary>In one step: a guest that looks in between must not see a controller that is not shut down.</summary>
+    public void ShutdownIsComplete() => _csts.Update(StatusBits.ShutdownMask, StatusBits.ShutdownComplete);
+
+    private void NameFields()
+    {
+        _cc.AddFlag(0, "EN");
+        _cc.AddField<byte>(4, 3, "CSS");
+        _cc.AddField<byte>(7, 4, "MPS");
+        _cc.AddField<byte>(11, 3, "AMS");
+        _cc.AddField<byte>(14, 2, "SHN");
+        _cc.AddField<byte>(16, 4, "IOSQES");
+        _cc.AddField<byte>(20, 4, "IOCQES");
+        _csts.AddFlag(0, "RDY");
+        _csts.AddFlag(1, "CFS");
+        _csts.AddField<byte>(2, 2, "SHST");
+        _aqa.AddField<ushort>(0, 12, "ASQS");
+        _aqa.AddField<ushort>(16, 12, "ACQS");
+    }
 }
 
 /// <summary>CSTS. NVMe 1.4 3.1.6.</summary>

@@ -168,8 +168,7 @@ internal sealed class Lifecycle(ControllerParts parts)
             _draining.RemoveAll(draining.Contains);
             if (shutdown)
             {
-                parts.Registers.ClearStatus(StatusBits.ShutdownMask);
-                parts.Registers.SetStatus(StatusBits.ShutdownComplete);
+                parts.Registers.ShutdownIsComplete();
             }
             if (_draining.Count > 0)
                 return true;
