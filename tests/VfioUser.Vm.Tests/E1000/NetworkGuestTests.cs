@@ -56,6 +56,26 @@ public class NetworkGuestTests
     }
 
     [VmFact]
+    public async Task A_guest_that_is_reset_while_frames_come_has_its_network_again()
+    {
+        await using NetworkedGuests guests = await NetworkedGuests.Start();
+        await guests.Ping(1);
+        await guests.Machines[0].Output($"ip neigh replace {NetworkedGuests.IpOf(1)} lladdr 52:54:00:e1:00:01 dev eth0 nud permanent; " +
+            $"ping -i 0.002 -s 1400 -q {NetworkedGuests.IpOf(1)} >/dev/null 2>&1 & sleep 1");
+
+        for (int i = 0; i < 2; i++)
+        {
+            await guests.Machines[1].Reboot();
+            await guests.Configure(1);
+            await guests.Machines[1].Output("until [ $(cat /sys/class/net/eth0/statistics/rx_packets) -gt 100 ]; do usleep 100000; done");
+        }
+
+        await guests.Machines[0].Output("killall ping");
+        await guests.Ping(1);
+        await guests.PowerOff();
+    }
+
+    [VmFact]
     public async Task Firmware_finds_the_card_and_asks_for_an_address()
     {
         Switch middle = new();
