@@ -137,7 +137,11 @@ public class DevicePartTests
 
         protected internal override void OnRestored() => Tell("restored");
 
-        protected override void Dispose(bool disposing) => Tell("disposed");
+        protected override void Dispose(bool disposing)
+        {
+            base.Dispose(disposing);
+            Tell("disposed");
+        }
 
         private void Tell(string what) => _device.Diary.Add($"{_name} {what}");
     }
