@@ -83,10 +83,16 @@ internal sealed class StandIn(ServingEngine engine, CommandTurn turn) : IDisposa
     {
         try
         {
-            while (!_ends)
+            while (true)
             {
                 wakeup.Reset();
-                if (_work.IsReady && turn.TryBorrow())
+                // after that: the signal of a disposal that comes now is not lost
+                if (_ends)
+                    return;
+                // what is left is for another run
+                if (engine.Run.Stopping.IsCancellationRequested)
+                    Await(wakeup, TimerSet.Never);
+                else if (_work.IsReady && turn.TryBorrow())
                     Work();
                 else
                     Sleep(wakeup);
