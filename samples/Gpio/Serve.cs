@@ -27,7 +27,7 @@ internal static class Serve
             Task serving = server.RunAsync(card, stop.Token);
 
             Console.WriteLine($"The card is on {path}. QEMU 10.1 or newer attaches it with");
-            Console.WriteLine($"  -device '{{\"driver\":\"vfio-user-pci\",\"socket\":{{\"type\":\"unix\",\"path\":\"{Path.GetFullPath(path)}\"}}}}'");
+            Console.WriteLine($"  {server.QemuArguments}");
             Console.WriteLine("and a guest whose memory is shared: -object memory-backend-memfd,id=ram,size=512M,share=on -machine q35,memory-backend=ram");
             Console.WriteLine($"Ctrl-C ends it. Commands: {Commands}");
             // a background thread, because a read of standard input cannot be cancelled

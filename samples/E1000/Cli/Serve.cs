@@ -32,7 +32,7 @@ internal static class Serve
             Console.WriteLine($"A card with the address {Text.Of(address)} is on {sockets[i]}.");
         }
         Console.WriteLine("QEMU 10.1 or newer attaches one with");
-        Console.WriteLine($"  -nic none -device '{{\"driver\":\"vfio-user-pci\",\"socket\":{{\"type\":\"unix\",\"path\":\"{Path.GetFullPath(sockets[0])}\"}}}}'");
+        Console.WriteLine($"  -nic none {VfioUserServer.QemuArgumentsFor(sockets[0])}");
         Console.WriteLine("and a guest whose memory is shared: -object memory-backend-memfd,id=ram,size=512M,share=on -machine q35,memory-backend=ram");
         Console.WriteLine("Ctrl-C ends it.");
         await Task.WhenAny(Task.WhenAll(host.Devices.Select(device => device.Completion)), stopped.Task);

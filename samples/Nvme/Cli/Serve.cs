@@ -45,7 +45,7 @@ internal static class Serve
         using VfioUserServer server = VfioUserServer.Bind(options.Socket,
             new() { TrustClientMemory = options.TrustClientMemory, Logger = loggers.CreateLogger("nvme") });
         Console.WriteLine($"{disks.Count} namespace{(disks.Count == 1 ? "" : "s")}, {string.Join(", ", disks.Select(disk => ByteSize.Text(disk.Size)))}, on {options.Socket}. QEMU 10.1 or newer attaches it with");
-        Console.WriteLine($"  -device '{{\"driver\":\"vfio-user-pci\",\"socket\":{{\"type\":\"unix\",\"path\":\"{Path.GetFullPath(options.Socket)}\"}}}}'");
+        Console.WriteLine($"  {server.QemuArguments}");
         Console.WriteLine("and a guest whose memory is shared: -object memory-backend-memfd,id=ram,size=1G,share=on -machine q35,memory-backend=ram");
         Console.WriteLine("Ctrl-C ends it.");
         try

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using My_Device1;
 using VfioUser;
@@ -12,36 +11,10 @@ if (args.Where(arg => !arg.Equals(TrustClientMemory, StringComparison.Ordinal)).
     return 2;
 }
 
-using CancellationTokenSource stop = new();
-using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
-using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
 // logs clients and errors to standard error
 using ILoggerFactory loggers = LoggerFactory.Create(logging => logging
     .AddSimpleConsole(line => line.SingleLine = true)
     .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
 VfioUserServerOptions options = new() { TrustClientMemory = trust, Logger = loggers.CreateLogger("My-Device1") };
-try
-{
-    using VfioUserServer server = VfioUserServer.Bind(socket, options);
-    Console.WriteLine($$$"""
-        The device is on {{{socket}}}; Ctrl-C ends it. QEMU 10.1 or newer attaches it with
-
-          qemu-system-x86_64 -machine q35,memory-backend=ram -m 512M \
-            -object memory-backend-memfd,id=ram,size=512M,share=on \
-            -device '{"driver":"vfio-user-pci","socket":{"type":"unix","path":"{{{Path.GetFullPath(socket)}}}"}}' ...
-        """);
-    using Card card = new();
-    server.Run(card, stop.Token);
-    return 0;
-}
-catch (IOException e)
-{
-    Console.Error.WriteLine($"My-Device1: {e.Message}");
-    return 1;
-}
-
-void End(PosixSignalContext signal)
-{
-    signal.Cancel = true;
-    stop.Cancel();
-}
+using Card card = new();
+return await VfioUserServer.RunConsoleAsync(socket, card, options);

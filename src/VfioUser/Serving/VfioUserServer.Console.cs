@@ -1,0 +1,64 @@
+using System.Runtime.InteropServices;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace VfioUser;
+
+/// <content>A whole program.</content>
+public sealed partial class VfioUserServer
+{
+    /// <summary>What to write behind <c>qemu-system-...</c> to attach the device, quoted for a shell: the device only, since the machine's
+    /// memory is the user's to choose. It must be shared.</summary>
+    /// <exception cref="InvalidOperationException">The server does not listen on a path.</exception>
+    public string QemuArguments => _clients is SocketListener && !Address.StartsWith('@')
+        ? QemuArgumentsFor(Address)
+        : throw new InvalidOperationException($"QEMU connects to a path, and the server's address is {Address}.");
+
+    /// <summary>As <see cref="QemuArguments"/>, for a server that listens on a path.</summary>
+    /// <param name="path">Of the socket file.</param>
+    public static string QemuArgumentsFor(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        string socket = JsonEncodedText.Encode(Path.GetFullPath(path), JavaScriptEncoder.UnsafeRelaxedJsonEscaping).ToString();
+        string device = $"{{\"driver\":\"vfio-user-pci\",\"socket\":{{\"type\":\"unix\",\"path\":\"{socket}\"}}}}";
+        return $"-device '{device.Replace("'", "'\\''", StringComparison.Ordinal)}'";
+    }
+
+    /// <summary>A program that serves one device: says on standard output how QEMU attaches it, and serves until Ctrl-C or SIGTERM.</summary>
+    /// <param name="path">Of the socket file, as in <see cref="Bind"/>.</param>
+    /// <param name="device">The caller's, who disposes it.</param>
+    /// <param name="options">Null for the defaults.</param>
+    /// <param name="cancellation">Ends it, too.</param>
+    /// <returns>The exit code of the program: 0, or 1 if the socket failed, with a line on standard error.</returns>
+    /// <exception cref="InvalidOperationException">The device is served elsewhere.</exception>
+    /// <remarks>While it runs, both signals no longer end the process.</remarks>
+    public static async Task<int> RunConsoleAsync(
+        string path, PciDevice device, VfioUserServerOptions? options = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
+        using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
+        try
+        {
+            using VfioUserServer server = Bind(path, options);
+            Console.WriteLine($"The device is on {path}. QEMU 10.1 or newer attaches it with");
+            Console.WriteLine($"  {server.QemuArguments}");
+            Console.WriteLine("and a guest whose memory is shared: -object memory-backend-memfd,id=ram,size=512M,share=on -machine q35,memory-backend=ram");
+            Console.WriteLine("Ctrl-C ends it.");
+            await server.RunAsync(device, stop.Token);
+            return 0;
+        }
+        catch (IOException e)
+        {
+            await Console.Error.WriteLineAsync(e.Message);
+            return 1;
+        }
+
+        void End(PosixSignalContext signal)
+        {
+            signal.Cancel = true;
+            stop.Cancel();
+        }
+    }
+}
