@@ -42,6 +42,15 @@ public sealed class Register<T>
     /// <returns>What the register held before.</returns>
     public T Exchange(T value) => RegisterBits.From<T>(Part.Update(ulong.MaxValue, RegisterBits.Of(value)));
 
+    /// <summary>Adds to the value in one step: for a counter that any thread counts and the guest may clear meanwhile.</summary>
+    /// <param name="value">What is added; beyond its width the counter begins again at 0.</param>
+    /// <returns>What the register held before.</returns>
+    public T Add(T value) => RegisterBits.From<T>(Part.Add(RegisterBits.Of(value), saturates: false));
+
+    /// <summary>As <see cref="Add"/>, but a counter that cannot hold the sum stays at its largest value.</summary>
+    /// <inheritdoc cref="Add"/>
+    public T AddSaturating(T value) => RegisterBits.From<T>(Part.Add(RegisterBits.Of(value), saturates: true));
+
     /// <summary>Gives it its reset value, except for the sticky bits.</summary>
     public void Reset() => Part.ResetWith(keepSticky: true);
 

@@ -102,10 +102,11 @@ public abstract partial class RegisterBlock
     /// <summary>Adds a 32-bit register whose only purpose is that writing it makes something happen.</summary>
     /// <param name="offset">First byte, relative to the block; a multiple of 4.</param>
     /// <param name="ring">Called on the Command thread, whatever was written.</param>
-    public void AddDoorbell(ulong offset, Action ring)
+    /// <param name="name">As the data sheet calls it; null for one that goes by its offset.</param>
+    public void AddDoorbell(ulong offset, Action ring, string? name = null)
     {
         ArgumentNullException.ThrowIfNull(ring);
-        AddDoorbell<uint>(offset, _ => ring());
+        AddDoorbell<uint>(offset, _ => ring(), name);
     }
 
     /// <summary>Adds a register whose only purpose is that writing it makes something happen.</summary>
@@ -113,12 +114,14 @@ public abstract partial class RegisterBlock
     /// <param name="offset">First byte, relative to the block; a multiple of the width, or of 4 for one of 8 bytes.</param>
     /// <param name="ring">Called on the Command thread with what was written. One of 8 bytes may be written in two halves, in either
     /// order: then it is called once.</param>
-    public void AddDoorbell<T>(ulong offset, Action<T> ring)
+    /// <param name="name">As the data sheet calls it; null for one that goes by its offset.</param>
+    public void AddDoorbell<T>(ulong offset, Action<T> ring, string? name = null)
         where T : unmanaged
     {
         ArgumentNullException.ThrowIfNull(ring);
         AddRegister(offset, new RegisterOptions<T>
         {
+            Name = name,
             Access = Access.WriteOnly,
             Saved = false,
             WaitForAllBytes = Unsafe.SizeOf<T>() == sizeof(ulong),

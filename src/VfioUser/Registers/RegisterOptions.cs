@@ -6,7 +6,8 @@ public sealed record RegisterOptions<T> : RegisterDefinition<T>
     where T : unmanaged
 {
     /// <summary>Gives what the guest reads, for what is stored. Command thread.</summary>
-    /// <remarks>What it returns is not stored, and a write of a part of the register does not see it.</remarks>
+    /// <remarks>What it returns is not stored, and a write of a part of the register does not see it. Bits that the read clears are still
+    /// set in what it gets, and are cleared already in the register.</remarks>
     public Func<T, T>? OnRead { get; init; }
 
     /// <summary>Called after the guest wrote, whether that changed a bit or not: a register may mean one thing to a read and another to

@@ -34,6 +34,21 @@ internal abstract class RegisterPart(ulong start, RegisterLayout layout, string 
         }
     }
 
+    /// <summary>Adds in one step.</summary>
+    /// <returns>What the register held before.</returns>
+    public ulong Add(ulong value, bool saturates)
+    {
+        while (true)
+        {
+            ulong old = Value;
+            ulong sum = old + value;
+            bool overflows = sum < old || sum > Layout.All;
+            ulong next = overflows && saturates ? Layout.All : sum & Layout.All;
+            if (Interlocked.CompareExchange(ref _value, next, old) == old)
+                return old;
+        }
+    }
+
     public override void Read(ulong offset, Span<byte> destination)
     {
         ulong clears = Layout.ReadToClear;

@@ -13,7 +13,7 @@ internal sealed class PulseCounter : DevicePart
         _count = block.AddRegister<uint>(0x00, new() { Name = "COUNT", Access = Access.ReadToClear });
     }
 
-    public void Pulse() => _count.Update(~0u, _count.Value + 1); // its one writer
+    public void Pulse() => _count.Add(1); // any thread
 
     protected override void OnAttached() => _block.ResetRegisters();
 }

@@ -66,7 +66,8 @@ internal sealed class Nic : PciDevice
         Signal();
     }
 
-    public void Received(int length) => _statistics[2].Update(~0u, _statistics[2].Value + (uint)length);
+    // any thread
+    public void Received(int length) => _statistics[2].AddSaturating((uint)length);
 
     private void ControlWritten(RegisterWrite<Control> write)
     {

@@ -167,6 +167,57 @@ public class RegisterMaskTests
         guest.Bar0.Read<uint>(0).Should().Be(7);
     }
 
+    [Theory]
+    [InlineData(0xFFFE, 1, 0xFFFF, 0xFFFF)]
+    [InlineData(0xFFFE, 2, 0x0000, 0xFFFF)]
+    [InlineData(0xFFFF, 0xFFFF, 0xFFFE, 0xFFFF)]
+    public void A_counter_begins_again_or_stays_at_its_largest_value(ushort start, ushort value, ushort wrapped, ushort saturated)
+    {
+        Register<ushort> counter = null!;
+        using TestGuest guest = Attach(bar => counter = bar.AddRegister<ushort>(0, Access.ReadOnly));
+
+        counter.Value = start;
+        counter.Add(value).Should().Be(start);
+        counter.Value.Should().Be(wrapped);
+
+        counter.Value = start;
+        counter.AddSaturating(value).Should().Be(start);
+        counter.Value.Should().Be(saturated);
+    }
+
+    [Fact]
+    public void A_counter_of_64_bits_has_an_end_too()
+    {
+        Register<ulong> counter = null!;
+        using TestGuest guest = Attach(bar => counter = bar.AddRegister<ulong>(0, Access.ReadOnly));
+        counter.Value = ulong.MaxValue - 1;
+
+        counter.AddSaturating(5);
+        counter.Value.Should().Be(ulong.MaxValue);
+        counter.Add(2);
+        counter.Value.Should().Be(1);
+    }
+
+    [Fact]
+    public async Task Counters_of_many_threads_lose_nothing_to_a_guest_that_reads_to_clear()
+    {
+        const int Each = 20_000;
+        Register<uint> counter = null!;
+        using TestGuest guest = Attach(bar => counter = bar.AddRegister<uint>(0, Access.ReadToClear));
+
+        Task[] threads = [.. Enumerable.Range(0, 3).Select(_ => Background.Run(() =>
+        {
+            for (int i = 0; i < Each; i++)
+                counter.Add(1);
+        }))];
+        long seen = 0;
+        while (!Task.WhenAll(threads).IsCompleted)
+            seen += guest.Bar0.Read<uint>(0);
+        await Task.WhenAll(threads).WaitAsync(Background.Timeout);
+
+        (seen + guest.Bar0.Read<uint>(0)).Should().Be(3 * Each);
+    }
+
     [Fact]
     public void A_partial_write_is_merged_with_what_is_stored_and_not_with_what_a_handler_shows()
     {
