@@ -80,8 +80,14 @@ public partial class Region
     /// <summary>A guest writes. Command thread; the range was checked against <see cref="Size"/>.</summary>
     internal void GuestWrite(ulong offset, ReadOnlySpan<byte> source)
     {
-        if (_ioEventFds is not null && TrySignal(offset, source))
-            return;
+        if (_ioEventFds is null && _interceptor is null)
+            AnswerWrite(offset, source);
+        else if (_ioEventFds is null || !TrySignal(offset, source))
+            PassWrite(offset, source);
+    }
+
+    private void PassWrite(ulong offset, ReadOnlySpan<byte> source)
+    {
         if (_interceptor is null)
             AnswerWrite(offset, source);
         else

@@ -54,8 +54,8 @@ internal sealed class RegisterLayout
 
     public ulong All => RegisterBits.OfBytes(Width);
 
-    /// <summary>Whether the guest may change every bit as it likes, as most registers have it.</summary>
-    public bool IsPlain { get; private set; }
+    /// <summary>Whether a write of all bytes leaves nothing of what was before.</summary>
+    public bool IsReplaced { get; private set; }
 
     /// <summary>Whether a write does anything.</summary>
     public bool TakesWrites => (Writable | OneToClear | OneToSet) != 0;
@@ -181,7 +181,7 @@ internal sealed class RegisterLayout
             default:
                 throw new ArgumentOutOfRangeException(nameof(access), access, "Use a named Access.");
         }
-        IsPlain = Writable == All && (ReadToClear | SelfClearing | ReadsZero) == 0 && !WaitForAllBytes;
+        IsReplaced = Writable == All && SelfClearing == 0;
     }
 
     // The members of an enumeration that are bits, or bits in a row; the first name of each counts.

@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace VfioUser;
 
 /// <summary>A register without its type: up to eight bytes, little-endian.</summary>
-internal abstract class RegisterPart(ulong start, RegisterLayout layout, string name) : NamedPart(start, layout, name)
+internal abstract class RegisterPart(ulong start, RegisterLayout layout, string name, bool hasWriteHandler) : NamedPart(start, layout, name)
 {
     private ulong _value = layout.ResetValue;
     private ulong _pieces; // bytes that were written, of those that are waited for
@@ -11,14 +11,15 @@ internal abstract class RegisterPart(ulong start, RegisterLayout layout, string 
 
     public override ulong Value
     {
-        get => Volatile.Read(ref _value);
+        get => Stored;
         set => Volatile.Write(ref _value, value);
     }
 
+    // as Value, without a virtual call
+    private ulong Stored => Volatile.Read(ref _value);
+
     /// <summary>Hears of ones that a guest writes to reserved bits; null for none.</summary>
     public UnmodelledAccesses? Unmodelled { get; init; }
-
-    protected abstract bool HasWriteHandler { get; }
 
     public void SetBits(ulong bits) => Interlocked.Or(ref _value, bits);
 
@@ -28,7 +29,7 @@ internal abstract class RegisterPart(ulong start, RegisterLayout layout, string 
     {
         while (true)
         {
-            ulong old = Value;
+            ulong old = Stored;
             if (Interlocked.CompareExchange(ref _value, (old & ~mask) | (value & mask), old) == old)
                 return old;
         }
@@ -40,7 +41,7 @@ internal abstract class RegisterPart(ulong start, RegisterLayout layout, string 
     {
         while (true)
         {
-            ulong old = Value;
+            ulong old = Stored;
             ulong sum = old + value;
             bool overflows = sum < old || sum > Layout.All;
             ulong next = overflows && saturates ? Layout.All : sum & Layout.All;
@@ -53,7 +54,7 @@ internal abstract class RegisterPart(ulong start, RegisterLayout layout, string 
     {
         ulong clears = Layout.ReadToClear;
         ulong stored = clears == 0
-            ? Value
+            ? Stored
             : Interlocked.And(ref _value, ~(clears & (RegisterBits.OfBytes(destination.Length) << (8 * (int)offset))));
         Store(Seen(stored) & ~Layout.ReadsZero, offset, destination);
     }
@@ -64,20 +65,16 @@ internal abstract class RegisterPart(ulong start, RegisterLayout layout, string 
     public override void Write(ulong offset, ReadOnlySpan<byte> source)
     {
         ulong written = Load(source);
-        if (Layout.IsPlain && source.Length == Layout.Width)
+        if (Layout.IsReplaced && source.Length == Layout.Width)
         {
-            // nothing of the old value is left, so nothing can be lost
-            if (HasWriteHandler)
-                Written(Interlocked.Exchange(ref _value, written), written, written, ulong.MaxValue);
-            else
-                Value = written;
+            Replace(written);
             return;
         }
         ulong lanes = RegisterBits.OfBytes(source.Length) << (8 * (int)offset);
         written <<= 8 * (int)offset;
         if ((written & Layout.Reserved) != 0)
             Unmodelled?.ReservedBits(this, written & Layout.Reserved);
-        if (Layout.TakesWrites || HasWriteHandler)
+        if (Layout.TakesWrites || hasWriteHandler)
             Merge(Layout, written, lanes);
     }
 
@@ -104,7 +101,7 @@ internal abstract class RegisterPart(ulong start, RegisterLayout layout, string 
         ulong next;
         do
         {
-            old = Value;
+            old = Stored;
             next = (old & ~(access.Writable & lanes)) | (written & access.Writable & lanes);
             next = (next & ~(written & access.OneToClear)) | (written & access.OneToSet);
             // of what cannot be read there is nothing but what this access brings
@@ -112,7 +109,7 @@ internal abstract class RegisterPart(ulong start, RegisterLayout layout, string 
                 next &= ~(access.ReadsZero & ~lanes);
         }
         while (Interlocked.CompareExchange(ref _value, next & ~access.SelfClearing, old) != old);
-        if (!HasWriteHandler)
+        if (!hasWriteHandler)
             return;
         if (!access.WaitForAllBytes)
             Written(old, next, written, lanes);
@@ -125,6 +122,16 @@ internal abstract class RegisterPart(ulong start, RegisterLayout layout, string 
 
     /// <summary>The guest wrote.</summary>
     protected abstract void Written(ulong old, ulong @new, ulong written, ulong lanes);
+
+    // Nothing of the old value is left, so nothing can be lost: most writes, and all of doorbells.
+    private void Replace(ulong written)
+    {
+        ulong old = _pieces == 0 ? Stored : _before;
+        _pieces = 0;
+        Volatile.Write(ref _value, written);
+        if (hasWriteHandler)
+            Written(old, written, written, ulong.MaxValue);
+    }
 
     private bool IsComplete(ulong old, ulong lanes)
     {

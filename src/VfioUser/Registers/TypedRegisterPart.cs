@@ -2,11 +2,9 @@ namespace VfioUser;
 
 /// <summary>A register that its author hears of.</summary>
 internal sealed class TypedRegisterPart<T>(
-    ulong start, RegisterLayout layout, string name, Func<T, T>? onRead, Action<RegisterWrite<T>>? onWrite) : RegisterPart(start, layout, name)
+    ulong start, RegisterLayout layout, string name, Func<T, T>? onRead, Action<RegisterWrite<T>>? onWrite) : RegisterPart(start, layout, name, onWrite is not null)
     where T : unmanaged
 {
-    protected override bool HasWriteHandler => onWrite is not null;
-
     protected override ulong Seen(ulong stored) => onRead is null ? stored : RegisterBits.Of(onRead(RegisterBits.From<T>(stored)));
 
     protected override void Written(ulong old, ulong @new, ulong written, ulong lanes) =>
