@@ -123,7 +123,7 @@ public abstract partial class RegisterBlock
         {
             Name = name,
             Access = Access.WriteOnly,
-            Saved = false,
+            Saved = Unsafe.SizeOf<T>() == sizeof(ulong), // the half that has come
             WaitForAllBytes = Unsafe.SizeOf<T>() == sizeof(ulong),
             OnWrite = write => ring(write.New),
         });

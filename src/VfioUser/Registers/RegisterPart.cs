@@ -86,13 +86,29 @@ internal abstract class RegisterPart(ulong start, RegisterLayout layout, string 
         _pieces = 0;
     }
 
-    public override int StateSize => Layout.Saved ? sizeof(ulong) : 0;
+    // a guest may move between the two halves of a write
+    public override int StateSize => !Layout.Saved ? 0 : Layout.WaitForAllBytes ? 3 * sizeof(ulong) : sizeof(ulong);
 
-    public override void SaveState(Span<byte> destination) => BinaryPrimitives.WriteUInt64LittleEndian(destination, Value);
+    public override void SaveState(Span<byte> destination)
+    {
+        BinaryPrimitives.WriteUInt64LittleEndian(destination, Stored);
+        if (!Layout.WaitForAllBytes)
+            return;
+        BinaryPrimitives.WriteUInt64LittleEndian(destination[8..], _pieces);
+        BinaryPrimitives.WriteUInt64LittleEndian(destination[16..], _before);
+    }
 
-    // the value must be one of the register's: the source is untrusted
-    public override void RestoreState(ReadOnlySpan<byte> source) =>
+    // the values must be ones of the register's: the source is untrusted
+    public override void RestoreState(ReadOnlySpan<byte> source)
+    {
         Value = BinaryPrimitives.ReadUInt64LittleEndian(source) & Layout.All;
+        if (!Layout.WaitForAllBytes)
+            return;
+        _pieces = BinaryPrimitives.ReadUInt64LittleEndian(source[8..]) & Layout.All;
+        if (_pieces == Layout.All)
+            _pieces = 0;
+        _before = BinaryPrimitives.ReadUInt64LittleEndian(source[16..]) & Layout.All;
+    }
 
     /// <summary>As if the guest had written these bits to it, at a place that gives this access.</summary>
     public void Merge(RegisterLayout access, ulong written, ulong lanes)
@@ -105,7 +121,7 @@ internal abstract class RegisterPart(ulong start, RegisterLayout layout, string 
             next = (old & ~(access.Writable & lanes)) | (written & access.Writable & lanes);
             next = (next & ~(written & access.OneToClear)) | (written & access.OneToSet);
             // of what cannot be read there is nothing but what this access brings
-            if (!access.WaitForAllBytes)
+            if (access == Layout && !access.WaitForAllBytes)
                 next &= ~(access.ReadsZero & ~lanes);
         }
         while (Interlocked.CompareExchange(ref _value, next & ~access.SelfClearing, old) != old);

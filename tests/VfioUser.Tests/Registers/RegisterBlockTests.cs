@@ -121,6 +121,42 @@ public class RegisterBlockTests
     }
 
     [Fact]
+    public void A_partial_write_to_a_view_that_reads_as_zero_leaves_the_other_bytes_of_the_register()
+    {
+        Register<uint> register = null!;
+        using TestGuest guest = Attach(bar =>
+        {
+            register = bar.AddRegister<uint>(0, new() { Name = "DATA" });
+            bar.AddView(4, register, Access.WriteOnly, "PORT");
+        });
+        register.Value = 0x1122_3344;
+
+        guest.Bar0.Write<byte>(5, 0xAA);
+
+        register.Value.Should().Be(0x1122_AA44);
+        guest.Bar0.Read<uint>(4).Should().Be(0);
+    }
+
+    [Fact]
+    public void A_guest_that_moves_between_the_two_halves_of_a_doorbell_rings_it()
+    {
+        List<ulong> rung = [];
+        BlankDevice Make() => new(device =>
+        {
+            device.AddBar(0, BarKind.Memory32, 0x1000).AddDoorbell<ulong>(0x08, rung.Add);
+            device.EnableMigration();
+        });
+        using TestGuest guest = TestGuest.Attach(Make());
+        guest.Bar0.Write(0x08, 0x5566_7788u);
+
+        using TestGuest moved = guest.MigrateTo(Make());
+        rung.Should().BeEmpty();
+        moved.Bar0.Write(0x0C, 0x1122_3344u);
+
+        rung.Should().Equal(0x1122_3344_5566_7788ul);
+    }
+
+    [Fact]
     public void A_banked_register_is_the_one_that_is_selected_and_nothing_for_a_number_that_is_none()
     {
         Register<ushort> select = null!;
