@@ -61,6 +61,8 @@ public sealed partial class ConfigSpace
         (int start, int end) = ((int)part.Start, (int)part.End);
         if (_registers.Exists(other => other.Start < part.End && part.Start < other.End))
             throw new ArgumentException($"The {what} overlaps another register.");
+        if (_registers.Exists(other => string.Equals(other.Name, register.Name, StringComparison.Ordinal)))
+            throw new ArgumentException($"The configuration space has a register {register.Name} already.");
         if (!_blocks.Exists(block => start >= block.Offset && end <= block.End))
             Claim(start, end, $"the {what}", nameof(part));
         int at = _registers.FindIndex(other => other.Start > part.Start);

@@ -78,6 +78,8 @@ public class ConfigRegisterTests
         device.Config.Invoking(config => config.AddRegister<uint>(0x10)).Should().Throw<ArgumentException>();
         device.Config.AddRegister<uint>(0xE0);
         device.Config.Invoking(config => config.AddRegister<byte>(0xE3)).Should().Throw<ArgumentException>();
+        device.Config.AddRegister<byte>(0xE4, new() { Name = "CTRL" });
+        device.Config.Invoking(config => config.AddRegister<byte>(0xE5, new() { Name = "CTRL" })).Should().Throw<ArgumentException>().WithMessage("*CTRL*");
         device.Config.Invoking(config => config.AddRegister<uint>(0x100)).Should().Throw<ArgumentException>().WithMessage("*Extend*");
     }
 
