@@ -1,17 +1,21 @@
 using VfioUser.Testing;
+using VfioUser.Tests.Work;
 
 namespace VfioUser.Tests.Quiesce;
 
-/// <summary>The example of the documentation: an author with work of his own.</summary>
+/// <summary>The examples of two documents: a device that quiesces its own work, and one whose worker the library quiesces.</summary>
 public sealed class CopyEngineTests
 {
     [Theory]
-    [InlineData(GuestMemoryKind.Mapped)]
-    [InlineData(GuestMemoryKind.TwinSocket)]
-    [InlineData(GuestMemoryKind.SingleSocket)]
-    public void Copies_run_between_resets_and_never_during_one(GuestMemoryKind memory)
+    [InlineData(GuestMemoryKind.Mapped, false)]
+    [InlineData(GuestMemoryKind.TwinSocket, false)]
+    [InlineData(GuestMemoryKind.SingleSocket, false)]
+    [InlineData(GuestMemoryKind.Mapped, true)]
+    [InlineData(GuestMemoryKind.TwinSocket, true)]
+    [InlineData(GuestMemoryKind.SingleSocket, true)]
+    public void Copies_run_between_resets_and_never_during_one(GuestMemoryKind memory, bool worker)
     {
-        using TestGuest guest = TestGuest.Attach(new CopyEngine(), memory);
+        using TestGuest guest = TestGuest.Attach(worker ? new CopyWorker() : new CopyEngine(), memory);
         Iova from = guest.Place("123456789"u8);
         Iova to = guest.Place(new byte[9]);
         byte[] copied = new byte[9];
