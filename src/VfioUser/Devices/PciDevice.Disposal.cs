@@ -44,14 +44,21 @@ public abstract partial class PciDevice : IDisposable
     {
         if (!disposing)
             return;
-        foreach (DevicePart part in _parts)
-            part.Dispose();
-        foreach (Region? region in _regions)
-            region?.Dispose();
+        try
+        {
+            foreach (DevicePart part in _parts)
+                part.Dispose();
+        }
+        finally
+        {
+            foreach (Region? region in _regions)
+                region?.Dispose();
+        }
     }
 
     internal void EndServing()
     {
+        Unmodelled.Observer = null;
         lock (_life)
         {
             _served = false;

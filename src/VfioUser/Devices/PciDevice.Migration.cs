@@ -15,7 +15,7 @@ public abstract partial class PciDevice
 
     /// <summary>While a state is restored: the <see cref="MigrationOptions.Version"/> of the device that saved it; otherwise that of the
     /// last one, or 0.</summary>
-    /// <remarks>Command thread. For what restores states of its own, and for <see cref="OnRestored"/>.</remarks>
+    /// <remarks>Command thread. For code that restores the device state, and for <see cref="OnRestored"/>.</remarks>
     protected int RestoredVersion => Migration?.RestoredVersion ?? 0;
 
     /// <summary>Enables migration for a device without own state. The library migrates registers of
@@ -85,7 +85,7 @@ public abstract partial class PciDevice
     {
     }
 
-    /// <summary>The device has another's state now: registers, memory, and what restores states of its own.</summary>
+    /// <summary>Called when a restore is complete: registers, memory and the device state have their new values.</summary>
     /// <remarks>Command thread, while it is stopped. For what was derived from registers when they were written: no write handler was
     /// called. <see cref="RestoredVersion"/> says how old the state is. An exception fails the restore, and the client must reset the
     /// device.</remarks>
