@@ -34,11 +34,11 @@ public sealed class GpioCard : PciDevice
         Bar bar = AddBar(2, BarKind.Io, size: 0x100);
         _intx = AddIntx();
         _ports = bar.AddRegisters<byte>(0x0, count: 2, new() { Name = "OUT", Stride = 4, OnWrite = (_, _) => TellOutputs() });
-        bar.AddRegister<byte>(0x1, new() { Name = "IN0", Access = Access.ReadOnly, OnRead = _ => (byte)Inputs, OnWrite = _ => ClearInterrupt() });
-        bar.AddRegister<byte>(0x5, new() { Name = "IN1", Access = Access.ReadOnly, OnRead = _ => (byte)(Inputs >> 8) });
-        bar.AddRegister<byte>(0x2, new() { Name = "IRQ", Access = Access.ReadOnly, OnRead = _ => EnableInterrupt(), OnWrite = _ => ClearInterrupt(disable: true) });
-        bar.AddRegister<byte>(0x3, new() { Name = "FILTER", Access = Access.WriteOnly });
-        _status = bar.AddRegister<Causes>(0x6, new() { Name = "STATUS", Access = Access.ReadOnly });
+        bar.AddRegister<byte>(0x1, new() { Name = "IN0", Access = RegisterAccess.ReadOnly, OnRead = _ => (byte)Inputs, OnWrite = _ => ClearInterrupt() });
+        bar.AddRegister<byte>(0x5, new() { Name = "IN1", Access = RegisterAccess.ReadOnly, OnRead = _ => (byte)(Inputs >> 8) });
+        bar.AddRegister<byte>(0x2, new() { Name = "IRQ", Access = RegisterAccess.ReadOnly, OnRead = _ => EnableInterrupt(), OnWrite = _ => ClearInterrupt(disable: true) });
+        bar.AddRegister<byte>(0x3, new() { Name = "FILTER", Access = RegisterAccess.WriteOnly });
+        _status = bar.AddRegister<Causes>(0x6, new() { Name = "STATUS", Access = RegisterAccess.ReadOnly });
     }
 
     /// <summary>Raised on the Command thread when the guest has changed outputs.</summary>

@@ -120,6 +120,6 @@ public sealed class Thermometer : PciDevice
         : base(new PciId(Vendor: 0x1B36, Device: 0x00F5), PciClass.Unclassified)
     {
         Bar bar0 = AddBar(0, BarKind.Memory32, size: 0x1000);
-        bar0.AddRegister<uint>(0x00, new RegisterOptions<uint> { Access = Access.ReadOnly, OnRead = _ => sensor.Kelvin });
+        bar0.AddRegister<uint>(0x00, new RegisterOptions<uint> { Access = RegisterAccess.ReadOnly, OnRead = _ => sensor.Kelvin });
     }
 }

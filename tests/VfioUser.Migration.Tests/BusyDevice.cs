@@ -31,7 +31,7 @@ public sealed class BusyDevice : PciDevice, IMigrationState
         Bar bar = AddBar(0, BarKind.Memory32, 0x4000);
         _base = bar.AddRegister<ulong>(BaseRegister);
         _size = bar.AddRegister<ulong>(SizeRegister);
-        _steps = bar.AddRegister<ulong>(StepsRegister, Access.ReadOnly);
+        _steps = bar.AddRegister<ulong>(StepsRegister, RegisterAccess.ReadOnly);
         bar.AddDoorbell(GoRegister, Work);
         Shared = bar.ShareMemory(new MemoryArea(0x2000, 0x2000));
         AddIntx();

@@ -27,7 +27,7 @@ internal sealed class Interrupts
         _interval = csr.AddRegister<uint>(0x00C4, new() { Name = "ITR", WriteMask = 0xFFFF });
         csr.AddRegister<InterruptCauses>(0x00C8, new() { Name = "ICS", SelfClearing = All, OnWrite = write => Raise(write.New) });
         _mask = csr.AddRegister<InterruptCauses>(0x00D0, new() { Name = "IMS", WriteOneToSet = All, OnWrite = _ => Update() });
-        csr.AddView(0x00D8, _mask, Access.WriteOneToClear, "IMC");
+        csr.AddView(0x00D8, _mask, RegisterAccess.WriteOneToClear, "IMC");
     }
 
     public void Raise(InterruptCauses causes)

@@ -79,7 +79,7 @@ public sealed class NetworkCard : PciDevice, INetworkPort
             SelfClearing = Control.Reset,
             OnWrite = ControlWritten,
         });
-        Register<uint> status = _csr.AddRegister<uint>(0x0008, new() { Name = "STATUS", Access = Access.ReadOnly, ResetValue = 0x281 });
+        Register<uint> status = _csr.AddRegister<uint>(0x0008, new() { Name = "STATUS", Access = RegisterAccess.ReadOnly, ResetValue = 0x281 });
         _linkUp = status.AddFlag(1, "LU");
         _vlanType = _csr.AddRegister<uint>(0x0038, new() { Name = "VET", WriteMask = 0xFFFF, ResetValue = 0x8100 });
         // how the buffer is split survives a reset by the driver, which is what makes it take effect

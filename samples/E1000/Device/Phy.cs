@@ -17,23 +17,23 @@ internal sealed class Phy
     private const ushort LinkRealTime = 1 << 10;
 
     // where it is not read and written, starting with zero
-    private static readonly (int Number, string Name, Access Access, ushort Reset)[] Special =
+    private static readonly (int Number, string Name, RegisterAccess Access, ushort Reset)[] Special =
     [
-        (1, "PSTATUS", Access.ReadOnly, 0x7949),
-        (2, "PID1", Access.ReadOnly, 0x0141),
-        (3, "PID2", Access.ReadOnly, 0x0C20),
-        (4, "PANA", Access.ReadWrite, 0x0DE1),
-        (5, "PLPA", Access.ReadOnly, 0xCDE1),
-        (6, "PANE", Access.ReadOnly, 0x0000),
-        (7, "PNPT", Access.ReadWrite, 0x2001),
-        (9, "P1000CTRL", Access.ReadWrite, 0x0E00),
-        (10, "P1000STATUS", Access.ReadOnly, 0x3C00),
-        (15, "PESTATUS", Access.ReadOnly, 0x3000),
-        (16, "PSCON", Access.ReadWrite, 0x0360),
-        (17, "PSSTAT", Access.ReadOnly, 0xA800),
-        (19, "PINTS", Access.ReadToClear, 0x0000),
-        (20, "PEXTCON", Access.ReadWrite, 0x0D60),
-        (21, "PRXERR", Access.ReadToClear, 0x0000),
+        (1, "PSTATUS", RegisterAccess.ReadOnly, 0x7949),
+        (2, "PID1", RegisterAccess.ReadOnly, 0x0141),
+        (3, "PID2", RegisterAccess.ReadOnly, 0x0C20),
+        (4, "PANA", RegisterAccess.ReadWrite, 0x0DE1),
+        (5, "PLPA", RegisterAccess.ReadOnly, 0xCDE1),
+        (6, "PANE", RegisterAccess.ReadOnly, 0x0000),
+        (7, "PNPT", RegisterAccess.ReadWrite, 0x2001),
+        (9, "P1000CTRL", RegisterAccess.ReadWrite, 0x0E00),
+        (10, "P1000STATUS", RegisterAccess.ReadOnly, 0x3C00),
+        (15, "PESTATUS", RegisterAccess.ReadOnly, 0x3000),
+        (16, "PSCON", RegisterAccess.ReadWrite, 0x0360),
+        (17, "PSSTAT", RegisterAccess.ReadOnly, 0xA800),
+        (19, "PINTS", RegisterAccess.ReadToClear, 0x0000),
+        (20, "PEXTCON", RegisterAccess.ReadWrite, 0x0D60),
+        (21, "PRXERR", RegisterAccess.ReadToClear, 0x0000),
     ];
 
     private readonly DeviceRegion _region;
@@ -70,7 +70,7 @@ internal sealed class Phy
         });
         for (int number = 1; number < RegisterCount; number++)
         {
-            (int Number, string Name, Access Access, ushort Reset) special = Special.FirstOrDefault(entry => entry.Number == number);
+            (int Number, string Name, RegisterAccess Access, ushort Reset) special = Special.FirstOrDefault(entry => entry.Number == number);
             registers[number] = region.AddRegister<ushort>((ulong)number * sizeof(ushort), new()
             {
                 Name = special.Name ?? $"PHY{number}",

@@ -14,13 +14,13 @@ internal sealed class Statistics
     public Statistics(RegisterBlock csr)
     {
         foreach (Statistic statistic in Enum.GetValues<Statistic>())
-            _counters[(int)statistic / 4] = csr.AddRegister<uint>(Start + (ulong)statistic, new() { Name = $"{statistic}", Access = Access.ReadToClear });
+            _counters[(int)statistic / 4] = csr.AddRegister<uint>(Start + (ulong)statistic, new() { Name = $"{statistic}", Access = RegisterAccess.ReadToClear });
         _goodReceived = Octets(0x88, "GORC");
         _goodTransmitted = Octets(0x90, "GOTC");
         _received = Octets(0xC0, "TOR");
         _transmitted = Octets(0xC8, "TOT");
 
-        Register<ulong> Octets(ulong offset, string name) => csr.AddRegister<ulong>(Start + offset, new() { Name = name, Access = Access.ReadToClear });
+        Register<ulong> Octets(ulong offset, string name) => csr.AddRegister<ulong>(Start + offset, new() { Name = name, Access = RegisterAccess.ReadToClear });
     }
 
     public void Count(Statistic statistic, uint times = 1)

@@ -47,7 +47,7 @@ public sealed class BochsDisplay : PciDevice
 
         Bar registers = AddBar(2, BarKind.Memory32, size: 0x1000);
         _attribute = registers.AddRegister(0x400, new RegisterOptions<byte> { ResetValue = ScreenOn });
-        registers.AddRegister(0x500, new RegisterOptions<ushort> { Access = Access.ReadOnly, ResetValue = 0xB0C5 });
+        registers.AddRegister(0x500, new RegisterOptions<ushort> { Access = RegisterAccess.ReadOnly, ResetValue = 0xB0C5 });
         _width = registers.AddRegister<ushort>(0x502);
         _height = registers.AddRegister<ushort>(0x504);
         _bitsPerPixel = registers.AddRegister<ushort>(0x506);
@@ -55,7 +55,7 @@ public sealed class BochsDisplay : PciDevice
         _virtualWidth = registers.AddRegister<ushort>(0x50C);
         _xOffset = registers.AddRegister<ushort>(0x510);
         _yOffset = registers.AddRegister<ushort>(0x512);
-        registers.AddRegister(0x514, new RegisterOptions<ushort> { Access = Access.ReadOnly, ResetValue = MemorySize >> 16 });
+        registers.AddRegister(0x514, new RegisterOptions<ushort> { Access = RegisterAccess.ReadOnly, ResetValue = MemorySize >> 16 });
     }
 
     /// <summary>The mode; null when the screen is off, or the registers form no valid mode. Any thread.</summary>

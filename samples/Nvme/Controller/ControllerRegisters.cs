@@ -24,12 +24,12 @@ internal sealed class ControllerRegisters
             | 1ul << 16 // CQR: queues are contiguous
             | 255ul << 24 // TO: 127.5 seconds, the most there is: a reset waits for commands that wait for a disk
             | 1ul << 37; // CSS: the NVM command set; pages of 4 KiB only, doorbells 4 bytes apart
-        bar.AddRegister<ulong>(0x00, new() { Name = "CAP", Access = Access.ReadOnly, ResetValue = capabilities });
-        bar.AddRegister<uint>(0x08, new() { Name = "VS", Access = Access.ReadOnly, ResetValue = Version14 });
+        bar.AddRegister<ulong>(0x00, new() { Name = "CAP", Access = RegisterAccess.ReadOnly, ResetValue = capabilities });
+        bar.AddRegister<uint>(0x08, new() { Name = "VS", Access = RegisterAccess.ReadOnly, ResetValue = Version14 });
         bar.AddRegister<uint>(0x0C, new() { Name = "INTMS", Saved = false, OnRead = _ => interrupts().Mask, OnWrite = write => interrupts().SetMask(write.Written) });
         bar.AddRegister<uint>(0x10, new() { Name = "INTMC", Saved = false, OnRead = _ => interrupts().Mask, OnWrite = write => interrupts().ClearMask(write.Written) });
         _cc = bar.AddRegister<uint>(0x14, new() { Name = "CC", WriteMask = 0x00FF_FFF1, OnWrite = _ => configurationWritten() });
-        _csts = bar.AddRegister<uint>(0x1C, new() { Name = "CSTS", Access = Access.ReadOnly });
+        _csts = bar.AddRegister<uint>(0x1C, new() { Name = "CSTS", Access = RegisterAccess.ReadOnly });
         _aqa = bar.AddRegister<uint>(0x24, new() { Name = "AQA", WriteMask = 0x0FFF_0FFF });
         _asq = bar.AddRegister<ulong>(0x28, new() { Name = "ASQ", WriteMask = ~0xFFFul });
         _acq = bar.AddRegister<ulong>(0x30, new() { Name = "ACQ", WriteMask = ~0xFFFul });

@@ -56,7 +56,7 @@ public sealed class Register<T>
 
     /// <summary>Names one bit.</summary>
     /// <inheritdoc cref="AddField{TValue}"/>
-    public RegisterField<bool> AddFlag(int bit, string name, Access? access = null) => AddField<bool>(bit, 1, name, access);
+    public RegisterField<bool> AddFlag(int bit, string name, RegisterAccess? access = null) => AddField<bool>(bit, 1, name, access);
 
     /// <summary>Names adjacent bits that mean something together.</summary>
     /// <typeparam name="TValue">A boolean, an unsigned integer or an enumeration that has as many bits at least.</typeparam>
@@ -67,7 +67,7 @@ public sealed class Register<T>
     /// <exception cref="ArgumentException">It does not fit, or overlaps another field.</exception>
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
     /// <remarks>Setup.</remarks>
-    public RegisterField<TValue> AddField<TValue>(int bit, int width, string name, Access? access = null)
+    public RegisterField<TValue> AddField<TValue>(int bit, int width, string name, RegisterAccess? access = null)
         where TValue : unmanaged
     {
         Part.Layout.AddField<TValue>(bit, width, name, access);

@@ -25,11 +25,11 @@ public sealed class RegisterArray<T> : IReadOnlyList<Register<T>>
 
     /// <summary>Names one bit of each.</summary>
     /// <inheritdoc cref="Register{T}.AddField{TValue}"/>
-    public RegisterFieldArray<bool> AddFlag(int bit, string name, Access? access = null) => AddField<bool>(bit, 1, name, access);
+    public RegisterFieldArray<bool> AddFlag(int bit, string name, RegisterAccess? access = null) => AddField<bool>(bit, 1, name, access);
 
     /// <summary>Names adjacent bits of each.</summary>
     /// <inheritdoc cref="Register{T}.AddField{TValue}"/>
-    public RegisterFieldArray<TValue> AddField<TValue>(int bit, int width, string name, Access? access = null)
+    public RegisterFieldArray<TValue> AddField<TValue>(int bit, int width, string name, RegisterAccess? access = null)
         where TValue : unmanaged
     {
         _parts[0].Layout.AddField<TValue>(bit, width, name, access);

@@ -21,11 +21,11 @@ public abstract partial class RegisterBlock
     /// <exception cref="ArgumentException">It does not fit, or overlaps another part.</exception>
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
     /// <remarks>Setup. Accesses of other widths than the register's work too.</remarks>
-    public Register<T> AddRegister<T>(ulong offset, Access access = Access.ReadWrite)
+    public Register<T> AddRegister<T>(ulong offset, RegisterAccess access = RegisterAccess.ReadWrite)
         where T : unmanaged => AddRegister(offset, new RegisterOptions<T> { Access = access });
 
     /// <summary>Adds a register with a name, masks and handlers.</summary>
-    /// <inheritdoc cref="AddRegister{T}(ulong, Access)"/>
+    /// <inheritdoc cref="AddRegister{T}(ulong, RegisterAccess)"/>
     [OverloadResolutionPriority(1)] // for new() { ... }
     public Register<T> AddRegister<T>(ulong offset, RegisterOptions<T> options)
         where T : unmanaged
@@ -42,7 +42,7 @@ public abstract partial class RegisterBlock
     /// <param name="count">How many, from 1.</param>
     /// <param name="options">Of each; its name gets the index in brackets.</param>
     /// <returns>The registers.</returns>
-    /// <inheritdoc cref="AddRegister{T}(ulong, Access)"/>
+    /// <inheritdoc cref="AddRegister{T}(ulong, RegisterAccess)"/>
     public RegisterArray<T> AddRegisters<T>(ulong offset, int count, RegisterArrayOptions<T>? options = null)
         where T : unmanaged
     {
@@ -67,8 +67,8 @@ public abstract partial class RegisterBlock
     /// <param name="register">Reads give its value, with its read handler, and clear nothing; its write handler hears of what changes.</param>
     /// <param name="access">What the guest may do with the register at this place.</param>
     /// <param name="name">Of the place; null for one that goes by its offset.</param>
-    /// <inheritdoc cref="AddRegister{T}(ulong, Access)"/>
-    public void AddView<T>(ulong offset, Register<T> register, Access access, string? name = null)
+    /// <inheritdoc cref="AddRegister{T}(ulong, RegisterAccess)"/>
+    public void AddView<T>(ulong offset, Register<T> register, RegisterAccess access, string? name = null)
         where T : unmanaged
     {
         ArgumentNullException.ThrowIfNull(register);
@@ -85,7 +85,7 @@ public abstract partial class RegisterBlock
     /// ignores writes.</param>
     /// <param name="options">Of each.</param>
     /// <returns>The registers.</returns>
-    /// <inheritdoc cref="AddRegister{T}(ulong, Access)"/>
+    /// <inheritdoc cref="AddRegister{T}(ulong, RegisterAccess)"/>
     public RegisterArray<T> AddBankedRegisters<T>(ulong offset, int count, Func<int> bank, RegisterArrayOptions<T>? options = null)
         where T : unmanaged
     {
@@ -122,7 +122,7 @@ public abstract partial class RegisterBlock
         AddRegister(offset, new RegisterOptions<T>
         {
             Name = name,
-            Access = Access.WriteOnly,
+            Access = RegisterAccess.WriteOnly,
             Saved = Unsafe.SizeOf<T>() == sizeof(ulong), // the half that has come
             WaitForAllBytes = Unsafe.SizeOf<T>() == sizeof(ulong),
             OnWrite = write => ring(write.New),

@@ -22,7 +22,7 @@ public abstract record RegisterDefinition<T>
     public string? Description { get; init; }
 
     /// <summary>What the guest may do with the bits of <see cref="WriteMask"/>.</summary>
-    public Access Access { get; init; } = Access.ReadWrite;
+    public RegisterAccess Access { get; init; } = RegisterAccess.ReadWrite;
 
     /// <summary>Its value at start and after a reset.</summary>
     public T ResetValue { get; init; }

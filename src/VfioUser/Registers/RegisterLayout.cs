@@ -100,7 +100,7 @@ internal sealed class RegisterLayout
         return layout;
     }
 
-    public void AddField<TValue>(int bit, int width, string name, Access? access)
+    public void AddField<TValue>(int bit, int width, string name, RegisterAccess? access)
         where TValue : unmanaged
     {
         _throwIfServed();
@@ -151,7 +151,7 @@ internal sealed class RegisterLayout
         return fields.Length == 0 ? text.ToString() : text.Append(CultureInfo.InvariantCulture, $" ({fields})").ToString();
     }
 
-    private void Allow(Access access, ulong mask)
+    private void Allow(RegisterAccess access, ulong mask)
     {
         Writable &= ~mask | SelfClearing;
         OneToClear &= ~mask;
@@ -160,26 +160,26 @@ internal sealed class RegisterLayout
         ReadsZero &= ~mask;
         switch (access)
         {
-            case Access.ReadWrite:
+            case RegisterAccess.ReadWrite:
                 Writable |= mask;
                 break;
-            case Access.WriteOnly:
+            case RegisterAccess.WriteOnly:
                 Writable |= mask;
                 ReadsZero |= mask;
                 break;
-            case Access.WriteOneToClear:
+            case RegisterAccess.WriteOneToClear:
                 OneToClear |= mask;
                 break;
-            case Access.WriteOneToSet:
+            case RegisterAccess.WriteOneToSet:
                 OneToSet |= mask;
                 break;
-            case Access.ReadToClear:
+            case RegisterAccess.ReadToClear:
                 ReadToClear |= mask;
                 break;
-            case Access.ReadOnly:
+            case RegisterAccess.ReadOnly:
                 break;
             default:
-                throw new ArgumentOutOfRangeException(nameof(access), access, "Use a named Access.");
+                throw new ArgumentOutOfRangeException(nameof(access), access, "Use a named RegisterAccess.");
         }
         IsReplaced = Writable == All && SelfClearing == 0;
     }

@@ -15,7 +15,7 @@ public readonly struct RegisterWrite<T>
     /// <summary>What the register held before.</summary>
     public T Old => RegisterBits.From<T>(_old);
 
-    /// <summary>What it holds now, with the self-clearing bits that were written; of a <see cref="Access.WriteOnly"/> one what was
+    /// <summary>What it holds now, with the self-clearing bits that were written; of a <see cref="RegisterAccess.WriteOnly"/> one what was
     /// written.</summary>
     public T New => RegisterBits.From<T>(_new);
 

@@ -10,7 +10,7 @@ internal sealed class PulseCounter : DevicePart
         : base(device)
     {
         _block = block;
-        _count = block.AddRegister<uint>(0x00, new() { Name = "COUNT", Access = Access.ReadToClear });
+        _count = block.AddRegister<uint>(0x00, new() { Name = "COUNT", Access = RegisterAccess.ReadToClear });
     }
 
     public void Pulse() => _count.Add(1); // any thread

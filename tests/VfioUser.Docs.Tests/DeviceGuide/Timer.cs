@@ -13,10 +13,10 @@ internal sealed class Timer : PciDevice
         : base(new PciId(Vendor: 0x1B36, Device: 0x00E0, Revision: 2), PciClass.SystemPeripheral)
     {
         Bar bar0 = AddBar(0, BarKind.Memory32, size: 0x1000);
-        bar0.AddRegister<uint>(0x00, new RegisterOptions<uint> { Access = Access.ReadOnly, ResetValue = 0x0002_0001 });
+        bar0.AddRegister<uint>(0x00, new RegisterOptions<uint> { Access = RegisterAccess.ReadOnly, ResetValue = 0x0002_0001 });
         _control = bar0.AddRegister<uint>(0x04, new RegisterOptions<uint> { WriteMask = Enable, OnWrite = ControlWritten });
-        _status = bar0.AddRegister<uint>(0x08, Access.WriteOneToClear);
-        bar0.AddRegister<ulong>(0x10, new RegisterOptions<ulong> { Access = Access.ReadOnly, OnRead = _ => Ticks });
+        _status = bar0.AddRegister<uint>(0x08, RegisterAccess.WriteOneToClear);
+        bar0.AddRegister<ulong>(0x10, new RegisterOptions<ulong> { Access = RegisterAccess.ReadOnly, OnRead = _ => Ticks });
         bar0.AddDoorbell<uint>(0x18, ticks => Ticks += ticks);
     }
 

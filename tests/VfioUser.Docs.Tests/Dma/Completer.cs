@@ -8,7 +8,7 @@ internal sealed class Completer : PciDevice
     public Completer()
         : base(new PciId(Vendor: 0x1B36, Device: 0x00EA), PciClass.ProcessingAccelerator)
     {
-        Status = AddBar(0, BarKind.Memory32, size: 0x1000).AddRegister<uint>(offset: 0x00, Access.ReadOnly);
+        Status = AddBar(0, BarKind.Memory32, size: 0x1000).AddRegister<uint>(offset: 0x00, RegisterAccess.ReadOnly);
     }
 
     public Register<uint> Status { get; }

@@ -17,7 +17,7 @@ internal sealed class Filler : PciDevice
         : base(new PciId(Vendor: 0x1B36, Device: 0x00E8), PciClass.ProcessingAccelerator)
     {
         Bar bar0 = AddBar(0, BarKind.Memory32, size: 0x1000);
-        _status = bar0.AddRegister<uint>(0x08, Access.ReadOnly);
+        _status = bar0.AddRegister<uint>(0x08, RegisterAccess.ReadOnly);
         bar0.AddDoorbell<ulong>(0x00, address => _status.Value = Fill(new Iova(address)) ? 1u : 2u);
     }
 

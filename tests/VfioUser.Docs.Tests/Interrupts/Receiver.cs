@@ -18,7 +18,7 @@ internal sealed class Receiver : PciDevice
         _intx = AddIntx();
         _cause = bar0.AddRegister<uint>(0x00, new RegisterOptions<uint>
         {
-            Access = Access.WriteOneToClear,
+            Access = RegisterAccess.WriteOneToClear,
             OnWrite = _ => SetPin(),
         });
     }

@@ -8,7 +8,7 @@ public sealed class Counter : PciDevice
     {
         Bar bar0 = AddBar(0, BarKind.Memory32, size: 0x1000);
         Irq rung = bar0.AddMsiX(offset: 0x800, vectors: 1)[0];
-        Register<uint> count = bar0.AddRegister<uint>(offset: 0x00, Access.ReadOnly);
+        Register<uint> count = bar0.AddRegister<uint>(offset: 0x00, RegisterAccess.ReadOnly);
         bar0.AddDoorbell(offset: 0x04, ring: () => { count.Value++; rung.Trigger(); });
     }
 }

@@ -34,15 +34,15 @@ internal sealed class Nic : PciDevice
         _irq = csr.AddMsiX(offset: 0x10000, vectors: 1)[0];
 
         _control = csr.AddRegister<Control>(0x0000, new() { Name = "CTRL", SelfClearing = Control.Reset, OnWrite = ControlWritten });
-        Register<uint> status = csr.AddRegister<uint>(0x0008, new() { Name = "STATUS", Access = Access.ReadOnly, ResetValue = 0x80 });
+        Register<uint> status = csr.AddRegister<uint>(0x0008, new() { Name = "STATUS", Access = RegisterAccess.ReadOnly, ResetValue = 0x80 });
         _linkUp = status.AddFlag(1, "LU");
         _speed = status.AddField<Speed>(6, 2, "SPEED");
 
         _cause = csr.AddRegister<uint>(0x00C0, new() { Name = "ICR", ReadToClear = ~0u, WriteOneToClear = ~0u });
-        _mask = csr.AddRegister<uint>(0x00D0, new() { Name = "IMS", Access = Access.WriteOneToSet, OnWrite = _ => Signal() });
-        csr.AddView(0x00D8, _mask, Access.WriteOneToClear, "IMC");
+        _mask = csr.AddRegister<uint>(0x00D0, new() { Name = "IMS", Access = RegisterAccess.WriteOneToSet, OnWrite = _ => Signal() });
+        csr.AddView(0x00D8, _mask, RegisterAccess.WriteOneToClear, "IMC");
 
-        _statistics = csr.AddRegisters<uint>(0x4000, count: 64, new() { Name = "STAT", Access = Access.ReadToClear });
+        _statistics = csr.AddRegisters<uint>(0x4000, count: 64, new() { Name = "STAT", Access = RegisterAccess.ReadToClear });
         _multicast = csr.AddRegisters<uint>(0x5200, count: 128, new() { Name = "MTA" });
         _queues = csr.AddBlocks(0x2800, count: 4, stride: 0x100, "RX", (block, index) => new Queue(block, index));
         csr.AddTag(0x1000, 0x400, "EEPROM");

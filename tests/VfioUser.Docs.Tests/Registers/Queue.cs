@@ -9,7 +9,7 @@ internal sealed class Queue
     {
         _block = block;
         Base = block.AddRegister<ulong>(0x00, new() { Name = "BASE", WriteMask = ~0xFFFul });
-        Head = block.AddRegister<uint>(0x10, new() { Name = "HEAD", Access = Access.ReadOnly });
+        Head = block.AddRegister<uint>(0x10, new() { Name = "HEAD", Access = RegisterAccess.ReadOnly });
         Tail = block.AddRegister<uint>(0x18, new() { Name = "TAIL", OnWrite = write => Written.Add((index, write.Old, write.New)) });
     }
 

@@ -15,8 +15,8 @@ internal sealed class Accelerator : PciDevice
     {
         Bar bar0 = AddBar(0, BarKind.Memory32, size: 0x2000);
         _done = bar0.AddMsiX(offset: 0x1000, vectors: 1)[0];
-        _busy = bar0.AddRegister<uint>(0x08, Access.ReadOnly);
-        _result = bar0.AddRegister<ulong>(0x10, Access.ReadOnly);
+        _busy = bar0.AddRegister<uint>(0x08, RegisterAccess.ReadOnly);
+        _result = bar0.AddRegister<ulong>(0x10, RegisterAccess.ReadOnly);
         bar0.AddDoorbell<ulong>(0x00, address => // command thread: microseconds
         {
             _busy.Value = _jobs.Writer.TryWrite(new Iova(address)) ? 0u : 1u;

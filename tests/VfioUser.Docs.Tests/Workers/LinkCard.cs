@@ -11,7 +11,7 @@ internal sealed class LinkCard : PciDevice
         : base(new PciId(Vendor: 0x1B36, Device: 0x00ED), PciClass.NetworkEthernet)
     {
         Bar bar0 = AddBar(0, BarKind.Memory32, size: 0x2000);
-        _status = bar0.AddRegister<uint>(0x00, Access.ReadOnly);
+        _status = bar0.AddRegister<uint>(0x00, RegisterAccess.ReadOnly);
         _interrupt = bar0.AddMsiX(offset: 0x1000, vectors: 1)[0];
         _moderation = AddTimer(() => _interrupt.Trigger());
         bar0.AddDoorbell<uint>(0x04, microseconds => _moderation.Start(TimeSpan.FromMicroseconds(microseconds)));

@@ -37,7 +37,7 @@ public sealed class Card : PciDevice
         Name = name;
         _wiring = wiring;
         Bar bar0 = AddBar(0, BarKind.Memory32, size: 0x1000);
-        bar0.AddRegister<uint>(Level, Access.ReadOnly).Value = wiring.Level;
+        bar0.AddRegister<uint>(Level, RegisterAccess.ReadOnly).Value = wiring.Level;
         bar0.AddDoorbell(Doorbell, ring: () => wiring.Ring());
     }
 

@@ -14,7 +14,7 @@ internal sealed class MovingDevice : PciDevice, IMigrationState
         Bar bar = AddBar(0, BarKind.Memory32, 0x4000);
         Counter = bar.AddRegister<uint>(0);
         if (secondRegister)
-            Status = bar.AddRegister<ulong>(8, Access.ReadOnly);
+            Status = bar.AddRegister<ulong>(8, RegisterAccess.ReadOnly);
         Irqs = bar.AddMsiX(0x1000, irqs);
         Shared = bar.ShareMemory(new MemoryArea(0x2000, 0x2000));
         Pin = AddIntx();

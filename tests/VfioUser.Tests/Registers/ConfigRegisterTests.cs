@@ -90,11 +90,11 @@ public class ConfigRegisterTests
         {
             Config.AddPciExpress();
             RegisterBlock vendor = Config.AddCapabilityBlock(0x09, 12, "VND");
-            vendor.AddRegister<byte>(2, new() { Name = "LENGTH", Access = Access.ReadOnly, ResetValue = 12 });
+            vendor.AddRegister<byte>(2, new() { Name = "LENGTH", Access = RegisterAccess.ReadOnly, ResetValue = 12 });
             Control = vendor.AddRegister<uint>(4, new() { Name = "CTRL", WriteMask = 0xFF });
             vendor.AddDoorbell<byte>(8, Kicks.Add);
             RegisterBlock errors = Config.AddExtendedCapabilityBlock(0x0001, 2, 0x2C, "AER");
-            Errors = errors.AddRegister<uint>(4, new() { Name = "UESTA", Access = Access.WriteOneToClear, Sticky = uint.MaxValue });
+            Errors = errors.AddRegister<uint>(4, new() { Name = "UESTA", Access = RegisterAccess.WriteOneToClear, Sticky = uint.MaxValue });
             Mask = errors.AddRegister<uint>(8, new() { Name = "UEMSK", Sticky = uint.MaxValue });
             EnableMigration();
         }

@@ -11,8 +11,8 @@ public class RegisterAllocationTests
         bar.AddRegister<uint>(0x00, new() { Name = "CTRL", SelfClearing = 1, OnWrite = write => seen += write.Sets(1) ? 1u : 0 });
         bar.AddRegister<ulong>(0x08, new() { Name = "TIME", OnRead = stored => stored + 1, ReadToClear = 0xFF });
         bar.AddDoorbell<ulong>(0x10, _ => seen++);
-        Register<uint> mask = bar.AddRegister<uint>(0x18, Access.WriteOneToSet);
-        bar.AddView(0x1C, mask, Access.WriteOneToClear);
+        Register<uint> mask = bar.AddRegister<uint>(0x18, RegisterAccess.WriteOneToSet);
+        bar.AddView(0x1C, mask, RegisterAccess.WriteOneToClear);
         bar.AddBankedRegisters<uint>(0x20, 4, () => 1);
 
         long least = long.MaxValue;

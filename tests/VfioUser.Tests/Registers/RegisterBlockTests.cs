@@ -47,7 +47,7 @@ public class RegisterBlockTests
         RegisterFieldArray<bool> connected = null!;
         using TestGuest guest = Attach(bar =>
         {
-            ports = bar.AddRegisters<uint>(0x40, 2, new() { Name = "PORTSC", Access = Access.ReadOnly, Stride = 0x10 });
+            ports = bar.AddRegisters<uint>(0x40, 2, new() { Name = "PORTSC", Access = RegisterAccess.ReadOnly, Stride = 0x10 });
             connected = ports.AddFlag(0, "CCS");
         });
 
@@ -105,9 +105,9 @@ public class RegisterBlockTests
         List<(uint Old, uint New)> changes = [];
         using TestGuest guest = Attach(bar =>
         {
-            mask = bar.AddRegister<uint>(0xD0, new() { Name = "IMS", Access = Access.WriteOneToSet, OnWrite = write => changes.Add((write.Old, write.New)) });
-            bar.AddView(0xD8, mask, Access.WriteOneToClear, "IMC");
-            bar.AddView(0xE0, mask, Access.ReadOnly, "IMR");
+            mask = bar.AddRegister<uint>(0xD0, new() { Name = "IMS", Access = RegisterAccess.WriteOneToSet, OnWrite = write => changes.Add((write.Old, write.New)) });
+            bar.AddView(0xD8, mask, RegisterAccess.WriteOneToClear, "IMC");
+            bar.AddView(0xE0, mask, RegisterAccess.ReadOnly, "IMR");
         });
 
         guest.Bar0.Write(0xD0, 0xF0u);
@@ -127,7 +127,7 @@ public class RegisterBlockTests
         using TestGuest guest = Attach(bar =>
         {
             register = bar.AddRegister<uint>(0, new() { Name = "DATA" });
-            bar.AddView(4, register, Access.WriteOnly, "PORT");
+            bar.AddView(4, register, RegisterAccess.WriteOnly, "PORT");
         });
         register.Value = 0x1122_3344;
 
@@ -243,7 +243,7 @@ public class RegisterBlockTests
     {
         public Queue(RegisterBlock block, int index)
         {
-            block.AddRegister<uint>(0x04, new() { Name = "HEAD", Access = Access.ReadOnly });
+            block.AddRegister<uint>(0x04, new() { Name = "HEAD", Access = RegisterAccess.ReadOnly });
             Tail = block.AddRegister<uint>(0x08, new() { Name = "TAIL", OnWrite = _ => Rung++ });
             index.Should().BeInRange(0, 2);
         }

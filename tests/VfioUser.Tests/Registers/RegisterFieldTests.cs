@@ -27,7 +27,7 @@ public class RegisterFieldTests
         (RegisterField<Speed> speed, RegisterField<bool> link, RegisterField<byte> lane) = (null!, null!, null!);
         using TestGuest guest = Attach(bar =>
         {
-            status = bar.AddRegister<uint>(0, new() { Name = "STATUS", Access = Access.ReadOnly });
+            status = bar.AddRegister<uint>(0, new() { Name = "STATUS", Access = RegisterAccess.ReadOnly });
             link = status.AddFlag(1, "LU");
             speed = status.AddField<Speed>(6, 2, "SPEED");
             lane = status.AddField<byte>(24, 8, "LANE");
@@ -51,9 +51,9 @@ public class RegisterFieldTests
         Register<uint> control = null!;
         using TestGuest guest = Attach(bar =>
         {
-            control = bar.AddRegister<uint>(0, new() { Access = Access.ReadOnly });
-            control.AddFlag(0, "EN", Access.ReadWrite);
-            control.AddField<byte>(8, 4, "EVENTS", Access.WriteOneToClear);
+            control = bar.AddRegister<uint>(0, new() { Access = RegisterAccess.ReadOnly });
+            control.AddFlag(0, "EN", RegisterAccess.ReadWrite);
+            control.AddField<byte>(8, 4, "EVENTS", RegisterAccess.WriteOneToClear);
         });
         control.Value = 0xFF0;
 

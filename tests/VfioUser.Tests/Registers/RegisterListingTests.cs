@@ -23,7 +23,7 @@ public class RegisterListingTests
         int reads = 0;
         Register<uint> cause = null!;
         BlankDevice device = new(device => cause = device.AddBar(0, BarKind.Memory32, 0x1000)
-            .AddRegister<uint>(0, new() { Name = "ICR", Access = Access.ReadToClear, OnRead = stored => stored + (uint)++reads }));
+            .AddRegister<uint>(0, new() { Name = "ICR", Access = RegisterAccess.ReadToClear, OnRead = stored => stored + (uint)++reads }));
         cause.Value = 4;
 
         RegisterDump.Of(device).ToString().Should().Contain("0x00000004");
@@ -88,7 +88,7 @@ public class RegisterListingTests
             });
             control.AddFlag(0, "RST");
             control.AddField<byte>(8, 4, "COUNT");
-            Status = bar.AddRegister<ushort>(8, new() { Name = "STATUS", Access = Access.ReadOnly, ResetValue = 1 });
+            Status = bar.AddRegister<ushort>(8, new() { Name = "STATUS", Access = RegisterAccess.ReadOnly, ResetValue = 1 });
             Status.AddFlag(0, "LINK");
             Status.AddField<byte>(4, 4, "MODE");
             Config.AddBlock(0x40, "VND").AddRegister<ushort>(0, new() { Name = "TEST" });

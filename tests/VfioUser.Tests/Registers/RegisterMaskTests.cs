@@ -70,7 +70,7 @@ public class RegisterMaskTests
     public void Ones_set_bits_that_a_guest_cannot_clear()
     {
         Register<byte> register = null!;
-        using TestGuest guest = Attach(bar => register = bar.AddRegister<byte>(0, Access.WriteOneToSet));
+        using TestGuest guest = Attach(bar => register = bar.AddRegister<byte>(0, RegisterAccess.WriteOneToSet));
 
         guest.Bar0.Write<byte>(0, 0b0101);
         guest.Bar0.Write<byte>(0, 0b0010);
@@ -114,7 +114,7 @@ public class RegisterMaskTests
     {
         const int Each = 2000;
         Register<uint> cause = null!;
-        using TestGuest guest = Attach(bar => cause = bar.AddRegister<uint>(0, Access.ReadToClear));
+        using TestGuest guest = Attach(bar => cause = bar.AddRegister<uint>(0, RegisterAccess.ReadToClear));
         Task device = Background.Run(() =>
         {
             for (int i = 0; i < Each; i++)
@@ -157,7 +157,7 @@ public class RegisterMaskTests
     public void A_field_is_replaced_in_one_step()
     {
         Register<uint> status = null!;
-        using TestGuest guest = Attach(bar => status = bar.AddRegister<uint>(0, Access.ReadOnly));
+        using TestGuest guest = Attach(bar => status = bar.AddRegister<uint>(0, RegisterAccess.ReadOnly));
         status.Value = 0x8000_0005;
 
         status.Update(mask: 0x0C, value: 0xFFFF_FFF8).Should().Be(0x8000_0005);
@@ -174,7 +174,7 @@ public class RegisterMaskTests
     public void A_counter_begins_again_or_stays_at_its_largest_value(ushort start, ushort value, ushort wrapped, ushort saturated)
     {
         Register<ushort> counter = null!;
-        using TestGuest guest = Attach(bar => counter = bar.AddRegister<ushort>(0, Access.ReadOnly));
+        using TestGuest guest = Attach(bar => counter = bar.AddRegister<ushort>(0, RegisterAccess.ReadOnly));
 
         counter.Value = start;
         counter.Add(value).Should().Be(start);
@@ -189,7 +189,7 @@ public class RegisterMaskTests
     public void A_counter_of_64_bits_has_an_end_too()
     {
         Register<ulong> counter = null!;
-        using TestGuest guest = Attach(bar => counter = bar.AddRegister<ulong>(0, Access.ReadOnly));
+        using TestGuest guest = Attach(bar => counter = bar.AddRegister<ulong>(0, RegisterAccess.ReadOnly));
         counter.Value = ulong.MaxValue - 1;
 
         counter.AddSaturating(5);
@@ -203,7 +203,7 @@ public class RegisterMaskTests
     {
         const int Each = 20_000;
         Register<uint> counter = null!;
-        using TestGuest guest = Attach(bar => counter = bar.AddRegister<uint>(0, Access.ReadToClear));
+        using TestGuest guest = Attach(bar => counter = bar.AddRegister<uint>(0, RegisterAccess.ReadToClear));
 
         Task[] threads = [.. Enumerable.Range(0, 3).Select(_ => Background.Run(() =>
         {
@@ -249,9 +249,9 @@ public class RegisterMaskTests
         BlankDevice device = new(_ => { });
         Bar bar = device.AddBar(0, BarKind.Memory32, 0x1000);
         System.Reflection.MethodInfo add = typeof(RegisterBlock).GetMethods()
-            .Single(method => method.Name is "AddRegister" && method.GetParameters()[1].ParameterType == typeof(Access));
+            .Single(method => method.Name is "AddRegister" && method.GetParameters()[1].ParameterType == typeof(RegisterAccess));
 
-        Action declare = () => add.MakeGenericMethod(type).Invoke(bar, [0ul, Access.ReadWrite]);
+        Action declare = () => add.MakeGenericMethod(type).Invoke(bar, [0ul, RegisterAccess.ReadWrite]);
 
         declare.Should().Throw<System.Reflection.TargetInvocationException>().WithInnerException<ArgumentException>().WithMessage($"*{type.Name}*");
     }

@@ -34,7 +34,7 @@ public class RegisterTests
     public void The_guest_reads_what_the_device_sets()
     {
         Register<uint> register = null!;
-        using var guest = Attach(bar => register = bar.AddRegister<uint>(0, Access.ReadOnly));
+        using var guest = Attach(bar => register = bar.AddRegister<uint>(0, RegisterAccess.ReadOnly));
 
         register.Value = 0x1234_5678;
 
@@ -84,7 +84,7 @@ public class RegisterTests
         Register<uint> register = null!;
         List<(uint, uint)> writes = [];
         using var guest = Attach(bar => register = bar.AddRegister<uint>(0,
-            new RegisterOptions<uint> { Access = Access.ReadOnly, ResetValue = 7, OnWrite = write => writes.Add((write.New, write.Written)) }));
+            new RegisterOptions<uint> { Access = RegisterAccess.ReadOnly, ResetValue = 7, OnWrite = write => writes.Add((write.New, write.Written)) }));
 
         guest.Bar0.Write(0, uint.MaxValue);
 
@@ -98,7 +98,7 @@ public class RegisterTests
         Register<uint> register = null!;
         List<uint> written = [];
         using var guest = Attach(bar => register = bar.AddRegister<uint>(0,
-            new RegisterOptions<uint> { Access = Access.WriteOnly, OnWrite = write => written.Add(write.New), WriteMask = 0x00FF_FFFF }));
+            new RegisterOptions<uint> { Access = RegisterAccess.WriteOnly, OnWrite = write => written.Add(write.New), WriteMask = 0x00FF_FFFF }));
 
         guest.Bar0.Write(0, 0xAABB_CCDDu);
         guest.Bar0.Write<byte>(1, 0x99);
@@ -113,7 +113,7 @@ public class RegisterTests
         Register<ushort> events = null!;
         List<ushort> acknowledged = [];
         using var guest = Attach(bar => events = bar.AddRegister<ushort>(0,
-            new RegisterOptions<ushort> { Access = Access.WriteOneToClear, WriteMask = 0x0FFF, OnWrite = write => acknowledged.Add((ushort)(write.Old & ~write.New)) }));
+            new RegisterOptions<ushort> { Access = RegisterAccess.WriteOneToClear, WriteMask = 0x0FFF, OnWrite = write => acknowledged.Add((ushort)(write.Old & ~write.New)) }));
         events.Value = 0xF0F3;
 
         guest.Bar0.Write<ushort>(0, 0x8011);
@@ -144,7 +144,7 @@ public class RegisterTests
         Register<uint> counter = null!;
         uint reads = 0;
         using var guest = Attach(bar => counter = bar.AddRegister<uint>(0,
-            new RegisterOptions<uint> { Access = Access.ReadOnly, OnRead = _ => ++reads * 0x100 }));
+            new RegisterOptions<uint> { Access = RegisterAccess.ReadOnly, OnRead = _ => ++reads * 0x100 }));
 
         guest.Bar0.Read<uint>(0).Should().Be(0x100);
         guest.Bar0.Read<byte>(1).Should().Be(2);
@@ -244,7 +244,7 @@ public class RegisterTests
     public async Task Every_event_that_a_device_sets_is_seen_by_the_guest_that_clears_it()
     {
         Register<uint> events = null!;
-        using var guest = Attach(bar => events = bar.AddRegister<uint>(0, Access.WriteOneToClear));
+        using var guest = Attach(bar => events = bar.AddRegister<uint>(0, RegisterAccess.WriteOneToClear));
         const int Each = 500;
 
         Task device = Background.Run(() =>

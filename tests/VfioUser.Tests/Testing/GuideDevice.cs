@@ -16,8 +16,8 @@ internal sealed class SumDevice : PciDevice
         _intx = AddIntx();
         _iova = bar0.AddRegister<ulong>(offset: 0x00);
         _length = bar0.AddRegister<uint>(offset: 0x08);
-        _sum = bar0.AddRegister<uint>(offset: 0x0C, Access.ReadOnly);
-        _fault = bar0.AddRegister<uint>(offset: 0x10, Access.ReadOnly);
+        _sum = bar0.AddRegister<uint>(offset: 0x0C, RegisterAccess.ReadOnly);
+        _fault = bar0.AddRegister<uint>(offset: 0x10, RegisterAccess.ReadOnly);
         bar0.AddDoorbell(offset: 0x14, ring: Run);
         bar0.AddDoorbell(offset: 0x18, ring: () => _intx.Deassert());
         EnableMigration();

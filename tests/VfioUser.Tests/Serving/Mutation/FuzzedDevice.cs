@@ -37,7 +37,7 @@ internal sealed partial class FuzzedDevice : PciDevice, IRegionHandler
         AddDeviceRegion(DeviceRegion.VendorType(0x1B36), 1, 0x1000, this);
         Bar ports = AddBar(4, BarKind.Io, 0x20);
         ports.AddRegister<uint>(0);
-        ports.AddRegister<ushort>(4, Access.WriteOneToClear);
+        ports.AddRegister<ushort>(4, RegisterAccess.WriteOneToClear);
         ports.AddDoorbell(8, () => _intx!.Assert());
         ports.AddDoorbell(12, () => _intx!.Deassert());
         DeviceTimer timer = AddTimer(() => Interlocked.Increment(ref _ticks));

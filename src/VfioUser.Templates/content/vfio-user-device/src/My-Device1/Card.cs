@@ -19,8 +19,8 @@ public sealed class Card : PciDevice
         Irq done = bar0.AddMsiX(offset: 0x800, vectors: 1)[0];
         _iova = bar0.AddRegister<ulong>(offset: 0x00);
         _length = bar0.AddRegister<uint>(offset: 0x08);
-        _sum = bar0.AddRegister<uint>(offset: 0x0C, Access.ReadOnly);
-        _fault = bar0.AddRegister<uint>(offset: 0x10, Access.ReadOnly);
+        _sum = bar0.AddRegister<uint>(offset: 0x0C, RegisterAccess.ReadOnly);
+        _fault = bar0.AddRegister<uint>(offset: 0x10, RegisterAccess.ReadOnly);
         bar0.AddDoorbell(offset: 0x14, ring: () =>
         {
             AddUp();

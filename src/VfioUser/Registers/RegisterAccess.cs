@@ -2,7 +2,7 @@ namespace VfioUser;
 
 /// <summary>What a guest may do with the bits of a register.</summary>
 /// <remarks>For single bits see the masks of <see cref="RegisterDefinition{T}"/>.</remarks>
-public enum Access
+public enum RegisterAccess
 {
     /// <summary>Read them and change them.</summary>
     ReadWrite,
