@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using VfioUser.Protocol;
 
 namespace VfioUser;
@@ -19,6 +20,7 @@ internal sealed class Session : IDisposable
     private readonly bool _mayBlock;
     private bool _metered;
     private bool _isLeaving;
+    private long _began; // start of the command being handled; 0 if it is not measured
     private long _pendingSince; // start of the pending command; 0 for none, or if it is not measured
     private Command? _command; // the one being handled
 
@@ -220,50 +222,71 @@ internal sealed class Session : IDisposable
 
     private bool HandleOnce(ref int budget)
     {
-        // checked here and not in Dispatch, where the client waits for a reply
+        // checked here and not for each command, when the client waits for a reply
         _metered = _log.Metrics.AreCommandsMetered;
         ReceivedMessage message;
         ReceiveStatus status = IsPending ? Continue(out message) : Receive(out message);
         if (status != ReceiveStatus.Received)
             return status == ReceiveStatus.Empty;
-        do
-        {
-            // the command is pending, or was dropped after a disconnect: later commands wait, or are dropped
-            if (!Dispatch(message))
-                return Replies.Flush() && IsPending;
-        }
-        while (--budget > 0 && !HasOutput && _channel.TryNextBuffered(out message));
-        return Replies.Flush();
+        bool handled = HandleAll(message, ref budget);
+        return Replies.Flush() && (handled || IsPending);
     }
 
-    // False if no more commands are to be handled now.
+    // False if a command is pending, or was dropped after a disconnect: later commands wait, or are dropped.
+    private bool HandleAll(ReceivedMessage message, ref int budget)
+    {
+        do
+        {
+            // around the loop, since the JIT keeps nothing in registers inside of a try block
+            try
+            {
+                do
+                {
+                    if (!Dispatch(message))
+                        return false;
+                }
+                while (TryNext(ref budget, out message));
+                return true;
+            }
+            catch (Exception e)
+            {
+                CommandHandler? handler = CommandTable.Find(message.Header.Command);
+                DeviceThrew(handler?.CodeOf(Device, message) ?? default, message.Header.Command, e);
+                Conclude(handler, message, Threw);
+            }
+        }
+        while (TryNext(ref budget, out message));
+        return true;
+    }
+
+    private bool TryNext(ref int budget, out ReceivedMessage message)
+    {
+        if (--budget > 0 && !HasOutput)
+            return _channel.TryNextBuffered(out message);
+        message = default;
+        return false;
+    }
+
     private bool Dispatch(in ReceivedMessage message)
     {
-        long began = _metered ? Began() : 0;
+        _began = _metered ? Began() : 0;
+        _command = message.Header.Command;
         CommandHandler? handler = CommandTable.Find(message.Header.Command);
-        CommandOutcome outcome;
-        try
-        {
-            _command = message.Header.Command;
-            outcome = Steps.IsDeferred ? Steps.Resume(message) : Handle(handler, message);
-        }
-        catch (Exception e)
-        {
-            DeviceThrew(handler?.Code ?? default, message.Header.Command, e);
-            outcome = Threw;
-        }
-        finally
-        {
-            message.Fds?.Dispose();
-            _command = null;
-        }
+        return Conclude(handler, message, Steps.IsDeferred ? Steps.Resume(message) : Handle(handler, message));
+    }
+
+    // False if the command is pending or dropped.
+    private bool Conclude(CommandHandler? handler, in ReceivedMessage message, CommandOutcome outcome)
+    {
+        message.Fds?.Dispose();
+        _command = null;
         if (outcome.Kind == OutcomeKind.Deferred)
         {
-            _pendingSince = began;
+            _pendingSince = _began;
             return false;
         }
         if (_metered)
-            _log.Metrics.Handled(message.Header.Command, outcome.Refusal.Errno, began);
+            _log.Metrics.Handled(message.Header.Command, outcome.Refusal.Errno, _began);
         if (outcome.Kind != OutcomeKind.Replied)
             Refuse(handler, message, outcome.Refusal);
         return true;
@@ -285,7 +308,13 @@ internal sealed class Session : IDisposable
         return since != 0 ? since : Stopwatch.GetTimestamp();
     }
 
-    private CommandOutcome Handle(CommandHandler? handler, in ReceivedMessage message)
+    private CommandOutcome Handle(CommandHandler? handler, in ReceivedMessage message) =>
+        handler is not null && message.Header.IsCommand && message.FdProblem == Errno.None
+            ? Steps.Run(handler, message)
+            : HandleUnusual(handler, message);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private CommandOutcome HandleUnusual(CommandHandler? handler, in ReceivedMessage message)
     {
         // one that arrived before the session started; the channel drops later ones
         if (message.Header.IsReply)
@@ -302,9 +331,9 @@ internal sealed class Session : IDisposable
                 ? Refusal.Invalid("there is no command {0}", (ulong)message.Header.Command)
                 : Refusal.Invalid("only servers send command {0}", (ulong)message.Header.Command);
         }
-        if (message.FdProblem != Errno.None && handler.NeedsFds(message))
-            return new Refusal(message.FdProblem, "its descriptors were lost");
-        return Steps.Run(handler, message);
+        return handler.NeedsFds(message)
+            ? new Refusal(message.FdProblem, "its descriptors were lost")
+            : Steps.Run(handler, message);
     }
 
     // Sends buffered replies before a call: the client may wait for them before it replies.

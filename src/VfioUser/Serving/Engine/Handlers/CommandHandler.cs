@@ -8,7 +8,7 @@ namespace VfioUser;
 internal abstract class CommandHandler
 {
     /// <summary>The code of the device that the command calls, for exceptions that do not say it.</summary>
-    public virtual DeviceCode Code => DeviceCallback.Other;
+    public virtual DeviceCode CodeOf(PciDevice device, in ReceivedMessage message) => DeviceCallback.Other;
 
     /// <summary>Whether the message must be refused if its descriptors were lost.</summary>
     public virtual bool NeedsFds(in ReceivedMessage message) => false;

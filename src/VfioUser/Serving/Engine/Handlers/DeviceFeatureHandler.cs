@@ -6,7 +6,7 @@ namespace VfioUser;
 /// <remarks>All features are about migration: a device that cannot be migrated has none, as in libvfio-user.</remarks>
 internal sealed class DeviceFeatureHandler : CommandHandler
 {
-    public override DeviceCode Code => DeviceCallback.MigrationState;
+    public override DeviceCode CodeOf(PciDevice device, in ReceivedMessage message) => DeviceCallback.MigrationState;
 
     public override CommandOutcome Handle(Session session, in ReceivedMessage message)
     {

@@ -5,7 +5,7 @@ namespace VfioUser;
 /// <summary>Spec: VFIO_USER_DEVICE_RESET.</summary>
 internal sealed class DeviceResetHandler : CommandHandler
 {
-    public override DeviceCode Code => DeviceCallback.Reset;
+    public override DeviceCode CodeOf(PciDevice device, in ReceivedMessage message) => DeviceCallback.Reset;
 
     public override CommandOutcome Handle(Session session, in ReceivedMessage message) => message.Payload.IsEmpty
         ? CommandOutcome.NeedsQuiesce(QuiesceReason.Reset)

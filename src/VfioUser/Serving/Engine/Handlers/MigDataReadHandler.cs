@@ -5,7 +5,7 @@ namespace VfioUser;
 /// <summary>Spec: VFIO_USER_MIG_DATA_READ.</summary>
 internal sealed class MigDataReadHandler : CommandHandler
 {
-    public override DeviceCode Code => DeviceCallback.MigrationState;
+    public override DeviceCode CodeOf(PciDevice device, in ReceivedMessage message) => DeviceCallback.MigrationState;
 
     public override CommandOutcome Handle(Session session, in ReceivedMessage message)
     {

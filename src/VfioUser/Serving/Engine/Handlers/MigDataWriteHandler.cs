@@ -5,7 +5,7 @@ namespace VfioUser;
 /// <summary>Spec: VFIO_USER_MIG_DATA_WRITE.</summary>
 internal sealed class MigDataWriteHandler : CommandHandler
 {
-    public override DeviceCode Code => DeviceCallback.MigrationState;
+    public override DeviceCode CodeOf(PciDevice device, in ReceivedMessage message) => DeviceCallback.MigrationState;
 
     public override CommandOutcome Handle(Session session, in ReceivedMessage message)
     {

@@ -6,7 +6,7 @@ namespace VfioUser;
 /// <remarks>Not in the specification, so only served with <see cref="VfioUserServerOptions.PreCopyInfo"/>.</remarks>
 internal sealed class PreCopyInfoHandler : CommandHandler
 {
-    public override DeviceCode Code => DeviceCallback.MigrationState;
+    public override DeviceCode CodeOf(PciDevice device, in ReceivedMessage message) => DeviceCallback.MigrationState;
 
     public override CommandOutcome Handle(Session session, in ReceivedMessage message)
     {

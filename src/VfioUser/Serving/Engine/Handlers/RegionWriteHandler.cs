@@ -5,6 +5,10 @@ namespace VfioUser;
 /// <summary>Spec: VFIO_USER_REGION_WRITE.</summary>
 internal sealed class RegionWriteHandler : CommandHandler
 {
+    public override DeviceCode CodeOf(PciDevice device, in ReceivedMessage message) => WireFormat.TryRead(message.Payload, out RegionAccess access)
+        ? DeviceCode.At(device, DeviceCallback.RegionWrite, access.Region, access.Offset)
+        : DeviceCallback.RegionWrite;
+
     public override CommandOutcome Handle(Session session, in ReceivedMessage message)
     {
         if (!TryRead(message, out RegionAccess access, out Refusal refusal))
@@ -52,17 +56,10 @@ internal sealed class RegionWriteHandler : CommandHandler
     /// <summary>Carries out an access that passed <see cref="CanWrite"/>.</summary>
     public static void Write(PciDevice device, Region? region, in RegionAccess access, ReadOnlySpan<byte> data)
     {
-        try
-        {
-            if (region is null)
-                device.Config.GuestWrite((int)access.Offset, data);
-            else
-                region.GuestWrite(access.Offset, data);
-        }
-        catch (Exception e) when (e is not DeviceCodeException)
-        {
-            throw new DeviceCodeException(DeviceCode.At(device, DeviceCallback.RegionWrite, access.Region, access.Offset), e);
-        }
+        if (region is null)
+            device.Config.GuestWrite((int)access.Offset, data);
+        else
+            region.GuestWrite(access.Offset, data);
     }
 
     private static CommandOutcome Answer(Session session, in ReceivedMessage message, in RegionAccess access) =>

@@ -23,7 +23,7 @@ internal sealed class RegionWriteMultiHandler : CommandHandler
     {
         RegionWriteMultiEntry entry = WireFormat.Read<RegionWriteMultiEntry>(message.Payload[position..]);
         ulong data = entry.Data;
-        RegionWriteHandler.Write(session.Device, null, AccessOf(entry), BytesOf(in data, entry));
+        Write(session.Device, null, AccessOf(entry), BytesOf(in data, entry));
         session.Quiescence.Resume();
         return WriteFrom(session, message, position + RegionWriteMultiEntry.WireSize);
     }
@@ -43,9 +43,22 @@ internal sealed class RegionWriteMultiHandler : CommandHandler
             ReadOnlySpan<byte> bytes = BytesOf(in data, entry);
             if (region is null && RegionWriteHandler.Resets(device, access, bytes))
                 return CommandOutcome.NeedsQuiesce(QuiesceReason.Reset, position);
-            RegionWriteHandler.Write(device, region, access, bytes);
+            Write(device, region, access, bytes);
         }
         return Reply(session, message, WireFormat.Read<RegionWriteMulti>(message.Payload));
+    }
+
+    // the message has several accesses, so the exception says which of them it was
+    private static void Write(PciDevice device, Region? region, in RegionAccess access, ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            RegionWriteHandler.Write(device, region, access, bytes);
+        }
+        catch (Exception e) when (e is not DeviceCodeException)
+        {
+            throw new DeviceCodeException(DeviceCode.At(device, DeviceCallback.RegionWrite, access.Region, access.Offset), e);
+        }
     }
 
     private static RegionAccess AccessOf(in RegionWriteMultiEntry entry) => new(entry.Offset, entry.Region, entry.Count);

@@ -7,7 +7,7 @@ internal sealed class SetIrqsHandler : CommandHandler
 {
     private const IrqSetFlags Known = IrqSetFlags.DataTypeMask | IrqSetFlags.ActionTypeMask;
 
-    public override DeviceCode Code => DeviceCallback.IrqMask;
+    public override DeviceCode CodeOf(PciDevice device, in ReceivedMessage message) => DeviceCallback.IrqMask;
 
     public override bool NeedsFds(in ReceivedMessage message) =>
         WireFormat.TryRead(message.Payload, out IrqSet set) && (set.Flags & IrqSetFlags.DataEventFd) != 0;
