@@ -247,7 +247,8 @@ internal sealed class MatrixMachine : IAsyncDisposable
     {
         ServedCard served = _cards[number];
         // by place: numbers of chips change when they are bound again
-        string chip = await Machine.Output($"basename $(ls -d /sys/bus/pci/drivers/pci-idio-16/0*/gpiochip* | sed -n {number + 1}p)");
+        string folder = await Machine.Output($"ls -d /sys/bus/pci/drivers/pci-idio-16/0*/gpiochip* | sed -n {number + 1}p");
+        string chip = Path.GetFileName(folder);
 
         // -t 0: set and exit. The driver leaves lines as they are when they are released.
         await Machine.Output($"gpioset -c {chip} -t 0 OUT0=1 OUT3=1 OUT9=1 OUT15=1");
@@ -257,6 +258,11 @@ internal sealed class MatrixMachine : IAsyncDisposable
 
         served.Card.Inputs = 0x8005;
         (await Machine.Output($"gpioget -c {chip} --numeric IIN0 IIN1 IIN2 IIN15")).Should().Be("1 0 1 1");
+        if (!await CanHaveEvents(address: Path.GetFileName(Path.GetDirectoryName(folder)!)))
+        {
+            Tell($"card {number}: its driver enables no interrupt");
+            return;
+        }
 
         // all lines, as in GpioGuestTests
         string lines = string.Join(' ', Enumerable.Range(0, 16).Select(line => $"IIN{line}"));
@@ -266,6 +272,14 @@ internal sealed class MatrixMachine : IAsyncDisposable
         await Machine.WaitFor("^IIN3 rising$");
         await Machine.Output("killall gpiomon && while pidof gpiomon; do :; done");
     }
+
+    /// <summary>False if the guest's driver never enables this card's interrupt.</summary>
+    /// <remarks>
+    /// Linux 6.1 has one irq_chip for all cards, and gpiolib hooks it for the first that is bound. Of the others, and of each that is
+    /// bound later, it does not call the driver's unmask, which enables the interrupt; it says so when it binds the card.
+    /// </remarks>
+    private async Task<bool> CanHaveEvents(string address) =>
+        (await Machine.Run($"dmesg | grep -q '({address}): detected irqchip that is shared'")).ExitCode != 0;
 
     /// <summary>Writes both disks in blocks of all sizes, and reads them.</summary>
     public Task WriteAndVerify() => Machine.Output(Fio("--rw=randwrite --verify=crc32c --verify_fatal=1"));
