@@ -17,13 +17,10 @@ internal enum FloorMode
     /// <summary>Signals the eventfd that came with the plan for each request.</summary>
     Signal,
 
-    /// <summary>Maps the descriptor that comes with a request, closes it, replies.</summary>
+    /// <summary>Maps and closes the descriptor that comes with a request, replies; unmaps it at the next request, replies as long.</summary>
     Map,
 
-    /// <summary>Unmaps what was mapped last, replies.</summary>
-    Unmap,
-
-    /// <summary>Closes the descriptor that comes with a request, replies.</summary>
+    /// <summary>As <see cref="Map"/>, but only closes the descriptor.</summary>
     Take,
 }
 

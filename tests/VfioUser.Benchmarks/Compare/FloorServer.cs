@@ -20,7 +20,6 @@ internal static class FloorServer
         int socket = Bare.Raw(client.SafeHandle);
         byte[] buffer = GC.AllocateArray<byte>(2 << 20, pinned: true);
         Span<byte> planBytes = stackalloc byte[Marshal.SizeOf<FloorPlan>()];
-        nint mapped = 0;
         try
         {
             while (true)
@@ -28,7 +27,7 @@ internal static class FloorServer
                 int received = Bare.ReceiveWithFd(socket, planBytes, out int fd);
                 if (received <= 0)
                     return;
-                Follow(socket, MemoryMarshal.Read<FloorPlan>(planBytes), buffer, fd, ref mapped);
+                Follow(socket, MemoryMarshal.Read<FloorPlan>(planBytes), buffer, fd);
             }
         }
         catch (EndOfStreamException)
@@ -46,7 +45,7 @@ internal static class FloorServer
         }
     }
 
-    private static void Follow(int socket, FloorPlan plan, byte[] buffer, int fd, ref nint mapped)
+    private static void Follow(int socket, FloorPlan plan, byte[] buffer, int fd)
     {
         ReadOnlySpan<byte> reply = buffer.AsSpan(0, plan.ReplyBytes);
         switch (plan.Mode)
@@ -86,22 +85,34 @@ internal static class FloorServer
                 Bare.Close(fd);
                 break;
             case FloorMode.Map:
-                Positive(Bare.ReceiveWithFd(socket, buffer, out int file));
-                mapped = Bare.Map(file, MapLength);
-                Bare.Close(file);
-                Bare.Send(socket, reply);
+                for (int i = 0; i < plan.Rounds; i++)
+                    MapAndUnmap(socket, buffer, reply);
                 break;
             case FloorMode.Take:
-                Positive(Bare.ReceiveWithFd(socket, buffer, out int taken));
-                Bare.Close(taken);
-                Bare.Send(socket, reply);
-                break;
-            case FloorMode.Unmap:
-                Positive(Bare.Receive(socket, buffer));
-                Bare.Unmap(mapped, MapLength);
-                Bare.Send(socket, reply);
+                for (int i = 0; i < plan.Rounds; i++)
+                    TakeAndAnswer(socket, buffer, reply);
                 break;
         }
+    }
+
+    private static void MapAndUnmap(int socket, byte[] buffer, ReadOnlySpan<byte> reply)
+    {
+        Positive(Bare.ReceiveWithFd(socket, buffer, out int file));
+        nint mapped = Bare.Map(file, MapLength);
+        Bare.Close(file);
+        Bare.Send(socket, reply[..MessageHeader.WireSize]);
+        Positive(Bare.Receive(socket, buffer));
+        Bare.Unmap(mapped, MapLength);
+        Bare.Send(socket, reply);
+    }
+
+    private static void TakeAndAnswer(int socket, byte[] buffer, ReadOnlySpan<byte> reply)
+    {
+        Positive(Bare.ReceiveWithFd(socket, buffer, out int file));
+        Bare.Close(file);
+        Bare.Send(socket, reply[..MessageHeader.WireSize]);
+        Positive(Bare.Receive(socket, buffer));
+        Bare.Send(socket, reply);
     }
 
     private static int Positive(int received) => received > 0 ? received : throw new EndOfStreamException();
