@@ -61,6 +61,9 @@ public sealed class DeviceWork
             _left?.TrySetResult();
     }
 
+    /// <summary>Called when users may enter again; null for nothing. It must only wake a thread.</summary>
+    internal Action? Opened { get; set; }
+
     /// <summary>A run begins.</summary>
     /// <param name="stop">Cancelled when it ends; <see cref="Stopped"/> follows.</param>
     internal void Begin(CancellationToken stop) => _stop = stop;
@@ -87,6 +90,7 @@ public sealed class DeviceWork
     {
         _count.Reopen();
         WakeAll();
+        Opened?.Invoke();
     }
 
     private async ValueTask<DeviceWorkScope> EnterLaterAsync()
