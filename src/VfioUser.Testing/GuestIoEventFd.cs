@@ -22,9 +22,9 @@ public sealed class GuestIoEventFd : IDisposable
     public ClientIoFd Entry { get; }
 
     /// <summary>Whether a write of the guest signals it, by KVM's rules.</summary>
-    public bool Matches(ulong offset, ReadOnlySpan<byte> source)
+    public bool Matches(long offset, ReadOnlySpan<byte> source)
     {
-        if (offset != Entry.Offset || (Entry.Size != 0 && Entry.Size != (ulong)source.Length) || source.Length > sizeof(ulong))
+        if ((ulong)offset != Entry.Offset || (Entry.Size != 0 && Entry.Size != (ulong)source.Length) || source.Length > sizeof(ulong))
             return false;
         Span<byte> value = stackalloc byte[sizeof(ulong)];
         value.Clear();

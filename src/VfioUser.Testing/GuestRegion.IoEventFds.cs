@@ -26,7 +26,7 @@ public sealed partial class GuestRegion
 
     /// <summary>Writes to a doorbell as a guest under KVM does: signals an ioeventfd if one matches, else posts a write.</summary>
     /// <returns>Whether an ioeventfd was signalled. Then the device handles it on another thread, some time after this returns.</returns>
-    public bool Ring<T>(ulong offset, T value)
+    public bool Ring<T>(long offset, T value)
         where T : unmanaged, IBinaryInteger<T>, IUnsignedNumber<T>
     {
         ReadOnlySpan<byte> source = MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value));
@@ -35,7 +35,7 @@ public sealed partial class GuestRegion
             if (eventFd.Matches(offset, source))
                 return eventFd.Ring(source);
         }
-        _guest.Client.PostRegionWrite((uint)Index, offset, source);
+        _guest.Client.PostRegionWrite((uint)Index, (ulong)offset, source);
         return false;
     }
 

@@ -20,17 +20,17 @@ public sealed partial class GuestRegion
     public PciRegion Index { get; }
 
     /// <summary>In bytes, as the server says; 0 if the device has no such region.</summary>
-    public ulong Size
+    public long Size
     {
         get
         {
             using ClientRegion region = _guest.Client.GetRegionInfo((uint)Index);
-            return region.Size;
+            return (long)region.Size;
         }
     }
 
     /// <summary>Reads a value, little-endian, in one access.</summary>
-    public T Read<T>(ulong offset)
+    public T Read<T>(long offset)
         where T : unmanaged
     {
         Unsafe.SkipInit(out T value);
@@ -40,11 +40,11 @@ public sealed partial class GuestRegion
 
     /// <summary>Reads bytes in one access.</summary>
     /// <exception cref="VfioUserException">The device refused; if its handler threw, that is the inner exception.</exception>
-    public void Read(ulong offset, Span<byte> destination)
+    public void Read(long offset, Span<byte> destination)
     {
         try
         {
-            _guest.Client.ReadRegion((uint)Index, offset, destination);
+            _guest.Client.ReadRegion((uint)Index, (ulong)offset, destination);
         }
         catch (VfioUserException e) when (_guest.HasCause(e))
         {
@@ -53,16 +53,16 @@ public sealed partial class GuestRegion
     }
 
     /// <summary>Writes an unsigned integer, little-endian, in one access, and waits until the device has handled it.</summary>
-    public void Write<T>(ulong offset, T value)
+    public void Write<T>(long offset, T value)
         where T : unmanaged, IBinaryInteger<T>, IUnsignedNumber<T> => Write(offset, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
 
     /// <summary>Writes bytes in one access, and waits until the device has handled it.</summary>
     /// <exception cref="VfioUserException">The device refused; if its handler threw, that is the inner exception.</exception>
-    public void Write(ulong offset, ReadOnlySpan<byte> source)
+    public void Write(long offset, ReadOnlySpan<byte> source)
     {
         try
         {
-            _guest.Client.WriteRegion((uint)Index, offset, source);
+            _guest.Client.WriteRegion((uint)Index, (ulong)offset, source);
         }
         catch (VfioUserException e) when (_guest.HasCause(e))
         {
@@ -87,6 +87,6 @@ public sealed partial class GuestRegion
     }
 
     /// <summary>Writes a value without waiting, as QEMU does; the device handles it before later accesses.</summary>
-    public void Post<T>(ulong offset, T value)
-        where T : unmanaged, IBinaryInteger<T>, IUnsignedNumber<T> => _guest.Client.PostRegionWrite((uint)Index, offset, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
+    public void Post<T>(long offset, T value)
+        where T : unmanaged, IBinaryInteger<T>, IUnsignedNumber<T> => _guest.Client.PostRegionWrite((uint)Index, (ulong)offset, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
 }

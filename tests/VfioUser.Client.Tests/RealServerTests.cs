@@ -56,7 +56,7 @@ public class RealServerTests
 
         Background<bool>[] threads = [.. Enumerable.Range(0, 8).Select(thread => Background.Run(() =>
         {
-            ulong offset = 0x100 + 4 * (ulong)thread;
+            long offset = 0x100 + 4 * thread;
             for (uint i = 0; i < 200; i++)
             {
                 guest.Bar0.Write(offset, i);
@@ -107,8 +107,8 @@ public class RealServerTests
 
         public RegionMemory Shared { get; }
 
-        public void Read(ulong offset, Span<byte> destination) => _bytes.AsSpan((int)offset, destination.Length).CopyTo(destination);
+        public void Read(long offset, Span<byte> destination) => _bytes.AsSpan((int)offset, destination.Length).CopyTo(destination);
 
-        public void Write(ulong offset, ReadOnlySpan<byte> source) => source.CopyTo(_bytes.AsSpan((int)offset));
+        public void Write(long offset, ReadOnlySpan<byte> source) => source.CopyTo(_bytes.AsSpan((int)offset));
     }
 }

@@ -10,10 +10,10 @@ namespace VfioUser.Migration.Tests;
 public sealed class BusyDevice : PciDevice, IMigrationState
 {
     public const int HistorySize = 1 << 20;
-    public const ulong BaseRegister = 0x00;
-    public const ulong SizeRegister = 0x08;
-    public const ulong StepsRegister = 0x10;
-    public const ulong GoRegister = 0x18;
+    public const int BaseRegister = 0x00;
+    public const int SizeRegister = 0x08;
+    public const int StepsRegister = 0x10;
+    public const int GoRegister = 0x18;
 
     private readonly Register<ulong> _base;
     private readonly Register<ulong> _size;
@@ -121,7 +121,7 @@ public sealed class BusyDevice : PciDevice, IMigrationState
             Dma.TryWrite(new Iova(_base.Value + place), _seed);
             ulong step = _steps.Value++;
             _history[HistorySize / 2 + (int)(step % (HistorySize / 2))] = (byte)_seed;
-            MemoryMarshal.Write(Shared.Span(0x2000 + step % 1024 * sizeof(ulong), sizeof(ulong)), in _seed);
+            MemoryMarshal.Write(Shared.Span(0x2000 + (long)(step % 1024) * sizeof(ulong), sizeof(ulong)), in _seed);
         }
     }
 }

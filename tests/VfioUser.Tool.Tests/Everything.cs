@@ -30,13 +30,13 @@ internal sealed class Everything : PciDevice, IRegionHandler
 
     public void Interrupt() => _done.Trigger();
 
-    public void Read(ulong offset, Span<byte> destination)
+    public void Read(long offset, Span<byte> destination)
     {
         Reading?.Invoke();
         _bytes.AsSpan((int)offset, destination.Length).CopyTo(destination);
     }
 
-    public void Write(ulong offset, ReadOnlySpan<byte> source)
+    public void Write(long offset, ReadOnlySpan<byte> source)
     {
         source.CopyTo(_bytes.AsSpan((int)offset));
         Written?.Invoke();

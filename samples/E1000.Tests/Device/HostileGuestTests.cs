@@ -154,7 +154,7 @@ public class HostileGuestTests
         foreach (RegisterInfo register in rig.Card.GetRegisters())
         {
             GuestRegion region = rig.Guest.Region(register.Region);
-            for (ulong offset = register.Offset; offset < register.Offset + (ulong)register.Width && offset + (ulong)width <= region.Size; offset++)
+            for (long offset = register.Offset; offset < register.Offset + register.Width && offset + width <= region.Size; offset++)
             {
                 foreach (byte fill in (byte[])[0xFF, 0x00, 0xA5])
                 {

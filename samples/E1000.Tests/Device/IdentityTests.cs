@@ -41,7 +41,7 @@ public class IdentityTests
     [InlineData(0x547C, 0x8003FFFF)]
     [InlineData(0x5200, 0xFFFFFFFF)]
     [InlineData(0x53FC, 0xFFFFFFFF)]
-    public void Register_keeps_what_can_be_written_and_nothing_else(ulong offset, uint writable)
+    public void Register_keeps_what_can_be_written_and_nothing_else(int offset, uint writable)
     {
         using Rig rig = new();
 

@@ -14,7 +14,7 @@ internal sealed class DelayedInterrupt
     private readonly DeviceTimer _quietTimer, _atMostTimer;
     private readonly Action _raise;
 
-    public DelayedInterrupt(RegisterBlock csr, ulong offset, string quietName, string atMostName, Func<Action, DeviceTimer> addTimer, Action raise)
+    public DelayedInterrupt(RegisterBlock csr, long offset, string quietName, string atMostName, Func<Action, DeviceTimer> addTimer, Action raise)
     {
         _raise = raise;
         _quietTimer = addTimer(Raise);

@@ -14,7 +14,7 @@ internal sealed class DescriptorRing
     /// <param name="offset">Of the ring's registers.</param>
     /// <param name="prefix">Of their names: RD or TD.</param>
     /// <param name="tailWritten">Called when there may be more descriptors.</param>
-    public DescriptorRing(RegisterBlock csr, ulong offset, string prefix, Action tailWritten)
+    public DescriptorRing(RegisterBlock csr, long offset, string prefix, Action tailWritten)
     {
         _base = csr.AddRegister<ulong>(offset, new() { Name = $"{prefix}BA", WriteMask = ~0xFul });
         _length = csr.AddRegister<uint>(offset + 0x08, new() { Name = $"{prefix}LEN", WriteMask = 0xFFF80 });

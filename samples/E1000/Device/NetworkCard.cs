@@ -22,7 +22,7 @@ public sealed class NetworkCard : PciDevice, INetworkPort
     private static readonly PciId Pci = new(Vendor: 0x8086, Device: 0x100E, SubsystemVendor: 0x8086, Subsystem: 0x001E, Revision: 2);
 
     // registers that the guest writes and reads, and that change nothing here
-    private static readonly (ulong Offset, string Name, uint WriteMask)[] Plain =
+    private static readonly (int Offset, string Name, uint WriteMask)[] Plain =
     [
         (0x0018, "CTRL_EXT", 0x00FF_9FFF),
         (0x001C, "FLA", ~0u),
@@ -84,7 +84,7 @@ public sealed class NetworkCard : PciDevice, INetworkPort
         _vlanType = _csr.AddRegister<uint>(0x0038, new() { Name = "VET", WriteMask = 0xFFFF, ResetValue = 0x8100 });
         // how the buffer is split survives a reset by the driver, which is what makes it take effect
         _csr.AddRegister<uint>(0x1000, new() { Name = "PBA", WriteMask = 0xFFFF, ResetValue = 0x0010_0030, Sticky = ~0u });
-        foreach ((ulong offset, string name, uint mask) in Plain)
+        foreach ((int offset, string name, uint mask) in Plain)
             _csr.AddRegister<uint>(offset, new() { Name = name, WriteMask = mask });
         AddTags();
 

@@ -71,7 +71,7 @@ internal sealed class Phy
         for (int number = 1; number < RegisterCount; number++)
         {
             (int Number, string Name, RegisterAccess Access, ushort Reset) special = Special.FirstOrDefault(entry => entry.Number == number);
-            registers[number] = region.AddRegister<ushort>((ulong)number * sizeof(ushort), new()
+            registers[number] = region.AddRegister<ushort>(number * sizeof(ushort), new()
             {
                 Name = special.Name ?? $"PHY{number}",
                 Access = special.Access,
@@ -113,7 +113,7 @@ internal sealed class Phy
         MdiOperation operation = write.Get(_operation);
         bool isOurs = write.Get(_address) == Address && operation is MdiOperation.Read or MdiOperation.Write;
         Span<byte> value = stackalloc byte[sizeof(ushort)];
-        ulong offset = write.Get(_register) * (ulong)sizeof(ushort);
+        long offset = write.Get(_register) * sizeof(ushort);
         if (isOurs && operation == MdiOperation.Read)
         {
             _region.Read(offset, value);

@@ -6,7 +6,7 @@ namespace E1000.Device;
 /// <summary>The counters at 0x4000, which a read clears. A full one stays full.</summary>
 internal sealed class Statistics
 {
-    private const ulong Start = 0x4000;
+    private const long Start = 0x4000;
 
     private readonly Register<uint>[] _counters = new Register<uint>[64];
     private readonly Register<ulong> _goodReceived, _goodTransmitted, _received, _transmitted;
@@ -14,13 +14,13 @@ internal sealed class Statistics
     public Statistics(RegisterBlock csr)
     {
         foreach (Statistic statistic in Enum.GetValues<Statistic>())
-            _counters[(int)statistic / 4] = csr.AddRegister<uint>(Start + (ulong)statistic, new() { Name = $"{statistic}", Access = RegisterAccess.ReadToClear });
+            _counters[(int)statistic / 4] = csr.AddRegister<uint>(Start + (int)statistic, new() { Name = $"{statistic}", Access = RegisterAccess.ReadToClear });
         _goodReceived = Octets(0x88, "GORC");
         _goodTransmitted = Octets(0x90, "GOTC");
         _received = Octets(0xC0, "TOR");
         _transmitted = Octets(0xC8, "TOT");
 
-        Register<ulong> Octets(ulong offset, string name) => csr.AddRegister<ulong>(Start + offset, new() { Name = name, Access = RegisterAccess.ReadToClear });
+        Register<ulong> Octets(long offset, string name) => csr.AddRegister<ulong>(Start + offset, new() { Name = name, Access = RegisterAccess.ReadToClear });
     }
 
     public void Count(Statistic statistic, uint times = 1)

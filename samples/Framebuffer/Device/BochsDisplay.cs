@@ -74,7 +74,7 @@ public sealed class BochsDisplay : PciDevice
     }
 
     /// <summary>A row of the picture in the guest's memory, which may change at any time. Any thread.</summary>
-    public ReadOnlySpan<byte> Row(DisplayMode mode, int row) => _memory.Span((ulong)(mode.Offset + (long)row * mode.Stride), mode.RowBytes);
+    public ReadOnlySpan<byte> Row(DisplayMode mode, int row) => _memory.Span((mode.Offset + (long)row * mode.Stride), mode.RowBytes);
 
     // the next guest must not see pictures of this one
     /// <inheritdoc/>

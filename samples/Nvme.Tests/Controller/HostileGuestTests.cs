@@ -79,7 +79,7 @@ public class HostileGuestTests
         using Machine machine = new();
         DriverQueue queue = machine.Driver.CreateQueue(1, 16);
 
-        foreach (ulong offset in (ulong[])[0x1000 + 8 * 5, 0x1FFC, 0x1008, 0x100C])
+        foreach (long offset in (ulong[])[0x1000 + 8 * 5, 0x1FFC, 0x1008, 0x100C])
             machine.Guest.Bar0.Write(offset, 0xFFFF_FFFFu);
         machine.Guest.Bar0.Write(0x1008, 16u);
         machine.Guest.Bar0.Write(0x1009, (byte)3);
@@ -205,7 +205,7 @@ public class HostileGuestTests
         for (int i = 0; i < 500; i++)
         {
             int length = random.Next(1, 17);
-            ulong offset = (ulong)random.Next(0, 0x4000 - length);
+            int offset = random.Next(0, 0x4000 - length);
             byte[] bytes = new byte[length];
             random.NextBytes(bytes);
             machine.Guest.Bar0.Read(offset, bytes);

@@ -261,10 +261,10 @@ public class DoorbellTests
         queue.Submit(NewCommand.Io(IoOpcode.Flush));
         SpinWait.SpinUntil(() => machine.Controller.IsPinAsserted, TimeSpan.FromSeconds(60)).Should().BeTrue();
 
-        machine.Guest.Config.Write((ulong)control, (ushort)0x8000);
+        machine.Guest.Config.Write(control, (ushort)0x8000);
         bool withMsiX = machine.Controller.IsPinAsserted;
         ushort status = machine.Guest.Config.Read<ushort>(6);
-        machine.Guest.Config.Write((ulong)control, (ushort)0);
+        machine.Guest.Config.Write(control, (ushort)0);
 
         withMsiX.Should().BeFalse("a function with MSI-X enabled has no interrupt pin");
         (status & 8).Should().Be(0);
@@ -307,7 +307,7 @@ public class DoorbellTests
             // the guest takes the completion before it is interrupted
             queue.TryTake(out Completion completion, ring: false).Should().BeTrue();
             NvmeDriver.Expect(completion);
-            machine.Guest.Bar0.Write(DoorbellRegisters.Offset + (ulong)DoorbellRegisters.HeadOf(1) * sizeof(uint), i % 64);
+            machine.Guest.Bar0.Write(DoorbellRegisters.Offset + DoorbellRegisters.HeadOf(1) * sizeof(uint), i % 64);
 
             machine.Controller.IsPinAsserted.Should().BeFalse();
             machine.Guest.Intx.Take().Should().Be(0);

@@ -8,7 +8,7 @@ namespace Nvme.Doorbells;
 internal sealed class DoorbellRegisters
 {
     /// <summary>Offset in BAR 0.</summary>
-    public const ulong Offset = 0x1000;
+    public const long Offset = 0x1000;
     public const int PageSize = 0x1000;
 
     private readonly uint[] _values = [];
@@ -45,6 +45,6 @@ internal sealed class DoorbellRegisters
     {
         if (_page is null)
             return ref _values[index];
-        return ref MemoryMarshal.AsRef<uint>(_page.Span(Offset + (ulong)index * sizeof(uint), sizeof(uint)));
+        return ref MemoryMarshal.AsRef<uint>(_page.Span(Offset + index * sizeof(uint), sizeof(uint)));
     }
 }

@@ -9,18 +9,18 @@ namespace Nvme.Doorbells;
 /// <remarks>Command thread.</remarks>
 internal sealed class DoorbellWrites(Func<ControllerParts> controller) : IRegionHandler
 {
-    public void Read(ulong offset, Span<byte> destination)
+    public void Read(long offset, Span<byte> destination)
     {
         // reading one is vendor-specific: zeros
     }
 
-    public void Write(ulong offset, ReadOnlySpan<byte> source)
+    public void Write(long offset, ReadOnlySpan<byte> source)
     {
         if (offset < DoorbellRegisters.Offset || offset % sizeof(uint) != 0 || source.Length != sizeof(uint))
             return;
         ControllerParts parts = controller();
-        ulong index = (offset - DoorbellRegisters.Offset) / sizeof(uint);
-        if (index >= (ulong)parts.Doorbells.Count)
+        long index = (offset - DoorbellRegisters.Offset) / sizeof(uint);
+        if (index >= parts.Doorbells.Count)
         {
             parts.Events.Raise(AsyncEvent.InvalidDoorbellRegister);
             return;

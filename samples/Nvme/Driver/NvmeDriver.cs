@@ -131,20 +131,20 @@ internal sealed class NvmeDriver : IDisposable
     /// <summary>Writes a doorbell: its shadow, the mapped page or the register.</summary>
     public void Ring(int index, uint value)
     {
-        ulong at = (ulong)index * sizeof(uint);
+        int at = index * sizeof(uint);
         if (_shadow is { } shadow && index >= 2)
         {
-            uint old = Guest.Memory.Read<uint>(shadow + at);
-            Guest.Memory.Write(shadow + at, value);
+            uint old = Guest.Memory.Read<uint>(shadow + (ulong)at);
+            Guest.Memory.Write(shadow + (ulong)at, value);
             Interlocked.MemoryBarrier();
             // write the register only if the change passes the event index
-            ushort eventIndex = (ushort)Guest.Memory.Read<uint>(_eventIndexes + at);
+            ushort eventIndex = (ushort)Guest.Memory.Read<uint>(_eventIndexes + (ulong)at);
             if ((ushort)(value - eventIndex - 1) >= (ushort)(value - old))
                 return;
         }
         if (_doorbells is not null)
         {
-            Volatile.Write(ref MemoryMarshal.AsRef<uint>(_doorbells.Slice(at, sizeof(uint))), value);
+            Volatile.Write(ref MemoryMarshal.AsRef<uint>(_doorbells.Slice((ulong)at, sizeof(uint))), value);
             return;
         }
         Rings++;

@@ -19,7 +19,7 @@ internal sealed class BarSizing(TestGuest guest)
     private readonly Window _memory32 = new(0x8000_0000, uint.MaxValue);
     private readonly Window _memory64 = new(0x80_0000_0000, ulong.MaxValue);
 
-    private readonly record struct Measured(PciRegion Index, BarKind Kind, ulong Size, ulong Address);
+    private readonly record struct Measured(PciRegion Index, BarKind Kind, long Size, ulong Address);
 
     /// <summary>Sizes and places the BARs, and the ROM if there is one.</summary>
     public (List<GuestBar> Bars, GuestBar? Rom) Run()
@@ -83,7 +83,7 @@ internal sealed class BarSizing(TestGuest guest)
             : new Measured(PciRegion.Rom, BarKind.Memory32, SizeOf((int)PciRegion.Rom, ones & RomAddress, 32), old & RomAddress);
     }
 
-    private (uint Old, uint Ones) WriteOnes(ulong offset, uint ones)
+    private (uint Old, uint Ones) WriteOnes(int offset, uint ones)
     {
         uint old = guest.Config.Read<uint>(offset);
         guest.Config.Write(offset, ones);
@@ -92,17 +92,17 @@ internal sealed class BarSizing(TestGuest guest)
         return (old, read);
     }
 
-    private static ulong SizeOf(int index, ulong mask, int bits)
+    private static long SizeOf(int index, ulong mask, int bits)
     {
         ulong size = mask & (0 - mask);
         ulong top = bits == 64 ? 0 : 1ul << bits;
-        return mask != 0 && unchecked(mask + size) == top ? size
+        return mask != 0 && unchecked(mask + size) == top && size <= long.MaxValue ? (long)size
             : throw Failure($"The writable address bits of {(PciRegion)index} are 0x{mask:x}: they must be all from one bit on.");
     }
 
-    private void CheckRegion(PciRegion index, ulong size)
+    private void CheckRegion(PciRegion index, long size)
     {
-        ulong declared = guest.Region(index).Size;
+        long declared = guest.Region(index).Size;
         if (declared != size)
             throw Failure($"{index} measures 0x{size:x} bytes in configuration space, but its region has 0x{declared:x}.");
     }
@@ -123,7 +123,7 @@ internal sealed class BarSizing(TestGuest guest)
 
     private void Write(Measured bar, ulong address)
     {
-        ulong offset = OffsetOf(bar.Index);
+        int offset = OffsetOf(bar.Index);
         uint enable = bar.Index == PciRegion.Rom ? guest.Config.Read<uint>(offset) & RomEnable : 0;
         guest.Config.Write(offset, (uint)address | enable);
         if (IsWide(bar.Kind))
@@ -132,14 +132,14 @@ internal sealed class BarSizing(TestGuest guest)
 
     private ulong Read(Measured bar)
     {
-        ulong offset = OffsetOf(bar.Index);
+        int offset = OffsetOf(bar.Index);
         uint low = guest.Config.Read<uint>(offset) & (bar.Index == PciRegion.Rom ? RomAddress : bar.Kind == BarKind.Io ? ~0x3u : ~0xFu);
         return IsWide(bar.Kind) ? (ulong)guest.Config.Read<uint>(offset + sizeof(uint)) << 32 | low : low;
     }
 
-    private static ulong OffsetOf(int index) => ConfigRegister.Bar0 + (ulong)index * sizeof(uint);
+    private static int OffsetOf(int index) => ConfigRegister.Bar0 + index * sizeof(uint);
 
-    private static ulong OffsetOf(PciRegion index) => index == PciRegion.Rom ? ConfigRegister.ExpansionRom : OffsetOf((int)index);
+    private static int OffsetOf(PciRegion index) => index == PciRegion.Rom ? ConfigRegister.ExpansionRom : OffsetOf((int)index);
 
     private static bool IsWide(BarKind kind) => kind is BarKind.Memory64 or BarKind.Memory64Prefetchable;
 
@@ -149,10 +149,11 @@ internal sealed class BarSizing(TestGuest guest)
     {
         private UInt128 _next = next;
 
-        public ulong? Take(ulong size)
+        public ulong? Take(long length)
         {
+            UInt128 size = (UInt128)length;
             UInt128 address = (_next + size - 1) / size * size;
-            if (address + size - 1 > last || !BitOperations.IsPow2(size))
+            if (address + size - 1 > last || !BitOperations.IsPow2(length))
                 return null;
             _next = address + size;
             return (ulong)address;

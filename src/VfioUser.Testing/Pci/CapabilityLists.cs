@@ -19,12 +19,12 @@ internal static class CapabilityLists
     {
         HashSet<int> seen = [];
         // the two low bits are reserved and must be masked
-        for (int at = config.Read<byte>(ConfigRegister.CapabilitiesPointer) & 0xFC; at != 0; at = config.Read<byte>((ulong)at + 1) & 0xFC)
+        for (int at = config.Read<byte>(ConfigRegister.CapabilitiesPointer) & 0xFC; at != 0; at = config.Read<byte>(at + 1) & 0xFC)
         {
             if (at < FirstOffset)
                 throw new TestGuestException($"The capability list leads from {Last(found)} to 0x{at:x}, which lies in the header.");
             Enter(seen, at, "capability", found);
-            byte id = config.Read<byte>((ulong)at);
+            byte id = config.Read<byte>(at);
             if (id == 0xFF)
                 throw new TestGuestException($"The capability list leads from {Last(found)} to 0x{at:x}, where there is none: ID 0xff.");
             found.Add(new GuestCapability(config, id, at, null));
@@ -40,7 +40,7 @@ internal static class CapabilityLists
             if (at < (int)ConfigRegister.Extended)
                 throw new TestGuestException($"The extended capability list leads from {Last(found)} to 0x{at:x}, below 0x100.");
             Enter(seen, at, "extended capability", found);
-            uint header = config.Read<uint>((ulong)at);
+            uint header = config.Read<uint>(at);
             // an empty list starts with a header of zeros
             if (header is 0 or uint.MaxValue)
             {

@@ -3,19 +3,19 @@ namespace VfioUser.Testing;
 /// <summary>Offsets and bits that a driver uses, in the specification's names. PCI 3.0 6.1, 6.2, 6.8.</summary>
 internal static class ConfigRegister
 {
-    public const ulong VendorId = 0x00;
-    public const ulong DeviceId = 0x02;
-    public const ulong Command = 0x04;
-    public const ulong Status = 0x06;
-    public const ulong RevisionId = 0x08;
-    public const ulong HeaderType = 0x0E;
-    public const ulong Bar0 = 0x10;
-    public const ulong SubsystemVendorId = 0x2C;
-    public const ulong SubsystemId = 0x2E;
-    public const ulong ExpansionRom = 0x30;
-    public const ulong CapabilitiesPointer = 0x34;
-    public const ulong InterruptPin = 0x3D;
-    public const ulong Extended = 0x100;
+    public const int VendorId = 0x00;
+    public const int DeviceId = 0x02;
+    public const int Command = 0x04;
+    public const int Status = 0x06;
+    public const int RevisionId = 0x08;
+    public const int HeaderType = 0x0E;
+    public const int Bar0 = 0x10;
+    public const int SubsystemVendorId = 0x2C;
+    public const int SubsystemId = 0x2E;
+    public const int ExpansionRom = 0x30;
+    public const int CapabilitiesPointer = 0x34;
+    public const int InterruptPin = 0x3D;
+    public const int Extended = 0x100;
 
     public const ushort CommandIoSpace = 0x0001;
     public const ushort CommandMemorySpace = 0x0002;

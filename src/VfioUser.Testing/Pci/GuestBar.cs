@@ -5,7 +5,7 @@ namespace VfioUser.Testing;
 /// <summary>A BAR or the expansion ROM, as the guest sized and placed it. Immutable.</summary>
 public sealed class GuestBar
 {
-    internal GuestBar(GuestRegion region, BarKind kind, ulong size, ulong address)
+    internal GuestBar(GuestRegion region, BarKind kind, long size, ulong address)
     {
         Region = region;
         Kind = kind;
@@ -20,7 +20,7 @@ public sealed class GuestBar
     public BarKind Kind { get; }
 
     /// <summary>In bytes.</summary>
-    public ulong Size { get; }
+    public long Size { get; }
 
     /// <summary>The address that the guest has assigned; a multiple of its size.</summary>
     public ulong Address { get; }

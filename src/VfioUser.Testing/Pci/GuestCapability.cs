@@ -32,13 +32,13 @@ public sealed class GuestCapability
     /// <summary>Reads a value, little-endian, as it is now.</summary>
     /// <param name="offset">From the capability's first byte.</param>
     public T Read<T>(int offset)
-        where T : unmanaged => _config.Read<T>((ulong)(Offset + offset));
+        where T : unmanaged => _config.Read<T>(Offset + offset);
 
     /// <summary>Writes a value, little-endian.</summary>
     /// <param name="offset">From the capability's first byte.</param>
     /// <param name="value">The value.</param>
     public void Write<T>(int offset, T value)
-        where T : unmanaged, IBinaryInteger<T>, IUnsignedNumber<T> => _config.Write((ulong)(Offset + offset), value);
+        where T : unmanaged, IBinaryInteger<T>, IUnsignedNumber<T> => _config.Write(Offset + offset, value);
 
     /// <summary>ID and offset, for messages.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,

@@ -52,13 +52,13 @@ internal sealed class ScratchDevice : PciDevice
         int size = (int)Describe.Below(file.Size, Describe.LargestBar + 1, $"{place}.size");
         byte[] initial = Describe.Content(file, size, place);
         ScratchRegion region = new(initial);
-        Bar bar = AddBar(number, Describe.Kind(file.Kind, $"{place}.kind"), (ulong)size, region, !file.ReadOnly);
+        Bar bar = AddBar(number, Describe.Kind(file.Kind, $"{place}.kind"), size, region, !file.ReadOnly);
         added[number] = bar;
         foreach ((ulong offset, ulong length) in Describe.Areas(file.ReadOnlyAreas, size, $"{place}.readOnlyAreas"))
             region.Protect(offset, length);
         (ulong Offset, ulong Size)[] mapped = [.. Describe.Areas(file.Mapped, size, $"{place}.mapped")];
         if (mapped.Length > 0)
-            _memory.Add((bar.ShareMemory([.. mapped.Select(area => new MemoryArea(area.Offset, area.Size))]), initial));
+            _memory.Add((bar.ShareMemory([.. mapped.Select(area => new MemoryArea((long)area.Offset, (long)area.Size))]), initial));
         foreach ((DoorbellFile doorbell, string here) in Describe.Each(file.Doorbells, $"{place}.doorbells"))
             AddDoorbell(region, doorbell, mapped, here);
         _regions.Add(region);
@@ -96,7 +96,7 @@ internal sealed class ScratchDevice : PciDevice
         if (file.Msix is { } msix)
         {
             Bar bar = bars[Describe.Below(msix.Bar, 6, "irqs.msix.bar")] ?? throw new ToolException($"irqs.msix.bar: there is no BAR {msix.Bar}.");
-            uint offset = (uint)Describe.Below(msix.Offset, bar.Size, "irqs.msix.offset");
+            long offset = (long)Describe.Below(msix.Offset, (ulong)bar.Size, "irqs.msix.offset");
             int vectors = (int)Describe.Below(msix.Vectors, 2049, "irqs.msix.vectors");
             Describe.Try("irqs.msix", () => _irqs["msix"] = bar.AddMsiX(offset, vectors));
         }

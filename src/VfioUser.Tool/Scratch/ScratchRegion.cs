@@ -7,15 +7,15 @@ namespace VfioUser.Tool.Scratch;
 internal sealed class ScratchRegion(byte[] initial) : IRegionHandler
 {
     private readonly byte[] _bytes = [.. initial];
-    private readonly List<(ulong Start, ulong End)> _readOnly = [];
-    private readonly List<(ulong Offset, Action Ring)> _doorbells = [];
+    private readonly List<(long Start, long End)> _readOnly = [];
+    private readonly List<(long Offset, Action Ring)> _doorbells = [];
 
     /// <summary>All bytes of the BAR.</summary>
     public Span<byte> Bytes => _bytes;
 
-    public void Protect(ulong offset, ulong size) => _readOnly.Add((offset, offset + size));
+    public void Protect(ulong offset, ulong size) => _readOnly.Add(((long)offset, (long)(offset + size)));
 
-    public void AddDoorbell(ulong offset, Action ring) => _doorbells.Add((offset, ring));
+    public void AddDoorbell(ulong offset, Action ring) => _doorbells.Add(((long)offset, ring));
 
     public void Reset() => initial.CopyTo(_bytes, 0);
 
@@ -27,11 +27,11 @@ internal sealed class ScratchRegion(byte[] initial) : IRegionHandler
         return WireFormat.Read<ulong>(wide);
     }
 
-    public void Read(ulong offset, Span<byte> destination) => _bytes.AsSpan((int)offset, destination.Length).CopyTo(destination);
+    public void Read(long offset, Span<byte> destination) => _bytes.AsSpan((int)offset, destination.Length).CopyTo(destination);
 
-    public void Write(ulong offset, ReadOnlySpan<byte> source)
+    public void Write(long offset, ReadOnlySpan<byte> source)
     {
-        ulong end = offset + (ulong)source.Length;
+        long end = offset + source.Length;
         if (_readOnly.Count == 0)
         {
             source.CopyTo(_bytes.AsSpan((int)offset));
@@ -40,12 +40,12 @@ internal sealed class ScratchRegion(byte[] initial) : IRegionHandler
         {
             for (int i = 0; i < source.Length; i++)
             {
-                ulong at = offset + (ulong)i;
+                long at = offset + i;
                 if (!_readOnly.Exists(area => at >= area.Start && at < area.End))
                     _bytes[at] = source[i];
             }
         }
-        foreach ((ulong doorbell, Action ring) in _doorbells)
+        foreach ((long doorbell, Action ring) in _doorbells)
         {
             if (doorbell >= offset && doorbell < end)
                 ring();

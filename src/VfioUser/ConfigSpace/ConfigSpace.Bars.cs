@@ -6,9 +6,12 @@ public sealed partial class ConfigSpace
 {
     private readonly BarSlot?[] _bars = new BarSlot?[PciRegister.BarCount];
 
-    private readonly record struct BarSlot(BarKind Kind, ulong Size, bool IsUpperHalf = false)
+    private readonly record struct BarSlot(BarKind Kind, long Size, bool IsUpperHalf = false)
     {
-        public bool Is64 => Kind is BarKind.Memory64 or BarKind.Memory64Prefetchable;
+        public bool Is64 => ConfigSpace.Is64(Kind);
+
+        /// <summary>What the guest sees of it; a resizable BAR may be smaller than its region.</summary>
+        public long Decoded { get; init; } = Size;
     }
 
     /// <summary>The address that the guest has assigned to a BAR.</summary>
@@ -38,7 +41,7 @@ public sealed partial class ConfigSpace
     public uint RomAddress => Read<uint>(PciRegister.ExpansionRom) & PciRegister.RomAddressMask;
 
     /// <summary>Declares a BAR: type bits and the address bits that a guest can write, from which it learns the size. Setup.</summary>
-    internal void SetBar(int index, BarKind kind, ulong size)
+    internal void SetBar(int index, BarKind kind, long size)
     {
         ThrowIfSealed();
         var bar = new BarSlot(kind, size);
@@ -46,7 +49,31 @@ public sealed partial class ConfigSpace
         CheckSize(index, bar, nameof(size));
         CheckFree(index, bar);
 
-        ulong mask = ~(size - 1);
+        _bars[index] = bar;
+        if (bar.Is64)
+            _bars[index + 1] = bar with { IsUpperHalf = true };
+        DefineBar(BarOffset(index), kind, size);
+    }
+
+    /// <summary>Gives a declared BAR another size, and no address. Command thread, or setup.</summary>
+    internal void ResizeBar(int index, long size)
+    {
+        BarSlot bar = DeclaredBar(index, nameof(index));
+        if (bar.Decoded == size)
+            return;
+        _bars[index] = bar with { Decoded = size };
+        DefineBar(BarOffset(index), bar.Kind, size);
+    }
+
+    /// <summary>The size of a declared BAR as the guest sees it: the region's may be larger.</summary>
+    internal long BarSize(int index) => DeclaredBar(index, nameof(index)).Decoded;
+
+    internal static bool Is64(BarKind kind) => kind is BarKind.Memory64 or BarKind.Memory64Prefetchable;
+
+    /// <summary>Sets the type bits of an address register, and the address bits that a guest can write; the address is 0.</summary>
+    internal void DefineBar(int offset, BarKind kind, long size)
+    {
+        ulong mask = (ulong)-size;
         uint flags = kind switch
         {
             BarKind.Memory32 => 0,
@@ -56,18 +83,13 @@ public sealed partial class ConfigSpace
             BarKind.Io => PciRegister.BarIoSpace,
             _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "Use a named BarKind."),
         };
-
-        _bars[index] = bar;
-        Define(BarOffset(index), flags, writeMask: (uint)mask);
-        if (!bar.Is64)
-            return;
-
-        _bars[index + 1] = bar with { IsUpperHalf = true };
-        Define(BarOffset(index + 1), 0u, writeMask: (uint)(mask >> 32));
+        Define(offset, flags, writeMask: (uint)mask);
+        if (Is64(kind))
+            Define(offset + sizeof(uint), 0u, writeMask: (uint)(mask >> 32));
     }
 
     /// <summary>Declares the expansion ROM. Setup; a power of two, 2 KiB to 16 MiB. PCI 3.0 6.2.5.2.</summary>
-    internal void SetRom(uint size)
+    internal void SetRom(int size)
     {
         ThrowIfSealed();
         if (!BitOperations.IsPow2(size) || size is < 0x800 or > 0x100_0000)
@@ -79,7 +101,7 @@ public sealed partial class ConfigSpace
         if (_writeMask[PciRegister.ExpansionRom] != 0)
             throw new InvalidOperationException("The device has a ROM already, and can have only one.");
 
-        Define(PciRegister.ExpansionRom, 0u, writeMask: ~(size - 1) | PciRegister.RomEnable);
+        Define(PciRegister.ExpansionRom, 0u, writeMask: (uint)-size | PciRegister.RomEnable);
     }
 
     private static int BarOffset(int index) => PciRegister.Bar0 + (index * sizeof(uint));
@@ -92,11 +114,11 @@ public sealed partial class ConfigSpace
 
     private static void CheckSize(int index, BarSlot bar, string parameter)
     {
-        (ulong min, ulong max, string range) = bar.Kind switch
+        (long min, long max, string range) = bar.Kind switch
         {
-            BarKind.Io => (4ul, 0x1_0000ul, "4 bytes to 64 KiB"),
-            BarKind.Memory64 or BarKind.Memory64Prefetchable => (16ul, 1ul << 63, "16 bytes to 8 EiB"),
-            _ => (16ul, 1ul << 31, "16 bytes to 2 GiB (beyond, use a 64-bit kind)"),
+            BarKind.Io => (4, 0x1_0000, "4 bytes to 64 KiB"),
+            BarKind.Memory64 or BarKind.Memory64Prefetchable => (16, 1L << 62, "16 bytes to 4 EiB"),
+            _ => (16, 1L << 31, "16 bytes to 2 GiB (beyond, use a 64-bit kind)"),
         };
         if (!BitOperations.IsPow2(bar.Size) || bar.Size < min || bar.Size > max)
         {

@@ -67,13 +67,13 @@ public sealed partial class ConfigSpace
     /// <exception cref="InvalidOperationException">There is one already, no place is free, or the device is being served.</exception>
     /// <remarks>Setup. 12 bytes. PCI 3.0 6.8.2.</remarks>
     internal MsiXCapability AddMsiX(
-        int vectors, int tableBar, uint tableOffset, int pbaBar, uint pbaOffset, int? offset = null)
+        int vectors, int tableBar, long tableOffset, int pbaBar, long pbaOffset, int? offset = null)
     {
         RefuseSecond(MsiX, "MSI-X");
         if (vectors is < 1 or > MsiXCapability.MaxVectors)
             throw new ArgumentOutOfRangeException(nameof(vectors), vectors, "MSI-X has 1 to 2048 vectors.");
 
-        ulong tableSize = MsiXCapability.TableSize(vectors), pbaSize = MsiXCapability.PbaSize(vectors);
+        long tableSize = MsiXCapability.TableSize(vectors), pbaSize = MsiXCapability.PbaSize(vectors);
         CheckInBar(tableBar, tableOffset, tableSize, "MSI-X table", nameof(tableBar), nameof(tableOffset));
         CheckInBar(pbaBar, pbaOffset, pbaSize, "MSI-X pending bit array", nameof(pbaBar), nameof(pbaOffset));
         if (tableBar == pbaBar && tableOffset < pbaOffset + pbaSize && pbaOffset < tableOffset + tableSize)
@@ -85,7 +85,7 @@ public sealed partial class ConfigSpace
 
         int at = Place(PciRegister.CapabilityMsiX, MsiXCapability.Length, offset, "the MSI-X capability");
         return MsiX = new MsiXCapability(
-            this, at, vectors, tableOffset | (uint)tableBar, pbaOffset | (uint)pbaBar);
+            this, at, vectors, (uint)tableOffset | (uint)tableBar, (uint)pbaOffset | (uint)pbaBar);
     }
 
     /// <summary>Makes this a PCI Express device, with 4096 bytes of configuration space.</summary>
@@ -162,14 +162,14 @@ public sealed partial class ConfigSpace
             throw new ArgumentException($"The capability would have {size} bytes, but there is only room for {room}.", parameter);
     }
 
-    private void CheckInBar(int index, uint offset, ulong size, string name, string barParameter, string offsetParameter)
+    private void CheckInBar(int index, long offset, long size, string name, string barParameter, string offsetParameter)
     {
         BarSlot bar = DeclaredBar(index, barParameter);
         if (bar.Kind == BarKind.Io)
             throw new ArgumentException($"BAR {index} is I/O space: the {name} must be in a memory BAR.", barParameter);
         if (offset % 8 != 0)
             throw new ArgumentException($"Offset 0x{offset:X} of the {name} is not a multiple of 8.", offsetParameter);
-        if (offset + size > bar.Size)
+        if (offset < 0 || offset > uint.MaxValue || offset + size > bar.Size)
         {
             throw new ArgumentException(
                 $"The {name} has 0x{size:X} bytes at 0x{offset:X} and goes beyond the 0x{bar.Size:X} bytes of BAR {index}: " +

@@ -29,18 +29,18 @@ public sealed partial class ConfigSpace
     /// <param name="destination">Filled completely.</param>
     /// <exception cref="ArgumentOutOfRangeException">The bytes do not all lie within the configuration space.</exception>
     /// <remarks>Command thread, from a handler given to <see cref="Intercept"/>.</remarks>
-    public void DefaultRead(ulong offset, Span<byte> destination) => AnswerRead(Inside(offset, destination.Length), destination);
+    public void DefaultRead(long offset, Span<byte> destination) => AnswerRead(Inside(offset, destination.Length), destination);
 
     /// <summary>The library's part of a guest's write: stores writable bits, then calls write handlers.</summary>
     /// <param name="offset">First byte, 0 to <see cref="Size"/>.</param>
     /// <param name="source">The bytes that the guest wrote, or others in their place.</param>
     /// <exception cref="ArgumentOutOfRangeException">The bytes do not all lie within the configuration space.</exception>
     /// <remarks>Command thread, from a handler given to <see cref="Intercept"/>.</remarks>
-    public void DefaultWrite(ulong offset, ReadOnlySpan<byte> source) => AnswerWrite(Inside(offset, source.Length), source);
+    public void DefaultWrite(long offset, ReadOnlySpan<byte> source) => AnswerWrite(Inside(offset, source.Length), source);
 
-    private int Inside(ulong offset, int length)
+    private int Inside(long offset, int length)
     {
-        int start = offset <= (ulong)Size ? (int)offset : -1;
+        int start = offset <= Size ? (int)Math.Max(offset, -1) : -1;
         ThrowIfOutside(start, length);
         return start;
     }

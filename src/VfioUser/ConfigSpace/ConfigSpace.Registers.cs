@@ -26,7 +26,7 @@ public sealed partial class ConfigSpace
         CheckFits(size, PciRegister.ConventionalSize - PciRegister.HeaderSize, nameof(size));
         int at = Place(id, size, offset, $"the capability {name}");
         _blocks.Add((at + HeaderSize, at + size));
-        return AddBlock((ulong)at, name);
+        return AddBlock(at, name);
     }
 
     /// <summary>Adds an extended capability whose content is registers.</summary>
@@ -46,7 +46,7 @@ public sealed partial class ConfigSpace
         CheckFits(size, PciRegister.ExtendedSize - PciRegister.ConventionalSize, nameof(size));
         int at = PlaceExtended(id, version, size, offset, $"the extended capability {name}");
         _blocks.Add((at + HeaderSize, at + size));
-        return AddBlock((ulong)at, name);
+        return AddBlock(at, name);
     }
 
     internal override void CheckSetup() => ThrowIfSealed();
@@ -56,7 +56,7 @@ public sealed partial class ConfigSpace
         ThrowIfSealed();
         if (part is not NamedPart register)
             throw new ArgumentException($"The {what} is none of the configuration space's: it has registers, fields and capabilities.");
-        if (part.Length > (ulong)Size || part.Start > (ulong)Size - part.Length)
+        if (part.Start < 0 || part.Length > Size || part.Start > Size - part.Length)
             throw new ArgumentException($"The {what} does not fit into the {Size} bytes of configuration space. Call Extend first to have 4096.");
         (int start, int end) = ((int)part.Start, (int)part.End);
         if (_registers.Exists(other => other.Start < part.End && part.Start < other.End))
@@ -80,7 +80,7 @@ public sealed partial class ConfigSpace
             Span<byte> piece = destination.Slice(start - offset, count);
             if (asGuest)
             {
-                register.Read((ulong)start - register.Start, piece);
+                register.Read(start - register.Start, piece);
                 continue;
             }
             System.Buffers.Binary.BinaryPrimitives.WriteUInt64LittleEndian(bytes, register.Value);
@@ -96,7 +96,7 @@ public sealed partial class ConfigSpace
                 continue;
             ReadOnlySpan<byte> piece = source.Slice(start - offset, count);
             if (asGuest)
-                register.Write((ulong)start - register.Start, piece);
+                register.Write(start - register.Start, piece);
             else
                 register.Replace(start - (int)register.Start, piece);
         }

@@ -117,7 +117,7 @@ public sealed partial class ConfigSpace : RegisterBlock
             return;
         }
         destination.Clear();
-        _interceptor.Read((ulong)offset, destination);
+        _interceptor.Read(offset, destination);
     }
 
     /// <summary>A guest writes. Command thread; never fails: bits that it cannot write are dropped.</summary>
@@ -127,7 +127,7 @@ public sealed partial class ConfigSpace : RegisterBlock
         if (_interceptor is null)
             AnswerWrite(offset, source[..length]);
         else if (length > 0)
-            _interceptor.Write((ulong)offset, source[..length]);
+            _interceptor.Write(offset, source[..length]);
     }
 
     private void AnswerRead(int offset, Span<byte> destination)

@@ -46,8 +46,8 @@ public sealed class MsiXCapability : PciCapability
     private byte ControlHigh => _config.ReadByte(Offset + MessageControl + 1);
 
     /// <summary>Bytes of a table.</summary>
-    internal static ulong TableSize(int vectors) => (ulong)vectors * 16;
+    internal static long TableSize(int vectors) => vectors * 16;
 
     /// <summary>Bytes of a pending bit array, in whole qwords.</summary>
-    internal static ulong PbaSize(int vectors) => ((ulong)vectors + 63) / 64 * 8;
+    internal static long PbaSize(int vectors) => (vectors + 63) / 64 * 8;
 }

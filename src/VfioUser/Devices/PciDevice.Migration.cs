@@ -19,7 +19,7 @@ public abstract partial class PciDevice
     protected int RestoredVersion => Migration?.RestoredVersion ?? 0;
 
     /// <summary>Enables migration for a device without own state. The library migrates registers of
-    /// <see cref="RegisterBlock.AddRegister{T}(ulong, RegisterAccess)"/>, MSI-X tables, what the guest wrote to configuration space,
+    /// <see cref="RegisterBlock.AddRegister{T}(long, RegisterAccess)"/>, MSI-X tables, what the guest wrote to configuration space,
     /// the level of INTx, pending interrupts, timers, and shared memory of regions.</summary>
     /// <exception cref="InvalidOperationException">It was enabled before, or the device is being served.</exception>
     /// <param name="options">Versions, and whether there is a pre-copy; null for a device of one version without.</param>

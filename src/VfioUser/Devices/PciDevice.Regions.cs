@@ -12,8 +12,9 @@ public abstract partial class PciDevice
     /// <returns>The region. The first one has index 9, the next one 10, and so on.</returns>
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
     /// <remarks>Setup. For use between device and client; guests do not see it. Spec: "Device-Specific Regions".</remarks>
-    public DeviceRegion AddDeviceRegion(uint type, uint subtype, ulong size, IRegionHandler? handler = null, bool writable = true)
+    public DeviceRegion AddDeviceRegion(uint type, uint subtype, long size, IRegionHandler? handler = null, bool writable = true)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(size);
         ThrowIfServed();
         DeviceRegion region = new(this, (PciRegion)_regions.Length, type, subtype, size, writable, handler);
         _regions = [.. _regions, region];

@@ -22,7 +22,7 @@ public abstract partial class PciDevice
     internal UnmodelledAccesses Unmodelled { get; } = new();
 
     /// <summary>The register at a byte of a region; null if there is none.</summary>
-    internal NamedPart? RegisterAt(PciRegion region, ulong offset)
+    internal NamedPart? RegisterAt(PciRegion region, long offset)
     {
         RegisterBlock? block = region == PciRegion.Config ? Config : RegionAt((uint)region);
         return block?.Declared.OfType<NamedPart>().FirstOrDefault(part => offset >= part.Start && offset < part.End);

@@ -26,7 +26,7 @@ public abstract partial class PciDevice
             express.FunctionLevelReset = () => Reset(ResetReason.FunctionLevel);
     }
 
-    internal IrqVectors AddMsiX(int vectors, int tableBar, uint table, int pendingBar, uint pending, int? capabilityOffset)
+    internal IrqVectors AddMsiX(int vectors, int tableBar, long table, int pendingBar, long pending, int? capabilityOffset)
     {
         ThrowIfServed();
         return AddIrqs(IrqVectors.Of(Config.AddMsiX(vectors, tableBar, table, pendingBar, pending, capabilityOffset)));

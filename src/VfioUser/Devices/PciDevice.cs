@@ -48,7 +48,7 @@ public abstract partial class PciDevice
     /// <param name="writable">False for a read-only BAR: writes are refused, and clients map its memory read-only.</param>
     /// <exception cref="ArgumentException">The number is in use, or the size is not valid.</exception>
     /// <remarks>Setup. PCI 3.0 6.2.5.1.</remarks>
-    public Bar AddBar(int number, BarKind kind, ulong size, IRegionHandler? handler = null, bool writable = true)
+    public Bar AddBar(int number, BarKind kind, long size, IRegionHandler? handler = null, bool writable = true)
     {
         ThrowIfServed();
         Config.SetBar(number, kind, size);
@@ -65,7 +65,7 @@ public abstract partial class PciDevice
     /// <param name="write">Handles writes to it.</param>
     /// <exception cref="ArgumentException">The number is taken, or the size is none.</exception>
     /// <remarks>Setup. As with an <see cref="IRegionHandler"/>, but the methods need not be public.</remarks>
-    public Bar AddBar(int number, BarKind kind, ulong size, RegionRead read, RegionWrite write)
+    public Bar AddBar(int number, BarKind kind, long size, RegionRead read, RegionWrite write)
     {
         ArgumentNullException.ThrowIfNull(read);
         ArgumentNullException.ThrowIfNull(write);
@@ -76,13 +76,13 @@ public abstract partial class PciDevice
     /// <param name="image">The content; padded with 0xFF to a power of two of at least 2 KiB.</param>
     /// <remarks>Setup. PCI 3.0 6.2.5.2, 6.3.1.</remarks>
     public Region AddRom(ReadOnlySpan<byte> image) =>
-        AddRom(System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(image.Length, 2048)), new RomImage(image));
+        AddRom((int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(image.Length, 2048)), new RomImage(image));
 
     /// <summary>Adds an expansion ROM whose content a handler provides.</summary>
     /// <param name="size">In bytes: a power of two, 2 KiB to 16 MiB.</param>
     /// <param name="handler">Handles reads. Its write method is never called.</param>
     /// <remarks>Setup. PCI 3.0 6.2.5.2, 6.3.1.</remarks>
-    public Region AddRom(uint size, IRegionHandler handler)
+    public Region AddRom(int size, IRegionHandler handler)
     {
         ArgumentNullException.ThrowIfNull(handler);
         ThrowIfServed();
@@ -116,7 +116,7 @@ public abstract partial class PciDevice
         return intx;
     }
 
-    /// <summary>Adds MSI. For MSI-X see <see cref="Bar.AddMsiX(uint, int, uint?)"/>.</summary>
+    /// <summary>Adds MSI. For MSI-X see <see cref="Bar.AddMsiX(long, int, long?)"/>.</summary>
     /// <param name="vectors">A power of two up to 32; the guest may enable fewer.</param>
     /// <param name="perVectorMask">Whether the guest can mask single vectors.</param>
     /// <param name="capabilityOffset">Offset of the capability in configuration space; null for the first free one.</param>
@@ -166,17 +166,17 @@ public abstract partial class PciDevice
     {
         private readonly byte[] _image = image.ToArray();
 
-        public void Read(ulong offset, Span<byte> destination)
+        public void Read(long offset, Span<byte> destination)
         {
             destination.Fill(0xFF);
-            if (offset < (ulong)_image.Length)
+            if (offset < _image.Length)
             {
                 ReadOnlySpan<byte> rest = _image.AsSpan((int)offset);
                 rest[..Math.Min(rest.Length, destination.Length)].CopyTo(destination);
             }
         }
 
-        public void Write(ulong offset, ReadOnlySpan<byte> source)
+        public void Write(long offset, ReadOnlySpan<byte> source)
         {
             // read-only
         }

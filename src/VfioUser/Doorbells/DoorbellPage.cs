@@ -25,14 +25,14 @@ public sealed class DoorbellPage : INotifier
     private readonly PciDevice _device;
     private readonly PciRegion _region;
     private readonly RegionMemory _memory;
-    private readonly ulong _offset;
+    private readonly long _offset;
     private readonly int _length;
     private readonly Action<int, uint> _handler;
     private readonly DoorbellPageOptions _options;
     private readonly uint[] _seen;
     private DoorbellPoller? _poller;
 
-    internal DoorbellPage(Region region, RegionMemory memory, ulong offset, int count, Action<int, uint> handler, DoorbellPageOptions options)
+    internal DoorbellPage(Region region, RegionMemory memory, long offset, int count, Action<int, uint> handler, DoorbellPageOptions options)
     {
         _device = region.Device;
         _region = region.Index;
@@ -101,7 +101,7 @@ public sealed class DoorbellPage : INotifier
                 continue;
             _seen[i] = value;
             written++;
-            _device.Notifiers.Guard(new DeviceCode(DeviceCallback.DoorbellPage, _region, _offset + (ulong)(i * _options.Stride)),
+            _device.Notifiers.Guard(new DeviceCode(DeviceCallback.DoorbellPage, _region, _offset + (i * _options.Stride)),
                 static call => call.Handler(call.Index, call.Value), (Handler: _handler, Index: i, Value: value));
         }
         return written;

@@ -25,5 +25,5 @@ public sealed record IoEventFdOptions
     public SharedMemory? Shadow { get; init; }
 
     /// <summary>Offset of the value in <see cref="Shadow"/>, which takes 8 bytes; a multiple of 8.</summary>
-    public ulong ShadowOffset { get; init; }
+    public long ShadowOffset { get; init; }
 }

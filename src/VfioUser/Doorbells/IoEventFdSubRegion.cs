@@ -9,10 +9,10 @@ internal sealed class IoEventFdSubRegion : IoFdSubRegion
     private readonly IoEventFdFlags _flags;
     private readonly ulong? _datamatch;
     private readonly SharedMemory? _shadow;
-    private readonly ulong _shadowOffset;
+    private readonly long _shadowOffset;
 
-    public IoEventFdSubRegion(RegionIoEventFd ioEventFd, ulong offset, IoEventFdOptions options, bool isIoSpace)
-        : base(offset, (ulong)options.Size, ioEventFd)
+    public IoEventFdSubRegion(RegionIoEventFd ioEventFd, long offset, IoEventFdOptions options, bool isIoSpace)
+        : base(offset, options.Size, ioEventFd)
     {
         Target = ioEventFd;
         _datamatch = options.Datamatch;
@@ -32,23 +32,23 @@ internal sealed class IoEventFdSubRegion : IoFdSubRegion
 
     /// <summary>Whether a write to its offset signals it, by KVM's rules.</summary>
     public bool Matches(ReadOnlySpan<byte> source) =>
-        (Size == 0 ? source.Length is 1 or 2 or 4 or 8 : (ulong)source.Length == Size)
+        (Size == 0 ? source.Length is 1 or 2 or 4 or 8 : source.Length == Size)
         && (_datamatch is null || _datamatch == Load(source));
 
     /// <summary>Handles a write that arrived by message: stores the shadow value, and signals.</summary>
     public void Signal(ReadOnlySpan<byte> source)
     {
         if (_shadow is not null)
-            Store(_shadow.Slice(_shadowOffset, sizeof(ulong)), source);
+            Store(_shadow.Slice((ulong)_shadowOffset, sizeof(ulong)), source);
         Target.SignalFromMessage();
     }
 
     public override void Write(Span<byte> entry, uint fdIndex) =>
-        WireFormat.Write(entry, new IoEventFd(Offset, Size, fdIndex, IoFdType.IoEventFd, _flags, 0, _datamatch ?? 0));
+        WireFormat.Write(entry, new IoEventFd((ulong)Offset, (ulong)Size, fdIndex, IoFdType.IoEventFd, _flags, 0, _datamatch ?? 0));
 
     public override void WriteLong(Span<byte> entry, uint fdIndex, uint shadowIndex) =>
-        WireFormat.Write(entry, new IoEventFdShadow(Offset, Size, fdIndex, _shadow is null ? IoFdType.IoEventFd : IoFdType.IoEventFdShadow,
-            _flags, shadowIndex, _shadow is null ? 0 : _shadow.FileOffset + _shadowOffset, _datamatch ?? 0));
+        WireFormat.Write(entry, new IoEventFdShadow((ulong)Offset, (ulong)Size, fdIndex, _shadow is null ? IoFdType.IoEventFd : IoFdType.IoEventFdShadow,
+            _flags, shadowIndex, _shadow is null ? 0 : _shadow.FileOffset + (ulong)_shadowOffset, _datamatch ?? 0));
 
     private static ulong Load(ReadOnlySpan<byte> source) => source.Length switch
     {

@@ -4,12 +4,12 @@ namespace VfioUser;
 
 /// <summary>A sub-region that a client can access through a descriptor. Immutable.</summary>
 /// <remarks>Spec: VFIO_USER_DEVICE_GET_REGION_IO_FDS, "Sub-Region IO FD info format".</remarks>
-internal abstract class IoFdSubRegion(ulong offset, ulong size, IFdSource fd)
+internal abstract class IoFdSubRegion(long offset, long size, IFdSource fd)
 {
-    public ulong Offset { get; } = offset;
+    public long Offset { get; } = offset;
 
     /// <summary>In bytes; 0 for accesses of any width.</summary>
-    public ulong Size { get; } = size;
+    public long Size { get; } = size;
 
     public IFdSource Fd { get; } = fd;
 

@@ -12,7 +12,7 @@ public partial class Region
     /// <exception cref="ArgumentException">The doorbells do not lie in one shared area, or an option is out of range.</exception>
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
     /// <remarks>Setup, after <see cref="ShareMemory(ReadOnlySpan{MemoryArea})"/>.</remarks>
-    public DoorbellPage AddDoorbellPage(ulong offset, int count, Action<int, uint> handler, DoorbellPageOptions? options = null)
+    public DoorbellPage AddDoorbellPage(long offset, int count, Action<int, uint> handler, DoorbellPageOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(handler);
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
@@ -22,8 +22,8 @@ public partial class Region
             throw new ArgumentException("Doorbells take 4 bytes, at multiples of 4.", nameof(offset));
         if (options.Spin < TimeSpan.Zero || options.LongestWait <= TimeSpan.Zero || options.LongestWait.TotalMilliseconds > int.MaxValue)
             throw new ArgumentException("Spin must not be negative, and LongestWait must be positive and not exceed int.MaxValue milliseconds.", nameof(options));
-        ulong length = (ulong)(count - 1) * (ulong)options.Stride + sizeof(uint);
-        if (_memory is null || Find(offset, out ulong until) is not MemoryPart part || length > until - offset || length > int.MaxValue)
+        long length = ((count - 1L) * options.Stride) + sizeof(uint);
+        if (_memory is null || Find(offset, out long until) is not MemoryPart part || length > until - offset || length > int.MaxValue)
         {
             throw new ArgumentException($"0x{length:x} bytes at 0x{offset:x} of {Index} do not lie in one area of shared memory. " +
                 "Share it first.", nameof(offset));

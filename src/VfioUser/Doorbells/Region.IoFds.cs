@@ -8,7 +8,7 @@ namespace VfioUser;
 public partial class Region
 {
     private readonly List<IoFdSubRegion> _ioFds = [];
-    private Dictionary<ulong, IoEventFdSubRegion[]>? _ioEventFds;
+    private Dictionary<long, IoEventFdSubRegion[]>? _ioEventFds;
 
     /// <summary>The sub-regions that the client may access through descriptors, in the order of their declaration.</summary>
     internal IReadOnlyList<IoFdSubRegion> IoFds => _ioFds;
@@ -28,13 +28,13 @@ public partial class Region
     /// writes signal nothing. A client gets the first sub-regions of a region, up to the number of descriptors that it takes with
     /// one message, and accesses the others by message. Spec: VFIO_USER_DEVICE_GET_REGION_IO_FDS.
     /// </remarks>
-    public RegionIoEventFd AddIoEventFd(ulong offset, Action handler, int size = sizeof(uint), ulong? datamatch = null) =>
+    public RegionIoEventFd AddIoEventFd(long offset, Action handler, int size = sizeof(uint), ulong? datamatch = null) =>
         AddIoEventFd(offset, handler, new IoEventFdOptions { Size = size, Datamatch = datamatch });
 
     /// <summary>Adds an ioeventfd with options.</summary>
-    /// <inheritdoc cref="AddIoEventFd(ulong, Action, int, ulong?)"/>
+    /// <inheritdoc cref="AddIoEventFd(long, Action, int, ulong?)"/>
     [OverloadResolutionPriority(1)] // for new() { ... }
-    public RegionIoEventFd AddIoEventFd(ulong offset, Action handler, IoEventFdOptions options)
+    public RegionIoEventFd AddIoEventFd(long offset, Action handler, IoEventFdOptions options)
     {
         ArgumentNullException.ThrowIfNull(handler);
         ArgumentNullException.ThrowIfNull(options);
@@ -56,7 +56,7 @@ public partial class Region
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
     /// <remarks>Setup. ioregionfd was never merged into Linux, so clients may ignore it and send REGION_READ and REGION_WRITE,
     /// which the region handles as usual. Spec: "Sub-Region IO FD info format (ioregionfd)".</remarks>
-    public void AddIoRegionFd(ulong offset, ulong size, SafeFileHandle fd, ulong userData = 0, bool postedWrites = false)
+    public void AddIoRegionFd(long offset, long size, SafeFileHandle fd, ulong userData = 0, bool postedWrites = false)
     {
         ArgumentNullException.ThrowIfNull(fd);
         Device.ThrowIfServed();
@@ -78,18 +78,18 @@ public partial class Region
         }
     }
 
-    internal void AddSubRegion(RegionIoEventFd ioEventFd, ulong offset, IoEventFdOptions options)
+    internal void AddSubRegion(RegionIoEventFd ioEventFd, long offset, IoEventFdOptions options)
     {
         Device.ThrowIfServed();
         if (!IsWritable)
             throw new ArgumentException($"{Index} is read-only: no write can signal an ioeventfd.");
         if (options.Size is not (0 or 1 or 2 or 4 or 8))
             throw new ArgumentException($"A write has 1, 2, 4 or 8 bytes, or 0 for any, not {options.Size}.", nameof(options));
-        ThrowIfOutside(offset, (ulong)options.Size);
+        ThrowIfOutside(offset, (long)options.Size);
         if (options.Datamatch is { } datamatch && (options.Size == 0 || (options.Size < 8 && datamatch >> (8 * options.Size) != 0)))
             throw new ArgumentException($"0x{datamatch:x} cannot be written with {options.Size} bytes, so it never matches.", nameof(options));
         if (options.Shadow is { } shadow && (options.ShadowOffset % sizeof(ulong) != 0
-            || shadow.Length < sizeof(ulong) || options.ShadowOffset > shadow.Length - sizeof(ulong)))
+            || options.ShadowOffset < 0 || shadow.Length < sizeof(ulong) || (ulong)options.ShadowOffset > shadow.Length - sizeof(ulong)))
         {
             throw new ArgumentException($"ShadowOffset 0x{options.ShadowOffset:x} must be a multiple of 8, with 8 bytes within the memory of " +
                 $"0x{shadow.Length:x} bytes.", nameof(options));
@@ -108,7 +108,7 @@ public partial class Region
 
     private bool IsIoSpace => this is Bar { Kind: BarKind.Io };
 
-    private bool TrySignal(ulong offset, ReadOnlySpan<byte> source)
+    private bool TrySignal(long offset, ReadOnlySpan<byte> source)
     {
         if (!_ioEventFds!.TryGetValue(offset, out IoEventFdSubRegion[]? subRegions))
             return false;
@@ -117,7 +117,7 @@ public partial class Region
             if (!subRegion.Matches(source))
                 continue;
             // the device expects the value in shared memory, however it arrived
-            if (Find(offset, out ulong until) is MemoryPart memory && (ulong)source.Length <= until - offset)
+            if (Find(offset, out long until) is MemoryPart memory && source.Length <= until - offset)
                 memory.Write(offset - memory.Start, source);
             subRegion.Signal(source);
             return true;
@@ -125,9 +125,9 @@ public partial class Region
         return false;
     }
 
-    private void ThrowIfOutside(ulong offset, ulong size)
+    private void ThrowIfOutside(long offset, long size)
     {
-        if (offset >= Size || size > Size - offset)
+        if (offset < 0 || offset >= Size || size < 0 || size > Size - offset)
             throw new ArgumentException($"{size} bytes at 0x{offset:x} do not fit into {Index}, which has 0x{Size:x} bytes.", nameof(offset));
     }
 }

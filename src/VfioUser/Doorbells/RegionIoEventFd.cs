@@ -52,7 +52,7 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
     /// <exception cref="ArgumentException">It does not fit, an ioeventfd matches some of its writes already, or the region is
     /// another device's.</exception>
     /// <remarks>Setup.</remarks>
-    public void AddSubRegion(Region region, ulong offset, int size = sizeof(uint), ulong? datamatch = null)
+    public void AddSubRegion(Region region, long offset, int size = sizeof(uint), ulong? datamatch = null)
     {
         ArgumentNullException.ThrowIfNull(region);
         if (region.Device != _device)

@@ -5,7 +5,7 @@ public sealed record MsiXOptions
 {
     /// <summary>Offset of the pending bit array (PBA) in its BAR, a multiple of 8. Null: right after the table, or at offset 0 of
     /// <see cref="PendingBar"/>.</summary>
-    public uint? PendingOffset { get; init; }
+    public long? PendingOffset { get; init; }
 
     /// <summary>The BAR of the pending bit array; null for that of the table.</summary>
     public Bar? PendingBar { get; init; }

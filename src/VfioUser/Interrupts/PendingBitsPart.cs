@@ -1,10 +1,10 @@
 namespace VfioUser;
 
 /// <summary>The MSI-X pending bit array (PBA): one bit per vector. PCI 3.0 6.8.2.10.</summary>
-internal sealed class PendingBitsPart(ulong start, IrqVectors vectors)
-    : RegionPart(start, (ulong)((vectors.Count + 63) / 64 * sizeof(ulong)))
+internal sealed class PendingBitsPart(long start, IrqVectors vectors)
+    : RegionPart(start, (vectors.Count + 63) / 64 * sizeof(ulong))
 {
-    public override void Read(ulong offset, Span<byte> destination)
+    public override void Read(long offset, Span<byte> destination)
     {
         for (int i = 0; i < destination.Length; i++)
         {
@@ -16,7 +16,7 @@ internal sealed class PendingBitsPart(ulong start, IrqVectors vectors)
         }
     }
 
-    public override void Write(ulong offset, ReadOnlySpan<byte> source)
+    public override void Write(long offset, ReadOnlySpan<byte> source)
     {
         // read-only
     }

@@ -1,16 +1,16 @@
 namespace VfioUser;
 
 /// <summary>The MSI-X vector table. The client emulates the real one and sets eventfds; this one only stores what is written.</summary>
-internal sealed class VectorTablePart(ulong start, ulong length) : RegionPart(start, length)
+internal sealed class VectorTablePart(long start, long length) : RegionPart(start, length)
 {
     private const int EntrySize = 16;
     private const int VectorControl = 12;
     private readonly byte[] _entries = Masked(new byte[length]);
 
-    public override void Read(ulong offset, Span<byte> destination) =>
+    public override void Read(long offset, Span<byte> destination) =>
         _entries.AsSpan((int)offset, destination.Length).CopyTo(destination);
 
-    public override void Write(ulong offset, ReadOnlySpan<byte> source) => source.CopyTo(_entries.AsSpan((int)offset));
+    public override void Write(long offset, ReadOnlySpan<byte> source) => source.CopyTo(_entries.AsSpan((int)offset));
 
     public override string StateName => "MSI-X table";
 

@@ -4,17 +4,17 @@ namespace VfioUser;
 /// <param name="Region">Whose.</param>
 /// <param name="Offset">First byte, relative to the region.</param>
 /// <param name="Length">In bytes.</param>
-internal readonly record struct MemoryPiece(Region Region, ulong Offset, int Length)
+internal readonly record struct MemoryPiece(Region Region, long Offset, int Length)
 {
     private const int MaxLength = MigrationWriter.PieceSize - MigrationStream.MemoryHeaderSize;
 
     public static IEnumerable<MemoryPiece> Of(Region region, MemoryArea area)
     {
-        for (ulong done = 0; done < area.Length;)
+        for (long done = 0; done < area.Length;)
         {
             int length = (int)Math.Min(area.Length - done, MaxLength);
             yield return new MemoryPiece(region, area.Offset + done, length);
-            done += (ulong)length;
+            done += length;
         }
     }
 }

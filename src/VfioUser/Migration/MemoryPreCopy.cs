@@ -10,15 +10,15 @@ namespace VfioUser;
 internal sealed class MemoryPreCopy(StateLayout layout)
 {
     private readonly Dictionary<MemoryPiece, byte[]> _saved = [];
-    private readonly ulong _total = layout.Memory.Where(part => part.Region.Memory!.Migration == MemoryMigration.PreCopy)
-        .Aggregate(0ul, (sum, part) => sum + part.Area.Length);
+    private readonly long _total = layout.Memory.Where(part => part.Region.Memory!.Migration == MemoryMigration.PreCopy)
+        .Sum(part => part.Area.Length);
 
     private IEnumerator<MemoryPiece>? _running;
 
     /// <summary>Bytes that <see cref="Next"/> still gives, in pieces.</summary>
-    public ulong LeftWhileRunning => _total - SavedBytes;
+    public long LeftWhileRunning => _total - SavedBytes;
 
-    private ulong SavedBytes { get; set; }
+    private long SavedBytes { get; set; }
 
     /// <summary>The next piece that can be saved while the device runs; null when there is none.</summary>
     public MemoryPiece? Next()
@@ -31,7 +31,7 @@ internal sealed class MemoryPreCopy(StateLayout layout)
     public void Saved(MemoryPiece piece, ReadOnlySpan<byte> bytes)
     {
         _saved[piece] = SHA256.HashData(bytes);
-        SavedBytes += (ulong)piece.Length;
+        SavedBytes += piece.Length;
     }
 
     /// <summary>All that is not saved as it is now. The device is stopped.</summary>

@@ -92,7 +92,7 @@ internal sealed class MigrationReader(PciDevice device, StateLayout layout, IMig
                 TakeDeviceState(piece);
                 break;
             case Step.Memory:
-                piece.CopyTo(_memory!.Span(_offset, piece.Length));
+                piece.CopyTo(_memory!.Span((long)_offset, piece.Length));
                 _offset += (ulong)piece.Length;
                 break;
             default:

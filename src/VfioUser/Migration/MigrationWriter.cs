@@ -42,7 +42,7 @@ internal sealed class MigrationWriter
     public int Buffered => _end - _at;
 
     /// <summary>Bytes of memory that can be read before the device is stopped.</summary>
-    public ulong MemoryWhileRunning => _memory.LeftWhileRunning;
+    public ulong MemoryWhileRunning => (ulong)_memory.LeftWhileRunning;
 
     /// <summary>The device state that was saved so far is void, since the device was reset.</summary>
     /// <param name="begin">Begins the device state again; if it throws, the save is over.</param>
@@ -159,11 +159,11 @@ internal sealed class MigrationWriter
         return Finish();
     }
 
-    private void PutMemory(Region region, ulong offset, int length)
+    private void PutMemory(Region region, long offset, int length)
     {
         Span<byte> record = Begin(MigrationRecord.Memory, MigrationStream.MemoryHeaderSize + length);
         BinaryPrimitives.WriteUInt64LittleEndian(record, (uint)region.Index);
-        BinaryPrimitives.WriteUInt64LittleEndian(record[8..], offset);
+        BinaryPrimitives.WriteInt64LittleEndian(record[8..], offset);
         region.Memory!.Span(offset, length).CopyTo(record[MigrationStream.MemoryHeaderSize..]);
     }
 

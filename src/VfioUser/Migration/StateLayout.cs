@@ -30,7 +30,7 @@ internal sealed class StateLayout(PciDevice device)
     /// <summary>Bytes of the stream without the records of device state.</summary>
     public ulong StreamSize => (ulong)(MigrationHeader.WireSize + (OnceCount + 1) * MigrationStream.RecordHeaderSize
         + ConfigSize + PartsSize + IrqsSize + TimersSize + MigrationStream.EndSize)
-        + Memory.Aggregate(0ul, (sum, part) => sum + part.Area.Length + HeaderBytes(part.Area.Length, MigrationStream.MemoryHeaderSize));
+        + Memory.Aggregate(0ul, (sum, part) => sum + (ulong)part.Area.Length + HeaderBytes((ulong)part.Area.Length, MigrationStream.MemoryHeaderSize));
 
     /// <summary>Bytes of record headers for data that is split into records.</summary>
     /// <param name="length">Of the data, in bytes.</param>
@@ -120,7 +120,7 @@ internal sealed class StateLayout(PciDevice device)
     {
         RegionMemory? memory = device.RegionAt(region)?.Memory;
         return memory is not null && memory.Areas.Any(area =>
-            offset >= area.Offset && offset - area.Offset <= area.Length && length <= area.Length - (offset - area.Offset)) ? memory : null;
+            offset >= (ulong)area.Offset && offset - (ulong)area.Offset <= (ulong)area.Length && length <= (ulong)area.Length - (offset - (ulong)area.Offset)) ? memory : null;
     }
 
     private Dictionary<string, SavedPart> ByName => _byName ??= _parts.ToDictionary(part => part.Name, StringComparer.Ordinal);

@@ -8,7 +8,7 @@ public sealed class Bar : Region
 {
     private const int TableEntrySize = 16;
 
-    internal Bar(PciDevice device, int number, BarKind kind, ulong size, bool writable, IRegionHandler? handler)
+    internal Bar(PciDevice device, int number, BarKind kind, long size, bool writable, IRegionHandler? handler)
         : base(device, (PciRegion)number, size, writable, handler)
     {
         Number = number;
@@ -31,13 +31,13 @@ public sealed class Bar : Region
     /// <returns>The vectors.</returns>
     /// <exception cref="ArgumentException">It does not fit, or the BAR is in I/O space.</exception>
     /// <remarks>Setup. PCI 3.0 6.8.2. Put the table on a page of its own, so that clients can map the rest of the BAR.</remarks>
-    public IrqVectors AddMsiX(uint offset, int vectors, uint? pendingOffset = null) =>
+    public IrqVectors AddMsiX(long offset, int vectors, long? pendingOffset = null) =>
         AddMsiX(offset, vectors, new MsiXOptions { PendingOffset = pendingOffset });
 
     /// <summary>Adds MSI-X with options, with the vector table in this BAR.</summary>
-    /// <inheritdoc cref="AddMsiX(uint, int, uint?)"/>
+    /// <inheritdoc cref="AddMsiX(long, int, long?)"/>
     [OverloadResolutionPriority(1)] // for new() { ... }
-    public IrqVectors AddMsiX(uint offset, int vectors, MsiXOptions options)
+    public IrqVectors AddMsiX(long offset, int vectors, MsiXOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         if (Kind == BarKind.Io)
@@ -47,8 +47,8 @@ public sealed class Bar : Region
         Bar pendingBar = options.PendingBar ?? this;
         if (pendingBar.Device != Device)
             throw new ArgumentException("The BAR of the pending bit array belongs to another device.", nameof(options));
-        uint tableSize = (uint)(vectors * TableEntrySize);
-        uint pending = options.PendingOffset ?? (pendingBar == this ? offset + tableSize : 0);
+        long tableSize = vectors * TableEntrySize;
+        long pending = options.PendingOffset ?? (pendingBar == this ? offset + tableSize : 0);
         IrqVectors irqs = Device.AddMsiX(vectors, Number, offset, pendingBar.Number, pending, options.CapabilityOffset);
         Add(new VectorTablePart(offset, tableSize), $"MSI-X table at 0x{offset:x}");
         pendingBar.Add(new PendingBitsPart(pending, irqs), $"MSI-X pending bits at 0x{pending:x}");

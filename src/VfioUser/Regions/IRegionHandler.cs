@@ -12,10 +12,10 @@ public interface IRegionHandler
     /// <param name="offset">First byte, relative to the region.</param>
     /// <param name="destination">To fill; zeros on entry. Its length is usually 1, 2, 4 or 8, but a client may send any length
     /// within the region.</param>
-    void Read(ulong offset, Span<byte> destination);
+    void Read(long offset, Span<byte> destination);
 
     /// <summary>Handles a write of the guest.</summary>
     /// <param name="offset">First byte, relative to the region.</param>
     /// <param name="source">The bytes written, valid for the call only; of any length within the region.</param>
-    void Write(ulong offset, ReadOnlySpan<byte> source);
+    void Write(long offset, ReadOnlySpan<byte> source);
 }

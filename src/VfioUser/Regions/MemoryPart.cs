@@ -6,10 +6,10 @@ internal sealed class MemoryPart(RegionMemory memory, MemoryArea area) : RegionP
     /// <summary>Called after a write by message.</summary>
     public Action? Written { get; set; }
 
-    public override void Read(ulong offset, Span<byte> destination) =>
+    public override void Read(long offset, Span<byte> destination) =>
         memory.Span(Start + offset, destination.Length).CopyTo(destination);
 
-    public override void Write(ulong offset, ReadOnlySpan<byte> source)
+    public override void Write(long offset, ReadOnlySpan<byte> source)
     {
         source.CopyTo(memory.Span(Start + offset, source.Length));
         Written?.Invoke();

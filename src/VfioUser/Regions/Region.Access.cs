@@ -26,7 +26,7 @@ public partial class Region
     /// <param name="destination">Filled completely.</param>
     /// <exception cref="ArgumentOutOfRangeException">The bytes do not all lie within the region.</exception>
     /// <remarks>Command thread.</remarks>
-    public void Read(ulong offset, Span<byte> destination)
+    public void Read(long offset, Span<byte> destination)
     {
         ThrowIfOutside(offset, destination.Length);
         GuestRead(offset, destination);
@@ -37,7 +37,7 @@ public partial class Region
     /// <param name="source">What is written.</param>
     /// <exception cref="ArgumentOutOfRangeException">The bytes do not all lie within the region.</exception>
     /// <remarks>Command thread.</remarks>
-    public void Write(ulong offset, ReadOnlySpan<byte> source)
+    public void Write(long offset, ReadOnlySpan<byte> source)
     {
         ThrowIfOutside(offset, source.Length);
         GuestWrite(offset, source);
@@ -48,7 +48,7 @@ public partial class Region
     /// <param name="destination">Filled completely.</param>
     /// <exception cref="ArgumentOutOfRangeException">The bytes do not all lie within the region.</exception>
     /// <remarks>Command thread, from a handler given to <see cref="Intercept"/>.</remarks>
-    public void DefaultRead(ulong offset, Span<byte> destination)
+    public void DefaultRead(long offset, Span<byte> destination)
     {
         ThrowIfOutside(offset, destination.Length);
         AnswerRead(offset, destination);
@@ -59,14 +59,14 @@ public partial class Region
     /// <param name="source">The bytes that the guest wrote, or others in their place.</param>
     /// <exception cref="ArgumentOutOfRangeException">The bytes do not all lie within the region.</exception>
     /// <remarks>Command thread, from a handler given to <see cref="Intercept"/>.</remarks>
-    public void DefaultWrite(ulong offset, ReadOnlySpan<byte> source)
+    public void DefaultWrite(long offset, ReadOnlySpan<byte> source)
     {
         ThrowIfOutside(offset, source.Length);
         AnswerWrite(offset, source);
     }
 
     /// <summary>A guest reads. Command thread; the range was checked against <see cref="Size"/>.</summary>
-    internal void GuestRead(ulong offset, Span<byte> destination)
+    internal void GuestRead(long offset, Span<byte> destination)
     {
         if (_interceptor is null)
         {
@@ -78,7 +78,7 @@ public partial class Region
     }
 
     /// <summary>A guest writes. Command thread; the range was checked against <see cref="Size"/>.</summary>
-    internal void GuestWrite(ulong offset, ReadOnlySpan<byte> source)
+    internal void GuestWrite(long offset, ReadOnlySpan<byte> source)
     {
         if (_ioEventFds is null && _interceptor is null)
             AnswerWrite(offset, source);
@@ -86,7 +86,7 @@ public partial class Region
             PassWrite(offset, source);
     }
 
-    private void PassWrite(ulong offset, ReadOnlySpan<byte> source)
+    private void PassWrite(long offset, ReadOnlySpan<byte> source)
     {
         if (_interceptor is null)
             AnswerWrite(offset, source);
@@ -94,12 +94,12 @@ public partial class Region
             _interceptor.Write(offset, source);
     }
 
-    private void AnswerRead(ulong offset, Span<byte> destination)
+    private void AnswerRead(long offset, Span<byte> destination)
     {
         while (!destination.IsEmpty)
         {
-            RegionPart? part = Find(offset, out ulong until);
-            int length = (int)Math.Min(until - offset, (ulong)destination.Length);
+            RegionPart? part = Find(offset, out long until);
+            int length = (int)Math.Min(until - offset, destination.Length);
             Span<byte> piece = destination[..length];
             if (part is not null)
             {
@@ -113,41 +113,41 @@ public partial class Region
                 else
                     Unmodelled.At(Index, offset, length, write: false);
             }
-            offset += (ulong)length;
+            offset += length;
             destination = destination[length..];
         }
     }
 
-    private void AnswerWrite(ulong offset, ReadOnlySpan<byte> source)
+    private void AnswerWrite(long offset, ReadOnlySpan<byte> source)
     {
         while (!source.IsEmpty)
         {
-            RegionPart? part = Find(offset, out ulong until);
-            if (part is not null && (ulong)source.Length <= until - offset)
+            RegionPart? part = Find(offset, out long until);
+            if (part is not null && source.Length <= until - offset)
             {
                 part.Write(offset - part.Start, source);
                 return;
             }
-            int length = (int)Math.Min(until - offset, (ulong)source.Length);
+            int length = (int)Math.Min(until - offset, source.Length);
             if (part is not null)
                 part.Write(offset - part.Start, source[..length]);
             else if (Handler is { } handler)
                 handler.Write(offset, source[..length]);
             else
                 Unmodelled.At(Index, offset, length, write: true);
-            offset += (ulong)length;
+            offset += length;
             source = source[length..];
         }
     }
 
-    private void ThrowIfOutside(ulong offset, int length)
+    private void ThrowIfOutside(long offset, int length)
     {
-        if (offset > Size || (ulong)length > Size - offset)
+        if (offset < 0 || length > Size - offset)
             throw new ArgumentOutOfRangeException(nameof(offset), offset, $"{length} bytes at 0x{offset:x} do not lie within {Index}, which has 0x{Size:x} bytes.");
     }
 
     // The part at offset, or null for the gap that ends at until.
-    private RegionPart? Find(ulong offset, out ulong until)
+    private RegionPart? Find(long offset, out long until)
     {
         // drivers write the same register again and again
         if (_last is { } last && offset >= last.Start && offset < last.End)

@@ -17,7 +17,7 @@ public partial class Region : RegisterBlock
     private RegionPart[]? _decoded; // as they are at the first access, when the device is served
     private RegionMemory? _memory;
 
-    internal Region(PciDevice device, PciRegion index, ulong size, bool writable, IRegionHandler? handler)
+    internal Region(PciDevice device, PciRegion index, long size, bool writable, IRegionHandler? handler)
     {
         Device = device;
         Index = index;
@@ -30,7 +30,7 @@ public partial class Region : RegisterBlock
     public PciRegion Index { get; }
 
     /// <summary>In bytes.</summary>
-    public ulong Size { get; }
+    public long Size { get; }
 
     /// <summary>Whether the guest may write: false for a ROM, and for regions declared read-only.</summary>
     public bool IsWritable { get; }
@@ -51,7 +51,7 @@ public partial class Region : RegisterBlock
     /// <exception cref="InvalidOperationException">The region shares memory already: share all areas in one call.</exception>
     /// <remarks>Setup. The library allocates the memory; it lives until the device is disposed. Spec: "Sparse Regions".</remarks>
     public RegionMemory ShareMemory(params ReadOnlySpan<MemoryArea> areas) =>
-        ShareMemory(SharedMemory.Create(Size, $"vfio-user-{Index}"), areas);
+        ShareMemory(SharedMemory.Create((ulong)Size, $"vfio-user-{Index}"), areas);
 
     /// <summary>Backs areas of the region with a file that the client can map.</summary>
     /// <param name="file">Taken over.</param>
@@ -59,7 +59,7 @@ public partial class Region : RegisterBlock
     /// <param name="areas">As in the other overload.</param>
     /// <inheritdoc cref="ShareMemory(ReadOnlySpan{MemoryArea})"/>
     /// <exception cref="ArgumentException">The file is too short for the region, or an offset is not a multiple of the page size.</exception>
-    public RegionMemory ShareMemory(SafeFileHandle file, ulong fileOffset, params ReadOnlySpan<MemoryArea> areas)
+    public RegionMemory ShareMemory(SafeFileHandle file, long fileOffset, params ReadOnlySpan<MemoryArea> areas)
     {
         ArgumentNullException.ThrowIfNull(file);
         if (ProblemOf(file, fileOffset) is { } problem)
@@ -67,7 +67,7 @@ public partial class Region : RegisterBlock
             file.Dispose();
             throw new ArgumentException(problem, nameof(file));
         }
-        return ShareMemory(SharedMemory.Map(file, fileOffset, Size), areas);
+        return ShareMemory(SharedMemory.Map(file, (ulong)fileOffset, (ulong)Size), areas);
     }
 
     internal override IReadOnlyList<RegionPart> Declared => _parts;
@@ -79,7 +79,7 @@ public partial class Region : RegisterBlock
     internal override void Add(RegionPart part, string what)
     {
         Device.ThrowIfServed();
-        if (part.Length == 0 || part.Length > Size || part.Start > Size - part.Length)
+        if (part.Start < 0 || part.Length <= 0 || part.Length > Size || part.Start > Size - part.Length)
             throw new ArgumentException($"The {what} does not fit into {Index}, which has {Size} bytes.");
         int at = IndexOf(part.Start);
         RegionPart? other = at > 0 && _parts[at - 1].End > part.Start ? _parts[at - 1]
@@ -110,11 +110,11 @@ public partial class Region : RegisterBlock
     }
 
     // An access to a page beyond the end of the file would raise SIGBUS and kill the process.
-    private string? ProblemOf(SafeFileHandle file, ulong fileOffset)
+    private string? ProblemOf(SafeFileHandle file, long fileOffset)
     {
-        if (fileOffset % (ulong)Environment.SystemPageSize != 0)
+        if (fileOffset < 0 || fileOffset % Environment.SystemPageSize != 0)
             return $"The file's offset 0x{fileOffset:x} is not a multiple of the page size, {Environment.SystemPageSize}.";
-        if (FileCalls.TryDescribe(file, out FileFacts facts) && facts.IsRegular && (fileOffset > facts.Length || Size > facts.Length - fileOffset))
+        if (FileCalls.TryDescribe(file, out FileFacts facts) && facts.IsRegular && ((ulong)fileOffset > facts.Length || (ulong)Size > facts.Length - (ulong)fileOffset))
             return $"The file ends at 0x{facts.Length:x}, before {Index}, which has 0x{Size:x} bytes from file offset 0x{fileOffset:x} on. Extend it first.";
         return null;
     }
@@ -130,7 +130,7 @@ public partial class Region : RegisterBlock
             RegionMemory shared = new(Device, memory, areas.IsEmpty ? [new MemoryArea(0, Size)] : areas.ToArray());
             foreach (MemoryArea area in shared.Areas)
             {
-                if (area.Offset % (ulong)Environment.SystemPageSize != 0 || area.Length % (ulong)Environment.SystemPageSize != 0)
+                if (area.Offset % Environment.SystemPageSize != 0 || area.Length % Environment.SystemPageSize != 0)
                 {
                     throw new ArgumentException($"The area 0x{area.Offset:x} of 0x{area.Length:x} bytes does not consist of whole pages " +
                         $"of {Environment.SystemPageSize} bytes.", nameof(areas));
@@ -152,7 +152,7 @@ public partial class Region : RegisterBlock
     }
 
     // Where a part that starts there belongs.
-    private int IndexOf(ulong start)
+    private int IndexOf(long start)
     {
         int low = 0;
         int high = _parts.Count;

@@ -39,14 +39,14 @@ public sealed class RegionMemory
     internal SharedMemory Shared => _memory;
 
     /// <summary>Called when a message has changed it, with offset and length.</summary>
-    internal Action<ulong, int>? Written { get; private set; }
+    internal Action<long, int>? Written { get; private set; }
 
     /// <summary>Part of the memory.</summary>
     /// <param name="offset">First byte, relative to the region.</param>
     /// <param name="length">In bytes.</param>
     /// <exception cref="ArgumentOutOfRangeException">The range exceeds the region.</exception>
     /// <exception cref="ObjectDisposedException">The device is disposed.</exception>
-    public Span<byte> Span(ulong offset, int length) => _memory.Slice(offset, length);
+    public Span<byte> Span(long offset, int length) => _memory.Slice((ulong)offset, length);
 
     /// <summary>Adds a handler for writes that come as messages, although the client could have mapped the memory.</summary>
     /// <param name="handler">Gets the offset of the first byte, relative to the region, and the length in bytes. The memory has
@@ -57,7 +57,7 @@ public sealed class RegionMemory
     /// sends messages while it delivers INTx: a driver that acknowledges in this memory has done so when the handler runs, so the
     /// handler can call <see cref="Intx.Deassert"/>.
     /// </remarks>
-    public void AddWriteHandler(Action<ulong, int> handler)
+    public void AddWriteHandler(Action<long, int> handler)
     {
         ArgumentNullException.ThrowIfNull(handler);
         _device.ThrowIfServed();

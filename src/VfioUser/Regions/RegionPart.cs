@@ -3,17 +3,17 @@ using System.Globalization;
 namespace VfioUser;
 
 /// <summary>A register, shared memory or table within a region. Offsets are relative to its start.</summary>
-internal abstract class RegionPart(ulong start, ulong length)
+internal abstract class RegionPart(long start, long length)
 {
-    public ulong Start { get; } = start;
+    public long Start { get; } = start;
 
-    public ulong Length { get; } = length;
+    public long Length { get; } = length;
 
-    public ulong End => Start + Length;
+    public long End => Start + Length;
 
-    public abstract void Read(ulong offset, Span<byte> destination);
+    public abstract void Read(long offset, Span<byte> destination);
 
-    public abstract void Write(ulong offset, ReadOnlySpan<byte> source);
+    public abstract void Write(long offset, ReadOnlySpan<byte> source);
 
     public virtual void Reset()
     {

@@ -5,7 +5,7 @@ namespace VfioUser;
 /// <param name="banks">The registers.</param>
 /// <param name="name">Of the place.</param>
 /// <param name="bank">Which one; a guest may have chosen it, so that any number can come.</param>
-internal sealed class BankedPart(ulong start, RegisterPart[] banks, string name, Func<int> bank) : NamedPart(start, banks[0].Layout, name)
+internal sealed class BankedPart(long start, RegisterPart[] banks, string name, Func<int> bank) : NamedPart(start, banks[0].Layout, name)
 {
     public override ulong Value
     {
@@ -23,7 +23,7 @@ internal sealed class BankedPart(ulong start, RegisterPart[] banks, string name,
 
     private RegisterPart? Bank => bank() is var index && (uint)index < (uint)banks.Length ? banks[index] : null;
 
-    public override void Read(ulong offset, Span<byte> destination)
+    public override void Read(long offset, Span<byte> destination)
     {
         if (Bank is { } selected)
             selected.Read(offset, destination);
@@ -31,7 +31,7 @@ internal sealed class BankedPart(ulong start, RegisterPart[] banks, string name,
             destination.Clear();
     }
 
-    public override void Write(ulong offset, ReadOnlySpan<byte> source) => Bank?.Write(offset, source);
+    public override void Write(long offset, ReadOnlySpan<byte> source) => Bank?.Write(offset, source);
 
     public override void Reset()
     {

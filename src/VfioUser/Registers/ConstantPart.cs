@@ -1,11 +1,11 @@
 namespace VfioUser;
 
 /// <summary>Bytes that never change.</summary>
-internal sealed class ConstantPart(ulong start, byte[] bytes) : RegionPart(start, (ulong)bytes.Length)
+internal sealed class ConstantPart(long start, byte[] bytes) : RegionPart(start, bytes.Length)
 {
-    public override void Read(ulong offset, Span<byte> destination) => bytes.AsSpan((int)offset, destination.Length).CopyTo(destination);
+    public override void Read(long offset, Span<byte> destination) => bytes.AsSpan((int)offset, destination.Length).CopyTo(destination);
 
-    public override void Write(ulong offset, ReadOnlySpan<byte> source)
+    public override void Write(long offset, ReadOnlySpan<byte> source)
     {
         // read-only
     }

@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace VfioUser;
 
 /// <summary>A place of up to eight bytes that a guest knows as a register.</summary>
-internal abstract class NamedPart(ulong start, RegisterLayout layout, string name) : RegionPart(start, (ulong)layout.Width)
+internal abstract class NamedPart(long start, RegisterLayout layout, string name) : RegionPart(start, layout.Width)
 {
     public RegisterLayout Layout { get; } = layout;
 
@@ -30,7 +30,7 @@ internal abstract class NamedPart(ulong start, RegisterLayout layout, string nam
     /// <returns>What is stored before.</returns>
     public abstract ulong Update(ulong mask, ulong value);
 
-    protected static void Store(ulong value, ulong offset, Span<byte> destination)
+    protected static void Store(ulong value, long offset, Span<byte> destination)
     {
         Span<byte> bytes = stackalloc byte[sizeof(ulong)];
         BinaryPrimitives.WriteUInt64LittleEndian(bytes, value);

@@ -1,10 +1,10 @@
 namespace VfioUser;
 
 /// <summary>A block in another one.</summary>
-internal sealed class NestedBlock(RegisterBlock outer, ulong offset, string prefix) : RegisterBlock
+internal sealed class NestedBlock(RegisterBlock outer, long offset, string prefix) : RegisterBlock
 {
     private readonly List<RegionPart> _declared = [];
-    private readonly ulong _start = outer.StartOf(offset);
+    private readonly long _start = outer.StartOf(offset);
 
     internal override IReadOnlyList<RegionPart> Declared => _declared;
 
@@ -20,5 +20,5 @@ internal sealed class NestedBlock(RegisterBlock outer, ulong offset, string pref
 
     internal override void CheckSetup() => outer.CheckSetup();
 
-    private protected override ulong Absolute(ulong offset) => _start + offset;
+    private protected override long Absolute(long offset) => _start + offset;
 }

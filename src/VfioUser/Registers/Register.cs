@@ -13,7 +13,7 @@ public sealed class Register<T>
     public string Name => Part.Name;
 
     /// <summary>First byte, relative to the region.</summary>
-    public ulong Offset => Part.Start;
+    public long Offset => Part.Start;
 
     /// <summary>What the register holds. The device may set any bit, whatever the guest may do.</summary>
     /// <remarks>To change some of the bits use <see cref="Update"/>, <see cref="SetBits"/> or <see cref="ClearBits"/>: between a

@@ -6,7 +6,7 @@ public sealed record RegisterArrayOptions<T> : RegisterDefinition<T>
     where T : unmanaged
 {
     /// <summary>Bytes from one to the next; 0 for no gap between them.</summary>
-    public ulong Stride { get; init; }
+    public long Stride { get; init; }
 
     /// <summary>Gives what the guest reads, for the index of the register and what is stored. Command thread.</summary>
     /// <remarks>As <see cref="RegisterOptions{T}.OnRead"/>.</remarks>

@@ -21,13 +21,13 @@ public abstract partial class RegisterBlock
     /// <exception cref="ArgumentException">It does not fit, or overlaps another part.</exception>
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
     /// <remarks>Setup. Accesses of other widths than the register's work too.</remarks>
-    public Register<T> AddRegister<T>(ulong offset, RegisterAccess access = RegisterAccess.ReadWrite)
+    public Register<T> AddRegister<T>(long offset, RegisterAccess access = RegisterAccess.ReadWrite)
         where T : unmanaged => AddRegister(offset, new RegisterOptions<T> { Access = access });
 
     /// <summary>Adds a register with a name, masks and handlers.</summary>
-    /// <inheritdoc cref="AddRegister{T}(ulong, RegisterAccess)"/>
+    /// <inheritdoc cref="AddRegister{T}(long, RegisterAccess)"/>
     [OverloadResolutionPriority(1)] // for new() { ... }
-    public Register<T> AddRegister<T>(ulong offset, RegisterOptions<T> options)
+    public Register<T> AddRegister<T>(long offset, RegisterOptions<T> options)
         where T : unmanaged
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -42,18 +42,18 @@ public abstract partial class RegisterBlock
     /// <param name="count">How many, from 1.</param>
     /// <param name="options">Of each; its name gets the index in brackets.</param>
     /// <returns>The registers.</returns>
-    /// <inheritdoc cref="AddRegister{T}(ulong, RegisterAccess)"/>
-    public RegisterArray<T> AddRegisters<T>(ulong offset, int count, RegisterArrayOptions<T>? options = null)
+    /// <inheritdoc cref="AddRegister{T}(long, RegisterAccess)"/>
+    public RegisterArray<T> AddRegisters<T>(long offset, int count, RegisterArrayOptions<T>? options = null)
         where T : unmanaged
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         options ??= new RegisterArrayOptions<T>();
         RegisterLayout layout = RegisterLayout.Of(options, CheckSetup);
-        ulong stride = options.Stride == 0 ? (ulong)layout.Width : options.Stride;
+        long stride = options.Stride == 0 ? layout.Width : options.Stride;
         RegisterPart[] parts = new RegisterPart[count];
         for (int i = 0; i < count; i++)
         {
-            ulong at = offset + ((ulong)i * stride);
+            long at = offset + (i * stride);
             parts[i] = Make(at, layout, options, i, NameOf(options.Name is { } name ? $"{name}[{i}]" : null, at));
         }
         foreach (RegisterPart part in parts)
@@ -67,8 +67,8 @@ public abstract partial class RegisterBlock
     /// <param name="register">Reads give its value, with its read handler, and clear nothing; its write handler hears of what changes.</param>
     /// <param name="access">What the guest may do with the register at this place.</param>
     /// <param name="name">Of the place; null for one that goes by its offset.</param>
-    /// <inheritdoc cref="AddRegister{T}(ulong, RegisterAccess)"/>
-    public void AddView<T>(ulong offset, Register<T> register, RegisterAccess access, string? name = null)
+    /// <inheritdoc cref="AddRegister{T}(long, RegisterAccess)"/>
+    public void AddView<T>(long offset, Register<T> register, RegisterAccess access, string? name = null)
         where T : unmanaged
     {
         ArgumentNullException.ThrowIfNull(register);
@@ -85,8 +85,8 @@ public abstract partial class RegisterBlock
     /// ignores writes.</param>
     /// <param name="options">Of each.</param>
     /// <returns>The registers.</returns>
-    /// <inheritdoc cref="AddRegister{T}(ulong, RegisterAccess)"/>
-    public RegisterArray<T> AddBankedRegisters<T>(ulong offset, int count, Func<int> bank, RegisterArrayOptions<T>? options = null)
+    /// <inheritdoc cref="AddRegister{T}(long, RegisterAccess)"/>
+    public RegisterArray<T> AddBankedRegisters<T>(long offset, int count, Func<int> bank, RegisterArrayOptions<T>? options = null)
         where T : unmanaged
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
@@ -103,7 +103,7 @@ public abstract partial class RegisterBlock
     /// <param name="offset">First byte, relative to the block; a multiple of 4.</param>
     /// <param name="ring">Called on the Command thread, whatever was written.</param>
     /// <param name="name">As the data sheet calls it; null for one that goes by its offset.</param>
-    public void AddDoorbell(ulong offset, Action ring, string? name = null)
+    public void AddDoorbell(long offset, Action ring, string? name = null)
     {
         ArgumentNullException.ThrowIfNull(ring);
         AddDoorbell<uint>(offset, _ => ring(), name);
@@ -115,7 +115,7 @@ public abstract partial class RegisterBlock
     /// <param name="ring">Called on the Command thread with what was written. One of 8 bytes may be written in two halves, in either
     /// order: then it is called once.</param>
     /// <param name="name">As the data sheet calls it; null for one that goes by its offset.</param>
-    public void AddDoorbell<T>(ulong offset, Action<T> ring, string? name = null)
+    public void AddDoorbell<T>(long offset, Action<T> ring, string? name = null)
         where T : unmanaged
     {
         ArgumentNullException.ThrowIfNull(ring);
@@ -133,23 +133,23 @@ public abstract partial class RegisterBlock
     /// <param name="offset">First byte, relative to the block.</param>
     /// <param name="bytes">Copied.</param>
     /// <exception cref="ArgumentException">They do not fit, or overlap another part.</exception>
-    public void AddConstant(ulong offset, ReadOnlySpan<byte> bytes) => Add(new ConstantPart(Absolute(offset), bytes.ToArray()), $"constant at 0x{offset:x}");
+    public void AddConstant(long offset, ReadOnlySpan<byte> bytes) => Add(new ConstantPart(StartOf(offset), bytes.ToArray()), $"constant at 0x{offset:x}");
 
     /// <summary>Names what the device does not model: it reads as zeros, and the first access of a guest is logged by this name.</summary>
     /// <param name="offset">First byte, relative to the block.</param>
     /// <param name="length">In bytes.</param>
     /// <param name="name">As the data sheet calls it.</param>
     /// <exception cref="ArgumentException">It does not fit, or overlaps another part.</exception>
-    public void AddTag(ulong offset, ulong length, string name)
+    public void AddTag(long offset, long length, string name)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
-        Add(new TagPart(Absolute(offset), length, Prefix + name, Unmodelled), $"tag {name}");
+        Add(new TagPart(StartOf(offset), length, Prefix + name, Unmodelled), $"tag {name}");
     }
 
     /// <summary>Begins a block within this one: its offsets count from its start, and its name is in front of those in it.</summary>
     /// <param name="offset">Of its start, relative to this block.</param>
     /// <param name="name">Without white space.</param>
-    public RegisterBlock AddBlock(ulong offset, string name)
+    public RegisterBlock AddBlock(long offset, string name)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
         return new NestedBlock(this, offset, $"{Prefix}{name}.");
@@ -162,13 +162,13 @@ public abstract partial class RegisterBlock
     /// <param name="name">Without white space; each gets its index in brackets.</param>
     /// <param name="declare">Declares one: its block, and its index.</param>
     /// <returns>What <paramref name="declare"/> made of each.</returns>
-    public IReadOnlyList<TBlock> AddBlocks<TBlock>(ulong offset, int count, ulong stride, string name, Func<RegisterBlock, int, TBlock> declare)
+    public IReadOnlyList<TBlock> AddBlocks<TBlock>(long offset, int count, long stride, string name, Func<RegisterBlock, int, TBlock> declare)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         ArgumentNullException.ThrowIfNull(declare);
         TBlock[] blocks = new TBlock[count];
         for (int i = 0; i < count; i++)
-            blocks[i] = declare(AddBlock(offset + ((ulong)i * stride), $"{name}[{i}]"), i);
+            blocks[i] = declare(AddBlock(offset + (i * stride), $"{name}[{i}]"), i);
         return blocks;
     }
 
@@ -190,27 +190,31 @@ public abstract partial class RegisterBlock
 
     internal abstract void CheckSetup();
 
-    internal ulong StartOf(ulong offset) => Absolute(offset);
+    internal long StartOf(long offset)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        return Absolute(offset);
+    }
 
     /// <summary>An offset of this block as one of the region.</summary>
-    private protected virtual ulong Absolute(ulong offset) => offset;
+    private protected virtual long Absolute(long offset) => offset;
 
     private static Func<T, T>? Bind<T>(Func<int, T, T>? onRead, int index) => onRead is null ? null : stored => onRead(index, stored);
 
     private static Action<RegisterWrite<T>>? Bind<T>(Action<int, RegisterWrite<T>>? onWrite, int index)
         where T : unmanaged => onWrite is null ? null : write => onWrite(index, write);
 
-    private TypedRegisterPart<T> Make<T>(ulong offset, RegisterLayout layout, RegisterArrayOptions<T> options, int index, string name)
+    private TypedRegisterPart<T> Make<T>(long offset, RegisterLayout layout, RegisterArrayOptions<T> options, int index, string name)
         where T : unmanaged => Make(offset, layout, name, Bind(options.OnRead, index), Bind(options.OnWrite, index));
 
-    private TypedRegisterPart<T> Make<T>(ulong offset, RegisterLayout layout, string name, Func<T, T>? onRead, Action<RegisterWrite<T>>? onWrite)
+    private TypedRegisterPart<T> Make<T>(long offset, RegisterLayout layout, string name, Func<T, T>? onRead, Action<RegisterWrite<T>>? onWrite)
         where T : unmanaged => new(Aligned(offset, layout), layout, name, onRead, onWrite) { Unmodelled = layout.Reserved == 0 ? null : Unmodelled };
 
-    private ulong Aligned(ulong offset, RegisterLayout layout)
+    private long Aligned(long offset, RegisterLayout layout)
     {
-        ulong absolute = Absolute(offset);
+        long absolute = StartOf(offset);
         // many devices have 64-bit registers at multiples of 4
-        ulong alignment = (ulong)Math.Min(layout.Width, sizeof(uint));
+        long alignment = Math.Min(layout.Width, sizeof(uint));
         if (absolute % alignment != 0)
             throw new ArgumentException($"A register of {layout.Width} bytes lies at a multiple of {alignment}, 0x{absolute:x} is none.", nameof(offset));
         return absolute;
@@ -218,5 +222,5 @@ public abstract partial class RegisterBlock
 
     private static string WordsFor(NamedPart part) => part.Layout.Name is null ? $"register at {part.Name}" : $"register {part.Name}";
 
-    private string NameOf(string? name, ulong offset) => Prefix + (name ?? $"0x{Absolute(offset):x}");
+    private string NameOf(string? name, long offset) => Prefix + (name ?? $"0x{Absolute(offset):x}");
 }

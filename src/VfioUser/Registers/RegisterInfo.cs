@@ -22,7 +22,7 @@ public sealed class RegisterInfo
     public string? Description => _part.Layout.Description;
 
     /// <summary>First byte, relative to the region.</summary>
-    public ulong Offset => _part.Start;
+    public long Offset => _part.Start;
 
     /// <summary>In bytes: 1, 2, 4 or 8.</summary>
     public int Width => _part.Layout.Width;

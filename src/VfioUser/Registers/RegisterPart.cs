@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace VfioUser;
 
 /// <summary>A register without its type: up to eight bytes, little-endian.</summary>
-internal abstract class RegisterPart(ulong start, RegisterLayout layout, string name, bool hasWriteHandler) : NamedPart(start, layout, name)
+internal abstract class RegisterPart(long start, RegisterLayout layout, string name, bool hasWriteHandler) : NamedPart(start, layout, name)
 {
     private ulong _value = layout.ResetValue;
     private ulong _pieces; // bytes that were written, of those that are waited for
@@ -50,7 +50,7 @@ internal abstract class RegisterPart(ulong start, RegisterLayout layout, string 
         }
     }
 
-    public override void Read(ulong offset, Span<byte> destination)
+    public override void Read(long offset, Span<byte> destination)
     {
         ulong clears = Layout.ReadToClear;
         ulong stored = clears == 0
@@ -62,7 +62,7 @@ internal abstract class RegisterPart(ulong start, RegisterLayout layout, string 
     /// <summary>What a read of all of it gives, without clearing anything.</summary>
     public ulong Peek() => Seen(Value);
 
-    public override void Write(ulong offset, ReadOnlySpan<byte> source)
+    public override void Write(long offset, ReadOnlySpan<byte> source)
     {
         ulong written = Load(source);
         if (Layout.IsReplaced && source.Length == Layout.Width)

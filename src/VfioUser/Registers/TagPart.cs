@@ -1,13 +1,13 @@
 namespace VfioUser;
 
 /// <summary>What the author knows of and does not model: zeros, which are reported by name.</summary>
-internal sealed class TagPart(ulong start, ulong length, string name, UnmodelledAccesses accesses) : RegionPart(start, length)
+internal sealed class TagPart(long start, long length, string name, UnmodelledAccesses accesses) : RegionPart(start, length)
 {
-    public override void Read(ulong offset, Span<byte> destination)
+    public override void Read(long offset, Span<byte> destination)
     {
         destination.Clear();
         accesses.Tagged(name, offset, destination.Length, write: false);
     }
 
-    public override void Write(ulong offset, ReadOnlySpan<byte> source) => accesses.Tagged(name, offset, source.Length, write: true);
+    public override void Write(long offset, ReadOnlySpan<byte> source) => accesses.Tagged(name, offset, source.Length, write: true);
 }

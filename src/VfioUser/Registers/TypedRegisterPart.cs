@@ -2,7 +2,7 @@ namespace VfioUser;
 
 /// <summary>A register that its author hears of.</summary>
 internal sealed class TypedRegisterPart<T>(
-    ulong start, RegisterLayout layout, string name, Func<T, T>? onRead, Action<RegisterWrite<T>>? onWrite) : RegisterPart(start, layout, name, onWrite is not null)
+    long start, RegisterLayout layout, string name, Func<T, T>? onRead, Action<RegisterWrite<T>>? onWrite) : RegisterPart(start, layout, name, onWrite is not null)
     where T : unmanaged
 {
     protected override ulong Seen(ulong stored) => onRead is null ? stored : RegisterBits.Of(onRead(RegisterBits.From<T>(stored)));

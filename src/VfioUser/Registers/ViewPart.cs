@@ -1,7 +1,7 @@
 namespace VfioUser;
 
 /// <summary>Another place of a register, at which a guest may do something else with it.</summary>
-internal sealed class ViewPart(ulong start, RegisterLayout layout, string name, RegisterPart target) : NamedPart(start, layout, name)
+internal sealed class ViewPart(long start, RegisterLayout layout, string name, RegisterPart target) : NamedPart(start, layout, name)
 {
     public override ulong Value
     {
@@ -11,9 +11,9 @@ internal sealed class ViewPart(ulong start, RegisterLayout layout, string name, 
 
     public override ulong Update(ulong mask, ulong value) => target.Update(mask, value);
 
-    public override void Read(ulong offset, Span<byte> destination) => Store(target.Peek() & ~Layout.ReadsZero, offset, destination);
+    public override void Read(long offset, Span<byte> destination) => Store(target.Peek() & ~Layout.ReadsZero, offset, destination);
 
-    public override void Write(ulong offset, ReadOnlySpan<byte> source)
+    public override void Write(long offset, ReadOnlySpan<byte> source)
     {
         if (!Layout.TakesWrites)
             return;

@@ -5,7 +5,7 @@ namespace VfioUser.Benchmarks;
 /// <summary>A device with all that is measured, behind the library's server.</summary>
 internal sealed class OurServer : PciDevice
 {
-    public const ulong DoorbellOffset = 0x100;
+    public const int DoorbellOffset = 0x100;
 
     private OurServer()
         : base(new PciId(0x1B36, 0x00F0), PciClass.Unclassified)

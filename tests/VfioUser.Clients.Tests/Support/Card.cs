@@ -47,13 +47,13 @@ internal sealed class Card : PciDevice, IRegionHandler, IMigrationState
     public byte[] Memory { get; } = new byte[0x1000];
 
     /// <summary>What a write to BAR 0 starts, on the command thread.</summary>
-    public Action<ulong>? Written { get; set; }
+    public Action<long>? Written { get; set; }
 
     public int Resets { get; private set; }
 
-    void IRegionHandler.Read(ulong offset, Span<byte> destination) => Memory.AsSpan((int)offset, destination.Length).CopyTo(destination);
+    void IRegionHandler.Read(long offset, Span<byte> destination) => Memory.AsSpan((int)offset, destination.Length).CopyTo(destination);
 
-    void IRegionHandler.Write(ulong offset, ReadOnlySpan<byte> source)
+    void IRegionHandler.Write(long offset, ReadOnlySpan<byte> source)
     {
         source.CopyTo(Memory.AsSpan((int)offset));
         Written?.Invoke(offset);

@@ -91,7 +91,7 @@ public class DeviceGuideTests
         using var guest = TestGuest.Attach(card);
         int power = card.Config.FindCapability(0x01)!.Value;
 
-        guest.Config.Write<byte>((ulong)power + 4, 3);
+        guest.Config.Write<byte>(power + 4, 3);
         guest.Config.Write(0xE0, 0xFFFF_FF10u);
 
         card.State.Should().Be(PowerState.D3Hot);
@@ -108,7 +108,7 @@ public class DeviceGuideTests
     {
         Mailbox device = new();
         using var guest = TestGuest.Attach(device);
-        ulong data = (ulong)device.Config.FindCapability(0x09)!.Value + 3;
+        int data = device.Config.FindCapability(0x09)!.Value + 3;
 
         guest.Config.Write(data, 0x1122_3344u);
 

@@ -8,10 +8,10 @@ internal sealed class Window : PciDevice, IRegionHandler
     public Window()
         : base(new PciId(Vendor: 0x1B36, Device: 0x00E1), PciClass.MemoryOther)
     {
-        AddBar(2, BarKind.Memory64Prefetchable, size: (ulong)_store.Length, handler: this);
+        AddBar(2, BarKind.Memory64Prefetchable, size: _store.Length, handler: this);
     }
 
-    void IRegionHandler.Read(ulong offset, Span<byte> destination) => _store.AsSpan((int)offset, destination.Length).CopyTo(destination);
+    void IRegionHandler.Read(long offset, Span<byte> destination) => _store.AsSpan((int)offset, destination.Length).CopyTo(destination);
 
-    void IRegionHandler.Write(ulong offset, ReadOnlySpan<byte> source) => source.CopyTo(_store.AsSpan((int)offset));
+    void IRegionHandler.Write(long offset, ReadOnlySpan<byte> source) => source.CopyTo(_store.AsSpan((int)offset));
 }

@@ -27,7 +27,7 @@ public class InterruptGuideTests
     {
         Receiver device = new();
         using var guest = TestGuest.Attach(device);
-        ulong control = (ulong)device.Config.FindCapability(0x11)!.Value + 2;
+        int control = device.Config.FindCapability(0x11)!.Value + 2;
 
         guest.Config.Write<ushort>(control, 0x8000);
         device.Receive();

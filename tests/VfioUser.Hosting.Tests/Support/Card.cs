@@ -26,8 +26,8 @@ public sealed class Wiring
 /// <summary>A register that says what the wiring says, and a doorbell.</summary>
 public sealed class Card : PciDevice
 {
-    public const ulong Level = 0x0;
-    public const ulong Doorbell = 0x8;
+    public const long Level = 0x0;
+    public const long Doorbell = 0x8;
 
     private readonly Wiring _wiring;
 

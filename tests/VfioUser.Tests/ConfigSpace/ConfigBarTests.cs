@@ -14,7 +14,7 @@ public class ConfigBarTests
     [InlineData(BarKind.Io, 0x4, 0x0000_0001u, 0xFFFF_FFFDu)]
     [InlineData(BarKind.Io, 0x100, 0x0000_0001u, 0xFFFF_FF01u)]
     [InlineData(BarKind.Io, 0x1_0000, 0x0000_0001u, 0xFFFF_0001u)]
-    public void Writing_ones_to_a_32_bit_bar_reads_its_size_mask(BarKind kind, ulong size, uint initial, uint sized)
+    public void Writing_ones_to_a_32_bit_bar_reads_its_size_mask(BarKind kind, long size, uint initial, uint sized)
     {
         ConfigSpace config = NewConfig();
         config.SetBar(2, kind, size);
@@ -32,8 +32,8 @@ public class ConfigBarTests
     [InlineData(BarKind.Memory64Prefetchable, 0x1000_0000, 0xFFFF_FFFF_F000_000C)]
     [InlineData(BarKind.Memory64, 0x1_0000_0000, 0xFFFF_FFFF_0000_0004)]
     [InlineData(BarKind.Memory64Prefetchable, 0x40_0000_0000, 0xFFFF_FFC0_0000_000C)]
-    [InlineData(BarKind.Memory64, 0x8000_0000_0000_0000, 0x8000_0000_0000_0004)]
-    public void Writing_ones_to_a_64_bit_bar_reads_its_size_mask_from_both_halves(BarKind kind, ulong size, ulong sized)
+    [InlineData(BarKind.Memory64, 0x4000_0000_0000_0000, 0xC000_0000_0000_0004)]
+    public void Writing_ones_to_a_64_bit_bar_reads_its_size_mask_from_both_halves(BarKind kind, long size, ulong sized)
     {
         ConfigSpace config = NewConfig();
         config.SetBar(4, kind, size);
@@ -96,10 +96,10 @@ public class ConfigBarTests
     }
 
     [Theory]
-    [InlineData(0x800u, 0xFFFF_F800u)]
-    [InlineData(0x1_0000u, 0xFFFF_0000u)]
-    [InlineData(0x100_0000u, 0xFF00_0000u)]
-    public void Writing_the_address_mask_to_the_rom_bar_reads_its_size(uint size, uint sized)
+    [InlineData(0x800, 0xFFFF_F800u)]
+    [InlineData(0x1_0000, 0xFFFF_0000u)]
+    [InlineData(0x100_0000, 0xFF00_0000u)]
+    public void Writing_the_address_mask_to_the_rom_bar_reads_its_size(int size, uint sized)
     {
         ConfigSpace config = NewConfig();
         config.SetRom(size);
@@ -147,7 +147,7 @@ public class ConfigBarTests
     [InlineData(2, BarKind.Memory32, 0x1000, "*BAR 2 is declared already*")]
     [InlineData(1, BarKind.Memory64, 0x1000, "*BAR 2 is declared already*needs BAR 2 too*")]
     [InlineData(4, BarKind.Io, 0x100, "*upper half of the 64-bit BAR 3*")]
-    public void A_bar_that_cannot_be_is_refused_with_a_reason(int index, BarKind kind, ulong size, string message)
+    public void A_bar_that_cannot_be_is_refused_with_a_reason(int index, BarKind kind, long size, string message)
     {
         ConfigSpace config = NewConfig();
         config.SetBar(2, BarKind.Memory32, 0x1000);
@@ -165,7 +165,7 @@ public class ConfigBarTests
     [InlineData(0x400u)]
     [InlineData(0x1800u)]
     [InlineData(0x200_0000u)]
-    public void A_rom_of_an_impossible_size_is_refused(uint size)
+    public void A_rom_of_an_impossible_size_is_refused(int size)
     {
         Action declare = () => NewConfig().SetRom(size);
 

@@ -101,9 +101,9 @@ public class DevicePartTests
 
         protected override void OnReset(ResetReason reason) => Diary.Add("reset");
 
-        private void Read(ulong offset, Span<byte> destination) => _store.AsSpan((int)offset, destination.Length).CopyTo(destination);
+        private void Read(long offset, Span<byte> destination) => _store.AsSpan((int)offset, destination.Length).CopyTo(destination);
 
-        private void Write(ulong offset, ReadOnlySpan<byte> source) => source.CopyTo(_store.AsSpan((int)offset));
+        private void Write(long offset, ReadOnlySpan<byte> source) => source.CopyTo(_store.AsSpan((int)offset));
     }
 
     private sealed class Half : DevicePart

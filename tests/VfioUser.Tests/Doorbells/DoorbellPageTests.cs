@@ -142,7 +142,7 @@ public class DoorbellPageTests
     [InlineData(0x1FFC, 2, 4)] // ends behind it
     [InlineData(0x1000, int.MaxValue, int.MaxValue - 3)]
     [InlineData(0x3000, 1, 4)] // no memory there
-    public void Doorbells_lie_in_one_area_of_shared_memory(ulong offset, int count, int stride)
+    public void Doorbells_lie_in_one_area_of_shared_memory(long offset, int count, int stride)
     {
         OddDevice device = new(_ => { });
         Bar bar = device.Bar(0, BarKind.Memory32, 0x4000);
@@ -166,6 +166,6 @@ public class DoorbellPageTests
         return region.Map(region.Areas[0]);
     }
 
-    private static void Put(SharedMemory memory, ulong offset, uint value) =>
-        Volatile.Write(ref MemoryMarshal.AsRef<uint>(memory.Slice(offset, sizeof(uint))), value);
+    private static void Put(SharedMemory memory, long offset, uint value) =>
+        Volatile.Write(ref MemoryMarshal.AsRef<uint>(memory.Slice((ulong)offset, sizeof(uint))), value);
 }

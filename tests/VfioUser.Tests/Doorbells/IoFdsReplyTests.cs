@@ -19,7 +19,7 @@ public class IoFdsReplyTests
     {
         d.Bar(1, BarKind.Memory32, 0x8000).ShareMemory(new MemoryArea(0x2000, 0x1000));
         Bar bar2 = d.Bar(2, BarKind.Memory32, 0x8000);
-        for (ulong i = 0; i < 6; i++)
+        for (long i = 0; i < 6; i++)
             bar2.AddIoEventFd(i * 8, Nothing, size: 8);
         d.Bar(5, BarKind.Memory32, 0x8000);
     });
@@ -200,7 +200,7 @@ public class IoFdsReplyTests
         {
             Bar bar = d.Bar(0, BarKind.Memory32, 0x1000);
             RegionIoEventFd first = bar.AddIoEventFd(0, Nothing);
-            for (ulong i = 1; i < 20; i++)
+            for (long i = 1; i < 20; i++)
                 bar.AddIoEventFd(i * 4, () => rings++);
             first.AddSubRegion(bar, 0x800);
         });

@@ -13,7 +13,7 @@ public class CapabilityMaskTests
     {
         IrqDevice device = new();
         using var guest = TestGuest.Attach(device);
-        ulong control = (ulong)device.Config.MsiX!.Offset + 2;
+        long control = device.Config.MsiX!.Offset + 2;
         guest.Config.Write(control, (ushort)(Enable | FunctionMask));
 
         device.MsiX[0].Trigger().Should().BeTrue("it will be delivered");
@@ -32,7 +32,7 @@ public class CapabilityMaskTests
     {
         IrqDevice device = new();
         using var guest = TestGuest.Attach(device);
-        ulong control = (ulong)device.Config.MsiX!.Offset + 2;
+        long control = device.Config.MsiX!.Offset + 2;
         guest.Config.Write(control, (ushort)(Enable | FunctionMask));
         guest.MsiX[1].Mask();
 
@@ -51,7 +51,7 @@ public class CapabilityMaskTests
         IrqVectors msi = null!;
         BlankDevice device = new(it => msi = it.AddMsi(4, perVectorMask: true));
         using var guest = TestGuest.Attach(device);
-        ulong mask = (ulong)device.Config.Msi!.Offset + 16;
+        long mask = device.Config.Msi!.Offset + 16;
         guest.Config.Write(mask, 0b0010u);
 
         msi[1].Trigger().Should().BeTrue();
@@ -69,7 +69,7 @@ public class CapabilityMaskTests
     {
         IrqDevice device = new();
         using var guest = TestGuest.Attach(device);
-        ulong control = (ulong)device.Config.MsiX!.Offset + 2;
+        long control = device.Config.MsiX!.Offset + 2;
         guest.Config.Write(control, (ushort)(Enable | FunctionMask));
         device.MsiX[0].Trigger();
 

@@ -52,7 +52,7 @@ public class EventFdToComeTests
     public void Msi_is_no_different_for_the_vectors_that_the_guest_has_allotted()
     {
         using TestGuest guest = Attach();
-        guest.Config.Write((ulong)_device.Config.Msi!.Offset + 2, (ushort)0x0011); // two of four
+        guest.Config.Write(_device.Config.Msi!.Offset + 2, (ushort)0x0011); // two of four
 
         _device.Msi[1].Trigger().Should().BeTrue();
         _device.Msi[2].Trigger().Should().BeFalse();
@@ -121,7 +121,7 @@ public class EventFdToComeTests
         guest.MsiX.TakeAll().Should().Equal(0, 0, 0);
     }
 
-    private ulong Control => (ulong)_device.Config.MsiX!.Offset + 2;
+    private long Control => _device.Config.MsiX!.Offset + 2;
 
     private TestGuest Attach() => TestGuest.Attach(_device, new TestGuestOptions { EnableInterrupts = false });
 

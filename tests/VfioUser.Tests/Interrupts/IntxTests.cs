@@ -5,8 +5,8 @@ namespace VfioUser.Tests;
 
 public class IntxTests
 {
-    private const ulong Command = 0x04;
-    private const ulong Status = 0x06;
+    private const long Command = 0x04;
+    private const long Status = 0x06;
     private const ushort InterruptDisable = 1 << 10;
     private const ushort InterruptStatus = 1 << 3;
 

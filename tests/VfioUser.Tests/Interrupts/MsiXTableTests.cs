@@ -9,7 +9,7 @@ public class MsiXTableTests
     {
         using var guest = TestGuest.Attach(new IrqDevice());
 
-        for (ulong entry = 0; entry < 3; entry++)
+        for (long entry = 0; entry < 3; entry++)
         {
             guest.Bar0.Read<ulong>(IrqDevice.TableOffset + entry * 16).Should().Be(0);
             guest.Bar0.Read<ulong>(IrqDevice.TableOffset + entry * 16 + 8).Should().Be(0x1_0000_0000);
@@ -130,7 +130,7 @@ public class MsiXTableTests
 
         guest.Bar4.Read<ulong>(0).Should().Be(0b010);
         guest.Bar2.Read<ulong>(0x40 + 3 * 16).Should().Be(0, "only the table is there");
-        ulong capability = (ulong)device.Config.MsiX!.Offset;
+        long capability = device.Config.MsiX!.Offset;
         guest.Config.Read<uint>(capability + 4).Should().Be(0x42, "offset and BAR of the table");
         guest.Config.Read<uint>(capability + 8).Should().Be(0x04, "offset and BAR of the pending bits");
     }

@@ -99,7 +99,7 @@ public class DeviceRegionMigrationTests
             }
             DeviceRegion shared = AddDeviceRegion(3, 4, 0x3000);
             if (memory > 0)
-                Memory = shared.ShareMemory(new MemoryArea((ulong)at, (ulong)memory));
+                Memory = shared.ShareMemory(new MemoryArea(at, memory));
             EnableMigration();
         }
 

@@ -6,9 +6,9 @@ namespace VfioUser.Tests.Quiesce;
 /// <summary>Eventfds and doorbells of a device that migration stops: nothing is handled meanwhile, and nothing is lost.</summary>
 public sealed class NotifiersWhileStoppedTests
 {
-    private const ulong IoEventFdOffset = 0x10;
-    private const ulong Other = 0x20;
-    private const ulong Page = 0x1000;
+    private const long IoEventFdOffset = 0x10;
+    private const long Other = 0x20;
+    private const long Page = 0x1000;
 
     [Fact]
     public void Doorbells_written_before_a_stop_are_handled_before_it()

@@ -71,7 +71,7 @@ public class ReadOnlyRegionTests
     [InlineData(0x400u)]
     [InlineData(0x1800u)]
     [InlineData(0x200_0000u)]
-    public void A_rom_has_a_size_that_the_guest_can_find_out(uint size)
+    public void A_rom_has_a_size_that_the_guest_can_find_out(int size)
     {
         BlankDevice device = new();
 

@@ -14,7 +14,7 @@ public class RegionKindTests
     {
         RecordingHandler handler = new();
         Register<ulong> register = null!;
-        const ulong Size = 1ul << 40;
+        const long Size = 1L << 40;
         using var guest = TestGuest.Attach(new BlankDevice(device =>
         {
             Bar bar = device.AddBar(2, BarKind.Memory64Prefetchable, Size, handler);
@@ -28,7 +28,7 @@ public class RegionKindTests
 
         guest.Bar2.Size.Should().Be(Size);
         register.Value.Should().Be(0x1122_3344_5566_7788);
-        handler.Reads.Should().Equal((0x1_2345_6700ul, 4));
+        handler.Reads.Should().Equal((0x1_2345_6700, 4));
     }
 
     [Fact]
@@ -72,13 +72,13 @@ public class RegionKindTests
         byte[] read = new byte[size];
         guest.Rom.Read(0, read);
 
-        guest.Rom.Size.Should().Be((ulong)size);
+        guest.Rom.Size.Should().Be(size);
         read[..length].Should().Equal(image);
         read[length..].Should().NotContain(value => value != 0xFF);
         if (length > 2)
         {
             byte[] border = new byte[4];
-            guest.Rom.Read((ulong)length - 2, border.AsSpan(0, Math.Min(4, size - length + 2)));
+            guest.Rom.Read(length - 2, border.AsSpan(0, Math.Min(4, size - length + 2)));
             border[..2].Should().Equal(image[^2..]);
         }
     }

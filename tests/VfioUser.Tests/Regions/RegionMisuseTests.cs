@@ -7,13 +7,43 @@ public class RegionMisuseTests
     private readonly BlankDevice _device = new();
 
     [Theory]
-    [InlineData(0x1000ul)]
-    [InlineData(0xFFFF_FFFF_FFFF_FFFCul)]
-    public void A_register_behind_the_end_is_refused(ulong offset)
+    [InlineData(0x1000)]
+    [InlineData(0x7FFF_FFFF_FFFF_FFFC)]
+    public void A_register_behind_the_end_is_refused(long offset)
     {
         Bar bar = _device.AddBar(0, BarKind.Memory32, 0x1000);
 
         bar.Invoking(it => it.AddRegister<uint>(offset)).Should().Throw<ArgumentException>().WithMessage($"*0x{offset:x}*Bar0*4096*");
+    }
+
+    [Fact]
+    public void Negative_offsets_and_lengths_are_refused()
+    {
+        Bar bar = _device.AddBar(0, BarKind.Memory32, 0x4000);
+        RegisterBlock block = bar.AddBlock(0x100, "BLOCK");
+        int page = Environment.SystemPageSize;
+
+        foreach (Action add in new Action[]
+        {
+            () => block.AddRegister<uint>(-4),
+            () => block.AddRegisters<uint>(0, count: 2, new() { Stride = -0x1000 }),
+            () => block.AddTag(0, -4, "TAG"),
+            () => block.AddConstant(-8, [1]),
+            () => block.AddBlock(-4, "INNER"),
+            () => block.AddRegister<uint>(long.MaxValue - 3),
+            () => bar.AddIoEventFd(-4, () => { }),
+            () => bar.AddIoRegionFd(0, -4, TestFiles.Memory(page)),
+            () => bar.ShareMemory(new MemoryArea(-page, page)),
+            () => bar.ShareMemory(new MemoryArea(page, -page)),
+            () => bar.AddMsiX(-8, vectors: 1),
+            () => _device.AddBar(1, BarKind.Memory32, -0x1000),
+            () => _device.AddBar(2, BarKind.Memory64, long.MinValue),
+            () => _device.AddDeviceRegion(1, 1, -1),
+        })
+        {
+            add.Should().Throw<ArgumentException>();
+        }
+        bar.Parts.Should().BeEmpty();
     }
 
     [Fact]
@@ -80,15 +110,15 @@ public class RegionMisuseTests
     }
 
     [Theory]
-    [InlineData(-1, BarKind.Memory32, 0x1000ul)]
-    [InlineData(6, BarKind.Memory32, 0x1000ul)]
-    [InlineData(5, BarKind.Memory64, 0x1000ul)]
-    [InlineData(0, BarKind.Memory32, 0ul)]
-    [InlineData(0, BarKind.Memory32, 0x1001ul)]
-    [InlineData(0, BarKind.Memory32, 8ul)]
-    [InlineData(0, BarKind.Memory32, 0x1_0000_0000ul)]
-    [InlineData(0, BarKind.Io, 2ul)]
-    public void A_bar_that_no_device_can_have_is_refused(int number, BarKind kind, ulong size) =>
+    [InlineData(-1, BarKind.Memory32, 0x1000)]
+    [InlineData(6, BarKind.Memory32, 0x1000)]
+    [InlineData(5, BarKind.Memory64, 0x1000)]
+    [InlineData(0, BarKind.Memory32, 0)]
+    [InlineData(0, BarKind.Memory32, 0x1001)]
+    [InlineData(0, BarKind.Memory32, 8)]
+    [InlineData(0, BarKind.Memory32, 0x1_0000_0000)]
+    [InlineData(0, BarKind.Io, 2)]
+    public void A_bar_that_no_device_can_have_is_refused(int number, BarKind kind, long size) =>
         _device.Invoking(it => it.AddBar(number, kind, size)).Should().Throw<ArgumentException>();
 
     [Fact]

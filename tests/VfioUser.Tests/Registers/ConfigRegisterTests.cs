@@ -13,9 +13,9 @@ public class ConfigRegisterTests
         PciFunction function = guest.Enumerate();
         int at = function.Capabilities.Single(capability => capability.Id == 0x09).Offset;
 
-        guest.Config.Read<byte>((ulong)at + 2).Should().Be(12);
-        guest.Config.Write((ulong)at + 4, 0xFFFF_FFFFu);
-        guest.Config.Write<byte>((ulong)at + 8, 0x01);
+        guest.Config.Read<byte>(at + 2).Should().Be(12);
+        guest.Config.Write(at + 4, 0xFFFF_FFFFu);
+        guest.Config.Write<byte>(at + 8, 0x01);
 
         card.Control.Value.Should().Be(0x0000_00FF);
         card.Kicks.Should().Equal(1);
@@ -44,7 +44,7 @@ public class ConfigRegisterTests
         card.Errors.Value = 0x5000;
         card.Control.Value = 0x7F;
 
-        ulong control = (ulong)(card.Config.PciExpress!.Offset + 8);
+        long control = (card.Config.PciExpress!.Offset + 8);
         guest.Config.Write(control, (ushort)(guest.Config.Read<ushort>(control) | 0x8000));
 
         card.Errors.Value.Should().Be(0x5000);
@@ -74,7 +74,7 @@ public class ConfigRegisterTests
         BlankDevice device = new(_ => { });
         PciCapability capability = device.Config.AddVendorSpecific(new byte[9]);
 
-        device.Config.Invoking(config => config.AddRegister<uint>((ulong)capability.Offset + 4)).Should().Throw<ArgumentException>();
+        device.Config.Invoking(config => config.AddRegister<uint>(capability.Offset + 4)).Should().Throw<ArgumentException>();
         device.Config.Invoking(config => config.AddRegister<uint>(0x10)).Should().Throw<ArgumentException>();
         device.Config.AddRegister<uint>(0xE0);
         device.Config.Invoking(config => config.AddRegister<byte>(0xE3)).Should().Throw<ArgumentException>();

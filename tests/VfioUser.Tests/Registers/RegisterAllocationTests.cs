@@ -30,7 +30,7 @@ public class RegisterAllocationTests
     private static void Touch(Bar bar)
     {
         Span<byte> bytes = stackalloc byte[8];
-        for (ulong offset = 0; offset < 0x40; offset += 4)
+        for (long offset = 0; offset < 0x40; offset += 4)
         {
             bytes.Fill(0xFF);
             bar.GuestWrite(offset, bytes[..4]);

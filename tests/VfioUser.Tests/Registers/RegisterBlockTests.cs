@@ -189,9 +189,9 @@ public class RegisterBlockTests
         using TestGuest guest = Attach(bar => bar.AddDoorbell<ulong>(0x04, rung.Add));
         ulong value = 0x1122_3344_5566_7788;
 
-        guest.Bar0.Write((ulong)(4 + first), (uint)(value >> (8 * first)));
+        guest.Bar0.Write((4 + first), (uint)(value >> (8 * first)));
         rung.Should().BeEmpty();
-        guest.Bar0.Write((ulong)(4 + second), (uint)(value >> (8 * second)));
+        guest.Bar0.Write((4 + second), (uint)(value >> (8 * second)));
         guest.Bar0.Write(4, 0x99ul);
 
         rung.Should().Equal(value, 0x99ul);
@@ -209,7 +209,7 @@ public class RegisterBlockTests
             OnWrite = write => writes.Add((write.Old, write.New)),
         }));
 
-        for (ulong i = 0; i < 8; i++)
+        for (long i = 0; i < 8; i++)
             guest.Bar0.Write(7 - i, (byte)i);
 
         writes.Should().Equal((5ul, 0x0001_0203_0405_0607ul));

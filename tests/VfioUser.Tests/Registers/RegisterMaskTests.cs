@@ -146,7 +146,7 @@ public class RegisterMaskTests
         guest.Bar0.Write(0, Power | WakeOnConnect);
 
         int control = device.Config.PciExpress!.Offset + 8;
-        guest.Config.Write((ulong)control, (ushort)(guest.Config.Read<ushort>((ulong)control) | 0x8000));
+        guest.Config.Write(control, (ushort)(guest.Config.Read<ushort>(control) | 0x8000));
         port.Value.Should().Be(WakeOnConnect);
 
         guest.Reset();
@@ -251,7 +251,7 @@ public class RegisterMaskTests
         System.Reflection.MethodInfo add = typeof(RegisterBlock).GetMethods()
             .Single(method => method.Name is "AddRegister" && method.GetParameters()[1].ParameterType == typeof(RegisterAccess));
 
-        Action declare = () => add.MakeGenericMethod(type).Invoke(bar, [0ul, RegisterAccess.ReadWrite]);
+        Action declare = () => add.MakeGenericMethod(type).Invoke(bar, [0L, RegisterAccess.ReadWrite]);
 
         declare.Should().Throw<System.Reflection.TargetInvocationException>().WithInnerException<ArgumentException>().WithMessage($"*{type.Name}*");
     }

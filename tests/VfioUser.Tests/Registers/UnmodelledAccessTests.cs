@@ -60,7 +60,7 @@ public class UnmodelledAccessTests
     {
         using TestGuest guest = TestGuest.Attach(new Card());
 
-        for (ulong offset = 0x200; offset < 0x600; offset++)
+        for (long offset = 0x200; offset < 0x600; offset++)
             guest.Bar0.Read<byte>(offset);
 
         guest.Device.UnmodelledAccessCount.Should().Be(0x400);
@@ -78,9 +78,9 @@ public class UnmodelledAccessTests
             AddBar(1, BarKind.Memory32, 0x1000, this);
         }
 
-        public void Read(ulong offset, Span<byte> destination) => destination.Clear();
+        public void Read(long offset, Span<byte> destination) => destination.Clear();
 
-        public void Write(ulong offset, ReadOnlySpan<byte> source)
+        public void Write(long offset, ReadOnlySpan<byte> source)
         {
             // takes all
         }

@@ -38,9 +38,9 @@ public class PciFunctionTests
         function.FindExtendedCapability(0x0003)!.Version.Should().Be(1);
         function.FindCapability(0x10).Should().BeNull();
         function.Bars.Select(bar => (bar.Index, bar.Kind, bar.Size)).Should().Equal(
-            (PciRegion.Bar0, BarKind.Memory64Prefetchable, 0x20000ul),
-            (PciRegion.Bar2, BarKind.Memory32, 0x1000ul),
-            (PciRegion.Bar3, BarKind.Io, 0x20ul));
+            (PciRegion.Bar0, BarKind.Memory64Prefetchable, 0x20000L),
+            (PciRegion.Bar2, BarKind.Memory32, 0x1000L),
+            (PciRegion.Bar3, BarKind.Io, 0x20L));
         function.Rom!.Size.Should().Be(0x800);
     }
 
@@ -54,11 +54,11 @@ public class PciFunctionTests
         foreach (GuestBar bar in function.Bars)
         {
             _device.Config.BarAddress((int)bar.Index).Should().Be(bar.Address).And.NotBe(0);
-            (bar.Address % bar.Size).Should().Be(0);
+            (bar.Address % (ulong)bar.Size).Should().Be(0);
         }
         _device.Config.RomAddress.Should().Be((uint)function.Rom!.Address);
-        function.Rom.Address.Should().Match(rom => rom >= function.Bar(2).Address + function.Bar(2).Size
-            || rom + function.Rom.Size <= function.Bar(2).Address);
+        function.Rom.Address.Should().Match(rom => rom >= function.Bar(2).Address + (ulong)function.Bar(2).Size
+            || rom + (ulong)function.Rom.Size <= function.Bar(2).Address);
         function.Bar(0).Region.Should().BeSameAs(guest.Bar0);
     }
 
@@ -170,25 +170,25 @@ public class PciFunctionTests
     [InlineData(BarKind.Io, 0x10000)]
     public void The_largest_bars_find_a_place(BarKind kind, long size)
     {
-        BlankDevice device = new(it => it.AddBar(0, kind, (ulong)size));
+        BlankDevice device = new(it => it.AddBar(0, kind, size));
         using var guest = TestGuest.Attach(device);
 
         GuestBar bar = guest.Enumerate().Bar(0);
 
-        bar.Size.Should().Be((ulong)size);
+        bar.Size.Should().Be(size);
         device.Config.BarAddress(0).Should().Be(bar.Address);
     }
 
     /// <summary>Changes what a guest reads from one register.</summary>
-    private sealed class Patch(ConfigSpace config, ulong register, Func<uint, uint> change) : IRegionHandler
+    private sealed class Patch(ConfigSpace config, long register, Func<uint, uint> change) : IRegionHandler
     {
-        public void Read(ulong offset, Span<byte> destination)
+        public void Read(long offset, Span<byte> destination)
         {
             config.DefaultRead(offset, destination);
             if (offset == register && destination.Length == sizeof(uint))
                 BitConverter.TryWriteBytes(destination, change(BitConverter.ToUInt32(destination)));
         }
 
-        public void Write(ulong offset, ReadOnlySpan<byte> source) => config.DefaultWrite(offset, source);
+        public void Write(long offset, ReadOnlySpan<byte> source) => config.DefaultWrite(offset, source);
     }
 }

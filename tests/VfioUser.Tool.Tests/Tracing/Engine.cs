@@ -3,9 +3,9 @@ namespace VfioUser.Tool.Tests.Tracing;
 /// <summary>Inverts guest memory, interrupts, and has a megabyte of its own.</summary>
 internal sealed class Engine : PciDevice, IRegionHandler
 {
-    public const ulong Address = 0x00;
-    public const ulong Length = 0x08;
-    public const ulong Doorbell = 0x0C;
+    public const long Address = 0x00;
+    public const long Length = 0x08;
+    public const long Doorbell = 0x0C;
     public const int RamSize = 1 << 20;
 
     private readonly byte[] _ram = new byte[RamSize];
@@ -30,7 +30,7 @@ internal sealed class Engine : PciDevice, IRegionHandler
         });
     }
 
-    public void Read(ulong offset, Span<byte> destination) => _ram.AsSpan((int)offset, destination.Length).CopyTo(destination);
+    public void Read(long offset, Span<byte> destination) => _ram.AsSpan((int)offset, destination.Length).CopyTo(destination);
 
-    public void Write(ulong offset, ReadOnlySpan<byte> source) => source.CopyTo(_ram.AsSpan((int)offset));
+    public void Write(long offset, ReadOnlySpan<byte> source) => source.CopyTo(_ram.AsSpan((int)offset));
 }

@@ -15,7 +15,7 @@ public sealed record DeviceExceptionContext(PciDevice Device, DeviceCallback Cal
     public PciRegion? Region { get; init; }
 
     /// <summary>First byte of the access or of the doorbell, relative to <see cref="Region"/>.</summary>
-    public ulong? Offset { get; init; }
+    public long? Offset { get; init; }
 
     /// <summary>The name of the register at <see cref="Offset"/>, or null.</summary>
     public string? Register { get; init; }

@@ -22,7 +22,7 @@ public sealed class FunctionLevelResetTests
         device.WhenReset = _resets.Add;
     });
 
-    private ulong DeviceControl => (ulong)_device.Config.PciExpress!.Offset + 8;
+    private long DeviceControl => _device.Config.PciExpress!.Offset + 8;
 
     [Fact]
     public void The_device_is_told_why_and_starts_anew()

@@ -21,11 +21,11 @@ internal sealed class DmaSession : IDisposable
         Served = Served.Start(by, new ProbeDevice(), options ?? new VfioUserServerOptions { DmaTimeout = Wait.Bound });
         Device.Read = (offset, destination) =>
         {
-            Result = Device.Dma.Read(new Iova(Memory + offset), destination);
+            Result = Device.Dma.Read(new Iova(Memory + (ulong)offset), destination);
             if (Result != DmaResult.Done)
                 destination.Fill(Failed);
         };
-        Device.Written = (offset, source) => LastWrite = Device.Dma.TryWrite(new Iova(Memory + offset), source);
+        Device.Written = (offset, source) => LastWrite = Device.Dma.TryWrite(new Iova(Memory + (ulong)offset), source);
         Client = Served.Attach(twin ? Served.TwinProposal : Served.QemuProposal);
         Client.Ask(Command.DmaMap, new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable | DmaMapFlags.Writeable, 0, Memory, 0x40_0000)).ShouldBeGranted();
     }
@@ -56,7 +56,7 @@ internal sealed class DmaSession : IDisposable
     {
         RawReply request = Back.HearCommand(Command.DmaRead);
         request.Header.NoReply.Should().BeFalse();
-        WireFormat.Read<DmaAccess>(request.Payload).Should().Be(new DmaAccess(Memory + offset, count));
+        WireFormat.Read<DmaAccess>(request.Payload).Should().Be(new DmaAccess(Memory + (ulong)offset, count));
         request.Payload.Should().HaveCount(DmaAccess.WireSize);
         return request;
     }

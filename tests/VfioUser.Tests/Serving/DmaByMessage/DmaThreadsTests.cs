@@ -43,7 +43,7 @@ public sealed class DmaThreadsTests
         using TestGuest guest = TestGuest.Attach(device, new TestGuestOptions { Memory = memory });
         const int Threads = 4, Rounds = 200;
         Iova buffer = guest.Memory.Allocate(Threads * 4096);
-        device.Read = (offset, destination) => device.Dma.TryRead(buffer + offset % 4096, destination).Should().BeTrue();
+        device.Read = (offset, destination) => device.Dma.TryRead(buffer + (ulong)offset % 4096, destination).Should().BeTrue();
         Task[] threads = [.. Enumerable.Range(0, Threads).Select(i => Wait.Start(() =>
         {
             Iova own = buffer + (ulong)i * 4096 + 64;

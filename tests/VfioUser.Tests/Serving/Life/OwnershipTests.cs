@@ -109,11 +109,11 @@ public sealed class OwnershipTests
 
         public IReadOnlyList<Action> Late { get; }
 
-        public void Read(ulong offset, Span<byte> destination)
+        public void Read(long offset, Span<byte> destination)
         {
         }
 
-        public void Write(ulong offset, ReadOnlySpan<byte> source)
+        public void Write(long offset, ReadOnlySpan<byte> source)
         {
         }
     }

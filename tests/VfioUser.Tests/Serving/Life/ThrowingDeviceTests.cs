@@ -28,7 +28,7 @@ public sealed class ThrowingDeviceTests : IDisposable
         _served.Dispose();
     }
 
-    private void ShouldHaveBeenTold(DeviceCallback callback, Command? command, string message, PciRegion? region = null, ulong? offset = null)
+    private void ShouldHaveBeenTold(DeviceCallback callback, Command? command, string message, PciRegion? region = null, long? offset = null)
     {
         _told.Should().ContainSingle();
         _told[0].Callback.Should().Be(callback);

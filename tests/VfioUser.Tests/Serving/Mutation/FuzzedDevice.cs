@@ -8,11 +8,11 @@ internal sealed class FuzzException : Exception;
 /// <summary>A device that does everything that a device can do when a guest tells it to.</summary>
 internal sealed partial class FuzzedDevice : PciDevice, IRegionHandler
 {
-    public const ulong TouchMemory = 0xF00;
-    public const ulong Interrupt = 0xF10;
-    public const ulong Throw = 0xF20;
-    public const ulong ThrowLater = 0xF30;
-    public const ulong IoEventFdOffset = 0xF40;
+    public const long TouchMemory = 0xF00;
+    public const long Interrupt = 0xF10;
+    public const long Throw = 0xF20;
+    public const long ThrowLater = 0xF30;
+    public const long IoEventFdOffset = 0xF40;
     public const uint OwnRegion = 9;
 
     private readonly byte[] _memory = new byte[0x1000];
@@ -28,7 +28,7 @@ internal sealed partial class FuzzedDevice : PciDevice, IRegionHandler
         Bar bar0 = AddBar(0, BarKind.Memory32, 0x1000, this);
         bar0.AddIoEventFd(IoEventFdOffset, () => Interlocked.Increment(ref _rung));
         bar0.AddIoEventFd(IoEventFdOffset + 8, () => { }, new IoEventFdOptions { Mode = NotificationMode.Polling, Datamatch = 0 });
-        for (ulong more = 0x10; more < 0x80; more += 8)
+        for (long more = 0x10; more < 0x80; more += 8)
             bar0.AddIoEventFd(IoEventFdOffset + more, () => throw new FuzzException(), size: 0);
         _msix = AddBar(1, BarKind.Memory64, 0x1000).AddMsiX(0, vectors: 64);
         Bar shared = AddBar(3, BarKind.Memory32, 0x4000);
@@ -74,14 +74,14 @@ internal sealed partial class FuzzedDevice : PciDevice, IRegionHandler
         }
     }
 
-    public void Read(ulong offset, Span<byte> destination)
+    public void Read(long offset, Span<byte> destination)
     {
         if (offset == Throw)
             throw new FuzzException();
         _memory.AsSpan((int)offset, destination.Length).CopyTo(destination);
     }
 
-    public void Write(ulong offset, ReadOnlySpan<byte> source)
+    public void Write(long offset, ReadOnlySpan<byte> source)
     {
         source.CopyTo(_memory.AsSpan((int)offset));
         ulong value = BinaryPrimitives.ReadUInt64LittleEndian(_memory.AsSpan((int)TouchMemory));

@@ -154,7 +154,7 @@ public sealed class FramingTests
 
     private sealed class LargeDevice : PciDevice
     {
-        public LargeDevice(ulong size)
+        public LargeDevice(long size)
             : base(new PciId(0x1B36, 0x00F3), PciClass.ProcessingAccelerator) =>
             AddBar(0, BarKind.Memory32, size).ShareMemory();
     }

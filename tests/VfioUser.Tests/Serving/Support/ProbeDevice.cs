@@ -2,9 +2,9 @@ using System.Collections.Concurrent;
 
 namespace VfioUser.Tests.Serving;
 
-internal delegate void WhenRead(ulong offset, Span<byte> destination);
+internal delegate void WhenRead(long offset, Span<byte> destination);
 
-internal delegate void WhenWritten(ulong offset, ReadOnlySpan<byte> source);
+internal delegate void WhenWritten(long offset, ReadOnlySpan<byte> source);
 
 /// <summary>A device with something of everything, which keeps a diary, and whose behaviour a test can replace.</summary>
 internal sealed class ProbeDevice : PciDevice, IRegionHandler
@@ -66,7 +66,7 @@ internal sealed class ProbeDevice : PciDevice, IRegionHandler
         throw new TimeoutException($"'{what}' did not happen within {Wait.Bound}, but: {string.Join(", ", before)}.");
     }
 
-    void IRegionHandler.Read(ulong offset, Span<byte> destination)
+    void IRegionHandler.Read(long offset, Span<byte> destination)
     {
         if (Read is null)
             Memory.AsSpan((int)offset, destination.Length).CopyTo(destination);
@@ -74,7 +74,7 @@ internal sealed class ProbeDevice : PciDevice, IRegionHandler
             Read(offset, destination);
     }
 
-    void IRegionHandler.Write(ulong offset, ReadOnlySpan<byte> source)
+    void IRegionHandler.Write(long offset, ReadOnlySpan<byte> source)
     {
         source.CopyTo(Memory.AsSpan((int)offset));
         Written?.Invoke(offset, source);

@@ -34,5 +34,5 @@ internal static class RegionBounds
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong SizeOf(PciDevice device, uint index, Region? region) =>
-        region?.Size ?? (index == (uint)PciRegion.Config ? (ulong)device.Config.Size : 0);
+        (ulong)(region?.Size ?? (index == (uint)PciRegion.Config ? device.Config.Size : 0));
 }

@@ -47,7 +47,7 @@ internal readonly struct RegionCapabilities
         destination = destination[SparseMmap.WireSize..];
         foreach (MemoryArea area in _areas)
         {
-            WireFormat.Write(destination, new SparseMmapArea(area.Offset, area.Length));
+            WireFormat.Write(destination, new SparseMmapArea((ulong)area.Offset, (ulong)area.Length));
             destination = destination[SparseMmapArea.WireSize..];
         }
     }

@@ -21,12 +21,12 @@ internal sealed class RegionReadHandler : CommandHandler
             if (region is null)
                 session.Device.Config.GuestRead((int)access.Offset, data);
             else
-                region.GuestRead(access.Offset, data);
+                region.GuestRead((long)access.Offset, data);
         }
         catch (Exception e)
         {
             // a success, with what a bus returns for a dead device: one known client waits for ever for the data of an error reply
-            session.DeviceThrew(DeviceCode.At(session.Device, DeviceCallback.RegionRead, access.Region, access.Offset), message.Header.Command, e);
+            session.DeviceThrew(DeviceCode.At(session.Device, DeviceCallback.RegionRead, access.Region, (long)access.Offset), message.Header.Command, e);
             data.Fill(0xFF);
         }
         session.Replies.End(payload.Length);

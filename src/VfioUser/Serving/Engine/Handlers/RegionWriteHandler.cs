@@ -6,7 +6,7 @@ namespace VfioUser;
 internal sealed class RegionWriteHandler : CommandHandler
 {
     public override DeviceCode CodeOf(PciDevice device, in ReceivedMessage message) => WireFormat.TryRead(message.Payload, out RegionAccess access)
-        ? DeviceCode.At(device, DeviceCallback.RegionWrite, access.Region, access.Offset)
+        ? DeviceCode.At(device, DeviceCallback.RegionWrite, access.Region, (long)access.Offset)
         : DeviceCallback.RegionWrite;
 
     public override CommandOutcome Handle(Session session, in ReceivedMessage message)
@@ -59,7 +59,7 @@ internal sealed class RegionWriteHandler : CommandHandler
         if (region is null)
             device.Config.GuestWrite((int)access.Offset, data);
         else
-            region.GuestWrite(access.Offset, data);
+            region.GuestWrite((long)access.Offset, data);
     }
 
     private static CommandOutcome Answer(Session session, in ReceivedMessage message, in RegionAccess access) =>

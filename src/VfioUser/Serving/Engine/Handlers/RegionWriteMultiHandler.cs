@@ -57,7 +57,7 @@ internal sealed class RegionWriteMultiHandler : CommandHandler
         }
         catch (Exception e) when (e is not DeviceCodeException)
         {
-            throw new DeviceCodeException(DeviceCode.At(device, DeviceCallback.RegionWrite, access.Region, access.Offset), e);
+            throw new DeviceCodeException(DeviceCode.At(device, DeviceCallback.RegionWrite, access.Region, (long)access.Offset), e);
         }
     }
 
