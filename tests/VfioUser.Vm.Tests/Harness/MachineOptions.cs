@@ -24,6 +24,9 @@ internal sealed record MachineOptions
     /// <summary>Whether it has an IOMMU.</summary>
     public MachineIommu Iommu { get; init; } = MachineIommu.None;
 
+    /// <summary>How long the guest may take to boot.</summary>
+    public TimeSpan BootTimeout { get; init; } = TimeSpan.FromSeconds(300);
+
     /// <summary>More for the kernel's command line, where QEMU loads the kernel.</summary>
     public string KernelArguments { get; init; } = "";
 

@@ -9,19 +9,20 @@ namespace VfioUser.Vm.Tests.Harness;
 /// <remarks>Any thread, but one command at a time: the guest has one serial port.</remarks>
 internal sealed class VirtualMachine : IAsyncDisposable
 {
-    private static readonly TimeSpan BootTimeout = TimeSpan.FromSeconds(300);
     private static readonly TimeSpan CommandTimeout = TimeSpan.FromSeconds(180);
 
     private readonly Process _qemu;
+    private readonly TimeSpan _bootTimeout;
     private readonly SerialConsole _console = new();
     private readonly Task _reading;
     private readonly TaskCompletionSource<string> _errors = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _lastCommand;
     private int _seen;
 
-    private VirtualMachine(Process qemu)
+    private VirtualMachine(Process qemu, TimeSpan bootTimeout)
     {
         _qemu = qemu;
+        _bootTimeout = bootTimeout;
         _reading = ReadConsole();
     }
 
@@ -55,7 +56,8 @@ internal sealed class VirtualMachine : IAsyncDisposable
             RedirectStandardError = true,
             UseShellExecute = false,
         };
-        return new VirtualMachine(Process.Start(start) ?? throw new InvalidOperationException("QEMU did not start"));
+        Process qemu = Process.Start(start) ?? throw new InvalidOperationException("QEMU did not start");
+        return new VirtualMachine(qemu, options.BootTimeout);
     }
 
     /// <summary>Waits for console output that comes after what was waited for last.</summary>
@@ -100,7 +102,7 @@ internal sealed class VirtualMachine : IAsyncDisposable
     public async Task Kexec(string command)
     {
         int id = await Send(command);
-        string line = await WaitFor($@"^vm: (ready|end {id} \d+)$", BootTimeout);
+        string line = await WaitFor($@"^vm: (ready|end {id} \d+)$", _bootTimeout);
         if (!string.Equals(line, "vm: ready", StringComparison.Ordinal))
         {
             throw new InvalidOperationException($"The command ended in the old kernel: {line}");
@@ -134,7 +136,7 @@ internal sealed class VirtualMachine : IAsyncDisposable
         _qemu.Dispose();
     }
 
-    private Task<string> WaitUntilReady() => WaitFor("^vm: ready$", BootTimeout);
+    private Task<string> WaitUntilReady() => WaitFor("^vm: ready$", _bootTimeout);
 
     private async Task<int> Send(string command)
     {

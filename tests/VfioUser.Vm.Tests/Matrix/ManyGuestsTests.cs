@@ -20,7 +20,8 @@ public class ManyGuestsTests
     private static async Task Live()
     {
         await using var served = new ServedDisk(new MemoryBackend(16 << 20));
-        await using VirtualMachine machine = await NvmeGuest.Start(served.SocketPath);
+        await using VirtualMachine machine = await VirtualMachine.Start(NvmeGuest.Options(served.SocketPath) with { BootTimeout = Timeout });
+        await machine.WaitForDisk();
 
         await machine.Output($"fio --name=all --filename={NvmeGuest.Disk} --direct=1 --ioengine=libaio --iodepth=8 --thread --rw=randwrite --bs=16k --verify=crc32c --verify_fatal=1 --minimal", Timeout);
 

@@ -14,15 +14,13 @@ internal static class NvmeGuest
     /// <summary>Boots it with the controller that is served on a socket.</summary>
     public static async Task<VirtualMachine> Start(string socketPath)
     {
-        VirtualMachine machine = await VirtualMachine.Start(new MachineOptions
-        {
-            Guest = Initramfs,
-            SocketPaths = [socketPath],
-            Arguments = ["-smp", "2"],
-        });
+        VirtualMachine machine = await VirtualMachine.Start(Options(socketPath));
         await machine.WaitForDisk();
         return machine;
     }
+
+    /// <summary>The machine that <see cref="Start"/> boots.</summary>
+    public static MachineOptions Options(string socketPath) => new() { Guest = Initramfs, SocketPaths = [socketPath], Arguments = ["-smp", "2"] };
 
     /// <summary>Waits until the driver has found the disk, which it does in the background.</summary>
     public static Task WaitForDisk(this VirtualMachine machine) => machine.Output($"until [ -b {Disk} ]; do usleep 10000; done");
