@@ -161,7 +161,7 @@ public class InFlightTests
     }
 
     [Fact]
-    public void Guest_may_leave_while_commands_wait_for_the_disk()
+    public void Server_that_stops_waits_for_commands_that_wait_for_the_disk()
     {
         using HeldBackend disk = new(1 << 20);
         using Machine machine = new(disks: [disk]);
@@ -169,9 +169,12 @@ public class InFlightTests
         queue.Submit(NewCommand.Io(IoOpcode.Read, 0, 1, machine.NewPage()));
         disk.WaitForAccess();
 
-        machine.Guest.Dispose();
+        var stopping = Task.Run(machine.Guest.Dispose);
+        bool early = stopping.Wait(TimeSpan.FromMilliseconds(100));
         disk.Release();
 
+        stopping.Wait(TimeSpan.FromMinutes(1)).Should().BeTrue();
+        early.Should().BeFalse("the disk may be disposed after the server has stopped");
         using var next = VfioUser.Testing.TestGuest.Attach(machine.Controller);
         using NvmeDriver driver = new(next);
         driver.Enable();

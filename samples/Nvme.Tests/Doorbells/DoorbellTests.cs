@@ -38,7 +38,7 @@ public class DoorbellTests
 
         WriteAndRead(machine, 50);
 
-        machine.Driver.HasMappedDoorbells.Should().BeTrue();
+        machine.Driver.HasPollingIntervals.Should().BeTrue();
         machine.Driver.Rings.Should().Be(0);
     }
 

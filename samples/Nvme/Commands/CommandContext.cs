@@ -1,7 +1,6 @@
 using System.Numerics;
 using Nvme.Controller;
 using Nvme.Data;
-using Nvme.Threads;
 using Nvme.Wire;
 
 namespace Nvme.Commands;

@@ -1,29 +1,46 @@
 using System.Runtime.InteropServices;
 using Nvme.Commands;
 using Nvme.Queues;
-using Nvme.Threads;
 using Nvme.Wire;
 using VfioUser;
 
 namespace Nvme.Controller;
 
 /// <summary>Serves the admin queue, one command after the other, and does what takes its time.</summary>
-internal sealed class AdminWorker : Worker
+internal sealed class AdminWorker : PollingWorker
 {
     private readonly ControllerParts _parts;
     private readonly AdminCommands _commands;
     private readonly CommandContext _context;
     private readonly byte[] _entry = new byte[Command.WireSize];
 
-    public AdminWorker(ControllerParts parts)
-        : base("nvme admin")
+    /// <param name="device">Whose thread it is.</param>
+    /// <param name="parts">The controller.</param>
+    public AdminWorker(PciDevice device, ControllerParts parts)
+        : base(device, "nvme admin", entersWork: false)
     {
         _parts = parts;
         _commands = new AdminCommands(parts);
         _context = new CommandContext(parts);
     }
 
-    protected override bool Work()
+    protected override bool Poll()
+    {
+        try
+        {
+            return PollQueue();
+        }
+        catch (Exception e)
+        {
+            _parts.Fail(e.ToString());
+            return false;
+        }
+    }
+
+    // all of it: what came since the last poll, a register's write most of all, woke nobody
+    protected override bool Arm() => Poll() || (_parts.Queues.Admin is { } queue && queue.IsUnreachable && _parts.TellOfLoss());
+
+    private bool PollQueue()
     {
         bool worked = _parts.Lifecycle.Advance();
         if (_parts.Interrupts.NeedsLooks)
@@ -46,13 +63,8 @@ internal sealed class AdminWorker : Worker
         }
     }
 
-    // all of it: what came since the look before, a register's write most of all, woke nobody
-    protected override bool LastLook() => Work() || (_parts.Queues.Admin is { } queue && queue.IsUnreachable && _parts.TellOfLoss());
-
     protected override IdleStrategy Idle =>
-        _parts.Doorbells.IsMapped && _parts.Queues.Admin is not null ? MappedDoorbells.Rarely : MappedDoorbells.Never;
-
-    protected override void Failed(Exception exception) => _parts.Fail(exception.ToString());
+        _parts.Doorbells.IsMapped && _parts.Queues.Admin is not null ? PollingIntervals.Rarely : PollingIntervals.Never;
 
     private bool Serve(SubmissionQueue queue)
     {

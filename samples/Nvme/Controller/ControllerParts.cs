@@ -3,7 +3,6 @@ using Nvme.Backends;
 using Nvme.Commands;
 using Nvme.Doorbells;
 using Nvme.Queues;
-using Nvme.Threads;
 using Nvme.Wire;
 using VfioUser;
 
@@ -76,13 +75,14 @@ internal sealed class ControllerParts
     public bool OffersShadowDoorbells => HasShadowDoorbells && !Interrupts.UsesPin;
 
     /// <summary>The parts that need the others.</summary>
-    public void Complete()
+    /// <param name="device">Whose threads serve the queues.</param>
+    public void Complete(PciDevice device)
     {
         IoCommands = new IoCommands(this);
-        Pool = new IoPool(this, Namespaces.Any(space => space.Backend.Blocks) ? Options.DiskThreads : 1);
-        Workers = [.. Enumerable.Range(1, Options.WorkerCount).Select(number => new IoWorker(this, number))];
+        Pool = new IoPool(device, this, Namespaces.Any(space => space.Backend.Blocks) ? Options.DiskThreads : 1);
+        Workers = [.. Enumerable.Range(1, Options.WorkerCount).Select(number => new IoWorker(device, this, number))];
         Lifecycle = new Lifecycle(this);
-        AdminWorker = new AdminWorker(this);
+        AdminWorker = new AdminWorker(device, this);
     }
 
     /// <summary>The namespace of a number, or null.</summary>

@@ -1,6 +1,5 @@
 using Nvme.Doorbells;
 using Nvme.Queues;
-using Nvme.Threads;
 using VfioUser;
 
 namespace Nvme.Controller;

@@ -1,7 +1,6 @@
 using Nvme.Backends;
 using Nvme.Doorbells;
 using Nvme.Queues;
-using Nvme.Threads;
 using VfioUser;
 
 namespace Nvme.Controller;
@@ -16,7 +15,7 @@ namespace Nvme.Controller;
 /// 0x3000   MSI-X pending bits
 /// </code>
 /// The Command thread serves registers and doorbells, and a few short commands itself while the thread of their queue sleeps.
-/// The controller's own threads, which live as long as it does, run all others. Without a client it is disabled. Migration
+/// The controller's workers run all others. Without a client it is disabled. Migration
 /// does not carry the contents of disks.
 /// </remarks>
 public sealed class NvmeController : PciDevice
@@ -70,14 +69,10 @@ public sealed class NvmeController : PciDevice
             Namespaces = [.. disks.Select((disk, i) => new Namespace((uint)i + 1, disk, options.BlockSize, names[i]))],
             Events = events,
         };
-        _parts.Complete();
+        _parts.Complete(this);
         ControllerState state = new(_parts);
         EnableMigration(state.Save, state.Restore, ControllerState.MaxSize);
         events.Wake = _parts.AdminWorker.Wake;
-        _parts.Pool.Start();
-        _parts.AdminWorker.Start();
-        foreach (IoWorker worker in _parts.Workers)
-            worker.Start();
     }
 
     /// <summary>Counters of the controller. Any thread.</summary>
@@ -87,19 +82,6 @@ public sealed class NvmeController : PciDevice
     public IReadOnlyList<QueueFigures> Queues => [.. _parts.Queues.Submissions.Select(queue => queue.Figures)];
 
     internal bool IsPinAsserted => _parts.Interrupts.IsPinAsserted;
-
-    // waits for commands that wait for a disk
-    /// <inheritdoc/>
-    protected override void Dispose(bool disposing)
-    {
-        _parts.Guest.Close();
-        _parts.Guest.Wait();
-        _parts.AdminWorker.Dispose();
-        foreach (IoWorker worker in _parts.Workers)
-            worker.Dispose();
-        _parts.Pool.Dispose();
-        base.Dispose(disposing);
-    }
 
     /// <inheritdoc/>
     protected override void OnDmaMapped(DmaRegion region)

@@ -53,7 +53,7 @@ internal sealed class NvmeDriver : IDisposable
     public bool HasFailed => (Status & 2) != 0;
 
     /// <summary>Whether doorbells are on a page that this driver has mapped.</summary>
-    public bool HasMappedDoorbells => _doorbells is not null;
+    public bool HasPollingIntervals => _doorbells is not null;
 
     /// <summary>Number of doorbell writes by message.</summary>
     public int Rings { get; private set; }

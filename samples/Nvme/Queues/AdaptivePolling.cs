@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Nvme.Controller;
-using Nvme.Threads;
 using VfioUser;
 
 namespace Nvme.Queues;
@@ -21,17 +20,17 @@ internal sealed class AdaptivePolling(NvmeOptions options, bool mapped)
     private readonly IdleStrategy _oneAtATime = new()
     {
         Spin = options.Spin,
-        PauseUntil = mapped ? MappedDoorbells.PauseUntil : TimeSpan.Zero,
+        PauseUntil = mapped ? PollingIntervals.PauseUntil : TimeSpan.Zero,
         Pause = options.Nap,
-        LongestSleep = mapped ? MappedDoorbells.LongestSleep : Timeout.InfiniteTimeSpan,
+        LongestSleep = mapped ? PollingIntervals.LongestSleep : Timeout.InfiniteTimeSpan,
     };
 
     private readonly IdleStrategy _several = new()
     {
         Spin = options.Spin < ShortSpin ? options.Spin : ShortSpin,
-        PauseUntil = mapped ? MappedDoorbells.PauseUntil : PauseUntil,
+        PauseUntil = mapped ? PollingIntervals.PauseUntil : PauseUntil,
         Pause = options.Nap,
-        LongestSleep = mapped ? MappedDoorbells.LongestSleep : Timeout.InfiniteTimeSpan,
+        LongestSleep = mapped ? PollingIntervals.LongestSleep : Timeout.InfiniteTimeSpan,
     };
 
     private long _rung;

@@ -1,36 +1,29 @@
 using Nvme.Commands;
 using Nvme.Controller;
-using Nvme.Threads;
 using Nvme.Wire;
 using VfioUser;
 
 namespace Nvme.Queues;
 
 /// <summary>Threads for commands that wait for a disk or take their time: as many may wait at one time as there are threads.</summary>
-internal sealed class IoPool : IDisposable
+internal sealed class IoPool
 {
     private readonly object _gate = new();
     private readonly ControllerParts _parts;
     private readonly Job[] _jobs;
-    private readonly Thread[] _threads;
     private int _first;
     private int _count;
     private int _idle;
-    private bool _stopping;
 
+    /// <param name="device">Whose threads they are.</param>
     /// <param name="parts">The controller.</param>
     /// <param name="threads">How many.</param>
-    public IoPool(ControllerParts parts, int threads)
+    public IoPool(PciDevice device, ControllerParts parts, int threads)
     {
         _parts = parts;
         _jobs = new Job[threads * 4 + IoWorker.FewCommands];
-        _threads = [.. Enumerable.Range(0, threads).Select(i => new Thread(Run) { Name = $"nvme disk {i}", IsBackground = true })];
-    }
-
-    public void Start()
-    {
-        foreach (Thread thread in _threads)
-            thread.Start();
+        for (int i = 0; i < threads; i++)
+            device.AddWorkerThread($"nvme disk {i}", (_, stop) => Run(stop));
     }
 
     /// <summary>Whether as many as <see cref="IoWorker.FewCommands"/> that are urgent will find room.</summary>
@@ -55,24 +48,11 @@ internal sealed class IoPool : IDisposable
         }
     }
 
-    public void Dispose()
+    private void Run(CancellationToken stop)
     {
-        lock (_gate)
-        {
-            _stopping = true;
-            Monitor.PulseAll(_gate);
-        }
-        foreach (Thread thread in _threads)
-        {
-            if (!thread.ThreadState.HasFlag(System.Threading.ThreadState.Unstarted))
-                thread.Join();
-        }
-    }
-
-    private void Run()
-    {
+        using CancellationTokenRegistration stopping = stop.UnsafeRegister(static self => ((IoPool)self!).WakeAll(), this);
         CommandContext context = new(_parts);
-        while (TryTake(out Job job))
+        while (TryTake(stop, out Job job))
         {
             try
             {
@@ -107,13 +87,20 @@ internal sealed class IoPool : IDisposable
         _parts.Interrupts.Notify(queue.Completions);
     }
 
-    private bool TryTake(out Job job)
+    private void WakeAll()
+    {
+        lock (_gate)
+            Monitor.PulseAll(_gate);
+    }
+
+    // what was posted is taken before the end: a queue waits for it
+    private bool TryTake(CancellationToken stop, out Job job)
     {
         lock (_gate)
         {
             while (_count == 0)
             {
-                if (_stopping)
+                if (stop.IsCancellationRequested)
                 {
                     job = default;
                     return false;

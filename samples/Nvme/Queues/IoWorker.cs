@@ -1,14 +1,13 @@
 using System.Runtime.InteropServices;
 using Nvme.Commands;
 using Nvme.Controller;
-using Nvme.Threads;
 using Nvme.Wire;
 using VfioUser;
 
 namespace Nvme.Queues;
 
 /// <summary>Serves some I/O queues in turn: fetches commands, carries them out or has them carried out where they have to wait.</summary>
-internal sealed class IoWorker : Worker
+internal sealed class IoWorker : PollingWorker
 {
     private const int MaxBurst = 32;
 
@@ -25,8 +24,11 @@ internal sealed class IoWorker : Worker
     private readonly byte[] _entries = new byte[MaxBurst * Command.WireSize];
     private volatile SubmissionQueue[] _queues = [];
 
-    public IoWorker(ControllerParts parts, int number)
-        : base($"nvme io {number}")
+    /// <param name="device">Whose thread it is.</param>
+    /// <param name="parts">The controller.</param>
+    /// <param name="number">From 1 on.</param>
+    public IoWorker(PciDevice device, ControllerParts parts, int number)
+        : base(device, $"nvme io {number}", entersWork: false)
     {
         _parts = parts;
         _context = new CommandContext(parts);
@@ -76,7 +78,7 @@ internal sealed class IoWorker : Worker
         }
         catch (Exception e)
         {
-            Failed(e);
+            _parts.Fail(e.ToString());
         }
         finally
         {
@@ -86,20 +88,28 @@ internal sealed class IoWorker : Worker
             Wake();
     }
 
-    protected override bool Work()
+    protected override bool Poll()
     {
-        bool worked = false;
-        lock (_serving)
+        try
         {
-            foreach (SubmissionQueue queue in _queues)
-                worked |= Serve(queue, MaxBurst, mayWait: true);
+            bool worked = false;
+            lock (_serving)
+            {
+                foreach (SubmissionQueue queue in _queues)
+                    worked |= Serve(queue, MaxBurst, mayWait: true);
+            }
+            if (_parts.Interrupts.NeedsLooks)
+                _parts.Interrupts.Look();
+            return worked;
         }
-        if (_parts.Interrupts.NeedsLooks)
-            _parts.Interrupts.Look();
-        return worked;
+        catch (Exception e)
+        {
+            _parts.Fail(e.ToString());
+            return false;
+        }
     }
 
-    protected override bool LastLook()
+    protected override bool Arm()
     {
         lock (_serving)
             return LookAndArm();
@@ -129,9 +139,7 @@ internal sealed class IoWorker : Worker
     }
 
     // without a queue there is nothing to poll for
-    protected override IdleStrategy Idle => _queues.Length > 0 ? _polling.Idle : MappedDoorbells.Never;
-
-    protected override void Failed(Exception exception) => _parts.Fail(exception.ToString());
+    protected override IdleStrategy Idle => _queues.Length > 0 ? _polling.Idle : PollingIntervals.Never;
 
     private bool Serve(SubmissionQueue queue, int most, bool mayWait)
     {

@@ -1,6 +1,5 @@
 using Nvme.Controller;
 using Nvme.Doorbells;
-using Nvme.Threads;
 using Nvme.Wire;
 using VfioUser;
 

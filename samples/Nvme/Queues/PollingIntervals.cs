@@ -1,9 +1,9 @@
 using VfioUser;
 
-namespace Nvme.Threads;
+namespace Nvme.Queues;
 
 /// <summary>How to wait for what a guest writes to memory, which nobody announces.</summary>
-internal static class MappedDoorbells
+internal static class PollingIntervals
 {
     /// <summary>How long after the last command the pauses between two polls are short.</summary>
     public static readonly TimeSpan PauseUntil = TimeSpan.FromMilliseconds(20);

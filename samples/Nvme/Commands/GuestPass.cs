@@ -1,6 +1,6 @@
 using VfioUser;
 
-namespace Nvme.Threads;
+namespace Nvme.Commands;
 
 /// <summary>One thread's right to touch the guest's memory and interrupts: held while it does, given back while it waits for a disk.</summary>
 internal sealed class GuestPass(RundownGuard guest)
