@@ -1,6 +1,7 @@
 using Microsoft.Win32.SafeHandles;
 using Nvme.Backends;
 using Nvme.Controller;
+using Nvme.Core;
 using Nvme.Doorbells;
 using VfioUser.Protocol;
 using static VfioUser.Clients.Tests.SpdkHostClient;

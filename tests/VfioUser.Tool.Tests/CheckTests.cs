@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Nvme.Backends;
 using Nvme.Controller;
+using Nvme.Core;
 
 namespace VfioUser.Tool.Tests;
 

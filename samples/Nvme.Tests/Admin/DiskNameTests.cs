@@ -1,9 +1,8 @@
 using System.Text;
 using Nvme.Backends;
-using Nvme.Controller;
+using Nvme.Core;
 using Nvme.Driver;
 using Nvme.Tests.Support;
-using Nvme.Wire;
 
 namespace Nvme.Tests.Admin;
 

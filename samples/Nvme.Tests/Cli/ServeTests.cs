@@ -1,6 +1,6 @@
 using Nvme.Backends;
 using Nvme.Cli;
-using Nvme.Controller;
+using Nvme.Core;
 
 namespace Nvme.Tests.Cli;
 

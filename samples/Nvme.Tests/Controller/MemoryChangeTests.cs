@@ -1,4 +1,4 @@
-using Nvme.Controller;
+using Nvme.Core;
 using Nvme.Driver;
 using Nvme.Tests.Support;
 using Nvme.Wire;

@@ -1,5 +1,6 @@
 using Nvme.Backends;
 using Nvme.Controller;
+using Nvme.Core;
 using Nvme.Doorbells;
 using Nvme.Driver;
 using Nvme.Tests.Support;

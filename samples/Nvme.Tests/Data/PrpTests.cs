@@ -1,3 +1,4 @@
+using Nvme.Core;
 using Nvme.Driver;
 using Nvme.Tests.Support;
 using Nvme.Wire;
@@ -18,7 +19,7 @@ public class PrpTests
     [InlineData(0xFFC, 1024)]
     public void Data_lies_where_the_pages_say(int offset, int blocks)
     {
-        using Machine machine = new(options: new Nvme.Controller.NvmeOptions());
+        using Machine machine = new(options: new Nvme.Core.NvmeOptions());
         DriverQueue queue = machine.Driver.CreateQueue(1);
         byte[] data = Machine.Pattern(blocks * 512);
         (Iova prp1, Iova prp2, Iova[] pages) = Scatter(machine, offset, data);

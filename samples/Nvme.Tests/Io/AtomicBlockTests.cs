@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 using Nvme.Backends;
-using Nvme.Controller;
+using Nvme.Core;
 using Nvme.Driver;
 using Nvme.Tests.Support;
 using Nvme.Wire;

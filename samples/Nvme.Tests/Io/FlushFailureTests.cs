@@ -1,3 +1,4 @@
+using Nvme.Core;
 using Nvme.Driver;
 using Nvme.Tests.Support;
 using Nvme.Wire;

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using Nvme.Controller;
+using Nvme.Core;
 using Nvme.Doorbells;
 
 namespace Nvme.Cli;

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using Nvme.Backends;
 using Nvme.Controller;
+using Nvme.Core;
 using Nvme.Driver;
 using Nvme.Wire;
 using VfioUser;

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
 using Nvme.Controller;
+using Nvme.Core;
+using Nvme.Queues;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 

@@ -1,4 +1,4 @@
-using Nvme.Controller;
+using Nvme.Core;
 using Nvme.Wire;
 
 namespace Nvme.Commands;

@@ -1,5 +1,5 @@
 using System.Numerics;
-using Nvme.Controller;
+using Nvme.Core;
 using Nvme.Data;
 using Nvme.Wire;
 

@@ -1,8 +1,8 @@
-using Nvme.Controller;
+using Nvme.Core;
 using Nvme.Data;
 using Nvme.Doorbells;
-using Nvme.Queues;
 using Nvme.Wire;
+using Nvme.Workers;
 using VfioUser;
 
 namespace Nvme.Commands;
@@ -23,7 +23,7 @@ internal sealed class DoorbellBufferConfigCommand(ControllerParts parts) : IAdmi
         bool hadOther = parts.Queues.Shadow is not null;
         Status status = parts.Queues.StartShadow(new ShadowDoorbells(parts.Dma, command.Prp1, command.Prp2))
             ? Status.Success : Status.DataTransferError;
-        parts.WakeWorkers();
+        parts.Workers.WakeIo();
         return hadOther ? WaitForWorkers(status, context) : status;
     }
 
@@ -31,8 +31,7 @@ internal sealed class DoorbellBufferConfigCommand(ControllerParts parts) : IAdmi
     private CommandOutcome WaitForWorkers(Status status, CommandContext context)
     {
         context.Pass.Leave();
-        foreach (IoWorker worker in parts.Workers)
-            worker.WaitForRound();
+        parts.Workers.WaitForRounds();
         return context.Reenter(status);
     }
 

@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using Nvme.Controller;
+using Nvme.Core;
 using Nvme.Wire;
 
 namespace Nvme.Commands;

@@ -1,5 +1,5 @@
 using Nvme.Backends;
-using Nvme.Controller;
+using Nvme.Core;
 using Nvme.Wire;
 
 namespace Nvme.Commands;

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
-using Nvme.Controller;
+using Nvme.Core;
 using Nvme.Wire;
 
 namespace Nvme.Commands;

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using Nvme.Backends;
-using Nvme.Controller;
+using Nvme.Core;
 using Nvme.Wire;
 
 namespace Nvme.Commands;

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Nvme.Backends;
+using Nvme.Core;
 using Nvme.Wire;
 
 namespace Nvme.Commands;

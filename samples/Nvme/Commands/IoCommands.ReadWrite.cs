@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Nvme.Backends;
+using Nvme.Core;
 using Nvme.Wire;
 
 namespace Nvme.Commands;

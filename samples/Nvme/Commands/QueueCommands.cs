@@ -1,4 +1,4 @@
-using Nvme.Controller;
+using Nvme.Core;
 using Nvme.Data;
 using Nvme.Queues;
 using Nvme.Wire;
@@ -44,7 +44,7 @@ internal sealed class CreateSubmissionQueueCommand(ControllerParts parts) : IAdm
         if (QueueCommands.Problem(parts, command, size) is { } problem)
             return problem;
         SubmissionQueue made = parts.Queues.Add(new SubmissionQueueState(command.Prp1, id, completions, size, 0, 0), queue);
-        QueueCommands.Assign(parts, made);
+        parts.Workers.Assign(made);
         return Status.Success;
     }
 }
@@ -99,8 +99,4 @@ internal static class QueueCommands
             return Status.InvalidField;
         return command.Prp1 % Prp.PageSize != 0 ? Status.InvalidPrpOffset : null;
     }
-
-    /// <summary>Gives a queue to the thread that has the fewest.</summary>
-    public static void Assign(ControllerParts parts, SubmissionQueue queue) =>
-        parts.Workers.MinBy(worker => worker.Queues.Count)!.Add(queue);
 }

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Runtime.InteropServices;
 using Nvme.Backends;
 using Nvme.Commands;
+using Nvme.Core;
 using Nvme.Data;
 using Nvme.Doorbells;
 using Nvme.Queues;
@@ -17,7 +18,7 @@ namespace Nvme.Controller;
 ///        | ids of requests for events, u16 | events, u32 | error log | completion queues | submission queues
 /// </code>
 /// </remarks>
-internal sealed class ControllerState(ControllerParts parts)
+internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle)
 {
     public const int MaxSize = 64 << 10;
     private const uint FormatVersion = 2;
@@ -31,7 +32,7 @@ internal sealed class ControllerState(ControllerParts parts)
         uint[] events = parts.Events.Waiting;
         ErrorLogEntry[] errors = parts.Errors.Saved;
         ShadowDoorbells? shadow = parts.Queues.Shadow;
-        Header header = new(FormatVersion, parts.Lifecycle.IsEnabled ? 1u : 0, parts.Interrupts.Mask, parts.Features.UnderThreshold,
+        Header header = new(FormatVersion, lifecycle.IsEnabled ? 1u : 0, parts.Interrupts.Mask, parts.Features.UnderThreshold,
             (ushort)requests.Length, parts.Features.Timestamp, shadow is null ? 0u : 1, (uint)parts.Options.BlockSize,
             shadow?.Doorbells ?? 0, shadow?.EventIndexes ?? 0,
             (ushort)parts.Namespaces.Count, (ushort)completions.Length, (ushort)submissions.Length, (ushort)parts.Features.Values.Length,
@@ -78,7 +79,7 @@ internal sealed class ControllerState(ControllerParts parts)
         Check(header.Enabled != 0, completions, submissions);
 
         parts.ActivateDisks(all: true); // what is cached of them is from before the source wrote them
-        parts.Lifecycle.BeginRestore(header.Enabled != 0);
+        lifecycle.BeginRestore(header.Enabled != 0);
         parts.Interrupts.RestoreMask(header.Mask);
         parts.Features.Reset();
         parts.Features.Restore(features);
@@ -96,7 +97,7 @@ internal sealed class ControllerState(ControllerParts parts)
         {
             SubmissionQueue made = parts.Queues.Add(queue, parts.Queues.Completion(queue.CompletionQueueId)!);
             if (made.Id != 0)
-                QueueCommands.Assign(parts, made);
+                parts.Workers.Assign(made);
         }
         parts.Queues.RestoreShadow(header.HasShadow == 0 ? null : new ShadowDoorbells(parts.Dma, header.Shadow, header.EventIndexes));
     }

@@ -1,5 +1,7 @@
 using Nvme.Backends;
+using Nvme.Core;
 using Nvme.Queues;
+using Nvme.Workers;
 
 namespace Nvme.Controller;
 
@@ -39,7 +41,7 @@ internal sealed class Lifecycle(ControllerParts parts)
             if (configuration.WantsShutdown && (parts.Registers.Status & StatusBits.ShutdownMask) == 0)
                 parts.Registers.SetStatus(StatusBits.ShutdownOccurring);
         }
-        parts.AdminWorker.Wake();
+        parts.Workers.WakeAdmin();
     }
 
     /// <summary>The device is reset, or its client has gone. When this returns the guest is touched no more. Command thread.</summary>
@@ -54,7 +56,7 @@ internal sealed class Lifecycle(ControllerParts parts)
             parts.Features.Reset();
             parts.Events.Reset();
         }
-        parts.AdminWorker.Wake();
+        parts.Workers.WakeAdmin();
     }
 
     /// <summary>Lets what was fetched come to its end, stops then, and flushes the disks: another host may be the next to read
@@ -120,8 +122,8 @@ internal sealed class Lifecycle(ControllerParts parts)
                 parts.Guest.Open();
             }
         }
-        parts.AdminWorker.Wake();
-        parts.WakeWorkers();
+        parts.Workers.WakeAdmin();
+        parts.Workers.WakeIo();
         parts.Interrupts.Update();
     }
 
@@ -231,8 +233,7 @@ internal sealed class Lifecycle(ControllerParts parts)
     {
         parts.Guest.Close();
         parts.Guest.Wait();
-        foreach (IoWorker worker in parts.Workers)
-            worker.RemoveAll();
+        parts.Workers.RemoveAll();
         _draining.AddRange(parts.Queues.RemoveAll());
         parts.Interrupts.Reset();
         _enabled = _disabling = false;

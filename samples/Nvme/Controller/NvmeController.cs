@@ -1,6 +1,8 @@
 using Nvme.Backends;
+using Nvme.Core;
 using Nvme.Doorbells;
 using Nvme.Queues;
+using Nvme.Workers;
 using VfioUser;
 
 namespace Nvme.Controller;
@@ -25,6 +27,7 @@ public sealed class NvmeController : PciDevice
     private const int MessageControl = 2; // in the MSI-X capability. PCI 3.0 6.8.2.3
 
     private readonly ControllerParts _parts;
+    private readonly Lifecycle _lifecycle;
 
     /// <param name="disks">A namespace each, from number 1 on. The caller owns them and disposes them after the controller.</param>
     /// <param name="options">Null for the defaults.</param>
@@ -38,10 +41,13 @@ public sealed class NvmeController : PciDevice
             throw new ArgumentException($"A controller has at least one disk, and a disk at least one block of {options.BlockSize} bytes.", nameof(disks));
         Config.AddPowerManagement();
         Config.AddPciExpress();
-        Bar bar = AddBar(0, BarKind.Memory64, size: 0x4000, new DoorbellWrites(() => _parts!));
+        DoorbellWrites writes = new(() => _parts!);
+        Bar bar = AddBar(0, BarKind.Memory64, size: 0x4000, writes);
         IrqVectors vectors = bar.AddMsiX(VectorTable, options.IoQueues + 1, PendingBits);
         RundownGuard guest = new(isOpen: false);
         DoorbellRegisters doorbells = new(bar, options.IoQueues + 1, options.Doorbells == DoorbellKind.Mapped);
+        if (!doorbells.IsMapped)
+            writes.AddTo(bar, options.IoQueues + 1);
         AsyncEvents events = new();
         QueueSet queues = new(Dma, doorbells, options.IoQueues, (_, _) => events.Raise(AsyncEvent.InvalidDoorbellValue),
             () => _parts!.WakeAll());
@@ -62,17 +68,18 @@ public sealed class NvmeController : PciDevice
             SerialNumber = serialNumber,
             Dma = Dma,
             Guest = guest,
-            Registers = new ControllerRegisters(bar, options, () => _parts!.Lifecycle.ConfigurationWritten(), () => interrupts),
+            Registers = new ControllerRegisters(bar, options, () => _lifecycle!.ConfigurationWritten(), () => interrupts),
             Doorbells = doorbells,
             Interrupts = interrupts,
             Queues = queues,
             Namespaces = [.. disks.Select((disk, i) => new Namespace((uint)i + 1, disk, options.BlockSize, names[i]))],
             Events = events,
         };
-        _parts.Complete(this);
-        ControllerState state = new(_parts);
+        _lifecycle = new Lifecycle(_parts);
+        _parts.Workers = new QueueWorkers(this, _parts, _lifecycle.Advance);
+        ControllerState state = new(_parts, _lifecycle);
         EnableMigration(state.Save, state.Restore, ControllerState.MaxSize);
-        events.Wake = _parts.AdminWorker.Wake;
+        events.Wake = _parts.Workers.WakeAdmin;
     }
 
     /// <summary>Counters of the controller. Any thread.</summary>
@@ -104,14 +111,14 @@ public sealed class NvmeController : PciDevice
         if (reason == QuiesceReason.Migration)
             return new ValueTask<bool>(Task.Run(PauseForMigration, CancellationToken.None));
         if (reason == QuiesceReason.ClientGone)
-            _parts.Lifecycle.Reset();
+            _lifecycle.Reset();
         return new ValueTask<bool>(true);
     }
 
     // waits for disks, and for as long as it takes to flush them
     private bool PauseForMigration()
     {
-        _parts.Lifecycle.Pause();
+        _lifecycle.Pause();
         return true;
     }
 
@@ -119,18 +126,18 @@ public sealed class NvmeController : PciDevice
     protected override void OnResume(QuiesceReason reason)
     {
         if (reason == QuiesceReason.Migration)
-            _parts.Lifecycle.Resume();
+            _lifecycle.Resume();
     }
 
     /// <inheritdoc/>
-    protected override void OnReset(ResetReason reason) => _parts.Lifecycle.Reset();
+    protected override void OnReset(ResetReason reason) => _lifecycle.Reset();
 
     /// <inheritdoc/>
-    protected override void OnDetached() => _parts.Lifecycle.Reset();
+    protected override void OnDetached() => _lifecycle.Reset();
 
     /// <inheritdoc/>
-    protected override void OnStopped() => _parts.Lifecycle.Pause();
+    protected override void OnStopped() => _lifecycle.Pause();
 
     /// <inheritdoc/>
-    protected override void OnStarted() => _parts.Lifecycle.Resume();
+    protected override void OnStarted() => _lifecycle.Resume();
 }

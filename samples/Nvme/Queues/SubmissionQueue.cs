@@ -1,6 +1,6 @@
-using Nvme.Controller;
 using Nvme.Doorbells;
 using Nvme.Wire;
+using Nvme.Workers;
 using VfioUser;
 
 namespace Nvme.Queues;
@@ -40,7 +40,7 @@ internal sealed class SubmissionQueue
     public RundownGuard InFlight { get; } = new();
 
     /// <summary>Who fetches; null for the admin thread.</summary>
-    public IoWorker? Worker { get; set; }
+    public IQueueWorker? Worker { get; set; }
 
     /// <summary>Whether its memory was unmapped when it was looked at last. A client unmaps and maps again what it moves or splits;
     /// a queue that never had memory is the driver's mistake.</summary>

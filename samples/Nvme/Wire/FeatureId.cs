@@ -1,3 +1,4 @@
+using Nvme.Core;
 namespace Nvme.Wire;
 
 /// <summary>Features. NVMe 1.4 5.21.1.</summary>

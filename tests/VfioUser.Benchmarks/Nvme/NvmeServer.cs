@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.Extensions.Logging.Abstractions;
 using Nvme.Backends;
 using Nvme.Controller;
+using Nvme.Core;
 using Nvme.Doorbells;
 
 namespace VfioUser.Benchmarks;

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using FluentAssertions;
 using Nvme.Backends;
-using Nvme.Controller;
+using Nvme.Core;
 using Nvme.Doorbells;
 using VfioUser.Vm.Tests.Harness;
 using VfioUser.Vm.Tests.Nvme;

@@ -1,6 +1,6 @@
 using FluentAssertions;
 using Nvme.Backends;
-using Nvme.Controller;
+using Nvme.Core;
 using Nvme.Doorbells;
 using VfioUser.Vm.Tests.Harness;
 

@@ -1,5 +1,6 @@
 using Nvme.Backends;
 using Nvme.Controller;
+using Nvme.Core;
 using VfioUser.Vm.Tests.Harness;
 
 namespace VfioUser.Vm.Tests.Nvme;

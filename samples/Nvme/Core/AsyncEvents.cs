@@ -2,7 +2,7 @@ using Nvme.Commands;
 using Nvme.Queues;
 using Nvme.Wire;
 
-namespace Nvme.Controller;
+namespace Nvme.Core;
 
 /// <summary>Events for which the driver keeps requests outstanding. NVMe 1.4 5.2.</summary>
 /// <remarks>Any thread raises; the admin thread does the rest.</remarks>

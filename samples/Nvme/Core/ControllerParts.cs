@@ -1,12 +1,14 @@
 using System.Numerics;
 using Nvme.Backends;
 using Nvme.Commands;
+using Nvme.Controller;
 using Nvme.Doorbells;
 using Nvme.Queues;
 using Nvme.Wire;
+using Nvme.Workers;
 using VfioUser;
 
-namespace Nvme.Controller;
+namespace Nvme.Core;
 
 /// <summary>What a controller is made of; the parts know one another through it.</summary>
 internal sealed class ControllerParts
@@ -52,15 +54,8 @@ internal sealed class ControllerParts
 
     public Statistics Statistics { get; } = new();
 
-    public IoCommands IoCommands { get; private set; } = null!;
-
-    public IoPool Pool { get; private set; } = null!;
-
-    public IReadOnlyList<IoWorker> Workers { get; private set; } = [];
-
-    public Lifecycle Lifecycle { get; private set; } = null!;
-
-    public AdminWorker AdminWorker { get; private set; } = null!;
+    /// <summary>Set once, when the other parts are there.</summary>
+    public IQueueWorkers Workers { get; set; } = null!;
 
     /// <summary>Whether the guest has done what cannot be gone on from, short of a reset.</summary>
     public bool HasFailed => Registers.HasFailed;
@@ -73,17 +68,6 @@ internal sealed class ControllerParts
     /// of an interrupt, and shadow doorbells leave such accesses out.
     /// </summary>
     public bool OffersShadowDoorbells => HasShadowDoorbells && !Interrupts.UsesPin;
-
-    /// <summary>The parts that need the others.</summary>
-    /// <param name="device">Whose threads serve the queues.</param>
-    public void Complete(PciDevice device)
-    {
-        IoCommands = new IoCommands(this);
-        Pool = new IoPool(device, this, Namespaces.Any(space => space.Backend.Blocks) ? Options.DiskThreads : 1);
-        Workers = [.. Enumerable.Range(1, Options.WorkerCount).Select(number => new IoWorker(device, this, number))];
-        Lifecycle = new Lifecycle(this);
-        AdminWorker = new AdminWorker(device, this);
-    }
 
     /// <summary>The namespace of a number, or null.</summary>
     public Namespace? Namespace(uint id) => id - 1 < (uint)Namespaces.Count ? Namespaces[(int)(id - 1)] : null;
@@ -229,13 +213,7 @@ internal sealed class ControllerParts
     /// <summary>Wakes all threads that serve queues.</summary>
     public void WakeAll()
     {
-        AdminWorker.Wake();
-        WakeWorkers();
-    }
-
-    public void WakeWorkers()
-    {
-        foreach (IoWorker worker in Workers)
-            worker.Wake();
+        Workers.WakeAdmin();
+        Workers.WakeIo();
     }
 }

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using Nvme.Wire;
 
-namespace Nvme.Controller;
+namespace Nvme.Core;
 
 /// <summary>The last commands that failed. NVMe 1.4 5.14.1.1.</summary>
 /// <remarks>Any thread.</remarks>

@@ -1,6 +1,6 @@
 using VfioUser;
 
-namespace Nvme.Queues;
+namespace Nvme.Workers;
 
 /// <summary>How to wait for what a guest writes to memory, which nobody announces.</summary>
 internal static class PollingIntervals

@@ -1,25 +1,30 @@
 using System.Runtime.InteropServices;
 using Nvme.Commands;
+using Nvme.Controller;
+using Nvme.Core;
 using Nvme.Queues;
 using Nvme.Wire;
 using VfioUser;
 
-namespace Nvme.Controller;
+namespace Nvme.Workers;
 
 /// <summary>Serves the admin queue, one command after the other, and does what takes its time.</summary>
 internal sealed class AdminWorker : PollingWorker
 {
     private readonly ControllerParts _parts;
+    private readonly Func<bool> _advance;
     private readonly AdminCommands _commands;
     private readonly CommandContext _context;
     private readonly byte[] _entry = new byte[Command.WireSize];
 
     /// <param name="device">Whose thread it is.</param>
     /// <param name="parts">The controller.</param>
-    public AdminWorker(PciDevice device, ControllerParts parts)
+    /// <param name="advance">Does what the guest has asked of the controller itself; whether there was anything.</param>
+    public AdminWorker(PciDevice device, ControllerParts parts, Func<bool> advance)
         : base(device, "nvme admin", entersWork: false)
     {
         _parts = parts;
+        _advance = advance;
         _commands = new AdminCommands(parts);
         _context = new CommandContext(parts);
     }
@@ -42,7 +47,7 @@ internal sealed class AdminWorker : PollingWorker
 
     private bool PollQueue()
     {
-        bool worked = _parts.Lifecycle.Advance();
+        bool worked = _advance();
         if (_parts.Interrupts.NeedsLooks)
             _parts.Interrupts.Look();
         if (!_context.Pass.TryEnter())

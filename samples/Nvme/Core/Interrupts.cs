@@ -2,7 +2,7 @@ using Nvme.Doorbells;
 using Nvme.Queues;
 using VfioUser;
 
-namespace Nvme.Controller;
+namespace Nvme.Core;
 
 /// <summary>Tells the guest of completions: by MSI-X, or by the pin while MSI-X is off. NVMe 1.4 7.5.</summary>
 /// <remarks>Any thread.</remarks>

@@ -1,8 +1,9 @@
 using System.Diagnostics;
-using Nvme.Controller;
+using Nvme.Core;
+using Nvme.Queues;
 using VfioUser;
 
-namespace Nvme.Queues;
+namespace Nvme.Workers;
 
 /// <summary>Sees how the guest uses the queues of a worker, and says how to poll for its next command.</summary>
 /// <remarks>

@@ -1,6 +1,6 @@
 using VfioUser;
 
-namespace Nvme.Controller;
+namespace Nvme.Core;
 
 /// <summary>The controller's registers. NVMe 1.4 3.1. No memory buffer, no persistent memory, no subsystem reset.</summary>
 /// <remarks>Any thread reads and sets; what the guest writes arrives on the Command thread.</remarks>

@@ -1,13 +1,14 @@
 using System.Runtime.InteropServices;
 using Nvme.Commands;
-using Nvme.Controller;
+using Nvme.Core;
+using Nvme.Queues;
 using Nvme.Wire;
 using VfioUser;
 
-namespace Nvme.Queues;
+namespace Nvme.Workers;
 
 /// <summary>Serves some I/O queues in turn: fetches commands, carries them out or has them carried out where they have to wait.</summary>
-internal sealed class IoWorker : PollingWorker
+internal sealed class IoWorker : PollingWorker, IQueueWorker
 {
     private const int MaxBurst = 32;
 
@@ -19,6 +20,8 @@ internal sealed class IoWorker : PollingWorker
 
     private readonly Lock _serving = new();
     private readonly ControllerParts _parts;
+    private readonly IoCommands _commands;
+    private readonly IoPool _pool;
     private readonly CommandContext _context;
     private readonly AdaptivePolling _polling;
     private readonly byte[] _entries = new byte[MaxBurst * Command.WireSize];
@@ -26,11 +29,15 @@ internal sealed class IoWorker : PollingWorker
 
     /// <param name="device">Whose thread it is.</param>
     /// <param name="parts">The controller.</param>
+    /// <param name="commands">Carries them out.</param>
+    /// <param name="pool">For those that have to wait.</param>
     /// <param name="number">From 1 on.</param>
-    public IoWorker(PciDevice device, ControllerParts parts, int number)
+    public IoWorker(PciDevice device, ControllerParts parts, IoCommands commands, IoPool pool, int number)
         : base(device, $"nvme io {number}", entersWork: false)
     {
         _parts = parts;
+        _commands = commands;
+        _pool = pool;
         _context = new CommandContext(parts);
         _polling = new AdaptivePolling(parts.Options, parts.Doorbells.IsMapped);
     }
@@ -61,7 +68,7 @@ internal sealed class IoWorker : PollingWorker
     /// thread meanwhile, as QEMU does for the reply to an unmap, would answer for its memory only afterwards.</remarks>
     public void Rung(SubmissionQueue queue)
     {
-        if (_parts.HasMessageMemory || !IsAsleep || !_parts.Pool.HasRoom || !_serving.TryEnter())
+        if (_parts.HasMessageMemory || !IsAsleep || !_pool.HasRoom || !_serving.TryEnter())
         {
             Wake();
             return;
@@ -188,14 +195,14 @@ internal sealed class IoWorker : PollingWorker
         int posted = 0;
         for (int i = 0; i < commands.Length; i++)
         {
-            bool blocks = _parts.IoCommands.Blocks(commands[i]);
-            bool wait = mayWait && (MayWait(commands) || _parts.IoCommands.IsAnsweredAtOnce(commands[i]));
-            if (blocks && !wait && _parts.Pool.TryPost(queue, commands[i], urgent: !mayWait))
+            bool blocks = _commands.Blocks(commands[i]);
+            bool wait = mayWait && (MayWait(commands) || _commands.IsAnsweredAtOnce(commands[i]));
+            if (blocks && !wait && _pool.TryPost(queue, commands[i], urgent: !mayWait))
             {
                 left--;
                 continue;
             }
-            CommandOutcome outcome = _parts.IoCommands.Execute(commands[i], queue.Id, _context);
+            CommandOutcome outcome = _commands.Execute(commands[i], queue.Id, _context);
             if (!_context.Pass.TryEnter())
                 return;
             left--;

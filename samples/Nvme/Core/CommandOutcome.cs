@@ -1,6 +1,6 @@
 using Nvme.Wire;
 
-namespace Nvme.Commands;
+namespace Nvme.Core;
 
 /// <summary>What became of a command: it is completed with a status, or not by whoever carried it out. Immutable.</summary>
 internal readonly struct CommandOutcome

@@ -1,6 +1,6 @@
 using Nvme.Wire;
 
-namespace Nvme.Controller;
+namespace Nvme.Core;
 
 /// <summary>Features that drivers can set. NVMe 1.4 5.21.1. A reset restores the defaults.</summary>
 /// <remarks>Any thread reads; the admin thread sets.</remarks>

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Nvme.Controller;
+namespace Nvme.Core;
 
 /// <summary>Counters, in the layout of the migration stream.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]

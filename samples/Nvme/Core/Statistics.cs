@@ -1,4 +1,4 @@
-namespace Nvme.Controller;
+namespace Nvme.Core;
 
 /// <summary>Counters, for the SMART log and the live view.</summary>
 /// <remarks>Any thread.</remarks>

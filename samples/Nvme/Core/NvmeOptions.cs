@@ -1,6 +1,6 @@
 using Nvme.Doorbells;
 
-namespace Nvme.Controller;
+namespace Nvme.Core;
 
 /// <summary>Options for a controller. Immutable.</summary>
 public sealed record NvmeOptions

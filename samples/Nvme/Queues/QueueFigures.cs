@@ -1,4 +1,4 @@
-namespace Nvme.Controller;
+namespace Nvme.Queues;
 
 /// <summary>Figures of a queue pair.</summary>
 /// <param name="Id">Its ID; 0 is the admin queue.</param>

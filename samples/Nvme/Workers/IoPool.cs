@@ -1,15 +1,17 @@
 using Nvme.Commands;
-using Nvme.Controller;
+using Nvme.Core;
+using Nvme.Queues;
 using Nvme.Wire;
 using VfioUser;
 
-namespace Nvme.Queues;
+namespace Nvme.Workers;
 
 /// <summary>Threads for commands that wait for a disk or take their time: as many may wait at one time as there are threads.</summary>
 internal sealed class IoPool
 {
     private readonly object _gate = new();
     private readonly ControllerParts _parts;
+    private readonly IoCommands _commands;
     private readonly Job[] _jobs;
     private int _first;
     private int _count;
@@ -17,10 +19,12 @@ internal sealed class IoPool
 
     /// <param name="device">Whose threads they are.</param>
     /// <param name="parts">The controller.</param>
+    /// <param name="commands">Carries them out.</param>
     /// <param name="threads">How many.</param>
-    public IoPool(PciDevice device, ControllerParts parts, int threads)
+    public IoPool(PciDevice device, ControllerParts parts, IoCommands commands, int threads)
     {
         _parts = parts;
+        _commands = commands;
         _jobs = new Job[threads * 4 + IoWorker.FewCommands];
         for (int i = 0; i < threads; i++)
             device.AddWorkerThread($"nvme disk {i}", (_, stop) => Run(stop));
@@ -77,7 +81,7 @@ internal sealed class IoPool
     {
         CommandOutcome outcome = CommandOutcome.NoCompletion;
         if (context.Pass.TryEnter())
-            outcome = _parts.IoCommands.Execute(command, queue.Id, context);
+            outcome = _commands.Execute(command, queue.Id, context);
         if (!outcome.IsCompleted || !context.Pass.TryEnter())
         {
             queue.Abandon(1); // the controller was reset meanwhile
