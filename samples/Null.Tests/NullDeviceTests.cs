@@ -45,7 +45,7 @@ public class NullDeviceTests
     [Fact]
     public void Reset_takes_back_what_the_guest_set()
     {
-        using var guest = TestGuest.Attach(new NullDevice());
+        using var guest = TestGuest.Attach(new NullDevice(), new() { EnableBusMaster = false });
         guest.Config.Write<ushort>(0x04, 0x0004); // bus mastering
         guest.Config.Read<ushort>(0x04).Should().Be(0x0004);
 

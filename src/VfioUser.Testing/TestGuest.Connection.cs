@@ -22,6 +22,7 @@ public sealed partial class TestGuest
         IsConnected = true;
         Faults.BeginSession();
         Try(() => Memory.MapAgain(Client));
+        EnableBusMaster();
         foreach (GuestInterrupts interrupts in _interrupts)
             interrupts.Restore();
     }

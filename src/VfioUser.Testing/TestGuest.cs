@@ -46,6 +46,7 @@ public sealed partial class TestGuest : IDisposable
         try
         {
             Try(() => Memory.MapInto(Client));
+            EnableBusMaster();
             _interrupts = [.. Enum.GetValues<PciIrq>().Select(type => new GuestInterrupts(this, type))];
             if (options.EnableInterrupts)
             {
@@ -199,8 +200,22 @@ public sealed partial class TestGuest : IDisposable
         }
     }
 
-    /// <summary>Resets the device, as a machine does at boot.</summary>
-    public void Reset() => Try(Client.ResetDevice);
+    /// <summary>Resets the device, as a machine does at boot; then enables bus mastering, if
+    /// <see cref="TestGuestOptions.EnableBusMaster"/> says so.</summary>
+    public void Reset()
+    {
+        Try(Client.ResetDevice);
+        EnableBusMaster();
+    }
+
+    private void EnableBusMaster()
+    {
+        if (!Options.EnableBusMaster)
+            return;
+        ushort command = Config.Read<ushort>(ConfigRegister.Command);
+        if ((command & ConfigRegister.CommandBusMaster) == 0)
+            Config.Write<ushort>(ConfigRegister.Command, (ushort)(command | ConfigRegister.CommandBusMaster));
+    }
 
     /// <summary>Makes an exception of the device's code the inner exception of the command that it made fail.</summary>
     internal void Try(Action action)

@@ -100,6 +100,7 @@ public class RealServerTests
 
         public Scratch() : base(new PciId(0x1234, 0x5678), PciClass.ProcessingAccelerator)
         {
+            RequiresBusMaster = false;
             AddBar(0, BarKind.Memory32, size: 0x1000, this);
             AddBar(1, BarKind.Memory32, size: 0x1000).AddMsiX(offset: 0, vectors: 4);
             Shared = AddBar(2, BarKind.Memory64, size: 0x4000).ShareMemory(new MemoryArea(0x1000, 0x1000));

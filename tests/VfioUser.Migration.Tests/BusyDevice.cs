@@ -28,6 +28,7 @@ public sealed class BusyDevice : PciDevice, IMigrationState
     public BusyDevice()
         : base(new PciId(Vendor: 0x1B36, Device: 0x00F4), PciClass.Other)
     {
+        RequiresBusMaster = false;
         Bar bar = AddBar(0, BarKind.Memory32, 0x4000);
         _base = bar.AddRegister<ulong>(BaseRegister);
         _size = bar.AddRegister<ulong>(SizeRegister);

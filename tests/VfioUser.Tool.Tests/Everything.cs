@@ -9,6 +9,7 @@ internal sealed class Everything : PciDevice, IRegionHandler
     public Everything()
         : base(new PciId(0x1234, 0x5678), PciClass.ProcessingAccelerator)
     {
+        RequiresBusMaster = false;
         AddBar(0, BarKind.Memory32, size: 0x1000, this);
         _done = AddBar(1, BarKind.Memory32, size: 0x1000).AddMsiX(offset: 0, vectors: 4)[1];
         Shared = AddBar(2, BarKind.Memory64, size: 0x4000).ShareMemory(new MemoryArea(0x1000, 0x1000));

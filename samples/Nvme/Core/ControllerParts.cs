@@ -89,8 +89,8 @@ internal sealed class ControllerParts
     /// place, or its client that does not answer, is for whoever reads the log to know.</summary>
     public void FailQueue(string queue, ulong address, DmaResult result)
     {
-        // a reset does not wait for a client that answers only when it is over
-        if (Guest.IsOpen || result != DmaResult.TimedOut)
+        // a reset does not wait for a client that answers only when it is over, and clears Bus Master Enable
+        if (Guest.IsOpen || result is not (DmaResult.TimedOut or DmaResult.BusMasterOff))
             Fail(Reason(queue, address, result));
     }
 
@@ -148,6 +148,7 @@ internal sealed class ControllerParts
     private static string Reason(string queue, ulong address, DmaResult result) => result switch
     {
         DmaResult.NotMapped => $"{queue} is at 0x{address:x}, where there is no memory",
+        DmaResult.BusMasterOff => $"{queue} is at 0x{address:x}, and bus mastering is off",
         DmaResult.Refused => $"{queue} is at 0x{address:x}, and the client refuses to access it",
         DmaResult.TimedOut => $"{queue} is at 0x{address:x}, and the client does not answer for it",
         DmaResult.Disconnected => $"the client has gone, and {queue} at 0x{address:x} with it",

@@ -70,7 +70,7 @@ public sealed partial class PciFunction
         set => SetCommand(ConfigRegister.CommandIoSpace, value);
     }
 
-    /// <summary>Whether bus mastering is enabled. This guest does not refuse DMA without it.</summary>
+    /// <summary>Whether bus mastering is enabled: DMA, MSI and MSI-X.</summary>
     public bool IsBusMaster
     {
         get => HasCommand(ConfigRegister.CommandBusMaster);

@@ -27,6 +27,10 @@ public sealed partial class ConfigSpace
     /// <summary>Called on the Command thread when a guest has written to the command register, changed or not.</summary>
     internal Action? CommandWritten { get; set; }
 
+    /// <summary>Called when Bus Master Enable has changed: by a guest, a reset, a restore or the device. Setup, and the Command
+    /// thread.</summary>
+    internal Action? BusMasterChanged { get; set; }
+
     /// <summary>Sets the Interrupt Pin register. Setup; 0 for none, 1 for INTA to 4 for INTD. PCI 3.0 6.2.4.</summary>
     internal void SetInterruptPin(byte pin)
     {

@@ -98,7 +98,10 @@ public sealed partial class ConfigSpace : RegisterBlock
     public void Write(int offset, ReadOnlySpan<byte> source)
     {
         ThrowIfOutside(offset, source.Length);
+        bool wasBusMaster = BusMasterEnabled;
         source.CopyTo(_bytes.AsSpan(offset));
+        if (BusMasterEnabled != wasBusMaster)
+            BusMasterChanged?.Invoke();
         WriteRegisters(offset, source, asGuest: false);
     }
 
@@ -193,7 +196,11 @@ public sealed partial class ConfigSpace : RegisterBlock
             byte next = (byte)((seen & ~mask) | (value & mask));
             byte found = Interlocked.CompareExchange(ref _bytes[offset], next, seen);
             if (found == seen)
+            {
+                if (offset == PciRegister.Command && ((seen ^ next) & PciRegister.CommandBusMaster) != 0)
+                    BusMasterChanged?.Invoke();
                 return;
+            }
             seen = found;
         }
     }

@@ -25,6 +25,7 @@ public abstract partial class PciDevice
         Id = id;
         Class = deviceClass;
         Config = new ConfigSpace(id, deviceClass, Unmodelled);
+        Config.BusMasterChanged = ApplyBusMaster;
         CommandWork = new CommandWork(Activity);
     }
 

@@ -9,13 +9,17 @@ namespace VfioUser;
 /// <remarks>
 /// Any thread, at any time, concurrently. The client's unmap waits for accesses in progress; once an unmap has started, new
 /// accesses to its range fail. Without a client every access fails. A bad address is guest input: it is a result, not an
-/// exception. Accesses of different threads are not ordered.
-/// Bus mastering is not checked: a device that cares checks <see cref="ConfigSpace.BusMasterEnabled"/>.
+/// exception. Accesses of different threads are not ordered. While the guest has not enabled bus mastering, every access fails;
+/// those in progress when it disables it are completed.
 /// </remarks>
 public sealed class Dma
 {
     private volatile GuestRegionTable _table = GuestRegionTable.Empty;
+    private volatile GuestRegionTable _reachable = GuestRegionTable.Empty; // empty while bus mastering is off: accesses need no check
     private volatile bool _hasClient;
+    private volatile bool _mayMaster;
+    private IGuestMemoryObserver? _observer;
+    private int _toldOfBusMaster;
 
     internal Dma()
     {
@@ -30,10 +34,33 @@ public sealed class Dma
     /// <remarks>Any thread. Allocates nothing.</remarks>
     public DmaRegion? Find(Iova address) => _table.Find(address.Value)?.Description;
 
+    /// <summary>All mapped regions. Set on the Command thread.</summary>
     internal GuestRegionTable Table
     {
         get => _table;
-        set => _table = value;
+        set
+        {
+            _table = value;
+            _reachable = _mayMaster ? value : GuestRegionTable.Empty;
+        }
+    }
+
+    /// <summary>Whether the device may access memory. Set on the Command thread.</summary>
+    internal bool MayMaster
+    {
+        get => _mayMaster;
+        set
+        {
+            _mayMaster = value;
+            _reachable = value ? _table : GuestRegionTable.Empty;
+            Volatile.Write(ref _toldOfBusMaster, 0);
+        }
+    }
+
+    /// <summary>Logs accesses without bus mastering; null for none.</summary>
+    internal IGuestMemoryObserver? Observer
+    {
+        set => Volatile.Write(ref _observer, value);
     }
 
     /// <summary>Whether a client is attached: without one, an access fails as disconnected, not as an unmapped address.</summary>
@@ -166,19 +193,30 @@ public sealed class Dma
         }
         if (held.Count > 0)
             held[0].Meter?.Leased();
-        lease = new DmaLease(address, length, writable, [.. held]);
+        lease = new DmaLease(this, address, length, writable, [.. held]);
         return true;
+    }
+
+    private DmaResult Missing(ulong address)
+    {
+        // after a disconnect nothing is mapped, but the address may have been right
+        if (!_hasClient)
+            return DmaResult.Disconnected;
+        if (_mayMaster)
+            return DmaResult.NotMapped;
+        if (Interlocked.Exchange(ref _toldOfBusMaster, 1) == 0)
+            Volatile.Read(ref _observer)?.WithoutBusMaster(new Iova(address));
+        return DmaResult.BusMasterOff;
     }
 
     // the regions mapped at the time of each lookup
     private readonly struct Current(Dma dma) : IGuestRegionSource
     {
-        // after a disconnect nothing is mapped, but the address may have been right
-        public DmaResult Missing => dma._hasClient ? DmaResult.NotMapped : DmaResult.Disconnected;
+        public DmaResult Missing(ulong address) => dma.Missing(address);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public GuestRegion? Enter(ulong address, bool write) =>
-            dma._table.Find(address) is { } region && (write ? region.IsWritable : region.IsReadable) && region.TryEnter() ? region : null;
+            dma._reachable.Find(address) is { } region && (write ? region.IsWritable : region.IsReadable) && region.TryEnter() ? region : null;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void Exit(GuestRegion region) => region.Exit();

@@ -11,8 +11,11 @@ public sealed class DmaLease : IDisposable
     private readonly GuestRegion[] _held;
     private RundownCount _uses = RundownCount.Open;
 
-    internal DmaLease(Iova address, ulong length, bool writable, GuestRegion[] held)
+    private readonly Dma _dma;
+
+    internal DmaLease(Dma dma, Iova address, ulong length, bool writable, GuestRegion[] held)
     {
+        _dma = dma;
         Address = address;
         Length = length;
         _writable = writable;
@@ -41,7 +44,7 @@ public sealed class DmaLease : IDisposable
         Enter(offset, destination.Length);
         try
         {
-            return GuestCopy.Read(new Held(_held), Address.Value + offset, destination);
+            return GuestCopy.Read(new Held(_dma, _held), Address.Value + offset, destination);
         }
         finally
         {
@@ -65,7 +68,7 @@ public sealed class DmaLease : IDisposable
         Enter(offset, source.Length);
         try
         {
-            return GuestCopy.Write(new Held(_held), Address.Value + offset, source);
+            return GuestCopy.Write(new Held(_dma, _held), Address.Value + offset, source);
         }
         finally
         {
@@ -100,7 +103,7 @@ public sealed class DmaLease : IDisposable
         Enter(offset, length);
         try
         {
-            return GuestCopy.Access(new Held(_held), Address.Value + offset, length, writable, state, action);
+            return GuestCopy.Access(new Held(_dma, _held), Address.Value + offset, length, writable, state, action);
         }
         finally
         {
@@ -141,13 +144,15 @@ public sealed class DmaLease : IDisposable
     }
 
     // the regions that the lease holds
-    private readonly struct Held(GuestRegion[] regions) : IGuestRegionSource
+    private readonly struct Held(Dma dma, GuestRegion[] regions) : IGuestRegionSource
     {
-        // a lease has no gaps
-        public DmaResult Missing => DmaResult.NotMapped;
+        // a lease has no gaps: only bus mastering can be missing
+        public DmaResult Missing(ulong address) => DmaResult.BusMasterOff;
 
-        public GuestRegion Enter(ulong address, bool write)
+        public GuestRegion? Enter(ulong address, bool write)
         {
+            if (!dma.MayMaster)
+                return null;
             int index = 0;
             while (address < regions[index].Start || address > regions[index].Last)
                 index++;

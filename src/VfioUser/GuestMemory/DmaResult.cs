@@ -10,8 +10,11 @@ public enum DmaResult
     /// address.</summary>
     NotMapped,
 
-    /// <summary>The client replied to DMA_READ or DMA_WRITE with an error, as QEMU does while bus mastering is disabled, and for
-    /// addresses that are not RAM.</summary>
+    /// <summary>The guest has not enabled bus mastering: bit 2 of the Command register is 0. The address may be valid.
+    /// See <see cref="ConfigSpace.BusMasterEnabled"/>.</summary>
+    BusMasterOff,
+
+    /// <summary>The client replied to DMA_READ or DMA_WRITE with an error, as QEMU does for addresses that are not RAM.</summary>
     Refused,
 
     /// <summary>The client did not reply to DMA_READ or DMA_WRITE within <see cref="VfioUserServerOptions.DmaTimeout"/>, or before

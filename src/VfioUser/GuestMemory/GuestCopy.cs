@@ -52,7 +52,7 @@ internal static class GuestCopy
         {
             // an access does not wrap around at the top of the address space
             if ((address == 0 && done > 0) || regions.Enter(address, write) is not { } region)
-                return regions.Missing;
+                return regions.Missing(address);
             int count = region.Within(address, length - done);
             try
             {

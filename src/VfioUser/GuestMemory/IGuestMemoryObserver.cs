@@ -19,5 +19,8 @@ internal interface IGuestMemoryObserver
 
     void DirtyPagesTooLarge(long bytes, long limit);
 
+    /// <summary>The device accesses memory while the guest has not enabled bus mastering. Any thread; once until it does.</summary>
+    void WithoutBusMaster(Iova address);
+
     DmaMeter MeterOf(DmaBacking backing);
 }

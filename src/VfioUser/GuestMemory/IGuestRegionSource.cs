@@ -8,6 +8,6 @@ internal interface IGuestRegionSource
 
     void Exit(GuestRegion region);
 
-    /// <summary>The result of an access without a region.</summary>
-    DmaResult Missing { get; }
+    /// <summary>Why an address has no region.</summary>
+    DmaResult Missing(ulong address);
 }

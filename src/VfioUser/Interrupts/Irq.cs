@@ -41,7 +41,7 @@ public class Irq
     /// <summary>Whether it is masked; a trigger stays pending until it is unmasked.</summary>
     public bool IsMasked => Volatile.Read(ref _masked);
 
-    /// <summary>Whether a trigger waits: for the guest to unmask or enable delivery, for the device to run again, or for the eventfd
+    /// <summary>Whether a trigger waits: for the guest to unmask or enable delivery or bus mastering, for the device to run again, or for the eventfd
     /// of a vector that the guest has enabled.</summary>
     public bool IsPending => Volatile.Read(ref _pending);
 
@@ -64,6 +64,9 @@ public class Irq
     /// <summary>Whether something other than the mask inhibits delivery: Interrupt Disable, Function Mask, or a Mask Bit.</summary>
     private protected virtual bool IsInhibited => false;
 
+    /// <summary>Whether it is a message, which only a bus master sends.</summary>
+    private protected virtual bool NeedsBusMaster => false;
+
     /// <summary>Whether the guest has enabled the vector, so that a trigger stays pending until the client sets an eventfd.</summary>
     private protected virtual bool IsEnabledByGuest => false;
 
@@ -73,8 +76,8 @@ public class Irq
     }
 
     /// <summary>Interrupts the guest.</summary>
-    /// <returns>True if it was delivered or is pending: until it is unmasked, or until the client sets an eventfd for an MSI or
-    /// MSI-X vector that the guest has enabled. False if the client has set no eventfd, or it cannot be signalled.</returns>
+    /// <returns>True if it was delivered or is pending: until it is unmasked; for MSI and MSI-X also until the guest enables bus
+    /// mastering, or until the client sets an eventfd for a vector that the guest has enabled. False if the client has set no eventfd, or it cannot be signalled.</returns>
     /// <remarks>Earlier writes of the device to guest memory are visible when the guest is interrupted.</remarks>
     public bool Trigger()
     {
@@ -100,6 +103,13 @@ public class Irq
     internal IrqMeter? Meter
     {
         set => Volatile.Write(ref _meter, value);
+    }
+
+    /// <summary>The client interrupts itself, to try its eventfd: the device sends nothing, so that it need not be a bus master.</summary>
+    internal void TriggerByClient()
+    {
+        lock (_lock)
+            Deliver(byClient: true);
     }
 
     internal void SetTrigger(EventFd? eventFd)
@@ -253,7 +263,7 @@ public class Irq
         }
     }
 
-    private bool Deliver()
+    private bool Deliver(bool byClient = false)
     {
         if (_trigger is null)
         {
@@ -264,7 +274,7 @@ public class Irq
             return IsEnabledByGuest;
         }
         // an interrupt of a stopped device is part of its state: it is delivered when the device runs again
-        if (_masked || IsInhibited || Device is { Activity.IsStopped: true })
+        if (_masked || IsInhibited || Device is { Activity.IsStopped: true } || (NeedsBusMaster && !byClient && Device is { MayMaster: false }))
         {
             SetPending(true);
             return true;

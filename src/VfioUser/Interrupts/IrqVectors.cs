@@ -56,6 +56,13 @@ public sealed class IrqVectors : IReadOnlyList<Irq>
             irq.CapabilityWritten();
     }
 
+    /// <summary>Delivers what is pending, after something that inhibited it has changed.</summary>
+    internal void RetryDelivery()
+    {
+        foreach (Irq irq in _vectors)
+            irq.RetryDelivery();
+    }
+
     /// <summary>Counts delivered interrupts from now on.</summary>
     internal void MeterWith(IrqMeter meter)
     {

@@ -5,6 +5,8 @@ internal sealed class MsiIrq(MsiCapability msi, int vector) : Irq(PciIrq.Msi, ve
 {
     private protected override bool IsInhibited => msi.IsMasked(Vector);
 
+    private protected override bool NeedsBusMaster => true;
+
     private protected override bool IsEnabledByGuest => Vector < msi.EnabledVectors;
 
     private protected override void PendingChanged(bool pending) => msi.SetPending(Vector, pending);

@@ -5,5 +5,7 @@ internal sealed class MsiXIrq(MsiXCapability msiX, int vector) : Irq(PciIrq.MsiX
 {
     private protected override bool IsInhibited => msiX.IsFunctionMasked;
 
+    private protected override bool NeedsBusMaster => true;
+
     private protected override bool IsEnabledByGuest => msiX.IsEnabled;
 }

@@ -10,6 +10,7 @@ internal sealed class OurServer : PciDevice
     private OurServer()
         : base(new PciId(0x1B36, 0x00F0), PciClass.Unclassified)
     {
+        RequiresBusMaster = false;
         Bar bar0 = AddBar(0, BarKind.Memory32, 0x2000);
         bar0.AddRegister<uint>(0x0);
         bar0.AddRegister<ulong>(0x8);

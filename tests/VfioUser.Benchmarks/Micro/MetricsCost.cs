@@ -111,6 +111,7 @@ public class MetricsCost : IDisposable
         public MeteredDevice()
             : base(new PciId(0x1B36, 0x00F0), PciClass.Unclassified)
         {
+            RequiresBusMaster = false;
             Bar bar0 = AddBar(0, BarKind.Memory32, 0x2000);
             bar0.AddRegister<uint>(0);
             Irq = bar0.AddMsiX(0x1000, 1)[0];

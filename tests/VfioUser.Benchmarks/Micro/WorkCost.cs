@@ -64,6 +64,7 @@ public class WorkCost
         public Device()
             : base(new PciId(0x1B36, 0x00F9), PciClass.Other)
         {
+            RequiresBusMaster = false;
             _set = _done.Set;
             _timer = AddTimer(_set);
             Watchdog = AddTimer(_nothing);

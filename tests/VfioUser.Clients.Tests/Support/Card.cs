@@ -22,6 +22,7 @@ internal sealed class Card : PciDevice, IRegionHandler, IMigrationState
     public Card()
         : base(new PciId(Vendor, Device: 0x00F5), PciClass.ProcessingAccelerator)
     {
+        RequiresBusMaster = false; // libvfio-user's sample client never sets the bit
         AddBar(0, BarKind.Memory32, 0x1000, this);
         Mapped = AddBar(1, BarKind.Memory32, 0x4000).ShareMemory(new MemoryArea(0, 0x1000), new MemoryArea(0x2000, 0x1000));
         MsiX = AddBar(2, BarKind.Memory32, 0x10000).AddMsiX(0, Vectors);

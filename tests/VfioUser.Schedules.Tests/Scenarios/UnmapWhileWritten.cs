@@ -43,7 +43,11 @@ internal sealed class UnmapWhileWritten : Scenario
         _unmapped = true;
     }
 
-    private sealed class Card() : PciDevice(new PciId(Vendor: 1, Device: 2), PciClass.Unclassified);
+    private sealed class Card : PciDevice
+    {
+        public Card()
+            : base(new PciId(Vendor: 1, Device: 2), PciClass.Unclassified) => RequiresBusMaster = false;
+    }
 
     private sealed class Memory(ulong address)
         : GuestRegion(new DmaRegion(new Iova(address), Size, IsReadable: true, IsWritable: true, default))

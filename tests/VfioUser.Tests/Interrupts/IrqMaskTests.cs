@@ -47,7 +47,9 @@ public class IrqMaskTests
     [Fact]
     public void Restored_interrupts_wait_for_an_eventfd_whatever_is_unmasked_before()
     {
-        Irq irq = new IrqDevice().All(PciIrq.MsiX)[0];
+        IrqDevice device = new();
+        device.Config.Write<ushort>(0x04, 0x0004); // bus mastering
+        Irq irq = device.All(PciIrq.MsiX)[0];
         irq.RestoreState(1);
 
         irq.Unmask();

@@ -172,7 +172,7 @@ public class FleetUpgradeTests
     private static byte[] Saved(PciDevice device)
     {
         // time stands still, so that what is left of a timer is always the same
-        using TestGuest guest = TestGuest.Attach(device, new() { TimeProvider = new FakeTimeProvider() });
+        using TestGuest guest = TestGuest.Attach(device, new() { TimeProvider = new FakeTimeProvider(), EnableBusMaster = false });
         return guest.Migration.Save();
     }
 

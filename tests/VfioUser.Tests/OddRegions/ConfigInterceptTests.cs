@@ -9,7 +9,7 @@ public class ConfigInterceptTests
     public void The_handler_gets_every_access_as_it_came()
     {
         Recorder recorder = new();
-        using TestGuest guest = TestGuest.Attach(new OddDevice(d => d.Config.Intercept(recorder)));
+        using TestGuest guest = TestGuest.Attach(new OddDevice(d => d.Config.Intercept(recorder)), new() { EnableBusMaster = false });
 
         guest.Config.Read<uint>(0).Should().Be(0x03020100);
         guest.Config.Read(0, new byte[256]);
@@ -59,7 +59,7 @@ public class ConfigInterceptTests
     public void An_access_beyond_the_end_is_einval_and_not_the_handlers()
     {
         Recorder recorder = new();
-        using TestGuest guest = TestGuest.Attach(new OddDevice(d => d.Config.Intercept(recorder)));
+        using TestGuest guest = TestGuest.Attach(new OddDevice(d => d.Config.Intercept(recorder)), new() { EnableBusMaster = false });
 
         DeviceRegionTests.Refusal(() => guest.Config.Read<uint>(0xFE)).Should().Be(Errno.EINVAL);
         DeviceRegionTests.Refusal(() => guest.Config.Write(0x100, 1u)).Should().Be(Errno.EINVAL);

@@ -192,6 +192,7 @@ public sealed class NotifiersWhileStoppedTests
         public IoEventFdDevice(Action<IoEventFdDevice> declare)
             : base(new PciId(0x1B36, 0x00F5), PciClass.Other)
         {
+            RequiresBusMaster = false;
             Bar = AddBar(0, BarKind.Memory32, 0x2000);
             Memory = Bar.ShareMemory(new MemoryArea(Page, 0x1000));
             EnableMigration();

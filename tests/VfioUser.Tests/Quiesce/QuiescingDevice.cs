@@ -10,6 +10,7 @@ internal sealed class QuiescingDevice : PciDevice
     public QuiescingDevice(bool migration = true)
         : base(new PciId(0x1B36, 0x00F4), PciClass.Other)
     {
+        RequiresBusMaster = false;
         Register = AddBar(0, BarKind.Memory32, 0x1000).AddRegister(0, new RegisterOptions<uint> { OnWrite = write => Tell($"written {write.New}") });
         ResetControl = Config.AddPciExpress().Offset + 9;
         if (migration)

@@ -6,6 +6,7 @@ internal sealed class BlankDevice : PciDevice
     public BlankDevice(Action<BlankDevice>? declare = null)
         : base(new PciId(Vendor: 0x1B36, Device: 0x00F1), PciClass.ProcessingAccelerator)
     {
+        RequiresBusMaster = false; // most tests have no driver that sets the bit
         declare?.Invoke(this);
     }
 
@@ -18,6 +19,12 @@ internal sealed class BlankDevice : PciDevice
     public Action<DmaRegion>? WhenMapped { get; set; }
 
     public Action<DmaRegion>? WhenUnmapping { get; set; }
+
+    public new bool RequiresBusMaster
+    {
+        get => base.RequiresBusMaster;
+        set => base.RequiresBusMaster = value;
+    }
 
     public void EnableMigration() => base.EnableMigration();
 

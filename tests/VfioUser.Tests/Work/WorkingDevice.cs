@@ -10,6 +10,7 @@ internal sealed class WorkingDevice : PciDevice
     public WorkingDevice()
         : base(new PciId(0x1B36, 0x00F8), PciClass.Other)
     {
+        RequiresBusMaster = false;
         Register = AddBar(0, BarKind.Memory32, 0x1000).AddRegister(0, new RegisterOptions<uint> { OnWrite = write => Written?.Invoke(write.New) });
         ResetControl = Config.AddPciExpress().Offset + 9;
         EnableMigration();

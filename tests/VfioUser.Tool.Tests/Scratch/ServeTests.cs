@@ -57,6 +57,7 @@ public class ServeTests
         using EventFd second = new();
         using VfioUserClient client = served.Connect();
         client.MapDma(0x10000, 8192, memory.File);
+        client.WriteRegion((uint)PciRegion.Config, 0x04, [0x04, 0]); // bus mastering
         client.SetIrqEventFds((uint)PciIrq.MsiX, 0, first.Handle, second.Handle);
         "out of memory"u8.CopyTo(memory.Slice(0, 13));
 

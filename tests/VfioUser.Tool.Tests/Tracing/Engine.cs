@@ -14,6 +14,7 @@ internal sealed class Engine : PciDevice, IRegionHandler
     public Engine(byte mask = 0xFF)
         : base(new PciId(0x1234, 0x0001), PciClass.ProcessingAccelerator)
     {
+        RequiresBusMaster = false;
         Bar bar0 = AddBar(0, BarKind.Memory32, size: 0x1000);
         Irq done = AddBar(1, BarKind.Memory32, size: 0x1000).AddMsiX(offset: 0, vectors: 1)[0];
         AddBar(2, BarKind.Memory64, size: RamSize, this);

@@ -177,6 +177,9 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
     [LoggerMessage(84, LogLevel.Warning, "{Command} of {Count} bytes at {Address} failed: the client sent too many commands before its reply.")]
     public partial void DmaBehindCommands(Command command, ulong count, Iova address);
 
+    [LoggerMessage(85, LogLevel.Warning, "The device accesses guest memory at {Address} while bus mastering is off, bit 2 of the Command register: it fails. Logged once until the guest enables it.")]
+    public partial void WithoutBusMaster(Iova address);
+
     [LoggerMessage(90, LogLevel.Warning, "Guest memory {Address} of {Length} bytes is not mapped but accessed by {Backing}: {Reason}. Logged once per session for this reason.")]
     public partial void NotMapped(Iova address, ulong length, DmaBacking backing, string reason);
 

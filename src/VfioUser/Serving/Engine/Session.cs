@@ -56,6 +56,7 @@ internal sealed class Session : IDisposable
             _stopping = run.Stopping.Register(twin.Shutdown);
         device.Unmodelled.Observer = log;
         device.Unmodelled.IsStrict = options.RefuseUnmodelledAccesses;
+        device.Dma.Observer = log;
         device.Dma.HasClient = true;
         log.Metrics.SessionBegan(device);
     }

@@ -90,6 +90,7 @@ public sealed class OwnershipTests
         public LateDevice()
             : base(new PciId(0x1B36, 0x00F4), PciClass.ProcessingAccelerator)
         {
+            RequiresBusMaster = false;
             Bar bar = AddBar(0, BarKind.Memory32, 0x10000);
             Late =
             [

@@ -25,6 +25,7 @@ internal sealed partial class FuzzedDevice : PciDevice, IRegionHandler
     public FuzzedDevice(bool preCopy)
         : base(new PciId(0x1B36, 0x00F5), PciClass.ProcessingAccelerator)
     {
+        RequiresBusMaster = false;
         Bar bar0 = AddBar(0, BarKind.Memory32, 0x1000, this);
         bar0.AddIoEventFd(IoEventFdOffset, () => Interlocked.Increment(ref _rung));
         bar0.AddIoEventFd(IoEventFdOffset + 8, () => { }, new IoEventFdOptions { Mode = NotificationMode.Polling, Datamatch = 0 });

@@ -23,6 +23,7 @@ internal sealed class ProbeDevice : PciDevice, IRegionHandler
     public ProbeDevice()
         : base(new PciId(0x1B36, 0x00F2), PciClass.ProcessingAccelerator)
     {
+        RequiresBusMaster = false;
         AddBar(0, BarKind.Memory32, PlainSize, this);
         MsiX = AddBar(1, BarKind.Memory32, 0x10000).AddMsiX(0, vectors: 2048);
         AddBar(2, BarKind.Memory32, 0x8000).ShareMemory(new MemoryArea(0x2000, 0x1000), new MemoryArea(0x4000, 0x2000));

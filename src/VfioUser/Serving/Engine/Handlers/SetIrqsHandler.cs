@@ -120,7 +120,7 @@ internal sealed class SetIrqsHandler : CommandHandler
         switch (action)
         {
             case IrqSetFlags.ActionTrigger:
-                irq.Trigger();
+                irq.TriggerByClient();
                 break;
             case IrqSetFlags.ActionMask:
                 irq.Mask();

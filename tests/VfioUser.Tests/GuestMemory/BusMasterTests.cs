@@ -1,0 +1,170 @@
+using VfioUser.Protocol;
+using VfioUser.Testing;
+
+namespace VfioUser.Tests;
+
+/// <summary>A function that is not a bus master accesses no memory and sends no messages. PCI 3.0 6.2.2.</summary>
+public class BusMasterTests
+{
+    private const ushort BusMaster = 0x0004;
+
+    private readonly BlankDevice _device = new(device =>
+    {
+        device.RequiresBusMaster = true;
+        device.EnableMigration();
+    });
+
+    [Theory]
+    [InlineData(GuestMemoryKind.Mapped)]
+    [InlineData(GuestMemoryKind.FileIo)]
+    [InlineData(GuestMemoryKind.TwinSocket)]
+    [InlineData(GuestMemoryKind.SingleSocket)]
+    public void Dma_is_refused_until_the_guest_enables_it(GuestMemoryKind memory)
+    {
+        using TestGuest guest = TestGuest.Attach(_device, new() { Memory = memory, EnableBusMaster = false });
+        Iova address = guest.Place([1, 2, 3, 4]);
+        byte[] data = [9, 9, 9, 9];
+
+        _device.Dma.Read(address, data).Should().Be(DmaResult.BusMasterOff);
+        _device.Dma.Write(address, [7]).Should().Be(DmaResult.BusMasterOff);
+        _device.Dma.Access(address, 4, writable: true, 0, (_, _) => { }).Should().Be(DmaResult.BusMasterOff);
+        _device.Dma.TryLease(address, 4, writable: true, out _).Should().BeFalse();
+        data.Should().Equal(0, 0, 0, 0);
+        _device.Dma.Find(address).Should().NotBeNull("it is mapped all the same");
+
+        guest.Enumerate().IsBusMaster = true;
+        _device.Dma.Read(address, data).Should().Be(DmaResult.Done);
+        data.Should().Equal(1, 2, 3, 4);
+    }
+
+    [Fact]
+    public void A_lease_of_before_is_refused_too_and_still_holds_the_memory()
+    {
+        using TestGuest guest = TestGuest.Attach(_device);
+        Iova address = guest.Place([1]);
+        _device.Dma.TryLease(address, 1, writable: true, out DmaLease? lease).Should().BeTrue();
+        PciFunction function = guest.Enumerate();
+
+        function.IsBusMaster = false;
+        lease!.Read(0, new byte[1]).Should().Be(DmaResult.BusMasterOff);
+        lease.Write(0, [2]).Should().Be(DmaResult.BusMasterOff);
+        lease.Access(0, 1, writable: true, 0, (_, _) => { }).Should().Be(DmaResult.BusMasterOff);
+
+        function.IsBusMaster = true;
+        lease.Write(0, [2]).Should().Be(DmaResult.Done);
+        lease.Dispose();
+        guest.Memory.Read<byte>(address).Should().Be(2);
+    }
+
+    [Fact]
+    public void A_reset_disables_it_and_memory_mapped_meanwhile_waits_for_it()
+    {
+        using TestGuest guest = TestGuest.Attach(_device, new() { EnableBusMaster = false });
+        guest.Config.Write(0x04, BusMaster);
+        Iova address = guest.Place([5]);
+        _device.Dma.TryRead(address, out byte _).Should().BeTrue();
+
+        guest.Reset();
+        _device.Dma.Read(address, out byte _).Should().Be(DmaResult.BusMasterOff);
+        guest.Reconnect();
+        _device.Dma.Read(address, out byte _).Should().Be(DmaResult.BusMasterOff);
+
+        guest.Config.Write(0x04, BusMaster);
+        _device.Dma.TryRead(address, out byte value).Should().BeTrue();
+        value.Should().Be(5);
+    }
+
+    [Theory, InlineData(true), InlineData(false)]
+    public void Migration_brings_it_along(bool isBusMaster)
+    {
+        BlankDevice target = new(device =>
+        {
+            device.RequiresBusMaster = true;
+            device.EnableMigration();
+        });
+        using TestGuest guest = TestGuest.Attach(_device);
+        Iova address = guest.Place([5]);
+        guest.Enumerate().IsBusMaster = isBusMaster;
+
+        using TestGuest moved = guest.MigrateTo(target);
+
+        target.Dma.TryRead(address, out byte _).Should().Be(isBusMaster);
+    }
+
+    [Fact]
+    public void The_device_itself_may_set_the_bit_and_one_that_needs_none_says_so()
+    {
+        BlankDevice without = new();
+        using (TestGuest guest = TestGuest.Attach(without, new() { EnableBusMaster = false }))
+            without.Dma.TryRead(guest.Place([5]), out byte _).Should().BeTrue();
+
+        using TestGuest other = TestGuest.Attach(_device, new() { EnableBusMaster = false });
+        _device.Config.Write(0x04, BusMaster);
+        _device.Dma.TryRead(other.Place([5]), out byte _).Should().BeTrue();
+        _device.Invoking(device => device.RequiresBusMaster = false).Should().Throw<InvalidOperationException>();
+    }
+
+    [Fact]
+    public void The_log_says_so_once_until_it_is_enabled()
+    {
+        using TestGuest guest = TestGuest.Attach(_device, new() { EnableBusMaster = false });
+        Iova address = guest.Place([1]);
+
+        for (int i = 0; i < 3; i++)
+            _device.Dma.TryRead(address, out byte _).Should().BeFalse();
+        guest.Log.Count(line => line.Contains("bit 2 of the Command register", StringComparison.Ordinal)).Should().Be(1);
+
+        guest.Config.Write(0x04, BusMaster);
+        guest.Config.Write<ushort>(0x04, 0);
+        _device.Dma.TryRead(address, out byte _).Should().BeFalse();
+        guest.Log.Count(line => line.Contains("bit 2 of the Command register", StringComparison.Ordinal)).Should().Be(2);
+    }
+
+    [Fact]
+    public void Messages_stay_pending_until_it_is_enabled_and_intx_comes()
+    {
+        IrqDevice device = new();
+        using TestGuest guest = TestGuest.Attach(device, new() { EnableBusMaster = false });
+
+        device.MsiX[1].Trigger().Should().BeTrue("it will be delivered");
+        device.Msi[2].Trigger().Should().BeTrue();
+        device.Intx.Assert().Should().BeTrue();
+        device.Error.Trigger().Should().BeTrue();
+
+        guest.MsiX[1].Count.Should().Be(0);
+        guest.Msi[2].Count.Should().Be(0);
+        device.MsiX[1].IsPending.Should().BeTrue();
+        guest.Bar0.Read<byte>(IrqDevice.PendingOffset).Should().Be(0b010);
+        guest.Interrupts(PciIrq.Error)[0].Count.Should().Be(1);
+        guest.Intx.Count.Should().Be(1);
+
+        guest.Config.Write(0x04, BusMaster);
+        guest.MsiX[1].Count.Should().Be(1);
+        guest.Msi[2].Count.Should().Be(1);
+        device.MsiX[1].IsPending.Should().BeFalse();
+    }
+
+    [Fact]
+    public void The_client_may_try_its_eventfds_without_it()
+    {
+        IrqDevice device = new();
+        using TestGuest guest = TestGuest.Attach(device, new() { EnableBusMaster = false });
+
+        guest.Set(IrqSetFlags.DataNone | IrqSetFlags.ActionTrigger, PciIrq.MsiX, 0, 2);
+
+        guest.MsiX.TakeAll().Should().Equal(1, 1, 0);
+    }
+
+    [Fact]
+    public void A_reset_forgets_messages_that_waited_for_it()
+    {
+        IrqDevice device = new();
+        using TestGuest guest = TestGuest.Attach(device, new() { EnableBusMaster = false });
+        device.MsiX[0].Trigger().Should().BeTrue();
+
+        guest.Reset();
+        guest.Config.Write(0x04, BusMaster);
+
+        guest.MsiX[0].Count.Should().Be(0);
+    }
+}
