@@ -1,9 +1,10 @@
 namespace VfioUser;
 
 /// <content>Disposal.</content>
-public abstract partial class PciDevice : IDisposable
+public abstract partial class PciDevice : IDisposable, IAsyncDisposable
 {
     private readonly Lock _life = new();
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _served;
     private bool _disposed;
 
@@ -25,6 +26,15 @@ public abstract partial class PciDevice : IDisposable
         }
         DisposeNow();
         GC.SuppressFinalize(this);
+    }
+
+    /// <summary>As <see cref="Dispose()"/>, and completes when the device is disposed: at once, or when its server has stopped.</summary>
+    /// <remarks>Not to be waited for in the device's code. It does not stop the server.</remarks>
+    public async ValueTask DisposeAsync()
+    {
+        Dispose();
+        GC.SuppressFinalize(this);
+        await _ended.Task.ConfigureAwait(false);
     }
 
     internal bool IsServed
@@ -81,5 +91,15 @@ public abstract partial class PciDevice : IDisposable
         }
     }
 
-    private void DisposeNow() => Dispose(disposing: true);
+    private void DisposeNow()
+    {
+        try
+        {
+            Dispose(disposing: true);
+        }
+        finally
+        {
+            _ended.TrySetResult();
+        }
+    }
 }

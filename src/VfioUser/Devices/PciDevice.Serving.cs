@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Logging;
+
 namespace VfioUser;
 
 /// <content>What the server calls.</content>
@@ -18,9 +20,11 @@ public abstract partial class PciDevice
     }
 
     /// <summary>Seals the device for one server.</summary>
-    internal void BeginServing()
+    /// <param name="logger">The server's.</param>
+    internal void BeginServing(ILogger logger)
     {
         BeginServed();
+        Logger = logger;
         Config.Seal();
         if (Config.PciExpress is { } express)
             express.FunctionLevelReset = () => Reset(ResetReason.FunctionLevel);

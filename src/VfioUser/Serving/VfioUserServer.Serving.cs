@@ -6,8 +6,12 @@ public sealed partial class VfioUserServer
     internal ServerLog Log => _log;
 
     /// <summary>As <see cref="RunAsync(PciDevice, CancellationToken)"/>, and updates a status.</summary>
-    internal Task RunAsync(PciDevice device, ServingStatus status, CancellationToken cancellation) =>
-        Serve(device, status, mayBlock: true, ServerThread.Start, cancellation);
+    internal Task RunAsync(PciDevice device, ServingStatus status, CancellationToken cancellation)
+    {
+        Task run = Serve(device, status, mayBlock: true, ServerThread.Start, cancellation);
+        Volatile.Write(ref _run, run);
+        return run;
+    }
 
     /// <summary>As <see cref="CreatePoller(PciDevice, CancellationToken)"/>, and updates a status.</summary>
     internal DevicePoller CreatePoller(PciDevice device, ServingStatus status, CancellationToken cancellation) =>
@@ -41,7 +45,7 @@ public sealed partial class VfioUserServer
             throw new InvalidOperationException("The server is serving a device already. A second device needs a second server.");
         try
         {
-            device.BeginServing();
+            device.BeginServing(_options.Logger);
         }
         catch
         {

@@ -11,7 +11,7 @@ namespace VfioUser;
 /// in use. A session with a twin socket has a thread that receives replies to DMA messages.
 /// Dispose stops serving and removes the socket file. Spec: "Connection Initiation", "Socket Disconnection Behavior".
 /// </remarks>
-public sealed partial class VfioUserServer : IDisposable
+public sealed partial class VfioUserServer : IDisposable, IAsyncDisposable
 {
     /// <summary>Name of the meter of servers; <c>docs/observability.md</c> lists its instruments.</summary>
     public const string MeterName = "VfioUser";
@@ -21,6 +21,7 @@ public sealed partial class VfioUserServer : IDisposable
     private readonly ServerLog _log;
     private readonly CancellationTokenSource _disposed = new();
     private int _running;
+    private Task _run = Task.CompletedTask; // the last one, with a thread of its own
 
     private VfioUserServer(IClientSource clients, VfioUserServerOptions options)
     {
@@ -99,5 +100,14 @@ public sealed partial class VfioUserServer : IDisposable
     {
         _disposed.Cancel();
         _clients.Dispose();
+    }
+
+    /// <summary>As <see cref="Dispose"/>, and completes when the last session has ended and the device is free.</summary>
+    /// <remarks>Not to be waited for on the Command thread. It does not wait for a <see cref="DevicePoller"/>, which is its owner's to
+    /// dispose. A run that failed has thrown from its own task.</remarks>
+    public async ValueTask DisposeAsync()
+    {
+        Dispose();
+        await Volatile.Read(ref _run).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 }

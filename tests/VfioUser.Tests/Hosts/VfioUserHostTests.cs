@@ -56,6 +56,56 @@ public sealed class VfioUserHostTests : IDisposable
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
+    public void Client_that_is_asked_to_release_the_device_is_waited_for(int threads)
+    {
+        using VfioUserHost host = NewHost(threads);
+        HostedDevice hosted = host.Add(new ProbeDevice(), NewServer());
+        using RawClient client = Attach(hosted);
+        using EventFd request = new();
+        client.Ask(Command.DeviceSetIrqs,
+            new IrqSet(IrqSet.WireSize, IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, (uint)PciIrq.Request, 0, 1), request.Handle).ShouldBeGranted();
+
+        Task removal = hosted.RequestRemovalAsync();
+        request.Wait(Wait.Bound).Should().BeTrue();
+        bool early = removal.IsCompleted;
+        client.Dispose();
+
+        removal.ShouldEnd();
+        early.Should().BeFalse();
+        hosted.State.Should().Be(ServingState.Ended);
+        host.Devices.Should().BeEmpty();
+    }
+
+    [Fact]
+    public void Device_stays_if_its_client_does_not_release_it_in_time()
+    {
+        using VfioUserHost host = NewHost(1);
+        HostedDevice hosted = host.Add(new ProbeDevice(), NewServer());
+        using RawClient client = Attach(hosted);
+        using CancellationTokenSource impatient = new(TimeSpan.FromMilliseconds(20));
+
+        Task removal = hosted.RequestRemovalAsync(impatient.Token);
+
+        removal.ShouldEnd();
+        removal.IsCanceled.Should().BeTrue();
+        client.ShouldBeServed();
+        host.Devices.Should().Equal(hosted);
+    }
+
+    [Fact]
+    public void Without_a_client_a_device_is_removed_at_once()
+    {
+        using VfioUserHost host = NewHost(1);
+        HostedDevice hosted = host.Add(new ProbeDevice(), NewServer());
+
+        hosted.RequestRemovalAsync().ShouldEnd();
+
+        host.Devices.Should().BeEmpty();
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
     public void A_device_that_is_removed_is_gone_and_the_others_stay(int threads)
     {
         using VfioUserHost host = new(new VfioUserHostOptions { Threads = threads, DisposeDevices = false });

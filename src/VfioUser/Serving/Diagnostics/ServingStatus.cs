@@ -9,6 +9,7 @@ internal sealed class ServingStatus
     private long _sessions;
     private Exception? _lastError;
     private bool _stopping;
+    private TaskCompletionSource? _left; // null while nobody waits for it
 
     public ServingState State
     {
@@ -48,6 +49,21 @@ internal sealed class ServingStatus
         }
     }
 
+    /// <summary>Completes when no client is connected.</summary>
+    public Task WithoutClient
+    {
+        get
+        {
+            lock (_gate)
+            {
+                if (_peer is null)
+                    return Task.CompletedTask;
+                _left ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                return _left.Task;
+            }
+        }
+    }
+
     public void Connected(PeerCredentials peer)
     {
         lock (_gate)
@@ -64,6 +80,7 @@ internal sealed class ServingStatus
     {
         lock (_gate)
             (_state, _peer) = (ServingState.Listening, null);
+            ClientLeft();
     }
 
     public void WentWrong(Exception error)
@@ -85,7 +102,15 @@ internal sealed class ServingStatus
             _state = failure is null ? ServingState.Ended : ServingState.Failed;
             _peer = null;
             _lastError = failure ?? _lastError;
+            ClientLeft();
         }
+    }
+
+    // Under the lock.
+    private void ClientLeft()
+    {
+        _left?.SetResult();
+        _left = null;
     }
 
     private static bool IsOver(ServingState state) => state is ServingState.Ended or ServingState.Failed;

@@ -47,6 +47,24 @@ public sealed class HostedDevice
         return Completion;
     }
 
+    /// <summary>Asks the client to release the device, by the request interrupt, waits until it has disconnected, and then removes the
+    /// device from the host. QEMU unplugs the device from the guest.</summary>
+    /// <param name="cancellation">Ends the wait: then the device stays, and is still served.</param>
+    /// <returns><see cref="Completion"/>.</returns>
+    /// <exception cref="InvalidOperationException">The device has no request interrupt: see <see cref="PciDevice.AddRequestIrq"/>.</exception>
+    /// <exception cref="OperationCanceledException">The client did not release it in time.</exception>
+    /// <remarks>Any thread but those that run the device's code. A guest may refuse to let go of a device that it uses.</remarks>
+    public async Task RequestRemovalAsync(CancellationToken cancellation = default)
+    {
+        if (Device.IrqsAt((int)PciIrq.Request) is not { } request)
+            throw new InvalidOperationException("The device has no request interrupt. Add it with AddRequestIrq in its constructor.");
+        Task without = _status.WithoutClient;
+        if (!without.IsCompleted)
+            request[0].Trigger();
+        await without.WaitAsync(cancellation).ConfigureAwait(false);
+        await RemoveAsync().ConfigureAwait(false);
+    }
+
     /// <summary>Serving has started.</summary>
     /// <param name="serving">Completes when serving ends; may be faulted.</param>
     /// <param name="disposesDevice">Whether to dispose the device then.</param>

@@ -19,6 +19,7 @@ internal sealed class ClientConnection : IDisposable
     private readonly PeerCredentials _peer;
     private bool _isLeaving;
     private string? _problem; // why the server disconnects the client
+    private string? _deviceReason; // why the device does
 
     private ClientConnection(ServerRun run, MessageChannel channel, PeerCredentials peer)
     {
@@ -115,10 +116,19 @@ internal sealed class ClientConnection : IDisposable
     {
         string reason = Reason(); // before the device is told, which may take until the server stops
         _stopping.Dispose();
+        _run.Device.Session?.End();
         _session?.Dispose();
+        _run.Device.Session = null;
         _channel.Dispose();
         _run.Log.Detached(_peer.ProcessId, _peer.UserId, reason);
         _run.Status.Detached();
+    }
+
+    // Any thread, from the device.
+    private void Disconnect(string reason)
+    {
+        Volatile.Write(ref _deviceReason, $"the device disconnected it: {reason}");
+        _channel.Shutdown();
     }
 
     private bool Serve(ref int budget, ref PollEvents events)
@@ -133,6 +143,7 @@ internal sealed class ClientConnection : IDisposable
                     return true;
                 _session = begun;
                 _run.Status.Attached();
+                _run.Device.Session = new DeviceSession(_peer, Disconnect);
                 events |= PollEvents.Attached;
                 begun.Begin();
             }
@@ -155,6 +166,8 @@ internal sealed class ClientConnection : IDisposable
     {
         if (_problem is { } problem)
             return problem;
+        if (Volatile.Read(ref _deviceReason) is { } reason)
+            return reason;
         if (_session is null && _handshake.Problem is not null)
             return "negotiation failed";
         if (_run.Stopping.IsCancellationRequested)
