@@ -18,6 +18,9 @@ internal readonly unsafe struct MappedBytes(byte* start, ulong length)
         return new Span<byte>(start + offset, count);
     }
 
+    /// <summary>Whether the address of an offset is a multiple of a size.</summary>
+    public bool IsAligned(ulong offset, int size) => ((ulong)start + offset) % (ulong)size == 0;
+
     private void Refuse(ulong offset, int count) =>
         throw new ArgumentOutOfRangeException(nameof(offset), offset, $"{count} bytes from there on leave the mapping of {length}.");
 }

@@ -27,4 +27,8 @@ public enum DmaResult
     /// <summary>The client's file could not be read or written, its reply was malformed, or it sent too many commands before its
     /// reply; the server logs malformed replies and such commands. The address may have been valid.</summary>
     Failed,
+
+    /// <summary>An atomic change is not possible there: the memory is not mapped into this process, or the address is not a multiple of
+    /// the size.</summary>
+    NotAtomic,
 }

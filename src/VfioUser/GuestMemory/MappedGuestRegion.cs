@@ -13,6 +13,13 @@ internal sealed class MappedGuestRegion(DmaRegion description, FileWindow window
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Span<byte> Slice(ulong offset, int length) => _memory.Slice(offset, length);
 
+    /// <summary>A value in the memory. Valid between enter and exit.</summary>
+    public ref T At<T>(ulong offset)
+        where T : unmanaged => ref MemoryMarshal.AsRef<T>(Slice(offset, Unsafe.SizeOf<T>()));
+
+    /// <summary>Whether an offset lies at a multiple of a size in this process, as atomic instructions need it.</summary>
+    public bool IsAligned(ulong offset, int size) => _memory.IsAligned(offset, size);
+
     protected override DmaResult Get(ulong offset, Span<byte> destination)
     {
         Span<byte> source = Slice(offset, destination.Length);

@@ -39,6 +39,20 @@ public class DmaGuideTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
+    public void A_semaphore_is_taken_once_where_memory_is_mapped(GuestMemoryKind kind)
+    {
+        Semaphore device = new();
+        using var guest = TestGuest.Attach(device, kind);
+        Iova semaphore = guest.Memory.Allocate(4);
+
+        bool first = device.TryTake(semaphore);
+        bool second = device.TryTake(semaphore);
+
+        (first, second).Should().Be((kind == GuestMemoryKind.Mapped, false));
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
     public async Task A_lease_is_held_for_several_writes(GuestMemoryKind kind)
     {
         Recorder recorder = new();
