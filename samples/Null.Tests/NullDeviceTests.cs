@@ -23,7 +23,7 @@ public class NullDeviceTests
     {
         using var guest = TestGuest.Attach(new NullDevice());
 
-        PciRegion[] regions = [.. Enum.GetValues<PciRegion>().Where(region => guest.Region(region).Size > 0)];
+        PciRegion[] regions = [.. Enum.GetValues<PciRegion>().Where(region => guest.Region(region).GetSize() > 0)];
         PciIrq[] irqs = [.. Enum.GetValues<PciIrq>().Where(irq => guest.Client.GetIrqInfo((uint)irq).Count > 0)];
 
         regions.Should().Equal(PciRegion.Config);

@@ -10,18 +10,15 @@ public sealed partial class GuestRegion
     private ClientIoFds? _ioFds;
     private GuestIoEventFd[]? _ioEventFds;
 
-    /// <summary>The region's ioeventfds, requested on first use; valid as long as the connection.</summary>
-    public IReadOnlyList<GuestIoEventFd> IoEventFds
+    /// <summary>The region's ioeventfds, requested by the first call; valid as long as the connection.</summary>
+    public IReadOnlyList<GuestIoEventFd> GetIoEventFds()
     {
-        get
+        if (_ioEventFds is null)
         {
-            if (_ioEventFds is null)
-            {
-                _ioFds = _guest.Client.GetRegionIoFds((uint)Index);
-                _ioEventFds = [.. _ioFds.Where(entry => entry.IsEventFd).Select(entry => new GuestIoEventFd(entry))];
-            }
-            return _ioEventFds;
+            _ioFds = _guest.Client.GetRegionIoFds((uint)Index);
+            _ioEventFds = [.. _ioFds.Where(entry => entry.IsEventFd).Select(entry => new GuestIoEventFd(entry))];
         }
+        return _ioEventFds;
     }
 
     /// <summary>Writes to a doorbell as a guest under KVM does: signals an ioeventfd if one matches, else posts a write.</summary>
@@ -30,7 +27,7 @@ public sealed partial class GuestRegion
         where T : unmanaged, IBinaryInteger<T>, IUnsignedNumber<T>
     {
         ReadOnlySpan<byte> source = MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value));
-        foreach (GuestIoEventFd eventFd in IoEventFds)
+        foreach (GuestIoEventFd eventFd in GetIoEventFds())
         {
             if (eventFd.Matches(offset, source))
                 return eventFd.Ring(source);

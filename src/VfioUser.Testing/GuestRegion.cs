@@ -19,14 +19,12 @@ public sealed partial class GuestRegion
     /// <summary>Index of the region.</summary>
     public PciRegion Index { get; }
 
-    /// <summary>In bytes, as the server says; 0 if the device has no such region.</summary>
-    public long Size
+    /// <summary>Asks the server for the size.</summary>
+    /// <returns>In bytes; 0 if the device has no such region.</returns>
+    public long GetSize()
     {
-        get
-        {
-            using ClientRegion region = _guest.Client.GetRegionInfo((uint)Index);
-            return (long)region.Size;
-        }
+        using ClientRegion region = _guest.Client.GetRegionInfo((uint)Index);
+        return (long)region.Size;
     }
 
     /// <summary>Reads a value, little-endian, in one access.</summary>

@@ -82,8 +82,9 @@ public sealed partial class TestGuest : IDisposable
     /// <summary>The server's log from <see cref="TestGuestOptions.LogLevel"/> on: the newest 1000 lines, oldest first. Any thread.</summary>
     public IReadOnlyList<string> Log => _log.Lines;
 
-    /// <summary>The exceptions of the device's code since the guest attached. Reading them marks them as seen. Any thread.</summary>
-    public IReadOnlyList<DeviceExceptionContext> DeviceExceptions => _log.SeeExceptions();
+    /// <summary>The exceptions of the device's code since the guest attached, which are then seen: <see cref="Dispose"/> does not throw
+    /// for them. Any thread.</summary>
+    public IReadOnlyList<DeviceExceptionContext> SeeDeviceExceptions() => _log.SeeExceptions();
 
     /// <summary>The configuration space.</summary>
     public GuestRegion Config { get; }

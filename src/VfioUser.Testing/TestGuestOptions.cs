@@ -24,11 +24,11 @@ public sealed record TestGuestOptions
 
     /// <summary>Whether the guest sets Bus Master Enable when it attaches, and after <see cref="TestGuest.Reset"/>: without it the device
     /// may not access memory nor send MSI and MSI-X. False for a machine at boot: then <see cref="TestGuest.StartDriver"/> or
-    /// <see cref="PciFunction.IsBusMaster"/> sets it.</summary>
+    /// <see cref="PciFunction.SetCommand"/> sets it.</summary>
     public bool EnableBusMaster { get; init; } = true;
 
     /// <summary>Whether Dispose throws for an exception of the device that the test has not seen: neither as the cause of a failed
-    /// access, nor in <see cref="TestGuest.DeviceExceptions"/>, nor through a hook of its own in <see cref="Server"/>.</summary>
+    /// access, nor in <see cref="TestGuest.SeeDeviceExceptions"/>, nor through a hook of its own in <see cref="Server"/>.</summary>
     public bool FailOnDeviceException { get; init; } = true;
 
     /// <summary>Whether an access to what the device does not model is an exception of the device: to a place without register, memory or

@@ -154,7 +154,7 @@ public class HostileGuestTests
         foreach (RegisterInfo register in rig.Card.GetRegisters())
         {
             GuestRegion region = rig.Guest.Region(register.Region);
-            for (long offset = register.Offset; offset < register.Offset + register.Width && offset + width <= region.Size; offset++)
+            for (long offset = register.Offset; offset < register.Offset + register.Width && offset + width <= region.GetSize(); offset++)
             {
                 foreach (byte fill in (byte[])[0xFF, 0x00, 0xA5])
                 {
@@ -225,7 +225,7 @@ public class HostileGuestTests
     {
         using Rig rig = new Rig().Start();
         Iova frame = rig.Guest.Place(Frames.To(Frames.Peer));
-        rig.Guest.Enumerate().IsBusMaster = false;
+        rig.Guest.Enumerate().ClearCommand(PciCommands.BusMaster);
 
         rig.Transmit(Descriptors.Legacy(frame, 100));
         rig.Receive(Frames.To(Rig.Own));

@@ -19,7 +19,7 @@ public class InterruptTests
             rig["IMC"] = 0xFFFFFFFF;
             rig["ICS"] = cause;
             rig.Guest.Intx.ExpectNone();
-            rig.Guest.Intx.IsAsserted.Should().BeFalse();
+            rig.Guest.Intx.ReadIsAsserted().Should().BeFalse();
 
             rig["IMS"] = cause;
             rig.Guest.Intx.Service(() => rig["ICR"].Should().Be(cause));
@@ -39,9 +39,9 @@ public class InterruptTests
         rig["ICS"] = 0x90;
 
         rig["ICR"] = 0x80;
-        rig.Guest.Intx.IsAsserted.Should().BeTrue();
+        rig.Guest.Intx.ReadIsAsserted().Should().BeTrue();
         rig["ICR"] = 0x10;
-        rig.Guest.Intx.IsAsserted.Should().BeFalse();
+        rig.Guest.Intx.ReadIsAsserted().Should().BeFalse();
     }
 
     [Fact]
@@ -53,7 +53,7 @@ public class InterruptTests
 
         rig["IMC"] = 0x80;
 
-        rig.Guest.Intx.IsAsserted.Should().BeFalse();
+        rig.Guest.Intx.ReadIsAsserted().Should().BeFalse();
         rig["ICR"].Should().Be(0x80);
     }
 

@@ -12,7 +12,7 @@ public class BochsDisplayTests
 
         driver.Guest.Config.Read<uint>(0x00).Should().Be(0x1111_1234u);
         driver.Guest.Config.Read<ushort>(0x0A).Should().Be(0x0380); // display, other
-        driver.Guest.Bar0.Size.Should().Be(16 << 20);
+        driver.Guest.Bar0.GetSize().Should().Be(16 << 20);
         driver.Guest.Bar2.Read<ushort>(0x500).Should().Be(0xB0C5);
         driver.Guest.Bar2.Read<ushort>(0x514).Should().Be((16 << 20) / (64 << 10));
     }

@@ -57,8 +57,8 @@ public sealed class DiskHandOverTests : IDisposable
 
         FluentActions.Invoking(() => source.Guest.Migration.Save()).Should().Throw<VfioUserException>();
 
-        source.Guest.Migration.State.Should().Be(MigrationState.Running);
-        source.Guest.DeviceExceptions.Should().NotBeEmpty();
+        source.Guest.Migration.GetState().Should().Be(MigrationState.Running);
+        source.Guest.SeeDeviceExceptions().Should().NotBeEmpty();
         WriteBlock(source.Guest, queue, Machine.Pattern(512));
         ReadBlock(source.Guest, queue).Should().Equal(Machine.Pattern(512));
         source.Guest.Reset();
@@ -118,7 +118,7 @@ public sealed class DiskHandOverTests : IDisposable
         using NvmeDriver driver = NvmeDriver.Moved(source.Driver, guest);
         ReadBlock(guest, driver.Move(queue)).Should().Equal(Machine.Pattern(512));
         FluentActions.Invoking(source.Guest.Migration.Resume).Should().Throw<VfioUserException>("the target has the disk now");
-        source.Guest.DeviceExceptions.Should().Contain(failure => failure.Exception.Message.Contains(DiskPath));
+        source.Guest.SeeDeviceExceptions().Should().Contain(failure => failure.Exception.Message.Contains(DiskPath));
     }
 
     [Fact]

@@ -11,8 +11,8 @@ public sealed class GuestIntx : GuestIrq
     {
     }
 
-    /// <summary>Whether the device asserts it, masked or not: the Interrupt Status bit. PCI 3.0 6.2.3.</summary>
-    public bool IsAsserted => (Guest.Config.Read<ushort>(Status) & InterruptStatus) != 0;
+    /// <summary>Reads whether the device asserts it, masked or not: the Interrupt Status bit. PCI 3.0 6.2.3.</summary>
+    public bool ReadIsAsserted() => (Guest.Config.Read<ushort>(Status) & InterruptStatus) != 0;
 
     /// <summary>Handles it as a driver does: waits until it comes, removes the cause, and unmasks it.</summary>
     /// <param name="removeCause">Makes the device deassert it, for example by a write to a status register.</param>
@@ -22,7 +22,7 @@ public sealed class GuestIntx : GuestIrq
         ArgumentNullException.ThrowIfNull(removeCause);
         WaitForNext();
         removeCause();
-        bool stays = IsAsserted;
+        bool stays = ReadIsAsserted();
         Unmask();
         if (stays)
             throw new TestGuestException(Guest.Tell("INTx is still asserted after its cause was removed."));

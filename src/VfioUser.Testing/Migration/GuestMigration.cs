@@ -15,14 +15,11 @@ public sealed class GuestMigration
 
     internal GuestMigration(TestGuest guest) => _guest = guest;
 
-    /// <summary>Whether the device can be migrated.</summary>
-    public bool IsSupported => Flags != MigrationFlags.None;
+    /// <summary>Asks for the optional migration states that the device supports; none when it cannot be migrated.</summary>
+    public MigrationFlags GetFlags() => _guest.Client.GetMigrationFlags();
 
-    /// <summary>The optional migration states that it supports; none when it cannot be migrated.</summary>
-    public MigrationFlags Flags => _guest.Client.GetMigrationFlags();
-
-    /// <summary>The device's migration state.</summary>
-    public MigrationState State => _guest.Client.GetMigrationState();
+    /// <summary>Asks for the device's migration state.</summary>
+    public MigrationState GetState() => _guest.Client.GetMigrationState();
 
     /// <summary>Moves the device to a migration state.</summary>
     public void SetState(MigrationState state) => _guest.Try(() => _guest.Client.SetMigrationState(state));

@@ -17,7 +17,7 @@ internal sealed class GuestMove(TestGuest source, TestGuest target, GuestMigrati
         if (source.Memory.Length < source.Memory.Size)
             target.Memory.Truncate(source.Memory.Length);
         Copy(AllPages());
-        if (source.Migration.Flags.HasFlag(MigrationFlags.PreCopy))
+        if (source.Migration.GetFlags().HasFlag(MigrationFlags.PreCopy))
             CopyWhileRunning();
         source.Migration.SetState(MigrationState.StopCopy);
         Copy(source.Memory.TakeAllDirtyPages());

@@ -102,7 +102,7 @@ internal sealed class BarSizing(TestGuest guest)
 
     private void CheckRegion(PciRegion index, long size)
     {
-        long declared = guest.Region(index).Size;
+        long declared = guest.Region(index).GetSize();
         if (declared != size)
             throw Failure($"{index} measures 0x{size:x} bytes in configuration space, but its region has 0x{declared:x}.");
     }

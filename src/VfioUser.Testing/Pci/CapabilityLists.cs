@@ -10,7 +10,7 @@ internal static class CapabilityLists
         List<GuestCapability> found = [];
         if ((config.Read<ushort>(ConfigRegister.Status) & ConfigRegister.StatusCapabilitiesList) != 0)
             ReadStandard(config, found);
-        if (config.Size > ConfigRegister.Extended)
+        if (config.GetSize() > ConfigRegister.Extended)
             ReadExtended(config, found);
         return found;
     }

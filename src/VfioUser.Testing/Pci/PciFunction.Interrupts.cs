@@ -31,7 +31,7 @@ public sealed partial class PciFunction
         }
         if (types.HasFlag(PciIrqTypes.Intx) && HasIntx && min == 1)
         {
-            IsIntxDisabled = false;
+            ClearCommand(PciCommands.InterruptDisable);
             _guest.Interrupts(PciIrq.Intx).Enable();
             return Interrupts = _guest.Interrupts(PciIrq.Intx);
         }
@@ -65,7 +65,7 @@ public sealed partial class PciFunction
         // masked until each vector has its eventfd
         SetControl(ConfigRegister.CapabilityMsiX, 0, ConfigRegister.MsiXEnable | ConfigRegister.MsiXFunctionMask);
         _guest.MsiX.Enable(vectors);
-        IsIntxDisabled = true;
+        SetCommand(PciCommands.InterruptDisable);
         SetControl(ConfigRegister.CapabilityMsiX, ConfigRegister.MsiXFunctionMask, 0);
         return _guest.MsiX;
     }
@@ -78,7 +78,7 @@ public sealed partial class PciFunction
         if (wide)
             capability.Write(8, 0u);
         capability.Write<ushort>(wide ? 12 : 8, 0);
-        IsIntxDisabled = true;
+        SetCommand(PciCommands.InterruptDisable);
         SetControl(ConfigRegister.CapabilityMsi, ConfigRegister.MsiMultipleEnable,
             (ushort)(BitOperations.Log2((uint)vectors) << 4 | ConfigRegister.MsiEnable));
         _guest.Msi.Enable(vectors);

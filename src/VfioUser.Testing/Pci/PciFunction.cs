@@ -56,33 +56,17 @@ public sealed partial class PciFunction
     /// <summary>The expansion ROM; null without one.</summary>
     public GuestBar? Rom { get; }
 
-    /// <summary>Whether memory space is enabled.</summary>
-    public bool IsMemoryEnabled
-    {
-        get => HasCommand(ConfigRegister.CommandMemorySpace);
-        set => SetCommand(ConfigRegister.CommandMemorySpace, value);
-    }
+    /// <summary>Reads the Command register.</summary>
+    public PciCommands ReadCommand() => (PciCommands)_guest.Config.Read<ushort>(ConfigRegister.Command);
 
-    /// <summary>Whether I/O space is enabled.</summary>
-    public bool IsIoEnabled
-    {
-        get => HasCommand(ConfigRegister.CommandIoSpace);
-        set => SetCommand(ConfigRegister.CommandIoSpace, value);
-    }
+    /// <summary>Sets bits of the Command register.</summary>
+    public void SetCommand(PciCommands bits) => WriteCommand(ReadCommand() | bits);
 
-    /// <summary>Whether bus mastering is enabled: DMA, MSI and MSI-X.</summary>
-    public bool IsBusMaster
-    {
-        get => HasCommand(ConfigRegister.CommandBusMaster);
-        set => SetCommand(ConfigRegister.CommandBusMaster, value);
-    }
+    /// <summary>Clears bits of the Command register.</summary>
+    public void ClearCommand(PciCommands bits) => WriteCommand(ReadCommand() & ~bits);
 
-    /// <summary>Whether INTx is disabled: Interrupt Disable.</summary>
-    public bool IsIntxDisabled
-    {
-        get => HasCommand(ConfigRegister.CommandInterruptDisable);
-        set => SetCommand(ConfigRegister.CommandInterruptDisable, value);
-    }
+    /// <summary>Writes the Command register.</summary>
+    public void WriteCommand(PciCommands bits) => _guest.Config.Write(ConfigRegister.Command, (ushort)bits);
 
     /// <summary>A BAR, by its number.</summary>
     /// <exception cref="TestGuestException">The device does not have it.</exception>
@@ -100,19 +84,8 @@ public sealed partial class PciFunction
     {
         bool io = Bars.Any(bar => bar.Kind == BarKind.Io);
         bool memory = Rom is not null || Bars.Any(bar => bar.Kind != BarKind.Io);
-        SetCommand((ushort)((io ? ConfigRegister.CommandIoSpace : 0) | (memory ? ConfigRegister.CommandMemorySpace : 0)
-            | ConfigRegister.CommandBusMaster), true);
+        SetCommand((io ? PciCommands.IoSpace : 0) | (memory ? PciCommands.MemorySpace : 0) | PciCommands.BusMaster);
     }
 
     internal static PciFunction Enumerate(TestGuest guest) => new(guest);
-
-    private bool HasCommand(ushort bit) => (_guest.Config.Read<ushort>(ConfigRegister.Command) & bit) != 0;
-
-    private void SetCommand(ushort bits, bool on)
-    {
-        ushort command = _guest.Config.Read<ushort>(ConfigRegister.Command);
-        ushort wanted = (ushort)(on ? command | bits : command & ~bits);
-        if (wanted != command)
-            _guest.Config.Write(ConfigRegister.Command, wanted);
-    }
 }

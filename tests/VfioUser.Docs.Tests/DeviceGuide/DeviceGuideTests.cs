@@ -97,10 +97,10 @@ public class DeviceGuideTests
         card.State.Should().Be(PowerState.D3Hot);
         card.Threshold.Should().Be(0x10);
         guest.Config.Read<uint>(0xE0).Should().Be(0x10);
-        guest.Config.Size.Should().Be(4096);
+        guest.Config.GetSize().Should().Be(4096);
         guest.Rom.Read<ushort>(0).Should().Be(0xAA55);
-        guest.Rom.Size.Should().Be(2048);
-        guest.Region((PciRegion)9).Size.Should().Be(0x1000);
+        guest.Rom.GetSize().Should().Be(2048);
+        guest.Region((PciRegion)9).GetSize().Should().Be(0x1000);
     }
 
     [Fact]

@@ -93,7 +93,7 @@ public class IoEventFdTests
         rung.Should().Be(1);
         memory!.Span(0x40, 2).ToArray().Should().Equal(0xFE, 0xCA);
         guest.Bar0.Read<uint>(0x40).Should().Be(0xCAFE);
-        guest.Bar0.IoEventFds.Should().ContainSingle(); // both ways are offered
+        guest.Bar0.GetIoEventFds().Should().ContainSingle(); // both ways are offered
         using ClientRegion region = guest.Client.GetRegionInfo(0);
         region.Areas.Should().ContainSingle();
     }
@@ -266,7 +266,7 @@ public class IoEventFdTests
         TestGuest guest = TestGuest.Attach(device);
 
         ioEventFd!.Handle.Should().BeNull();
-        guest.Bar0.IoEventFds.Should().ContainSingle();
+        guest.Bar0.GetIoEventFds().Should().ContainSingle();
         System.Runtime.InteropServices.SafeHandle handle = ioEventFd.Handle!;
         guest.Dispose();
 

@@ -42,7 +42,7 @@ public class IoFdsReplyTests
 
         DeviceRegionTests.Refusal(() => Ask(guest, new RegionIoFds(argsz, flags, index, count), out _)).Should().Be(Errno.EINVAL);
 
-        guest.Bar2.IoEventFds.Should().HaveCount(6);
+        guest.Bar2.GetIoEventFds().Should().HaveCount(6);
     }
 
     [Theory]
@@ -238,7 +238,7 @@ public class IoFdsReplyTests
         using ClientIoFds parsed = guest.Client.GetRegionIoFds(0);
         parsed[0].Data.Should().Be(0x1122_3344_5566_7788);
         parsed[0].Datamatch.Should().BeNull();
-        guest.Bar0.IoEventFds.Should().ContainSingle();
+        guest.Bar0.GetIoEventFds().Should().ContainSingle();
     }
 
     [Fact]

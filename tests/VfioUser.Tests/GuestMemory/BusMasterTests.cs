@@ -32,7 +32,7 @@ public class BusMasterTests
         data.Should().Equal(0, 0, 0, 0);
         _device.Dma.Find(address).Should().NotBeNull("it is mapped all the same");
 
-        guest.Enumerate().IsBusMaster = true;
+        guest.Enumerate().SetCommand(PciCommands.BusMaster);
         _device.Dma.Read(address, data).Should().Be(DmaResult.Done);
         data.Should().Equal(1, 2, 3, 4);
     }
@@ -45,12 +45,12 @@ public class BusMasterTests
         _device.Dma.TryLease(address, 1, writable: true, out DmaLease? lease).Should().BeTrue();
         PciFunction function = guest.Enumerate();
 
-        function.IsBusMaster = false;
+        function.ClearCommand(PciCommands.BusMaster);
         lease!.Read(0, new byte[1]).Should().Be(DmaResult.BusMasterOff);
         lease.Write(0, [2]).Should().Be(DmaResult.BusMasterOff);
         lease.Access(0, 1, writable: true, 0, (_, _) => { }).Should().Be(DmaResult.BusMasterOff);
 
-        function.IsBusMaster = true;
+        function.SetCommand(PciCommands.BusMaster);
         lease.Write(0, [2]).Should().Be(DmaResult.Done);
         lease.Dispose();
         guest.Memory.Read<byte>(address).Should().Be(2);
@@ -84,7 +84,7 @@ public class BusMasterTests
         });
         using TestGuest guest = TestGuest.Attach(_device);
         Iova address = guest.Place([5]);
-        guest.Enumerate().IsBusMaster = isBusMaster;
+        guest.Enumerate().WriteCommand(PciCommands.MemorySpace | (isBusMaster ? PciCommands.BusMaster : 0));
 
         using TestGuest moved = guest.MigrateTo(target);
 

@@ -50,7 +50,7 @@ public class DeviceFeatureTests
         }
         guest.Client.Try(Command.MigDataRead, ClientFeatures.MigrationData(12, 4)).Errno.Should().Be(Errno.EINVAL);
         guest.Client.Try(Command.MigDataWrite, ClientFeatures.MigrationData(12, 4, 1, 2, 3, 4)).Errno.Should().Be(Errno.EINVAL);
-        guest.Migration.Flags.Should().Be(MigrationFlags.None);
+        guest.Migration.GetFlags().Should().Be(MigrationFlags.None);
     }
 
     [Fact]
@@ -88,7 +88,7 @@ public class DeviceFeatureTests
             data[0] = (byte)MigrationState.Stop;
 
         guest.Client.Feature(argsz, flags, data).Errno.Should().Be(Errno.EINVAL);
-        guest.Migration.State.Should().Be(MigrationState.Running);
+        guest.Migration.GetState().Should().Be(MigrationState.Running);
     }
 
     [Theory]

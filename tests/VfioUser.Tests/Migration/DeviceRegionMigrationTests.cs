@@ -60,7 +60,7 @@ public class DeviceRegionMigrationTests
         guest.Client.Try(Command.MigDataWrite, ClientFeatures.MigrationData(8 + (uint)record.Length, (uint)record.Length, record)).Errno.Should().Be(Errno.EINVAL);
 
         guest.Client.TrySetState(Stop).Should().Be(Errno.EINVAL);
-        guest.Migration.State.Should().Be(Error);
+        guest.Migration.GetState().Should().Be(Error);
         target.Memory.Span(0x1000, 0x1000).ContainsAnyExcept((byte)0x5A).Should().BeFalse();
     }
 

@@ -96,8 +96,8 @@ public class FleetUpgradeTests
 
         guest.Migration.Invoking(migration => migration.Restore(stream)).Should().Throw<VfioUserException>();
 
-        guest.DeviceExceptions.Should().ContainSingle().Which.Callback.Should().Be(DeviceCallback.Restored);
-        guest.Migration.State.Should().Be(MigrationState.Error);
+        guest.SeeDeviceExceptions().Should().ContainSingle().Which.Callback.Should().Be(DeviceCallback.Restored);
+        guest.Migration.GetState().Should().Be(MigrationState.Error);
     }
 
     [Fact]

@@ -22,7 +22,7 @@ public class MigrationStateTests
                 bool possible = StateTransitions.Path(from, (MigrationState)to, preCopy: true) is not null;
 
                 guest.Client.TrySetState(to).Should().Be(possible ? Errno.None : Errno.EINVAL, "{0} to {1}", from, to);
-                guest.Migration.State.Should().Be(possible ? (MigrationState)to : from);
+                guest.Migration.GetState().Should().Be(possible ? (MigrationState)to : from);
             }
         }
     }
@@ -49,7 +49,7 @@ public class MigrationStateTests
         guest.Migration.SetState(StopCopy);
 
         guest.Client.TrySetState(PreCopy).Should().Be(Errno.EINVAL);
-        guest.Migration.State.Should().Be(StopCopy);
+        guest.Migration.GetState().Should().Be(StopCopy);
     }
 
     [Fact]
@@ -57,9 +57,9 @@ public class MigrationStateTests
     {
         using var guest = TestGuest.Attach(new PlainDevice());
 
-        guest.Migration.Flags.Should().Be(MigrationFlags.StopCopy);
+        guest.Migration.GetFlags().Should().Be(MigrationFlags.StopCopy);
         guest.Client.TrySetState(PreCopy).Should().Be(Errno.EINVAL);
-        guest.Migration.State.Should().Be(Running);
+        guest.Migration.GetState().Should().Be(Running);
     }
 
     [Theory]
@@ -76,8 +76,8 @@ public class MigrationStateTests
         device.Throws[where] = new InvalidOperationException("on purpose");
 
         guest.Client.TrySetState(to).Should().Be(Errno.EIO);
-        guest.Migration.State.Should().Be(stays);
-        guest.DeviceExceptions.Should().ContainSingle().Which.Exception.Message.Should().Be("on purpose");
+        guest.Migration.GetState().Should().Be(stays);
+        guest.SeeDeviceExceptions().Should().ContainSingle().Which.Exception.Message.Should().Be("on purpose");
 
         device.Throws.Clear();
         guest.Client.TrySetState(Running).Should().Be(Errno.None);
@@ -125,7 +125,7 @@ public class MigrationStateTests
         device.Mapped.Should().NotBeNull("memory is plugged into a machine that is paused");
         guest.Client.UnmapDma(0x10_0000, 0x1000);
 
-        guest.Migration.State.Should().Be(state);
+        guest.Migration.GetState().Should().Be(state);
     }
 
     [Theory]
@@ -183,7 +183,7 @@ public class MigrationStateTests
 
         guest.Reset();
 
-        guest.Migration.State.Should().Be(Running);
+        guest.Migration.GetState().Should().Be(Running);
         device.Diary.Should().Contain("OnReset");
         device.Diary.Should().Contain("OnStarted");
         guest.Bar0.Read<uint>(0).Should().Be(0);
@@ -202,7 +202,7 @@ public class MigrationStateTests
 
         using var second = TestGuest.Attach(device);
 
-        second.Migration.State.Should().Be(Running);
+        second.Migration.GetState().Should().Be(Running);
         device.Diary[^1].Should().Be("OnStarted");
         second.Bar0.Read<uint>(0).Should().Be(7);
     }

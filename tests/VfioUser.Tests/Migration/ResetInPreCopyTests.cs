@@ -31,7 +31,7 @@ public class ResetInPreCopyTests
             stream.AddRange(before.AsSpan(0, guest.Client.ReadMigrationData(before)));
 
             guest.Reset();
-            guest.Migration.State.Should().Be(PreCopy);
+            guest.Migration.GetState().Should().Be(PreCopy);
             source.Own = RandomNumberGenerator.GetBytes(1234);
             stream.AddRange(guest.Migration.Read(1000));
             guest.Bar0.Write(0, 2u);
@@ -93,13 +93,13 @@ public class ResetInPreCopyTests
         guest.Migration.SetState(PreCopy);
         device.Throws["OnStopped"] = new InvalidOperationException("on purpose");
         guest.Client.TrySetState(StopCopy).Should().Be(Errno.EIO);
-        guest.Migration.State.Should().Be(PreCopy);
-        guest.DeviceExceptions.Should().ContainSingle();
+        guest.Migration.GetState().Should().Be(PreCopy);
+        guest.SeeDeviceExceptions().Should().ContainSingle();
         device.Throws.Clear();
 
         guest.Reset();
 
-        guest.Migration.State.Should().Be(Running);
+        guest.Migration.GetState().Should().Be(Running);
     }
 
     [Fact]
@@ -110,12 +110,12 @@ public class ResetInPreCopyTests
         guest.Migration.SetState(PreCopy);
         device.Throws["Save"] = new InvalidOperationException("on purpose");
         guest.Client.Try(Command.MigDataRead, ClientFeatures.MigrationData(108, 100)).Errno.Should().Be(Errno.EIO);
-        guest.DeviceExceptions.Should().ContainSingle();
+        guest.SeeDeviceExceptions().Should().ContainSingle();
         device.Throws.Clear();
 
         guest.Reset();
 
-        guest.Migration.State.Should().Be(Running);
+        guest.Migration.GetState().Should().Be(Running);
     }
 
     [Fact]
@@ -132,7 +132,7 @@ public class ResetInPreCopyTests
 
         guest.Client.Try(Command.MigDataRead, ClientFeatures.MigrationData(108, 100)).Errno.Should().Be(Errno.EIO);
         guest.Reset();
-        guest.Migration.State.Should().Be(Running);
+        guest.Migration.GetState().Should().Be(Running);
     }
 
     [Fact]
@@ -144,7 +144,7 @@ public class ResetInPreCopyTests
 
         using var second = TestGuest.Attach(device);
 
-        second.Migration.State.Should().Be(Running);
+        second.Migration.GetState().Should().Be(Running);
     }
 
     [Theory]
@@ -159,7 +159,7 @@ public class ResetInPreCopyTests
         guest.Invoking(g => g.Migration.Write([.. Head(new MovingDevice()), .. Record(kind, length), 0])).Should().Throw<VfioUserException>();
 
         guest.Client.TrySetState(Stop).Should().Be(Errno.EINVAL);
-        guest.Migration.State.Should().Be(Error);
+        guest.Migration.GetState().Should().Be(Error);
     }
 
     [Fact]

@@ -76,9 +76,9 @@ public class RestoreTests
             guest.Migration.Write(stream.AsSpan(0, length));
 
             guest.Client.TrySetState(Stop).Should().Be(Errno.EINVAL, "{0} bytes", length);
-            guest.Migration.State.Should().Be(Error);
+            guest.Migration.GetState().Should().Be(Error);
             guest.Reset();
-            guest.Migration.State.Should().Be(Running);
+            guest.Migration.GetState().Should().Be(Running);
         }
         target.Diary.Should().NotContain("EndRestore");
     }
@@ -99,7 +99,7 @@ public class RestoreTests
         guest.Client.Try(Command.MigDataWrite, ClientFeatures.MigrationData(12, 4, 1, 2, 3, 4)).Errno.Should().Be(Errno.EINVAL);
 
         guest.Reset();
-        guest.Migration.State.Should().Be(Running);
+        guest.Migration.GetState().Should().Be(Running);
     }
 
     [Fact]
@@ -254,7 +254,7 @@ public class RestoreTests
         catch (Client.VfioUserException e)
         {
             guest.Client.TrySetState(Stop).Should().NotBe(Errno.None, "what failed once does not become good");
-            guest.Migration.State.Should().Be(Error);
+            guest.Migration.GetState().Should().Be(Error);
             return e.Errno;
         }
     }

@@ -46,7 +46,7 @@ public class LargeBarTests
         guest.Bar2.Write(Size - 8, 0x1122_3344_5566_7788UL);
 
         register!.Value.Should().Be(0x1122_3344_5566_7788UL);
-        guest.Bar2.Size.Should().Be(Size);
+        guest.Bar2.GetSize().Should().Be(Size);
     }
 
     [Fact]
@@ -78,6 +78,6 @@ public class LargeBarTests
 
         guest.Bar0.Read<byte>((1L << 62) - 1).Should().Be(0xFF);
 
-        guest.Bar0.Size.Should().Be(1L << 62);
+        guest.Bar0.GetSize().Should().Be(1L << 62);
     }
 }

@@ -103,7 +103,7 @@ public class RegionHandlerTests
     {
         using var guest = TestGuest.Attach(new BlankDevice());
 
-        guest.Bar3.Size.Should().Be(0);
+        guest.Bar3.GetSize().Should().Be(0);
         guest.Bar3.Invoking(bar => bar.Read<byte>(0)).Should().Throw<VfioUserException>().Which.Errno.Should().Be(Errno.EINVAL);
         guest.Bar3.Invoking(bar => bar.Write<byte>(0, 0)).Should().Throw<VfioUserException>().Which.Errno.Should().Be(Errno.EINVAL);
     }

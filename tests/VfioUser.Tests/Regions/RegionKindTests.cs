@@ -26,7 +26,7 @@ public class RegionKindTests
         guest.Bar2.Write(Size - 8, 0x1122_3344_5566_7788ul);
         guest.Bar2.Read<uint>(0x1_2345_6700).Should().Be(0x0302_0100);
 
-        guest.Bar2.Size.Should().Be(Size);
+        guest.Bar2.GetSize().Should().Be(Size);
         register.Value.Should().Be(0x1122_3344_5566_7788);
         handler.Reads.Should().Equal((0x1_2345_6700, 4));
     }
@@ -54,7 +54,7 @@ public class RegionKindTests
 
         port.Value.Should().Be(0x5A);
         guest.Bar5.Read<uint>(0).Should().Be(0x5A00_0000);
-        guest.Bar5.Size.Should().Be(4);
+        guest.Bar5.GetSize().Should().Be(4);
     }
 
     [Theory]
@@ -72,7 +72,7 @@ public class RegionKindTests
         byte[] read = new byte[size];
         guest.Rom.Read(0, read);
 
-        guest.Rom.Size.Should().Be(size);
+        guest.Rom.GetSize().Should().Be(size);
         read[..length].Should().Equal(image);
         read[length..].Should().NotContain(value => value != 0xFF);
         if (length > 2)

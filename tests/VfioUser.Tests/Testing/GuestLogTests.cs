@@ -32,7 +32,7 @@ public class GuestLogTests
 
         guest.Dispose();
         using var next = TestGuest.Attach(_device);
-        next.DeviceExceptions.Should().BeEmpty("it belongs to the guest before");
+        next.SeeDeviceExceptions().Should().BeEmpty("it belongs to the guest before");
     }
 
     [Fact]
@@ -42,7 +42,7 @@ public class GuestLogTests
         guest.Bar0.Post(0, 1u);
         guest.Bar0.Read<uint>(4);
 
-        guest.DeviceExceptions.Should().ContainSingle().Which.Exception.Should().BeOfType<FormatException>();
+        guest.SeeDeviceExceptions().Should().ContainSingle().Which.Exception.Should().BeOfType<FormatException>();
     }
 
     [Fact]

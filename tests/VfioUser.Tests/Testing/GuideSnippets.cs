@@ -66,10 +66,10 @@ public class GuideSnippets
         guest.StartDriver(PciIrqTypes.Intx);
 
         guest.Bar0.Write(0x14, 1u);
-        guest.Intx.IsAsserted.Should().BeTrue();
+        guest.Intx.ReadIsAsserted().Should().BeTrue();
         guest.Intx.Service(() => guest.Bar0.Write(0x18, 1u)); // waits, acknowledges, unmasks
 
-        guest.Intx.IsAsserted.Should().BeFalse();
+        guest.Intx.ReadIsAsserted().Should().BeFalse();
         guest.Intx.ExpectNone();
     }
 
@@ -150,7 +150,7 @@ public class GuideSnippets
         target.Migration.Invoking(it => it.Restore(state)).Should().Throw<VfioUserException>();
 
         target.Reset();
-        target.Migration.State.Should().Be(MigrationState.Running);
+        target.Migration.GetState().Should().Be(MigrationState.Running);
     }
 
     [Fact]
