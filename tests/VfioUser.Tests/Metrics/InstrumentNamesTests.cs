@@ -77,6 +77,7 @@ public sealed class InstrumentNamesTests : IDisposable
         metrics.Of(DmaBacking.Mapped).Accessed(write: true, 1);
         metrics.Of(DmaBacking.Mapped).Accessed(write: false, 1);
         metrics.Of(DmaBacking.Mapped).Leased();
+        device.Config.Write<ushort>(0x04, 0x0004); // bus mastering
         device.MsiX[0].SetTrigger(new EventFd());
         device.MsiX[0].Trigger();
         device.MsiX[0].SetTrigger(null);
