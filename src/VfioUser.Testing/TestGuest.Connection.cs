@@ -28,14 +28,16 @@ public sealed partial class TestGuest
     }
 
     /// <summary>Detaches and stops the server.</summary>
-    /// <exception cref="TestGuestException">A callback of the device does not return; or the device threw, and the test has not
-    /// seen it.</exception>
+    /// <exception cref="TestGuestException">A callback of the device does not return; the device has not disposed of a lease; or it
+    /// threw, and the test has not seen it.</exception>
     public void Dispose()
     {
         if (_left)
             return;
         if (!Leave())
             throw Stuck();
+        if (Device.Dma.Holds?.Describe() is { } held)
+            throw new TestGuestException(Tell($"The guest has left, and {Device.GetType().Name} still holds guest memory: {held}"));
         DeviceExceptionContext[] unseen = _log.TakeUnseen();
         if (unseen.Length == 0 || !Options.FailOnDeviceException)
             return;

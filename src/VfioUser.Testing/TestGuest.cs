@@ -34,6 +34,7 @@ public sealed partial class TestGuest : IDisposable
         Config = AddRegion(PciRegion.Config);
         Rom = AddRegion(PciRegion.Rom);
         Vga = AddRegion(PciRegion.Vga);
+        device.Dma.Holds ??= new DmaHolds();
         try
         {
             _session = new GuestSession(device, options, _log, Memory);

@@ -58,6 +58,9 @@ public sealed partial class Dma
         }
     }
 
+    /// <summary>Keeps the leases that are held and where they were taken; null, the default, for not.</summary>
+    internal DmaHolds? Holds { get; set; }
+
     /// <summary>Logs accesses without bus mastering; null for none.</summary>
     internal IGuestMemoryObserver? Observer
     {
@@ -169,11 +172,13 @@ public sealed partial class Dma
     /// <param name="writable">Whether the device will write as well as read.</param>
     /// <param name="lease">Dispose it soon: the client's unmap waits for it.</param>
     /// <returns>False if a byte is not mapped readable, or not writable when <paramref name="writable"/> asks for it.</returns>
-    /// <remarks>Any thread; so is the lease.</remarks>
+    /// <remarks>Any thread; so is the lease. Allocates the lease, and an array for a range that spans regions.</remarks>
     public bool TryLease(Iova address, ulong length, bool writable, [NotNullWhen(true)] out DmaLease? lease)
     {
-        List<GuestRegion> held = [];
+        lease = null;
         Current regions = new(this);
+        GuestRegion? first = null;
+        List<GuestRegion>? more = null;
         ulong at = address.Value;
         ulong left = length;
         while (left > 0)
@@ -183,18 +188,22 @@ public sealed partial class Dma
             if (region is not { IsReadable: true })
             {
                 region?.Exit();
-                held.ForEach(entered => entered.Exit());
-                lease = null;
+                first?.Exit();
+                more?.ForEach(entered => entered.Exit());
                 return false;
             }
-            held.Add(region);
+            if (first is null)
+                first = region;
+            else
+                (more ??= []).Add(region);
             ulong count = Math.Min(left - 1, region.Last - at) + 1;
             left -= count;
             at = unchecked(at + count);
         }
-        if (held.Count > 0)
-            held[0].Meter?.Leased();
-        lease = new DmaLease(this, address, length, writable, [.. held]);
+        first?.Meter?.Leased();
+        lease = new DmaLease(this, address, length, writable, first, more?.ToArray() ?? []);
+        if (first is not null)
+            Holds?.Add(lease);
         return true;
     }
 

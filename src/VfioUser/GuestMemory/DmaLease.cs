@@ -8,18 +8,25 @@ namespace VfioUser;
 public sealed class DmaLease : IDisposable
 {
     private readonly bool _writable;
-    private readonly GuestRegion[] _held;
+    private readonly Dma _dma;
+    private readonly GuestRegion? _first;
+    private readonly GuestRegion[] _more;
     private RundownCount _uses = RundownCount.Open;
 
-    private readonly Dma _dma;
-
-    internal DmaLease(Dma dma, Iova address, ulong length, bool writable, GuestRegion[] held)
+    /// <param name="dma">Where it was taken.</param>
+    /// <param name="address">First byte.</param>
+    /// <param name="length">In bytes.</param>
+    /// <param name="writable">Whether it may be written.</param>
+    /// <param name="first">The region of the first byte, entered; null for a lease of 0 bytes.</param>
+    /// <param name="more">The regions behind it, entered.</param>
+    internal DmaLease(Dma dma, Iova address, ulong length, bool writable, GuestRegion? first, GuestRegion[] more)
     {
         _dma = dma;
         Address = address;
         Length = length;
         _writable = writable;
-        _held = held;
+        _first = first;
+        _more = more;
     }
 
     /// <summary>First byte.</summary>
@@ -44,7 +51,7 @@ public sealed class DmaLease : IDisposable
         Enter(offset, destination.Length);
         try
         {
-            return GuestCopy.Read(new Held(_dma, _held), Address.Value + offset, destination);
+            return GuestCopy.Read(new Held(this), Address.Value + offset, destination);
         }
         finally
         {
@@ -68,7 +75,7 @@ public sealed class DmaLease : IDisposable
         Enter(offset, source.Length);
         try
         {
-            return GuestCopy.Write(new Held(_dma, _held), Address.Value + offset, source);
+            return GuestCopy.Write(new Held(this), Address.Value + offset, source);
         }
         finally
         {
@@ -103,7 +110,7 @@ public sealed class DmaLease : IDisposable
         Enter(offset, length);
         try
         {
-            return GuestCopy.Access(new Held(_dma, _held), Address.Value + offset, length, writable, state, action);
+            return GuestCopy.Access(new Held(this), Address.Value + offset, length, writable, state, action);
         }
         finally
         {
@@ -139,24 +146,26 @@ public sealed class DmaLease : IDisposable
 
     private void LetGo()
     {
-        foreach (GuestRegion region in _held)
+        _dma.Holds?.Remove(this);
+        _first?.Exit();
+        foreach (GuestRegion region in _more)
             region.Exit();
     }
 
     // the regions that the lease holds
-    private readonly struct Held(Dma dma, GuestRegion[] regions) : IGuestRegionSource
+    private readonly struct Held(DmaLease lease) : IGuestRegionSource
     {
         // a lease has no gaps: only bus mastering can be missing
         public DmaResult Missing(ulong address) => DmaResult.BusMasterOff;
 
         public GuestRegion? Enter(ulong address, bool write)
         {
-            if (!dma.MayMaster)
+            if (!lease._dma.MayMaster)
                 return null;
-            int index = 0;
-            while (address < regions[index].Start || address > regions[index].Last)
-                index++;
-            return regions[index];
+            GuestRegion? region = lease._first;
+            for (int i = 0; address < region!.Start || address > region.Last; i++)
+                region = lease._more[i];
+            return region;
         }
 
         public void Exit(GuestRegion region)

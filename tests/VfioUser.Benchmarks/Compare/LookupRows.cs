@@ -24,11 +24,13 @@ internal sealed class LookupRows
                 one.TryRead(new Iova(Page), _destination);
         });
         Dma some = Mapped(1_000);
-        yield return BesideCopy("lookup, lease and release, 1,000 mapped", 1.67, () => Sweep(some, 1_000));
+        yield return BesideCopy("lookup, access in place and release, 1,000 mapped", 1.67, () => Sweep(some, 1_000));
+        yield return BesideCopy("a lease, at one address", 0.37, () => SweepLeases(one, 1));
+        yield return BesideCopy("a lease, 1,000 mapped", 1.3, () => SweepLeases(some, 1_000));
         Dma many = Mapped(50_000);
-        yield return BesideCopy("the same, 50,000 mapped", 1.89, () => Sweep(many, 50_000));
+        yield return BesideCopy("lookup, access in place and release, 50,000 mapped", 1.89, () => Sweep(many, 50_000));
         Dma unmapped = Unmapped(100_000);
-        yield return BesideCopy("the same, 100,000 not mapped", 1.89, () => SweepTable(unmapped, 100_000));
+        yield return BesideCopy("lookup and release, 100,000 not mapped", 1.89, () => SweepTable(unmapped, 100_000));
         yield return new Row("two threads at once, 50,000 mapped", "lookups/µs", 1.7,
             () => Rate(1, from => Sweep(many, 50_000, from)),
             () => Rate(2, from => Sweep(many, 50_000, from)));
@@ -94,6 +96,19 @@ internal sealed class LookupRows
         }
     }
 
+    private static void SweepLeases(Dma dma, int regions)
+    {
+        for (int done = 0; done < Times;)
+        {
+            for (int i = 0; i < regions && done < Times; i++, done++)
+            {
+                if (!dma.TryLease(AddressOf(i), 64, writable: true, out DmaLease? lease))
+                    throw new InvalidOperationException("The memory cannot be leased.");
+                lease.Dispose();
+            }
+        }
+    }
+
     // what is not mapped is copied by message: here for the lookup alone
     private static void SweepTable(Dma dma, int regions)
     {
@@ -130,7 +145,7 @@ internal sealed class LookupRows
 
     private static Dma Filled(int regions, DmaBacking way, Func<DmaRegion, GuestRegion> make)
     {
-        Dma dma = new();
+        Dma dma = new() { MayMaster = true };
         for (int i = 0; i < regions; i++)
             dma.Table = dma.Table.Add(make(new DmaRegion(AddressOf(i), Page, IsReadable: true, IsWritable: true, way)));
         return dma;
