@@ -5,6 +5,8 @@ namespace VfioUser;
 /// <content>Live migration.</content>
 public abstract partial class PciDevice
 {
+    private readonly OrderedDictionary<string, ISavedPart> _states = new(StringComparer.Ordinal);
+
     /// <summary>Default limit for a state that is saved as a whole, in bytes: 16 MiB.</summary>
     public const int DefaultMaxStateSize = 16 << 20;
 
@@ -12,6 +14,9 @@ public abstract partial class PciDevice
     internal DeviceMigration? Migration { get; private set; }
 
     internal MigrationOptions MigrationOptions { get; private set; } = new();
+
+    /// <summary>By name, in the order in which they were added.</summary>
+    internal IReadOnlyDictionary<string, ISavedPart> States => _states;
 
     /// <summary>While a state is restored: the <see cref="MigrationOptions.Version"/> of the device that saved it; otherwise that of the
     /// last one, or 0.</summary>
@@ -66,6 +71,32 @@ public abstract partial class PciDevice
         ArgumentNullException.ThrowIfNull(restore);
         ArgumentOutOfRangeException.ThrowIfNegative(maxSize);
         MakeMigratable(new BufferedState(save, restore, maxSize), options);
+    }
+
+    /// <summary>Adds a structure to what a migration carries, by a name: state of a <see cref="DevicePart"/>, or of a device whose state
+    /// grows with its versions.</summary>
+    /// <typeparam name="T">A structure without references, of at least one byte; all versions must agree on its layout, so give it an
+    /// explicit one. One that has to change gets another name.</typeparam>
+    /// <param name="name">Unique in the device.</param>
+    /// <param name="save">Gives the state. Called when the device is stopped.</param>
+    /// <param name="restore">Restores it; registers and other states may be restored after it, <see cref="OnRestored"/> is called after
+    /// all. The value is untrusted: throw <see cref="InvalidDataException"/> for one that is none, which fails the restore.</param>
+    /// <param name="since">The first <see cref="MigrationOptions.Version"/> that has it: streams of older ones do not call
+    /// <paramref name="restore"/>.</param>
+    /// <param name="isOptional">Whether a migration to or from a version without it may do without it.</param>
+    /// <exception cref="ArgumentException">There is one of this name.</exception>
+    /// <exception cref="InvalidOperationException">The device is being served.</exception>
+    /// <remarks>Setup; both run on the Command thread. Without an <c>EnableMigration</c> nothing is saved.</remarks>
+    public void AddState<T>(string name, Func<T> save, Action<T> restore, int since = 1, bool isOptional = false)
+        where T : unmanaged
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        ArgumentNullException.ThrowIfNull(save);
+        ArgumentNullException.ThrowIfNull(restore);
+        ArgumentOutOfRangeException.ThrowIfLessThan(since, 1);
+        ThrowIfServed();
+        if (!_states.TryAdd(name, new NamedState<T>(save, restore, since, isOptional)))
+            throw new ArgumentException($"The device has a state {name} already.", nameof(name));
     }
 
     /// <summary>Called to stop the device: from the return until <see cref="OnStarted"/> it must access no guest memory, trigger no

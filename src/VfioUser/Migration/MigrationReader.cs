@@ -69,12 +69,12 @@ internal sealed class MigrationReader(PciDevice device, StateLayout layout, IMig
     {
         if (Problem is not null || _step != Step.Complete)
             return Problem ?? "it ends too early";
-        device.Config.Restore(_records[MigrationRecord.Config]);
-        layout.RestoreParts(_records[MigrationRecord.Parts]);
-        layout.RestoreIrqs(_records[MigrationRecord.Irqs]);
-        layout.RestoreTimers(_records.GetValueOrDefault(MigrationRecord.Timers));
         try
         {
+            device.Config.Restore(_records[MigrationRecord.Config]);
+            layout.RestoreParts(_records[MigrationRecord.Parts]);
+            layout.RestoreIrqs(_records[MigrationRecord.Irqs]);
+            layout.RestoreTimers(_records.GetValueOrDefault(MigrationRecord.Timers));
             deviceState?.EndRestore();
             return null;
         }

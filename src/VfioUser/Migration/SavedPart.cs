@@ -3,8 +3,8 @@ using System.Text;
 
 namespace VfioUser;
 
-/// <summary>A register, or a table, as a migration carries it: by its name, so that its place may change.</summary>
-internal sealed class SavedPart(string name, RegionPart part)
+/// <summary>A register, a table or a state, as a migration carries it: by its name, so that its place may change.</summary>
+internal sealed class SavedPart(string name, ISavedPart part)
 {
     private readonly byte[] _name = Encoding.UTF8.GetBytes(name);
 

@@ -126,6 +126,9 @@ internal sealed class StateLayout(PciDevice device)
     private Dictionary<string, SavedPart> ByName => _byName ??= _parts.ToDictionary(part => part.Name, StringComparer.Ordinal);
 
     private static IEnumerable<SavedPart> PartsOf(PciDevice device) =>
+        RegisterPartsOf(device).Concat(device.States.Select(state => new SavedPart($"State:{state.Key}", state.Value)));
+
+    private static IEnumerable<SavedPart> RegisterPartsOf(PciDevice device) =>
         from index in Enumerable.Range(0, device.RegionCount)
         let region = device.RegionAt((uint)index)
         where region is not null

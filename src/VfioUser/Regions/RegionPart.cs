@@ -3,7 +3,7 @@ using System.Globalization;
 namespace VfioUser;
 
 /// <summary>A register, shared memory or table within a region. Offsets are relative to its start.</summary>
-internal abstract class RegionPart(long start, long length)
+internal abstract class RegionPart(long start, long length) : ISavedPart
 {
     public long Start { get; } = start;
 
