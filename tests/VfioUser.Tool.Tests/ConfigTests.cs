@@ -73,6 +73,23 @@ public partial class ConfigTests
         shown.Should().Contain("ACCES I/O Products, Inc. PCI-IDIO-16").And.Contain("Interrupt: pin A");
     }
 
+    [LspciFact]
+    [Trait("Category", "External")]
+    public async Task Lspci_decodes_the_extended_capabilities()
+    {
+        using Served served = new(new Expressive());
+
+        string shown = await Lspci.Run(served.Run("config").Out, "-nvv");
+
+        shown.Should().Contain("Speed 16GT/s, Width x8")
+            .And.Contain("Advanced Error Reporting").And.MatchRegex("UESta:.*CmpltTO\\+").And.Contain("First Error Pointer: 0e")
+            .And.Contain("HeaderLog: 00000001 0100000f fee00000 00000000")
+            .And.Contain("Access Control Services").And.Contain("Address Translation Service (ATS)")
+            .And.Contain("Latency Tolerance Reporting")
+            .And.Contain("Physical Resizable BAR").And.MatchRegex("BAR 0: current size: 4MB, supported: 4MB 8MB 16MB")
+            .And.Contain("Single Root I/O Virtualization (SR-IOV)").And.Contain("Total VFs: 4").And.Contain("VF offset: 1, stride: 1, Device ID: 00f2");
+    }
+
     private static byte[]? Note(in MessageHeader header, byte[] payload, List<(ulong Offset, uint Count)> accesses)
     {
         if (header.Command is Command.RegionRead or Command.RegionWrite && WireFormat.TryRead(payload, out RegionAccess access))

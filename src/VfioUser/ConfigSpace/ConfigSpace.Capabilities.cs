@@ -153,7 +153,7 @@ public sealed partial class ConfigSpace
         if (existing is null)
             return;
         throw new InvalidOperationException(
-            $"The device has a {name} capability at 0x{existing.Offset:X} already, and can have only one.");
+            $"The device has the {name} capability at 0x{existing.Offset:X} already, and can have only one.");
     }
 
     private static void CheckFits(int size, int room, string parameter)

@@ -24,6 +24,9 @@ public sealed partial class ConfigSpace
     /// <remarks>Any thread. Command register, bit 10; PCI 3.0 6.2.2.</remarks>
     public bool IntxDisabled => HasCommand(PciRegister.CommandInterruptDisable);
 
+    /// <summary>Whether the guest has enabled reports of fatal and non-fatal errors. Any thread. Command register, bit 8.</summary>
+    internal bool SystemErrorEnabled => HasCommand(PciRegister.CommandSerrEnable);
+
     /// <summary>Called on the Command thread when a guest has written to the command register, changed or not.</summary>
     internal Action? CommandWritten { get; set; }
 
@@ -45,6 +48,9 @@ public sealed partial class ConfigSpace
     /// leaves it alone, since it is the device's state and not the guest's.</summary>
     internal void SetInterruptStatus(bool asserted) =>
         SetBits(PciRegister.Status, (byte)PciRegister.StatusInterrupt, asserted ? (byte)0xFF : (byte)0);
+
+    /// <summary>Shows in the status register that the device has reported a fatal or non-fatal error. Any thread.</summary>
+    internal void SignalSystemError() => SetBits(PciRegister.Status + 1, PciRegister.StatusSignaledSystemError >> 8, 0xFF);
 
     private void DescribeHeader(PciId id, PciClass deviceClass)
     {

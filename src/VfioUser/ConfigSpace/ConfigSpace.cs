@@ -185,6 +185,7 @@ public sealed partial class ConfigSpace : RegisterBlock
             register.ResetWith(keepSticky);
         PowerManagement?.OnReset();
         Msi?.OnReset();
+        ResizableBars?.OnReset();
     }
 
     /// <summary>Replaces the bits in <paramref name="mask"/>, and no others. Any thread.</summary>

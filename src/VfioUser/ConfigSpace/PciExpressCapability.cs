@@ -34,6 +34,7 @@ public sealed class PciExpressCapability : PciCapability
     private const byte InitiateFunctionLevelResetHigh = 0x80;
 
     private const ushort DeviceStatusErrors = 0x000F;
+    private const byte DeviceControlReporting = 0x0F;
 
     // ASPM, read completion boundary, common clock, extended synch, no autonomous width change. The rest is for
     // downstream ports, or needs clock power management.
@@ -45,6 +46,8 @@ public sealed class PciExpressCapability : PciCapability
     // The completion timeout can be disabled, which an endpoint must support; ID-based ordering has control bits, too.
     private const uint CompletionTimeoutDisableSupported = 0x10;
     private const ushort DeviceControl2Writable = 0x0310;
+    private const uint LtrSupported = 0x0800;
+    private const byte LtrEnableHigh = 0x04; // of the upper byte of Device Control 2
 
     private readonly ConfigSpace _config;
     private readonly bool _canReset;
@@ -65,7 +68,7 @@ public sealed class PciExpressCapability : PciCapability
         config.Define(offset + DeviceCapabilities2, CompletionTimeoutDisableSupported);
         config.Define<ushort>(offset + DeviceControl2, 0, writeMask: DeviceControl2Writable);
         if (options.Type != PciExpressType.RootComplexIntegratedEndpoint)
-            DescribeLink(options.LinkSpeed, options.LinkWidth);
+            DescribeLink((int)options.LinkSpeed, (int)options.LinkWidth);
 
         config.Watch(offset + DeviceControl + 1, 1, OnDeviceControlWritten);
     }
@@ -77,6 +80,23 @@ public sealed class PciExpressCapability : PciCapability
     /// <summary>The largest read request in bytes that the guest permits, 128 to 4096.</summary>
     /// <remarks>Any thread. It does not limit DMA over vfio-user.</remarks>
     public int MaxReadRequest => Bytes(_config.ReadByte(Offset + DeviceControl + 1) >> 4);
+
+    /// <summary>Whether the guest has enabled latency tolerance reporting.</summary>
+    /// <remarks>Any thread. False without <see cref="ConfigSpace.AddLtr"/>.</remarks>
+    public bool IsLtrEnabled => (_config.ReadByte(Offset + DeviceControl2 + 1) & LtrEnableHigh) != 0;
+
+    /// <summary>Device Control: which errors the guest has enabled reports of. Any thread.</summary>
+    internal DeviceErrors ReportedErrors => (DeviceErrors)(_config.ReadByte(Offset + DeviceControl) & DeviceControlReporting);
+
+    /// <summary>Sets bits of Device Status, which a guest clears. Any thread.</summary>
+    internal void Detected(DeviceErrors errors) => _config.SetBits(Offset + DeviceStatus, (byte)errors, 0xFF);
+
+    /// <summary>The device has an LTR capability. Setup.</summary>
+    internal void SupportLtr()
+    {
+        _config.Define(Offset + DeviceCapabilities2, CompletionTimeoutDisableSupported | LtrSupported);
+        _config.Define<ushort>(Offset + DeviceControl2, 0, writeMask: DeviceControl2Writable | (LtrEnableHigh << 8));
+    }
 
     /// <summary>Called on the Command thread when a guest asks for a function-level reset.</summary>
     internal Action? FunctionLevelReset { get; set; }

@@ -16,11 +16,11 @@ public sealed record PciExpressOptions
     /// <summary>Largest payload in bytes: a power of two, 128 to 4096.</summary>
     public int MaxPayload { get; init; } = 128;
 
-    /// <summary>Speed of the link: 1 (2.5 GT/s) to 5 (32 GT/s). Linux logs a warning if the slot is slower.</summary>
-    public int LinkSpeed { get; init; } = 1;
+    /// <summary>Speed of the link. Linux logs a warning if the slot is slower.</summary>
+    public PciExpressLinkSpeed LinkSpeed { get; init; } = PciExpressLinkSpeed.Gen1;
 
-    /// <summary>Lanes of the link: 1, 2, 4, 8, 16 or 32.</summary>
-    public int LinkWidth { get; init; } = 1;
+    /// <summary>Lanes of the link.</summary>
+    public PciExpressLinkWidth LinkWidth { get; init; } = PciExpressLinkWidth.X1;
 
     internal void Check(string parameter)
     {
@@ -28,10 +28,10 @@ public sealed record PciExpressOptions
             throw new ArgumentException($"Type {Type} is no endpoint: use a named PciExpressType.", parameter);
         if (!BitOperations.IsPow2(MaxPayload) || MaxPayload is < 128 or > 4096)
             throw new ArgumentException($"MaxPayload {MaxPayload} is not a power of two from 128 to 4096.", parameter);
-        if (LinkSpeed is < 1 or > 5)
-            throw new ArgumentException($"LinkSpeed {LinkSpeed} is not 1 (2.5 GT/s) to 5 (32 GT/s).", parameter);
-        if (!BitOperations.IsPow2(LinkWidth) || LinkWidth > 32)
-            throw new ArgumentException($"LinkWidth {LinkWidth} is not 1, 2, 4, 8, 16 or 32.", parameter);
+        if (!Enum.IsDefined(LinkSpeed))
+            throw new ArgumentException($"LinkSpeed {LinkSpeed} is no speed: use a named PciExpressLinkSpeed.", parameter);
+        if (!Enum.IsDefined(LinkWidth))
+            throw new ArgumentException($"LinkWidth {LinkWidth} is no width: use a named PciExpressLinkWidth.", parameter);
     }
 }
 

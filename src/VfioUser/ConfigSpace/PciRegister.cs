@@ -38,6 +38,7 @@ internal static class PciRegister
     public const ushort StatusInterrupt = 0x0008;
     public const ushort StatusCapabilitiesList = 0x0010;
     public const ushort StatusErrors = 0xF900;
+    public const ushort StatusSignaledSystemError = 0x4000;
 
     // BARs: PCI 3.0 6.2.5.
     public const uint BarIoSpace = 0x1;
@@ -48,12 +49,21 @@ internal static class PciRegister
     public const uint RomAddressMask = 0xFFFF_F800;
     public const uint RomEnable = 0x1;
 
+    // MSI and MSI-X, within the capability: PCI 3.0 6.8.1.3, 6.8.2.3.
+    public const int MessageControl = 2;
+
     public const byte CapabilityPowerManagement = 0x01;
     public const byte CapabilityMsi = 0x05;
     public const byte CapabilityVendorSpecific = 0x09;
     public const byte CapabilityPciExpress = 0x10;
     public const byte CapabilityMsiX = 0x11;
 
+    public const ushort ExtendedAdvancedErrorReporting = 0x0001;
     public const ushort ExtendedDeviceSerialNumber = 0x0003;
     public const ushort ExtendedVendorSpecific = 0x000B;
+    public const ushort ExtendedAccessControlServices = 0x000D;
+    public const ushort ExtendedAddressTranslationServices = 0x000F;
+    public const ushort ExtendedSingleRootIov = 0x0010;
+    public const ushort ExtendedResizableBar = 0x0015;
+    public const ushort ExtendedLatencyToleranceReporting = 0x0018;
 }

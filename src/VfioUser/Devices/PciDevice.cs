@@ -128,6 +128,17 @@ public abstract partial class PciDevice
         return AddIrqs(IrqVectors.Of(Config.AddMsi(vectors, perVectorMask, capabilityOffset)));
     }
 
+    /// <summary>Adds interrupts of which the driver chooses the kind: MSI-X, MSI or INTx.</summary>
+    /// <exception cref="ArgumentException">There would be no interrupt at all, or the MSI-X table does not fit.</exception>
+    /// <exception cref="InvalidOperationException">The device has interrupts of one of these kinds already, or is being served.</exception>
+    /// <remarks>Setup. In place of <see cref="AddIntx"/>, <see cref="AddMsi(int, bool, int?)"/> and <see cref="Bar.AddMsiX(long, int, long?)"/>.</remarks>
+    public DeviceInterrupts AddInterrupts(DeviceInterruptOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ThrowIfServed();
+        return new DeviceInterrupts(this, options);
+    }
+
     /// <summary>Adds the error interrupt, which reports an unrecoverable error to the client.</summary>
     /// <remarks>Setup. QEMU stops the machine then.</remarks>
     public Irq AddErrorIrq() => AddIrqs(new IrqVectors(PciIrq.Error, new Irq(PciIrq.Error, 0)))[0];

@@ -161,4 +161,24 @@ public class DeviceGuideTests
             bar0.AddRegister<ushort>(0x06);
         }
     }
+
+    [Fact]
+    public void Guest_chooses_sizes_and_functions_and_reads_errors()
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"accelerator-{Guid.NewGuid():N}.sock");
+        using VfioUserHost host = new();
+        Accelerator device = new(host, path);
+        using var guest = TestGuest.Attach(device);
+        int sriov = device.Config.Sriov!.Offset, resizable = device.Config.ResizableBars!.Offset, aer = device.Config.Aer!.Offset;
+
+        device.TimedOut(0xFEE0_0000);
+        guest.Config.Write(resizable + 9, (byte)0x0D); // 8 GiB
+        guest.Config.Write<ushort>(sriov + 0x10, 2);
+        guest.Config.Write<ushort>(sriov + 0x08, 1);
+
+        guest.Config.Read<uint>(aer + 0x04).Should().Be(1u << 14);
+        guest.Config.Read<uint>(aer + 0x24).Should().Be(0xFEE0_0000);
+        device.Window.Should().Be(8L << 30);
+        device.Served.Select(served => served.Address).Should().Equal($"{path}.vf0", $"{path}.vf1");
+    }
 }

@@ -9,7 +9,7 @@ internal sealed class ExpressCard : PciDevice
     public ExpressCard()
         : base(new PciId(Vendor: 0x1B36, Device: 0x00E4, SubsystemVendor: 0x1B36, Subsystem: 0x0001), PciClass.NetworkOther)
     {
-        Config.AddPciExpress(new PciExpressOptions { LinkSpeed = 3, LinkWidth = 4 });
+        Config.AddPciExpress(new PciExpressOptions { LinkSpeed = PciExpressLinkSpeed.Gen3, LinkWidth = PciExpressLinkWidth.X4 });
         Config.AddPowerManagement().AddStateChangeHandler(state => State = state);
         Config.AddDeviceSerialNumber(0x001B_36FF_FE00_0001);
         Config.AddField(0xE0, value: 0x0000_00FFu, writeMask: 0x0000_00FFu);

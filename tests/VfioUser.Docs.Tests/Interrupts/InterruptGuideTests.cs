@@ -55,4 +55,21 @@ public class InterruptGuideTests
         guest.MsiX.Disable();
         device.Complete(1).Should().BeFalse();
     }
+
+    [Theory]
+    [InlineData(PciIrqTypes.MsiX)]
+    [InlineData(PciIrqTypes.Intx)]
+    public void Work_that_is_done_interrupts_by_the_kind_that_the_driver_chose(PciIrqTypes types)
+    {
+        AnyKind device = new();
+        using var guest = TestGuest.Attach(device, new TestGuestOptions { EnableInterrupts = false });
+        PciFunction driver = guest.StartDriver(types);
+        guest.Bar0.Write(0x04, 3u);
+
+        device.Finish(1);
+        driver.Interrupts!.TakeAll().Sum().Should().Be(1);
+        guest.Bar0.Write(0x00, 2u);
+
+        guest.Intx.ReadIsAsserted().Should().BeFalse();
+    }
 }

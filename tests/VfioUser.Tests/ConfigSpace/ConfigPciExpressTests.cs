@@ -41,8 +41,8 @@ public class ConfigPciExpressTests
             Type = PciExpressType.LegacyEndpoint,
             FunctionLevelReset = false,
             MaxPayload = 512,
-            LinkSpeed = 3,
-            LinkWidth = 4,
+            LinkSpeed = PciExpressLinkSpeed.Gen3,
+            LinkWidth = PciExpressLinkWidth.X4,
         });
 
         _config.Guest<ushort>(0x42).Should().Be(0x0012);
@@ -184,9 +184,9 @@ public class ConfigPciExpressTests
             (new PciExpressOptions { MaxPayload = 64 }, "*128 to 4096*"),
             (new PciExpressOptions { MaxPayload = 300 }, "*128 to 4096*"),
             (new PciExpressOptions { LinkSpeed = 0 }, "*LinkSpeed 0*"),
-            (new PciExpressOptions { LinkSpeed = 6 }, "*LinkSpeed 6*"),
-            (new PciExpressOptions { LinkWidth = 3 }, "*LinkWidth 3*"),
-            (new PciExpressOptions { LinkWidth = 64 }, "*LinkWidth 64*"),
+            (new PciExpressOptions { LinkSpeed = (PciExpressLinkSpeed)7 }, "*LinkSpeed 7*"),
+            (new PciExpressOptions { LinkWidth = (PciExpressLinkWidth)3 }, "*LinkWidth 3*"),
+            (new PciExpressOptions { LinkWidth = (PciExpressLinkWidth)64 }, "*LinkWidth 64*"),
         ];
 
         cases.Should().AllSatisfy(each =>
