@@ -199,8 +199,7 @@ internal sealed class Quiescence : IDisposable
         if (exception is OperationCanceledException && (_clientGone.IsCancellationRequested || _timedOut.IsCancellationRequested))
             return Answered(reason, quiesced: false);
         _device.Activity.Answer(reason, quiesced: false);
-        _session.DeviceThrew(DeviceCallback.Quiesce, _command, exception);
-        return Session.Threw;
+        return _session.RefusalFor(DeviceCallback.Quiesce, _command, exception);
     }
 
     private void GiveUpCommands() => Cancel(_clientGone);

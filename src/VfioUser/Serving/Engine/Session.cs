@@ -151,6 +151,16 @@ internal sealed class Session : IDisposable
     /// <inheritdoc cref="ServerRun.DeviceThrew"/>
     public void DeviceThrew(DeviceCode where, Command? command, Exception caught) => _run.DeviceThrew(where, command, caught);
 
+    /// <summary>The answer to a command in which code of the device threw. An error that the device chose is no failure.</summary>
+    /// <inheritdoc cref="ServerRun.DeviceThrew"/>
+    public Refusal RefusalFor(DeviceCode where, Command? command, Exception caught)
+    {
+        if (DeviceCodeException.Unwrap(caught, where, out _) is DeviceErrnoException chosen)
+            return new Refusal(chosen.Errno, "the device refuses it");
+        DeviceThrew(where, command, caught);
+        return Threw;
+    }
+
     /// <summary>The client has disconnected: quiesces the device and unmaps the client's memory, without blocking.</summary>
     /// <returns>False while that is pending.</returns>
     public bool TryLeave()
@@ -252,8 +262,7 @@ internal sealed class Session : IDisposable
             catch (Exception e)
             {
                 CommandHandler? handler = CommandTable.Find(message.Header.Command);
-                DeviceThrew(handler?.CodeOf(Device, message) ?? default, message.Header.Command, e);
-                Conclude(handler, message, Threw);
+                Conclude(handler, message, RefusalFor(handler?.CodeOf(Device, message) ?? default, message.Header.Command, e));
             }
         }
         while (TryNext(ref budget, out message));

@@ -23,6 +23,10 @@ internal sealed class RegionReadHandler : CommandHandler
             else
                 region.GuestRead((long)access.Offset, data);
         }
+        catch (DeviceErrnoException e)
+        {
+            return session.RefusalFor(DeviceCallback.RegionRead, message.Header.Command, e);
+        }
         catch (Exception e)
         {
             // a success, with what a bus returns for a dead device: one known client waits for ever for the data of an error reply
