@@ -83,12 +83,15 @@ public sealed class ClientIoFds : IReadOnlyList<ClientIoFd>, IDisposable
         if (bytes.Length < IoEventFdShadow.WireSize || entry.Type is not (IoFdType.IoEventFd or IoFdType.IoEventFdShadow))
         {
             Check(entry.Type != IoFdType.IoEventFdShadow);
-            return new ClientIoFd(entry.Type, entry.Offset, entry.Size, fd, (uint)entry.Flags, entry.Datamatch, null, 0);
+            return new ClientIoFd(entry.Type, entry.Offset, entry.Size, fd, (uint)entry.Flags, entry.Datamatch);
         }
         IoEventFdShadow shadow = WireFormat.Read<IoEventFdShadow>(bytes);
         bool hasShadow = shadow.Type == IoFdType.IoEventFdShadow;
-        return new ClientIoFd(shadow.Type, shadow.GpaOffset, shadow.Size, fd, (uint)shadow.Flags, shadow.Datamatch,
-            hasShadow ? FdAt(shadow.ShadowMemFdIndex) : null, hasShadow ? shadow.ShadowOffset : 0);
+        return new ClientIoFd(shadow.Type, shadow.GpaOffset, shadow.Size, fd, (uint)shadow.Flags, shadow.Datamatch)
+        {
+            ShadowFd = hasShadow ? FdAt(shadow.ShadowMemFdIndex) : null,
+            ShadowOffset = hasShadow ? shadow.ShadowOffset : 0,
+        };
     }
 
     private SafeFileHandle? FdAt(uint index)

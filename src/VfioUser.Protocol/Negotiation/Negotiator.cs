@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using static System.FormattableString;
 
 namespace VfioUser.Protocol;
@@ -14,6 +15,7 @@ namespace VfioUser.Protocol;
 /// are granted. Absent means no.</item>
 /// </list>
 /// </remarks>
+[Experimental(Experiments.Transport)]
 public static class Negotiator
 {
     /// <summary>The highest version that this library speaks: 0.1. It accepts 0.0, which QEMU 11.1 proposes.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using static System.FormattableString;
 
@@ -6,6 +7,7 @@ namespace VfioUser.Protocol;
 /// <summary>The twin socket according to a reply: one of the specification's three cases.</summary>
 /// <remarks>Immutable. Spec: VFIO_USER_VERSION, Reply.</remarks>
 [StructLayout(LayoutKind.Auto)]
+[Experimental(Experiments.Transport)]
 public readonly record struct TwinSocketOutcome
 {
     private enum Case

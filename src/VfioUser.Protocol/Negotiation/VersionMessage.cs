@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using System.Text.Unicode;
 using static System.FormattableString;
@@ -10,6 +11,7 @@ namespace VfioUser.Protocol;
 /// Any thread. Spec: VFIO_USER_VERSION. Proposal and reply have the same form. Unknown keys are ignored at any level;
 /// whatever else differs from the specification is refused with EINVAL, nothing is guessed.
 /// </remarks>
+[Experimental(Experiments.Transport)]
 public static class VersionMessage
 {
     /// <summary>Levels of objects and arrays that the JSON text may have, unknown keys included; the specified ones need 3.</summary>

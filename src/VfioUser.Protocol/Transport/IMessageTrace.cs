@@ -1,7 +1,10 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace VfioUser.Protocol;
 
 /// <summary>Receives every message that a socket sends and receives, for logs.</summary>
 /// <remarks>Any thread, concurrently.</remarks>
+[Experimental(Experiments.Transport)]
 public interface IMessageTrace
 {
     /// <summary>Whether tracing is enabled now; checked once for messages sent or received together.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 
 namespace VfioUser.Protocol;
@@ -13,6 +14,7 @@ namespace VfioUser.Protocol;
 /// meanwhile. When the queue is full, no thread receives until the Command thread has dequeued the commands.
 /// Spec: "Command Concurrency": "unrelated messages sent from the server to the client can appear in between a client to server request/reply and vice versa".
 /// </remarks>
+[Experimental(Experiments.Transport)]
 public sealed partial class MessageChannel : IDisposable
 {
     private readonly MessageSocket _socket;

@@ -1,6 +1,9 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace VfioUser.Protocol;
 
 /// <summary>Options for a <see cref="MessageChannel"/>. Immutable.</summary>
+[Experimental(Experiments.Transport)]
 public sealed record MessageChannelOptions
 {
     /// <summary>Timeout for the reply to a command. Default 5 seconds.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Diagnostics;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
@@ -10,6 +11,7 @@ namespace VfioUser.Protocol;
 /// Receiving: one thread at a time. Sending: any thread; messages are not interleaved.
 /// Owns the socket. Spec: "Socket", "Header".
 /// </remarks>
+[Experimental(Experiments.Transport)]
 public sealed partial class MessageSocket : IDisposable
 {
     // enough for small requests, one at a time; there may be many idle sockets

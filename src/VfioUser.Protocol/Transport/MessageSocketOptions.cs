@@ -1,6 +1,9 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace VfioUser.Protocol;
 
 /// <summary>Options for a <see cref="MessageSocket"/>. Immutable.</summary>
+[Experimental(Experiments.Transport)]
 public sealed record MessageSocketOptions
 {
     /// <summary>Most descriptors of one received message; with more it is refused. From 0 to 64.</summary>

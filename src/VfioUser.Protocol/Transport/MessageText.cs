@@ -1,8 +1,10 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 
 namespace VfioUser.Protocol;
 
 /// <summary>Formats messages as one line of text each, for logs and traces.</summary>
+[Experimental(Experiments.Transport)]
 public static class MessageText
 {
     // bytes of data to show

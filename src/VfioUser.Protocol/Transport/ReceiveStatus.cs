@@ -1,6 +1,9 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace VfioUser.Protocol;
 
 /// <summary>The result of a receive.</summary>
+[Experimental(Experiments.Transport)]
 public enum ReceiveStatus
 {
     /// <summary>Something was received.</summary>

@@ -1,7 +1,10 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace VfioUser.Protocol;
 
 /// <summary>A received message: header, payload and descriptors.</summary>
 /// <remarks>The payload is in the receive buffer: it is valid until the next message is taken.</remarks>
+[Experimental(Experiments.Transport)]
 public readonly struct ReceivedMessage : IEquatable<ReceivedMessage>
 {
     private readonly byte[]? _buffer;

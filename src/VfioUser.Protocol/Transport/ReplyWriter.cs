@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 
 namespace VfioUser.Protocol;
@@ -10,6 +11,7 @@ namespace VfioUser.Protocol;
 ///                          ^ _sent           ^ _ended
 /// </code>
 /// </remarks>
+[Experimental(Experiments.Transport)]
 public sealed class ReplyWriter
 {
     private const int SendFrom = 64 << 10;

@@ -1,7 +1,16 @@
 namespace VfioUser;
 
 /// <summary>Credentials of a socket's peer, as recorded by the kernel when it connected. Immutable.</summary>
-/// <param name="ProcessId">In the server's PID namespace; 0 if it is not visible there.</param>
-/// <param name="UserId">Effective user ID.</param>
-/// <param name="GroupId">Effective group ID.</param>
-public readonly record struct PeerCredentials(int ProcessId, uint UserId, uint GroupId);
+public readonly record struct PeerCredentials
+{
+    internal PeerCredentials(int processId, uint userId, uint groupId) => (ProcessId, UserId, GroupId) = (processId, userId, groupId);
+
+    /// <summary>In the server's PID namespace; 0 if it is not visible there.</summary>
+    public int ProcessId { get; }
+
+    /// <summary>Effective user ID.</summary>
+    public uint UserId { get; }
+
+    /// <summary>Effective group ID.</summary>
+    public uint GroupId { get; }
+}

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace VfioUser;
 
-/// <summary>Doorbells in shared memory that the client maps: 32-bit values, polled for changes.</summary>
+/// <summary>Doorbells in shared memory that the client maps: values of 32 or 64 bits, polled for changes.</summary>
 /// <remarks>
 /// <para>
 /// A guest's write to mapped memory signals nothing, so the page must be polled. With <see cref="NotificationMode.Threaded"/> a
@@ -27,21 +27,25 @@ public sealed class DoorbellPage : INotifier
     private readonly RegionMemory _memory;
     private readonly long _offset;
     private readonly int _length;
-    private readonly Action<int, uint> _handler;
+    private readonly int _stride;
+    private readonly int _width;
+    private readonly Action<int, ulong> _handler;
     private readonly DoorbellPageOptions _options;
-    private readonly uint[] _seen;
+    private readonly ulong[] _seen;
     private DoorbellPoller? _poller;
 
-    internal DoorbellPage(Region region, RegionMemory memory, long offset, int count, Action<int, uint> handler, DoorbellPageOptions options)
+    internal DoorbellPage(Region region, RegionMemory memory, long offset, int count, int width, Action<int, ulong> handler, DoorbellPageOptions options)
     {
         _device = region.Device;
         _region = region.Index;
         _memory = memory;
         _offset = offset;
-        _length = (count - 1) * options.Stride + sizeof(uint);
+        _width = width;
+        _stride = options.StrideOf(width);
+        _length = ((count - 1) * _stride) + width;
         _handler = handler;
         _options = options;
-        _seen = new uint[count];
+        _seen = new ulong[count];
     }
 
     /// <summary>Number of doorbells.</summary>
@@ -96,17 +100,20 @@ public sealed class DoorbellPage : INotifier
         ReadOnlySpan<byte> page = _memory.Span(_offset, _length);
         for (int i = 0; i < _seen.Length; i++)
         {
-            uint value = Load(page, i);
+            ulong value = Load(page, i);
             if (value == _seen[i])
                 continue;
             _seen[i] = value;
             written++;
-            _device.Notifiers.Guard(new DeviceCode(DeviceCallback.DoorbellPage, _region, _offset + (i * _options.Stride)),
+            _device.Notifiers.Guard(new DeviceCode(DeviceCallback.DoorbellPage, _region, _offset + (i * _stride)),
                 static call => call.Handler(call.Index, call.Value), (Handler: _handler, Index: i, Value: value));
         }
         return written;
     }
 
-    private uint Load(ReadOnlySpan<byte> page, int index) =>
-        Volatile.Read(in MemoryMarshal.AsRef<uint>(page[(index * _options.Stride)..]));
+    private ulong Load(ReadOnlySpan<byte> page, int index)
+    {
+        ReadOnlySpan<byte> doorbell = page[(index * _stride)..];
+        return _width == sizeof(uint) ? Volatile.Read(in MemoryMarshal.AsRef<uint>(doorbell)) : Volatile.Read(in MemoryMarshal.AsRef<ulong>(doorbell));
+    }
 }

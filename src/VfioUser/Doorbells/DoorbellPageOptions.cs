@@ -3,8 +3,8 @@ namespace VfioUser;
 /// <summary>Options for doorbells in shared memory. Immutable.</summary>
 public sealed record DoorbellPageOptions
 {
-    /// <summary>Distance between doorbells in bytes; a multiple of 4.</summary>
-    public int Stride { get; init; } = sizeof(uint);
+    /// <summary>Distance between doorbells in bytes: a multiple of their width; null for their width.</summary>
+    public int? Stride { get; init; }
 
     /// <summary>On whose thread the handler runs.</summary>
     public NotificationMode Mode { get; init; } = NotificationMode.Threaded;
@@ -18,4 +18,6 @@ public sealed record DoorbellPageOptions
     /// <summary>How long after the last write the thread stops polling, until <see cref="DoorbellPage.Wake"/>; null for never.
     /// Writes to mapped memory meanwhile are noticed only then.</summary>
     public TimeSpan? StopAfter { get; init; }
+
+    internal int StrideOf(int width) => Stride ?? width;
 }

@@ -14,6 +14,17 @@ public sealed record IoEventFdOptions
     /// <summary>On whose thread the handler runs.</summary>
     public NotificationMode Mode { get; init; } = NotificationMode.Threaded;
 
+    /// <summary>Whether the handler has a thread of its own, so that it does not wait for the handlers of the device's other ioeventfds.</summary>
+    /// <remarks>With <see cref="NotificationMode.Threaded"/>. A thread that exists from the client's request until it disconnects.</remarks>
+    public bool OwnThread { get; init; }
+
+    /// <summary>The device's own eventfd, to wait for it elsewhere: in an epoll set, in io_uring, or in another process. Null for one that
+    /// the library makes for each client.</summary>
+    /// <remarks>Borrowed, and to be open as long as the device. With <see cref="NotificationMode.Polling"/> writes by message signal it, too;
+    /// then call <see cref="RegionIoEventFd.Poll"/>, or read it yourself in place of that. All clients get the same one: one that has
+    /// disconnected can still signal it, or make a write to it block. So use it with clients that you trust.</remarks>
+    public EventFd? EventFd { get; init; }
+
     /// <summary>How long the thread polls before it sleeps; the longest of the device's ioeventfds applies.
     /// Uses a whole processor meanwhile, saves microseconds.</summary>
     public TimeSpan Spin { get; init; }

@@ -5,6 +5,7 @@ namespace VfioUser;
 internal sealed class Notifiers
 {
     private readonly List<INotifier> _all = [];
+    private readonly List<IoEventFdWatcher> _ownThreads = [];
     private IoEventFdWatcher? _watcher;
     private Action<DeviceCode, Exception>? _threw;
 
@@ -25,13 +26,23 @@ internal sealed class Notifiers
     {
         _watcher?.Dispose();
         _watcher = null;
+        foreach (IoEventFdWatcher watcher in _ownThreads)
+            watcher.Dispose();
+        _ownThreads.Clear();
         foreach (INotifier notifier in _all)
             notifier.Detached();
         Volatile.Write(ref _threw, null);
     }
 
     /// <summary>Waits for an ioeventfd until the client disconnects. The first one starts the thread.</summary>
-    public void Watch(RegionIoEventFd ioEventFd) => (_watcher ??= new IoEventFdWatcher(e => Report(DeviceCallback.IoEventFd, e))).Add(ioEventFd);
+    public void Watch(RegionIoEventFd ioEventFd)
+    {
+        if (ioEventFd.HasOwnThread)
+            _ownThreads.Add(NewWatcher());
+        (ioEventFd.HasOwnThread ? _ownThreads[^1] : _watcher ??= NewWatcher()).Add(ioEventFd);
+
+        IoEventFdWatcher NewWatcher() => new(e => Report(DeviceCallback.IoEventFd, e));
+    }
 
     /// <summary>Handles pending notifications before the device is stopped: they belong to the state that is saved. Those that the
     /// device polls for stay, since it may poll until it is stopped.</summary>

@@ -19,7 +19,8 @@ namespace VfioUser;
 /// <see cref="VfioUserServerOptions.DeviceException"/>.
 /// </para>
 /// <para>
-/// Every client gets its own eventfd, which is closed when it disconnects, so that an earlier client cannot signal.
+/// Every client gets its own eventfd, which is closed when it disconnects, so that an earlier client cannot signal; unless the device
+/// has brought one, <see cref="IoEventFdOptions.EventFd"/>.
 /// Spec: "Region I/O via file descriptors".
 /// </para>
 /// </remarks>
@@ -28,8 +29,10 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
     private readonly Lock _gate = new();
     private readonly PciDevice _device;
     private readonly Action _handler;
-    private EventFd? _eventFd;
+    private readonly EventFd? _own;
+    private EventFd? _eventFd; // that clients have, or will have
     private bool _pending;
+    private bool _watched; // Command thread
 
     internal RegionIoEventFd(PciDevice device, Action handler, IoEventFdOptions options)
     {
@@ -37,12 +40,16 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
         _handler = handler;
         Mode = options.Mode;
         Spin = options.Spin;
+        HasOwnThread = options.OwnThread;
+        _own = _eventFd = options.EventFd;
     }
 
     /// <summary>On whose thread the handler runs.</summary>
     public NotificationMode Mode { get; }
 
     internal TimeSpan Spin { get; }
+
+    internal bool HasOwnThread { get; }
 
     /// <summary>Adds a sub-region whose writes signal the same eventfd.</summary>
     /// <param name="region">The same region or another one of the device.</param>
@@ -89,6 +96,9 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
         if (Mode == NotificationMode.Polling)
         {
             Volatile.Write(ref _pending, true);
+            // somebody may wait for it; a client that has filled it must not block this thread
+            if (_own is { IsFull: false })
+                _own.Signal();
             return;
         }
         lock (_gate)
@@ -105,8 +115,11 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
             EventFd made = Make();
             lock (_gate)
                 _eventFd = made;
-            if (Mode == NotificationMode.Threaded)
-                _device.Notifiers.Watch(this);
+        }
+        if (Mode == NotificationMode.Threaded && !_watched)
+        {
+            _watched = true;
+            _device.Notifiers.Watch(this);
         }
         return _eventFd.Handle;
     }
@@ -146,7 +159,10 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
     {
         lock (_gate)
         {
-            _pending = false;
+            TakeSignals();
+            _watched = false;
+            if (_own is not null)
+                return;
             _eventFd?.Dispose();
             _eventFd = null;
         }

@@ -181,4 +181,16 @@ public class DeviceGuideTests
         device.Window.Should().Be(8L << 30);
         device.Served.Select(served => served.Address).Should().Equal($"{path}.vf0", $"{path}.vf1");
     }
+
+    [Fact]
+    public void Device_waits_for_its_own_eventfd()
+    {
+        using QueueCard device = new();
+        using var guest = TestGuest.Attach(device);
+
+        guest.Bar0.Ring(0x08, 1u);
+
+        device.Turn(TimeSpan.FromSeconds(30)).Should().BeTrue();
+        device.Drained.Should().Be(1);
+    }
 }

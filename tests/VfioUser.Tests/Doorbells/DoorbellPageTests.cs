@@ -153,6 +153,42 @@ public class DoorbellPageTests
         add.Should().Throw<ArgumentException>();
     }
 
+    [Fact]
+    public void Doorbells_of_64_bits_are_seen_whole_at_their_stride()
+    {
+        List<(int, ulong)> rung = [];
+        DoorbellPage? page = null;
+        using TestGuest guest = TestGuest.Attach(new OddDevice(device =>
+        {
+            Bar bar = device.Bar(0, BarKind.Memory32, 0x4000);
+            bar.ShareMemory(new MemoryArea(0x1000, 0x1000));
+            page = bar.AddDoorbellPage<ulong>(0x1000, 3, (doorbell, value) => rung.Add((doorbell, value)), new() { Mode = NotificationMode.Polling, Stride = 16 });
+        }));
+
+        guest.Bar0.Write(0x1010, 0x1_0000_0000ul); // the low half does not change
+        guest.Bar0.Write(0x1018, ulong.MaxValue); // between two of them
+        page!.Poll().Should().Be(1);
+        page.Poll().Should().Be(0);
+        guest.Reset();
+        guest.Bar0.Write(0x1020, 5ul);
+        page.Poll();
+
+        rung.Should().Equal((1, 0x1_0000_0000), (2, 5));
+    }
+
+    [Fact]
+    public void Doorbells_have_32_or_64_bits()
+    {
+        OddDevice device = new(_ => { });
+        Bar bar = device.Bar(0, BarKind.Memory32, 0x4000);
+        bar.ShareMemory();
+
+        bar.Invoking(it => it.AddDoorbellPage<ushort>(0, 1, (_, _) => { })).Should().Throw<ArgumentException>().WithMessage("*UInt16*");
+        bar.Invoking(it => it.AddDoorbellPage<ulong>(4, 1, (_, _) => { })).Should().Throw<ArgumentException>("not at a multiple of 8");
+        bar.Invoking(it => it.AddDoorbellPage<ulong>(0, 2, (_, _) => { }, new() { Stride = 4 })).Should().Throw<ArgumentException>();
+        bar.Invoking(it => it.AddDoorbellPage<ulong>(0x3FF8, 2, (_, _) => { })).Should().Throw<ArgumentException>("the second is behind the end");
+    }
+
     private static DoorbellPage Page(OddDevice device, Action<int, uint> ring, DoorbellPageOptions options)
     {
         Bar bar = device.Bar(0, BarKind.Memory32, 0x4000);

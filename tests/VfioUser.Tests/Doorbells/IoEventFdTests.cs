@@ -23,6 +23,57 @@ public class IoEventFdTests
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Eventfd_of_the_device_can_be_waited_for_whatever_brings_the_write(bool byMessage)
+    {
+        int rung = 0;
+        using EventFd own = new();
+        RegionIoEventFd? ioEventFd = null;
+        OddDevice device = new(d => ioEventFd = d.Bar(0, BarKind.Memory32, 0x1000)
+            .AddIoEventFd(0x10, () => rung++, new() { Mode = NotificationMode.Polling, EventFd = own }));
+        for (int client = 0; client < 2; client++)
+        {
+            using TestGuest guest = TestGuest.Attach(device);
+            own.Wait(TimeSpan.Zero).Should().BeFalse("nothing is left of an earlier client");
+
+            if (byMessage)
+                guest.Bar0.Write(0x10, 1u);
+            else
+                guest.Bar0.Ring(0x10, 1u).Should().BeTrue();
+
+            own.Wait(Timeout).Should().BeTrue();
+            ioEventFd!.Poll().Should().BeTrue();
+            ioEventFd.Poll().Should().BeFalse();
+            guest.Bar0.Write(0x10, 1u);
+        }
+
+        rung.Should().Be(2);
+        own.Signal().Should().BeTrue("the device owns it");
+    }
+
+    [Fact]
+    public void Handler_with_a_thread_of_its_own_waits_for_no_other()
+    {
+        using ManualResetEventSlim held = new(), released = new(), rung = new();
+        string? thread = null;
+        using TestGuest guest = TestGuest.Attach(new OddDevice(d =>
+        {
+            Bar bar = d.Bar(0, BarKind.Memory32, 0x1000);
+            bar.AddIoEventFd(0x10, () => { held.Set(); released.Wait(Timeout); });
+            bar.AddIoEventFd(0x20, () => { thread = Thread.CurrentThread.Name; rung.Set(); }, new() { OwnThread = true });
+        }));
+
+        guest.Bar0.Ring(0x10, 1u);
+        held.Wait(Timeout).Should().BeTrue();
+        guest.Bar0.Ring(0x20, 1u);
+
+        rung.Wait(Timeout).Should().BeTrue();
+        thread.Should().Be("vfio-user ioeventfds");
+        released.Set();
+    }
+
+    [Theory]
     [InlineData(0x10, 4, true)]
     [InlineData(0x10, 2, false)]
     [InlineData(0x10, 8, false)]

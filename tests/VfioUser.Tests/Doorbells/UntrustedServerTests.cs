@@ -61,8 +61,10 @@ public class UntrustedServerTests
 
         using ClientIoFds ioFds = server.Client.GetRegionIoFds(0);
 
-        ioFds[0].Should().Be(new ClientIoFd(IoFdType.IoEventFdShadow, 8, 8, ioFds.Fds[0], 1, 3, ioFds.Fds[1], 0x40));
-        ioFds[1].Should().Be(new ClientIoFd(IoFdType.IoRegionFd, 16, 8, ioFds.Fds[1], 0, 9, null, 0));
+        ioFds[0].Should().BeEquivalentTo(new { Type = IoFdType.IoEventFdShadow, Offset = 8ul, Size = 8ul, Flags = 1u, Data = 3ul, ShadowOffset = 0x40ul });
+        ioFds[1].Should().BeEquivalentTo(new { Type = IoFdType.IoRegionFd, Offset = 16ul, Size = 8ul, Flags = 0u, Data = 9ul, ShadowOffset = 0ul });
+        ioFds.Select(entry => entry.Fd).Should().Equal(ioFds.Fds);
+        ioFds.Select(entry => entry.ShadowFd).Should().Equal(ioFds.Fds[1], null);
     }
 
     private sealed class Server : IDisposable
