@@ -50,6 +50,8 @@ public sealed class Bar : Region
         long tableSize = vectors * TableEntrySize;
         long pending = options.PendingOffset ?? (pendingBar == this ? offset + tableSize : 0);
         IrqVectors irqs = Device.AddMsiX(vectors, Number, offset, pendingBar.Number, pending, options.CapabilityOffset);
+        if (options.OwnTable)
+            return irqs;
         Add(new VectorTablePart(offset, tableSize), $"MSI-X table at 0x{offset:x}");
         pendingBar.Add(new PendingBitsPart(pending, irqs), $"MSI-X pending bits at 0x{pending:x}");
         return irqs;

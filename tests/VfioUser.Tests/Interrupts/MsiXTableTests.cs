@@ -54,6 +54,31 @@ public class MsiXTableTests
     }
 
     [Fact]
+    public void Device_can_have_a_table_of_its_own()
+    {
+        List<long> written = [];
+        IrqVectors? vectors = null;
+        using var guest = TestGuest.Attach(new BlankDevice(device =>
+        {
+            Bar bar = device.AddBar(0, BarKind.Memory32, 0x1000, (_, bytes) => bytes.Fill(0x11), (offset, _) => written.Add(offset));
+            vectors = bar.AddMsiX(0x100, vectors: 2, new() { OwnTable = true, PendingOffset = 0x200 });
+            bar.AddRegister<uint>(0x10C, new() { ResetValue = 1 });
+        }));
+        PciFunction driver = guest.StartDriver(PciIrqTypes.MsiX);
+
+        guest.Bar0.Write(0x100, 0xFEE0_0000u);
+        guest.Bar0.Write(0x10C, 0u);
+        vectors![1].Trigger().Should().BeTrue();
+
+        written.Should().Equal(0x100);
+        guest.Bar0.Read<uint>(0x10C).Should().Be(0);
+        guest.Bar0.Read<ulong>(0x200).Should().Be(0x1111_1111_1111_1111, "so are the pending bits");
+        driver.FindCapability(0x11)!.Read<uint>(4).Should().Be(0x100);
+        driver.FindCapability(0x11)!.Read<uint>(8).Should().Be(0x200);
+        driver.Interrupts!.TakeAll().Should().Equal(0, 1);
+    }
+
+    [Fact]
     public void The_pending_bits_cannot_be_written()
     {
         IrqDevice device = new();
