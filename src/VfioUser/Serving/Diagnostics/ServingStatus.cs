@@ -80,7 +80,7 @@ internal sealed class ServingStatus
     {
         lock (_gate)
             (_state, _peer) = (ServingState.Listening, null);
-            ClientLeft();
+        ClientLeft();
     }
 
     public void WentWrong(Exception error)

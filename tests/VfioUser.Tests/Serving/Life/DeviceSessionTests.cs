@@ -67,10 +67,10 @@ public sealed class DeviceSessionTests
     public void Device_writes_to_the_log_of_its_server()
     {
         SessionDevice device = new();
-        device.Logger.LogWarning("nobody hears this");
+        device.Logger.Log(LogLevel.Warning, 0, "nobody hears this", null, static (text, _) => text);
         using Rig rig = new(ServedBy.OwnThread, device);
 
-        device.Logger.LogWarning("link is down");
+        device.Logger.Log(LogLevel.Warning, 0, "link is down", null, static (text, _) => text);
 
         rig.Log.Entries.Should().ContainSingle(entry => entry.Level == LogLevel.Warning).Which.Text.Should().Be("link is down");
     }
