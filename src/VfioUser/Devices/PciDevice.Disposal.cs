@@ -1,7 +1,7 @@
 namespace VfioUser;
 
 /// <content>Disposal.</content>
-public abstract partial class PciDevice : IDisposable, IAsyncDisposable
+public abstract partial class PciDevice : IDisposable
 {
     private readonly Lock _life = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -28,14 +28,10 @@ public abstract partial class PciDevice : IDisposable, IAsyncDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>As <see cref="Dispose()"/>, and completes when the device is disposed: at once, or when its server has stopped.</summary>
-    /// <remarks>Not to be waited for in the device's code. It does not stop the server.</remarks>
-    public async ValueTask DisposeAsync()
-    {
-        Dispose();
-        GC.SuppressFinalize(this);
-        await _ended.Task.ConfigureAwait(false);
-    }
+    /// <summary>Completes when the device has been disposed: in <see cref="Dispose()"/>, or when its server has stopped after it.</summary>
+    /// <remarks>Not to be waited for in the device's code. There is no <see cref="IAsyncDisposable"/> that would wait for it: a container
+    /// that disposes the device before its server would wait for ever.</remarks>
+    public Task Disposed => _ended.Task;
 
     internal bool IsServed
     {

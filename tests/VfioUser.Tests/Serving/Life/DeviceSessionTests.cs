@@ -91,16 +91,16 @@ public sealed class DeviceSessionTests
     }
 
     [Fact]
-    public async Task Asynchronous_disposal_of_a_device_waits_for_its_server()
+    public async Task Device_tells_when_it_is_disposed_after_its_server_has_stopped()
     {
         SessionDevice device = new();
         using VfioUserServer server = VfioUserServer.BindAbstract($"vfio-user-test-{Guid.NewGuid():N}");
         Task running = server.RunAsync(device);
 
-        ValueTask disposal = device.DisposeAsync();
-        bool early = disposal.IsCompleted;
+        device.Dispose();
+        bool early = device.Disposed.IsCompleted;
         server.Dispose();
-        await disposal;
+        await device.Disposed;
 
         early.Should().BeFalse();
         device.IsDisposed.Should().BeTrue();
