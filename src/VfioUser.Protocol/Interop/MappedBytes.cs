@@ -18,6 +18,24 @@ internal readonly unsafe struct MappedBytes(byte* start, ulong length)
         return new Span<byte>(start + offset, count);
     }
 
+    /// <summary>Part of the bytes.</summary>
+    public MappedBytes Part(ulong offset, int count)
+    {
+        if (offset > length || (ulong)count > length - offset)
+            Refuse(offset, count);
+        // SAFETY: offset and count were checked against the bytes.
+        return new MappedBytes(start + offset, (ulong)count);
+    }
+
+    /// <summary>Where a byte lies in this process; the end is allowed. Valid for as long as the mapping.</summary>
+    public byte* PointerTo(ulong offset)
+    {
+        if (offset > length)
+            Refuse(offset, 0);
+        // SAFETY: the offset was checked; who dereferences the pointer keeps the mapping alive.
+        return start + offset;
+    }
+
     /// <summary>Whether the address of an offset is a multiple of a size.</summary>
     public bool IsAligned(ulong offset, int size) => ((ulong)start + offset) % (ulong)size == 0;
 

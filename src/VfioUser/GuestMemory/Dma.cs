@@ -58,7 +58,7 @@ public sealed partial class Dma
         }
     }
 
-    /// <summary>Keeps the leases that are held and where they were taken; null, the default, for not.</summary>
+    /// <summary>Keeps the leases and pins that are held and where they were taken; null, the default, for not.</summary>
     internal DmaHolds? Holds { get; set; }
 
     /// <summary>Logs accesses without bus mastering; null for none.</summary>
@@ -203,7 +203,7 @@ public sealed partial class Dma
         first?.Meter?.Leased();
         lease = new DmaLease(this, address, length, writable, first, more?.ToArray() ?? []);
         if (first is not null)
-            Holds?.Add(lease);
+            Holds?.Add(lease, $"a lease of {length} bytes at {address}");
         return true;
     }
 

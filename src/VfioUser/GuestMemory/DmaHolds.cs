@@ -2,24 +2,26 @@ using System.Diagnostics;
 
 namespace VfioUser;
 
-/// <summary>The leases that are held, with the calls that took them: for tests, which report those that are never disposed.</summary>
+/// <summary>The leases and pins that are held, with the calls that took them: for tests, which report those that are never disposed.</summary>
 /// <remarks>Any thread.</remarks>
 internal sealed class DmaHolds
 {
     private readonly Lock _lock = new();
-    private readonly Dictionary<DmaLease, StackTrace> _held = [];
+    private readonly Dictionary<object, (string What, StackTrace Taken)> _held = [];
 
-    public void Add(DmaLease lease)
+    /// <param name="hold">The lease or pin.</param>
+    /// <param name="what">Describes it, as "a lease of 512 bytes".</param>
+    public void Add(object hold, string what)
     {
-        StackTrace taken = new(skipFrames: 2, fNeedFileInfo: true); // not this method and TryLease
+        StackTrace taken = new(skipFrames: 2, fNeedFileInfo: true); // not this method and its caller
         lock (_lock)
-            _held.Add(lease, taken);
+            _held.Add(hold, (what, taken));
     }
 
-    public void Remove(DmaLease lease)
+    public void Remove(object hold)
     {
         lock (_lock)
-            _held.Remove(lease);
+            _held.Remove(hold);
     }
 
     /// <summary>What is held and where it was taken; null if nothing is.</summary>
@@ -28,7 +30,7 @@ internal sealed class DmaHolds
         lock (_lock)
         {
             return _held.Count == 0 ? null : string.Join(Environment.NewLine,
-                _held.Select(held => $"a lease of {held.Key.Length} bytes at {held.Key.Address}, taken{Environment.NewLine}{held.Value}"));
+                _held.Select(held => $"{held.Value.What}, taken{Environment.NewLine}{held.Value.Taken}"));
         }
     }
 }

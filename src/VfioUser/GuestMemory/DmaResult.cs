@@ -31,4 +31,8 @@ public enum DmaResult
     /// <summary>An atomic change is not possible there: the memory is not mapped into this process, or the address is not a multiple of
     /// the size.</summary>
     NotAtomic,
+
+    /// <summary>The memory cannot be pinned: a byte of it is not mapped into this process, but accessed by system calls or messages.
+    /// The address is valid.</summary>
+    NotInPlace,
 }

@@ -13,6 +13,9 @@ internal sealed class MappedGuestRegion(DmaRegion description, FileWindow window
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Span<byte> Slice(ulong offset, int length) => _memory.Slice(offset, length);
 
+    /// <summary>Part of the memory. To be used between enter and exit.</summary>
+    public MappedBytes Part(ulong offset, int length) => _memory.Part(offset, length);
+
     /// <summary>A value in the memory. Valid between enter and exit.</summary>
     public ref T At<T>(ulong offset)
         where T : unmanaged => ref MemoryMarshal.AsRef<T>(Slice(offset, Unsafe.SizeOf<T>()));

@@ -22,7 +22,7 @@ internal sealed class ServerInstruments
         Io = meter.CreateCounter<long>("vfio_user.io", "By", "Bytes of messages, on all sockets of a server.");
         DmaOperations = meter.CreateCounter<long>("vfio_user.dma.operations", "{operation}", "Successful accesses of the device to guest memory.");
         DmaBytes = meter.CreateCounter<long>("vfio_user.dma.bytes", "By", "Bytes of guest memory that those accesses read or wrote.");
-        DmaLeases = meter.CreateCounter<long>("vfio_user.dma.leases", "{lease}", "Leases of guest memory taken by the device.");
+        DmaLeases = meter.CreateCounter<long>("vfio_user.dma.leases", "{lease}", "Leases and pins of guest memory taken by the device.");
         Irqs = meter.CreateCounter<long>("vfio_user.irqs", "{interrupt}", "Interrupts delivered to the client.");
         Errors = meter.CreateCounter<long>("vfio_user.errors", "{error}", "Refused clients, broken sessions, and failures of the server.");
         DeviceExceptions = meter.CreateCounter<long>("vfio_user.device.exceptions", "{exception}", "Exceptions of the device's code.");

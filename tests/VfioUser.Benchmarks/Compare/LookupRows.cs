@@ -27,6 +27,8 @@ internal sealed class LookupRows
         yield return BesideCopy("lookup, access in place and release, 1,000 mapped", 1.67, () => Sweep(some, 1_000));
         yield return BesideCopy("a lease, at one address", 0.37, () => SweepLeases(one, 1));
         yield return BesideCopy("a lease, 1,000 mapped", 1.3, () => SweepLeases(some, 1_000));
+        yield return BesideCopy("a pin, at one address", 1, () => SweepPins(one, 1));
+        yield return BesideCopy("a pin, 1,000 mapped", 1.3, () => SweepPins(some, 1_000));
         Dma many = Mapped(50_000);
         yield return BesideCopy("lookup, access in place and release, 50,000 mapped", 1.89, () => Sweep(many, 50_000));
         Dma unmapped = Unmapped(100_000);
@@ -105,6 +107,19 @@ internal sealed class LookupRows
                 if (!dma.TryLease(AddressOf(i), 64, writable: true, out DmaLease? lease))
                     throw new InvalidOperationException("The memory cannot be leased.");
                 lease.Dispose();
+            }
+        }
+    }
+
+    private static void SweepPins(Dma dma, int regions)
+    {
+        for (int done = 0; done < Times;)
+        {
+            for (int i = 0; i < regions && done < Times; i++, done++)
+            {
+                if (!dma.TryPin(AddressOf(i), 64, DmaPinAccess.Write, out DmaPin? pin))
+                    throw new InvalidOperationException("The memory cannot be pinned.");
+                pin.Dispose();
             }
         }
     }

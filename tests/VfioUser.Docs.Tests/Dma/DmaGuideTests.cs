@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using VfioUser.Testing;
 
 namespace VfioUser.Docs.Tests.Dma;
@@ -70,6 +71,27 @@ public class DmaGuideTests
         recorded.Should().Equal(samples);
         recorder.IsMapped(buffer).Should().Be(kind == GuestMemoryKind.Mapped);
         recorder.TryRecord(new Iova(0), samples).Should().BeFalse();
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public async Task A_disk_is_read_into_the_buffers_of_the_guest(GuestMemoryKind kind)
+    {
+        Disk device = new();
+        using var guest = TestGuest.Attach(device, kind);
+        Iova buffer = guest.Memory.Allocate(4096);
+        using SafeFileHandle file = File.OpenHandle(Path.Combine(Path.GetTempPath(), Path.GetRandomFileName()),
+            FileMode.CreateNew, FileAccess.ReadWrite, options: FileOptions.DeleteOnClose);
+        RandomAccess.Write(file, [1, 2, 3, 4, 5], 0);
+
+        bool done = await device.TryReadAsync(file, 1, [(buffer + 8, 3), (buffer, 1)]);
+
+        done.Should().BeTrue();
+        byte[] read = new byte[11];
+        guest.Memory.Read(buffer, read);
+        read.Should().Equal(5, 0, 0, 0, 0, 0, 0, 0, 2, 3, 4);
+        (await device.TryReadAsync(file, 0, [(new Iova(8), 3)])).Should().BeFalse();
+        (await device.TryReadAsync(file, 0, [(buffer, uint.MaxValue)])).Should().BeFalse();
     }
 
     [Fact]

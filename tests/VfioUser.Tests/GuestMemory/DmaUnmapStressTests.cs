@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Runtime.InteropServices;
 using VfioUser.Protocol;
 using VfioUser.Testing;
 
@@ -22,6 +24,7 @@ public class DmaUnmapStressTests
             Background.Run(() => UseUntil(() => ReadWhole(rig.Dma), done.Token)),
             Background.Run(() => UseUntil(() => WriteWhole(rig.Dma), done.Token)),
             Background.Run(() => UseUntil(() => LeaseWhole(rig.Dma), done.Token)),
+            .. way == GuestMemoryKind.Mapped ? [Background.Run(() => UseUntil(() => PinWhole(rig.Dma), done.Token))] : Array.Empty<Task<int>>(),
         ];
 
         for (int round = 0; round < rounds; round++)
@@ -96,6 +99,21 @@ public class DmaUnmapStressTests
             Check(bytes);
             return lease.TryWrite(Size * 3 / 4, bytes.AsSpan(0, 16));
         }
+    }
+
+    // as I/O that is still in flight when its pin is disposed
+    private static bool PinWhole(Dma dma)
+    {
+        if (!dma.TryPin(new Iova(At), Size, DmaPinAccess.ReadWrite, out DmaPin? pin))
+            return false;
+        using MemoryHandle inFlight = pin.Segments[0].Pin();
+        nint pointer = pin.DangerousGetPointer();
+        pin.Dispose();
+        byte[] bytes = new byte[Size * 3 / 4];
+        Marshal.Copy(pointer, bytes, 0, bytes.Length);
+        Check(bytes);
+        Marshal.WriteByte(pointer, Size * 3 / 4, bytes[0]);
+        return true;
     }
 
     private static void Check(byte[] bytes)

@@ -70,6 +70,20 @@ public sealed class DeviceMetricsTests : IDisposable
     }
 
     [Fact]
+    public void Pins_are_counted_as_leases_when_all_of_the_range_is_pinned()
+    {
+        using DmaRig rig = new(GuestMemoryKind.Mapped, Options);
+        rig.Map(First, 0x1000);
+        rig.Map(First + 0x1000, 0x1000);
+
+        rig.Dma.TryPin(new Iova(First), 0x2000, DmaPinAccess.Read, out DmaPin? pin).Should().BeTrue();
+        pin!.Dispose();
+        rig.Dma.TryPin(new Iova(First), 0x2001, DmaPinAccess.Read, out _).Should().BeFalse();
+
+        _recorder.Sum("vfio_user.dma.leases", ("vfio_user.dma.backing", "mapped")).Should().Be(1);
+    }
+
+    [Fact]
     public void Interrupts_are_counted_by_type_when_they_are_sent()
     {
         IrqDevice device = new();
