@@ -31,7 +31,7 @@ public abstract partial class PciDevice : IDisposable
     /// <summary>Completes when the device has been disposed: in <see cref="Dispose()"/>, or when its server has stopped after it.</summary>
     /// <remarks>Not to be waited for in the device's code. There is no <see cref="IAsyncDisposable"/> that would wait for it: a container
     /// that disposes the device before its server would wait for ever.</remarks>
-    public Task Disposed => _ended.Task;
+    public Task Disposal => _ended.Task;
 
     internal bool IsServed
     {

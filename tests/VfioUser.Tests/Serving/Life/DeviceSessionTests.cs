@@ -98,9 +98,9 @@ public sealed class DeviceSessionTests
         Task running = server.RunAsync(device);
 
         device.Dispose();
-        bool early = device.Disposed.IsCompleted;
+        bool early = device.Disposal.IsCompleted;
         server.Dispose();
-        await device.Disposed;
+        await device.Disposal;
 
         early.Should().BeFalse();
         device.IsDisposed.Should().BeTrue();
