@@ -21,7 +21,7 @@ internal static class Serve
             .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
         try
         {
-            using VfioUserServer server = VfioUserServer.Bind(path, new() { TrustClientMemory = trustClientMemory, Logger = loggers.CreateLogger("gpio") });
+            using VfioUserServer server = VfioUserServer.Bind(path, new() { TrustClientMemory = trustClientMemory, RegisterMap = true, Logger = loggers.CreateLogger("gpio") });
             using GpioCard card = new();
             card.OutputsChanged += outputs => Console.WriteLine($"outputs {Binary(outputs)}");
             Task serving = server.RunAsync(card, stop.Token);

@@ -17,7 +17,8 @@ public class ConfigurationTests
             ("SocketPath", "/run/card"), ("WhenServingFails", "restart"), ("RestartDelay", "00:00:07"), ("OwnThread", "true"),
             ("Server:SocketMode", "0660"), ("Server:TwinSocket", "Never"), ("Server:TrustClientMemory", "true"),
             ("Server:MaxDmaMaps", "17"), ("Server:MaxDirtyBitmapSize", "5000000000"), ("Server:DmaTimeout", "00:00:02"),
-            ("Server:NegotiationTimeout", "00:01:00"), ("Server:Spin", "00:00:00.0001"), ("Server:Name", "the card"));
+            ("Server:NegotiationTimeout", "00:01:00"), ("Server:Spin", "00:00:00.0001"), ("Server:Name", "the card"),
+            ("Server:RegisterMap", "true"));
 
         options.Should().BeEquivalentTo(new VfioUserDeviceOptions
         {
@@ -37,6 +38,7 @@ public class ConfigurationTests
             NegotiationTimeout = TimeSpan.FromMinutes(1),
             Spin = TimeSpan.FromMicroseconds(100),
             Name = "the card",
+            RegisterMap = true,
         });
     }
 

@@ -7,10 +7,10 @@ internal sealed class Served : IDisposable
     private readonly VfioUserServer _server;
     private readonly Task _serving;
 
-    public Served(PciDevice device)
+    public Served(PciDevice device, VfioUserServerOptions? options = null)
     {
         Socket = Path.Combine(_folder.FullName, "device.sock");
-        _server = VfioUserServer.Bind(Socket);
+        _server = VfioUserServer.Bind(Socket, options);
         _serving = _server.RunAsync(device);
     }
 

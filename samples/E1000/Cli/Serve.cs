@@ -28,7 +28,7 @@ internal static class Serve
             NetworkCard card = new(new() { Address = address });
             INetworkPort port = middle.Connect(card);
             card.Plug(file is null ? port : file.InFrontOf(port));
-            host.Add(card, sockets[i], new() { TrustClientMemory = trustClientMemory, Logger = loggers.CreateLogger($"e1000 {i}") });
+            host.Add(card, sockets[i], new() { TrustClientMemory = trustClientMemory, RegisterMap = true, Logger = loggers.CreateLogger($"e1000 {i}") });
             Console.WriteLine($"A card with the address {Text.Of(address)} is on {sockets[i]}.");
         }
         Console.WriteLine("QEMU 10.1 or newer attaches one with");

@@ -15,7 +15,7 @@ internal static class DeviceSection
         nameof(VfioUserServerOptions.TrustClientMemory), nameof(VfioUserServerOptions.MaxDmaMaps),
         nameof(VfioUserServerOptions.MaxDirtyBitmapSize), nameof(VfioUserServerOptions.DmaTimeout),
         nameof(VfioUserServerOptions.NegotiationTimeout), nameof(VfioUserServerOptions.Spin),
-        nameof(VfioUserServerOptions.Name),
+        nameof(VfioUserServerOptions.Name), nameof(VfioUserServerOptions.RegisterMap),
     ];
 
     /// <summary>Sets the options that the section has, and leaves the others.</summary>
@@ -44,6 +44,7 @@ internal static class DeviceSection
             DmaTimeout = section.Read(nameof(options.DmaTimeout), options.DmaTimeout),
             NegotiationTimeout = section.Read(nameof(options.NegotiationTimeout), options.NegotiationTimeout),
             Spin = section.Read(nameof(options.Spin), options.Spin),
+            RegisterMap = section.Read(nameof(options.RegisterMap), options.RegisterMap),
             Name = section[nameof(options.Name)] ?? options.Name,
         };
     }

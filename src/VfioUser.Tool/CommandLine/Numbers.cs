@@ -9,6 +9,9 @@ internal static class Numbers
 {
     public static Argument<ulong> Argument(string name, string description) => new(name) { Description = description, CustomParser = Parse };
 
+    public static Argument<ulong?> OptionalArgument(string name, string description) =>
+        new(name) { Description = description, Arity = ArgumentArity.ZeroOrOne, CustomParser = result => Parse(result) };
+
     public static Option<ulong?> Option(string name, string description) =>
         new(name) { Description = description, CustomParser = result => Parse(result) };
 

@@ -1,3 +1,5 @@
+using VfioUser.Tool.Registers;
+
 namespace VfioUser.Tool.Describing;
 
 /// <summary>Prints a description as text.</summary>
@@ -29,6 +31,8 @@ internal static class DescriptionText
         to.WriteLine(terminal.Bold("Interrupts"));
         foreach (IrqDescription irq in device.Irqs)
             to.WriteLine($"  {irq.Index}  {irq.Name,-10} {irq.Count,5}  {Join(irq.Flags)}");
+        if (device.Registers is { } registers)
+            RegisterText.WriteList(terminal, registers, device.RegistersOmitted ?? 0);
     }
 
     private static void Write(TextWriter to, RegionDescription region)

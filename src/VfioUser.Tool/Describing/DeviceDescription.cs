@@ -1,8 +1,20 @@
+using System.Text.Json.Serialization;
+using VfioUser.Tool.Registers;
+
 namespace VfioUser.Tool.Describing;
 
 /// <summary>A server's description of itself and its device; also the schema of <c>info --json</c>. Immutable.</summary>
 internal sealed record DeviceDescription(NegotiationDescription Negotiation, IReadOnlyList<string> Flags, PciDescription? Pci,
-    IReadOnlyList<string> Migration, IReadOnlyList<RegionDescription> Regions, IReadOnlyList<IrqDescription> Irqs);
+    IReadOnlyList<string> Migration, IReadOnlyList<RegionDescription> Regions, IReadOnlyList<IrqDescription> Irqs)
+{
+    /// <summary>With <c>--registers</c>.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<MappedRegister>? Registers { get; init; }
+
+    /// <summary>How many registers the server's map has no room for.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? RegistersOmitted { get; init; }
+}
 
 /// <summary>The result of negotiation. Sizes in bytes.</summary>
 internal sealed record NegotiationDescription(string Version, int MaxMsgFds, long MaxDataXferSize, long MaxDmaMaps, ulong Pgsizes,

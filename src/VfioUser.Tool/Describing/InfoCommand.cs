@@ -1,6 +1,7 @@
 using System.CommandLine;
 using VfioUser.Client;
 using VfioUser.Tool.CommandLine;
+using VfioUser.Tool.Registers;
 
 namespace VfioUser.Tool.Describing;
 
@@ -12,12 +13,18 @@ internal static class InfoCommand
         Command command = new("info", "Shows negotiation, regions, capabilities and interrupts");
         ServerArguments server = ServerArguments.AddTo(command);
         Option<bool> json = new("--json") { Description = "As JSON" };
+        Option<bool> registers = new("--registers") { Description = "Also the registers by name, if the server tells them" };
         command.Add(json);
+        command.Add(registers);
         command.SetAction(parsed =>
         {
             DeviceDescription device;
             using (VfioUserClient client = server.Connect(parsed, terminal.Stop))
+            {
                 device = DeviceSurvey.Make(client);
+                if (parsed.GetValue(registers))
+                    device = WithRegisters(device, MapReader.Read(client).Map);
+            }
             if (parsed.GetValue(json))
                 terminal.Out.WriteLine(DescriptionJson.Format(device));
             else
@@ -26,4 +33,7 @@ internal static class InfoCommand
         });
         return command;
     }
+
+    private static DeviceDescription WithRegisters(DeviceDescription device, MapDocument map) =>
+        device with { Registers = map.Registers, RegistersOmitted = map.Omitted };
 }

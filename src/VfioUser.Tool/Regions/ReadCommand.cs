@@ -3,6 +3,7 @@ using System.Globalization;
 using VfioUser.Client;
 using VfioUser.Protocol;
 using VfioUser.Tool.CommandLine;
+using VfioUser.Tool.Registers;
 using Command = System.CommandLine.Command;
 
 namespace VfioUser.Tool.Regions;
@@ -15,30 +16,43 @@ internal static class ReadCommand
 
     public static Command Create(Terminal terminal)
     {
-        Command command = new("read", "Reads from a region");
+        Command command = new("read", "Reads from a region, or a register by name");
         ServerArguments server = ServerArguments.AddTo(command);
-        Argument<uint> region = RegionName.Argument();
-        Argument<ulong> offset = Numbers.Argument("OFFSET", "First byte, relative to the region");
+        Argument<string> place = RegionName.OrRegister();
+        Argument<ulong?> offset = Numbers.OptionalArgument("OFFSET", "First byte, relative to the region");
         Option<int> width = Width();
         Option<ulong?> length = Numbers.Option("--length", "Bytes to dump, in place of one value");
         Option<FileInfo?> output = new("--output") { Description = "Write the bytes to a file" };
-        command.Add(region);
+        Option<bool> json = new("--json") { Description = "A register by name as JSON" };
+        command.Add(place);
         command.Add(offset);
         command.Add(width);
         command.Add(length);
         command.Add(output);
+        command.Add(json);
         command.SetAction(parsed =>
         {
+            string name = parsed.GetRequiredValue(place);
+            if (RegionName.IsRegister(name, parsed.GetValue(offset) is not null, out uint region))
+            {
+                RegionName.Refuse(parsed, width, length, output);
+                using VfioUserClient named = server.Connect(parsed, terminal.Stop);
+                ReadRegister(terminal, named, name, parsed.GetValue(json));
+                return ExitCode.Success;
+            }
+            ulong at = parsed.GetValue(offset) ?? throw new UsageException($"OFFSET is missing: the first byte in {RegionName.Of(region)}.");
+            if (parsed.GetValue(json))
+                throw new UsageException("--json goes with the name of a register.");
             ulong count = parsed.GetValue(length) ?? (ulong)parsed.GetValue(width);
             if (count is 0 or > MaxLength)
                 throw new UsageException($"A length of {count} bytes cannot be read; 1 to {MaxLength} can.");
             using VfioUserClient client = server.Connect(parsed, terminal.Stop);
             byte[] bytes = new byte[count];
-            RegionTransfer.Read(client, parsed.GetValue(region), parsed.GetValue(offset), bytes);
+            RegionTransfer.Read(client, region, at, bytes);
             if (parsed.GetValue(output) is { } file)
                 File.WriteAllBytes(file.FullName, bytes);
             else if (parsed.GetValue(length) is not null)
-                HexDump.Write(terminal.Out, parsed.GetValue(offset), bytes);
+                HexDump.Write(terminal.Out, at, bytes);
             else
                 terminal.Out.WriteLine(Value(bytes));
             return ExitCode.Success;
@@ -52,6 +66,13 @@ internal static class ReadCommand
         Option<int> width = new("--width") { Description = "Bytes of the value: 1, 2, 4 or 8", DefaultValueFactory = _ => 4 };
         width.AcceptOnlyFromAmong("1", "2", "4", "8");
         return width;
+    }
+
+    private static void ReadRegister(Terminal terminal, VfioUserClient client, string name, bool asJson)
+    {
+        RegisterPlace place = MapReader.Read(client).Find(name);
+        ulong value = place.Read(client);
+        terminal.Out.WriteLine(asJson ? MapJson.Format(RegisterValue.Of(place, value)) : place.Describe(value));
     }
 
     private static string Value(ReadOnlySpan<byte> bytes)

@@ -14,7 +14,8 @@ internal static class RegionName
 
     private static readonly string[] Names = ["bar0", "bar1", "bar2", "bar3", "bar4", "bar5", "rom", "config", "vga"];
 
-    public static Argument<uint> Argument() => new("REGION") { Description = Forms, CustomParser = Parse };
+    /// <summary>An argument that is a region or a register: <see cref="IsRegister"/>.</summary>
+    public static Argument<string> OrRegister() => new("REGION") { Description = $"{Forms}; or a register or field by name, such as CTRL or CTRL.EN" };
 
     public static Option<uint?> Option(string description) => new("--region") { Description = description, CustomParser = result => Parse(result) };
 
@@ -30,6 +31,29 @@ internal static class RegionName
             return false;
         region = (uint)index;
         return true;
+    }
+
+    /// <summary>Whether a place on the command line is a register by name, and no region.</summary>
+    /// <param name="place">The text.</param>
+    /// <param name="hasOffset">Whether an offset comes after it: then it must be a region.</param>
+    /// <param name="region">The region.</param>
+    /// <exception cref="UsageException">It must be a region, and is none.</exception>
+    public static bool IsRegister(string place, bool hasOffset, out uint region)
+    {
+        if (TryParse(place, out region))
+            return false;
+        return !hasOffset && place.Length > 0 ? true : throw new UsageException($"'{place}' is no region: {Forms}.");
+    }
+
+    /// <summary>Refuses options that make no sense for a register by name.</summary>
+    /// <exception cref="UsageException">One of them was given.</exception>
+    public static void Refuse(ParseResult parsed, params ReadOnlySpan<Option> options)
+    {
+        foreach (Option option in options)
+        {
+            if (parsed.GetResult(option) is { Implicit: false })
+                throw new UsageException($"{option.Name} goes with a region and an offset, not with the name of a register.");
+        }
     }
 
     private static uint Parse(ArgumentResult result)

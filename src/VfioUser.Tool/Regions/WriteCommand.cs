@@ -2,6 +2,7 @@ using System.CommandLine;
 using VfioUser.Client;
 using VfioUser.Protocol;
 using VfioUser.Tool.CommandLine;
+using VfioUser.Tool.Registers;
 using Command = System.CommandLine.Command;
 
 namespace VfioUser.Tool.Regions;
@@ -11,27 +12,55 @@ internal static class WriteCommand
 {
     public static Command Create(Terminal terminal)
     {
-        Command command = new("write", "Writes to a region, and waits until the device has it");
+        Command command = new("write", "Writes to a region, or a register or field by name, and waits until the device has it");
         ServerArguments server = ServerArguments.AddTo(command);
-        Argument<uint> region = RegionName.Argument();
-        Argument<ulong> offset = Numbers.Argument("OFFSET", "First byte, relative to the region");
+        Argument<string> place = RegionName.OrRegister();
+        // after the name of a register comes the value
+        Argument<string?> offset = new("OFFSET") { Description = "First byte, relative to the region; not with a register by name", Arity = ArgumentArity.ZeroOrOne };
         Argument<string?> value = new("VALUE") { Description = "The number to write", Arity = ArgumentArity.ZeroOrOne };
         Option<int> width = ReadCommand.Width();
         Option<FileInfo?> input = new("--input") { Description = "Write the bytes of a file in place of a value" };
-        command.Add(region);
+        command.Add(place);
         command.Add(offset);
         command.Add(value);
         command.Add(width);
         command.Add(input);
         command.SetAction(parsed =>
         {
+            string name = parsed.GetRequiredValue(place);
+            string first = parsed.GetValue(offset) ?? throw new UsageException("It is missing what to write, and where: see vfio-user write --help.");
+            if (RegionName.IsRegister(name, parsed.GetValue(value) is not null, out uint region))
+            {
+                RegionName.Refuse(parsed, width, input);
+                using VfioUserClient named = server.Connect(parsed, terminal.Stop);
+                terminal.Out.WriteLine(WriteRegister(named, MapReader.Read(named).Find(name), first));
+                return ExitCode.Success;
+            }
+            if (!Numbers.TryParse(first, out ulong at))
+                throw new UsageException($"'{first}' is no number; write 4096 or 0x1000.");
             byte[] bytes = Bytes(parsed.GetValue(value), parsed.GetValue(width), parsed.GetValue(input));
             using VfioUserClient client = server.Connect(parsed, terminal.Stop);
-            RegionTransfer.Write(client, parsed.GetValue(region), parsed.GetValue(offset), bytes);
+            RegionTransfer.Write(client, region, at, bytes);
             terminal.Out.WriteLine($"{bytes.Length} bytes written");
             return ExitCode.Success;
         });
         return command;
+    }
+
+    private static string WriteRegister(VfioUserClient client, RegisterPlace place, string text)
+    {
+        ulong value = place.Parse(text);
+        if (place.Field is null)
+        {
+            place.Write(client, value);
+            return $"{place.Name}: {place.Describe(value)} written";
+        }
+        RegisterPlace whole = place with { Field = null };
+        place.CheckMerge();
+        ulong before = place.Read(client);
+        ulong after = place.Merge(before, value);
+        place.Write(client, after);
+        return $"{whole.Name}: {whole.Describe(before)} read, {whole.Describe(after)} written; what the device changed in between is lost";
     }
 
     private static byte[] Bytes(string? text, int width, FileInfo? input)

@@ -65,6 +65,7 @@ public abstract partial class PciDevice : IDisposable
     internal void EndServing()
     {
         Unmodelled.Observer = null;
+        RemoveRegisterMap();
         lock (_life)
         {
             _served = false;

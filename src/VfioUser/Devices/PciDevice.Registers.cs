@@ -19,6 +19,16 @@ public abstract partial class PciDevice
     /// reserved bits. Any thread.</summary>
     public long UnmodelledAccessCount => Unmodelled.Count;
 
+    /// <summary>Appends the region with the register map, which is there while the device is served.</summary>
+    private void AddRegisterMap(RegisterMap map) =>
+        _regions = [.. _regions, new DeviceRegion(this, (PciRegion)_regions.Length, RegisterMap.Type, RegisterMap.Subtype, map.Size, writable: false, map)];
+
+    private void RemoveRegisterMap()
+    {
+        if (_regions[^1] is { Handler: RegisterMap })
+            _regions = _regions[..^1];
+    }
+
     internal UnmodelledAccesses Unmodelled { get; } = new();
 
     /// <summary>The register at a byte of a region; null if there is none.</summary>

@@ -21,9 +21,13 @@ public abstract partial class PciDevice
 
     /// <summary>Seals the device for one server.</summary>
     /// <param name="logger">The server's.</param>
-    internal void BeginServing(ILogger logger)
+    /// <param name="registerMap">Whether clients can read the names of its registers.</param>
+    internal void BeginServing(ILogger logger, bool registerMap)
     {
+        RegisterMap? map = registerMap ? RegisterMap.Of(this) : null;
         BeginServed();
+        if (map is not null)
+            AddRegisterMap(map);
         Logger = logger;
         Config.Seal();
         if (Config.PciExpress is { } express)

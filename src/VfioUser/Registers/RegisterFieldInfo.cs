@@ -30,6 +30,13 @@ public sealed class RegisterFieldInfo
 
     internal bool IsMember { get; private init; }
 
+    /// <summary>The values with a name that fit, if it is of an enumeration.</summary>
+    internal IEnumerable<(string Name, ulong Value)> Members => !_type.IsEnum ? [] :
+        from name in Enum.GetNames(_type)
+        let value = EnumBits.Of(Enum.Parse(_type, name))
+        where value <= Mask >> Bit
+        select (name, value);
+
     /// <summary>A member of an enumeration that is bits in a row; null for another.</summary>
     internal static RegisterFieldInfo? OfMember(string name, ulong mask)
     {

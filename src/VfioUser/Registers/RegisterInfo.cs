@@ -12,6 +12,8 @@ public sealed class RegisterInfo
         _part = part;
     }
 
+    internal RegisterLayout Layout => _part.Layout;
+
     /// <summary>Which region of the device it is in.</summary>
     public PciRegion Region { get; }
 

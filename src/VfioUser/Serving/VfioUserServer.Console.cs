@@ -27,7 +27,7 @@ public sealed partial class VfioUserServer
     /// <summary>A program that serves one device: says on standard output how QEMU attaches it, and serves until Ctrl-C or SIGTERM.</summary>
     /// <param name="path">Of the socket file, as in <see cref="Bind"/>.</param>
     /// <param name="device">The caller's, who disposes it.</param>
-    /// <param name="options">Null for the defaults.</param>
+    /// <param name="options">Null for the defaults, and <see cref="VfioUserServerOptions.RegisterMap"/>.</param>
     /// <param name="cancellation">Ends it, too.</param>
     /// <returns>The exit code of the program: 0, or 1 if the socket failed, with a line on standard error.</returns>
     /// <exception cref="InvalidOperationException">The device is served elsewhere.</exception>
@@ -41,7 +41,7 @@ public sealed partial class VfioUserServer
         using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
         try
         {
-            using VfioUserServer server = Bind(path, options);
+            using VfioUserServer server = Bind(path, options ?? new VfioUserServerOptions { RegisterMap = true });
             Console.WriteLine($"The device is on {path}. QEMU 10.1 or newer attaches it with");
             Console.WriteLine($"  {server.QemuArguments}");
             Console.WriteLine("and a guest whose memory is shared: -object memory-backend-memfd,id=ram,size=512M,share=on -machine q35,memory-backend=ram");

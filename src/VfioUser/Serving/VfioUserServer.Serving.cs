@@ -45,7 +45,7 @@ public sealed partial class VfioUserServer
             throw new InvalidOperationException("The server is serving a device already. A second device needs a second server.");
         try
         {
-            device.BeginServing(_options.Logger);
+            device.BeginServing(_options.Logger, _options.RegisterMap);
         }
         catch
         {

@@ -1,3 +1,6 @@
+using System.Text;
+using VfioUser.Client;
+using VfioUser.Protocol;
 using VfioUser.Testing;
 
 namespace VfioUser.Docs.Tests.Registers;
@@ -17,6 +20,27 @@ public class RegistersGuideTests
         guest.MsiX[0].WaitForNext();
         guest.Registers["ICR"].Read().Should().Be(1 << 2);
         guest.Registers["ICR"].Read().Should().Be(0, "a read clears it");
+    }
+
+    [Fact]
+    public async Task A_server_tells_the_names_of_registers_to_clients()
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"vfio-user-nic-{Guid.NewGuid():N}.sock");
+        using Nic nic = new();
+        using VfioUserServer server = VfioUserServer.Bind(path, new() { RegisterMap = true });
+        Task run = server.RunAsync(nic);
+
+        using (VfioUserClient client = VfioUserClient.Connect(path))
+        {
+            using ClientRegion map = client.GetRegionInfo(9);
+            map.Type.Should().Be(new RegionType(0x80001b36, 0x5265674d));
+            byte[] json = new byte[map.Size];
+            client.ReadRegion(9, 0, json);
+            Encoding.UTF8.GetString(json).Should().StartWith("""{"version":1,"registers":[{"name":"CTRL","region":0,"offset":0,"width":4,"access":"RW, SC",""")
+                .And.Contain("""{"name":"SPEED","bit":6,"width":2,"access":"RO","members":{"Mbps10":0,"Mbps100":1,"Gbps1":2}}""");
+        }
+        server.Dispose();
+        await run;
     }
 
     [Fact]

@@ -168,7 +168,7 @@ public sealed class QuiescePollingTests
             (SafeSocketHandle serverEnd, SafeSocketHandle clientEnd) = SocketCalls.CreatePair();
             _channel = new MessageChannel(new MessageSocket(serverEnd));
             Client = new RawClient(clientEnd);
-            _device.BeginServing(Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+            _device.BeginServing(Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, registerMap: false);
             Client.Say(Command.Version, Served.Version(0, 0, Served.QemuProposal));
             ServerRun run = new(_device, new VfioUserServerOptions(), new ServerLog(new CapturedLog()), new ServingStatus(), Turn: null, CancellationToken.None);
             Handshake handshake = new(run, _channel, default);

@@ -15,6 +15,6 @@ if (args.Where(arg => !arg.Equals(TrustClientMemory, StringComparison.Ordinal)).
 using ILoggerFactory loggers = LoggerFactory.Create(logging => logging
     .AddSimpleConsole(line => line.SingleLine = true)
     .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
-VfioUserServerOptions options = new() { TrustClientMemory = trust, Logger = loggers.CreateLogger("My-Device1") };
+VfioUserServerOptions options = new() { TrustClientMemory = trust, RegisterMap = true, Logger = loggers.CreateLogger("My-Device1") };
 using Card card = new();
 return await VfioUserServer.RunConsoleAsync(socket, card, options);

@@ -1,0 +1,70 @@
+using VfioUser.Client;
+using VfioUser.Protocol;
+using VfioUser.Tool.CommandLine;
+using VfioUser.Tool.Regions;
+
+namespace VfioUser.Tool.Registers;
+
+/// <summary>A register of a server, or a field of it.</summary>
+/// <param name="Register">The register.</param>
+/// <param name="Field">Null for the whole register.</param>
+internal sealed record RegisterPlace(MappedRegister Register, MappedField? Field)
+{
+    public string Name => Field is null ? Register.Name : $"{Register.Name}.{Field.Name}";
+
+    /// <summary>Reads the register, in one access of its width.</summary>
+    public ulong Read(VfioUserClient client)
+    {
+        Span<byte> wide = stackalloc byte[sizeof(ulong)];
+        wide.Clear();
+        RegionTransfer.Read(client, Register.Region, Register.Offset, wide[..Register.Width]);
+        return WireFormat.Read<ulong>(wide);
+    }
+
+    /// <summary>Writes the register, in one access of its width.</summary>
+    public void Write(VfioUserClient client, ulong value)
+    {
+        Span<byte> wide = stackalloc byte[sizeof(ulong)];
+        WireFormat.Write(wide, value);
+        RegionTransfer.Write(client, Register.Region, Register.Offset, wide[..Register.Width]);
+    }
+
+    /// <summary>What is asked for, of a value of the register.</summary>
+    public ulong Of(ulong register) => Field?.Of(register) ?? register;
+
+    /// <summary>A value of the register in words; for a field only its part.</summary>
+    public string Describe(ulong register) => RegisterText.Describe(this, register);
+
+    /// <summary>The value that a text says: a number, or a name that a field has for it.</summary>
+    /// <exception cref="UsageException">It is neither, or does not fit.</exception>
+    public ulong Parse(string text)
+    {
+        ulong value = 0;
+        if (Field?.Members is not { } members || !members.TryGetValue(text, out value))
+        {
+            if (!Numbers.TryParse(text, out value))
+                throw new UsageException($"'{text}' is no value of {Name}; write {(Field?.Members is null ? "4096 or 0x1000" : $"a number, {string.Join(", ", Field.Members.Keys.Take(16))}")}.");
+        }
+        ulong largest = Field?.Largest ?? Register.All;
+        return value <= largest ? value : throw new UsageException($"0x{value:x} does not fit into {Name}; the largest value is 0x{largest:x}.");
+    }
+
+    /// <summary>The value to write so that a field changes, and no other bit of the register.</summary>
+    /// <param name="register">What was read.</param>
+    /// <param name="value">Of the field.</param>
+    /// <remarks>Ones that clear or set are not written back: they would do so.</remarks>
+    public ulong Merge(ulong register, ulong value)
+    {
+        ulong kept = register & ~Field!.Mask & ~(Register.WriteOneToClear | Register.WriteOneToSet);
+        return kept | value << Field.Bit;
+    }
+
+    /// <exception cref="ToolException">To read the register and to write it back changes more than the field.</exception>
+    public void CheckMerge()
+    {
+        if (Register.ReadToClear != 0)
+            throw new ToolException($"A field of {Register.Name} cannot be written alone: to read the register clears bits 0x{Register.ReadToClear:x}. Write the whole register.");
+        if ((Register.WriteOnly & ~Field!.Mask) is not 0 and ulong hidden)
+            throw new ToolException($"A field of {Register.Name} cannot be written alone: its bits 0x{hidden:x} cannot be read. Write the whole register.");
+    }
+}

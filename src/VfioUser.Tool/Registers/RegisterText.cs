@@ -1,0 +1,47 @@
+using System.Globalization;
+using VfioUser.Tool.Regions;
+
+namespace VfioUser.Tool.Registers;
+
+/// <summary>Registers as text.</summary>
+internal static class RegisterText
+{
+    public static void WriteList(Terminal terminal, IReadOnlyList<MappedRegister> registers, int omitted)
+    {
+        int width = registers.Count == 0 ? 0 : registers.Max(register => register.Name.Length);
+        terminal.Out.WriteLine(terminal.Bold("Registers"));
+        foreach (MappedRegister register in registers)
+        {
+            terminal.Out.WriteLine($"  {RegionName.Of(register.Region),-8} 0x{register.Offset:x4}  {register.Width}  {register.Name.PadRight(width)}  {register.Access}{(register.Description is { } words ? "  " + words : "")}".TrimEnd());
+            foreach (MappedField field in register.Fields ?? [])
+                terminal.Out.WriteLine($"                      {Bits(field),-5}  {field.Name}  {field.Access}{Members(field)}".TrimEnd());
+        }
+        if (omitted > 0)
+            terminal.Out.WriteLine($"  and {omitted} more, for which the server's map has no room");
+    }
+
+    /// <summary>A register in hexadecimal with what its fields are, or a field with the name of its value.</summary>
+    public static string Describe(RegisterPlace place, ulong register)
+    {
+        string number = Hex(place.Of(register), place.Field?.Width ?? 8 * place.Register.Width);
+        string words = place.Field is { } field
+            ? field.NameOf(field.Of(register)) ?? ""
+            : string.Join(' ', (place.Register.Fields ?? []).Select(field => Describe(field, field.Of(register))).Where(word => word.Length > 0));
+        return words.Length == 0 ? number : $"{number} ({words})";
+    }
+
+    private static string Describe(MappedField field, ulong value) => field.NameOf(value) is { } name ? $"{field.Name}={name}"
+        : value == 0 ? ""
+        : field.Width == 1 ? field.Name
+        : string.Create(CultureInfo.InvariantCulture, $"{field.Name}={value}");
+
+    private static string Hex(ulong value, int bits) =>
+        "0x" + value.ToString(string.Create(CultureInfo.InvariantCulture, $"x{(bits + 3) / 4}"), CultureInfo.InvariantCulture);
+
+    private static string Bits(MappedField field) => field.Width == 1
+        ? field.Bit.ToString(CultureInfo.InvariantCulture)
+        : string.Create(CultureInfo.InvariantCulture, $"{field.Bit + field.Width - 1}:{field.Bit}");
+
+    private static string Members(MappedField field) => field.Members is not { } members ? ""
+        : "  " + string.Join(' ', members.Select(member => string.Create(CultureInfo.InvariantCulture, $"{member.Key}={member.Value}")));
+}
