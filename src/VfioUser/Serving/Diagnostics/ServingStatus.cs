@@ -8,6 +8,7 @@ internal sealed class ServingStatus
     private PeerCredentials? _peer;
     private long _sessions;
     private Exception? _lastError;
+    private ClientDisconnect? _lastDisconnect;
     private bool _stopping;
     private TaskCompletionSource? _left; // null while nobody waits for it
 
@@ -49,6 +50,16 @@ internal sealed class ServingStatus
         }
     }
 
+    /// <summary>Of the last client that is not connected any more.</summary>
+    public ClientDisconnect? LastDisconnect
+    {
+        get
+        {
+            lock (_gate)
+                return _lastDisconnect;
+        }
+    }
+
     /// <summary>Completes when no client is connected.</summary>
     public Task WithoutClient
     {
@@ -76,11 +87,14 @@ internal sealed class ServingStatus
             (_state, _sessions) = (ServingState.Attached, _sessions + 1);
     }
 
-    public void Detached()
+    public void Detached(ClientDisconnect disconnect)
     {
         lock (_gate)
+        {
             (_state, _peer) = (ServingState.Listening, null);
-        ClientLeft();
+            _lastDisconnect = disconnect;
+            ClientLeft();
+        }
     }
 
     public void WentWrong(Exception error)

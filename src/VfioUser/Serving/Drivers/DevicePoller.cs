@@ -67,6 +67,9 @@ public sealed partial class DevicePoller : IDisposable
     /// none. Any thread.</summary>
     public Exception? LastError => _engine.Run.Status.LastError;
 
+    /// <summary>Why the last client that is not connected any more was disconnected; null before. Any thread.</summary>
+    public ClientDisconnect? LastDisconnect => _engine.Run.Status.LastDisconnect;
+
     /// <summary>Does the pending work, without waiting for the client.</summary>
     /// <param name="maxCommands">The most commands to handle, at least 1, so that the caller can do other work. If more are left,
     /// <see cref="Handle"/> stays readable.</param>

@@ -33,6 +33,9 @@ public sealed class HostedDevice
     /// none.</summary>
     public Exception? LastError => _status.LastError;
 
+    /// <summary>Why the last client that is not connected any more was disconnected; null before.</summary>
+    public ClientDisconnect? LastDisconnect => _status.LastDisconnect;
+
     /// <summary>Completes when the device is no longer served, and is free: it was removed, the client of a connected
     /// socket has disconnected, or the server failed. Never faulted: see <see cref="LastError"/>.</summary>
     public Task Completion { get; private set; } = Task.CompletedTask;

@@ -16,7 +16,8 @@ public enum PollEvents
     /// <summary>Commands were handled.</summary>
     Commands = 4,
 
-    /// <summary>The client has disconnected, or was disconnected; possibly before it had attached.</summary>
+    /// <summary>The client has disconnected, or was disconnected; possibly before it had attached: see
+    /// <see cref="DevicePoller.LastDisconnect"/>.</summary>
     Detached = 8,
 
     /// <summary>The limit was reached, and there is more work.</summary>

@@ -9,8 +9,6 @@ namespace VfioUser;
 /// <remarks>Command thread.</remarks>
 internal sealed class ClientConnection : IDisposable
 {
-    private const string ServerFailed = "the server failed";
-
     private readonly ServerRun _run;
     private readonly MessageChannel _channel;
     private readonly CancellationTokenRegistration _stopping;
@@ -18,7 +16,7 @@ internal sealed class ClientConnection : IDisposable
     private Session? _session;
     private readonly PeerCredentials _peer;
     private bool _isLeaving;
-    private string? _problem; // why the server disconnects the client
+    private DisconnectReason? _problem; // why the server disconnects the client
     private string? _deviceReason; // why the device does
 
     private ClientConnection(ServerRun run, MessageChannel channel, PeerCredentials peer)
@@ -114,20 +112,20 @@ internal sealed class ClientConnection : IDisposable
     /// <summary>The client's memory and interrupts go with it.</summary>
     public void Dispose()
     {
-        string reason = Reason(); // before the device is told, which may take until the server stops
+        ClientDisconnect disconnect = Conclude(); // before the device is told, which may take until the server stops
         _stopping.Dispose();
         _run.Device.Session?.End();
         _session?.Dispose();
         _run.Device.Session = null;
         _channel.Dispose();
-        _run.Log.Detached(_peer.ProcessId, _peer.UserId, reason);
-        _run.Status.Detached();
+        _run.Log.Detached(_peer.ProcessId, _peer.UserId, disconnect.Message);
+        _run.Status.Detached(disconnect);
     }
 
     // Any thread, from the device.
     private void Disconnect(string reason)
     {
-        Volatile.Write(ref _deviceReason, $"the device disconnected it: {reason}");
+        Volatile.Write(ref _deviceReason, reason);
         _channel.Shutdown();
     }
 
@@ -155,29 +153,38 @@ internal sealed class ClientConnection : IDisposable
         }
         catch (Exception e)
         {
-            _problem = ServerFailed;
+            _problem = DisconnectReason.ServerFailed;
             _run.SessionFailed(e);
         }
         return false;
     }
 
-    // for the log
-    private string Reason()
+    private ClientDisconnect Conclude()
     {
-        if (_problem is { } problem)
-            return problem;
-        if (Volatile.Read(ref _deviceReason) is { } reason)
-            return reason;
+        string? requested = Volatile.Read(ref _deviceReason);
+        DisconnectReason reason = _problem ?? (requested is not null ? DisconnectReason.DeviceRequested : Reason());
+        return new ClientDisconnect(_peer, reason, reason switch
+        {
+            DisconnectReason.NegotiationFailed => "negotiation failed",
+            DisconnectReason.ProtocolViolation => "it violated the protocol",
+            DisconnectReason.DeviceRequested => $"the device disconnected it: {requested}",
+            DisconnectReason.ServerStopped => "the server stops",
+            DisconnectReason.ServerFailed => "the server failed",
+            _ => _session is null ? "it closed the connection before negotiation" : "it closed the connection",
+        });
+    }
+
+    // if neither the session nor the device has ended it
+    private DisconnectReason Reason()
+    {
         if (_session is null && _handshake.Problem is not null)
-            return "negotiation failed";
-        if (_run.Stopping.IsCancellationRequested)
-            return "the server stops";
-        return _session is null ? "it closed the connection before negotiation" : "it closed the connection";
+            return DisconnectReason.NegotiationFailed;
+        return _run.Stopping.IsCancellationRequested ? DisconnectReason.ServerStopped : DisconnectReason.ClientClosed;
     }
 
     private void Refuse(Session session, ProtocolException problem)
     {
-        _problem = "it violated the protocol";
+        _problem = DisconnectReason.ProtocolViolation;
         _run.Log.SessionBroken(problem.Message);
         _run.Status.WentWrong(problem);
         if (problem.Header is { } header)
