@@ -51,7 +51,7 @@ public enum DeviceCallback
     /// <summary>A handler of <see cref="Irq.AddMaskChangeHandler"/> or <see cref="Intx.SetResampleHandler"/>.</summary>
     IrqMask,
 
-    /// <summary>A method of <see cref="IMigrationState"/>.</summary>
+    /// <summary>A method of <see cref="IMigrationState"/> or <see cref="IRawMigration"/>.</summary>
     MigrationState,
 
     /// <summary>An action that the device had posted.</summary>

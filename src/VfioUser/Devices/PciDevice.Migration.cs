@@ -73,6 +73,20 @@ public abstract partial class PciDevice
         MakeMigratable(new BufferedState(save, restore, maxSize), options);
     }
 
+    /// <summary>Enables migration with a stream in the device's own format, to which the library adds nothing: registers, configuration
+    /// space, timers, memory and what <see cref="AddState{T}"/> adds are not saved.</summary>
+    /// <param name="migration">Saves and restores all that there is.</param>
+    /// <param name="preCopy">Whether it can save while the device still runs.</param>
+    /// <exception cref="InvalidOperationException">Migration was enabled before, or the device is being served.</exception>
+    /// <remarks>Setup. For devices that exchange state with another implementation; all others use <c>EnableMigration</c>.
+    /// Spec: "Device Features".</remarks>
+    protected void EnableRawMigration(IRawMigration migration, bool preCopy = false)
+    {
+        ArgumentNullException.ThrowIfNull(migration);
+        ThrowIfMigratable();
+        Migration = new DeviceMigration(this, migration, preCopy);
+    }
+
     /// <summary>Adds a structure to what a migration carries, by a name: state of a <see cref="DevicePart"/>, or of a device whose state
     /// grows with its versions.</summary>
     /// <typeparam name="T">A structure without references, of at least one byte; all versions must agree on its layout, so give it an
@@ -163,12 +177,17 @@ public abstract partial class PciDevice
 
     private void MakeMigratable(IMigrationState? state, MigrationOptions? options)
     {
-        ThrowIfServed();
         options ??= new MigrationOptions();
         options.Check(nameof(options));
-        if (Migration is not null)
-            throw new InvalidOperationException("Migration is enabled already. Enable it in one call.");
+        ThrowIfMigratable();
         MigrationOptions = options;
         Migration = new DeviceMigration(this, state, options.PreCopy);
+    }
+
+    private void ThrowIfMigratable()
+    {
+        ThrowIfServed();
+        if (Migration is not null)
+            throw new InvalidOperationException("Migration is enabled already. Enable it in one call.");
     }
 }

@@ -4,20 +4,37 @@ namespace VfioUser;
 
 /// <summary>The migration state of a device, and its transitions.</summary>
 /// <remarks>Command thread. Spec: VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE.</remarks>
-internal sealed class DeviceMigration(PciDevice device, IMigrationState? deviceState, bool preCopy)
+internal sealed class DeviceMigration
 {
+    private readonly PciDevice _device;
+    private readonly MigrationContent _content;
     private StateLayout? _layout;
-    private MigrationWriter? _writer;
-    private MigrationReader? _reader;
-    private int _restoredVersion;
     private bool _failed; // the last state transition
+
+    /// <param name="device">The device.</param>
+    /// <param name="deviceState">Its own state, beside what the library saves; null for none.</param>
+    /// <param name="preCopy">Whether it can save while it runs.</param>
+    public DeviceMigration(PciDevice device, IMigrationState? deviceState, bool preCopy)
+    {
+        (_device, HasPreCopy) = (device, preCopy);
+        _content = new RecordContent(device, () => Layout, deviceState);
+    }
+
+    /// <param name="device">The device.</param>
+    /// <param name="raw">All that is saved.</param>
+    /// <param name="preCopy">Whether it can save while it runs.</param>
+    public DeviceMigration(PciDevice device, IRawMigration raw, bool preCopy)
+    {
+        (_device, HasPreCopy) = (device, preCopy);
+        _content = new RawContent(device, raw);
+    }
 
     public MigrationState State { get; private set; } = MigrationState.Running;
 
-    public bool HasPreCopy { get; } = preCopy;
+    public bool HasPreCopy { get; }
 
     // created on first use, when the device is declared completely
-    private StateLayout Layout => _layout ??= new StateLayout(device);
+    private StateLayout Layout => _layout ??= new StateLayout(_device);
 
     /// <summary>Whether a region can be accessed.</summary>
     /// <remarks>
@@ -39,34 +56,24 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? deviceS
     public bool CanChangeTo(MigrationState target) => target != State && StateTransitions.Path(State, target, HasPreCopy) is not null;
 
     /// <summary>Estimated bytes to read in STOP_COPY, in any state.</summary>
-    public ulong StopCopyLength
-    {
-        get
-        {
-            ulong own = EstimateOwn(out _);
-            return Layout.StreamSize + own + StateLayout.HeaderBytes(own);
-        }
-    }
+    public ulong StopCopyLength => _content.StopCopyLength;
 
     /// <summary>Estimated bytes to read in PRE_COPY: of the initial state, until it has been read, or of what changed since.</summary>
     /// <returns>False if the device is not in PRE_COPY, or a read has failed.</returns>
     public bool TryGetPreCopyInfo(out ulong initial, out ulong dirty)
     {
         (initial, dirty) = (0, 0);
-        if (State != MigrationState.PreCopy || _writer is not { IsBroken: false } writer)
+        if (State != MigrationState.PreCopy || !_content.CanRead)
             return false;
-        EstimateOwn(out ulong running);
-        running += writer.MemoryWhileRunning;
-        ulong bytes = running + StateLayout.HeaderBytes(running) + (ulong)writer.Buffered;
-        if (writer.IsDrained)
-            dirty = bytes;
+        if (_content.IsDrained)
+            dirty = _content.PreCopyLength;
         else
-            initial = bytes;
+            initial = _content.PreCopyLength;
         return true;
     }
 
     /// <summary>Of the device whose state is restored, or was last; 0 before.</summary>
-    public int RestoredVersion => _reader?.Version ?? _restoredVersion;
+    public int RestoredVersion => _content.RestoredVersion;
 
     /// <summary>A state transition was refused before it started.</summary>
     public void Failed() => _failed = true;
@@ -97,35 +104,23 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? deviceS
     public bool TryRead(Span<byte> destination, out int count)
     {
         count = 0;
-        if (_writer is not { IsBroken: false } writer)
+        if (!_content.CanRead)
             return false;
-        count = writer.Read(destination, stopped: State == MigrationState.StopCopy);
+        count = _content.Read(destination, stopped: State == MigrationState.StopCopy);
         return true;
     }
 
     /// <summary>Writes the next bytes of the migration stream, in RESUMING.</summary>
     /// <returns>What is wrong with them, or null.</returns>
-    public string? Write(ReadOnlySpan<byte> source)
-    {
-        if (source.IsEmpty)
-            return _reader?.Problem;
-        if (_reader is null)
-        {
-            // not earlier: if the client cancels before the first byte, the device is unchanged
-            _reader = new MigrationReader(device, Layout, deviceState);
-            deviceState?.BeginRestore();
-        }
-        _reader.Feed(source);
-        return _reader.Problem;
-    }
+    public string? Write(ReadOnlySpan<byte> source) => _content.Write(source);
 
     /// <summary>The device was reset: back to RUNNING, except in PRE_COPY, so that a guest can reboot during a migration.</summary>
     /// <remarks>QEMU resets the device when the guest reboots, and expects it to stay in PRE_COPY. It also resets it after a failed
     /// state transition, and then expects RUNNING.</remarks>
     public void Reset()
     {
-        if (State == MigrationState.PreCopy && !_failed && _writer is { IsBroken: false } writer)
-            writer.StartOver(BeginAgain);
+        if (State == MigrationState.PreCopy && !_failed && _content.CanRead)
+            _content.SaveAgain();
         else
             BackToRunning();
     }
@@ -133,55 +128,71 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? deviceS
     /// <summary>Ends a save or a restore, and lets the device run.</summary>
     public void BackToRunning()
     {
+        MigrationState before = State;
         State = MigrationState.Running;
         _failed = false;
-        _reader = null;
+        _content.EndRestore();
         try
         {
-            EndSave();
+            if (before != MigrationState.Running)
+                _content.Changing(before, MigrationState.Running);
         }
         finally
         {
-            if (device.Activity.IsStopped)
+            EndSaveAndRestart();
+        }
+    }
+
+    private void EndSaveAndRestart()
+    {
+        try
+        {
+            _content.EndSave();
+        }
+        finally
+        {
+            if (_device.Activity.IsStopped)
                 Restart();
         }
     }
 
     /// <summary>Whether a restore was started and not completed, or failed: the device must be reset.</summary>
-    public bool HasHalfState => _reader is not null || State == MigrationState.Error;
+    public bool HasHalfState => _content.IsRestoring || State == MigrationState.Error;
 
     // The device runs again even if OnStarted throws.
     private void Restart()
     {
         try
         {
-            device.Started();
+            _device.Started();
         }
         finally
         {
-            device.RunAgain();
+            _device.RunAgain();
             Layout.DeliverIrqs();
         }
     }
 
     private string? Step(MigrationState next)
     {
+        if (State != MigrationState.Resuming)
+            _content.Changing(State, next);
         switch (State, next)
         {
             case (MigrationState.Running, MigrationState.PreCopy):
             case (MigrationState.Stop, MigrationState.StopCopy):
-                BeginSave();
+                _content.BeginSave();
                 break;
             case (MigrationState.Running, MigrationState.Stop):
             case (MigrationState.PreCopy, MigrationState.StopCopy):
-                device.Stopped();
+                _device.Stopped();
                 break;
             case (MigrationState.PreCopy, MigrationState.Running):
             case (MigrationState.StopCopy, MigrationState.Stop):
-                EndSave();
+                _content.EndSave();
                 break;
             case (MigrationState.Stop, MigrationState.Running):
-                device.Started();
+                _device.Started();
                 State = next; // first, in case delivering throws
                 Layout.DeliverIrqs();
                 return null;
@@ -194,64 +205,17 @@ internal sealed class DeviceMigration(PciDevice device, IMigrationState? deviceS
         return null;
     }
 
-    private void BeginSave()
-    {
-        Call(static state => state.BeginSave());
-        _writer = new MigrationWriter(device, Layout, deviceState);
-    }
-
-    private void BeginAgain()
-    {
-        Call(static state => state.EndSave());
-        Call(static state => state.BeginSave());
-    }
-
-    private ulong EstimateOwn(out ulong running)
-    {
-        MigrationEstimate estimate = deviceState?.Estimate() ?? default;
-        ulong bytes = (ulong)Math.Max(estimate.Bytes, 0);
-        running = Math.Min((ulong)Math.Max(estimate.WhileRunning, 0), bytes);
-        return bytes;
-    }
-
-    private void EndSave()
-    {
-        if (_writer is null)
-            return;
-        _writer = null;
-        Call(static state => state.EndSave());
-    }
-
-    // Saves also begin and end in resets and attaches: attribute an exception to the migration state, not to those.
-    private void Call(Action<IMigrationState> call)
-    {
-        if (deviceState is null)
-            return;
-        try
-        {
-            call(deviceState);
-        }
-        catch (Exception e)
-        {
-            throw new DeviceCodeException(DeviceCallback.MigrationState, e);
-        }
-    }
-
     private string? FinishRestore()
     {
-        if (_reader is not { } reader)
-            return null;
         // in case it fails: the device then has neither its old nor its new state
-        State = MigrationState.Error;
-        string? problem = reader.Finish();
-        if (problem is null)
-            device.StateRestored();
-        if (problem is null)
+        if (_content.IsRestoring)
+            State = MigrationState.Error;
+        string? problem = _content.Finish();
+        if (problem is null && _content.IsRestoring)
         {
-            _restoredVersion = reader.Version;
-            _reader = null;
-            device.Notifiers.Discard();
-            device.CommandWork.Restored();
+            _content.EndRestore();
+            _device.Notifiers.Discard();
+            _device.CommandWork.Restored();
         }
         return problem;
     }

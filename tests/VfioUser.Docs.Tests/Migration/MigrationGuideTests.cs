@@ -52,6 +52,17 @@ public class MigrationGuideTests
         target.Journal.Should().Equal(source.Journal);
     }
 
+    [Fact]
+    public void Format_of_the_device_moves()
+    {
+        OfItsOwnFormat source = new();
+        OfItsOwnFormat target = new();
+
+        Migrate(source, target);
+
+        target.Value.Value.Should().Be(7);
+    }
+
     private static void Migrate(OneRegister source, OneRegister target)
     {
         using var from = TestGuest.Attach(source);
