@@ -20,17 +20,17 @@ public interface IRawMigration
     MigrationEstimate Estimate() => new(PciDevice.DefaultMaxStateSize);
 
     /// <summary>The state is about to change, by one step of the state machine; an exception prevents that.</summary>
-    /// <param name="from">The state until now.</param>
-    /// <param name="to">The next one. PRE_COPY and STOP_COPY begin a save, unless one changes to the other; RESUMING begins a
+    /// <param name="oldState">The state until now.</param>
+    /// <param name="newState">The next one. PRE_COPY and STOP_COPY begin a save, unless one changes to the other; RESUMING begins a
     /// restore, and RESUMING to STOP ends it. RUNNING follows on any state when the device is reset or the next client attaches.</param>
     /// <exception cref="InvalidDataException">From RESUMING to STOP: the bytes that were written are not a valid state. The device is in
     /// ERROR, and the client must reset it; so it is after any other exception, if there were bytes.</exception>
     /// <remarks>
     /// Called before <see cref="PciDevice.OnStopped"/>, which runs what was posted: gather the state in <see cref="Read"/> and not here. Also
-    /// called before <see cref="PciDevice.OnStarted"/>. If one of those throws, the state stays after all. A reset in PRE_COPY changes no state, so that a guest can reboot while it moves: what
-    /// is read after <see cref="PciDevice.OnReset"/> must supersede what was read before.
+    /// called before <see cref="PciDevice.OnStarted"/>. If one of those throws, the state stays after all. A reset in PRE_COPY changes no
+    /// state, so that a guest can reboot while it moves: what is read after <see cref="PciDevice.OnReset"/> must supersede what was read before.
     /// </remarks>
-    void OnState(MigrationState from, MigrationState to);
+    void OnState(MigrationState oldState, MigrationState newState);
 
     /// <summary>Saves the next bytes, in PRE_COPY or STOP_COPY.</summary>
     /// <param name="destination">Filled from its start, completely or in part; at least one byte.</param>

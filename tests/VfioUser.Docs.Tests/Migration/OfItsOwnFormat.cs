@@ -17,12 +17,12 @@ internal sealed class OfItsOwnFormat : OneRegister, IRawMigration
 
     MigrationEstimate IRawMigration.Estimate() => new(sizeof(uint));
 
-    void IRawMigration.OnState(MigrationState from, MigrationState to)
+    void IRawMigration.OnState(MigrationState oldState, MigrationState newState)
     {
-        _isSaved = to is not MigrationState.StopCopy;
-        if (to is MigrationState.Resuming)
+        _isSaved = newState is not MigrationState.StopCopy;
+        if (newState is MigrationState.Resuming)
             _arrived = null;
-        if (from is MigrationState.Resuming && to is MigrationState.Stop)
+        if (oldState is MigrationState.Resuming && newState is MigrationState.Stop)
             Value.Value = _arrived ?? throw new InvalidDataException("The register is missing.");
     }
 

@@ -34,10 +34,10 @@ internal sealed class RawDevice : PciDevice, IRawMigration
 
     public MigrationEstimate Estimate() => new(Stream.Length, 1);
 
-    public void OnState(MigrationState from, MigrationState to)
+    public void OnState(MigrationState oldState, MigrationState newState)
     {
-        Note($"{from}-{to}");
-        switch (from, to)
+        Note($"{oldState}-{newState}");
+        switch (oldState, newState)
         {
             case (_, MigrationState.PreCopy) or (MigrationState.Stop, MigrationState.StopCopy):
                 _given = 0;

@@ -243,7 +243,7 @@ public sealed class RawMigrationTests
             EnableRawMigration(this);
         }
 
-        public void OnState(MigrationState from, MigrationState to)
+        public void OnState(MigrationState oldState, MigrationState newState)
         {
         }
 
