@@ -64,7 +64,7 @@ public class LibvfioUserSampleTests
         time.Should().Equal(Wire.Bytes(1234567890123));
         next.MapPages(file, 16, 16);
         using EventFd movedIntx = next.ConfigureIrqs();
-        movedIntx.Wait(Bound.Timeout).Should().BeTrue("the pin was asserted when the device left");
+        movedIntx.Wait(Bound.Timeout).Should().BeTrue("INTx was asserted when the device left");
         next.Unmap(0, 0, DmaUnmapFlags.All).Should().Be(Errno.None);
         destination.Dma.Regions.Should().BeEmpty();
         next.Leave();

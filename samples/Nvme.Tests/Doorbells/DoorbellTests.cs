@@ -248,7 +248,7 @@ public class DoorbellTests
         for (int i = 0; i < 20; i++)
         {
             NvmeDriver.Expect(queue.Execute(NewCommand.Io(IoOpcode.Flush)));
-            SpinWait.SpinUntil(() => !machine.Controller.IsPinAsserted, TimeSpan.FromSeconds(60)).Should().BeTrue();
+            SpinWait.SpinUntil(() => !machine.Controller.IsIntxAsserted, TimeSpan.FromSeconds(60)).Should().BeTrue();
         }
     }
 
@@ -259,16 +259,16 @@ public class DoorbellTests
         DriverQueue queue = machine.Driver.CreateQueue(1);
         int control = machine.Controller.Config.MsiX!.Offset + 2;
         queue.Submit(NewCommand.Io(IoOpcode.Flush));
-        SpinWait.SpinUntil(() => machine.Controller.IsPinAsserted, TimeSpan.FromSeconds(60)).Should().BeTrue();
+        SpinWait.SpinUntil(() => machine.Controller.IsIntxAsserted, TimeSpan.FromSeconds(60)).Should().BeTrue();
 
         machine.Guest.Config.Write(control, (ushort)0x8000);
-        bool withMsiX = machine.Controller.IsPinAsserted;
+        bool withMsiX = machine.Controller.IsIntxAsserted;
         ushort status = machine.Guest.Config.Read<ushort>(6);
         machine.Guest.Config.Write(control, (ushort)0);
 
         withMsiX.Should().BeFalse("a function with MSI-X enabled has no interrupt pin");
         (status & 8).Should().Be(0);
-        machine.Controller.IsPinAsserted.Should().BeTrue("the completion has not been taken");
+        machine.Controller.IsIntxAsserted.Should().BeTrue("the completion has not been taken");
     }
 
     [Theory]
@@ -276,7 +276,7 @@ public class DoorbellTests
     [InlineData(DoorbellKind.Mapped)]
     public void Unmasking_the_pin_delivers_nothing_that_the_driver_has_taken(DoorbellKind kind)
     {
-        using Machine machine = new(options: new NvmeOptions { Doorbells = kind, Spin = TimeSpan.Zero, Nap = TimeSpan.FromMilliseconds(10) }, msiX: false);
+        using Machine machine = new(options: new NvmeOptions { Doorbells = kind, Spin = TimeSpan.Zero, Pause = TimeSpan.FromMilliseconds(10) }, msiX: false);
         DriverQueue queue = machine.Driver.CreateQueue(1);
         machine.Guest.Intx.Take();
         machine.Guest.Intx.Unmask();
@@ -287,7 +287,7 @@ public class DoorbellTests
             machine.Guest.Intx.WaitForNext();
             NvmeDriver.Expect(queue.Take());
 
-            machine.Controller.IsPinAsserted.Should().BeFalse();
+            machine.Controller.IsIntxAsserted.Should().BeFalse();
             machine.Guest.Intx.Take().Should().Be(0);
         }
     }
@@ -303,13 +303,13 @@ public class DoorbellTests
         for (uint i = 1; i <= 50; i++)
         {
             queue.Submit(NewCommand.Io(IoOpcode.Flush));
-            SpinWait.SpinUntil(() => machine.Controller.IsPinAsserted, TimeSpan.FromSeconds(60)).Should().BeTrue();
+            SpinWait.SpinUntil(() => machine.Controller.IsIntxAsserted, TimeSpan.FromSeconds(60)).Should().BeTrue();
             // the guest takes the completion before it is interrupted
             queue.TryTake(out Completion completion, ring: false).Should().BeTrue();
             NvmeDriver.Expect(completion);
             machine.Guest.Bar0.Write(DoorbellRegisters.Offset + DoorbellRegisters.HeadOf(1) * sizeof(uint), i % 64);
 
-            machine.Controller.IsPinAsserted.Should().BeFalse();
+            machine.Controller.IsIntxAsserted.Should().BeFalse();
             machine.Guest.Intx.Take().Should().Be(0);
         }
     }

@@ -35,7 +35,7 @@ internal sealed class Namespace
     /// <summary>The same whenever the same disk is served.</summary>
     public Guid Uuid { get; }
 
-    public Promptness Promptness { get; } = new();
+    public LatencyTracker LatencyTracker { get; } = new();
 
     /// <summary>Whether a flush has failed.</summary>
     public bool HasLostWrites => Volatile.Read(ref _flushFailed) != 0;

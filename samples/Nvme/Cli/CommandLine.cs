@@ -32,7 +32,7 @@ internal static class CommandLine
         queues.Validators.Add(result => RequireRange(result, queues, 1, NvmeOptions.MaxIoQueues));
         Option<DoorbellKind> doorbells = new("--doorbells")
         {
-            Description = "How doorbells arrive: 'trapped' by message, few where the driver has shadow doorbells; 'mapped' on a page that is looked at.",
+            Description = "How doorbells arrive: 'trapped' by message, few where the driver has shadow doorbells; 'mapped' on a page that is polled.",
             DefaultValueFactory = _ => new NvmeOptions().Doorbells,
         };
         Option<int> blockSize = new("--block-size") { Description = "Bytes in a logical block: 512 or 4096.", DefaultValueFactory = _ => 512 };
@@ -45,23 +45,23 @@ internal static class CommandLine
         });
         Option<int> spin = new("--spin")
         {
-            Description = "Microseconds that a thread looks for the next command of a guest that has one at a time; takes a processor meanwhile.",
+            Description = "Microseconds that a thread polls for the next command of a guest that has one at a time; takes a processor meanwhile.",
             DefaultValueFactory = _ => (int)new NvmeOptions().Spin.TotalMicroseconds,
         };
         spin.Validators.Add(result => RequireRange(result, spin, 0, 1_000_000));
-        Option<int> nap = new("--nap")
+        Option<int> pause = new("--pause")
         {
-            Description = "Microseconds that a thread pauses between two looks while the guest has several commands under way.",
-            DefaultValueFactory = _ => (int)new NvmeOptions().Nap.TotalMicroseconds,
+            Description = "Microseconds that a thread pauses between two polls while the guest has several commands under way.",
+            DefaultValueFactory = _ => (int)new NvmeOptions().Pause.TotalMicroseconds,
         };
-        nap.Validators.Add(result => RequireRange(result, nap, 0, 10_000));
+        pause.Validators.Add(result => RequireRange(result, pause, 0, 10_000));
         Option<bool> noShadow = new("--no-shadow-doorbells") { Description = "Do not let drivers keep doorbells in their memory." };
         Option<bool> readOnly = new("--read-only") { Description = "Refuse writes." };
         Option<bool> incoming = new("--incoming") { Description = "Another host serves the disks until its guest has migrated here." };
         Option<bool> trust = new("--trust-client-memory") { Description = "Map the machine's memory even if its file could shrink, or has huge pages: for SPDK's host, say." };
         Option<bool> noView = new("--no-view") { Description = "Show no rates and queues; as when standard output is no terminal." };
 
-        Command serve = new("serve", "Serves disks on a socket until Ctrl-C.") { socket, disk, size, queues, doorbells, blockSize, serial, spin, nap, noShadow, readOnly, incoming, trust, noView };
+        Command serve = new("serve", "Serves disks on a socket until Ctrl-C.") { socket, disk, size, queues, doorbells, blockSize, serial, spin, pause, noShadow, readOnly, incoming, trust, noView };
         serve.SetAction((parsed, _) => Serve.Run(new ServeOptions(
             parsed.GetRequiredValue(socket),
             parsed.GetValue(disk) ?? [],
@@ -77,7 +77,7 @@ internal static class CommandLine
                 BlockSize = parsed.GetValue(blockSize),
                 SerialNumber = parsed.GetValue(serial),
                 Spin = TimeSpan.FromMicroseconds(parsed.GetValue(spin)),
-                Nap = TimeSpan.FromMicroseconds(parsed.GetValue(nap)),
+                Pause = TimeSpan.FromMicroseconds(parsed.GetValue(pause)),
                 ShadowDoorbells = !parsed.GetValue(noShadow),
             })));
         return serve;

@@ -22,7 +22,7 @@ internal sealed partial class IoCommands
             CommitIfForced(command, space);
             long begun = Stopwatch.GetTimestamp();
             space.Backend.Read(offset, bounce);
-            space.Promptness.Answered(begun, length);
+            space.LatencyTracker.Answered(begun, length);
             if (!context.Pass.TryEnter())
                 return CommandOutcome.NoCompletion;
             if (!context.Data.TryWrite(0, bounce))
@@ -60,7 +60,7 @@ internal sealed partial class IoCommands
             context.Pass.Leave();
             long begun = Stopwatch.GetTimestamp();
             space.Backend.Write(offset, bounce);
-            space.Promptness.Answered(begun, length);
+            space.LatencyTracker.Answered(begun, length);
             FlushIfDue(command, space);
             if (!context.Pass.TryEnter())
                 return CommandOutcome.NoCompletion;

@@ -16,7 +16,7 @@ internal sealed partial class IoCommands(ControllerParts parts)
         || parts.Namespace(command.Nsid) is { Backend.Blocks: true };
 
     /// <summary>Whether a command that may have to wait for a disk has probably not to.</summary>
-    public bool IsAnsweredAtOnce(in Command command) => parts.Namespace(command.Nsid) is { Promptness.IsPrompt: true }
+    public bool IsFast(in Command command) => parts.Namespace(command.Nsid) is { LatencyTracker.IsFast: true }
         && !command.IsForceUnitAccess
         && ((IoOpcode)command.Opcode is IoOpcode.Read || ((IoOpcode)command.Opcode is IoOpcode.Write && parts.Features.WriteCacheEnabled));
 

@@ -19,7 +19,7 @@ internal sealed class CreateCompletionQueueCommand(ControllerParts parts) : IAdm
             return Status.InvalidQueueId;
         if (QueueCommands.Problem(parts, command, size) is { } problem)
             return problem;
-        if (interrupts && vector >= (parts.Interrupts.UsesPin ? 1 : parts.Interrupts.Vectors))
+        if (interrupts && vector >= (parts.Interrupts.UsesIntx ? 1 : parts.Interrupts.Vectors))
             return Status.InvalidInterruptVector;
         parts.Queues.Add(new CompletionQueueState(command.Prp1, id, vector, size, 0, 0, Phase: 1, (byte)(interrupts ? 1 : 0), 0));
         return Status.Success;

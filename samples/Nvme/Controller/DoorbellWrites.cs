@@ -51,7 +51,7 @@ internal sealed class DoorbellWrites(Func<ControllerParts> controller) : IRegion
         }
         parts.Doorbells.Write(DoorbellRegisters.TailOf(id), value);
         if (queue.Worker is { } worker)
-            worker.Rung(queue);
+            worker.DoorbellWritten(queue);
         else
             parts.Workers.WakeAdmin();
     }
@@ -70,7 +70,7 @@ internal sealed class DoorbellWrites(Func<ControllerParts> controller) : IRegion
             parts.WakeAll();
         parts.Interrupts.Update();
         // the register only tells that the head in guest memory has moved
-        if (parts.Interrupts.NeedsLooks)
+        if (parts.Interrupts.NeedsPolling)
             parts.Workers.WakeAdmin();
     }
 }

@@ -51,10 +51,10 @@ public sealed class NvmeController : PciDevice
         AsyncEvents events = new();
         QueueSet queues = new(Dma, doorbells, options.IoQueues, (_, _) => events.Raise(AsyncEvent.InvalidDoorbellValue),
             () => _parts!.WakeAll());
-        Intx pin = AddIntx();
-        Interrupts interrupts = new(vectors, pin, Config.MsiX!, doorbells, guest, () => queues);
+        Intx intx = AddIntx();
+        Interrupts interrupts = new(vectors, intx, Config.MsiX!, doorbells, guest, () => queues);
         // the heads of completion queues may have moved on the mapped page, or in guest memory
-        pin.SetResampleHandler(interrupts.Update);
+        intx.SetResampleHandler(interrupts.Update);
         // QEMU sends messages while it delivers INTx: a head in one of them deasserts it before the guest goes on
         doorbells.AddMessageHandler(interrupts.Update);
         MsiXCapability msiX = Config.MsiX!;
@@ -88,7 +88,7 @@ public sealed class NvmeController : PciDevice
     /// <summary>The current queues, the admin queue first. Any thread.</summary>
     public IReadOnlyList<QueueFigures> Queues => [.. _parts.Queues.Submissions.Select(queue => queue.Figures)];
 
-    internal bool IsPinAsserted => _parts.Interrupts.IsPinAsserted;
+    internal bool IsIntxAsserted => _parts.Interrupts.IsIntxAsserted;
 
     /// <inheritdoc/>
     protected override void OnDmaMapped(DmaRegion region)

@@ -64,10 +64,10 @@ internal sealed class ControllerParts
     public bool HasShadowDoorbells => Options.ShadowDoorbells && !Doorbells.IsMapped;
 
     /// <summary>
-    /// Whether the driver is offered them now. With the pin it is not: QEMU takes the guest's next access to a BAR for the end
+    /// Whether the driver is offered them now. With INTx it is not: QEMU takes the guest's next access to a BAR for the end
     /// of an interrupt, and shadow doorbells leave such accesses out.
     /// </summary>
-    public bool OffersShadowDoorbells => HasShadowDoorbells && !Interrupts.UsesPin;
+    public bool OffersShadowDoorbells => HasShadowDoorbells && !Interrupts.UsesIntx;
 
     /// <summary>The namespace of a number, or null.</summary>
     public Namespace? Namespace(uint id) => id - 1 < (uint)Namespaces.Count ? Namespaces[(int)(id - 1)] : null;
@@ -114,7 +114,7 @@ internal sealed class ControllerParts
     }
 
     /// <summary>Posts completions whose queue was not mapped. Admin thread, inside the guard.</summary>
-    /// <returns>Whether to look again.</returns>
+    /// <returns>Whether to poll again.</returns>
     public bool PostHeld()
     {
         bool posted = false;
@@ -134,7 +134,7 @@ internal sealed class ControllerParts
     }
 
     /// <summary>A queue's memory is not mapped: threads are to be woken when some is.</summary>
-    /// <returns>Whether that is news: then it may have been mapped before, and is to be looked at again.</returns>
+    /// <returns>Whether that is news: then it may have been mapped before: poll again.</returns>
     public bool TellOfLoss() => Interlocked.Exchange(ref _isLost, 1) == 0;
 
     /// <summary>Memory has been mapped. Command thread.</summary>

@@ -43,7 +43,7 @@ public sealed record NvmeOptions
     public TimeSpan Spin { get; init; } = TimeSpan.FromMicroseconds(400);
 
     /// <summary>How long a thread pauses between two polls while a guest has several commands in flight.</summary>
-    public TimeSpan Nap { get; init; } = TimeSpan.FromMicroseconds(50);
+    public TimeSpan Pause { get; init; } = TimeSpan.FromMicroseconds(50);
 
     /// <summary>Called with one line when the controller fails because of the guest. Any thread.</summary>
     public Action<string>? Log { get; init; }

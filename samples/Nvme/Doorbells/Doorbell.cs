@@ -39,23 +39,23 @@ internal sealed class Doorbell
     /// <returns>False when its page is not mapped.</returns>
     public bool StartShadow(ShadowDoorbells? shadow)
     {
-        bool started = shadow is null || shadow.TryStart(_index, Look());
+        bool started = shadow is null || shadow.TryStart(_index, Poll());
         Shadow = shadow;
         return started;
     }
 
-    /// <summary>Whether the shadow doorbell was not mapped when it was looked at or armed last.</summary>
+    /// <summary>Whether the shadow doorbell was not mapped at the last poll or arming.</summary>
     public bool IsUnreachable => Volatile.Read(ref _isUnreachable);
 
     /// <summary>The last valid value.</summary>
     public uint Value => Volatile.Read(ref _value);
 
     /// <summary>The value to save: the newest one of the register; a shadow doorbell moves with the guest's memory.</summary>
-    public uint Newest => Shadow is null ? Look() : Value;
+    public uint Newest => Shadow is null ? Poll() : Value;
 
     /// <summary>Polls the doorbell.</summary>
     /// <returns>The newest valid value.</returns>
-    public uint Look()
+    public uint Poll()
     {
         uint value;
         if (Shadow is { } shadow)

@@ -12,7 +12,7 @@ namespace Nvme.Queues;
 internal sealed class CompletionQueue
 {
     // while the driver moves its head at the same time
-    private const int MostLooks = 16;
+    private const int MaxPolls = 16;
 
     private readonly Lock _lock = new();
     private readonly Dma _dma;
@@ -81,16 +81,16 @@ internal sealed class CompletionQueue
         }
     }
 
-    /// <summary>Whether the driver has not taken everything, as far as is known without a look at its memory.</summary>
+    /// <summary>Whether the driver has not taken everything, as far as is known without polling its memory.</summary>
     public bool IsUnread => Head.Newest != Volatile.Read(ref _tail);
 
     /// <summary>Looks how far the driver has come where that stands in its memory, and has it tell when it goes on.</summary>
     /// <remarks>Not on the Command thread, where the memory may come by message.</remarks>
-    public void LookInMemory()
+    public void PollMemory()
     {
         if (Head.Shadow is null)
             return;
-        for (int i = 0; i < MostLooks && Head.Look() != Volatile.Read(ref _tail); i++)
+        for (int i = 0; i < MaxPolls && Head.Poll() != Volatile.Read(ref _tail); i++)
         {
             if (IsArmed())
                 return;
@@ -100,7 +100,7 @@ internal sealed class CompletionQueue
     /// <summary>Whether there is room for one more. If there is not, the driver tells when it has taken something.</summary>
     public bool HasRoomOrIsArmed()
     {
-        for (int i = 0; i < MostLooks; i++)
+        for (int i = 0; i < MaxPolls; i++)
         {
             lock (_lock)
             {
@@ -110,11 +110,11 @@ internal sealed class CompletionQueue
             if (IsArmed())
                 return false;
         }
-        return true; // it moves all the time, without making room: look again later
+        return true; // it moves all the time, without making room: poll again later
     }
 
     // a head that moved before it was armed tells nothing from then on
-    private bool IsArmed() => Head.Arm() == Head.Look();
+    private bool IsArmed() => Head.Arm() == Head.Poll();
 
     /// <summary>Entries that the driver has not taken.</summary>
     public int Untaken
@@ -228,7 +228,7 @@ internal sealed class CompletionQueue
     // that are set aside must stay places.
     private uint Taken()
     {
-        uint head = Head.Look();
+        uint head = Head.Poll();
         if (Distance(_head, head) <= Distance(_head, _tail))
             _head = head;
         else

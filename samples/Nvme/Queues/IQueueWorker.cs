@@ -4,7 +4,7 @@ namespace Nvme.Queues;
 internal interface IQueueWorker
 {
     /// <summary>The guest has written a queue's doorbell. Command thread; waits for nothing.</summary>
-    void Rung(SubmissionQueue queue);
+    void DoorbellWritten(SubmissionQueue queue);
 
     /// <summary>Fetches from a queue no more. Admin thread.</summary>
     void Remove(SubmissionQueue queue);

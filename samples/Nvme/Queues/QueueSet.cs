@@ -4,7 +4,7 @@ using VfioUser;
 namespace Nvme.Queues;
 
 /// <summary>All queues by number; number 0 is the admin queue's.</summary>
-/// <remarks>Any thread looks. The admin thread changes it, and a reset when nobody else is at it.</remarks>
+/// <remarks>Any thread reads it. The admin thread changes it, and a reset when no other thread uses it.</remarks>
 internal sealed class QueueSet
 {
     private readonly Dma _dma;

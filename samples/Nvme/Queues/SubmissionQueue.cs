@@ -42,7 +42,7 @@ internal sealed class SubmissionQueue
     /// <summary>Who fetches; null for the admin thread.</summary>
     public IQueueWorker? Worker { get; set; }
 
-    /// <summary>Whether its memory was unmapped when it was looked at last. A client unmaps and maps again what it moves or splits;
+    /// <summary>Whether its memory was unmapped at the last poll. A client unmaps and maps again what it moves or splits;
     /// a queue that never had memory is the driver's mistake.</summary>
     public bool IsUnreachable => Volatile.Read(ref _isUnreachable);
 
@@ -54,7 +54,7 @@ internal sealed class SubmissionQueue
     public SubmissionQueueState State => new(Address, Id, Completions.Id, (uint)Size, _head, Tail.Newest);
 
     /// <summary>How many commands wait to be fetched.</summary>
-    public int Pending() => InFlight.IsOpen ? (int)((Tail.Look() + (uint)Size - _head) % (uint)Size) : 0;
+    public int Pending() => InFlight.IsOpen ? (int)((Tail.Poll() + (uint)Size - _head) % (uint)Size) : 0;
 
     /// <summary>Looks again whether memory that was gone is back.</summary>
     public bool IsReachable() => !IsUnreachable || _dma.TryRead<ulong>(new Iova(Address) + (ulong)_head * Command.WireSize, out _);

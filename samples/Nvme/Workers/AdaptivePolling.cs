@@ -22,7 +22,7 @@ internal sealed class AdaptivePolling(NvmeOptions options, bool mapped)
     {
         Spin = options.Spin,
         PauseUntil = mapped ? PollingIntervals.PauseUntil : TimeSpan.Zero,
-        Pause = options.Nap,
+        Pause = options.Pause,
         LongestSleep = mapped ? PollingIntervals.LongestSleep : Timeout.InfiniteTimeSpan,
     };
 
@@ -30,7 +30,7 @@ internal sealed class AdaptivePolling(NvmeOptions options, bool mapped)
     {
         Spin = options.Spin < ShortSpin ? options.Spin : ShortSpin,
         PauseUntil = mapped ? PollingIntervals.PauseUntil : PauseUntil,
-        Pause = options.Nap,
+        Pause = options.Pause,
         LongestSleep = mapped ? PollingIntervals.LongestSleep : Timeout.InfiniteTimeSpan,
     };
 
@@ -45,7 +45,7 @@ internal sealed class AdaptivePolling(NvmeOptions options, bool mapped)
 
     /// <summary>The guest rang while the worker slept.</summary>
     /// <returns>Whether it does so often enough to be waited for from now on.</returns>
-    public bool RingsOften()
+    public bool IsWrittenOften()
     {
         long now = Stopwatch.GetTimestamp();
         bool often = Stopwatch.GetElapsedTime(_rung, now) < options.Spin;

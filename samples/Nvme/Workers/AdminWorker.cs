@@ -48,8 +48,8 @@ internal sealed class AdminWorker : PollingWorker
     private bool PollQueue()
     {
         bool worked = _advance();
-        if (_parts.Interrupts.NeedsLooks)
-            _parts.Interrupts.Look();
+        if (_parts.Interrupts.NeedsPolling)
+            _parts.Interrupts.Poll();
         if (!_context.Pass.TryEnter())
             return worked;
         try

@@ -66,7 +66,7 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
     /// <summary>A queue was rung: serves it on the caller's thread if this one sleeps, for waking it takes longer than a few commands.</summary>
     /// <remarks>Command thread. Waits for no disk, for no other thread, and not for the client: one that waits for the Command
     /// thread meanwhile, as QEMU does for the reply to an unmap, would answer for its memory only afterwards.</remarks>
-    public void Rung(SubmissionQueue queue)
+    public void DoorbellWritten(SubmissionQueue queue)
     {
         if (_parts.HasMessageMemory || !IsAsleep || !_pool.HasRoom || !_serving.TryEnter())
         {
@@ -80,7 +80,7 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
             if (queue.Pending() <= FewCommands)
             {
                 Serve(queue, FewCommands, mayWait: false);
-                more = _polling.RingsOften() || LookAndArm();
+                more = _polling.IsWrittenOften() || PollAndArm();
             }
         }
         catch (Exception e)
@@ -105,8 +105,8 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
                 foreach (SubmissionQueue queue in _queues)
                     worked |= Serve(queue, MaxBurst, mayWait: true);
             }
-            if (_parts.Interrupts.NeedsLooks)
-                _parts.Interrupts.Look();
+            if (_parts.Interrupts.NeedsPolling)
+                _parts.Interrupts.Poll();
             return worked;
         }
         catch (Exception e)
@@ -119,10 +119,10 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
     protected override bool Arm()
     {
         lock (_serving)
-            return LookAndArm();
+            return PollAndArm();
     }
 
-    private bool LookAndArm()
+    private bool PollAndArm()
     {
         if (!_context.Pass.TryEnter())
             return false;
@@ -196,7 +196,7 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
         for (int i = 0; i < commands.Length; i++)
         {
             bool blocks = _commands.Blocks(commands[i]);
-            bool wait = mayWait && (MayWait(commands) || _commands.IsAnsweredAtOnce(commands[i]));
+            bool wait = mayWait && (MayWait(commands) || _commands.IsFast(commands[i]));
             if (blocks && !wait && _pool.TryPost(queue, commands[i], urgent: !mayWait))
             {
                 left--;

@@ -102,7 +102,7 @@ internal sealed class Conversation : IDisposable
     {
         Answer info = Ask(Command.DeviceGetInfo, new DeviceInfo(DeviceInfo.WireSize, 0, 0, 0));
         if (info.IsError)
-            throw new BrokenRuleException($"a sound DeviceGetInfo after it was {info.Refusal}");
+            throw new BrokenRuleException($"a valid DeviceGetInfo after it was {info.Refusal}");
     }
 
     /// <summary>Receives the next reply, and refuses commands of the server's meanwhile.</summary>
@@ -185,7 +185,7 @@ internal sealed class Conversation : IDisposable
         }
         catch (ProtocolException e)
         {
-            throw new BrokenRuleException($"the server is out of step: {e.Message}");
+            throw new BrokenRuleException($"the server is out of sync: {e.Message}");
         }
     }
 

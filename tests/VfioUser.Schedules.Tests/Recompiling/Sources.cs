@@ -36,7 +36,8 @@ public sealed class Sources
             [CSharpSyntaxTree.ParseText(Usings, ParseOptions), .. files.Select(file => Parse(file, File.ReadAllText(file)))],
             platform.Split(':').Where(path => Path.GetFileName(path) is not ("VfioUser.dll" or "VfioUser.Schedules.Tests.dll"))
                 .Select(path => MetadataReference.CreateFromFile(path)),
-            new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, optimizationLevel: OptimizationLevel.Release, nullableContextOptions: NullableContextOptions.Enable));
+            new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, optimizationLevel: OptimizationLevel.Release, nullableContextOptions: NullableContextOptions.Enable,
+                specificDiagnosticOptions: [new("VFIOUSER001", ReportDiagnostic.Suppress)])); // as Directory.Build.props
         CSharpGeneratorDriver.Create(new AnalyzerFileReference(Metadata("Generator"), new Loader()).GetGenerators(LanguageNames.CSharp), parseOptions: ParseOptions)
             .RunGeneratorsAndUpdateCompilation(compilation, out Compilation generated, out _);
         _compilation = (CSharpCompilation)generated;

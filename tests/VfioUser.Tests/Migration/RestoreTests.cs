@@ -235,7 +235,7 @@ public class RestoreTests
         using var guest = TestGuest.Attach(device);
         if (device is MovingDevice moving)
         {
-            // one interrupt is held back by the mask, the pin by being asserted
+            // one interrupt is inhibited by its mask, INTx by being asserted
             guest.MsiX[1].Mask();
             moving.Irqs[1].Trigger();
             moving.Pin.Assert();

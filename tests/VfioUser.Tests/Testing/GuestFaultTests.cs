@@ -269,7 +269,7 @@ public class GuestFaultTests
         _device.Dma.TryLease(place, 4096, writable: false, out DmaLease? lease).Should().BeTrue();
 
         Task gone = guest.Memory.UnmapAsync();
-        Background.MustBecomeTrue(() => !_device.Dma.TryRead(place, out byte _), "no new access is let in");
+        Background.MustBecomeTrue(() => !_device.Dma.TryRead(place, out byte _), "no new access is accepted");
         gone.IsCompleted.Should().BeFalse();
         lease!.Dispose();
 

@@ -37,7 +37,7 @@ internal static class ClientRules
         TimeSpan wait = subject.Timeout < LongestWait ? subject.Timeout : LongestWait;
         Finding finding;
         using (Conversation? second = subject.Knock(wait))
-            finding = second is null ? Finding.NotServed("nobody else is let in") : Turned(second, wait);
+            finding = second is null ? Finding.NotServed("nobody else is accepted") : Turned(second, wait);
         first.StaysInSync();
         return finding;
     }

@@ -163,10 +163,10 @@ internal static class ConfigSpaceRules
         byte pin = subject.Device.Config[0x3D];
         uint served = subject.Device.Vectors(0);
         if (pin > 4)
-            throw new BrokenRuleException($"the pin is {pin}");
+            throw new BrokenRuleException($"Interrupt Pin is {pin}");
         if (pin == 0 && served == 0)
             return Finding.NotServed("there is neither");
-        return Finding.WarnIf(pin == 0 != (served == 0), $"the pin is {pin}, and GET_IRQ_INFO counts {served}");
+        return Finding.WarnIf(pin == 0 != (served == 0), $"Interrupt Pin is {pin}, and GET_IRQ_INFO counts {served}");
     }
 
     private static uint MsiXVectors(byte[] config, int at) => (WireFormat.Read<ushort>(config.AsSpan(at + 2)) & 0x7FFu) + 1;

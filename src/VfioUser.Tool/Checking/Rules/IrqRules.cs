@@ -204,7 +204,7 @@ internal static class IrqRules
         return null;
     }
 
-    // An earlier client may have disabled the pin, as SPDK's does, and then it is right that none comes.
+    // An earlier client may have disabled INTx, as SPDK's does, and then it is right that none comes.
     private static ushort Allow(Conversation session)
     {
         ushort command = session.ReadConfig<ushort>(CommandRegister);

@@ -2,7 +2,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Tests.Serving;
 
-/// <summary>Sound messages of every command, to be spoilt.</summary>
+/// <summary>Valid messages of every command, to be mutated.</summary>
 internal static class Corpus
 {
     /// <summary>How large what the client shares is; and that is all the memory that there is to map.</summary>

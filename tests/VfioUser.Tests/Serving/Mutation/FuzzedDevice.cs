@@ -59,7 +59,7 @@ internal sealed partial class FuzzedDevice : PciDevice, IRegionHandler
     /// <summary>How often it used the client's memory, by the way in which it is reached.</summary>
     public int[] Touched { get; } = new int[3];
 
-    /// <summary>How often somebody rang, by message.</summary>
+    /// <summary>How many doorbell writes came as messages.</summary>
     public int Rung => _rung;
 
     /// <summary>How often an interrupt was taken.</summary>

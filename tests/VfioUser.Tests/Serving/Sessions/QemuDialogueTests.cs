@@ -25,7 +25,7 @@ public sealed class QemuDialogueTests
         ReadsAndSizesTheConfiguration(qemu);
         qemu.Ask(Command.DeviceReset).ShouldBeGranted();
 
-        // the interrupts, first the pin and then MSI-X, each turned off in between
+        // the interrupts, first INTx and then MSI-X, each turned off in between
         Sets(qemu, PciIrq.Error, 0, error);
         Sets(qemu, PciIrq.Request, 0, request);
         Sets(qemu, PciIrq.Intx, 0, intx);

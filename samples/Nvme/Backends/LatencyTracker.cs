@@ -4,7 +4,7 @@ namespace Nvme.Backends;
 
 /// <summary>Tracks whether a disk answers at once, as a file does whose blocks are in the page cache.</summary>
 /// <remarks>Any thread. Concurrent answers may be lost in the count, which does no harm.</remarks>
-internal sealed class Promptness
+internal sealed class LatencyTracker
 {
     // a single late answer among this many is ignored: its thread may only have waited for a processor
     private const int WeightOfLate = 32;
@@ -15,7 +15,7 @@ internal sealed class Promptness
     private int _late = Few + 16;
 
     /// <summary>Whether an access is probably fast enough to be made in place.</summary>
-    public bool IsPrompt => Volatile.Read(ref _late) < Few;
+    public bool IsFast => Volatile.Read(ref _late) < Few;
 
     /// <summary>Counts an answer.</summary>
     /// <param name="begun">Stopwatch timestamp of the start.</param>

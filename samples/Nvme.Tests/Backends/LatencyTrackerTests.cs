@@ -2,9 +2,9 @@ using Nvme.Backends;
 
 namespace Nvme.Tests.Backends;
 
-public class PromptnessTests
+public class LatencyTrackerTests
 {
-    private readonly Promptness _disk = new();
+    private readonly LatencyTracker _disk = new();
 
     private void Answers(int times, bool atOnce)
     {
@@ -15,7 +15,7 @@ public class PromptnessTests
     [Fact]
     public void Disk_of_which_nothing_is_known_is_not_waited_for()
     {
-        _disk.IsPrompt.Should().BeFalse();
+        _disk.IsFast.Should().BeFalse();
     }
 
     [Fact]
@@ -23,7 +23,7 @@ public class PromptnessTests
     {
         Answers(32, atOnce: true);
 
-        _disk.IsPrompt.Should().BeTrue();
+        _disk.IsFast.Should().BeTrue();
     }
 
     [Fact]
@@ -34,7 +34,7 @@ public class PromptnessTests
         for (int i = 0; i < 100; i++)
         {
             Answers(1, atOnce: false);
-            _disk.IsPrompt.Should().BeTrue();
+            _disk.IsFast.Should().BeTrue();
             Answers(40, atOnce: true);
         }
     }
@@ -50,7 +50,7 @@ public class PromptnessTests
             Answers(9, atOnce: true);
         }
 
-        _disk.IsPrompt.Should().BeFalse();
+        _disk.IsFast.Should().BeFalse();
     }
 
     [Fact]
@@ -60,6 +60,6 @@ public class PromptnessTests
 
         Answers(1024, atOnce: true);
 
-        _disk.IsPrompt.Should().BeTrue();
+        _disk.IsFast.Should().BeTrue();
     }
 }
