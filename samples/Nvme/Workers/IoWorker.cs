@@ -118,8 +118,17 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
 
     protected override bool Arm()
     {
-        lock (_serving)
-            return PollAndArm();
+        try
+        {
+            lock (_serving)
+                return PollAndArm();
+        }
+        catch (Exception e)
+        {
+            // the worker must not end: its queues would hang without a word to the guest
+            _parts.Fail(e.ToString());
+            return false;
+        }
     }
 
     private bool PollAndArm()

@@ -16,6 +16,7 @@ public class NamedAccessTests
     [InlineData("RX.BASE", "0x0000000000000000")]
     [InlineData("config:SAME", "0x00")]
     [InlineData("VND.TEST", "0x00")]
+    [InlineData("bar0:0x90", "0x00000000")]
     public void Registers_and_fields_are_read_by_name(string name, string value)
     {
         NamedCard card = new();

@@ -19,6 +19,7 @@ internal sealed class NamedCard : PciDevice
         hidden.AddField<byte>(0, 4, "LOW");
         bar.AddBlock(0x40, "RX").AddRegister<ulong>(0, new() { Name = "BASE" });
         bar.AddRegister<uint>(0x80, new() { Name = "SAME" });
+        bar.AddRegister<uint>(0x90); // without a name
         Config.AddBlock(0x40, "VND").AddRegister<byte>(0, new() { Name = "TEST" });
         Config.AddRegister<byte>(0x41, new() { Name = "SAME" });
     }
