@@ -11,7 +11,8 @@ internal sealed class ServedCard : IAsyncDisposable
     private readonly ServedDevice _served;
 
     /// <param name="server">Null for the defaults.</param>
-    public ServedCard(VfioUserServerOptions? server = null) => _served = new ServedDevice(Card, server);
+    public ServedCard(VfioUserServerOptions? server = null) =>
+        _served = new ServedDevice(Card, (server ?? new VfioUserServerOptions()) with { RegisterMap = true }); // as the sample serves it
 
     public GpioCard Card { get; } = new();
 
