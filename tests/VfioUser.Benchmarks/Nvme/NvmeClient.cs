@@ -27,7 +27,7 @@ internal sealed class NvmeClient : IDisposable
         _client.MapDma(Base, MemorySize, _memory.File);
         EventFd[] irqs = [.. Enumerable.Range(0, NvmeServer.Queues + 1).Select(_ => new EventFd())];
         _client.SetIrqEventFds((uint)PciIrq.MsiX, 0, [.. irqs.Select(irq => irq.Handle)]);
-        EnableMsiX();
+        Enable();
         using (ClientRegion region = _client.GetRegionInfo((uint)PciRegion.Bar0))
             _doorbells = region.Areas.Count > 0 ? region.Map(region.Areas[0]) : null;
 
@@ -109,13 +109,14 @@ internal sealed class NvmeClient : IDisposable
     private void Write<T>(ulong register, T value)
         where T : unmanaged => _client.WriteRegion((uint)PciRegion.Bar0, register, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
 
-    private void EnableMsiX()
+    private void Enable()
     {
+        _client.WriteRegion((uint)PciRegion.Config, 0x04, [0x06, 0]); // memory space and bus mastering
         byte[] config = new byte[256];
         _client.ReadRegion((uint)PciRegion.Config, 0, config);
         byte at = config[0x34];
         while (config[at] != 0x11)
             at = config[at + 1];
-        _client.WriteRegion((uint)PciRegion.Config, (ulong)at + 3, [0x80]);
+        _client.WriteRegion((uint)PciRegion.Config, (ulong)at + 3, [0x80]); // MSI-X
     }
 }

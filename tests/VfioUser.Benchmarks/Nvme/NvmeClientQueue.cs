@@ -38,7 +38,10 @@ internal sealed class NvmeClientQueue : ILoadQueue
     public void Wait()
     {
         while (_irq.Take() == 0)
-            _irq.Wait(TimeSpan.FromMinutes(10));
+        {
+            if (!_irq.Wait(TimeSpan.FromMinutes(1)))
+                throw new TimeoutException($"Queue {_id} had no interrupt for a minute.");
+        }
     }
 
     public bool TryTake(out int slot)
