@@ -21,13 +21,13 @@ public class LibvfioUserTests
         byte[] pattern = Memory.Pattern(PageSize), back = new byte[PageSize];
         client.MapWithoutFile(0, PageSize).Should().Be(Errno.None);
 
-        Task<bool> device = Bound.Start(() => card.Dma.TryWrite(default, pattern));
+        Task<bool> device = Bound.Start<bool>(() => card.Dma.TryWrite(default, pattern));
         for (int i = 0; i < PageSize / LibvfioUserClient.MaxTransfer; i++)
             client.HandleDmaWrite(file).Count.Should().Be(LibvfioUserClient.MaxTransfer);
         device.Result().Should().BeTrue();
         Memory.Read(file, 0, PageSize).Should().Equal(pattern);
 
-        device = Bound.Start(() => card.Dma.TryRead(default, back));
+        device = Bound.Start<bool>(() => card.Dma.TryRead(default, back));
         for (int i = 0; i < PageSize / LibvfioUserClient.MaxTransfer; i++)
             client.HandleDmaRead(file).Count.Should().Be(LibvfioUserClient.MaxTransfer);
         device.Result().Should().BeTrue();

@@ -45,7 +45,7 @@ public class QemuMessageDmaTests
         using QemuClient qemu = QemuClient.Connect(served.Address);
         qemu.Transaction(() => qemu.Map(0, Ram, file: null));
 
-        Task<bool> device = Bound.Start(() => card.Dma.TryRead(new Iova(0x1000), new byte[64]) || card.Dma.TryWrite<uint>(new Iova(0x1000), 1));
+        Task<bool> device = Bound.Start<bool>(() => card.Dma.TryRead(new Iova(0x1000), new byte[64]) || card.Dma.TryWrite<uint>(new Iova(0x1000), 1));
         qemu.AnswerDevice(ram, device);
 
         device.Result().Should().BeFalse();
@@ -67,10 +67,10 @@ public class QemuMessageDmaTests
         qemu.Transaction(() => qemu.Map(0, Ram, file: null));
         qemu.WriteConfig(4, 0x06, 0x00).Should().Be(Errno.None);
 
-        Task<bool> device = Bound.Start(() => card.Dma.TryWrite(new Iova(0x10003), pattern));
+        Task<bool> device = Bound.Start<bool>(() => card.Dma.TryWrite(new Iova(0x10003), pattern));
         qemu.AnswerDevice(ram, device);
         device.Result().Should().BeTrue();
-        device = Bound.Start(() => card.Dma.TryRead(new Iova(0x10003), back));
+        device = Bound.Start<bool>(() => card.Dma.TryRead(new Iova(0x10003), back));
         qemu.AnswerDevice(ram, device);
         device.Result().Should().BeTrue();
 

@@ -90,7 +90,7 @@ internal sealed class ControllerParts
     public void FailQueue(string queue, ulong address, DmaResult result)
     {
         // a reset does not wait for a client that answers only when it is over, and clears Bus Master Enable
-        if (Guest.IsOpen || result is not (DmaResult.TimedOut or DmaResult.BusMasterOff))
+        if (Guest.IsOpen || result.Status is not (DmaStatus.TimedOut or DmaStatus.Cancelled or DmaStatus.BusMasterOff))
             Fail(Reason(queue, address, result));
     }
 
@@ -100,7 +100,7 @@ internal sealed class ControllerParts
     {
         CompletionQueue completions = queue.Completions;
         DmaResult posted = queue.Complete(commandId, status, result);
-        if (posted != DmaResult.Done)
+        if (!posted)
         {
             FailQueue(queue.Id == 0 ? "the admin completion queue" : $"completion queue {completions.Id}", completions.Address, posted);
             return false;
@@ -145,14 +145,14 @@ internal sealed class ControllerParts
             WakeAll();
     }
 
-    private static string Reason(string queue, ulong address, DmaResult result) => result switch
+    private static string Reason(string queue, ulong address, DmaResult result) => result.Status switch
     {
-        DmaResult.NotMapped => $"{queue} is at 0x{address:x}, where there is no memory",
-        DmaResult.BusMasterOff => $"{queue} is at 0x{address:x}, and bus mastering is off",
-        DmaResult.Refused => $"{queue} is at 0x{address:x}, and the client refuses to access it",
-        DmaResult.TimedOut => $"{queue} is at 0x{address:x}, and the client does not answer for it",
-        DmaResult.Disconnected => $"the client has gone, and {queue} at 0x{address:x} with it",
-        _ => $"{queue} at 0x{address:x} cannot be accessed; the server's log says why",
+        DmaStatus.NotMapped => $"{queue} is at 0x{address:x}, where there is no memory",
+        DmaStatus.BusMasterOff => $"{queue} is at 0x{address:x}, and bus mastering is off",
+        DmaStatus.Refused => $"{queue} is at 0x{address:x}, and the client refuses to access it",
+        DmaStatus.TimedOut => $"{queue} is at 0x{address:x}, and the client does not answer for it",
+        DmaStatus.Disconnected => $"the client has gone, and {queue} at 0x{address:x} with it",
+        _ => $"{queue} at 0x{address:x} cannot be accessed: {result}",
     };
 
     /// <summary>Makes what was written to a namespace durable. Outside of the guard; any thread.</summary>

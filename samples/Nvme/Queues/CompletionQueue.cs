@@ -157,8 +157,8 @@ internal sealed class CompletionQueue
         lock (_lock)
         {
             Entry entry = new(result, sqHead, sqId, commandId, status);
-            DmaResult written = HasHeld ? DmaResult.NotMapped : Write(entry);
-            if (written == DmaResult.NotMapped && _wasReached)
+            DmaResult written = HasHeld ? new DmaResult(DmaStatus.NotMapped) : Write(entry);
+            if (written.IsBadAddress && _wasReached)
             {
                 if (_held is null)
                     Volatile.Write(ref _held, new Queue<Entry>());
@@ -177,7 +177,7 @@ internal sealed class CompletionQueue
         lock (_lock)
         {
             bool posted = false;
-            while (HasHeld && Write(_held!.Peek()) == DmaResult.Done)
+            while (HasHeld && Write(_held!.Peek()))
             {
                 _held.Dequeue();
                 Advance();
@@ -193,9 +193,9 @@ internal sealed class CompletionQueue
         ulong upper = entry.SqHead | (ulong)entry.SqId << 16 | (ulong)entry.CommandId << 32
             | (ulong)(entry.Status.Field() << 1 | (_phase ? 1 : 0)) << 48;
         // the half with the phase tag last and in one piece: whoever sees it sees the rest too
-        DmaResult written = _dma.Write(place, (ulong)entry.Result);
+        DmaResult written = _dma.TryWrite(place, (ulong)entry.Result);
         Interlocked.MemoryBarrier();
-        return written == DmaResult.Done ? _dma.Write(place + sizeof(ulong), upper) : written;
+        return written ? _dma.TryWrite(place + sizeof(ulong), upper) : written;
     }
 
     private void Advance()

@@ -78,12 +78,12 @@ internal sealed class SubmissionQueue
             count = 0;
             return DmaResult.Done;
         }
-        DmaResult read = _dma.Read(new Iova(Address) + (ulong)_head * Command.WireSize, entries[..(count * Command.WireSize)]);
-        if (read != DmaResult.Done)
+        DmaResult read = _dma.TryRead(new Iova(Address) + (ulong)_head * Command.WireSize, entries[..(count * Command.WireSize)]);
+        if (!read)
         {
             Abandon(count);
             count = 0;
-            bool isGone = read == DmaResult.NotMapped && _fetched > 0;
+            bool isGone = read.IsBadAddress && _fetched > 0;
             Volatile.Write(ref _isUnreachable, isGone);
             return InFlight.IsOpen && !isGone ? read : DmaResult.Done;
         }

@@ -74,7 +74,7 @@ internal sealed class AdminWorker : PollingWorker
     private bool Serve(SubmissionQueue queue)
     {
         DmaResult fetched = queue.Fetch(_entry, out int count);
-        if (fetched != DmaResult.Done)
+        if (!fetched)
         {
             _parts.FailQueue("the admin queue", queue.Address, fetched);
             return false;

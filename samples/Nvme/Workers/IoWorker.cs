@@ -167,7 +167,7 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
                 return false;
             int burst = Math.Min(most, _parts.Features.ArbitrationBurst) * Command.WireSize;
             DmaResult fetched = queue.Fetch(_entries.AsSpan(0, burst), out int count);
-            if (fetched != DmaResult.Done)
+            if (!fetched)
             {
                 _parts.FailQueue($"submission queue {queue.Id}", queue.Address, fetched);
                 return false;

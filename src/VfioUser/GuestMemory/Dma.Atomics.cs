@@ -16,8 +16,8 @@ public sealed partial class Dma
     /// <param name="value">Stored if <paramref name="found"/> is <paramref name="comparand"/>.</param>
     /// <param name="comparand">The expected value.</param>
     /// <param name="found">What was there: the exchange took place if it is <paramref name="comparand"/>. 0 on failure.</param>
-    /// <returns><see cref="DmaResult.NotAtomic"/> if the memory is not mapped into this process, or the address is not a multiple of
-    /// the size; otherwise as <see cref="Write(Iova, ReadOnlySpan{byte})"/>.</returns>
+    /// <returns>Done, whether the value changed or not; <see cref="DmaStatus.NotInPlace"/> or <see cref="DmaStatus.Misaligned"/> if the
+    /// memory allows no atomic change; otherwise as <see cref="TryWrite(Iova, ReadOnlySpan{byte})"/>.</returns>
     /// <exception cref="NotSupportedException"><typeparamref name="T"/> is larger than 8 bytes.</exception>
     /// <remarks>Any thread. A full fence: earlier accesses are visible before, later ones after it. PCI Express 5.0 6.15.</remarks>
     public DmaResult CompareExchange<T>(Iova address, T value, T comparand, out T found)
@@ -99,21 +99,24 @@ public sealed partial class Dma
         where T : unmanaged
     {
         mapped = null;
+        if (address.Value % (ulong)Unsafe.SizeOf<T>() != 0)
+            return new DmaResult(UnlessReachable(address.Value) ?? DmaStatus.Misaligned, address);
         if (new Current(this).Enter(address.Value, write: true) is not { } region)
-            return Missing(address.Value);
-        mapped = region as MappedGuestRegion;
-        DmaResult result = region switch
+            return Missing(address.Value, write: true);
+        DmaStatus status = region switch
         {
-            { IsReadable: false } => DmaResult.NotMapped,
+            { IsReadable: false } => DmaStatus.NotReadable,
+            // a region may end within the value, and its file may lie at any offset
             MappedGuestRegion here when region.Within(address.Value, Unsafe.SizeOf<T>()) == Unsafe.SizeOf<T>()
-                && here.IsAligned(address.Value - region.Start, Unsafe.SizeOf<T>()) => DmaResult.Done,
-            _ => DmaResult.NotAtomic,
+                && here.IsAligned(address.Value - region.Start, Unsafe.SizeOf<T>()) => DmaStatus.Done,
+            _ => DmaStatus.NotInPlace,
         };
-        if (result != DmaResult.Done)
+        if (status == DmaStatus.Done)
         {
-            mapped = null;
-            region.Exit();
+            mapped = (MappedGuestRegion)region;
+            return DmaResult.Done;
         }
-        return result;
+        region.Exit();
+        return new DmaResult(status, address);
     }
 }

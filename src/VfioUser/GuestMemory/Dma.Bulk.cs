@@ -11,20 +11,20 @@ public sealed partial class Dma
     /// <param name="address">First byte.</param>
     /// <param name="length">In bytes.</param>
     /// <param name="value">What each byte becomes.</param>
-    /// <returns>As <see cref="Write(Iova, ReadOnlySpan{byte})"/>: on failure, bytes before the bad one may have been written.</returns>
+    /// <returns>As <see cref="TryWrite(Iova, ReadOnlySpan{byte})"/>: on failure, bytes before the bad one may have been written.</returns>
     /// <remarks>Any thread. In pieces: a length from the guest is bounded only by the memory that is mapped.</remarks>
     public DmaResult Fill(Iova address, ulong length, byte value)
     {
         if (Wraps(address, length))
-            return Missing(ulong.MaxValue);
+            return Overflow(address.Value);
         byte[] rented = ArrayPool<byte>.Shared.Rent((int)Math.Min(length, PieceSize));
         try
         {
             ReadOnlySpan<byte> pattern = rented.AsSpan(0, (int)Math.Min(length, PieceSize));
             rented.AsSpan(0, pattern.Length).Fill(value);
             DmaResult result = DmaResult.Done;
-            for (ulong done = 0; done < length && result == DmaResult.Done; done += (ulong)pattern.Length)
-                result = Write(address + done, pattern[..(int)Math.Min(length - done, (ulong)pattern.Length)]);
+            for (ulong done = 0; done < length && result; done += (ulong)pattern.Length)
+                result = TryWrite(address + done, pattern[..(int)Math.Min(length - done, (ulong)pattern.Length)]);
             return result;
         }
         finally
@@ -41,22 +41,24 @@ public sealed partial class Dma
     /// <remarks>Any thread. In pieces: a length from the guest is bounded only by the memory that is mapped.</remarks>
     public DmaResult Copy(Iova source, Iova destination, ulong length)
     {
-        if (Wraps(source, length) || Wraps(destination, length))
-            return Missing(ulong.MaxValue);
+        if (Wraps(source, length))
+            return Overflow(source.Value);
+        if (Wraps(destination, length))
+            return Overflow(destination.Value);
         // from the end, if the beginning of the destination is yet to be read
         bool backwards = destination > source && destination - source < length;
         byte[] rented = ArrayPool<byte>.Shared.Rent((int)Math.Min(length, PieceSize));
         try
         {
             DmaResult result = DmaResult.Done;
-            for (ulong done = 0; done < length && result == DmaResult.Done;)
+            for (ulong done = 0; done < length && result;)
             {
                 int count = (int)Math.Min(length - done, PieceSize);
                 ulong offset = backwards ? length - done - (ulong)count : done;
                 Span<byte> piece = rented.AsSpan(0, count);
-                result = Read(source + offset, piece);
-                if (result == DmaResult.Done)
-                    result = Write(destination + offset, piece);
+                result = TryRead(source + offset, piece);
+                if (result)
+                    result = TryWrite(destination + offset, piece);
                 done += (ulong)count;
             }
             return result;

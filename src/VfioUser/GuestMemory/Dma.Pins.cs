@@ -1,5 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
-
 namespace VfioUser;
 
 /// <content>Guest memory for asynchronous I/O and native libraries.</content>
@@ -11,32 +9,26 @@ public sealed partial class Dma
     /// <param name="address">First byte.</param>
     /// <param name="length">In bytes; the range may span regions. Bound it if it comes from the guest.</param>
     /// <param name="access">What the device does with it. Write access marks all of it dirty when the pin is disposed.</param>
-    /// <param name="pin">Dispose it when the I/O has ended: the client's unmap waits for it.</param>
-    /// <returns>False if a byte is not mapped so, or not mapped into this process: then copy.</returns>
+    /// <param name="pin">Dispose it when the I/O has ended: the client's unmap waits for it. On failure it holds nothing, as if it were
+    /// disposed.</param>
+    /// <returns>Done; <see cref="DmaStatus.NotInPlace"/> if a byte is accessed by system calls or messages: then copy. Otherwise why and
+    /// where it failed.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The access is none of the enumeration.</exception>
     /// <remarks>Any thread; so is the pin. Allocates the pin, and a segment for each region.</remarks>
-    public bool TryPin(Iova address, ulong length, DmaPinAccess access, [NotNullWhen(true)] out DmaPin? pin) =>
-        Pin(address, length, access, out pin) == DmaResult.Done && pin is not null;
-
-    /// <summary>As <see cref="TryPin"/>, but returns the cause of a failure.</summary>
-    /// <inheritdoc cref="TryPin"/>
-    /// <returns><see cref="DmaResult.NotInPlace"/> if a byte is accessed by system calls or messages: then copy. Otherwise as
-    /// <see cref="Write(Iova, ReadOnlySpan{byte})"/>.</returns>
-    public DmaResult Pin(Iova address, ulong length, DmaPinAccess access, out DmaPin? pin)
+    public DmaResult TryPin(Iova address, ulong length, DmaPinAccess access, out DmaPin pin)
     {
         pin = NewPin(access);
-        DmaResult result = Extend(pin, access, address.Value, length);
-        return Finish(result, address, ref pin);
+        return Finish(Extend(pin, access, address.Value, length), address, pin);
     }
 
     /// <summary>Pins the ranges of a list, in order.</summary>
-    internal DmaResult Pin(DmaList list, DmaPinAccess access, out DmaPin? pin)
+    internal DmaResult Pin(DmaList list, DmaPinAccess access, out DmaPin pin)
     {
         pin = NewPin(access);
         DmaResult result = DmaResult.Done;
-        for (int i = 0; i < list.Count && result == DmaResult.Done; i++)
+        for (int i = 0; i < list.Count && result; i++)
             result = Extend(pin, access, list[i].Address.Value, list[i].Length);
-        return Finish(result, list.Count > 0 ? list[0].Address : default, ref pin);
+        return Finish(result, list.Count > 0 ? list[0].Address : default, pin);
     }
 
     private DmaPin NewPin(DmaPinAccess access)
@@ -47,14 +39,13 @@ public sealed partial class Dma
     }
 
     // a pin that is not complete holds nothing
-    private DmaResult Finish(DmaResult result, Iova first, ref DmaPin? pin)
+    private DmaResult Finish(DmaResult result, Iova first, DmaPin pin)
     {
-        if (result != DmaResult.Done)
+        if (!result)
         {
-            pin!.Abandon();
-            pin = null;
+            pin.Abandon();
         }
-        else if (pin!.Length > 0)
+        else if (pin.Length > 0)
         {
             pin.Count();
             Holds?.Add(pin, $"a pin of {pin.Length} bytes, the first at {first}");
@@ -64,22 +55,19 @@ public sealed partial class Dma
 
     private DmaResult Extend(DmaPin pin, DmaPinAccess access, ulong address, ulong length)
     {
+        if (Wraps(new Iova(address), length))
+            return Overflow(address);
         Current regions = new(this);
+        bool write = access != DmaPinAccess.Read;
         ulong at = address;
         for (ulong left = length; left > 0;)
         {
-            // a range does not wrap around at the top of the address space
-            bool wrapped = at == 0 && left != length;
-            GuestRegion? region = wrapped ? null : regions.Enter(at, access != DmaPinAccess.Read);
-            if (region is null || (access == DmaPinAccess.ReadWrite && !region.IsReadable))
-            {
-                region?.Exit();
-                return Missing(at);
-            }
-            if (region is not MappedGuestRegion mapped)
+            if (regions.Enter(at, write) is not { } region)
+                return Missing(at, write);
+            if (region is not MappedGuestRegion mapped || (access == DmaPinAccess.ReadWrite && !region.IsReadable))
             {
                 region.Exit();
-                return DmaResult.NotInPlace;
+                return new DmaResult(region.IsReadable || access == DmaPinAccess.Write ? DmaStatus.NotInPlace : DmaStatus.NotReadable, new Iova(at));
             }
             ulong count = Math.Min(Math.Min(left - 1, region.Last - at), LargestSegment - 1) + 1;
             pin.Append(mapped, at - region.Start, (int)count);

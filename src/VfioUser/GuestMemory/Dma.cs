@@ -77,71 +77,41 @@ public sealed partial class Dma
     /// <summary>Copies guest memory into <paramref name="destination"/>.</summary>
     /// <param name="address">First byte to read.</param>
     /// <param name="destination">Filled completely, or cleared when the read fails. Length in bytes.</param>
-    /// <returns>False if a byte is not mapped readable, or the client has disconnected or does not reply.</returns>
+    /// <returns>Done; otherwise why and where it failed.</returns>
     /// <remarks>Any thread. May span regions. Blocks for a round trip where memory is accessed by DMA_READ messages.
     /// Spec: VFIO_USER_DMA_READ.</remarks>
-    public bool TryRead(Iova address, Span<byte> destination) => Read(address, destination) == DmaResult.Done;
-
-    /// <summary>As <see cref="TryRead(Iova, Span{byte})"/>, but returns the cause of a failure: an unmapped address is the
-    /// driver's mistake, a disconnected client is not.</summary>
-    /// <inheritdoc cref="TryRead(Iova, Span{byte})"/>
-    /// <returns>The result.</returns>
-    public DmaResult Read(Iova address, Span<byte> destination) => GuestCopy.Read(new Current(this), address.Value, destination);
+    public DmaResult TryRead(Iova address, Span<byte> destination) => GuestCopy.Read(new Current(this), address.Value, destination);
 
     /// <summary>Copies <paramref name="source"/> into guest memory.</summary>
     /// <param name="address">First byte to write.</param>
     /// <param name="source">Length in bytes.</param>
-    /// <returns>False if a byte is not mapped writable, or the client has disconnected or does not reply;
-    /// some bytes may have been written, usually those before the first bad address.</returns>
+    /// <returns>Done; otherwise why and where it failed: some bytes may have been written, usually those before that address.</returns>
     /// <remarks>Any thread. May span regions. Blocks for a round trip where memory is accessed by DMA_WRITE messages.
     /// Spec: VFIO_USER_DMA_WRITE.</remarks>
-    public bool TryWrite(Iova address, ReadOnlySpan<byte> source) => Write(address, source) == DmaResult.Done;
-
-    /// <summary>As <see cref="TryWrite(Iova, ReadOnlySpan{byte})"/>, but returns the cause of a failure.</summary>
-    /// <inheritdoc cref="TryWrite(Iova, ReadOnlySpan{byte})"/>
-    /// <returns>The result.</returns>
-    public DmaResult Write(Iova address, ReadOnlySpan<byte> source) => GuestCopy.Write(new Current(this), address.Value, source);
+    public DmaResult TryWrite(Iova address, ReadOnlySpan<byte> source) => GuestCopy.Write(new Current(this), address.Value, source);
 
     /// <summary>Reads one little-endian value.</summary>
     /// <typeparam name="T">An integer or a struct of integers; aligned integers are read with a single load.</typeparam>
     /// <inheritdoc cref="TryRead(Iova, Span{byte})"/>
-    public bool TryRead<T>(Iova address, out T value)
-        where T : unmanaged => Read(address, out value) == DmaResult.Done;
-
-    /// <summary>As <see cref="TryRead{T}(Iova, out T)"/>, but returns the cause of a failure.</summary>
-    /// <inheritdoc cref="TryRead{T}(Iova, out T)"/>
-    /// <returns>The result.</returns>
-    public DmaResult Read<T>(Iova address, out T value)
+    public DmaResult TryRead<T>(Iova address, out T value)
         where T : unmanaged
     {
         Unsafe.SkipInit(out value);
-        return Read(address, MemoryMarshal.AsBytes(new Span<T>(ref value)));
+        return TryRead(address, MemoryMarshal.AsBytes(new Span<T>(ref value)));
     }
 
     /// <summary>Writes one little-endian value.</summary>
     /// <typeparam name="T">An unsigned integer, so that a literal cannot be wider than was meant: 1, 2, 4 or 8 bytes. Aligned ones are
     /// written with a single store.</typeparam>
     /// <inheritdoc cref="TryWrite(Iova, ReadOnlySpan{byte})"/>
-    public bool TryWrite<T>(Iova address, T value)
-        where T : unmanaged, IBinaryInteger<T>, IUnsignedNumber<T> => Write(address, value) == DmaResult.Done;
-
-    /// <summary>As <see cref="TryWrite{T}(Iova, T)"/>, but returns the cause of a failure.</summary>
-    /// <inheritdoc cref="TryWrite{T}(Iova, T)"/>
-    /// <returns>The result.</returns>
-    public DmaResult Write<T>(Iova address, T value)
-        where T : unmanaged, IBinaryInteger<T>, IUnsignedNumber<T> => WriteStruct(address, in value);
+    public DmaResult TryWrite<T>(Iova address, T value)
+        where T : unmanaged, IBinaryInteger<T>, IUnsignedNumber<T> => TryWriteStruct(address, in value);
 
     /// <summary>Writes a structure as it lies in memory.</summary>
     /// <typeparam name="T">A struct of little-endian integers, with an explicit layout.</typeparam>
     /// <inheritdoc cref="TryWrite(Iova, ReadOnlySpan{byte})"/>
-    public bool TryWriteStruct<T>(Iova address, in T value)
-        where T : unmanaged => WriteStruct(address, in value) == DmaResult.Done;
-
-    /// <summary>As <see cref="TryWriteStruct{T}(Iova, in T)"/>, but returns the cause of a failure.</summary>
-    /// <inheritdoc cref="TryWriteStruct{T}(Iova, in T)"/>
-    /// <returns>The result.</returns>
-    public DmaResult WriteStruct<T>(Iova address, in T value)
-        where T : unmanaged => Write(address, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
+    public DmaResult TryWriteStruct<T>(Iova address, in T value)
+        where T : unmanaged => TryWrite(address, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
 
     /// <summary>Runs an action on guest memory: in place if the range is contiguous in a mapped region, otherwise on a copy
     /// that is written back afterwards if <paramref name="writable"/>.</summary>
@@ -150,15 +120,9 @@ public sealed partial class Dma
     /// <param name="writable">Whether the action changes the memory.</param>
     /// <param name="state">Passed to <paramref name="action"/>.</param>
     /// <param name="action">Called once if the memory is accessible; keep it short, since an unmap waits for it.</param>
-    /// <returns>False if a byte is not mapped so, or the client has disconnected or does not reply.</returns>
+    /// <returns>Done; otherwise why and where it failed.</returns>
     /// <remarks>Any thread. Does not allocate if the memory is mapped.</remarks>
-    public bool TryAccess<TState>(Iova address, int length, bool writable, TState state, DmaAction<TState> action)
-        where TState : allows ref struct => Access(address, length, writable, state, action) == DmaResult.Done;
-
-    /// <summary>As <see cref="TryAccess"/>, but returns the cause of a failure.</summary>
-    /// <inheritdoc cref="TryAccess"/>
-    /// <returns>The result.</returns>
-    public DmaResult Access<TState>(Iova address, int length, bool writable, TState state, DmaAction<TState> action)
+    public DmaResult TryAccess<TState>(Iova address, int length, bool writable, TState state, DmaAction<TState> action)
         where TState : allows ref struct
     {
         ArgumentNullException.ThrowIfNull(action);
@@ -207,22 +171,39 @@ public sealed partial class Dma
         return true;
     }
 
-    private DmaResult Missing(ulong address)
+    // Why an address has no region that allows the access.
+    private DmaResult Missing(ulong address, bool write)
+    {
+        DmaStatus status = UnlessReachable(address) ?? (_table.Find(address) switch
+        {
+            { IsWritable: false } when write => DmaStatus.NotWritable,
+            { IsReadable: false } when !write => DmaStatus.NotReadable,
+            _ => DmaStatus.NotMapped,
+        });
+        return new DmaResult(status, new Iova(address));
+    }
+
+    private DmaResult Overflow(ulong address) => new(UnlessReachable(address) ?? DmaStatus.AddressOverflow, new Iova(address));
+
+    // null: the device may access memory, and the address is the cause
+    private DmaStatus? UnlessReachable(ulong address)
     {
         // after a disconnect nothing is mapped, but the address may have been right
         if (!_hasClient)
-            return DmaResult.Disconnected;
+            return DmaStatus.Disconnected;
         if (_mayMaster)
-            return DmaResult.NotMapped;
+            return null;
         if (Interlocked.Exchange(ref _toldOfBusMaster, 1) == 0)
             Volatile.Read(ref _observer)?.WithoutBusMaster(new Iova(address));
-        return DmaResult.BusMasterOff;
+        return DmaStatus.BusMasterOff;
     }
 
     // the regions mapped at the time of each lookup
     private readonly struct Current(Dma dma) : IGuestRegionSource
     {
-        public DmaResult Missing(ulong address) => dma.Missing(address);
+        public DmaResult Missing(ulong address, bool write) => dma.Missing(address, write);
+
+        public DmaResult Overflow(ulong address) => dma.Overflow(address);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public GuestRegion? Enter(ulong address, bool write) =>

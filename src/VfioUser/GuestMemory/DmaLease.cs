@@ -38,15 +38,11 @@ public sealed class DmaLease : IDisposable
     /// <summary>Copies from the memory.</summary>
     /// <param name="offset">First byte, relative to the lease.</param>
     /// <param name="destination">Filled completely, or cleared when the read fails. Length in bytes.</param>
-    /// <returns>False when the client has disconnected or does not reply, or its file cannot be read or written.</returns>
+    /// <returns>Done; otherwise why and where it failed: bus mastering is off, the client has disconnected or does not reply, or its file
+    /// cannot be accessed.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The range exceeds the lease.</exception>
     /// <exception cref="ObjectDisposedException">The lease is disposed.</exception>
-    public bool TryRead(ulong offset, Span<byte> destination) => Read(offset, destination) == DmaResult.Done;
-
-    /// <summary>As <see cref="TryRead"/>, but returns the cause of a failure.</summary>
-    /// <inheritdoc cref="TryRead"/>
-    /// <returns>The result.</returns>
-    public DmaResult Read(ulong offset, Span<byte> destination)
+    public DmaResult TryRead(ulong offset, Span<byte> destination)
     {
         Enter(offset, destination.Length);
         try
@@ -64,12 +60,7 @@ public sealed class DmaLease : IDisposable
     /// <param name="source">What to write; length in bytes.</param>
     /// <exception cref="InvalidOperationException">The lease is not writable.</exception>
     /// <inheritdoc cref="TryRead"/>
-    public bool TryWrite(ulong offset, ReadOnlySpan<byte> source) => Write(offset, source) == DmaResult.Done;
-
-    /// <summary>As <see cref="TryWrite"/>, but returns the cause of a failure.</summary>
-    /// <inheritdoc cref="TryWrite"/>
-    /// <returns>The result.</returns>
-    public DmaResult Write(ulong offset, ReadOnlySpan<byte> source)
+    public DmaResult TryWrite(ulong offset, ReadOnlySpan<byte> source)
     {
         ThrowIfForReading(true);
         Enter(offset, source.Length);
@@ -90,18 +81,13 @@ public sealed class DmaLease : IDisposable
     /// <param name="writable">Whether the action changes the memory.</param>
     /// <param name="state">Passed to <paramref name="action"/>.</param>
     /// <param name="action">Called once if the memory is accessible.</param>
-    /// <returns>False when the client has disconnected or does not reply, or its file cannot be read or written.</returns>
+    /// <returns>Done; otherwise why and where it failed: bus mastering is off, the client has disconnected or does not reply, or its file
+    /// cannot be accessed.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The range exceeds the lease.</exception>
     /// <exception cref="InvalidOperationException">The lease is not writable.</exception>
     /// <exception cref="ObjectDisposedException">The lease is disposed.</exception>
     /// <remarks>Does not allocate if the memory is mapped.</remarks>
-    public bool TryAccess<TState>(ulong offset, int length, bool writable, TState state, DmaAction<TState> action)
-        where TState : allows ref struct => Access(offset, length, writable, state, action) == DmaResult.Done;
-
-    /// <summary>As <see cref="TryAccess"/>, but returns the cause of a failure.</summary>
-    /// <inheritdoc cref="TryAccess"/>
-    /// <returns>The result.</returns>
-    public DmaResult Access<TState>(ulong offset, int length, bool writable, TState state, DmaAction<TState> action)
+    public DmaResult TryAccess<TState>(ulong offset, int length, bool writable, TState state, DmaAction<TState> action)
         where TState : allows ref struct
     {
         ArgumentNullException.ThrowIfNull(action);
@@ -156,7 +142,9 @@ public sealed class DmaLease : IDisposable
     private readonly struct Held(DmaLease lease) : IGuestRegionSource
     {
         // a lease has no gaps: only bus mastering can be missing
-        public DmaResult Missing(ulong address) => DmaResult.BusMasterOff;
+        public DmaResult Missing(ulong address, bool write) => new(DmaStatus.BusMasterOff, new Iova(address));
+
+        public DmaResult Overflow(ulong address) => new(DmaStatus.AddressOverflow, new Iova(address));
 
         public GuestRegion? Enter(ulong address, bool write)
         {

@@ -1,5 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
-
 namespace VfioUser;
 
 /// <summary>A scatter-gather list: ranges of guest memory that are read, written and pinned as one.</summary>
@@ -45,24 +43,18 @@ public sealed class DmaList(Dma dma)
     /// <summary>Copies from the memory.</summary>
     /// <param name="offset">First byte, relative to the list; at least 0.</param>
     /// <param name="destination">Filled completely, or cleared when the read fails. Length in bytes.</param>
-    /// <returns>False if the list ends before, if a byte is not mapped readable, or the client has disconnected or does not reply.</returns>
+    /// <returns>Done; otherwise why and where it failed.</returns>
     /// <remarks>As <see cref="Dma.TryRead(Iova, Span{byte})"/>.</remarks>
-    public bool TryRead(long offset, Span<byte> destination) => Read(offset, destination) == DmaResult.Done;
-
-    /// <summary>As <see cref="TryRead"/>, but returns the cause of a failure; <see cref="DmaResult.NotMapped"/> if the list ends
-    /// before.</summary>
-    /// <inheritdoc cref="TryRead"/>
-    /// <returns>The result.</returns>
-    public DmaResult Read(long offset, Span<byte> destination)
+    public DmaResult TryRead(long offset, Span<byte> destination)
     {
-        DmaResult result = Contains(offset, destination.Length) ? DmaResult.Done : DmaResult.NotMapped;
-        for (int done = 0; done < destination.Length && result == DmaResult.Done;)
+        DmaResult result = Bounds(offset, destination.Length);
+        for (int done = 0; done < destination.Length && result;)
         {
             (Iova address, int count) = Find(offset + done, destination.Length - done);
-            result = _dma.Read(address, destination.Slice(done, count));
+            result = _dma.TryRead(address, destination.Slice(done, count));
             done += count;
         }
-        if (result != DmaResult.Done)
+        if (!result)
             destination.Clear();
         return result;
     }
@@ -70,22 +62,15 @@ public sealed class DmaList(Dma dma)
     /// <summary>Copies into the memory.</summary>
     /// <param name="offset">First byte, relative to the list; at least 0.</param>
     /// <param name="source">What to write; length in bytes.</param>
-    /// <returns>False if the list ends before, and nothing is written; if a byte is not mapped writable, or the client has
-    /// disconnected or does not reply: bytes before may have been written.</returns>
+    /// <returns>Done; otherwise why and where it failed: bytes before may have been written, but none if the list is too short.</returns>
     /// <remarks>As <see cref="Dma.TryWrite(Iova, ReadOnlySpan{byte})"/>.</remarks>
-    public bool TryWrite(long offset, ReadOnlySpan<byte> source) => Write(offset, source) == DmaResult.Done;
-
-    /// <summary>As <see cref="TryWrite"/>, but returns the cause of a failure; <see cref="DmaResult.NotMapped"/> if the list ends
-    /// before.</summary>
-    /// <inheritdoc cref="TryWrite"/>
-    /// <returns>The result.</returns>
-    public DmaResult Write(long offset, ReadOnlySpan<byte> source)
+    public DmaResult TryWrite(long offset, ReadOnlySpan<byte> source)
     {
-        DmaResult result = Contains(offset, source.Length) ? DmaResult.Done : DmaResult.NotMapped;
-        for (int done = 0; done < source.Length && result == DmaResult.Done;)
+        DmaResult result = Bounds(offset, source.Length);
+        for (int done = 0; done < source.Length && result;)
         {
             (Iova address, int count) = Find(offset + done, source.Length - done);
-            result = _dma.Write(address, source.Slice(done, count));
+            result = _dma.TryWrite(address, source.Slice(done, count));
             done += count;
         }
         return result;
@@ -93,16 +78,14 @@ public sealed class DmaList(Dma dma)
 
     /// <summary>Pins all ranges, for I/O without a copy.</summary>
     /// <inheritdoc cref="Dma.TryPin"/>
-    public bool TryPin(DmaPinAccess access, [NotNullWhen(true)] out DmaPin? pin) => Pin(access, out pin) == DmaResult.Done && pin is not null;
+    public DmaResult TryPin(DmaPinAccess access, out DmaPin pin) => _dma.Pin(this, access, out pin);
 
-    /// <summary>As <see cref="TryPin"/>, but returns the cause of a failure.</summary>
-    /// <inheritdoc cref="Dma.Pin(Iova, ulong, DmaPinAccess, out DmaPin?)"/>
-    public DmaResult Pin(DmaPinAccess access, out DmaPin? pin) => _dma.Pin(this, access, out pin);
-
-    private bool Contains(long offset, int length)
+    private DmaResult Bounds(long offset, int length)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
-        return offset <= Length && length <= Length - offset;
+        if (offset <= Length && length <= Length - offset)
+            return DmaResult.Done;
+        return new DmaResult(DmaStatus.EndOfList, _ranges is [.., var last] ? last.Address + last.Length : default);
     }
 
     // How much of an access lies in the range of its first byte, and where: the last range that does not begin behind it.

@@ -104,8 +104,10 @@ public sealed class DmaPin : IDisposable
     /// <summary>Releases what was added, before anybody has used it.</summary>
     internal void Abandon()
     {
-        if (_uses.Close())
-            LetGo(written: false);
+        if (!_uses.Close())
+            return;
+        LetGo(written: false);
+        (_first, _last, _count, Length) = (null, null, 0, 0);
     }
 
     internal bool TryEnter() => _uses.TryEnter();

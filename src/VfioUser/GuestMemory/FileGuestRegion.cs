@@ -10,16 +10,17 @@ internal sealed class FileGuestRegion(DmaRegion description, GuestFile file, ulo
     public GuestFile File => file;
 
     protected override DmaResult Get(ulong offset, Span<byte> destination) =>
-        ResultOf(FileCalls.ReadAt(file.File, destination, fileOffset + offset));
+        ResultOf(offset, FileCalls.ReadAt(file.File, destination, fileOffset + offset));
 
     protected override DmaResult Put(ulong offset, ReadOnlySpan<byte> source)
     {
         Errno errno = FileCalls.WriteAt(file.File, source, fileOffset + offset);
         Written(offset, source.Length); // also after a failure, which may have written the first part
-        return ResultOf(errno);
+        return ResultOf(offset, errno);
     }
 
     protected override void Release() => file.Release();
 
-    private static DmaResult ResultOf(Errno errno) => errno == Errno.None ? DmaResult.Done : DmaResult.Failed;
+    private DmaResult ResultOf(ulong offset, Errno errno) =>
+        errno == Errno.None ? DmaResult.Done : new DmaResult(DmaStatus.FileFailed, new Iova(Start + offset), errno);
 }

@@ -11,7 +11,7 @@ internal static class GuestCopy
         where TRegions : struct, IGuestRegionSource
     {
         DmaResult result = Copy(regions, address, destination, [], write: false);
-        if (result != DmaResult.Done)
+        if (!result)
             destination.Clear();
         return result;
     }
@@ -48,18 +48,20 @@ internal static class GuestCopy
         where TRegions : struct, IGuestRegionSource
     {
         int length = write ? source.Length : destination.Length;
+        // an access does not wrap around at the top of the address space
+        if (address > 0 - (ulong)length && length > 0)
+            return regions.Overflow(address);
         for (int done = 0; done < length;)
         {
-            // an access does not wrap around at the top of the address space
-            if ((address == 0 && done > 0) || regions.Enter(address, write) is not { } region)
-                return regions.Missing(address);
+            if (regions.Enter(address, write) is not { } region)
+                return regions.Missing(address, write);
             int count = region.Within(address, length - done);
             try
             {
                 DmaResult result = write
                     ? region.Write(address - region.Start, source.Slice(done, count))
                     : region.Read(address - region.Start, destination.Slice(done, count));
-                if (result != DmaResult.Done)
+                if (!result)
                     return result;
             }
             finally
@@ -97,7 +99,7 @@ internal static class GuestCopy
         {
             Span<byte> copy = rented.AsSpan(0, length);
             DmaResult read = Read(regions, address, copy);
-            if (read != DmaResult.Done)
+            if (!read)
                 return read;
             action(copy, state);
             return writable ? Write(regions, address, copy) : DmaResult.Done;

@@ -66,7 +66,7 @@ internal abstract class GuestRegion(DmaRegion description)
     public DmaResult Read(ulong offset, Span<byte> destination)
     {
         DmaResult result = Get(offset, destination);
-        if (result == DmaResult.Done)
+        if (result)
             Meter?.Accessed(write: false, destination.Length);
         return result;
     }
@@ -76,7 +76,7 @@ internal abstract class GuestRegion(DmaRegion description)
     public DmaResult Write(ulong offset, ReadOnlySpan<byte> source)
     {
         DmaResult result = Put(offset, source);
-        if (result == DmaResult.Done)
+        if (result)
             Meter?.Accessed(write: true, source.Length);
         return result;
     }

@@ -8,6 +8,10 @@ internal interface IGuestRegionSource
 
     void Exit(GuestRegion region);
 
-    /// <summary>Why an address has no region.</summary>
-    DmaResult Missing(ulong address);
+    /// <summary>Why an address has no region that allows the access.</summary>
+    DmaResult Missing(ulong address, bool write);
+
+    /// <summary>The result of an access that goes beyond the last address.</summary>
+    /// <param name="address">Its first byte.</param>
+    DmaResult Overflow(ulong address);
 }

@@ -117,7 +117,7 @@ internal sealed class LookupRows
         {
             for (int i = 0; i < regions && done < Times; i++, done++)
             {
-                if (!dma.TryPin(AddressOf(i), 64, DmaPinAccess.Write, out DmaPin? pin))
+                if (!dma.TryPin(AddressOf(i), 64, DmaPinAccess.Write, out DmaPin pin))
                     throw new InvalidOperationException("The memory cannot be pinned.");
                 pin.Dispose();
             }

@@ -15,10 +15,10 @@ internal sealed class Completer : PciDevice
 
     public void Complete(Iova completion, ulong entry, Action<string> log)
     {
-        DmaResult result = Dma.Write(completion, entry);
-        if (result == DmaResult.NotMapped)
+        DmaResult result = Dma.TryWrite(completion, entry);
+        if (result.IsBadAddress)
             Status.Value |= BadAddress; // the driver's mistake
-        else if (result != DmaResult.Done)
-            log($"the completion at {completion} is lost: {result}"); // not the driver's
+        else if (!result)
+            log($"a completion is lost: {result}"); // not the driver's
     }
 }

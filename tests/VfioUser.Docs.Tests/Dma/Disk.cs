@@ -25,7 +25,7 @@ internal sealed class Disk : PciDevice
     {
         if (buffers.Length > MaxLength)
             return false;
-        if (buffers.TryPin(DmaPinAccess.Write, out DmaPin? pin))
+        if (buffers.TryPin(DmaPinAccess.Write, out DmaPin pin))
         {
             using (pin) // an unmap waits until the read has ended
                 return await RandomAccess.ReadAsync(disk, pin.Segments, offset) == buffers.Length;

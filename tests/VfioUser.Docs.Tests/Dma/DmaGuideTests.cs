@@ -113,6 +113,6 @@ public class DmaGuideTests
 
         completer.Complete(new Iova(8), 5, log.Add);
 
-        log.Should().Equal("the completion at 0x8 is lost: Disconnected");
+        log.Should().Equal("a completion is lost: 0x8: no client");
     }
 }

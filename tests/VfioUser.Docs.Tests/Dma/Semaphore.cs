@@ -14,6 +14,6 @@ internal sealed class Semaphore : PciDevice
     public bool TryTake(Iova semaphore)
     {
         DmaResult result = Dma.CompareExchange(semaphore, value: Taken, comparand: Free, out uint found);
-        return result == DmaResult.Done && found == Free;
+        return result && found == Free;
     }
 }

@@ -25,15 +25,15 @@ public class BusMasterTests
         Iova address = guest.Place([1, 2, 3, 4]);
         byte[] data = [9, 9, 9, 9];
 
-        _device.Dma.Read(address, data).Should().Be(DmaResult.BusMasterOff);
-        _device.Dma.Write(address, [7]).Should().Be(DmaResult.BusMasterOff);
-        _device.Dma.Access(address, 4, writable: true, 0, (_, _) => { }).Should().Be(DmaResult.BusMasterOff);
+        _device.Dma.TryRead(address, data).Should().Be(DmaStatus.BusMasterOff);
+        _device.Dma.TryWrite(address, [7]).Should().Be(DmaStatus.BusMasterOff);
+        _device.Dma.TryAccess(address, 4, writable: true, 0, (_, _) => { }).Should().Be(DmaStatus.BusMasterOff);
         _device.Dma.TryLease(address, 4, writable: true, out _).Should().BeFalse();
         data.Should().Equal(0, 0, 0, 0);
         _device.Dma.Find(address).Should().NotBeNull("it is mapped all the same");
 
         guest.Enumerate().SetCommand(PciCommands.BusMaster);
-        _device.Dma.Read(address, data).Should().Be(DmaResult.Done);
+        _device.Dma.TryRead(address, data).Should().Be(DmaStatus.Done);
         data.Should().Equal(1, 2, 3, 4);
     }
 
@@ -46,12 +46,12 @@ public class BusMasterTests
         PciFunction function = guest.Enumerate();
 
         function.ClearCommand(PciCommands.BusMaster);
-        lease!.Read(0, new byte[1]).Should().Be(DmaResult.BusMasterOff);
-        lease.Write(0, [2]).Should().Be(DmaResult.BusMasterOff);
-        lease.Access(0, 1, writable: true, 0, (_, _) => { }).Should().Be(DmaResult.BusMasterOff);
+        lease!.TryRead(0, new byte[1]).Should().Be(DmaStatus.BusMasterOff);
+        lease.TryWrite(0, [2]).Should().Be(DmaStatus.BusMasterOff);
+        lease.TryAccess(0, 1, writable: true, 0, (_, _) => { }).Should().Be(DmaStatus.BusMasterOff);
 
         function.SetCommand(PciCommands.BusMaster);
-        lease.Write(0, [2]).Should().Be(DmaResult.Done);
+        lease.TryWrite(0, [2]).Should().Be(DmaStatus.Done);
         lease.Dispose();
         guest.Memory.Read<byte>(address).Should().Be(2);
     }
@@ -65,9 +65,9 @@ public class BusMasterTests
         _device.Dma.TryRead(address, out byte _).Should().BeTrue();
 
         guest.Reset();
-        _device.Dma.Read(address, out byte _).Should().Be(DmaResult.BusMasterOff);
+        _device.Dma.TryRead(address, out byte _).Should().Be(DmaStatus.BusMasterOff);
         guest.Reconnect();
-        _device.Dma.Read(address, out byte _).Should().Be(DmaResult.BusMasterOff);
+        _device.Dma.TryRead(address, out byte _).Should().Be(DmaStatus.BusMasterOff);
 
         guest.Config.Write(0x04, BusMaster);
         _device.Dma.TryRead(address, out byte value).Should().BeTrue();

@@ -14,8 +14,8 @@ public class DmaBulkTests
         using DmaRig rig = new(kind);
         SharedMemory low = rig.Map(At, 0x18000), high = rig.Map(At + 0x18000, 0x18000);
 
-        rig.Dma.Fill(new Iova(At + 1), 0x2FFFE, 0xA5).Should().Be(DmaResult.Done);
-        rig.Dma.Fill(new Iova(0xDEAD), 0, 1).Should().Be(DmaResult.Done);
+        rig.Dma.Fill(new Iova(At + 1), 0x2FFFE, 0xA5).Should().Be(DmaStatus.Done);
+        rig.Dma.Fill(new Iova(0xDEAD), 0, 1).Should().Be(DmaStatus.Done);
 
         low.Slice(0, 1)[0].Should().Be(0);
         low.Slice(1, 0x17FFF).ToArray().Should().AllBeEquivalentTo((byte)0xA5);
@@ -37,25 +37,26 @@ public class DmaBulkTests
         byte[] data = [.. Enumerable.Range(0, Length).Select(i => (byte)(i * 7 >> 3))];
         data.CopyTo(memory.Slice((ulong)from, Length));
 
-        rig.Dma.Copy(new Iova(At + (ulong)from), new Iova(At + (ulong)to), Length).Should().Be(DmaResult.Done);
+        rig.Dma.Copy(new Iova(At + (ulong)from), new Iova(At + (ulong)to), Length).Should().Be(DmaStatus.Done);
 
         memory.Slice((ulong)to, Length).SequenceEqual(data).Should().BeTrue();
     }
 
     [Theory]
-    [InlineData(At, ulong.MaxValue)]
-    [InlineData(ulong.MaxValue, 2)]
-    [InlineData(At + 0xFFF, 2)]
-    [InlineData(At - 1, 2)]
-    [InlineData(At, 0x8000_0000_0000_0000)]
-    public void Lengths_that_overflow_or_leave_the_memory_fail(ulong address, ulong length)
+    [InlineData(At, ulong.MaxValue, DmaStatus.AddressOverflow, At)]
+    [InlineData(ulong.MaxValue, 2, DmaStatus.AddressOverflow, ulong.MaxValue)]
+    [InlineData(At + 0xFFF, 2, DmaStatus.NotMapped, At + 0x1000)]
+    [InlineData(At - 1, 2, DmaStatus.NotMapped, At - 1)]
+    [InlineData(At, 0x8000_0000_0000_0000, DmaStatus.NotMapped, At + 0x1000)]
+    public void Lengths_that_overflow_or_leave_the_memory_fail(ulong address, ulong length, DmaStatus status, ulong where)
     {
         using DmaRig rig = new();
         rig.Map(At, 0x1000);
 
-        rig.Dma.Fill(new Iova(address), length, 1).Should().Be(DmaResult.NotMapped);
-        rig.Dma.Copy(new Iova(address), new Iova(At), length).Should().Be(DmaResult.NotMapped);
-        rig.Dma.Copy(new Iova(At), new Iova(address), length).Should().Be(DmaResult.NotMapped);
+        DmaResult expected = new(status, new Iova(where));
+        rig.Dma.Fill(new Iova(address), length, 1).Should().Be(expected);
+        rig.Dma.Copy(new Iova(address), new Iova(At), length).Should().Be(expected);
+        rig.Dma.Copy(new Iova(At), new Iova(address), length).IsBadAddress.Should().BeTrue();
         rig.Dma.MarkDirty(new Iova(address), length);
 
         rig.Client.UnmapAllDma();

@@ -82,7 +82,7 @@ public class DmaDisconnectTests
             gone.Wait(Background.Timeout);
         };
 
-        Task<bool> read = Background.Run(() => rig.Dma.TryRead(new Iova(At), out byte _));
+        Task<bool> read = Background.Run<bool>(() => rig.Dma.TryRead(new Iova(At), out byte _));
         asked.MustComeSoon("the client is asked for the memory");
         Task leaving = Background.Run(rig.Client.Dispose);
 

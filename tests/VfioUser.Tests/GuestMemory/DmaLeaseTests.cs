@@ -118,7 +118,7 @@ public class DmaLeaseTests
         };
         byte[] destination = new byte[4];
 
-        Task<bool> read = Background.Run(() => lease!.TryRead(0, destination));
+        Task<bool> read = Background.Run<bool>(() => lease!.TryRead(0, destination));
         asked.MustComeSoon("the client is asked for the memory");
         lease!.Dispose();
         Task unmap = Background.Run(() => rig.Client.UnmapDma(At, 0x1000));

@@ -19,7 +19,7 @@ public class DmaListTests
         list.Add(new Iova(At + 0x2000), 4);
         byte[] data = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 
-        list.Write(1, data).Should().Be(DmaResult.Done);
+        list.TryWrite(1, data).Should().Be(DmaStatus.Done);
         byte[] back = new byte[6];
         list.TryRead(3, back).Should().BeTrue();
 
@@ -42,14 +42,14 @@ public class DmaListTests
         list.Add(new Iova(At + 0x3000), 0x800);
 
         (list.Count, list.Length).Should().Be((2, 0x2800L));
-        list.TryPin(DmaPinAccess.Read, out DmaPin? pin).Should().BeTrue();
+        list.TryPin(DmaPinAccess.Read, out DmaPin pin).Should().BeTrue();
         pin!.ReadOnlySegments.Select(segment => segment.Length).Should().Equal(0x2000, 0x800);
         pin.Dispose();
 
         list.Clear();
         (list.Count, list.Length).Should().Be((0, 0L));
         list.TryRead(0, []).Should().BeTrue();
-        list.TryPin(DmaPinAccess.Write, out DmaPin? nothing).Should().BeTrue();
+        list.TryPin(DmaPinAccess.Write, out DmaPin nothing).Should().BeTrue();
         nothing!.Segments.Should().BeEmpty();
     }
 
@@ -68,8 +68,8 @@ public class DmaListTests
         list.Add(new Iova(At), 8);
         byte[] bytes = [.. Enumerable.Repeat((byte)9, length)];
 
-        list.Write(offset, bytes).Should().Be(DmaResult.NotMapped);
-        list.Read(offset, bytes).Should().Be(DmaResult.NotMapped);
+        list.TryWrite(offset, bytes).Should().Be(DmaStatus.EndOfList);
+        list.TryRead(offset, bytes).Should().Be(DmaStatus.EndOfList);
 
         bytes.Should().AllBeEquivalentTo((byte)0);
         memory.Slice(0, 16).ToArray().Should().OnlyContain(value => value == 1);
@@ -87,11 +87,11 @@ public class DmaListTests
         list.Add(new Iova(0xDEAD_0000), uint.MaxValue);
         byte[] bytes = [9, 9, 9, 9, 9, 9];
 
-        list.Read(0, bytes).Should().Be(DmaResult.NotMapped);
-        list.Pin(DmaPinAccess.Read, out DmaPin? pin).Should().Be(DmaResult.NotMapped);
+        list.TryRead(0, bytes).Should().Be(DmaStatus.NotMapped);
+        list.TryPin(DmaPinAccess.Read, out DmaPin pin).Should().Be(DmaStatus.NotMapped);
 
         bytes.Should().OnlyContain(value => value == 0);
-        pin.Should().BeNull();
+        pin.Length.Should().Be(0);
         rig.Client.UnmapAllDma();
     }
 
@@ -149,12 +149,12 @@ public class DmaListTests
         list.Add(new Iova(At + 0x1F000), 0x1000);
         list.Add(new Iova(At + 0x3000), 0x1000);
 
-        list.TryPin(DmaPinAccess.Write, out DmaPin? target).Should().BeTrue();
+        list.TryPin(DmaPinAccess.Write, out DmaPin target).Should().BeTrue();
         using (target)
             (await RandomAccess.ReadAsync(disk, target!.Segments, 0)).Should().Be(0x5000);
         byte[] seen = new byte[0x5000];
         list.TryRead(0, seen).Should().BeTrue();
-        list.TryPin(DmaPinAccess.Read, out DmaPin? source).Should().BeTrue();
+        list.TryPin(DmaPinAccess.Read, out DmaPin source).Should().BeTrue();
         using (source)
             await RandomAccess.WriteAsync(disk, source!.ReadOnlySegments, 0x5000);
         rig.Client.UnmapAllDma();

@@ -15,7 +15,7 @@ public class DmaPinHoldTests
         using DmaRig rig = new();
         SharedMemory memory = rig.Map(At, 0x1000);
         rig.Map(At + 0x1000, 0x1000);
-        rig.Dma.TryPin(new Iova(At + 0x800), 0x1000, DmaPinAccess.Write, out DmaPin? pin).Should().BeTrue();
+        rig.Dma.TryPin(new Iova(At + 0x800), 0x1000, DmaPinAccess.Write, out DmaPin pin).Should().BeTrue();
 
         Task unmap = Background.Run(rig.Client.UnmapAllDma);
         Background.MustBecomeTrue(() => rig.Dma.Regions.Count == 0, "the unmap begins");
@@ -33,7 +33,7 @@ public class DmaPinHoldTests
     {
         using DmaRig rig = new();
         SharedMemory memory = rig.Map(At, 0x1000);
-        rig.Dma.TryPin(new Iova(At), 0x1000, DmaPinAccess.Write, out DmaPin? pin).Should().BeTrue();
+        rig.Dma.TryPin(new Iova(At), 0x1000, DmaPinAccess.Write, out DmaPin pin).Should().BeTrue();
         MemoryHandle inFlight = pin!.Segments[0][8..].Pin();
         nint pointer = pin.DangerousGetPointer() + 8;
 
@@ -57,7 +57,7 @@ public class DmaPinHoldTests
         using DmaRig rig = new(device: new BlankDevice(device => device.EnableMigration()));
         rig.Map(At, 0x4000);
         rig.Client.StartDirtyPages(0x1000);
-        rig.Dma.TryPin(new Iova(At + 0x1FFF), 2, access, out DmaPin? pin).Should().BeTrue();
+        rig.Dma.TryPin(new Iova(At + 0x1FFF), 2, access, out DmaPin pin).Should().BeTrue();
         MemoryHandle inFlight = access == DmaPinAccess.Write ? pin!.Segments[0].Pin() : pin!.ReadOnlySegments[0].Pin();
 
         pin.Dispose();
@@ -85,7 +85,7 @@ public class DmaPinHoldTests
         using DmaRig rig = new();
         string name = OpenFiles.UniqueName();
         rig.Map(At, 0x1000, name: name).Slice(0, 1).Fill(0x66);
-        rig.Dma.TryPin(new Iova(At), 0x1000, DmaPinAccess.Read, out DmaPin? pin).Should().BeTrue();
+        rig.Dma.TryPin(new Iova(At), 0x1000, DmaPinAccess.Read, out DmaPin pin).Should().BeTrue();
 
         rig.Server.Dispose();
         await rig.Serving.WaitAsync(Background.Timeout);
@@ -102,7 +102,7 @@ public class DmaPinHoldTests
         BlankDevice device = new(device => device.RequiresBusMaster = true);
         using TestGuest guest = TestGuest.Attach(device);
         Iova address = guest.Place([3]);
-        device.Dma.TryPin(address, 1, DmaPinAccess.Read, out DmaPin? pin).Should().BeTrue();
+        device.Dma.TryPin(address, 1, DmaPinAccess.Read, out DmaPin pin).Should().BeTrue();
 
         guest.Reset();
         guest.Enumerate().ClearCommand(PciCommands.BusMaster);
@@ -131,7 +131,7 @@ public class DmaPinHoldTests
     {
         using DmaRig rig = new();
         rig.Map(At, 0x1000);
-        rig.Dma.TryPin(new Iova(At), 0x1000, DmaPinAccess.ReadWrite, out DmaPin? pin).Should().BeTrue();
+        rig.Dma.TryPin(new Iova(At), 0x1000, DmaPinAccess.ReadWrite, out DmaPin pin).Should().BeTrue();
         pin!.Segments[0].Pin().Dispose();
 
         long before = GC.GetAllocatedBytesForCurrentThread();

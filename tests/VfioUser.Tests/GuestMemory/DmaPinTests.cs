@@ -13,7 +13,7 @@ public class DmaPinTests
         using DmaRig rig = new();
         SharedMemory[] memories = [rig.Map(At, 0x1000), rig.Map(At + 0x1000, 0x1000), rig.Map(At + 0x2000, 0x1000)];
 
-        rig.Dma.TryPin(new Iova(At + 0x800), 0x2000, DmaPinAccess.ReadWrite, out DmaPin? pin).Should().BeTrue();
+        rig.Dma.TryPin(new Iova(At + 0x800), 0x2000, DmaPinAccess.ReadWrite, out DmaPin pin).Should().BeTrue();
         using (pin)
         {
             pin!.Length.Should().Be(0x2000);
@@ -36,12 +36,12 @@ public class DmaPinTests
         rig.Map(At, 0x1000, DmaMapFlags.Readable);
         rig.Map(At + 0x1000, 0x1000, DmaMapFlags.Writeable);
 
-        rig.Dma.Pin(new Iova(At), 1, DmaPinAccess.Write, out _).Should().Be(DmaResult.NotMapped);
-        rig.Dma.Pin(new Iova(At), 1, DmaPinAccess.ReadWrite, out _).Should().Be(DmaResult.NotMapped);
-        rig.Dma.Pin(new Iova(At + 0x1000), 1, DmaPinAccess.Read, out _).Should().Be(DmaResult.NotMapped);
-        rig.Dma.Pin(new Iova(At + 0x1000), 1, DmaPinAccess.ReadWrite, out _).Should().Be(DmaResult.NotMapped);
-        rig.Dma.Pin(new Iova(At), 1, DmaPinAccess.Read, out DmaPin? reading).Should().Be(DmaResult.Done);
-        rig.Dma.Pin(new Iova(At + 0x1000), 1, DmaPinAccess.Write, out DmaPin? writing).Should().Be(DmaResult.Done);
+        rig.Dma.TryPin(new Iova(At), 1, DmaPinAccess.Write, out _).Should().Be(DmaStatus.NotWritable);
+        rig.Dma.TryPin(new Iova(At), 1, DmaPinAccess.ReadWrite, out _).Should().Be(DmaStatus.NotWritable);
+        rig.Dma.TryPin(new Iova(At + 0x1000), 1, DmaPinAccess.Read, out _).Should().Be(DmaStatus.NotReadable);
+        rig.Dma.TryPin(new Iova(At + 0x1000), 1, DmaPinAccess.ReadWrite, out _).Should().Be(DmaStatus.NotReadable);
+        rig.Dma.TryPin(new Iova(At), 1, DmaPinAccess.Read, out DmaPin reading).Should().Be(DmaStatus.Done);
+        rig.Dma.TryPin(new Iova(At + 0x1000), 1, DmaPinAccess.Write, out DmaPin writing).Should().Be(DmaStatus.Done);
 
         reading!.Invoking(pin => pin.Segments).Should().Throw<InvalidOperationException>();
         writing!.Invoking(pin => pin.ReadOnlySegments).Should().Throw<InvalidOperationException>();
@@ -66,10 +66,12 @@ public class DmaPinTests
         rig.Map(0, 0x1000);
         rig.Map(0xFFFF_FFFF_FFFF_F000, 0x1000);
 
-        rig.Dma.Pin(new Iova(address), length, DmaPinAccess.Read, out DmaPin? pin).Should().Be(DmaResult.NotMapped);
+        rig.Dma.TryPin(new Iova(address), length, DmaPinAccess.Read, out DmaPin pin).IsBadAddress.Should().BeTrue();
         rig.Dma.TryPin(new Iova(address), length, DmaPinAccess.Write, out _).Should().BeFalse();
 
-        pin.Should().BeNull();
+        pin.Length.Should().Be(0);
+        pin.Invoking(it => it.DangerousGetPointer()).Should().Throw<ArgumentOutOfRangeException>();
+        pin.Dispose();
         rig.Client.UnmapAllDma();
     }
 
@@ -79,7 +81,7 @@ public class DmaPinTests
         using DmaRig rig = new();
         rig.Map(0xFFFF_FFFF_FFFF_F000, 0x1000);
 
-        rig.Dma.TryPin(new Iova(0xFFFF_FFFF_FFFF_F800), 0x800, DmaPinAccess.Read, out DmaPin? pin).Should().BeTrue();
+        rig.Dma.TryPin(new Iova(0xFFFF_FFFF_FFFF_F800), 0x800, DmaPinAccess.Read, out DmaPin pin).Should().BeTrue();
 
         pin!.ReadOnlySegments.Should().ContainSingle().Which.Length.Should().Be(0x800);
         pin.Dispose();
@@ -95,9 +97,11 @@ public class DmaPinTests
         rig.Map(At, 0x1000, way: GuestMemoryKind.Mapped);
         rig.Map(At + 0x1000, 0x1000);
 
-        rig.Dma.Pin(new Iova(At), 0x1001, DmaPinAccess.Read, out DmaPin? pin).Should().Be(DmaResult.NotInPlace);
+        rig.Dma.TryPin(new Iova(At), 0x1001, DmaPinAccess.Read, out DmaPin pin).Should().Be(DmaStatus.NotInPlace);
 
-        pin.Should().BeNull();
+        pin.Length.Should().Be(0);
+        pin.Invoking(it => it.DangerousGetPointer()).Should().Throw<ArgumentOutOfRangeException>();
+        pin.Dispose();
         rig.Client.UnmapAllDma();
     }
 
@@ -108,7 +112,7 @@ public class DmaPinTests
         using Microsoft.Win32.SafeHandles.SafeFileHandle file = TestFiles.Memory(0x1000);
         rig.Map(DmaRig.ReadWrite, 0, At, 0x1000, file);
 
-        rig.Dma.Pin(new Iova(At), 0x1000, DmaPinAccess.Write, out _).Should().Be(DmaResult.NotInPlace);
+        rig.Dma.TryPin(new Iova(At), 0x1000, DmaPinAccess.Write, out _).Should().Be(DmaStatus.NotInPlace);
     }
 
     [Fact]
@@ -119,7 +123,7 @@ public class DmaPinTests
         SharedMemory memory = rig.Map(At, size);
         rig.Client.StartDirtyPages(1 << 30);
 
-        rig.Dma.TryPin(new Iova(At + 1), size - 1, DmaPinAccess.Write, out DmaPin? pin).Should().BeTrue();
+        rig.Dma.TryPin(new Iova(At + 1), size - 1, DmaPinAccess.Write, out DmaPin pin).Should().BeTrue();
         using (pin)
         {
             pin!.Length.Should().Be(size - 1);
@@ -138,7 +142,7 @@ public class DmaPinTests
     {
         using DmaRig rig = new();
 
-        rig.Dma.TryPin(new Iova(0xDEAD), 0, DmaPinAccess.ReadWrite, out DmaPin? pin).Should().BeTrue();
+        rig.Dma.TryPin(new Iova(0xDEAD), 0, DmaPinAccess.ReadWrite, out DmaPin pin).Should().BeTrue();
 
         pin!.Length.Should().Be(0);
         pin.Segments.Should().BeEmpty();
@@ -152,18 +156,18 @@ public class DmaPinTests
     {
         using DmaRig rig = new();
 
-        rig.Dma.Invoking(dma => dma.Pin(default, 0, (DmaPinAccess)3, out _)).Should().Throw<ArgumentOutOfRangeException>();
-        rig.Dma.Invoking(dma => dma.Pin(default, 0, (DmaPinAccess)(-1), out _)).Should().Throw<ArgumentOutOfRangeException>();
+        rig.Dma.Invoking(dma => dma.TryPin(default, 0, (DmaPinAccess)3, out _)).Should().Throw<ArgumentOutOfRangeException>();
+        rig.Dma.Invoking(dma => dma.TryPin(default, 0, (DmaPinAccess)(-1), out _)).Should().Throw<ArgumentOutOfRangeException>();
     }
 
     [Fact]
     public void Without_a_client_and_without_bus_mastering_the_result_says_so()
     {
         BlankDevice device = new(device => device.RequiresBusMaster = true);
-        device.Dma.Pin(new Iova(At), 1, DmaPinAccess.Read, out _).Should().Be(DmaResult.Disconnected);
+        device.Dma.TryPin(new Iova(At), 1, DmaPinAccess.Read, out _).Should().Be(DmaStatus.Disconnected);
         using TestGuest guest = TestGuest.Attach(device, new() { EnableBusMaster = false });
 
-        device.Dma.Pin(guest.Memory.Address, 1, DmaPinAccess.Read, out _).Should().Be(DmaResult.BusMasterOff);
+        device.Dma.TryPin(guest.Memory.Address, 1, DmaPinAccess.Read, out _).Should().Be(DmaStatus.BusMasterOff);
     }
 
     [Fact]
@@ -171,7 +175,7 @@ public class DmaPinTests
     {
         using DmaRig rig = new();
         rig.Map(At, 0x1000);
-        rig.Dma.TryPin(new Iova(At), 0x1000, DmaPinAccess.ReadWrite, out DmaPin? pin).Should().BeTrue();
+        rig.Dma.TryPin(new Iova(At), 0x1000, DmaPinAccess.ReadWrite, out DmaPin pin).Should().BeTrue();
         Memory<byte> memory = pin!.Segments[0];
 
         pin.Dispose();
@@ -192,7 +196,7 @@ public class DmaPinTests
         using DmaRig rig = new();
         rig.Map(At, 0x1000);
         rig.Map(At + 0x1000, 0x1000).Slice(0, 1)[0] = 0x5A;
-        rig.Dma.TryPin(new Iova(At + 0xFFF), 2, DmaPinAccess.Read, out DmaPin? pin).Should().BeTrue();
+        rig.Dma.TryPin(new Iova(At + 0xFFF), 2, DmaPinAccess.Read, out DmaPin pin).Should().BeTrue();
 
         System.Runtime.InteropServices.Marshal.ReadByte(pin!.DangerousGetPointer(1)).Should().Be(0x5A);
 

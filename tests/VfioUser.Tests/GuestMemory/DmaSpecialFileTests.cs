@@ -87,7 +87,7 @@ public class DmaSpecialFileTests
         rig.Map(DmaRig.ReadWrite, 0, At, 0x1000, special.Handle);
 
         rig.Dma.Regions[0].Backing.Should().Be(DmaBacking.Message);
-        Task<bool> read = Background.Run(() => rig.Dma.TryRead(new Iova(At), out byte _));
+        Task<bool> read = Background.Run<bool>(() => rig.Dma.TryRead(new Iova(At), out byte _));
         (await read.WaitAsync(Background.Timeout)).Should().BeFalse("this client has no memory there");
         rig.Transfers.Should().Equal(1);
     }

@@ -96,8 +96,8 @@ public class DmaTransferSizeTests
 
     private static void Transfer(DmaRig rig, byte[] data)
     {
-        rig.Dma.Write(new Iova(At), data);
-        rig.Dma.Read(new Iova(At), data);
+        rig.Dma.TryWrite(new Iova(At), data);
+        rig.Dma.TryRead(new Iova(At), data);
     }
 
     [Fact]

@@ -104,7 +104,7 @@ public class DmaUnmapStressTests
     // as I/O that is still in flight when its pin is disposed
     private static bool PinWhole(Dma dma)
     {
-        if (!dma.TryPin(new Iova(At), Size, DmaPinAccess.ReadWrite, out DmaPin? pin))
+        if (!dma.TryPin(new Iova(At), Size, DmaPinAccess.ReadWrite, out DmaPin pin))
             return false;
         using MemoryHandle inFlight = pin.Segments[0].Pin();
         nint pointer = pin.DangerousGetPointer();

@@ -18,7 +18,7 @@ public class DmaUnmapTests
         using ManualResetEventSlim entered = new();
         using ManualResetEventSlim leave = new();
 
-        Task<bool> access = Background.Run(() => rig.Dma.TryAccess(new Iova(At), 4, writable: true, 0, (bytes, _) =>
+        Task<bool> access = Background.Run<bool>(() => rig.Dma.TryAccess(new Iova(At), 4, writable: true, 0, (bytes, _) =>
         {
             entered.Set();
             leave.Wait(Background.Timeout);
@@ -184,7 +184,7 @@ public class DmaUnmapTests
                 answer.Wait(Background.Timeout);
             };
 
-            Task<bool> read = Background.Run(() => rig.Dma.TryRead(new Iova(At), out byte value) && value == 7);
+            Task<bool> read = Background.Run<bool>(() => rig.Dma.TryRead(new Iova(At), out byte value) && value == 7);
             asked.MustComeSoon("the client is asked for the memory");
             Task unmap = Background.Run(() => rig.Client.UnmapDma(At, 0x1000));
             Background.MustBecomeTrue(() => rig.Dma.Regions.Count == 0, "the unmap begins");

@@ -24,7 +24,7 @@ public class HostileEventFdTests
             TestFiles.SetFlags(full.Handle, 0);
         Bind(guest, full.Handle);
 
-        Task<bool> trigger = Background.Run(_device.MsiX[0].Trigger);
+        Task<bool> trigger = Background.Run<bool>(_device.MsiX[0].Trigger);
 
         (await trigger.WaitAsync(Background.Timeout)).Should().BeFalse();
         full.Take().Should().Be(ulong.MaxValue - 1);

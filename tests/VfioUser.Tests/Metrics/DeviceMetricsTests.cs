@@ -76,7 +76,7 @@ public sealed class DeviceMetricsTests : IDisposable
         rig.Map(First, 0x1000);
         rig.Map(First + 0x1000, 0x1000);
 
-        rig.Dma.TryPin(new Iova(First), 0x2000, DmaPinAccess.Read, out DmaPin? pin).Should().BeTrue();
+        rig.Dma.TryPin(new Iova(First), 0x2000, DmaPinAccess.Read, out DmaPin pin).Should().BeTrue();
         pin!.Dispose();
         rig.Dma.TryPin(new Iova(First), 0x2001, DmaPinAccess.Read, out _).Should().BeFalse();
 

@@ -194,7 +194,7 @@ public sealed class HostilePollingTests
         client.Say(Command.DmaMap, new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable, 0, 0x1000, 0x1000));
         rig.Until(PollEvents.Commands);
         client.Hear().ShouldBeGranted();
-        Task<bool> reading = Wait.Start(() => rig.Device.Dma.TryRead(new Iova(0x1000), new byte[4]));
+        Task<bool> reading = Wait.Start<bool>(() => rig.Device.Dma.TryRead(new Iova(0x1000), new byte[4]));
         RawReply request = client.HearCommand(Command.DmaRead); // it receives now
 
         client.SayBytes(Read(3, count: 4));
@@ -234,7 +234,7 @@ public sealed class HostilePollingTests
             handled = rig.UntilIdle();
         }
         while (handled == 64);
-        Task<bool> reading = Wait.Start(() => rig.Device.Dma.TryRead(new Iova(0x1000), new byte[4]));
+        Task<bool> reading = Wait.Start<bool>(() => rig.Device.Dma.TryRead(new Iova(0x1000), new byte[4]));
 
         RawReply message = client.Hear();
         for (; message.Header.IsReply; message = client.Hear())

@@ -86,7 +86,7 @@ public class GuestFaultTests
         using var guest = TestGuest.Attach(_device, memory);
         Iova place = guest.Place("here"u8);
         using GuestDmaFault held = guest.Faults.HoldDma();
-        Task<bool> access = Background.Run(() => _device.Dma.TryRead(place, out byte _));
+        Task<bool> access = Background.Run<bool>(() => _device.Dma.TryRead(place, out byte _));
         held.WaitForHits();
 
         guest.Faults.Disconnect();
@@ -133,7 +133,7 @@ public class GuestFaultTests
         using var guest = TestGuest.Attach(_device, memory);
         Iova place = guest.Place("here"u8);
         using GuestDmaFault held = guest.Faults.HoldDma(DmaDirection.Write);
-        Task<bool> access = Background.Run(() => _device.Dma.TryWrite(place, (byte)'H'));
+        Task<bool> access = Background.Run<bool>(() => _device.Dma.TryWrite(place, (byte)'H'));
 
         held.WaitForHits();
         guest.Bar0.Write(0, 3u);
@@ -173,7 +173,7 @@ public class GuestFaultTests
         {
             Iova place = guest.Place("here"u8);
             GuestDmaFault held = guest.Faults.HoldDma();
-            access = Background.Run(() => _device.Dma.TryRead(place, out byte _));
+            access = Background.Run<bool>(() => _device.Dma.TryRead(place, out byte _));
             held.WaitForHits();
         }
 

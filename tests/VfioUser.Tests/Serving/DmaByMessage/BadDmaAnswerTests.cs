@@ -36,7 +36,7 @@ public sealed class BadDmaAnswerTests
             data.Should().Equal([DmaSession.Failed, DmaSession.Failed, DmaSession.Failed, DmaSession.Failed], "the answer was {0}", what);
             session.Client.ShouldBeServed();
             ShouldBeNamed(session, $"its reply to DmaRead (message {request.Header.MessageId}, {MessageHeader.WireSize + answer.Length} bytes)");
-            session.Result.Should().Be(DmaResult.Failed);
+            session.Result.Should().Be(DmaStatus.BadReply);
         }
     }
 
@@ -70,7 +70,7 @@ public sealed class BadDmaAnswerTests
         session.Refuse(request, Errno.None);
 
         session.ShouldHaveRead(1, DmaSession.Failed);
-        session.Result.Should().Be(DmaResult.Refused);
+        session.Result.Should().Be(DmaStatus.Refused);
         ShouldBeNamed(session, $"its reply to DmaRead (message {request.Header.MessageId}, 16 bytes) has the Error bit but no error number.");
     }
 

@@ -17,7 +17,7 @@ public sealed class DmaPiecesTests
         using DmaSession session = new(twin);
         byte[] memory = Pattern((6 * Piece) + 1);
         byte[] destination = new byte[memory.Length];
-        Task<DmaResult> read = Wait.Start(() => session.Device.Dma.Read(new Iova(DmaSession.Memory), destination));
+        Task<DmaResult> read = Wait.Start(() => session.Device.Dma.TryRead(new Iova(DmaSession.Memory), destination));
 
         List<RawReply> asked = [.. Enumerable.Range(0, InFlight).Select(i => session.HearRead((ulong)(i * Piece), Piece))];
         session.Client.ShouldBeServed(); // and nothing more was asked for
@@ -27,7 +27,7 @@ public sealed class DmaPiecesTests
         Answer(session, session.HearRead(5 * Piece, Piece), memory);
         Answer(session, session.HearRead(6 * Piece, 1), memory); // one byte more than whole pieces
 
-        read.ShouldGive(DmaResult.Done);
+        read.ShouldGive(DmaStatus.Done);
         destination.AsSpan().SequenceEqual(memory).Should().BeTrue();
     }
 
@@ -39,7 +39,7 @@ public sealed class DmaPiecesTests
         using DmaSession session = new(twin);
         byte[] source = Pattern((5 * Piece) + 7);
         byte[] memory = new byte[source.Length];
-        Task<DmaResult> write = Wait.Start(() => session.Device.Dma.Write(new Iova(DmaSession.Memory), source));
+        Task<DmaResult> write = Wait.Start(() => session.Device.Dma.TryWrite(new Iova(DmaSession.Memory), source));
 
         List<RawReply> asked = [.. Enumerable.Range(0, InFlight).Select(_ => session.Back.HearCommand(Command.DmaWrite))];
         session.Client.ShouldBeServed();
@@ -48,7 +48,7 @@ public sealed class DmaPiecesTests
         Store(session, session.Back.HearCommand(Command.DmaWrite), memory);
         Store(session, session.Back.HearCommand(Command.DmaWrite), memory);
 
-        write.ShouldGive(DmaResult.Done);
+        write.ShouldGive(DmaStatus.Done);
         memory.AsSpan().SequenceEqual(source).Should().BeTrue();
     }
 
@@ -61,7 +61,7 @@ public sealed class DmaPiecesTests
         using DmaSession session = new(twin, new VfioUserServerOptions { DmaTimeout = Wait.Bound, MaxDmaTransfer = 1000, MaxDmaInFlight = inFlight });
         byte[] memory = Pattern(5500);
         byte[] destination = new byte[memory.Length];
-        Task<DmaResult> read = Wait.Start(() => session.Device.Dma.Read(new Iova(DmaSession.Memory), destination));
+        Task<DmaResult> read = Wait.Start(() => session.Device.Dma.TryRead(new Iova(DmaSession.Memory), destination));
 
         Queue<RawReply> asked = [];
         for (int piece = 0; piece < 6; piece++)
@@ -75,7 +75,7 @@ public sealed class DmaPiecesTests
         while (asked.TryDequeue(out RawReply? request))
             Answer(session, request, memory);
 
-        read.ShouldGive(DmaResult.Done);
+        read.ShouldGive(DmaStatus.Done);
         destination.Should().Equal(memory);
     }
 
@@ -86,7 +86,7 @@ public sealed class DmaPiecesTests
     {
         using DmaSession session = new(twin, new VfioUserServerOptions { DmaTimeout = Wait.Bound, MaxDmaInFlight = 1 });
         Task<DmaResult>[] reads = [.. Enumerable.Range(0, 4).Select(i =>
-            Wait.Start(() => session.Device.Dma.Read(new Iova(DmaSession.Memory + (uint)i), out byte _)))];
+            Wait.Start(() => session.Device.Dma.TryRead(new Iova(DmaSession.Memory + (uint)i), out byte _)))];
 
         for (int i = 0; i < reads.Length; i++)
         {
@@ -96,7 +96,7 @@ public sealed class DmaPiecesTests
         }
 
         foreach (Task<DmaResult> read in reads)
-            read.ShouldGive(DmaResult.Done);
+            read.ShouldGive(DmaStatus.Done);
     }
 
     [Theory]
@@ -106,7 +106,7 @@ public sealed class DmaPiecesTests
     {
         using DmaSession session = new(twin);
         byte[] destination = Pattern(10 * Piece);
-        Task<DmaResult> read = Wait.Start(() => session.Device.Dma.Read(new Iova(DmaSession.Memory), destination));
+        Task<DmaResult> read = Wait.Start(() => session.Device.Dma.TryRead(new Iova(DmaSession.Memory), destination));
 
         List<RawReply> asked = [.. Enumerable.Range(0, InFlight).Select(i => session.HearRead((ulong)(i * Piece), Piece))];
         session.Refuse(asked[1], Errno.ENODEV);
@@ -117,7 +117,7 @@ public sealed class DmaPiecesTests
         read.IsCompleted.Should().BeFalse("a piece is under way");
         Answer(session, asked[2], new byte[10 * Piece]);
 
-        read.ShouldGive(DmaResult.Refused);
+        read.ShouldGive(DmaStatus.Refused);
         destination.Should().OnlyContain(value => value == 0);
         session.Client.ShouldBeServed(); // nothing more is asked for
     }
@@ -129,17 +129,17 @@ public sealed class DmaPiecesTests
     {
         using DmaSession session = new(twin, new VfioUserServerOptions { DmaTimeout = TimeSpan.FromMilliseconds(100) });
         byte[] destination = new byte[3 * Piece];
-        Task<DmaResult> read = Wait.Start(() => session.Device.Dma.Read(new Iova(DmaSession.Memory), destination));
+        Task<DmaResult> read = Wait.Start(() => session.Device.Dma.TryRead(new Iova(DmaSession.Memory), destination));
         List<RawReply> late = [.. Enumerable.Range(0, 3).Select(i => session.HearRead((ulong)(i * Piece), Piece))];
-        read.ShouldGive(DmaResult.TimedOut);
+        read.ShouldGive(DmaStatus.TimedOut);
 
-        Task<DmaResult> again = Wait.Start(() => session.Device.Dma.Read(new Iova(DmaSession.Memory), destination));
+        Task<DmaResult> again = Wait.Start(() => session.Device.Dma.TryRead(new Iova(DmaSession.Memory), destination));
         List<RawReply> asked = [.. Enumerable.Range(0, 3).Select(i => session.HearRead((ulong)(i * Piece), Piece))];
         asked.Select(request => request.Header.MessageId).Should().NotIntersectWith(late.Select(request => request.Header.MessageId));
         foreach (RawReply request in late)
             Answer(session, request, Pattern(3 * Piece));
 
-        again.ShouldGive(DmaResult.TimedOut);
+        again.ShouldGive(DmaStatus.TimedOut);
         destination.Should().OnlyContain(value => value == 0);
         session.Client.ShouldBeServed();
     }
@@ -156,17 +156,17 @@ public sealed class DmaPiecesTests
         Task<DmaResult> read = Wait.Start(() =>
         {
             DmaResult result = DmaResult.Done;
-            for (int i = 0; i < 4 && result == DmaResult.Done; i++)
+            for (int i = 0; i < 4 && result; i++)
             {
                 destination.AsSpan().Clear();
-                result = session.Device.Dma.Read(new Iova(DmaSession.Memory), destination);
+                result = session.Device.Dma.TryRead(new Iova(DmaSession.Memory), destination);
             }
             return result;
         });
 
         AnswerAsQemu(session, memory, answers: 4 * (1 << 20) / Piece, together: slowly ? InFlight : 1);
 
-        read.ShouldGive(DmaResult.Done);
+        read.ShouldGive(DmaStatus.Done);
         destination.AsSpan().SequenceEqual(memory).Should().BeTrue();
     }
 
@@ -175,7 +175,7 @@ public sealed class DmaPiecesTests
     {
         using DmaSession session = new(twin: false, new VfioUserServerOptions { MaxDmaTransfer = 1 << 20, DmaTimeout = Wait.Bound });
         byte[] destination = new byte[1 << 20];
-        Task<DmaResult> read = Wait.Start(() => session.Device.Dma.Read(new Iova(DmaSession.Memory), destination));
+        Task<DmaResult> read = Wait.Start(() => session.Device.Dma.TryRead(new Iova(DmaSession.Memory), destination));
         RawReply request = session.HearRead(0, 1 << 20);
         byte[] answer = Message(request, destination);
 
@@ -183,7 +183,7 @@ public sealed class DmaPiecesTests
         session.Client.Dispose();
 
         sent.Should().BePositive().And.BeLessThan(answer.Length);
-        read.ShouldGive(DmaResult.Disconnected);
+        read.ShouldGive(DmaStatus.Disconnected);
     }
 
     [Theory]

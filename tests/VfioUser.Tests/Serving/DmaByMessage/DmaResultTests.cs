@@ -17,10 +17,10 @@ public sealed class DmaResultTests
         const ulong ReadOnly = 0x1000_0000;
         session.Client.Ask(Command.DmaMap, new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable, 0, ReadOnly, 0x1000)).ShouldBeGranted();
 
-        session.Device.Dma.Read(new Iova(1), out byte _).Should().Be(DmaResult.NotMapped);
-        session.Device.Dma.Write(new Iova(1), (byte)1).Should().Be(DmaResult.NotMapped);
-        session.Device.Dma.Write(new Iova(ReadOnly), (byte)1).Should().Be(DmaResult.NotMapped);
-        session.Device.Dma.Access(new Iova(1), 1, writable: false, 0, static (_, _) => { }).Should().Be(DmaResult.NotMapped);
+        session.Device.Dma.TryRead(new Iova(1), out byte _).Should().Be(DmaStatus.NotMapped);
+        session.Device.Dma.TryWrite(new Iova(1), (byte)1).Should().Be(DmaStatus.NotMapped);
+        session.Device.Dma.TryWrite(new Iova(ReadOnly), (byte)1).Should().Be(DmaStatus.NotWritable);
+        session.Device.Dma.TryAccess(new Iova(1), 1, writable: false, 0, static (_, _) => { }).Should().Be(DmaStatus.NotMapped);
     }
 
     [Theory]
@@ -29,15 +29,15 @@ public sealed class DmaResultTests
     public void Done(bool twin)
     {
         using DmaSession session = new(twin);
-        Task<(DmaResult, byte)> read = Wait.Start(() => (session.Device.Dma.Read(Memory, out byte value), value));
+        Task<(DmaResult, byte)> read = Wait.Start(() => (session.Device.Dma.TryRead(Memory, out byte value), value));
         session.Answer(session.HearRead(0, 1), 9);
         read.ShouldGive((DmaResult.Done, (byte)9));
 
         session.Device.Dma.TryLease(Memory, 4, writable: true, out DmaLease? lease).Should().BeTrue();
-        Task<DmaResult> write = Wait.Start(() => lease!.Write(1, [1, 2]));
+        Task<DmaResult> write = Wait.Start(() => lease!.TryWrite(1, [1, 2]));
         RawReply request = session.Back.HearCommand(Command.DmaWrite);
         session.Back.Answer(request, request.Payload.AsSpan(0, DmaAccess.WireSize));
-        write.ShouldGive(DmaResult.Done);
+        write.ShouldGive(DmaStatus.Done);
         lease!.Dispose();
     }
 
@@ -50,12 +50,12 @@ public sealed class DmaResultTests
 
         for (int i = 0; i < 3; i++)
         {
-            Task<DmaResult> read = Wait.Start(() => session.Device.Dma.Read(Memory, new byte[4]));
+            Task<DmaResult> read = Wait.Start(() => session.Device.Dma.TryRead(Memory, new byte[4]));
             session.Refuse(session.HearRead(0, 4), Errno.ENODEV);
-            read.ShouldGive(DmaResult.Refused);
-            Task<DmaResult> write = Wait.Start(() => session.Device.Dma.Write(Memory, new byte[5]));
+            read.ShouldGive(new DmaResult(DmaStatus.Refused, Memory, Errno.ENODEV));
+            Task<DmaResult> write = Wait.Start(() => session.Device.Dma.TryWrite(Memory, new byte[5]));
             session.Refuse(session.Back.HearCommand(Command.DmaWrite), Errno.EPERM);
-            write.ShouldGive(DmaResult.Refused);
+            write.ShouldGive(DmaStatus.Refused);
         }
 
         session.Client.ShouldBeServed();
@@ -71,8 +71,8 @@ public sealed class DmaResultTests
     {
         using DmaSession session = new(twin, new VfioUserServerOptions { DmaTimeout = TimeSpan.FromMilliseconds(50) });
 
-        session.Device.Dma.Read(Memory, new byte[4]).Should().Be(DmaResult.TimedOut);
-        session.Device.Dma.Write(Memory, new byte[100_000]).Should().Be(DmaResult.TimedOut);
+        session.Device.Dma.TryRead(Memory, new byte[4]).Should().Be(DmaStatus.TimedOut);
+        session.Device.Dma.TryWrite(Memory, new byte[100_000]).Should().Be(DmaStatus.TimedOut);
 
         session.Served.Log.Entries.Where(entry => entry.Id == CapturedLog.DmaTimedOut).Should().ContainSingle("the first of a kind is told")
             .Which.Text.Should().Be("The client has not replied to DmaRead of 4 bytes at 0x10000 within 00:00:00.0500000.");
@@ -84,18 +84,18 @@ public sealed class DmaResultTests
     public void A_client_that_goes_during_the_access_and_after_it(bool twin)
     {
         using DmaSession session = new(twin);
-        Task<DmaResult> small = Wait.Start(() => session.Device.Dma.Read(Memory, out byte _));
+        Task<DmaResult> small = Wait.Start(() => session.Device.Dma.TryRead(Memory, out byte _));
         session.HearRead(0, 1);
-        Task<DmaResult> large = Wait.Start(() => session.Device.Dma.Write(Memory, new byte[100_000]));
+        Task<DmaResult> large = Wait.Start(() => session.Device.Dma.TryWrite(Memory, new byte[100_000]));
         session.Back.HearCommand(Command.DmaWrite);
 
         session.Client.Dispose();
 
-        small.ShouldGive(DmaResult.Disconnected);
-        large.ShouldGive(DmaResult.Disconnected);
+        small.ShouldGive(DmaStatus.Disconnected);
+        large.ShouldGive(DmaStatus.Disconnected);
         session.Device.ShouldTell("detached");
-        session.Device.Dma.Read(Memory, out byte _).Should().Be(DmaResult.Disconnected, "the address may have been a good one");
-        session.Device.Dma.Write<uint>(Memory, 1).Should().Be(DmaResult.Disconnected);
+        session.Device.Dma.TryRead(Memory, out byte _).Should().Be(DmaStatus.Disconnected, "the address may have been a good one");
+        session.Device.Dma.TryWrite<uint>(Memory, 1).Should().Be(DmaStatus.Disconnected);
     }
 
     [Fact]
@@ -103,10 +103,10 @@ public sealed class DmaResultTests
     {
         using Served served = Served.Start();
 
-        served.Device.Dma.Read(Memory, out byte _).Should().Be(DmaResult.Disconnected);
+        served.Device.Dma.TryRead(Memory, out byte _).Should().Be(DmaStatus.Disconnected);
         using RawClient client = served.Attach();
         client.ShouldBeServed();
-        served.Device.Dma.Read(Memory, out byte _).Should().Be(DmaResult.NotMapped);
+        served.Device.Dma.TryRead(Memory, out byte _).Should().Be(DmaStatus.NotMapped);
     }
 
     [Theory]
@@ -115,18 +115,18 @@ public sealed class DmaResultTests
     public void A_stream_that_is_broken(bool twin)
     {
         using DmaSession session = new(twin);
-        Task<DmaResult> read = Wait.Start(() => session.Device.Dma.Read(Memory, new byte[4]));
+        Task<DmaResult> read = Wait.Start(() => session.Device.Dma.TryRead(Memory, new byte[4]));
         session.HearRead(0, 4);
 
         // what follows a lost rest is taken for a header
         session.Back.SayBytes(RawClient.Message(new MessageHeader(7, Command.DmaRead, 0x7F7F_7F7F, MessageFlags.Reply, 0)));
 
-        read.ShouldGive(DmaResult.Disconnected);
+        read.ShouldGive(DmaStatus.Disconnected);
         if (twin)
             session.Client.ShouldBeServed();
         else
             session.Device.ShouldTell("detached");
-        session.Device.Dma.Read(Memory, new byte[4]).Should().Be(DmaResult.Disconnected);
+        session.Device.Dma.TryRead(Memory, new byte[4]).Should().Be(DmaStatus.Disconnected);
         session.Served.Log.Entries.Where(entry => entry.Id is CapturedLog.SessionBroken or CapturedLog.DmaStreamBroken).Select(entry => entry.Text)
             .Should().Contain(text => text.Contains("DmaRead (message 7) has a size of 2139062143 bytes", StringComparison.Ordinal));
     }
@@ -139,6 +139,6 @@ public sealed class DmaResultTests
         rig.Map(DmaRig.ReadWrite, 0, DmaSession.Memory, 0x1000, file);
         TestFiles.Truncate(file, 0);
 
-        rig.Dma.Read(Memory, out long _).Should().Be(DmaResult.Failed);
+        rig.Dma.TryRead(Memory, out long _).Should().Be(new DmaResult(DmaStatus.FileFailed, Memory, Errno.EIO));
     }
 }

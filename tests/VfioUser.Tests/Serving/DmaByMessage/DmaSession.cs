@@ -21,8 +21,8 @@ internal sealed class DmaSession : IDisposable
         Served = Served.Start(by, new ProbeDevice(), options ?? new VfioUserServerOptions { DmaTimeout = Wait.Bound });
         Device.Read = (offset, destination) =>
         {
-            Result = Device.Dma.Read(new Iova(Memory + (ulong)offset), destination);
-            if (Result != DmaResult.Done)
+            Result = Device.Dma.TryRead(new Iova(Memory + (ulong)offset), destination);
+            if (!Result)
                 destination.Fill(Failed);
         };
         Device.Written = (offset, source) => LastWrite = Device.Dma.TryWrite(new Iova(Memory + (ulong)offset), source);

@@ -100,7 +100,7 @@ public sealed class DmaTimeoutTests
     public void A_client_that_vanishes_fails_the_accesses_of_all_threads(bool twin)
     {
         using DmaSession session = new(twin, new VfioUserServerOptions { DmaTimeout = TimeSpan.FromHours(1), MaxDmaInFlight = 8 });
-        Task<bool>[] accesses = [.. Enumerable.Range(0, 8).Select(i => Wait.Start(() => session.Device.Dma.TryRead(new Iova(DmaSession.Memory + (uint)i), out byte _)))];
+        Task<bool>[] accesses = [.. Enumerable.Range(0, 8).Select(i => Wait.Start<bool>(() => session.Device.Dma.TryRead(new Iova(DmaSession.Memory + (uint)i), out byte _)))];
         for (int i = 0; i < accesses.Length; i++)
             session.Back.HearCommand(Command.DmaRead);
 

@@ -207,7 +207,7 @@ public sealed class DescriptorTests : IDisposable
     public void Of_what_comes_over_the_twin_socket_uncalled_for() => ShouldLeaveNothing(client =>
     {
         client.Ask(Command.DmaMap, new DmaMap(32, DmaMapFlags.Readable, 0, 0x1000, 0x1000)).ShouldBeGranted();
-        Task<bool> access = Wait.Start(() => _device.Dma.TryRead(new Iova(0x1000), out int _));
+        Task<bool> access = Wait.Start<bool>(() => _device.Dma.TryRead(new Iova(0x1000), out int _));
         RawReply request = client.Twin!.HearCommand(Command.DmaRead);
         for (ushort id = 0; id < 20; id++)
             client.Twin.SayBytes(RawClient.Message(id, Command.DeviceSetIrqs, new IrqSet(20, (IrqSetFlags)0x24, 2, 0, 16)), Many(6));

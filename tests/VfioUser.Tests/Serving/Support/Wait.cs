@@ -14,6 +14,12 @@ internal static class Wait
         task.GetAwaiter().GetResult().Should().Be(expected);
     }
 
+    public static void ShouldGive(this Task<DmaResult> task, DmaStatus expected)
+    {
+        task.ShouldEnd();
+        task.GetAwaiter().GetResult().Should().Be(expected);
+    }
+
     /// <summary>Ends, and without an exception.</summary>
     public static void ShouldGive(this Task task)
     {

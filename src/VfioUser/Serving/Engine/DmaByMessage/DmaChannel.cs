@@ -79,7 +79,7 @@ internal sealed class DmaChannel(MessageChannel channel, int maxTransfer, Action
         int finished = 0;
         while (true)
         {
-            while (result == DmaResult.Done && started < pieces && started - finished < MaxInFlight)
+            while (result && started < pieces && started - finished < MaxInFlight)
             {
                 DmaAccess next = Piece(address, length, started);
                 WireFormat.Write(request, next);
@@ -95,7 +95,7 @@ internal sealed class DmaChannel(MessageChannel channel, int maxTransfer, Action
             if (started == finished)
                 return result;
             ushort id = ids[finished % MaxInFlight];
-            if (result is DmaResult.TimedOut or DmaResult.Disconnected)
+            if (IsGone(result))
             {
                 // the client will not reply to the others either
                 channel.Abandon(id);
@@ -108,7 +108,7 @@ internal sealed class DmaChannel(MessageChannel channel, int maxTransfer, Action
             DmaResult answer = write
                 ? FinishWrite(reply, piece)
                 : FinishRead(reply, piece, destination.Slice(finished * maxTransfer, (int)piece.Count));
-            if (result == DmaResult.Done || answer is DmaResult.TimedOut or DmaResult.Disconnected)
+            if (result || IsGone(answer))
                 result = answer;
             finished++;
         }
@@ -145,6 +145,9 @@ internal sealed class DmaChannel(MessageChannel channel, int maxTransfer, Action
         };
         return echoes ? DmaResult.Done : trouble.Malformed(reply.Header, access, payload);
     }
+
+    // the client will not reply to anything else either
+    private static bool IsGone(DmaResult result) => result.Status is DmaStatus.TimedOut or DmaStatus.Cancelled or DmaStatus.Disconnected;
 
     private static Command CommandOf(bool write) => write ? Command.DmaWrite : Command.DmaRead;
 }

@@ -34,28 +34,28 @@ internal sealed class DmaTrouble(ServerLog log, TimeSpan timeout)
                 Broke(command, reply, "has the Error bit but no error number");
             else if (IsFirst(command == Command.DmaRead ? Kinds.ReadRefused : Kinds.WriteRefused))
                 log.DmaRefused(command, access.Count, new Iova(access.Address), errno);
-            return DmaResult.Refused;
+            return Result(DmaStatus.Refused, access, errno);
         }
         if (reply.MessageSize != 0)
         {
             Broke(command, reply, "has descriptors, which it must not have");
-            return DmaResult.Failed;
+            return Result(DmaStatus.BadReply, access);
         }
         switch (errno)
         {
             case Errno.ETIMEDOUT:
                 log.DmaTimedOut(IsFirst(Kinds.TimedOut), command, access.Count, new Iova(access.Address), timeout);
-                return DmaResult.TimedOut;
+                return Result(DmaStatus.TimedOut, access);
             case Errno.ECANCELED: // by a reset of the device, which needs no log message
-                return DmaResult.TimedOut;
+                return Result(DmaStatus.Cancelled, access);
             case Errno.ENOMEM:
                 if (IsFirst(Kinds.TooManyCommands))
                     log.DmaBehindCommands(command, access.Count, new Iova(access.Address));
-                return DmaResult.Failed;
+                return Result(DmaStatus.BadReply, access);
             default:
                 if (channel.Fault is { } fault && IsFirst(Kinds.StreamBroken))
                     log.DmaStreamBroken(fault.Message);
-                return DmaResult.Disconnected;
+                return Result(DmaStatus.Disconnected, access);
         }
     }
 
@@ -68,7 +68,7 @@ internal sealed class DmaTrouble(ServerLog log, TimeSpan timeout)
             Broke(reply.Command, reply, $"has a payload of {payload.Length} bytes instead of {DmaAccess.WireSize + expected}");
         else
             Broke(reply.Command, reply, $"is for {answered.Count} bytes at 0x{answered.Address:x}, not for {asked.Count} at 0x{asked.Address:x}");
-        return DmaResult.Failed;
+        return Result(DmaStatus.BadReply, asked);
     }
 
     /// <summary>Logs a reply that matches no call, and is dropped.</summary>
@@ -86,6 +86,9 @@ internal sealed class DmaTrouble(ServerLog log, TimeSpan timeout)
 
     private void Broke(Kinds kind, Command command, in MessageHeader reply, string problem) =>
         log.DmaReplyMalformed(IsFirst(kind), command, reply.MessageId, reply.MessageSize, problem);
+
+    private static DmaResult Result(DmaStatus status, in DmaAccess access, Errno errno = Errno.None) =>
+        new(status, new Iova(access.Address), errno);
 
     private bool IsFirst(Kinds kind) => (Interlocked.Or(ref _told, (int)kind) & (int)kind) == 0;
 }

@@ -1,0 +1,6 @@
+namespace VfioUser;
+
+internal static class DmaResultShould
+{
+    public static DmaResultAssertions Should(this DmaResult result) => new(result);
+}
