@@ -1,8 +1,5 @@
 using Microsoft.Win32.SafeHandles;
-using Nvme.Backends;
-using Nvme.Controller;
-using Nvme.Core;
-using Nvme.Doorbells;
+using VfioUser.Nvme;
 using VfioUser.Protocol;
 using static VfioUser.Clients.Tests.SpdkHostClient;
 
@@ -119,8 +116,8 @@ public class SpdkHostTests
     [Theory, InlineData(ServedBy.OwnThread), InlineData(ServedBy.Poller)]
     public void Spdk_driver_identifies_the_nvme_sample(ServedBy by)
     {
-        using MemoryBackend disk = new(1 << 20);
-        using NvmeController controller = new([disk], new NvmeOptions { Doorbells = DoorbellKind.Mapped });
+        using MemoryDisk disk = new(1 << 20);
+        using NvmeController controller = new([disk], new NvmeControllerOptions { Doorbells = NvmeDoorbellKind.Mapped });
         using Served served = new(by, controller, Trusting);
         using SafeFileHandle file = Memory.Unsealed((long)HugePage);
         using SpdkHostClient client = Setup(served.Address, new MemoryRegion(file, 0, Base, HugePage));

@@ -23,6 +23,7 @@ public class PublicApiTests
     [InlineData("VfioUser.Client")]
     [InlineData("VfioUser.Testing")]
     [InlineData("VfioUser.Hosting")]
+    [InlineData("VfioUser.Nvme")]
     public void The_public_api_is_the_approved_one(string assembly)
     {
         string approved = Path.Combine(AppContext.BaseDirectory, "Approved", assembly + ".txt");

@@ -1,7 +1,5 @@
 using System.Text.Json;
-using Nvme.Backends;
-using Nvme.Controller;
-using Nvme.Core;
+using VfioUser.Nvme;
 
 namespace VfioUser.Tool.Tests;
 
@@ -19,7 +17,7 @@ public class CheckTests
     [Fact]
     public void The_nvme_controller_breaks_no_rule()
     {
-        using MemoryBackend disk = new(8 << 20);
+        using MemoryDisk disk = new(8 << 20);
         using NvmeController controller = new([disk]);
 
         Passes(controller);

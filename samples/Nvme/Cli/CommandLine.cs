@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using Nvme.Core;
-using Nvme.Doorbells;
+using VfioUser.Nvme;
+using Command = System.CommandLine.Command;
 
 namespace Nvme.Cli;
 
@@ -28,12 +28,12 @@ internal static class CommandLine
             Description = "Size such as 512M or 10G: of the disk in memory, or of a file that is to be made.",
             CustomParser = ParseSize,
         };
-        Option<int> queues = new("--queues") { Description = $"I/O queue pairs, 1 to {NvmeOptions.MaxIoQueues}.", DefaultValueFactory = _ => new NvmeOptions().IoQueues };
-        queues.Validators.Add(result => RequireRange(result, queues, 1, NvmeOptions.MaxIoQueues));
-        Option<DoorbellKind> doorbells = new("--doorbells")
+        Option<int> queues = new("--queues") { Description = $"I/O queue pairs, 1 to {NvmeControllerOptions.MaxIoQueues}.", DefaultValueFactory = _ => new NvmeControllerOptions().IoQueues };
+        queues.Validators.Add(result => RequireRange(result, queues, 1, NvmeControllerOptions.MaxIoQueues));
+        Option<NvmeDoorbellKind> doorbells = new("--doorbells")
         {
             Description = "How doorbells arrive: 'trapped' by message, few where the driver has shadow doorbells; 'mapped' on a page that is polled.",
-            DefaultValueFactory = _ => new NvmeOptions().Doorbells,
+            DefaultValueFactory = _ => new NvmeControllerOptions().Doorbells,
         };
         Option<int> blockSize = new("--block-size") { Description = "Bytes in a logical block: 512 or 4096.", DefaultValueFactory = _ => 512 };
         blockSize.AcceptOnlyFromAmong("512", "4096");
@@ -46,13 +46,13 @@ internal static class CommandLine
         Option<int> spin = new("--spin")
         {
             Description = "Microseconds that a thread polls for the next command of a guest that has one at a time; takes a processor meanwhile.",
-            DefaultValueFactory = _ => (int)new NvmeOptions().Spin.TotalMicroseconds,
+            DefaultValueFactory = _ => (int)new NvmeControllerOptions().Spin.TotalMicroseconds,
         };
         spin.Validators.Add(result => RequireRange(result, spin, 0, 1_000_000));
         Option<int> pause = new("--pause")
         {
             Description = "Microseconds that a thread pauses between two polls while the guest has several commands under way.",
-            DefaultValueFactory = _ => (int)new NvmeOptions().Pause.TotalMicroseconds,
+            DefaultValueFactory = _ => (int)new NvmeControllerOptions().Pause.TotalMicroseconds,
         };
         pause.Validators.Add(result => RequireRange(result, pause, 0, 10_000));
         Option<bool> noShadow = new("--no-shadow-doorbells") { Description = "Do not let drivers keep doorbells in their memory." };
@@ -70,7 +70,7 @@ internal static class CommandLine
             parsed.GetValue(incoming),
             parsed.GetValue(trust),
             !parsed.GetValue(noView) && !Console.IsOutputRedirected,
-            new NvmeOptions
+            new NvmeControllerOptions
             {
                 IoQueues = parsed.GetValue(queues),
                 Doorbells = parsed.GetValue(doorbells),

@@ -1,12 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using Nvme.Backends;
-using Nvme.Controller;
-using Nvme.Core;
 using Nvme.Driver;
-using Nvme.Wire;
 using VfioUser;
+using VfioUser.Nvme;
 using VfioUser.Testing;
 
 namespace Nvme.Cli;
@@ -22,8 +19,8 @@ internal static class Demo
 
     public static int Run(TextWriter output)
     {
-        using MemoryBackend disk = new(DiskSize);
-        using NvmeController controller = new([disk], new NvmeOptions { IoQueues = 2, BlockSize = BlockSize });
+        using MemoryDisk disk = new(DiskSize);
+        using NvmeController controller = new([disk], new NvmeControllerOptions { IoQueues = 2, BlockSize = BlockSize });
         using TestGuest guest = TestGuest.Attach(controller, new TestGuestOptions { MemorySize = 32 << 20 });
         using NvmeDriver driver = new(guest);
         output.WriteLine($"Serving an NVMe controller with a {DiskSize >> 20} MiB disk in memory; attached to it as a guest.");

@@ -1,10 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
-using Nvme.Controller;
-using Nvme.Core;
-using Nvme.Queues;
 using Spectre.Console;
 using Spectre.Console.Rendering;
+using VfioUser.Nvme;
 
 namespace Nvme.Cli;
 
@@ -37,7 +35,7 @@ internal sealed class LiveView(NvmeController controller, IAnsiConsole console)
     {
         double seconds = Stopwatch.GetElapsedTime(_looked).TotalSeconds;
         _looked = Stopwatch.GetTimestamp();
-        Statistics done = controller.Statistics;
+        NvmeStatistics done = controller.Statistics;
         Table rates = new Table().Border(TableBorder.Rounded).AddColumn("").AddColumn(Right("commands/s")).AddColumn(Right("MB/s")).AddColumn(Right("total"));
         rates.AddRow("read", Rate(ref _reads, done.Reads, seconds, 1), Rate(ref _bytesRead, done.BytesRead, seconds, 1e6), Total(done.BytesRead));
         rates.AddRow("write", Rate(ref _writes, done.Writes, seconds, 1), Rate(ref _bytesWritten, done.BytesWritten, seconds, 1e6), Total(done.BytesWritten));
@@ -46,7 +44,7 @@ internal sealed class LiveView(NvmeController controller, IAnsiConsole console)
 
         Table queues = new Table().Border(TableBorder.Rounded)
             .AddColumn("queue").AddColumn(Right("entries")).AddColumn(Right("waiting")).AddColumn(Right("in flight")).AddColumn(Right("commands/s"));
-        foreach (QueueFigures queue in controller.Queues)
+        foreach (NvmeQueueFigures queue in controller.Queues)
         {
             long before = _commands.GetValueOrDefault(queue.Id);
             string rate = Rate(ref before, queue.Commands, seconds, 1);

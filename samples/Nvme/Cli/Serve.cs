@@ -1,9 +1,8 @@
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
-using Nvme.Backends;
-using Nvme.Controller;
 using Spectre.Console;
 using VfioUser;
+using VfioUser.Nvme;
 
 namespace Nvme.Cli;
 
@@ -14,7 +13,7 @@ internal static class Serve
 
     public static async Task<int> Run(ServeOptions options)
     {
-        List<Backend> disks = [];
+        List<NvmeDisk> disks = [];
         try
         {
             OpenDisks(options, disks);
@@ -27,12 +26,12 @@ internal static class Serve
         }
         finally
         {
-            foreach (Backend disk in disks)
+            foreach (NvmeDisk disk in disks)
                 disk.Dispose();
         }
     }
 
-    private static async Task<int> Run(ServeOptions options, List<Backend> disks)
+    private static async Task<int> Run(ServeOptions options, List<NvmeDisk> disks)
     {
         using CancellationTokenSource stop = new();
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
@@ -70,10 +69,10 @@ internal static class Serve
     }
 
     // writes that the guest has not flushed must not be lost because this process ends, nor because another disk fails
-    private static bool Flush(List<Backend> disks)
+    private static bool Flush(List<NvmeDisk> disks)
     {
         bool flushed = true;
-        foreach (Backend disk in disks.Where(disk => disk.IsActive))
+        foreach (NvmeDisk disk in disks.Where(disk => disk.IsActive))
         {
             try
             {
@@ -104,15 +103,15 @@ internal static class Serve
         }
     }
 
-    private static void OpenDisks(ServeOptions options, List<Backend> disks)
+    private static void OpenDisks(ServeOptions options, List<NvmeDisk> disks)
     {
         if (options.Disks.Count == 0)
-            disks.Add(new MemoryBackend(options.Size ?? DefaultMemorySize));
+            disks.Add(new MemoryDisk(options.Size ?? DefaultMemorySize));
         foreach (string path in options.Disks)
         {
             try
             {
-                disks.Add(FileBackend.Open(path, options.Size, options.ReadOnly, options.Incoming));
+                disks.Add(FileDisk.Open(path, options.Size, options.ReadOnly, options.Incoming));
             }
             catch (FileNotFoundException e)
             {

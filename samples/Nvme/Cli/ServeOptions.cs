@@ -1,4 +1,4 @@
-using Nvme.Core;
+using VfioUser.Nvme;
 
 namespace Nvme.Cli;
 
@@ -11,4 +11,4 @@ namespace Nvme.Cli;
 /// <param name="TrustClientMemory">Whether guest memory is mapped even if its file could shrink.</param>
 /// <param name="View">Whether rates and queues are shown on the terminal.</param>
 /// <param name="Controller">Options of the controller.</param>
-internal sealed record ServeOptions(string Socket, IReadOnlyList<string> Disks, long? Size, bool ReadOnly, bool Incoming, bool TrustClientMemory, bool View, NvmeOptions Controller);
+internal sealed record ServeOptions(string Socket, IReadOnlyList<string> Disks, long? Size, bool ReadOnly, bool Incoming, bool TrustClientMemory, bool View, NvmeControllerOptions Controller);

@@ -1,5 +1,5 @@
-using Nvme.Wire;
 using VfioUser;
+using VfioUser.Nvme;
 using VfioUser.Testing;
 
 namespace Nvme.Driver;

@@ -1,5 +1,5 @@
-using Nvme.Wire;
 using VfioUser;
+using VfioUser.Nvme;
 
 namespace Nvme.Driver;
 

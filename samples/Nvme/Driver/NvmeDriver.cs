@@ -1,8 +1,7 @@
 using System.Runtime.InteropServices;
-using Nvme.Doorbells;
-using Nvme.Wire;
 using VfioUser;
 using VfioUser.Client;
+using VfioUser.Nvme;
 using VfioUser.Protocol;
 using VfioUser.Testing;
 
@@ -154,7 +153,7 @@ internal sealed class NvmeDriver : IDisposable
     public void Dispose() => _doorbells?.Dispose();
 
     /// <exception cref="InvalidOperationException">The command failed.</exception>
-    public static Completion Expect(Completion completion) => completion.Status == Wire.Status.Success ? completion
+    public static Completion Expect(Completion completion) => completion.Status == VfioUser.Nvme.Status.Success ? completion
         : throw new InvalidOperationException($"Command {completion.CommandId} of queue {completion.SqId} ended with {completion.Status}.");
 
     /// <summary>Polls CSTS, as drivers do.</summary>

@@ -1,9 +1,6 @@
 using System.Globalization;
 using Microsoft.Extensions.Logging.Abstractions;
-using Nvme.Backends;
-using Nvme.Controller;
-using Nvme.Core;
-using Nvme.Doorbells;
+using VfioUser.Nvme;
 
 namespace VfioUser.Benchmarks;
 
@@ -15,13 +12,13 @@ internal static class NvmeServer
 
     public static void Run(string path, NvmeDoorbells doorbells, string? file)
     {
-        using Backend disk = file is null ? new MemoryBackend(DiskSize) : FileBackend.Open(file, DiskSize);
+        using NvmeDisk disk = file is null ? new MemoryDisk(DiskSize) : FileDisk.Open(file, DiskSize);
         disk.Write(0, new byte[DiskSize]); // all of it is there before anything counts
-        using NvmeController controller = new([disk], new NvmeOptions
+        using NvmeController controller = new([disk], new NvmeControllerOptions
         {
             IoQueues = Queues,
             BlockSize = 4096,
-            Doorbells = doorbells == NvmeDoorbells.Mapped ? DoorbellKind.Mapped : DoorbellKind.Trapped,
+            Doorbells = doorbells == NvmeDoorbells.Mapped ? NvmeDoorbellKind.Mapped : NvmeDoorbellKind.Trapped,
             Log = Console.Error.WriteLine,
         });
         using VfioUserServer server = VfioUserServer.Bind(path, new VfioUserServerOptions { Logger = NullLogger.Instance });

@@ -1,6 +1,6 @@
 using System.Globalization;
 using FluentAssertions;
-using Nvme.Backends;
+using VfioUser.Nvme;
 using VfioUser.Vm.Tests.Harness;
 using VfioUser.Vm.Tests.Nvme;
 
@@ -19,7 +19,7 @@ public class ManyGuestsTests
 
     private static async Task Live()
     {
-        await using var served = new ServedDisk(new MemoryBackend(16 << 20));
+        await using var served = new ServedDisk(new MemoryDisk(16 << 20));
         await using VirtualMachine machine = await VirtualMachine.Start(NvmeGuest.Options(served.SocketPath) with { BootTimeout = Timeout });
         await machine.WaitForDisk();
 

@@ -1,9 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using FluentAssertions;
-using Nvme.Backends;
-using Nvme.Core;
-using Nvme.Doorbells;
+using VfioUser.Nvme;
 using VfioUser.Vm.Tests.Harness;
 using VfioUser.Vm.Tests.Nvme;
 
@@ -44,8 +42,8 @@ internal sealed class MatrixMachine : IAsyncDisposable
         _cards = [new ServedCard(server), new ServedCard(server)];
         _disks =
         [
-            new ServedDisk(new MemoryBackend(DiskSize), new NvmeOptions { SerialNumber = "VFIOUSER-trapped" }, server: server),
-            new ServedDisk(new MemoryBackend(DiskSize), new NvmeOptions { SerialNumber = "VFIOUSER-mapped", Doorbells = DoorbellKind.Mapped }, server: server),
+            new ServedDisk(new MemoryDisk(DiskSize), new NvmeControllerOptions { SerialNumber = "VFIOUSER-trapped" }, server: server),
+            new ServedDisk(new MemoryDisk(DiskSize), new NvmeControllerOptions { SerialNumber = "VFIOUSER-mapped", Doorbells = NvmeDoorbellKind.Mapped }, server: server),
         ];
     }
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 using FluentAssertions;
-using Nvme.Backends;
+using VfioUser.Nvme;
 using VfioUser.Vm.Tests.Harness;
 
 namespace VfioUser.Vm.Tests.Nvme;
@@ -20,7 +20,7 @@ public class NvmeBootTests
     [VmFact]
     public async Task SeaBIOS_boots_Linux_from_the_disk()
     {
-        await using var served = new ServedDisk(new MemoryBackend(64 << 20));
+        await using var served = new ServedDisk(new MemoryDisk(64 << 20));
         await using (VirtualMachine installer = await VirtualMachine.Start(Installer, served.SocketPath))
         {
             await installer.WaitForDisk();

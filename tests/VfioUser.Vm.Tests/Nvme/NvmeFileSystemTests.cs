@@ -1,7 +1,5 @@
 using FluentAssertions;
-using Nvme.Backends;
-using Nvme.Core;
-using Nvme.Doorbells;
+using VfioUser.Nvme;
 using VfioUser.Vm.Tests.Harness;
 
 namespace VfioUser.Vm.Tests.Nvme;
@@ -20,7 +18,7 @@ public class NvmeFileSystemTests
         try
         {
             string written;
-            await using (var served = new ServedDisk(FileBackend.Open(image, size: 128 << 20)))
+            await using (var served = new ServedDisk(FileDisk.Open(image, size: 128 << 20)))
             await using (VirtualMachine machine = await NvmeGuest.Start(served.SocketPath))
             {
                 await machine.Output($"mkfs.ext4 -q {Disk} && mount -t ext4 {Disk} /mnt && cp -a /bin /modules /mnt && umount /mnt");
@@ -36,7 +34,7 @@ public class NvmeFileSystemTests
             }
 
             // The other way of doorbells, too.
-            await using var again = new ServedDisk(FileBackend.Open(image), new NvmeOptions { Doorbells = DoorbellKind.Mapped });
+            await using var again = new ServedDisk(FileDisk.Open(image), new NvmeControllerOptions { Doorbells = NvmeDoorbellKind.Mapped });
             await using VirtualMachine second = await NvmeGuest.Start(again.SocketPath);
 
             await second.Output($"fsck.ext4 -fn {Disk}");

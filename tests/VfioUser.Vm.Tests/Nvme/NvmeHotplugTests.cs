@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using FluentAssertions;
-using Nvme.Backends;
+using VfioUser.Nvme;
 using VfioUser.Vm.Tests.Harness;
 
 namespace VfioUser.Vm.Tests.Nvme;
@@ -23,7 +23,7 @@ public class NvmeHotplugTests
         try
         {
             // QEMU 11.1 aborts when it unplugs a vfio-user device with MSI-X: it takes a region from its container twice.
-            await using var served = new ServedDisk(new MemoryBackend(16 << 20), msiX: false);
+            await using var served = new ServedDisk(new MemoryDisk(16 << 20), msiX: false);
             await using VirtualMachine machine = await VirtualMachine.Start(new MachineOptions
             {
                 Guest = NvmeGuest.Initramfs,

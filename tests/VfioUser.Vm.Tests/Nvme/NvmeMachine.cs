@@ -1,4 +1,4 @@
-using Nvme.Backends;
+using VfioUser.Nvme;
 using VfioUser.Vm.Tests.Harness;
 
 namespace VfioUser.Vm.Tests.Nvme;
@@ -15,7 +15,7 @@ public sealed class NvmeMachine : IAsyncLifetime
 
     internal async Task<VirtualMachine> Start()
     {
-        _served ??= new ServedDisk(new MemoryBackend(DiskSize));
+        _served ??= new ServedDisk(new MemoryDisk(DiskSize));
         return _machine ??= await NvmeGuest.Start(_served.SocketPath);
     }
 

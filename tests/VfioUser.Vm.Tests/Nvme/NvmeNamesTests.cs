@@ -1,5 +1,5 @@
 using FluentAssertions;
-using Nvme.Backends;
+using VfioUser.Nvme;
 using VfioUser.Vm.Tests.Harness;
 
 namespace VfioUser.Vm.Tests.Nvme;
@@ -12,8 +12,8 @@ public class NvmeNamesTests
     [VmFact]
     public async Task Two_controllers_without_options_are_two_disks()
     {
-        await using var first = new ServedDisk(new MemoryBackend(DiskSize));
-        await using var second = new ServedDisk(new MemoryBackend(DiskSize));
+        await using var first = new ServedDisk(new MemoryDisk(DiskSize));
+        await using var second = new ServedDisk(new MemoryDisk(DiskSize));
         await using VirtualMachine machine = await VirtualMachine.Start(new MachineOptions
         {
             Guest = NvmeGuest.Initramfs,

@@ -1,6 +1,4 @@
-using Nvme.Backends;
-using Nvme.Controller;
-using Nvme.Core;
+using VfioUser.Nvme;
 using VfioUser.Vm.Tests.Harness;
 
 namespace VfioUser.Vm.Tests.Nvme;
@@ -8,7 +6,7 @@ namespace VfioUser.Vm.Tests.Nvme;
 /// <summary>An NVMe controller with one disk, served by this process on a socket of its own.</summary>
 internal sealed class ServedDisk : IAsyncDisposable
 {
-    private readonly Backend _disk;
+    private readonly NvmeDisk _disk;
     private readonly NvmeController _controller;
     private readonly ServedDevice _served;
 
@@ -16,10 +14,10 @@ internal sealed class ServedDisk : IAsyncDisposable
     /// <param name="options">Null for the defaults.</param>
     /// <param name="msiX">Whether it has MSI-X, or else the interrupt pin alone.</param>
     /// <param name="server">Null for the defaults.</param>
-    public ServedDisk(Backend disk, NvmeOptions? options = null, bool msiX = true, VfioUserServerOptions? server = null)
+    public ServedDisk(NvmeDisk disk, NvmeControllerOptions? options = null, bool msiX = true, VfioUserServerOptions? server = null)
     {
         _disk = disk;
-        _controller = new NvmeController([disk], (options ?? new NvmeOptions()) with { Log = Failures.Enqueue });
+        _controller = new NvmeController([disk], (options ?? new NvmeControllerOptions()) with { Log = Failures.Enqueue });
         if (!msiX)
         {
             // The guest sees a null capability in its place.
@@ -34,7 +32,7 @@ internal sealed class ServedDisk : IAsyncDisposable
     /// <summary>Why the controller failed, as often as it did.</summary>
     public System.Collections.Concurrent.ConcurrentQueue<string> Failures { get; } = new();
 
-    public Statistics Statistics => _controller.Statistics;
+    public NvmeStatistics Statistics => _controller.Statistics;
 
     public async ValueTask DisposeAsync()
     {

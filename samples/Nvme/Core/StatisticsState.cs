@@ -1,7 +1,0 @@
-using System.Runtime.InteropServices;
-
-namespace Nvme.Core;
-
-/// <summary>Counters, in the layout of the migration stream.</summary>
-[StructLayout(LayoutKind.Sequential, Pack = 1)]
-internal readonly record struct StatisticsState(long Reads, long Writes, long BytesRead, long BytesWritten, long MediaErrors);

@@ -1,0 +1,157 @@
+using System.Runtime.InteropServices;
+
+namespace VfioUser.Nvme;
+
+/// <summary>What both of them know about features.</summary>
+internal sealed class FeatureCommands(ControllerParts parts)
+{
+    private const uint Save = 1u << 31;
+    private const uint Changeable = 1 << 2;
+    private const int SelectCurrent = 0;
+    private const int SelectSupported = 3;
+    private const uint AllSensors = 0xF;
+    private const uint DeallocatedError = 1 << 16; // DULBE
+
+    private Features Features => parts.Features;
+
+    private uint QueueCounts => (uint)(parts.Queues.LastId - 1) * 0x0001_0001;
+
+    public CommandOutcome Set(in Command command, CommandContext context, out uint result)
+    {
+        result = 0;
+        FeatureId id = (FeatureId)(byte)command.Dword10;
+        uint value = command.Dword11;
+        if (!IsSupported(id))
+            return Status.InvalidField;
+        if ((command.Dword10 & Save) != 0)
+            return Status.FeatureNotSaveable;
+        switch (id)
+        {
+            case FeatureId.NumberOfQueues:
+                return SetNumberOfQueues(value, out result);
+            case FeatureId.InterruptVectorConfiguration:
+                if ((ushort)value >= parts.Interrupts.Vectors)
+                    return Status.InvalidField;
+                Features.SetCoalescingDisabled((ushort)value, (value & 1 << 16) != 0);
+                return Status.Success;
+            case FeatureId.TemperatureThreshold:
+                return SetThreshold(value);
+            case FeatureId.PowerManagement when (value & 0x1F) != 0: // there is one power state
+            case FeatureId.ErrorRecovery when (value & DeallocatedError) != 0: // no namespace has it
+                return Status.InvalidField;
+            case FeatureId.Timestamp:
+                return SetTimestamp(command, context);
+        }
+        Features[id] = value & Features.MaskOf(id);
+        if (id == FeatureId.VolatileWriteCache && !Features.WriteCacheEnabled)
+            return FlushAll(context);
+        RaiseTemperature();
+        parts.RaiseLostWrites();
+        return Status.Success;
+    }
+
+    public CommandOutcome Get(in Command command, CommandContext context, out uint result)
+    {
+        result = 0;
+        FeatureId id = (FeatureId)(byte)command.Dword10;
+        int select = (int)(command.Dword10 >> 8 & 7);
+        if (!IsSupported(id) || select > SelectSupported)
+            return Status.InvalidField;
+        if (select == SelectSupported)
+        {
+            result = Changeable;
+            return Status.Success;
+        }
+        // nothing is saved, so what was saved is what is there at first
+        bool current = select == SelectCurrent;
+        switch (id)
+        {
+            case FeatureId.NumberOfQueues:
+                result = QueueCounts;
+                return Status.Success;
+            case FeatureId.InterruptVectorConfiguration:
+                ushort vector = (ushort)command.Dword11;
+                if (vector >= parts.Interrupts.Vectors)
+                    return Status.InvalidField;
+                result = vector | (current && Features.IsCoalescingDisabled(vector) ? 1u << 16 : 0);
+                return Status.Success;
+            case FeatureId.TemperatureThreshold:
+                return GetThreshold(command.Dword11, current, out result);
+            case FeatureId.Timestamp:
+                ulong timestamp = current ? Features.Timestamp : 0;
+                return context.Return(command, MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(in timestamp)));
+        }
+        result = current ? Features[id] : Features.Default(id);
+        return Status.Success;
+    }
+
+    private bool IsSupported(FeatureId id) => id switch
+    {
+        FeatureId.VolatileWriteCache => parts.Namespaces.Any(space => space.Disk.HasVolatileCache),
+        FeatureId.TemperatureThreshold or FeatureId.NumberOfQueues or FeatureId.InterruptVectorConfiguration or FeatureId.Timestamp => true,
+        _ => Features.IsPlain(id),
+    };
+
+    private Status SetNumberOfQueues(uint value, out uint result)
+    {
+        result = 0;
+        if (parts.Queues.HasIoQueues)
+            return Status.CommandSequenceError;
+        if ((ushort)value == 0xFFFF || value >> 16 == 0xFFFF)
+            return Status.InvalidField;
+        result = QueueCounts;
+        return Status.Success;
+    }
+
+    private Status SetThreshold(uint value)
+    {
+        uint sensor = value >> 16 & 0xF;
+        if (sensor is not (0 or AllSensors) || (value >> 20 & 3) > 1)
+            return Status.InvalidField;
+        if ((value >> 20 & 3) == 0)
+            Features[FeatureId.TemperatureThreshold] = value & 0xFFFF;
+        else
+            Features.UnderThreshold = (ushort)value;
+        RaiseTemperature();
+        return Status.Success;
+    }
+
+    private Status GetThreshold(uint which, bool current, out uint result)
+    {
+        result = 0;
+        if ((which >> 16 & 0xF) != 0 || (which >> 20 & 3) > 1)
+            return Status.InvalidField;
+        if ((which >> 20 & 3) == 0)
+            result = current ? Features[FeatureId.TemperatureThreshold] : Features.Default(FeatureId.TemperatureThreshold);
+        else
+            result = current ? Features.UnderThreshold : 0u;
+        return Status.Success;
+    }
+
+    private Status SetTimestamp(in Command command, CommandContext context)
+    {
+        ulong timestamp = 0;
+        Status status = context.Map(command, sizeof(ulong), isAdmin: true);
+        if (status != Status.Success)
+            return status;
+        if (!context.Data.TryRead(0, MemoryMarshal.AsBytes(new Span<ulong>(ref timestamp))))
+            return Status.DataTransferError;
+        Features.Timestamp = timestamp;
+        return Status.Success;
+    }
+
+    // what is in the cache when it is switched off must not be lost any more
+    private CommandOutcome FlushAll(CommandContext context)
+    {
+        context.Pass.Leave();
+        foreach (Namespace space in parts.Namespaces)
+            parts.Flush(space);
+        return context.Reenter(Status.Success);
+    }
+
+    private void RaiseTemperature()
+    {
+        if (Features.ReportsTemperature && Features.IsTemperatureOut)
+            parts.Events.Raise(AsyncEvent.TemperatureThreshold);
+    }
+}

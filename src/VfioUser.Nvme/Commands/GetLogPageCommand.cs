@@ -1,0 +1,112 @@
+using System.Buffers.Binary;
+using System.Text;
+
+namespace VfioUser.Nvme;
+
+/// <summary>Get Log Page. NVMe 1.4 5.14.</summary>
+internal sealed class GetLogPageCommand(ControllerParts parts) : IAdminCommand
+{
+    public const string FirmwareRevision = "1.0";
+    private const int LargestPage = 4096;
+    private const uint AllNamespaces = 0xFFFF_FFFF;
+    private const uint RetainEvent = 1 << 15;
+
+    public CommandOutcome Execute(in Command command, CommandContext context, out uint result)
+    {
+        result = 0;
+        LogPageId id = (LogPageId)(byte)command.Dword10;
+        long length = ((long)(command.Dword10 >> 16 | (command.Dword11 & 0xFFFF) << 16) + 1) * sizeof(uint);
+        ulong offset = command.Dword12 | (ulong)command.Dword13 << 32;
+        Span<byte> whole = stackalloc byte[LargestPage];
+        int size = Write(id, whole);
+        if (size == 0)
+            return Status.InvalidLogPage;
+        ReadOnlySpan<byte> page = whole[..size];
+        if (offset % sizeof(uint) != 0 || offset > (ulong)size || length > CommandContext.MaxTransfer)
+            return Status.InvalidField;
+        // it is the controller's; none is of a single namespace
+        if (id == LogPageId.Smart && command.Nsid is not (0 or AllNamespaces))
+            return Status.InvalidField;
+        Span<byte> data = context.Bounce((int)length);
+        data.Clear(); // behind the end of a page there is nothing
+        ReadOnlySpan<byte> wanted = page[(int)offset..];
+        wanted[..Math.Min(wanted.Length, data.Length)].CopyTo(data);
+        Status status = context.Return(command, data);
+        if (status == Status.Success && (command.Dword10 & RetainEvent) == 0)
+            parts.Events.LogRead(id);
+        return status;
+    }
+
+    // The size of the page; 0 if there is none of this number.
+    private int Write(LogPageId id, Span<byte> page)
+    {
+        page.Clear();
+        switch (id)
+        {
+            case LogPageId.Error:
+                parts.Errors.Write(page);
+                return ErrorLog.Entries * ErrorLogEntry.EntrySize;
+            case LogPageId.Smart:
+                WriteSmart(page);
+                return 512;
+            case LogPageId.FirmwareSlot:
+                WriteFirmwareSlot(page);
+                return 512;
+            case LogPageId.CommandsSupportedAndEffects:
+                WriteEffects(page);
+                return 4096;
+            default:
+                return 0;
+        }
+    }
+
+    // NVMe 1.4 figure 194
+    private void WriteSmart(Span<byte> page)
+    {
+        NvmeStatistics done = parts.Statistics;
+        page[0] = (byte)((parts.Features.IsTemperatureOut ? 1 << 1 : 0) | (parts.HasLostWrites ? 1 << 2 : 0));
+        BinaryPrimitives.WriteUInt16LittleEndian(page[1..], Features.Temperature);
+        page[3] = 100; // available spare, per cent
+        page[4] = 10; // its threshold
+        Put(page, 32, Units(done.BytesRead));
+        Put(page, 48, Units(done.BytesWritten));
+        Put(page, 64, done.Reads);
+        Put(page, 80, done.Writes);
+        Put(page, 112, 1); // power cycles
+        Put(page, 128, (long)(DateTimeOffset.UtcNow - done.Since).TotalHours);
+        Put(page, 160, done.MediaErrors);
+        Put(page, 176, (long)parts.Errors.Count);
+
+        // thousands of 512 bytes, rounded up
+        static long Units(long bytes) => (bytes / 512 + 999) / 1000;
+
+        static void Put(Span<byte> page, int offset, long value) => BinaryPrimitives.WriteInt64LittleEndian(page[offset..], value);
+    }
+
+    // NVMe 1.4 figure 197
+    private static void WriteFirmwareSlot(Span<byte> page)
+    {
+        page[0] = 1; // slot 1 is active
+        Encoding.ASCII.GetBytes(FirmwareRevision.PadRight(8), page[8..]);
+    }
+
+    // NVMe 1.4 figure 198: admin commands first, I/O commands from byte 1024 on
+    private void WriteEffects(Span<byte> page)
+    {
+        const uint Supported = 1, ContentChange = 1 << 1;
+        foreach (AdminOpcode opcode in Enum.GetValues<AdminOpcode>())
+        {
+            bool absent = opcode is AdminOpcode.FirmwareCommit or AdminOpcode.FirmwareDownload
+                || (opcode == AdminOpcode.DoorbellBufferConfig && !parts.OffersShadowDoorbells);
+            // while a namespace is formatted it had better be left alone
+            const uint OneNamespaceAtATime = 1 << 16;
+            uint effects = opcode == AdminOpcode.FormatNvm ? Supported | ContentChange | OneNamespaceAtATime : Supported;
+            BinaryPrimitives.WriteUInt32LittleEndian(page[((int)opcode * sizeof(uint))..], absent ? 0 : effects);
+        }
+        foreach (IoOpcode opcode in Enum.GetValues<IoOpcode>())
+        {
+            uint effects = opcode is IoOpcode.Write or IoOpcode.WriteZeroes or IoOpcode.DatasetManagement ? Supported | ContentChange : Supported;
+            BinaryPrimitives.WriteUInt32LittleEndian(page[(1024 + (int)opcode * sizeof(uint))..], effects);
+        }
+    }
+}

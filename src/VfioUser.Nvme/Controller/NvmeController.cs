@@ -1,0 +1,136 @@
+namespace VfioUser.Nvme;
+
+/// <summary>An NVMe 1.4 controller.</summary>
+/// <remarks>
+/// BAR 0:
+/// <code>
+/// 0x0000   registers
+/// 0x1000   doorbells, 4 bytes each
+/// 0x2000   MSI-X table
+/// 0x3000   MSI-X pending bits
+/// </code>
+/// The Command thread serves registers and doorbells, and a few short commands itself while the thread of their queue sleeps.
+/// The controller's workers run all others. Without a client it is disabled. Migration
+/// does not carry the contents of disks.
+/// </remarks>
+public sealed class NvmeController : PciDevice
+{
+    private const uint VectorTable = 0x2000;
+    private const uint PendingBits = 0x3000;
+    private const int MessageControl = 2; // in the MSI-X capability. PCI 3.0 6.8.2.3
+
+    private readonly ControllerParts _parts;
+    private readonly Lifecycle _lifecycle;
+
+    /// <param name="disks">A namespace each, from number 1 on. The caller owns them and disposes them after the controller.</param>
+    /// <param name="options">Null for the defaults.</param>
+    public NvmeController(IReadOnlyList<NvmeDisk> disks, NvmeControllerOptions? options = null)
+        : base(new PciId(Vendor: 0x1B36, Device: 0x00F2, SubsystemVendor: 0x1B36, Subsystem: 0x00F2), PciClass.MassStorageNvme)
+    {
+        ArgumentNullException.ThrowIfNull(disks);
+        options ??= new NvmeControllerOptions();
+        options.Check();
+        if (disks.Count == 0 || disks.Any(disk => disk.Size < options.BlockSize))
+            throw new ArgumentException($"A controller has at least one disk, and a disk at least one block of {options.BlockSize} bytes.", nameof(disks));
+        Config.AddPowerManagement();
+        Config.AddPciExpress();
+        DoorbellWrites writes = new(() => _parts!);
+        Bar bar = AddBar(0, BarKind.Memory64, size: 0x4000, writes);
+        IrqVectors vectors = bar.AddMsiX(VectorTable, options.IoQueues + 1, PendingBits);
+        RundownGuard guest = new(isOpen: false);
+        DoorbellRegisters doorbells = new(bar, options.IoQueues + 1, options.Doorbells == NvmeDoorbellKind.Mapped);
+        if (!doorbells.IsMapped)
+            writes.AddTo(bar, options.IoQueues + 1);
+        AsyncEvents events = new();
+        QueueSet queues = new(Dma, doorbells, options.IoQueues, (_, _) => events.Raise(AsyncEvent.InvalidDoorbellValue),
+            () => _parts!.WakeAll());
+        Intx intx = AddIntx();
+        Interrupts interrupts = new(vectors, intx, Config.MsiX!, doorbells, guest, () => queues);
+        // the heads of completion queues may have moved on the mapped page, or in guest memory
+        intx.SetResampleHandler(interrupts.Update);
+        // QEMU sends messages while it delivers INTx: a head in one of them deasserts it before the guest goes on
+        doorbells.AddMessageHandler(interrupts.Update);
+        MsiXCapability msiX = Config.MsiX!;
+        Config.AddWriteHandler(msiX.Offset + MessageControl, sizeof(ushort), (_, _) => interrupts.Update());
+        string serialNumber = options.SerialNumber ?? DiskNames.SerialNumberOf(disks[0]);
+        string[] names = DiskNames.Of(serialNumber, disks);
+        _parts = new ControllerParts
+        {
+            Options = options,
+            Id = Id,
+            SerialNumber = serialNumber,
+            Dma = Dma,
+            Guest = guest,
+            Registers = new ControllerRegisters(bar, options, () => _lifecycle!.ConfigurationWritten(), () => interrupts),
+            Doorbells = doorbells,
+            Interrupts = interrupts,
+            Queues = queues,
+            Namespaces = [.. disks.Select((disk, i) => new Namespace((uint)i + 1, disk, options.BlockSize, names[i]))],
+            Events = events,
+        };
+        _lifecycle = new Lifecycle(_parts);
+        _parts.Workers = new QueueWorkers(this, _parts, _lifecycle.Advance);
+        ControllerState state = new(_parts, _lifecycle);
+        EnableMigration(state.Save, state.Restore, ControllerState.MaxSize);
+        events.Wake = _parts.Workers.WakeAdmin;
+    }
+
+    /// <summary>Counters of the controller. Any thread.</summary>
+    public NvmeStatistics Statistics => _parts.Statistics;
+
+    /// <summary>The current queues, the admin queue first. Any thread.</summary>
+    public IReadOnlyList<NvmeQueueFigures> Queues => [.. _parts.Queues.Submissions.Select(queue => queue.Figures)];
+
+    internal bool IsIntxAsserted => _parts.Interrupts.IsIntxAsserted;
+
+    /// <inheritdoc/>
+    protected override void OnDmaMapped(DmaRegion region)
+    {
+        _parts.MessageRegions += ComesByMessage(region) ? 1 : 0;
+        _parts.MemoryMapped();
+    }
+
+    /// <inheritdoc/>
+    protected override void OnDmaUnmapping(DmaRegion region) => _parts.MessageRegions -= ComesByMessage(region) ? 1 : 0;
+
+    // QEMU maps its ROMs without a descriptor in every machine; no driver has its queues and buffers there. Mapped BARs of other
+    // devices count, where it may have them.
+    private static bool ComesByMessage(DmaRegion region) => region is { Backing: DmaBacking.Message, IsWritable: true };
+
+    // before its memory goes: a queue whose memory is gone would be the guest's mistake
+    /// <inheritdoc/>
+    protected override ValueTask<bool> OnQuiesceAsync(QuiesceReason reason, CancellationToken cancellation)
+    {
+        if (reason == QuiesceReason.Migration)
+            return new ValueTask<bool>(Task.Run(PauseForMigration, CancellationToken.None));
+        if (reason == QuiesceReason.ClientGone)
+            _lifecycle.Reset();
+        return new ValueTask<bool>(true);
+    }
+
+    // waits for disks, and for as long as it takes to flush them
+    private bool PauseForMigration()
+    {
+        _lifecycle.Pause();
+        return true;
+    }
+
+    /// <inheritdoc/>
+    protected override void OnResume(QuiesceReason reason)
+    {
+        if (reason == QuiesceReason.Migration)
+            _lifecycle.Resume();
+    }
+
+    /// <inheritdoc/>
+    protected override void OnReset(ResetReason reason) => _lifecycle.Reset();
+
+    /// <inheritdoc/>
+    protected override void OnDetached() => _lifecycle.Reset();
+
+    /// <inheritdoc/>
+    protected override void OnStopped() => _lifecycle.Pause();
+
+    /// <inheritdoc/>
+    protected override void OnStarted() => _lifecycle.Resume();
+}

@@ -1,0 +1,212 @@
+using System.Numerics;
+
+namespace VfioUser.Nvme;
+
+/// <summary>What a controller is made of; the parts know one another through it.</summary>
+internal sealed class ControllerParts
+{
+    private readonly Lock _failing = new();
+    private long _unexpected;
+    private int _isLost;
+
+    public required NvmeControllerOptions Options { get; init; }
+
+    public required PciId Id { get; init; }
+
+    public required string SerialNumber { get; init; }
+
+    public required Dma Dma { get; init; }
+
+    /// <summary>The right to touch the guest: its memory, its interrupts. A reset closes it and waits for those inside, who wait
+    /// neither for a disk nor for whoever closes it.</summary>
+    public required RundownGuard Guest { get; init; }
+
+    public required ControllerRegisters Registers { get; init; }
+
+    public required DoorbellRegisters Doorbells { get; init; }
+
+    public required Interrupts Interrupts { get; init; }
+
+    public required QueueSet Queues { get; init; }
+
+    /// <summary>Number 1 is the first one.</summary>
+    public required IReadOnlyList<Namespace> Namespaces { get; init; }
+
+    public required AsyncEvents Events { get; init; }
+
+    /// <summary>How many regions of the guest's memory come by message. Command thread.</summary>
+    public int MessageRegions { get; set; }
+
+    /// <summary>Whether memory comes by message, so that the Command thread may not touch any. Command thread.</summary>
+    public bool HasMessageMemory => MessageRegions > 0;
+
+    public Features Features { get; } = new();
+
+    public ErrorLog Errors { get; } = new();
+
+    public NvmeStatistics Statistics { get; } = new();
+
+    /// <summary>Set once, when the other parts are there.</summary>
+    public IQueueWorkers Workers { get; set; } = null!;
+
+    /// <summary>Whether the guest has done what cannot be gone on from, short of a reset.</summary>
+    public bool HasFailed => Registers.HasFailed;
+
+    /// <summary>Whether there are shadow doorbells: behind a mapped page they would announce nothing.</summary>
+    public bool HasShadowDoorbells => Options.ShadowDoorbells && !Doorbells.IsMapped;
+
+    /// <summary>
+    /// Whether the driver is offered them now. With INTx it is not: QEMU takes the guest's next access to a BAR for the end
+    /// of an interrupt, and shadow doorbells leave such accesses out.
+    /// </summary>
+    public bool OffersShadowDoorbells => HasShadowDoorbells && !Interrupts.UsesIntx;
+
+    /// <summary>The namespace of a number, or null.</summary>
+    public Namespace? Namespace(uint id) => id - 1 < (uint)Namespaces.Count ? Namespaces[(int)(id - 1)] : null;
+
+    /// <summary>Sets Controller Fatal Status: nothing is fetched any more until a reset. Any thread.</summary>
+    public void Fail(string reason)
+    {
+        lock (_failing)
+        {
+            if (HasFailed)
+                return;
+            // before the guest can know
+            Options.Log?.Invoke($"controller fatal status: {reason}");
+            Registers.SetStatus(StatusBits.Fatal);
+        }
+    }
+
+    /// <summary>As <see cref="Fail"/>, because a queue could not be read or written. Whether it was the guest that put it in a wrong
+    /// place, or its client that does not answer, is for whoever reads the log to know.</summary>
+    public void FailQueue(string queue, ulong address, DmaResult result)
+    {
+        // a reset does not wait for a client that answers only when it is over, and clears Bus Master Enable
+        if (Guest.IsOpen || result.Status is not (DmaStatus.TimedOut or DmaStatus.Cancelled or DmaStatus.BusMasterOff))
+            Fail(Reason(queue, address, result));
+    }
+
+    /// <summary>Completes a command. Inside the guard.</summary>
+    /// <returns>False if the controller has failed.</returns>
+    public bool Complete(SubmissionQueue queue, ushort commandId, Status status, uint result)
+    {
+        CompletionQueue completions = queue.Completions;
+        DmaResult posted = queue.Complete(commandId, status, result);
+        if (!posted)
+        {
+            FailQueue(queue.Id == 0 ? "the admin completion queue" : $"completion queue {completions.Id}", completions.Address, posted);
+            return false;
+        }
+        if (completions.HasHeld)
+        {
+            TellOfLoss();
+            completions.PostHeld(); // if it was mapped before anybody was told
+        }
+        return true;
+    }
+
+    /// <summary>Posts completions whose queue was not mapped. Admin thread, inside the guard.</summary>
+    /// <returns>Whether to poll again.</returns>
+    public bool PostHeld()
+    {
+        bool posted = false;
+        bool lost = false;
+        for (int id = 0; id <= Queues.LastId; id++)
+        {
+            if (Queues.Completion(id) is not { HasHeld: true } queue)
+                continue;
+            if (queue.PostHeld())
+            {
+                Interrupts.Notify(queue);
+                posted = true;
+            }
+            lost |= queue.HasHeld;
+        }
+        return posted || (lost && TellOfLoss());
+    }
+
+    /// <summary>A queue's memory is not mapped: threads are to be woken when some is.</summary>
+    /// <returns>Whether that is news: then it may have been mapped before: poll again.</returns>
+    public bool TellOfLoss() => Interlocked.Exchange(ref _isLost, 1) == 0;
+
+    /// <summary>Memory has been mapped. Command thread.</summary>
+    public void MemoryMapped()
+    {
+        Interlocked.MemoryBarrier();
+        if (Volatile.Read(ref _isLost) != 0 && Interlocked.Exchange(ref _isLost, 0) != 0)
+            WakeAll();
+    }
+
+    private static string Reason(string queue, ulong address, DmaResult result) => result.Status switch
+    {
+        DmaStatus.NotMapped => $"{queue} is at 0x{address:x}, where there is no memory",
+        DmaStatus.BusMasterOff => $"{queue} is at 0x{address:x}, and bus mastering is off",
+        DmaStatus.Refused => $"{queue} is at 0x{address:x}, and the client refuses to access it",
+        DmaStatus.TimedOut => $"{queue} is at 0x{address:x}, and the client does not answer for it",
+        DmaStatus.Disconnected => $"the client has gone, and {queue} at 0x{address:x} with it",
+        _ => $"{queue} at 0x{address:x} cannot be accessed: {result}",
+    };
+
+    /// <summary>Makes what was written to a namespace durable. Outside of the guard; any thread.</summary>
+    /// <exception cref="FlushFailedException">Writes are lost.</exception>
+    public void Flush(Namespace space)
+    {
+        try
+        {
+            space.Disk.Flush();
+        }
+        catch (FlushFailedException e)
+        {
+            if (space.LoseWrites())
+            {
+                Options.Log?.Invoke($"namespace {space.Id}: {e.Message}. All later flushes fail.");
+                RaiseLostWrites();
+            }
+            throw;
+        }
+    }
+
+    /// <summary>Takes the disks that are another's as yet. See <see cref="NvmeDisk.Activate"/>.</summary>
+    /// <param name="all">Whether another host may have written to those, too, that are ours.</param>
+    /// <exception cref="IOException">Another process has one: none is taken.</exception>
+    public void ActivateDisks(bool all = false)
+    {
+        NvmeDisk[] others = [.. Namespaces.Select(space => space.Disk).Where(disk => !disk.IsActive)];
+        try
+        {
+            foreach (NvmeDisk disk in all ? Namespaces.Select(space => space.Disk) : others)
+                disk.Activate();
+        }
+        catch
+        {
+            foreach (NvmeDisk disk in others.Where(disk => disk.IsActive))
+                disk.Inactivate();
+            throw;
+        }
+    }
+
+    /// <summary>Whether some namespace has lost writes.</summary>
+    public bool HasLostWrites => Namespaces.Any(space => space.HasLostWrites);
+
+    /// <summary>Tells the driver of lost writes, if it wants to know and there are any.</summary>
+    public void RaiseLostWrites()
+    {
+        if (Features.ReportsReliability && HasLostWrites)
+            Events.Raise(AsyncEvent.Reliability);
+    }
+
+    /// <summary>Logs an exception that no disk should throw. Not each: the guest can repeat the command that it came of.</summary>
+    public void LogUnexpected(Exception exception)
+    {
+        long count = Interlocked.Increment(ref _unexpected);
+        if (BitOperations.IsPow2(count))
+            Options.Log?.Invoke($"a command failed, the {count}. by a mistake of the disk or the controller: {exception}");
+    }
+
+    /// <summary>Wakes all threads that serve queues.</summary>
+    public void WakeAll()
+    {
+        Workers.WakeAdmin();
+        Workers.WakeIo();
+    }
+}

@@ -1,0 +1,20 @@
+namespace VfioUser.Nvme;
+
+/// <summary>The threads that serve the queues of a controller.</summary>
+internal interface IQueueWorkers
+{
+    /// <summary>Has the admin queue served, and done what takes its time. Any thread.</summary>
+    void WakeAdmin();
+
+    /// <summary>Has the I/O queues served. Any thread.</summary>
+    void WakeIo();
+
+    /// <summary>Gives a queue to the thread that has the fewest. Admin thread.</summary>
+    void Assign(SubmissionQueue queue);
+
+    /// <summary>Takes all queues from all threads. When nobody is inside the guard.</summary>
+    void RemoveAll();
+
+    /// <summary>Returns when each thread has finished what it does now. Outside of the guard: it may wait for a disk.</summary>
+    void WaitForRounds();
+}

@@ -1,0 +1,64 @@
+namespace VfioUser.Nvme;
+
+/// <summary>Options for a controller. Immutable.</summary>
+public sealed record NvmeControllerOptions
+{
+    /// <summary>Most I/O queue pairs that a controller can have.</summary>
+    public const int MaxIoQueues = 64;
+
+    /// <summary>Serial number, by which the guest tells controllers apart; up to 20 ASCII characters. Null for one that follows
+    /// from the first disk.</summary>
+    public string? SerialNumber { get; init; }
+
+    /// <summary>Model number; up to 40 ASCII characters.</summary>
+    public string ModelNumber { get; init; } = "VfioUser NVMe";
+
+    /// <summary>I/O queue pairs that the guest may create, from 1 to 64; each has an interrupt vector.</summary>
+    public int IoQueues { get; init; } = 4;
+
+    /// <summary>Entries that a queue may have, from 2 to 4096.</summary>
+    public int QueueEntries { get; init; } = 1024;
+
+    /// <summary>Bytes in a logical block: 512 or 4096.</summary>
+    public int BlockSize { get; init; } = 512;
+
+    /// <summary>How doorbells get from the guest to the controller.</summary>
+    public NvmeDoorbellKind Doorbells { get; init; } = NvmeDoorbellKind.Trapped;
+
+    /// <summary>Whether drivers may use shadow doorbells in guest memory in place of trapped ones.</summary>
+    public bool ShadowDoorbells { get; init; } = true;
+
+    /// <summary>Threads that serve I/O queues; 0 for as many as there are queues or processors.</summary>
+    public int Workers { get; init; }
+
+    /// <summary>Most commands that may wait for disks at the same time.</summary>
+    public int DiskThreads { get; init; } = 16;
+
+    /// <summary>
+    /// How long a thread polls for the next command of a guest that has one command at a time, before it sleeps. Takes a whole
+    /// processor while such a guest is busy, and none while it is idle.
+    /// </summary>
+    public TimeSpan Spin { get; init; } = TimeSpan.FromMicroseconds(400);
+
+    /// <summary>How long a thread pauses between two polls while a guest has several commands in flight.</summary>
+    public TimeSpan Pause { get; init; } = TimeSpan.FromMicroseconds(50);
+
+    /// <summary>Called with one line when the controller fails because of the guest. Any thread.</summary>
+    public Action<string>? Log { get; init; }
+
+    internal int WorkerCount => Workers > 0 ? Math.Min(Workers, IoQueues) : Math.Min(IoQueues, Environment.ProcessorCount);
+
+    internal void Check()
+    {
+        if (IoQueues is < 1 or > MaxIoQueues)
+            throw new ArgumentException($"A controller has 1 to {MaxIoQueues} I/O queue pairs, not {IoQueues}.");
+        if (QueueEntries is < 2 or > 4096)
+            throw new ArgumentException($"A queue has 2 to 4096 entries, not {QueueEntries}.");
+        if (BlockSize is not (512 or 4096))
+            throw new ArgumentException($"A block has 512 or 4096 bytes, not {BlockSize}.");
+        if (SerialNumber?.Length > 20 || ModelNumber.Length > 40)
+            throw new ArgumentException("A serial number has at most 20 characters, a model number 40.");
+        if (DiskThreads is < 1 or > 256)
+            throw new ArgumentException($"There are 1 to 256 threads for disks, not {DiskThreads}.");
+    }
+}

@@ -1,0 +1,13 @@
+namespace VfioUser.Nvme;
+
+/// <summary>Commands of I/O queues. NVMe 1.4 figure 346.</summary>
+internal enum IoOpcode : byte
+{
+    Flush = 0x00,
+    Write = 0x01,
+    Read = 0x02,
+    Compare = 0x05,
+    WriteZeroes = 0x08,
+    DatasetManagement = 0x09,
+    Verify = 0x0C,
+}

@@ -1,0 +1,10 @@
+namespace VfioUser.Nvme;
+
+/// <summary>Log pages. NVMe 1.4 5.14.1.</summary>
+internal enum LogPageId : byte
+{
+    Error = 0x01,
+    Smart = 0x02,
+    FirmwareSlot = 0x03,
+    CommandsSupportedAndEffects = 0x05,
+}

@@ -1,0 +1,237 @@
+using System.Runtime.InteropServices;
+
+namespace VfioUser.Nvme;
+
+/// <summary>Serves some I/O queues in turn: fetches commands, carries them out or has them carried out where they have to wait.</summary>
+internal sealed class IoWorker : PollingWorker, IQueueWorker
+{
+    private const int MaxBurst = 32;
+
+    // what another thread than this one's does at one time
+    public const int FewCommands = 2;
+
+    // from a disk, the rest of a burst takes longer than to tell the driver, who takes these meanwhile
+    private const int NotifyAfter = MaxBurst / 2;
+
+    private readonly Lock _serving = new();
+    private readonly ControllerParts _parts;
+    private readonly IoCommands _commands;
+    private readonly IoPool _pool;
+    private readonly CommandContext _context;
+    private readonly AdaptivePolling _polling;
+    private readonly byte[] _entries = new byte[MaxBurst * Command.WireSize];
+    private volatile SubmissionQueue[] _queues = [];
+
+    /// <param name="device">Whose thread it is.</param>
+    /// <param name="parts">The controller.</param>
+    /// <param name="commands">Carries them out.</param>
+    /// <param name="pool">For those that have to wait.</param>
+    /// <param name="number">From 1 on.</param>
+    public IoWorker(PciDevice device, ControllerParts parts, IoCommands commands, IoPool pool, int number)
+        : base(device, $"nvme io {number}", entersWork: false)
+    {
+        _parts = parts;
+        _commands = commands;
+        _pool = pool;
+        _context = new CommandContext(parts);
+        _polling = new AdaptivePolling(parts.Options, parts.Doorbells.IsMapped);
+    }
+
+    /// <summary>Whose queues it serves. The admin thread changes them.</summary>
+    public IReadOnlyCollection<SubmissionQueue> Queues => _queues;
+
+    public void Add(SubmissionQueue queue)
+    {
+        queue.Worker = this;
+        _queues = [.. _queues, queue];
+        Wake();
+    }
+
+    public void Remove(SubmissionQueue queue) => _queues = [.. _queues.Where(other => other != queue)];
+
+    public void RemoveAll() => _queues = [];
+
+    /// <summary>Returns when what it does now is done. Outside of the guard: it may wait for a disk.</summary>
+    public void WaitForRound()
+    {
+        _serving.Enter();
+        _serving.Exit();
+    }
+
+    /// <summary>A queue was rung: serves it on the caller's thread if this one sleeps, for waking it takes longer than a few commands.</summary>
+    /// <remarks>Command thread. Waits for no disk, for no other thread, and not for the client: one that waits for the Command
+    /// thread meanwhile, as QEMU does for the reply to an unmap, would answer for its memory only afterwards.</remarks>
+    public void DoorbellWritten(SubmissionQueue queue)
+    {
+        if (_parts.HasMessageMemory || !IsAsleep || !_pool.HasRoom || !_serving.TryEnter())
+        {
+            Wake();
+            return;
+        }
+        bool more = true;
+        try
+        {
+            // many are better done in one go, with one interrupt
+            if (queue.Pending() <= FewCommands)
+            {
+                Serve(queue, FewCommands, mayWait: false);
+                more = _polling.IsWrittenOften() || PollAndArm();
+            }
+        }
+        catch (Exception e)
+        {
+            _parts.Fail(e.ToString());
+        }
+        finally
+        {
+            _serving.Exit();
+        }
+        if (more)
+            Wake();
+    }
+
+    protected override bool Poll()
+    {
+        try
+        {
+            bool worked = false;
+            lock (_serving)
+            {
+                foreach (SubmissionQueue queue in _queues)
+                    worked |= Serve(queue, MaxBurst, mayWait: true);
+            }
+            if (_parts.Interrupts.NeedsPolling)
+                _parts.Interrupts.Poll();
+            return worked;
+        }
+        catch (Exception e)
+        {
+            _parts.Fail(e.ToString());
+            return false;
+        }
+    }
+
+    protected override bool Arm()
+    {
+        try
+        {
+            lock (_serving)
+                return PollAndArm();
+        }
+        catch (Exception e)
+        {
+            // the worker must not end: its queues would hang without a word to the guest
+            _parts.Fail(e.ToString());
+            return false;
+        }
+    }
+
+    private bool PollAndArm()
+    {
+        if (!_context.Pass.TryEnter())
+            return false;
+        try
+        {
+            bool found = false;
+            bool lost = false;
+            foreach (SubmissionQueue queue in _queues)
+            {
+                queue.Tail.Arm();
+                if (queue.Pending() > 0 && !_parts.HasFailed)
+                    found |= queue.IsReachable() && queue.Completions.HasRoomOrIsArmed();
+                lost |= queue.IsUnreachable || queue.Tail.IsUnreachable || queue.Completions.Head.IsUnreachable;
+            }
+            return found || (lost && _parts.TellOfLoss());
+        }
+        finally
+        {
+            _context.Pass.Leave();
+        }
+    }
+
+    // without a queue there is nothing to poll for
+    protected override IdleStrategy Idle => _queues.Length > 0 ? _polling.Idle : PollingIntervals.Never;
+
+    private bool Serve(SubmissionQueue queue, int most, bool mayWait)
+    {
+        if (!_context.Pass.TryEnter())
+            return false;
+        try
+        {
+            if (_parts.HasFailed)
+                return false;
+            int burst = Math.Min(most, _parts.Features.ArbitrationBurst) * Command.WireSize;
+            DmaResult fetched = queue.Fetch(_entries.AsSpan(0, burst), out int count);
+            if (!fetched)
+            {
+                _parts.FailQueue($"submission queue {queue.Id}", queue.Address, fetched);
+                return false;
+            }
+            if (count > 0)
+            {
+                _polling.Fetched(queue);
+                CarryOut(queue, MemoryMarshal.Cast<byte, Command>(_entries.AsSpan(0, count * Command.WireSize)), mayWait);
+            }
+            return count > 0;
+        }
+        finally
+        {
+            _context.Pass.Leave();
+        }
+    }
+
+    private void CarryOut(SubmissionQueue queue, ReadOnlySpan<Command> commands, bool mayWait)
+    {
+        int left = commands.Length;
+        try
+        {
+            CarryOut(queue, commands, mayWait, ref left);
+        }
+        finally
+        {
+            if (left > 0)
+                queue.Abandon(left); // the controller was reset meanwhile
+        }
+    }
+
+    private void CarryOut(SubmissionQueue queue, ReadOnlySpan<Command> commands, bool mayWait, ref int left)
+    {
+        int posted = 0;
+        for (int i = 0; i < commands.Length; i++)
+        {
+            bool blocks = _commands.Blocks(commands[i]);
+            bool wait = mayWait && (MayWait(commands) || _commands.IsFast(commands[i]));
+            if (blocks && !wait && _pool.TryPost(queue, commands[i], urgent: !mayWait))
+            {
+                left--;
+                continue;
+            }
+            CommandOutcome outcome = _commands.Execute(commands[i], queue.Id, _context);
+            if (!_context.Pass.TryEnter())
+                return;
+            left--;
+            if (!outcome.IsCompleted)
+                queue.Abandon(1);
+            else if (_parts.Complete(queue, commands[i].Id, outcome.Status, 0))
+                posted++;
+            if (blocks && posted == NotifyAfter)
+            {
+                _parts.Interrupts.Notify(queue.Completions);
+                posted = 0;
+            }
+        }
+        if (posted > 0)
+            _parts.Interrupts.Notify(queue.Completions);
+    }
+
+    // What waits for a disk goes elsewhere, unless it is short and there is nothing that it could keep waiting.
+    private bool MayWait(ReadOnlySpan<Command> commands)
+    {
+        if (commands.Length != 1 || commands[0].IsForceUnitAccess || (IoOpcode)commands[0].Opcode is not (IoOpcode.Read or IoOpcode.Write))
+            return false;
+        int inFlight = 0;
+        foreach (SubmissionQueue queue in _queues)
+            inFlight += queue.InFlight.Users;
+        return inFlight == 1;
+    }
+}

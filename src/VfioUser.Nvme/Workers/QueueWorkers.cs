@@ -1,0 +1,41 @@
+namespace VfioUser.Nvme;
+
+/// <summary>All threads of a controller: one for the admin queue, some for the I/O queues, and some that wait for disks.</summary>
+internal sealed class QueueWorkers : IQueueWorkers
+{
+    private readonly AdminWorker _admin;
+    private readonly IoWorker[] _io;
+
+    /// <param name="device">Whose threads they are.</param>
+    /// <param name="parts">The controller.</param>
+    /// <param name="advance">Does what the guest has asked of the controller itself, on the admin thread; whether there was anything.</param>
+    public QueueWorkers(PciDevice device, ControllerParts parts, Func<bool> advance)
+    {
+        IoCommands commands = new(parts);
+        IoPool pool = new(device, parts, commands, parts.Namespaces.Any(space => space.Disk.Blocks) ? parts.Options.DiskThreads : 1);
+        _io = [.. Enumerable.Range(1, parts.Options.WorkerCount).Select(number => new IoWorker(device, parts, commands, pool, number))];
+        _admin = new AdminWorker(device, parts, advance);
+    }
+
+    public void WakeAdmin() => _admin.Wake();
+
+    public void WakeIo()
+    {
+        foreach (IoWorker worker in _io)
+            worker.Wake();
+    }
+
+    public void Assign(SubmissionQueue queue) => _io.MinBy(worker => worker.Queues.Count)!.Add(queue);
+
+    public void RemoveAll()
+    {
+        foreach (IoWorker worker in _io)
+            worker.RemoveAll();
+    }
+
+    public void WaitForRounds()
+    {
+        foreach (IoWorker worker in _io)
+            worker.WaitForRound();
+    }
+}

@@ -1,0 +1,52 @@
+using System.Net.Sockets;
+using VfioUser.Client;
+using VfioUser.Nvme;
+
+namespace VfioUser.Docs.Tests.Nvme;
+
+/// <summary>The snippets of docs/nvme.md, docs/nvme-disks.md and the package's README.</summary>
+public sealed class NvmeGuideTests : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("vfio-user-docs-");
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Fact]
+    public void Disk_in_a_file_is_served()
+    {
+        string[] args = [Path.Combine(_folder.FullName, "nvme.sock"), Path.Combine(_folder.FullName, "disk.img")];
+        Thread serving = new(() => Serve(args)) { IsBackground = true }; // until the tests' process ends, as a program does
+        serving.Start();
+        SpinWait.SpinUntil(() => Listens(args[0]), TimeSpan.FromSeconds(60)).Should().BeTrue();
+
+        using VfioUserClient client = VfioUserClient.Connect(args[0]);
+        Span<byte> version = stackalloc byte[4];
+        client.ReadRegion(region: 0, offset: 8, version);
+
+        version.ToArray().Should().Equal(0, 4, 1, 0);
+        new FileInfo(args[1]).Length.Should().Be(10L << 30);
+    }
+
+    private static void Serve(string[] args)
+    {
+        using FileDisk disk = FileDisk.Open(args[1], size: 10L << 30);
+        using NvmeController controller = new([disk]);
+        using VfioUserServer server = VfioUserServer.Bind(args[0]);
+        Console.WriteLine(server.QemuArguments);
+        server.Run(controller);
+    }
+
+    private static bool Listens(string path)
+    {
+        using Socket probe = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            probe.Connect(new UnixDomainSocketEndPoint(path));
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false; // no file yet, or nobody who listens
+        }
+    }
+}

@@ -1,0 +1,62 @@
+using Nvme.Driver;
+using VfioUser.Testing;
+
+namespace VfioUser.Nvme.Tests.Support;
+
+/// <summary>A controller with its disks, a guest that is attached to it, and a driver that has enabled it.</summary>
+internal sealed class Machine : IDisposable
+{
+    private readonly IReadOnlyList<NvmeDisk> _disks;
+
+    public Machine(GuestMemoryKind memory = GuestMemoryKind.Mapped, NvmeControllerOptions? options = null, IReadOnlyList<NvmeDisk>? disks = null,
+        bool enable = true, bool msiX = true)
+    {
+        _disks = disks ?? [new MemoryDisk(8 << 20)];
+        Controller = new NvmeController(_disks, (options ?? new NvmeControllerOptions()) with { Log = Log.Add });
+        Guest = TestGuest.Attach(Controller, new TestGuestOptions { Memory = memory, Timeout = TimeSpan.FromSeconds(60) });
+        Driver = new NvmeDriver(Guest, msiX);
+        if (enable)
+            Driver.Enable();
+    }
+
+    public System.Collections.Concurrent.ConcurrentBag<string> Log { get; } = [];
+
+    public NvmeController Controller { get; }
+
+    public TestGuest Guest { get; }
+
+    public NvmeDriver Driver { get; }
+
+    public DriverQueue Admin => Driver.Admin;
+
+    public NvmeDisk Disk => _disks[0];
+
+    public Iova NewPage() => Guest.Memory.Allocate(4096);
+
+    public byte[] Read(Iova address, int length) => Guest.Memory.ReadBytes(address, length);
+
+    /// <summary>An admin command that gives a page.</summary>
+    public byte[] Page(Command command)
+    {
+        Iova page = NewPage();
+        NvmeDriver.Expect(Admin.Execute(command with { Prp1 = page.Value }));
+        return Read(page, 4096);
+    }
+
+    /// <summary>Bytes that differ from block to block.</summary>
+    public static byte[] Pattern(int length, int seed = 1)
+    {
+        byte[] bytes = new byte[length];
+        new Random(seed).NextBytes(bytes);
+        return bytes;
+    }
+
+    public void Dispose()
+    {
+        Driver.Dispose();
+        Guest.Dispose();
+        Controller.Dispose();
+        foreach (NvmeDisk disk in _disks)
+            disk.Dispose();
+    }
+}
