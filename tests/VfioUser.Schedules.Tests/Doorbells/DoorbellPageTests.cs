@@ -13,5 +13,6 @@ public class DoorbellPageTests(Sources sources, ITestOutputHelper output) : Sche
     [InlineData("lock (_gate)\n            return", "return")]
     [InlineData("            _seen[i] = value;\n", "            _seen[i] = Load(page, i);\n")]
     [InlineData("_device.Activity.AllowsNotifications(polled: _options.Mode == NotificationMode.Polling) ? PollNow() : 0", "PollNow()")]
+    [Trait("Category", "Long")]
     public void Schedules_find(string text, string replacement) => ShouldFail<RingWhileStopped>(File, text, replacement);
 }

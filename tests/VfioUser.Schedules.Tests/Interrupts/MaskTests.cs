@@ -13,5 +13,6 @@ public class MaskTests(Sources sources, ITestOutputHelper output) : ScheduleTest
     [InlineData("lock (_lock)\n            return Deliver();", "return Deliver();")]
     [InlineData("using (EnterForClient())", "")]
     [InlineData("changed = SetMasked(false);\n            DeliverPending();", "changed = SetMasked(false);")]
+    [Trait("Category", "Long")]
     public void Schedules_find(string text, string replacement) => ShouldFail<MaskWhileTriggered>(File, text, replacement);
 }

@@ -13,5 +13,6 @@ public class CommandTurnTests(Sources sources, ITestOutputHelper output) : Sched
     [InlineData("if (!work.IsReady)", "if (true)")]
     [InlineData("Interlocked.Exchange(ref _state, Asleep);", "if (work.IsReady) return false; Interlocked.Exchange(ref _state, Asleep); return true;")]
     [InlineData("Interlocked.CompareExchange(ref _state, Borrowed, Asleep) == Asleep;", "Interlocked.CompareExchange(ref _state, Borrowed, _state) != Wanted;")]
+    [Trait("Category", "Long")]
     public void Schedules_find(string text, string replacement) => ShouldFail<SleepWhilePosted>(File, text, replacement);
 }

@@ -15,5 +15,6 @@ public class RundownCountTests(Sources sources, ITestOutputHelper output) : Sche
     [InlineData("Interlocked.Add(ref _state, -users)", "(Interlocked.Exchange(ref _state, Volatile.Read(ref _state) - users) - users)")]
     [InlineData("Interlocked.Or(ref _state, ClosedBit)", "Interlocked.Exchange(ref _state, Volatile.Read(ref _state) | ClosedBit)")]
     [InlineData("== 0 && Exit()", "== 0")]
+    [Trait("Category", "Long")]
     public void Schedules_find(string text, string replacement) => ShouldFail<CloseWhileUsed>(File, text, replacement);
 }

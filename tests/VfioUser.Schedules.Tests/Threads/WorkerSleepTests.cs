@@ -12,5 +12,6 @@ public class WorkerSleepTests(Sources sources, ITestOutputHelper output) : Sched
     [Theory]
     [InlineData("if (!IsAsleep || Interlocked.Exchange(ref _asleep, 0) == 0)", "if (!IsAsleep || Interlocked.Exchange(ref _asleep, 1) == 0)")]
     [InlineData("if (!IsAsleep ||", "if (IsAsleep ||")]
+    [Trait("Category", "Long")]
     public void Schedules_find(string text, string replacement) => ShouldFail<WakeWhileFallingAsleep>(File, text, replacement);
 }

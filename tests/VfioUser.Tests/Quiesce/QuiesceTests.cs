@@ -292,15 +292,14 @@ public sealed class QuiesceTests
         threads[0].Name.Should().Be("vfio-user commands");
     }
 
-    private static string[] Expected(string what)
+    private static string[] Expected(string what) => what switch
     {
-        string asked = $"asked {QuiesceRig.ReasonOf(what)}";
-        string resumed = $"resumed {QuiesceRig.ReasonOf(what)}";
-        return what switch
-        {
-            "stop" => [asked, .. QuiesceRig.CallsOf(what)], // it stays quiesced until it runs again
-            "flr by multi" => ["written 1", asked, .. QuiesceRig.CallsOf(what), resumed, "written 2"],
-            _ => [asked, .. QuiesceRig.CallsOf(what), resumed],
-        };
-    }
+        "reset" => ["asked Reset", "reset Device", "resumed Reset"],
+        "flr" => ["asked Reset", "reset FunctionLevel", "resumed Reset"],
+        "flr by multi" => ["written 1", "asked Reset", "reset FunctionLevel", "resumed Reset", "written 2"],
+        "map" => ["asked DmaMap", "mapped", "resumed DmaMap"],
+        "unmap" or "unmap all" => ["asked DmaUnmap", "unmapping", "resumed DmaUnmap"],
+        "stop" => ["asked Migration", "stopped"], // it stays quiesced until it runs again
+        _ => throw new ArgumentException(what, nameof(what)),
+    };
 }

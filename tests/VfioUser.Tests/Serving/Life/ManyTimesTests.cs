@@ -4,6 +4,7 @@ using VfioUser.Tests.Polling;
 namespace VfioUser.Tests.Serving;
 
 /// <summary>What happens once in a while, ten thousand times.</summary>
+[Trait("Category", "Long")]
 [Collection(OpenFds.Name)]
 public class ManyTimesTests
 {

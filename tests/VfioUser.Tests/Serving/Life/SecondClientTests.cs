@@ -129,7 +129,7 @@ public sealed class SecondClientTests
     {
         using Served served = Served.Start(by, new ProbeDevice());
         using RawClient first = served.Attach();
-        List<RawClient> silent = [.. Enumerable.Range(0, 8).Select(_ => served.Connect())];
+        List<RawClient> silent = [.. Enumerable.Range(0, 3).Select(_ => served.Connect())];
         using RawClient behind = served.Connect();
 
         ShouldBeTurnedAway(behind);
@@ -205,6 +205,7 @@ public sealed class SecondClientTests
 [Collection(OpenFds.Name)]
 public sealed class HostileSecondClientTests
 {
+    [Trait("Category", "Long")]
     [Theory]
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
