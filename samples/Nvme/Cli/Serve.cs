@@ -59,7 +59,7 @@ internal static class Serve
         {
             // serving was cancelled
         }
-        return Flush(disks) ? 0 : 1;
+        return await Flush(disks) ? 0 : 1;
 
         void End(PosixSignalContext signal)
         {
@@ -69,18 +69,18 @@ internal static class Serve
     }
 
     // writes that the guest has not flushed must not be lost because this process ends, nor because another disk fails
-    private static bool Flush(List<NvmeDisk> disks)
+    private static async Task<bool> Flush(List<NvmeDisk> disks)
     {
         bool flushed = true;
         foreach (NvmeDisk disk in disks.Where(disk => disk.IsActive))
         {
             try
             {
-                disk.Flush();
+                await disk.FlushAsync();
             }
             catch (IOException e)
             {
-                Console.Error.WriteLine($"nvme: {e.Message}");
+                await Console.Error.WriteLineAsync($"nvme: {e.Message}");
                 flushed = false;
             }
         }

@@ -1,8 +1,9 @@
 using System.Numerics;
+using System.Runtime.InteropServices;
 
 namespace VfioUser.Nvme;
 
-/// <summary>What a thread needs to carry out commands, one after the other, without allocating.</summary>
+/// <summary>What is needed to carry out commands, one after the other, without allocating.</summary>
 internal sealed class CommandContext(ControllerParts parts)
 {
     /// <summary>MDTS: the longest transfer is two to the power of it, in pages.</summary>
@@ -11,13 +12,20 @@ internal sealed class CommandContext(ControllerParts parts)
     /// <summary>In bytes.</summary>
     public const int MaxTransfer = Prp.PageSize << MaxTransferExponent;
 
+    // what O_DIRECT needs on any disk
+    private const int Alignment = 4096;
+    private const int LeastBounce = 16 << 10;
+
+    // what a slot keeps from one command to the next
+    private const int MostKept = 128 << 10;
+
     private readonly byte[] _page = new byte[Prp.PageSize];
-    private byte[] _bounce = [];
+    private Memory<byte> _bounce;
 
     public GuestPass Pass { get; } = new(parts.Guest);
 
     /// <summary>The data of the command at hand, after <see cref="Map"/>.</summary>
-    public GuestBuffer Data { get; } = new(parts.Dma);
+    public NvmeData Data { get; } = new(parts.Dma);
 
     /// <summary>Finds the data of a command.</summary>
     /// <param name="command">Has a data pointer.</param>
@@ -33,12 +41,24 @@ internal sealed class CommandContext(ControllerParts parts)
         return isAdmin || command.DataPointerKind == 3 ? Status.InvalidField : Sgl.Map(SglDescriptor.Of(command), length, _page, Data);
     }
 
-    /// <summary>Memory of ours for a command's data.</summary>
-    public Span<byte> Bounce(int length)
+    /// <summary>Memory of ours for a command's data: at a multiple of 4096, and never moved.</summary>
+    public Memory<byte> Bounce(int length)
     {
         if (_bounce.Length < length)
-            _bounce = new byte[Math.Max((int)BitOperations.RoundUpToPowerOf2((uint)length), 64 << 10)];
-        return _bounce.AsSpan(0, length);
+        {
+            int size = Math.Max((int)BitOperations.RoundUpToPowerOf2((uint)length), LeastBounce);
+            byte[] bytes = GC.AllocateUninitializedArray<byte>(size + Alignment, pinned: true);
+            int lead = (int)(-Marshal.UnsafeAddrOfPinnedArrayElement(bytes, 0) & (Alignment - 1));
+            _bounce = bytes.AsMemory(lead, size);
+        }
+        return _bounce[..length];
+    }
+
+    /// <summary>Gives memory back that few commands need.</summary>
+    public void TrimBounce()
+    {
+        if (_bounce.Length > MostKept)
+            _bounce = default;
     }
 
     /// <summary>Goes back within the gate after a wait outside.</summary>
@@ -52,6 +72,6 @@ internal sealed class CommandContext(ControllerParts parts)
         Status status = Map(command, data.Length, isAdmin: true);
         if (status != Status.Success)
             return status;
-        return Data.TryWrite(0, data) ? Status.Success : Status.DataTransferError;
+        return Data.TryCopyFrom(0, data) ? Status.Success : Status.DataTransferError;
     }
 }

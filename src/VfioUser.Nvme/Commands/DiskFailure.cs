@@ -13,9 +13,18 @@ internal static class DiskFailure
     public static Status StatusOf(Exception exception, bool writes) => exception switch
     {
         FlushFailedException => Status.FlushFailed,
+        NvmeDiskException { Error: NvmeDiskError.NoSpace } => Status.CapacityExceeded,
+        NvmeDiskException { Error: NvmeDiskError.WriteProtected } => Status.NamespaceWriteProtected,
+        NvmeDiskException { Error: NvmeDiskError.Integrity } => Status.GuardCheckError,
+        NvmeDiskException { Error: NvmeDiskError.NotReady } => Status.NamespaceNotReady,
         IOException { HResult: NoSpace or QuotaExceeded } => Status.CapacityExceeded,
         OutOfMemoryException when writes => Status.CapacityExceeded, // a disk in memory grows when it is written
+        OperationCanceledException => Status.AbortRequested,
         IOException or UnauthorizedAccessException => writes ? Status.WriteFault : Status.UnrecoveredReadError,
         _ => Status.InternalError,
     };
+
+    /// <summary>Whether SMART counts it: the disk has lost data, or cannot take any.</summary>
+    public static bool IsMediaError(Status status) => status is Status.WriteFault or Status.FlushFailed or Status.UnrecoveredReadError
+        or Status.GuardCheckError;
 }

@@ -87,7 +87,7 @@ internal sealed class FeatureCommands(ControllerParts parts)
 
     private bool IsSupported(FeatureId id) => id switch
     {
-        FeatureId.VolatileWriteCache => parts.Namespaces.Any(space => space.Disk.HasVolatileCache),
+        FeatureId.VolatileWriteCache => parts.Namespaces.Any(space => space.HasVolatileCache),
         FeatureId.TemperatureThreshold or FeatureId.NumberOfQueues or FeatureId.InterruptVectorConfiguration or FeatureId.Timestamp => true,
         _ => Features.IsPlain(id),
     };
@@ -134,7 +134,7 @@ internal sealed class FeatureCommands(ControllerParts parts)
         Status status = context.Map(command, sizeof(ulong), isAdmin: true);
         if (status != Status.Success)
             return status;
-        if (!context.Data.TryRead(0, MemoryMarshal.AsBytes(new Span<ulong>(ref timestamp))))
+        if (!context.Data.TryCopyTo(0, MemoryMarshal.AsBytes(new Span<ulong>(ref timestamp))))
             return Status.DataTransferError;
         Features.Timestamp = timestamp;
         return Status.Success;

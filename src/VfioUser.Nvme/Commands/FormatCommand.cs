@@ -20,7 +20,7 @@ internal sealed class FormatCommand(ControllerParts parts) : IAdminCommand
             return Status.InvalidFormat;
         if (erase >= CryptographicErase)
             return Status.InvalidField;
-        if (Array.Exists(spaces, space => space.Disk.IsReadOnly))
+        if (Array.Exists(spaces, space => space.IsReadOnly))
             return Status.NamespaceWriteProtected;
         return Format(spaces, context);
     }
@@ -33,7 +33,7 @@ internal sealed class FormatCommand(ControllerParts parts) : IAdminCommand
             space.BeginFormat();
             try
             {
-                space.Disk.Clear();
+                Wait.For(space.Disk.WriteZeroesAsync(0, space.Length, deallocate: true));
                 parts.Flush(space);
             }
             finally

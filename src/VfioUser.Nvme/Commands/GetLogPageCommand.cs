@@ -27,7 +27,7 @@ internal sealed class GetLogPageCommand(ControllerParts parts) : IAdminCommand
         // it is the controller's; none is of a single namespace
         if (id == LogPageId.Smart && command.Nsid is not (0 or AllNamespaces))
             return Status.InvalidField;
-        Span<byte> data = context.Bounce((int)length);
+        Span<byte> data = context.Bounce((int)length).Span;
         data.Clear(); // behind the end of a page there is nothing
         ReadOnlySpan<byte> wanted = page[(int)offset..];
         wanted[..Math.Min(wanted.Length, data.Length)].CopyTo(data);

@@ -58,7 +58,7 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
         page[513] = 0x44; // CQES: 16 bytes
         Put32(page, 516, (uint)parts.Namespaces.Count); // NN
         Put16(page, 520, 1 << 0 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 | 1 << 7); // ONCS: compare, DSM, zeroes, select, timestamp, verify
-        bool cache = parts.Namespaces.Any(space => space.Disk.HasVolatileCache);
+        bool cache = parts.Namespaces.Any(space => space.HasVolatileCache);
         page[525] = (byte)(cache ? 0b111 : 0b110); // VWC, and that a flush may be for all namespaces
         Put16(page, 526, 0); // AWUN: one block is written as a whole
         Put32(page, 536, 1); // SGLS: of any length at any byte
@@ -70,7 +70,7 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
     // NVM command set specification 1.0 figure 102: commands without data need not be as short as those with
     private Status Limits(Span<byte> page)
     {
-        page[1] = (byte)(4 + int.Log2(parts.Options.BlockSize)); // WZSL: 65,536 blocks, in pages
+        page[1] = (byte)(4 + int.Log2(parts.Namespaces.Min(space => space.BlockSize))); // WZSL: 65,536 blocks, in pages
         return Status.Success;
     }
 
@@ -82,11 +82,37 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
         Put64(page, 0, space.BlockCount); // NSZE
         Put64(page, 8, space.BlockCount); // NCAP
         Put64(page, 16, space.BlockCount); // NUSE
+        PutHints(page, space);
         page[33] = 1 << 3 | 1; // DLFEAT: what was deallocated reads as zeros, and Write Zeroes can deallocate
-        page[99] = (byte)(space.Disk.IsReadOnly ? 1 : 0); // NSATTR: write-protected
+        page[99] = (byte)(space.IsReadOnly ? 1 : 0); // NSATTR: write-protected
         space.Uuid.TryWriteBytes(page[104..120], bigEndian: true, out _); // NGUID
         page[128 + 2] = (byte)int.Log2(space.BlockSize); // LBAF 0
         return Status.Success;
+    }
+
+    private static void PutHints(Span<byte> page, Namespace space)
+    {
+        const int Atomic = 1 << 1, Optimal = 1 << 4; // in NSFEAT
+        NvmeDiskHints hints = space.Hints;
+        if (hints.AtomicWriteLength > 0)
+        {
+            page[24] |= Atomic;
+            // NAWUN, NAWUPF, NACWU, and the boundaries NABSN, NABSPF
+            PutBlocks(hints.AtomicWriteLength, page, 34, 36, 38, 40, 44);
+        }
+        if (hints.PreferredWriteLength > 0 || hints.DeallocationLength > 0)
+        {
+            page[24] |= Optimal;
+            PutBlocks(hints.PreferredWriteLength, page, 64, 66, 72); // NPWG, NPWA, NOWS
+            PutBlocks(hints.DeallocationLength, page, 68, 70); // NPDG, NPDA
+        }
+
+        // one block is 0
+        void PutBlocks(int length, Span<byte> page, params ReadOnlySpan<int> offsets)
+        {
+            foreach (int offset in offsets)
+                Put16(page, offset, (ushort)Math.Clamp(length / space.BlockSize - 1, 0, ushort.MaxValue));
+        }
     }
 
     private Status ActiveNamespaces(uint above, Span<byte> page)

@@ -9,73 +9,92 @@ internal sealed partial class IoCommands
     private const uint DeallocateRanges = 1 << 2;
     private const uint DeallocateZeroes = 1 << 25;
 
-    private CommandOutcome Flush(Namespace space, CommandContext context)
+    private async ValueTask<CommandOutcome> Flush(Namespace space, GuestPass pass)
     {
-        context.Pass.Leave();
-        parts.Flush(space);
-        return context.Reenter(Status.Success);
+        pass.Leave();
+        await parts.FlushAsync(space).ConfigureAwait(false);
+        return Status.Success;
     }
 
-    private CommandOutcome FlushAll(CommandContext context)
+    private async ValueTask<CommandOutcome> FlushAll(GuestPass pass)
     {
-        context.Pass.Leave();
+        pass.Leave();
         for (int i = 0; i < parts.Namespaces.Count; i++)
-            parts.Flush(parts.Namespaces[i]);
-        return context.Reenter(Status.Success);
+            await parts.FlushAsync(parts.Namespaces[i]).ConfigureAwait(false);
+        return Status.Success;
     }
 
-    private CommandOutcome WriteZeroes(in Command command, Namespace space, CommandContext context)
+    private ValueTask<CommandOutcome> WriteZeroes(CommandSlot slot, Namespace space, GuestPass pass)
     {
-        if (space.Disk.IsReadOnly)
-            return Status.NamespaceWriteProtected;
-        context.Pass.Leave();
-        space.Disk.WriteZeroes(OffsetOf(command, space), LengthOf(command, space), (command.Dword12 & DeallocateZeroes) != 0);
-        FlushIfDue(command, space);
-        return context.Reenter(Status.Success);
+        if (space.IsReadOnly)
+            return Ended(Status.NamespaceWriteProtected);
+        pass.Leave();
+        return WriteZeroes(slot, space);
     }
 
-    private CommandOutcome Verify(in Command command, Namespace space, CommandContext context)
+    private async ValueTask<CommandOutcome> WriteZeroes(CommandSlot slot, Namespace space)
     {
-        Span<byte> bounce = context.Bounce(VerifyPiece);
-        long offset = OffsetOf(command, space);
-        long end = offset + LengthOf(command, space);
-        context.Pass.Leave();
-        CommitIfForced(command, space);
+        Command command = slot.Command;
+        await space.Disk.WriteZeroesAsync(OffsetOf(command, space), LengthOf(command, space), (command.Dword12 & DeallocateZeroes) != 0, slot.Cancellation)
+            .ConfigureAwait(false);
+        if (space.HasVolatileCache && IsWrittenThrough(command))
+            await parts.FlushAsync(space).ConfigureAwait(false);
+        return Status.Success;
+    }
+
+    private async ValueTask<CommandOutcome> Verify(CommandSlot slot, Namespace space, GuestPass pass)
+    {
+        Memory<byte> buffer = slot.Context.Bounce(VerifyPiece);
+        long offset = OffsetOf(slot.Command, space);
+        long end = offset + LengthOf(slot.Command, space);
+        pass.Leave();
+        if (space.HasVolatileCache && slot.Command.IsForceUnitAccess)
+            await parts.FlushAsync(space).ConfigureAwait(false);
         while (offset < end)
         {
-            int length = (int)Math.Min(end - offset, bounce.Length);
-            space.Disk.Read(offset, bounce[..length]);
+            int length = (int)Math.Min(end - offset, buffer.Length);
+            await space.Disk.ReadAsync(offset, buffer[..length], slot.Cancellation).ConfigureAwait(false);
             offset += length;
         }
-        parts.Statistics.CountVerified(LengthOf(command, space));
-        return context.Reenter(Status.Success);
+        parts.Statistics.CountVerified(LengthOf(slot.Command, space));
+        return Status.Success;
     }
 
-    private CommandOutcome DatasetManagement(in Command command, Namespace space, CommandContext context)
+    private ValueTask<CommandOutcome> DatasetManagement(CommandSlot slot, Namespace space, GuestPass pass)
     {
-        int count = (int)(command.Dword10 & 0xFF) + 1;
-        Status status = context.Map(command, count * DsmRange.WireSize);
+        int count = (int)(slot.Command.Dword10 & 0xFF) + 1;
+        Status status = slot.Context.Map(slot.Command, count * DsmRange.WireSize);
         if (status != Status.Success)
-            return status;
-        Span<byte> bytes = context.Bounce(count * DsmRange.WireSize);
-        if (!context.Data.TryRead(0, bytes))
-            return Status.DataTransferError;
-        ReadOnlySpan<DsmRange> ranges = MemoryMarshal.Cast<byte, DsmRange>(bytes);
-        foreach (ref readonly DsmRange range in ranges)
+            return Ended(status);
+        Memory<byte> ranges = slot.Context.Bounce(count * DsmRange.WireSize);
+        if (!slot.Context.Data.TryCopyTo(0, ranges.Span))
+            return Ended(Status.DataTransferError);
+        foreach (ref readonly DsmRange range in MemoryMarshal.Cast<byte, DsmRange>(ranges.Span))
         {
             if (!space.Contains(range.StartingLba, range.BlockCount))
-                return Status.LbaOutOfRange;
+                return Ended(Status.LbaOutOfRange);
         }
         // the other attributes are hints about use, of which nothing is made
-        if ((command.Dword11 & DeallocateRanges) == 0)
-            return Status.Success;
-        if (space.Disk.IsReadOnly)
-            return Status.NamespaceWriteProtected;
-        context.Pass.Leave();
-        foreach (ref readonly DsmRange range in ranges)
-            space.Disk.Deallocate((long)range.StartingLba * space.BlockSize, (long)range.BlockCount * space.BlockSize);
-        if (space.Disk.HasVolatileCache && !parts.Features.WriteCacheEnabled)
-            parts.Flush(space);
-        return context.Reenter(Status.Success);
+        if ((slot.Command.Dword11 & DeallocateRanges) == 0)
+            return Ended(Status.Success);
+        if (space.IsReadOnly)
+            return Ended(Status.NamespaceWriteProtected);
+        pass.Leave();
+        return Deallocate(slot, space, ranges);
+    }
+
+    private async ValueTask<CommandOutcome> Deallocate(CommandSlot slot, Namespace space, Memory<byte> ranges)
+    {
+        for (int at = 0; at < ranges.Length; at += DsmRange.WireSize)
+        {
+            DsmRange range = MemoryMarshal.Read<DsmRange>(ranges.Span[at..]);
+            if (range.BlockCount == 0)
+                continue;
+            await space.Disk.DeallocateAsync((long)range.StartingLba * space.BlockSize, (long)range.BlockCount * space.BlockSize, slot.Cancellation)
+                .ConfigureAwait(false);
+        }
+        if (space.HasVolatileCache && !parts.Features.WriteCacheEnabled)
+            await parts.FlushAsync(space).ConfigureAwait(false);
+        return Status.Success;
     }
 }

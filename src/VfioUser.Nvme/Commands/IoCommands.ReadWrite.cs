@@ -1,116 +1,136 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 
 namespace VfioUser.Nvme;
 
 /// <content>Read, Write, Compare: commands with data. NVMe 1.4 6.6, 6.9, 6.15.</content>
 internal sealed partial class IoCommands
 {
-    private CommandOutcome Read(in Command command, Namespace space, CommandContext context)
+    private ValueTask<CommandOutcome> Read(CommandSlot slot, Namespace space, GuestPass pass)
     {
-        Status status = MapBlocks(command, space, context);
+        Status status = MapBlocks(slot, space);
         if (status != Status.Success)
-            return status;
-        long offset = OffsetOf(command, space);
-        int length = context.Data.Length;
-        if (space.Disk.Blocks)
-        {
-            Span<byte> bounce = context.Bounce(length);
-            context.Pass.Leave();
-            CommitIfForced(command, space);
-            long begun = Stopwatch.GetTimestamp();
-            space.Disk.Read(offset, bounce);
-            space.LatencyTracker.Answered(begun, length);
-            if (!context.Pass.TryEnter())
-                return CommandOutcome.NoCompletion;
-            if (!context.Data.TryWrite(0, bounce))
-                return Status.DataTransferError;
-        }
-        else
-        {
-            for (int done = 0; done < length;)
-            {
-                using Lock.Scope whole = space.Disk.WindowLock(offset + done).EnterScope();
-                Span<byte> window = space.Disk.Window(offset + done, length - done, writable: false);
-                if (!context.Data.TryWrite(done, window))
-                    return Status.DataTransferError;
-                done += window.Length;
-            }
-        }
-        parts.Statistics.CountRead(length);
-        return Status.Success;
+            return Ended(status);
+        long offset = OffsetOf(slot.Command, space);
+        if (space.InPlace is { } inPlace)
+            return Ended(inPlace.TryRead(offset, slot.Context.Data) ? CountRead(slot) : Status.DataTransferError);
+        Memory<byte> buffer = slot.Context.Bounce(slot.Context.Data.Length);
+        if (space.MayBlock)
+            pass.Leave();
+        if (space.HasVolatileCache && slot.Command.IsForceUnitAccess)
+            return ReadForced(slot, space, offset, buffer);
+        long begun = Stopwatch.GetTimestamp();
+        ValueTask reading = space.Disk.ReadAsync(offset, buffer, slot.Cancellation);
+        if (!reading.IsCompleted)
+            return ReadLater(reading, slot, buffer);
+        reading.GetAwaiter().GetResult();
+        space.LatencyTracker.Answered(begun, buffer.Length);
+        return Ended(Return(slot, buffer, pass));
     }
 
-    private CommandOutcome Write(in Command command, Namespace space, CommandContext context)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<CommandOutcome> ReadLater(ValueTask reading, CommandSlot slot, Memory<byte> buffer)
     {
-        if (space.Disk.IsReadOnly)
-            return Status.NamespaceWriteProtected;
-        Status status = MapBlocks(command, space, context);
-        if (status != Status.Success)
-            return status;
-        long offset = OffsetOf(command, space);
-        int length = context.Data.Length;
-        if (space.Disk.Blocks)
-        {
-            Span<byte> bounce = context.Bounce(length);
-            if (!context.Data.TryRead(0, bounce))
-                return Status.DataTransferError;
-            context.Pass.Leave();
-            long begun = Stopwatch.GetTimestamp();
-            space.Disk.Write(offset, bounce);
-            space.LatencyTracker.Answered(begun, length);
-            FlushIfDue(command, space);
-            if (!context.Pass.TryEnter())
-                return CommandOutcome.NoCompletion;
-        }
-        else
-        {
-            for (int done = 0; done < length;)
-            {
-                using Lock.Scope whole = space.Disk.WindowLock(offset + done).EnterScope();
-                Span<byte> window = space.Disk.Window(offset + done, length - done, writable: true);
-                if (!context.Data.TryRead(done, window))
-                    return Status.DataTransferError;
-                done += window.Length;
-            }
-        }
-        parts.Statistics.CountWrite(length);
-        return Status.Success;
+        await reading.ConfigureAwait(false);
+        return Return(slot, buffer, slot.Pass);
     }
 
-    private CommandOutcome Compare(in Command command, Namespace space, CommandContext context)
+    // What is read with Force Unit Access is durable. NVMe 1.4 6.9
+    private async ValueTask<CommandOutcome> ReadForced(CommandSlot slot, Namespace space, long offset, Memory<byte> buffer)
     {
-        Status status = MapBlocks(command, space, context);
-        if (status != Status.Success)
-            return status;
-        int length = context.Data.Length;
-        // the guest's half and the disk's
-        Span<byte> bounce = context.Bounce(2 * length);
-        if (!context.Data.TryRead(0, bounce[..length]))
-            return Status.DataTransferError;
-        context.Pass.Leave();
-        CommitIfForced(command, space);
-        space.Disk.Read(OffsetOf(command, space), bounce[length..]);
-        if (!context.Pass.TryEnter())
+        await parts.FlushAsync(space).ConfigureAwait(false);
+        await space.Disk.ReadAsync(offset, buffer, slot.Cancellation).ConfigureAwait(false);
+        return Return(slot, buffer, slot.Pass);
+    }
+
+    // Gives the guest what was read.
+    private CommandOutcome Return(CommandSlot slot, Memory<byte> buffer, GuestPass pass)
+    {
+        if (!pass.TryEnter())
             return CommandOutcome.NoCompletion;
-        if (!bounce[..length].SequenceEqual(bounce[length..]))
-            return Status.CompareFailure;
-        parts.Statistics.CountRead(length);
+        return slot.Context.Data.TryCopyFrom(0, buffer.Span) ? CountRead(slot) : Status.DataTransferError;
+    }
+
+    private Status CountRead(CommandSlot slot)
+    {
+        parts.Statistics.CountRead(slot.Context.Data.Length);
         return Status.Success;
+    }
+
+    private ValueTask<CommandOutcome> Write(CommandSlot slot, Namespace space, GuestPass pass)
+    {
+        if (space.IsReadOnly)
+            return Ended(Status.NamespaceWriteProtected);
+        Status status = MapBlocks(slot, space);
+        if (status != Status.Success)
+            return Ended(status);
+        long offset = OffsetOf(slot.Command, space);
+        bool durably = space.HasVolatileCache && IsWrittenThrough(slot.Command);
+        if (space.InPlace is { } inPlace && !durably)
+            return Ended(inPlace.TryWrite(offset, slot.Context.Data) ? CountWrite(slot) : Status.DataTransferError);
+        Memory<byte> buffer = slot.Context.Bounce(slot.Context.Data.Length);
+        if (!slot.Context.Data.TryCopyTo(0, buffer.Span))
+            return Ended(Status.DataTransferError);
+        if (space.MayBlock)
+            pass.Leave();
+        long begun = Stopwatch.GetTimestamp();
+        ValueTask writing = durably ? WriteDurably(slot, space, offset, buffer) : space.Disk.WriteAsync(offset, buffer, slot.Cancellation);
+        if (!writing.IsCompleted)
+            return WriteLater(writing, slot);
+        writing.GetAwaiter().GetResult();
+        if (!durably)
+            space.LatencyTracker.Answered(begun, buffer.Length);
+        return Ended(CountWrite(slot));
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<CommandOutcome> WriteLater(ValueTask writing, CommandSlot slot)
+    {
+        await writing.ConfigureAwait(false);
+        return CountWrite(slot);
+    }
+
+    private async ValueTask WriteDurably(CommandSlot slot, Namespace space, long offset, Memory<byte> buffer)
+    {
+        try
+        {
+            await space.Disk.WriteDurablyAsync(offset, buffer, slot.Cancellation).ConfigureAwait(false);
+        }
+        catch (FlushFailedException e)
+        {
+            parts.LoseWrites(space, e);
+            throw;
+        }
+    }
+
+    private Status CountWrite(CommandSlot slot)
+    {
+        parts.Statistics.CountWrite(slot.Context.Data.Length);
+        return Status.Success;
+    }
+
+    private ValueTask<CommandOutcome> Compare(CommandSlot slot, Namespace space, GuestPass pass)
+    {
+        Status status = MapBlocks(slot, space);
+        if (status != Status.Success)
+            return Ended(status);
+        int length = slot.Context.Data.Length;
+        // the guest's half and the disk's
+        Memory<byte> buffer = slot.Context.Bounce(2 * length);
+        if (!slot.Context.Data.TryCopyTo(0, buffer.Span[..length]))
+            return Ended(Status.DataTransferError);
+        if (space.MayBlock)
+            pass.Leave();
+        return Compare(slot, space, buffer[..length], buffer[length..]);
+    }
+
+    private async ValueTask<CommandOutcome> Compare(CommandSlot slot, Namespace space, Memory<byte> expected, Memory<byte> found)
+    {
+        if (space.HasVolatileCache && slot.Command.IsForceUnitAccess)
+            await parts.FlushAsync(space).ConfigureAwait(false);
+        await space.Disk.ReadAsync(OffsetOf(slot.Command, space), found, slot.Cancellation).ConfigureAwait(false);
+        return expected.Span.SequenceEqual(found.Span) ? CountRead(slot) : Status.CompareFailure;
     }
 
     private bool IsWrittenThrough(in Command command) => command.IsForceUnitAccess || !parts.Features.WriteCacheEnabled;
-
-    // What is read with Force Unit Access is durable. Outside of the guard. NVMe 1.4 6.9
-    private void CommitIfForced(in Command command, Namespace space)
-    {
-        if (space.Disk.HasVolatileCache && command.IsForceUnitAccess)
-            parts.Flush(space);
-    }
-
-    // Outside of the guard.
-    private void FlushIfDue(in Command command, Namespace space)
-    {
-        if (space.Disk.HasVolatileCache && IsWrittenThrough(command))
-            parts.Flush(space);
-    }
 }

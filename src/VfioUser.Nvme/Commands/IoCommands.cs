@@ -1,78 +1,99 @@
+using System.Runtime.CompilerServices;
+
 namespace VfioUser.Nvme;
 
 /// <summary>Carries out commands of I/O queues. NVMe 1.4 6.</summary>
-/// <remarks>Any thread, several at once. Allocates nothing.</remarks>
+/// <remarks>
+/// Any thread, several at once. Allocates nothing for a disk that answers before its call returns, and little for others. The pass is
+/// the calling thread's; what comes after a wait uses the command's own.
+/// </remarks>
 internal sealed partial class IoCommands(ControllerParts parts)
 {
     private const uint AllNamespaces = 0xFFFF_FFFF;
 
-    /// <summary>Whether a command may have to wait for a disk, or is about so many blocks that it takes its time.</summary>
+    /// <summary>Whether carrying a command out may block the thread, or is about so many blocks that it takes its time.</summary>
     public bool Blocks(in Command command) => command.Nsid == AllNamespaces
         || (IoOpcode)command.Opcode is IoOpcode.WriteZeroes or IoOpcode.DatasetManagement or IoOpcode.Verify
-        || parts.Namespace(command.Nsid) is { Disk.Blocks: true };
+        || parts.Namespace(command.Nsid) is { MayBlock: true };
 
-    /// <summary>Whether a command that may have to wait for a disk has probably not to.</summary>
+    /// <summary>Whether a command that may block probably does not.</summary>
     public bool IsFast(in Command command) => parts.Namespace(command.Nsid) is { LatencyTracker.IsFast: true }
         && !command.IsForceUnitAccess
         && ((IoOpcode)command.Opcode is IoOpcode.Read || ((IoOpcode)command.Opcode is IoOpcode.Write && parts.Features.WriteCacheEnabled));
 
-    /// <summary>Carries a command out. Throws nothing: an exception of a disk is a status.</summary>
-    /// <param name="command">A copy of ours.</param>
-    /// <param name="sqId">Where it came from.</param>
-    /// <param name="context">This thread's, inside the guard; outside if the disk took its time and the controller was reset.</param>
-    public CommandOutcome Execute(in Command command, ushort sqId, CommandContext context)
+    /// <summary>Carries a command out. Throws nothing, now or later: an exception of a disk is a status.</summary>
+    /// <param name="slot">Has the command.</param>
+    /// <param name="pass">This thread's, inside the guard; outside if the disk took its time and the controller was reset.</param>
+    /// <returns>Not completed if the disk has not answered yet.</returns>
+    public ValueTask<CommandOutcome> Execute(CommandSlot slot, GuestPass pass)
     {
-        CommandOutcome outcome;
+        ValueTask<CommandOutcome> running;
         try
         {
-            outcome = command.Fuse != 0 ? Status.InvalidField : Dispatch(command, context);
+            running = slot.Command.Fuse != 0 ? Ended(Status.InvalidField) : Dispatch(slot, pass);
+            if (running.IsCompleted)
+                return Ended(End(slot, running.GetAwaiter().GetResult()));
         }
         catch (Exception e)
         {
-            // a file that fails is outside of the guard; so is who handles it, until it has looked whether it may go in
-            outcome = context.Reenter(StatusOf(command, e));
+            return Ended(End(slot, StatusOf(slot.Command, e)));
         }
+        return Await(running, slot);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<CommandOutcome> Await(ValueTask<CommandOutcome> running, CommandSlot slot)
+    {
+        try
+        {
+            return End(slot, await running.ConfigureAwait(false));
+        }
+        catch (Exception e)
+        {
+            return End(slot, StatusOf(slot.Command, e));
+        }
+    }
+
+    private CommandOutcome End(CommandSlot slot, CommandOutcome outcome)
+    {
+        slot.Space?.End();
+        slot.Space = null;
         if (outcome.HasFailed)
-            parts.Errors.Add(sqId, command, outcome.Status, command.StartingLba);
+            parts.Errors.Add(slot.Queue.Id, slot.Command, outcome.Status, slot.Command.StartingLba);
         return outcome;
     }
 
-    private CommandOutcome Dispatch(in Command command, CommandContext context)
+    private ValueTask<CommandOutcome> Dispatch(CommandSlot slot, GuestPass pass)
     {
+        Command command = slot.Command;
         IoOpcode opcode = (IoOpcode)command.Opcode;
         if (opcode is not (IoOpcode.Flush or IoOpcode.Write or IoOpcode.Read or IoOpcode.Compare or IoOpcode.WriteZeroes
             or IoOpcode.DatasetManagement or IoOpcode.Verify))
         {
-            return Status.InvalidOpcode;
+            return Ended(Status.InvalidOpcode);
         }
         if (opcode == IoOpcode.Flush && command.Nsid == AllNamespaces)
-            return FlushAll(context);
+            return FlushAll(pass);
         if (parts.Namespace(command.Nsid) is not { } space)
-            return Status.InvalidNamespace;
+            return Ended(Status.InvalidNamespace);
         if (!space.TryBegin())
-            return Status.FormatInProgress;
-        try
+            return Ended(Status.FormatInProgress);
+        slot.Space = space;
+        return opcode switch
         {
-            return opcode switch
-            {
-                IoOpcode.Flush => Flush(space, context),
-                IoOpcode.DatasetManagement => DatasetManagement(command, space, context),
-                _ => space.Contains(command.StartingLba, (ulong)command.BlockCount) ? OnBlocks(opcode, command, space, context) : Status.LbaOutOfRange,
-            };
-        }
-        finally
-        {
-            space.End();
-        }
+            IoOpcode.Flush => Flush(space, pass),
+            IoOpcode.DatasetManagement => DatasetManagement(slot, space, pass),
+            _ => space.Contains(command.StartingLba, (ulong)command.BlockCount) ? OnBlocks(opcode, slot, space, pass) : Ended(Status.LbaOutOfRange),
+        };
     }
 
-    private CommandOutcome OnBlocks(IoOpcode opcode, in Command command, Namespace space, CommandContext context) => opcode switch
+    private ValueTask<CommandOutcome> OnBlocks(IoOpcode opcode, CommandSlot slot, Namespace space, GuestPass pass) => opcode switch
     {
-        IoOpcode.Read => Read(command, space, context),
-        IoOpcode.Write => Write(command, space, context),
-        IoOpcode.Compare => Compare(command, space, context),
-        IoOpcode.WriteZeroes => WriteZeroes(command, space, context),
-        _ => Verify(command, space, context),
+        IoOpcode.Read => Read(slot, space, pass),
+        IoOpcode.Write => Write(slot, space, pass),
+        IoOpcode.Compare => Compare(slot, space, pass),
+        IoOpcode.WriteZeroes => WriteZeroes(slot, space, pass),
+        _ => Verify(slot, space, pass),
     };
 
     private Status StatusOf(in Command command, Exception exception)
@@ -81,16 +102,18 @@ internal sealed partial class IoCommands(ControllerParts parts)
         Status status = DiskFailure.StatusOf(exception, writes);
         if (status == Status.InternalError)
             parts.LogUnexpected(exception);
-        else if (status != Status.CapacityExceeded)
+        else if (DiskFailure.IsMediaError(status))
             parts.Statistics.CountMediaError();
         return status;
     }
+
+    private static ValueTask<CommandOutcome> Ended(CommandOutcome outcome) => new(outcome);
 
     private static long OffsetOf(in Command command, Namespace space) => (long)command.StartingLba * space.BlockSize;
 
     private static long LengthOf(in Command command, Namespace space) => (long)command.BlockCount * space.BlockSize;
 
     // Maps the command's data. More than a transfer may have fits into no int, which Map refuses too.
-    private static Status MapBlocks(in Command command, Namespace space, CommandContext context) =>
-        context.Map(command, (int)Math.Min(LengthOf(command, space), int.MaxValue));
+    private static Status MapBlocks(CommandSlot slot, Namespace space) =>
+        slot.Context.Map(slot.Command, (int)Math.Min(LengthOf(slot.Command, space), int.MaxValue));
 }

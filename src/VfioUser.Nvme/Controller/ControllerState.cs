@@ -14,7 +14,7 @@ namespace VfioUser.Nvme;
 internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle)
 {
     public const int MaxSize = 64 << 10;
-    private const uint FormatVersion = 2;
+    private const uint FormatVersion = 3;
     private const ulong Page = Prp.PageSize;
 
     public void Save(IBufferWriter<byte> writer)
@@ -26,7 +26,7 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
         ErrorLogEntry[] errors = parts.Errors.Saved;
         ShadowDoorbells? shadow = parts.Queues.Shadow;
         Header header = new(FormatVersion, lifecycle.IsEnabled ? 1u : 0, parts.Interrupts.Mask, parts.Features.UnderThreshold,
-            (ushort)requests.Length, parts.Features.Timestamp, shadow is null ? 0u : 1, (uint)parts.Options.BlockSize,
+            (ushort)requests.Length, parts.Features.Timestamp, shadow is null ? 0u : 1, 0,
             shadow?.Doorbells ?? 0, shadow?.EventIndexes ?? 0,
             (ushort)parts.Namespaces.Count, (ushort)completions.Length, (ushort)submissions.Length, (ushort)parts.Features.Values.Length,
             (ushort)events.Length, (ushort)errors.Length, parts.Events.Reported, parts.Errors.Count);
@@ -45,7 +45,7 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
             space.Disk.Inactivate();
     }
 
-    private NamespaceState[] Namespaces => [.. parts.Namespaces.Select(space => new NamespaceState(space.BlockCount, space.Uuid))];
+    private NamespaceState[] Namespaces => [.. parts.Namespaces.Select(space => new NamespaceState(space.BlockCount, space.Uuid, (uint)space.BlockSize))];
 
     /// <exception cref="InvalidDataException">It is not the state of such a controller.</exception>
     public void Restore(ReadOnlySpan<byte> state)
@@ -64,8 +64,7 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
         Require(state.IsEmpty, "more than there should be");
         Require(features.Length == parts.Features.Values.Length, "other features");
         // what is in memory, or not on storage that both hosts share, stays behind
-        Require(namespaces.SequenceEqual(Namespaces), "other disks, or another serial number");
-        Require(header.BlockSize == (uint)parts.Options.BlockSize, "another block size");
+        Require(namespaces.SequenceEqual(Namespaces), "other disks, another serial number, or another block size");
         Require(requests.Length <= AsyncEvents.MaxRequests && events.Length <= AsyncEvents.MaxEvents, "too many events, or requests for them");
         Require(errors.Length <= ErrorLog.Entries && (ulong)errors.Length <= header.ErrorCount, "too many errors");
         Require(header.HasShadow == 0 || (parts.HasShadowDoorbells && header.Shadow % Page == 0 && header.EventIndexes % Page == 0), "shadow doorbells");
@@ -136,11 +135,11 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
     }
 
     [StructLayout(LayoutKind.Sequential, Pack = 1)]
-    private readonly record struct NamespaceState(ulong Blocks, Guid Uuid);
+    private readonly record struct NamespaceState(ulong Blocks, Guid Uuid, uint BlockSize);
 
     [StructLayout(LayoutKind.Sequential, Pack = 1)]
     private readonly record struct Header(
-        uint Version, uint Enabled, uint Mask, ushort UnderThreshold, ushort Requests, ulong Timestamp, uint HasShadow, uint BlockSize,
+        uint Version, uint Enabled, uint Mask, ushort UnderThreshold, ushort Requests, ulong Timestamp, uint HasShadow, uint Reserved,
         ulong Shadow, ulong EventIndexes, ushort Namespaces, ushort CompletionQueues, ushort SubmissionQueues, ushort Features,
         ushort Events, ushort Errors, uint Reported, ulong ErrorCount);
 }

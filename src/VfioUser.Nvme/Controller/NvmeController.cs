@@ -24,14 +24,25 @@ public sealed class NvmeController : PciDevice
 
     /// <param name="disks">A namespace each, from number 1 on. The caller owns them and disposes them after the controller.</param>
     /// <param name="options">Null for the defaults.</param>
+    /// <exception cref="ArgumentException">There is none, or one cannot be a namespace.</exception>
     public NvmeController(IReadOnlyList<NvmeDisk> disks, NvmeControllerOptions? options = null)
+        : this(WithDefaults(disks), options)
+    {
+    }
+
+    /// <summary>A controller.</summary>
+    /// <param name="namespaces">From number 1 on. The caller owns their disks and disposes them after the controller.</param>
+    /// <param name="options">Null for the defaults.</param>
+    /// <exception cref="ArgumentException">There is none, or a disk cannot be one of such blocks.</exception>
+    public NvmeController(IReadOnlyList<NvmeNamespace> namespaces, NvmeControllerOptions? options = null)
         : base(new PciId(Vendor: 0x1B36, Device: 0x00F2, SubsystemVendor: 0x1B36, Subsystem: 0x00F2), PciClass.MassStorageNvme)
     {
-        ArgumentNullException.ThrowIfNull(disks);
+        ArgumentNullException.ThrowIfNull(namespaces);
         options ??= new NvmeControllerOptions();
         options.Check();
-        if (disks.Count == 0 || disks.Any(disk => disk.Size < options.BlockSize))
-            throw new ArgumentException($"A controller has at least one disk, and a disk at least one block of {options.BlockSize} bytes.", nameof(disks));
+        if (namespaces.Count == 0)
+            throw new ArgumentException("A controller has at least one disk.", nameof(namespaces));
+        NvmeDisk[] disks = [.. namespaces.Select(space => space.Disk)];
         Config.AddPowerManagement();
         Config.AddPciExpress();
         DoorbellWrites writes = new(() => _parts!);
@@ -65,7 +76,7 @@ public sealed class NvmeController : PciDevice
             Doorbells = doorbells,
             Interrupts = interrupts,
             Queues = queues,
-            Namespaces = [.. disks.Select((disk, i) => new Namespace((uint)i + 1, disk, options.BlockSize, names[i]))],
+            Namespaces = [.. namespaces.Select((space, i) => new Namespace((uint)i + 1, space, options.BlockSize, names[i]))],
             Events = events,
         };
         _lifecycle = new Lifecycle(_parts);
@@ -96,6 +107,12 @@ public sealed class NvmeController : PciDevice
     // QEMU maps its ROMs without a descriptor in every machine; no driver has its queues and buffers there. Mapped BARs of other
     // devices count, where it may have them.
     private static bool ComesByMessage(DmaRegion region) => region is { Backing: DmaBacking.Message, IsWritable: true };
+
+    private static NvmeNamespace[] WithDefaults(IReadOnlyList<NvmeDisk> disks)
+    {
+        ArgumentNullException.ThrowIfNull(disks);
+        return [.. disks.Select(disk => new NvmeNamespace(disk))];
+    }
 
     // before its memory goes: a queue whose memory is gone would be the guest's mistake
     /// <inheritdoc/>

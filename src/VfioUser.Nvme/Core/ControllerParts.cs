@@ -149,19 +149,37 @@ internal sealed class ControllerParts
 
     /// <summary>Makes what was written to a namespace durable. Outside of the guard; any thread.</summary>
     /// <exception cref="FlushFailedException">Writes are lost.</exception>
-    public void Flush(Namespace space)
+    public ValueTask FlushAsync(Namespace space)
+    {
+        ValueTask flushing = space.Disk.FlushAsync();
+        if (!flushing.IsCompletedSuccessfully)
+            return FlushAsync(space, flushing);
+        flushing.GetAwaiter().GetResult();
+        return default;
+    }
+
+    /// <summary>As <see cref="FlushAsync(Namespace)"/>, for threads that wait.</summary>
+    /// <exception cref="FlushFailedException">Writes are lost.</exception>
+    public void Flush(Namespace space) => Wait.For(FlushAsync(space));
+
+    /// <summary>A flush of a namespace has failed.</summary>
+    public void LoseWrites(Namespace space, FlushFailedException failure)
+    {
+        if (!space.LoseWrites())
+            return;
+        Options.Log?.Invoke($"namespace {space.Id}: {failure.Message}. All later flushes fail.");
+        RaiseLostWrites();
+    }
+
+    private async ValueTask FlushAsync(Namespace space, ValueTask flushing)
     {
         try
         {
-            space.Disk.Flush();
+            await flushing.ConfigureAwait(false);
         }
         catch (FlushFailedException e)
         {
-            if (space.LoseWrites())
-            {
-                Options.Log?.Invoke($"namespace {space.Id}: {e.Message}. All later flushes fail.");
-                RaiseLostWrites();
-            }
+            LoseWrites(space, e);
             throw;
         }
     }

@@ -31,8 +31,13 @@ public sealed record NvmeControllerOptions
     /// <summary>Threads that serve I/O queues; 0 for as many as there are queues or processors.</summary>
     public int Workers { get; init; }
 
-    /// <summary>Most commands that may wait for disks at the same time.</summary>
+    /// <summary>Threads for disks that block: as many accesses may block at the same time; from 1 to 256.</summary>
     public int DiskThreads { get; init; } = 16;
+
+    /// <summary>Most commands that may wait for disks at the same time, blocked or not, from 1 to 65536. More stay in the guest's
+    /// queues. Each has a buffer for its data, so it bounds the memory that a guest can make the controller take: 512 KiB a command, and
+    /// 1 MiB while it is compared.</summary>
+    public int DiskCommands { get; init; } = 256;
 
     /// <summary>
     /// How long a thread polls for the next command of a guest that has one command at a time, before it sleeps. Takes a whole
@@ -60,5 +65,7 @@ public sealed record NvmeControllerOptions
             throw new ArgumentException("A serial number has at most 20 characters, a model number 40.");
         if (DiskThreads is < 1 or > 256)
             throw new ArgumentException($"There are 1 to 256 threads for disks, not {DiskThreads}.");
+        if (DiskCommands is < 1 or > 65_536)
+            throw new ArgumentException($"1 to 65536 commands may wait for disks, not {DiskCommands}.");
     }
 }

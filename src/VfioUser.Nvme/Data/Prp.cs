@@ -14,7 +14,7 @@ internal static class Prp
     /// <param name="length">Of the data, in bytes.</param>
     /// <param name="list">Room for a page of the list.</param>
     /// <param name="buffer">Empty; gets the pieces.</param>
-    public static Status Map(ulong prp1, ulong prp2, int length, Span<byte> list, GuestBuffer buffer)
+    public static Status Map(ulong prp1, ulong prp2, int length, Span<byte> list, NvmeData buffer)
     {
         if (prp1 % sizeof(uint) != 0)
             return Status.InvalidPrpOffset;
@@ -28,7 +28,7 @@ internal static class Prp
         return prp2 % EntrySize != 0 ? Status.InvalidPrpOffset : MapList(prp2, length, list, buffer);
     }
 
-    private static Status MapList(ulong at, int length, Span<byte> list, GuestBuffer buffer)
+    private static Status MapList(ulong at, int length, Span<byte> list, NvmeData buffer)
     {
         // every round but the last consumes at least one page of the length, which is bounded: so even a loop of lists ends
         while (true)
@@ -59,7 +59,7 @@ internal static class Prp
         }
     }
 
-    private static Status AddPage(ulong page, int length, GuestBuffer buffer)
+    private static Status AddPage(ulong page, int length, NvmeData buffer)
     {
         if (page % PageSize != 0)
             return Status.InvalidPrpOffset;

@@ -14,7 +14,7 @@ internal static class Sgl
     /// <param name="length">Of the data, in bytes: the list must describe exactly that many.</param>
     /// <param name="scratch">Room for descriptors, a multiple of 16.</param>
     /// <param name="buffer">Empty; gets the pieces.</param>
-    public static Status Map(in SglDescriptor first, int length, Span<byte> scratch, GuestBuffer buffer)
+    public static Status Map(in SglDescriptor first, int length, Span<byte> scratch, NvmeData buffer)
     {
         if (first.SubType != 0)
             return Status.SglTypeInvalid;
@@ -30,7 +30,7 @@ internal static class Sgl
         }
     }
 
-    private static Status MapSegments(SglDescriptor segment, int length, Span<byte> scratch, GuestBuffer buffer)
+    private static Status MapSegments(SglDescriptor segment, int length, Span<byte> scratch, NvmeData buffer)
     {
         int descriptors = 0;
         for (int i = 0; i < MaxSegments; i++)
@@ -50,7 +50,7 @@ internal static class Sgl
         return Status.InvalidSglCount;
     }
 
-    private static Status MapSegment(in SglDescriptor segment, int length, Span<byte> scratch, GuestBuffer buffer, out SglDescriptor? next)
+    private static Status MapSegment(in SglDescriptor segment, int length, Span<byte> scratch, NvmeData buffer, out SglDescriptor? next)
     {
         next = null;
         for (uint done = 0; done < segment.Length;)
@@ -81,7 +81,7 @@ internal static class Sgl
         return segment.Type == SglType.LastSegment ? Status.Success : Status.InvalidSglSegment;
     }
 
-    private static Status Add(in SglDescriptor block, int length, GuestBuffer buffer)
+    private static Status Add(in SglDescriptor block, int length, NvmeData buffer)
     {
         if (block.Length > (uint)(length - buffer.Length))
             return Status.DataSglLengthInvalid;

@@ -7,7 +7,6 @@ public sealed class FileDisk : NvmeDisk
 {
     private const int NotSupported = 95; // EOPNOTSUPP
 
-    private static readonly byte[] Zeroes = new byte[1 << 20];
     private readonly SafeFileHandle _file;
     private readonly string _path;
     private volatile bool _noHoles;
@@ -35,7 +34,7 @@ public sealed class FileDisk : NvmeDisk
     public override bool HasVolatileCache => true;
 
     /// <inheritdoc/>
-    public override bool Blocks => true;
+    public override bool MayBlock => true;
 
     /// <inheritdoc/>
     public override bool IsActive => _isActive;
@@ -95,43 +94,43 @@ public sealed class FileDisk : NvmeDisk
     }
 
     /// <inheritdoc/>
-    public override void Read(long offset, Span<byte> destination)
+    public override ValueTask ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellation = default)
     {
-        while (!destination.IsEmpty)
+        for (Span<byte> left = destination.Span; !left.IsEmpty;)
         {
-            int count = RandomAccess.Read(_file, destination, offset);
+            int count = RandomAccess.Read(_file, left, offset);
             if (count == 0)
                 throw new EndOfStreamException($"{_path} ends at {offset}: it had {Size} bytes.");
-            destination = destination[count..];
+            left = left[count..];
             offset += count;
         }
+        return default;
     }
 
     /// <inheritdoc/>
-    public override void Write(long offset, ReadOnlySpan<byte> source) => RandomAccess.Write(_file, source, offset);
-
-    /// <inheritdoc/>
-    public override void WriteZeroes(long offset, long length, bool deallocate)
+    public override ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> source, CancellationToken cancellation = default)
     {
-        if (deallocate && TryPunch(offset, length))
-            return;
-        while (length > 0)
-        {
-            int count = (int)Math.Min(length, Zeroes.Length);
-            RandomAccess.Write(_file, Zeroes.AsSpan(0, count), offset);
-            offset += count;
-            length -= count;
-        }
+        RandomAccess.Write(_file, source.Span, offset);
+        return default;
     }
 
     /// <inheritdoc/>
-    public override void Deallocate(long offset, long length) => TryPunch(offset, length);
+    public override ValueTask WriteZeroesAsync(long offset, long length, bool deallocate, CancellationToken cancellation = default) =>
+        deallocate && TryPunch(offset, length) ? default : base.WriteZeroesAsync(offset, length, deallocate, cancellation);
 
     /// <inheritdoc/>
-    protected override void WriteBack()
+    public override ValueTask DeallocateAsync(long offset, long length, CancellationToken cancellation = default)
+    {
+        TryPunch(offset, length);
+        return default;
+    }
+
+    /// <inheritdoc/>
+    protected override ValueTask WriteBackAsync()
     {
         if (!IsReadOnly)
             FileSystemCalls.Flush(_file, _path);
+        return default;
     }
 
     /// <inheritdoc/>

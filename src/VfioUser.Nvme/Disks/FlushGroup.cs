@@ -5,59 +5,78 @@ namespace VfioUser.Nvme;
 /// Any thread. The kernel tells of lost writes once, to one of its callers, and then takes their pages for written: a later
 /// flush that succeeds says nothing about them, and neither does one at the same time.
 /// </remarks>
-internal sealed class FlushGroup(Action writeBack)
+internal sealed class FlushGroup(Func<ValueTask> writeBack)
 {
-    private readonly object _gate = new();
-    private long _begun;
-    private long _ended;
+    private readonly Lock _lock = new();
+    private TaskCompletionSource? _next; // those who came while one ran
+    private bool _isRunning;
     private Exception? _failure;
 
-    /// <summary>Returns when a flush has succeeded that began after the call.</summary>
+    /// <summary>Ends when a flush has succeeded that began after the call.</summary>
     /// <exception cref="FlushFailedException">It failed, or an earlier one did.</exception>
-    public void Flush()
+    public ValueTask FlushAsync()
     {
-        long covering;
-        lock (_gate)
-            covering = _begun + 1;
-        while (MustRun(covering))
-            Run();
-    }
-
-    // Waits until the flush of this number has ended, or it is for the caller to run it.
-    private bool MustRun(long number)
-    {
-        lock (_gate)
+        lock (_lock)
         {
-            while (_failure is null && _ended < number)
+            if (_failure is not null)
+                return ValueTask.FromException(Failed(_failure));
+            if (_isRunning)
             {
-                if (_begun == _ended)
-                {
-                    _begun++;
-                    return true;
-                }
-                Monitor.Wait(_gate);
+                _next ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                return new ValueTask(_next.Task);
             }
-            return _failure is null ? false
-                : throw new FlushFailedException($"A flush failed, and completed writes are lost: {_failure.Message}", _failure);
+            _isRunning = true;
         }
+        return RunAsync();
     }
 
-    private void Run()
+    private async ValueTask RunAsync()
     {
-        Exception? failure = null;
         try
         {
-            writeBack();
+            await writeBack().ConfigureAwait(false);
         }
         catch (Exception e)
         {
-            failure = e; // thrown to all who wait, this one included
+            End(e);
+            throw Failed(e);
         }
-        lock (_gate)
+        End(failure: null);
+    }
+
+    private void End(Exception? failure)
+    {
+        TaskCompletionSource? next;
+        lock (_lock)
         {
             _failure ??= failure;
-            _ended = _begun;
-            Monitor.PulseAll(_gate);
+            (next, _next) = (_next, null);
+            _isRunning = next is not null && _failure is null;
+        }
+        if (next is null)
+            return;
+        if (failure is null)
+            _ = Task.Run(() => RunForAsync(next)); // whoever had the last one has its answer
+        else
+            next.SetException(Failed(failure));
+    }
+
+    // Throws nothing: those who wait are told.
+    private async Task RunForAsync(TaskCompletionSource waiting)
+    {
+        try
+        {
+            await RunAsync().ConfigureAwait(false);
+            waiting.SetResult();
+        }
+        catch (FlushFailedException e)
+        {
+            waiting.SetException(e);
         }
     }
+
+    // a disk that stands on another one has nothing to add
+    private static FlushFailedException Failed(Exception cause) => cause is FlushFailedException
+        ? new FlushFailedException(cause.Message, cause)
+        : new FlushFailedException($"A flush failed, and completed writes are lost: {cause.Message}", cause);
 }

@@ -1,7 +1,8 @@
 namespace VfioUser.Nvme;
 
 /// <summary>Blocks in memory, which is allocated on write and freed on deallocation.</summary>
-public sealed class MemoryDisk : NvmeDisk
+/// <remarks>Any thread.</remarks>
+public sealed class MemoryDisk : NvmeDisk, INvmeInPlaceDisk
 {
     /// <summary>Bytes in a chunk, the unit of allocation.</summary>
     public const int ChunkSize = 1 << 20;
@@ -33,66 +34,72 @@ public sealed class MemoryDisk : NvmeDisk
     /// <inheritdoc/>
     public override string Identity { get; }
 
+    /// <inheritdoc/>
+    public override bool MayBlock => false;
+
     /// <summary>How much memory it holds now, in bytes.</summary>
     public long Allocated => _chunks.LongCount(chunk => chunk is not null) * ChunkSize;
 
     /// <inheritdoc/>
-    public override Lock WindowLock(long offset) => _locks[(int)(offset / WindowSize % _locks.Length)];
-
-    /// <inheritdoc/>
-    public override Span<byte> Window(long offset, int length, bool writable)
+    public bool TryRead(long offset, NvmeData destination)
     {
-        (int chunk, int at) = ((int)(offset / ChunkSize), (int)(offset % ChunkSize));
-        // within what one lock is for
-        length = Math.Min(length, WindowSize - at % WindowSize);
-        byte[]? bytes = Volatile.Read(ref _chunks[chunk]);
-        if (bytes is null)
+        ArgumentNullException.ThrowIfNull(destination);
+        for (int done = 0; done < destination.Length;)
         {
-            // a window for reading is never written, so all chunks that do not exist share the same zeros
-            if (!writable)
-                return Zeroes.AsSpan(0, length);
-            bytes = new byte[ChunkSize];
-            bytes = Interlocked.CompareExchange(ref _chunks[chunk], bytes, null) ?? bytes;
+            using Lock.Scope whole = LockOf(offset + done).EnterScope();
+            ReadOnlySpan<byte> window = WindowToRead(offset + done, destination.Length - done);
+            if (!destination.TryCopyFrom(done, window))
+                return false;
+            done += window.Length;
         }
-        return bytes.AsSpan(at, length);
+        return true;
     }
 
     /// <inheritdoc/>
-    public override void Read(long offset, Span<byte> destination)
+    public bool TryWrite(long offset, NvmeData source)
     {
-        while (!destination.IsEmpty)
+        ArgumentNullException.ThrowIfNull(source);
+        for (int done = 0; done < source.Length;)
         {
-            int length;
-            using (WindowLock(offset).EnterScope())
-            {
-                Span<byte> window = Window(offset, destination.Length, writable: false);
-                window.CopyTo(destination);
-                length = window.Length;
-            }
-            destination = destination[length..];
-            offset += length;
+            using Lock.Scope whole = LockOf(offset + done).EnterScope();
+            Span<byte> window = WindowToWrite(offset + done, source.Length - done);
+            if (!source.TryCopyTo(done, window))
+                return false;
+            done += window.Length;
         }
+        return true;
     }
 
     /// <inheritdoc/>
-    public override void Write(long offset, ReadOnlySpan<byte> source)
+    public override ValueTask ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellation = default)
     {
-        while (!source.IsEmpty)
+        for (Span<byte> left = destination.Span; !left.IsEmpty;)
         {
-            int length;
-            using (WindowLock(offset).EnterScope())
-            {
-                Span<byte> window = Window(offset, source.Length, writable: true);
-                length = window.Length;
-                source[..length].CopyTo(window);
-            }
-            source = source[length..];
-            offset += length;
+            using Lock.Scope whole = LockOf(offset).EnterScope();
+            ReadOnlySpan<byte> window = WindowToRead(offset, left.Length);
+            window.CopyTo(left);
+            left = left[window.Length..];
+            offset += window.Length;
         }
+        return default;
     }
 
     /// <inheritdoc/>
-    public override void WriteZeroes(long offset, long length, bool deallocate)
+    public override ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> source, CancellationToken cancellation = default)
+    {
+        for (ReadOnlySpan<byte> left = source.Span; !left.IsEmpty;)
+        {
+            using Lock.Scope whole = LockOf(offset).EnterScope();
+            Span<byte> window = WindowToWrite(offset, left.Length);
+            left[..window.Length].CopyTo(window);
+            left = left[window.Length..];
+            offset += window.Length;
+        }
+        return default;
+    }
+
+    /// <inheritdoc/>
+    public override ValueTask WriteZeroesAsync(long offset, long length, bool deallocate, CancellationToken cancellation = default)
     {
         while (length > 0)
         {
@@ -100,29 +107,54 @@ public sealed class MemoryDisk : NvmeDisk
             offset += count;
             length -= count;
         }
+        return default;
+    }
+
+    /// <inheritdoc/>
+    public override ValueTask DeallocateAsync(long offset, long length, CancellationToken cancellation = default) =>
+        WriteZeroesAsync(offset, length, deallocate: true, cancellation);
+
+    /// <summary>The lock to hold while a window is copied, so that each block is seen as a whole.</summary>
+    /// <param name="offset">Of the window's first byte.</param>
+    internal Lock LockOf(long offset) => _locks[(int)(offset / WindowSize % _locks.Length)];
+
+    private ReadOnlySpan<byte> WindowToRead(long offset, int length)
+    {
+        (int chunk, int at, length) = Place(offset, length);
+        // all chunks that do not exist share the same zeros
+        return Volatile.Read(ref _chunks[chunk]) is { } bytes ? bytes.AsSpan(at, length) : Zeroes.AsSpan(0, length);
+    }
+
+    private Span<byte> WindowToWrite(long offset, int length)
+    {
+        (int chunk, int at, length) = Place(offset, length);
+        byte[]? bytes = Volatile.Read(ref _chunks[chunk]);
+        if (bytes is null)
+        {
+            bytes = new byte[ChunkSize];
+            bytes = Interlocked.CompareExchange(ref _chunks[chunk], bytes, null) ?? bytes;
+        }
+        return bytes.AsSpan(at, length);
+    }
+
+    // as much as one lock is for
+    private static (int Chunk, int At, int Length) Place(long offset, long length)
+    {
+        (int chunk, int at) = ((int)(offset / ChunkSize), (int)(offset % ChunkSize));
+        return (chunk, at, (int)Math.Min(length, WindowSize - at % WindowSize));
     }
 
     private int ZeroSome(long offset, long length, bool deallocate)
     {
-        (int chunk, int at) = ((int)(offset / ChunkSize), (int)(offset % ChunkSize));
+        (int chunk, int at, int count) = Place(offset, length);
         if (deallocate && at == 0 && length >= ChunkSize)
         {
             // whoever copies from or to the old bytes at this moment came before
             Volatile.Write(ref _chunks[chunk], null);
             return ChunkSize;
         }
-        int count = (int)Math.Min(length, WindowSize - at % WindowSize);
-        using (WindowLock(offset).EnterScope())
+        using (LockOf(offset).EnterScope())
             Volatile.Read(ref _chunks[chunk])?.AsSpan(at, count).Clear();
         return count;
-    }
-
-    /// <inheritdoc/>
-    public override void Deallocate(long offset, long length) => WriteZeroes(offset, length, deallocate: true);
-
-    /// <inheritdoc/>
-    protected override void WriteBack()
-    {
-        // memory has no cache to flush
     }
 }

@@ -1,17 +1,48 @@
 namespace VfioUser.Nvme;
 
-/// <summary>Storage of a namespace: bytes from 0 to <see cref="Size"/>.</summary>
-/// <remarks>Any thread, several at once; the caller checks ranges. A failure throws an <see cref="IOException"/>.</remarks>
+/// <summary>The bytes behind a namespace, from 0 to <see cref="Size"/>. Derive from it: reading and writing is all that a disk must do.</summary>
+/// <remarks>
+/// <para><b>Any thread, several calls at once</b>, with or without an order among them: a guest that wants an order waits. Offsets and
+/// lengths are in bytes, within the disk, and multiples of the namespace's block size. Buffers are the controller's, not the guest's
+/// memory, so their contents hold still; they lie at a multiple of 4096 bytes and are never moved, as O_DIRECT and native code want it,
+/// and are the disk's until the answer.</para>
+/// <para><b>Failures</b> are exceptions, and become the command's status: <see cref="NvmeDiskException"/> says which;
+/// <see cref="IOException"/> is a media error, or a full disk by its errno; a cancelled call was aborted; anything else is an internal
+/// error. None ends the controller.</para>
+/// <para>A call that is answered before it returns costs no allocation. One that is not leaves its thread at once, and the answer may
+/// come from any thread.</para>
+/// <code>
+/// internal sealed class Ram(byte[] bytes) : NvmeDisk
+/// {
+///     public override long Size =&gt; bytes.Length;
+///
+///     public override ValueTask ReadAsync(long offset, Memory&lt;byte&gt; destination, CancellationToken cancellation = default)
+///     {
+///         bytes.AsMemory((int)offset, destination.Length).CopyTo(destination);
+///         return default;
+///     }
+///
+///     public override ValueTask WriteAsync(long offset, ReadOnlyMemory&lt;byte&gt; source, CancellationToken cancellation = default)
+///     {
+///         source.CopyTo(bytes.AsMemory((int)offset));
+///         return default;
+///     }
+/// }
+/// </code>
+/// </remarks>
 public abstract class NvmeDisk : IDisposable
 {
+    // what the default for zeros writes at one time
+    private const int ZeroesLength = 64 << 10;
+
+    private static readonly ReadOnlyMemory<byte> Zeroes = new byte[ZeroesLength];
     private readonly FlushGroup _flushes;
-    private readonly Lock _window = new();
     private readonly string _identity = Guid.NewGuid().ToString();
 
     /// <summary>A disk.</summary>
-    protected NvmeDisk() => _flushes = new FlushGroup(WriteBack);
+    protected NvmeDisk() => _flushes = new FlushGroup(WriteBackAsync);
 
-    /// <summary>In bytes.</summary>
+    /// <summary>In bytes. A disk that changes it calls <see cref="OnSizeChanged"/>.</summary>
     public abstract long Size { get; }
 
     /// <summary>Tells which bytes these are: two disks have one identity if they are the same bytes, on whatever host. The guest's
@@ -24,44 +55,68 @@ public abstract class NvmeDisk : IDisposable
     /// <summary>Whether writes are refused.</summary>
     public virtual bool IsReadOnly => false;
 
-    /// <summary>Whether a power loss before <see cref="Flush"/> may lose writes.</summary>
+    /// <summary>Whether a power loss before <see cref="FlushAsync"/> may lose writes that were answered. Then the guest flushes, and
+    /// may turn the cache off; otherwise every write is durable when it is answered.</summary>
     public virtual bool HasVolatileCache => false;
 
-    /// <summary>Whether accesses may block on a device: then they are not made on the thread that serves a queue.</summary>
-    public virtual bool Blocks => false;
+    /// <summary>Whether calls may block their thread, as system calls on a file do: then they are made on a thread of their own, unless
+    /// the last ones were fast. A disk that answers at once or later, but never blocks, says false, and is called on the thread that
+    /// serves the queue.</summary>
+    public virtual bool MayBlock => true;
 
-    /// <summary>Direct access to the bytes from <paramref name="offset"/> on, if they are in memory.</summary>
-    /// <param name="offset">Of the first byte.</param>
-    /// <param name="length">The most bytes to return; at least one.</param>
-    /// <param name="writable">Whether the caller writes to them.</param>
-    /// <returns>At least one byte; or none if this backend has no direct access.</returns>
-    public virtual Span<byte> Window(long offset, int length, bool writable) => default;
+    /// <summary>What is good to know about its accesses. Read once, when the controller is made.</summary>
+    public virtual NvmeDiskHints Hints => NvmeDiskHints.None;
 
-    /// <summary>The lock to hold while a window is copied, so that each block is seen as a whole.</summary>
-    /// <param name="offset">Of the window's first byte.</param>
-    public virtual Lock WindowLock(long offset) => _window;
+    /// <summary>The disk has another size. Any thread.</summary>
+    public event EventHandler? SizeChanged;
 
     /// <summary>Reads bytes.</summary>
-    public abstract void Read(long offset, Span<byte> destination);
+    /// <param name="offset">Of the first one.</param>
+    /// <param name="destination">Filled completely.</param>
+    /// <param name="cancellation">The answer is not wanted any more. A disk may ignore it.</param>
+    public abstract ValueTask ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellation = default);
 
     /// <summary>Writes bytes.</summary>
-    public abstract void Write(long offset, ReadOnlySpan<byte> source);
-
-    /// <summary>Zeroes bytes.</summary>
     /// <param name="offset">Of the first one.</param>
-    /// <param name="length">In bytes.</param>
+    /// <param name="source">Does not change before the answer.</param>
+    /// <param name="cancellation">As of <see cref="ReadAsync"/>; whether the bytes are written is open then.</param>
+    public abstract ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> source, CancellationToken cancellation = default);
+
+    /// <summary>Writes bytes, and answers when they are durable. By default writes and flushes.</summary>
+    /// <inheritdoc cref="WriteAsync"/>
+    public virtual async ValueTask WriteDurablyAsync(long offset, ReadOnlyMemory<byte> source, CancellationToken cancellation = default)
+    {
+        await WriteAsync(offset, source, cancellation).ConfigureAwait(false);
+        await FlushAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Zeroes bytes. By default writes zeros.</summary>
+    /// <param name="offset">Of the first one.</param>
+    /// <param name="length">In bytes; may be longer than any write.</param>
     /// <param name="deallocate">Whether their storage may be freed.</param>
-    public abstract void WriteZeroes(long offset, long length, bool deallocate);
+    /// <param name="cancellation">As of <see cref="WriteAsync"/>.</param>
+    public virtual async ValueTask WriteZeroesAsync(long offset, long length, bool deallocate, CancellationToken cancellation = default)
+    {
+        while (length > 0)
+        {
+            int count = (int)Math.Min(length, ZeroesLength);
+            await WriteAsync(offset, Zeroes[..count], cancellation).ConfigureAwait(false);
+            offset += count;
+            length -= count;
+        }
+    }
 
-    /// <summary>Deallocates bytes that the guest does not need any more: they may become zero, or stay.</summary>
-    public abstract void Deallocate(long offset, long length);
+    /// <summary>Deallocates bytes that the guest does not need any more: they become zero, or stay. By default they stay.</summary>
+    /// <inheritdoc cref="WriteZeroesAsync"/>
+    public virtual ValueTask DeallocateAsync(long offset, long length, CancellationToken cancellation = default) => default;
 
-    /// <summary>Makes all writes durable that were completed before the call.</summary>
+    /// <summary>Makes all writes durable that were answered before the call. Calls at the same time share one
+    /// <see cref="WriteBackAsync"/>.</summary>
     /// <exception cref="FlushFailedException">Some are lost. From then on every flush fails: none could make up for them.</exception>
-    public void Flush() => _flushes.Flush();
+    public ValueTask FlushAsync() => _flushes.FlushAsync();
 
-    /// <summary>Makes all earlier writes durable. One at a time.</summary>
-    protected abstract void WriteBack();
+    /// <summary>Makes all writes durable that were answered before the call. One at a time. By default there is nothing to do.</summary>
+    protected virtual ValueTask WriteBackAsync() => default;
 
     /// <summary>Begins to use bytes that another host may have written since: locks them, and forgets what is cached of them. Not
     /// while commands run.</summary>
@@ -75,9 +130,6 @@ public abstract class NvmeDisk : IDisposable
     {
     }
 
-    /// <summary>Zeroes all bytes.</summary>
-    public virtual void Clear() => WriteZeroes(0, Size, deallocate: true);
-
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -85,8 +137,11 @@ public abstract class NvmeDisk : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Releases resources.</summary>
+    /// <summary>Releases resources. The controllers that use the disk have been disposed.</summary>
     protected virtual void Dispose(bool disposing)
     {
     }
+
+    /// <summary>Tells the controller that <see cref="Size"/> has changed. Any thread.</summary>
+    protected void OnSizeChanged() => SizeChanged?.Invoke(this, EventArgs.Empty);
 }

@@ -20,6 +20,7 @@ internal enum Status : ushort
     NamespaceWriteProtected = 0x020,
     LbaOutOfRange = 0x080,
     CapacityExceeded = 0x081,
+    NamespaceNotReady = 0x082,
     FormatInProgress = 0x084,
 
     CompletionQueueInvalid = 0x100,
@@ -39,6 +40,7 @@ internal enum Status : ushort
     /// <summary>Write Fault with Do Not Retry: a flush has failed, and would only seem to succeed another time.</summary>
     FlushFailed = 0x4280,
     UnrecoveredReadError = 0x281,
+    GuardCheckError = 0x282,
     CompareFailure = 0x285,
 }
 
@@ -51,6 +53,6 @@ internal static class StatusFields
     public static ushort Field(this Status status) => (ushort)((ushort)status | (MayRetry(status) ? 0 : DoNotRetry));
 
     private static bool MayRetry(Status status) => status is Status.Success or Status.DataTransferError or Status.InternalError
-        or Status.AbortRequested or Status.FormatInProgress or Status.WriteFault or Status.UnrecoveredReadError
+        or Status.AbortRequested or Status.FormatInProgress or Status.NamespaceNotReady or Status.WriteFault or Status.UnrecoveredReadError
         or Status.AbortLimitExceeded or Status.AsyncEventLimitExceeded;
 }

@@ -2,13 +2,13 @@ using System.Runtime.InteropServices;
 
 namespace VfioUser.Nvme;
 
-/// <summary>Serves some I/O queues in turn: fetches commands, carries them out or has them carried out where they have to wait.</summary>
+/// <summary>Serves some I/O queues in turn: fetches commands, carries them out or has them carried out where they block.</summary>
 internal sealed class IoWorker : PollingWorker, IQueueWorker
 {
-    private const int MaxBurst = 32;
+    public const int MaxBurst = 32;
 
     // what another thread than this one's does at one time
-    public const int FewCommands = 2;
+    private const int FewCommands = 2;
 
     // from a disk, the rest of a burst takes longer than to tell the driver, who takes these meanwhile
     private const int NotifyAfter = MaxBurst / 2;
@@ -17,23 +17,29 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
     private readonly ControllerParts _parts;
     private readonly IoCommands _commands;
     private readonly IoPool _pool;
-    private readonly CommandContext _context;
+    private readonly CommandSlots _slots;
+    private readonly GuestPass _pass;
     private readonly AdaptivePolling _polling;
     private readonly byte[] _entries = new byte[MaxBurst * Command.WireSize];
     private volatile SubmissionQueue[] _queues = [];
+    private CommandSlot _slot; // of the command at hand
+    private int _reserved; // slots for the next ones
 
     /// <param name="device">Whose thread it is.</param>
     /// <param name="parts">The controller.</param>
     /// <param name="commands">Carries them out.</param>
-    /// <param name="pool">For those that have to wait.</param>
+    /// <param name="pool">For those that block.</param>
+    /// <param name="slots">For all that do not end at once.</param>
     /// <param name="number">From 1 on.</param>
-    public IoWorker(PciDevice device, ControllerParts parts, IoCommands commands, IoPool pool, int number)
+    public IoWorker(PciDevice device, ControllerParts parts, IoCommands commands, IoPool pool, CommandSlots slots, int number)
         : base(device, $"nvme io {number}", entersWork: false)
     {
         _parts = parts;
         _commands = commands;
         _pool = pool;
-        _context = new CommandContext(parts);
+        _slots = slots;
+        _slot = slots.Take();
+        _pass = new GuestPass(parts.Guest);
         _polling = new AdaptivePolling(parts.Options, parts.Doorbells.IsMapped);
     }
 
@@ -63,7 +69,7 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
     /// thread meanwhile, as QEMU does for the reply to an unmap, would answer for its memory only afterwards.</remarks>
     public void DoorbellWritten(SubmissionQueue queue)
     {
-        if (_parts.HasMessageMemory || !IsAsleep || !_pool.HasRoom || !_serving.TryEnter())
+        if (_parts.HasMessageMemory || !IsAsleep || !_serving.TryEnter())
         {
             Wake();
             return;
@@ -128,7 +134,7 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
 
     private bool PollAndArm()
     {
-        if (!_context.Pass.TryEnter())
+        if (!_pass.TryEnter())
             return false;
         try
         {
@@ -138,14 +144,14 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
             {
                 queue.Tail.Arm();
                 if (queue.Pending() > 0 && !_parts.HasFailed)
-                    found |= queue.IsReachable() && queue.Completions.HasRoomOrIsArmed();
+                    found |= queue.IsReachable() && queue.Completions.HasRoomOrIsArmed() && HasSlots(1);
                 lost |= queue.IsUnreachable || queue.Tail.IsUnreachable || queue.Completions.Head.IsUnreachable;
             }
             return found || (lost && _parts.TellOfLoss());
         }
         finally
         {
-            _context.Pass.Leave();
+            _pass.Leave();
         }
     }
 
@@ -154,13 +160,13 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
 
     private bool Serve(SubmissionQueue queue, int most, bool mayWait)
     {
-        if (!_context.Pass.TryEnter())
+        if (!_pass.TryEnter())
             return false;
         try
         {
-            if (_parts.HasFailed)
+            if (_parts.HasFailed || !HasSlots(most))
                 return false;
-            int burst = Math.Min(most, _parts.Features.ArbitrationBurst) * Command.WireSize;
+            int burst = Math.Min(Math.Min(most, _reserved), _parts.Features.ArbitrationBurst) * Command.WireSize;
             DmaResult fetched = queue.Fetch(_entries.AsSpan(0, burst), out int count);
             if (!fetched)
             {
@@ -176,8 +182,16 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
         }
         finally
         {
-            _context.Pass.Leave();
+            _pass.Leave();
         }
+    }
+
+    // each command that is fetched finds a slot, should it have to wait
+    private bool HasSlots(int most)
+    {
+        if (_reserved < most)
+            _reserved += _slots.Reserve(MaxBurst - _reserved);
+        return _reserved > 0;
     }
 
     private void CarryOut(SubmissionQueue queue, ReadOnlySpan<Command> commands, bool mayWait)
@@ -199,17 +213,30 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
         int posted = 0;
         for (int i = 0; i < commands.Length; i++)
         {
+            _slot.Begin(queue, commands[i]);
             bool blocks = _commands.Blocks(commands[i]);
-            bool wait = mayWait && (MayWait(commands) || _commands.IsFast(commands[i]));
-            if (blocks && !wait && _pool.TryPost(queue, commands[i], urgent: !mayWait))
+            if (blocks && !(mayWait && (MayWait(commands) || _commands.IsFast(commands[i]))))
             {
                 left--;
+                _pool.Post(GiveSlot());
                 continue;
             }
-            CommandOutcome outcome = _commands.Execute(commands[i], queue.Id, _context);
-            if (!_context.Pass.TryEnter())
-                return;
+            ValueTask<CommandOutcome> running = _commands.Execute(_slot, _pass);
             left--;
+            if (!running.IsCompleted)
+            {
+                GiveSlot().CompleteLater(running);
+                if (!_pass.TryEnter())
+                    return;
+                continue;
+            }
+            _slot.Pass.Leave();
+            CommandOutcome outcome = running.GetAwaiter().GetResult();
+            if (!_pass.TryEnter())
+            {
+                queue.Abandon(1);
+                return;
+            }
             if (!outcome.IsCompleted)
                 queue.Abandon(1);
             else if (_parts.Complete(queue, commands[i].Id, outcome.Status, 0))
@@ -222,6 +249,15 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
         }
         if (posted > 0)
             _parts.Interrupts.Notify(queue.Completions);
+    }
+
+    // The command at hand goes on without this thread.
+    private CommandSlot GiveSlot()
+    {
+        CommandSlot given = _slot;
+        _slot = _slots.Take();
+        _reserved--;
+        return given;
     }
 
     // What waits for a disk goes elsewhere, unless it is short and there is nothing that it could keep waiting.

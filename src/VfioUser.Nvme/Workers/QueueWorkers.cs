@@ -12,8 +12,11 @@ internal sealed class QueueWorkers : IQueueWorkers
     public QueueWorkers(PciDevice device, ControllerParts parts, Func<bool> advance)
     {
         IoCommands commands = new(parts);
-        IoPool pool = new(device, parts, commands, parts.Namespaces.Any(space => space.Disk.Blocks) ? parts.Options.DiskThreads : 1);
-        _io = [.. Enumerable.Range(1, parts.Options.WorkerCount).Select(number => new IoWorker(device, parts, commands, pool, number))];
+        CommandEnd end = new(parts);
+        int slots = parts.Options.DiskCommands + parts.Options.WorkerCount * IoWorker.MaxBurst;
+        end.Slots = new CommandSlots(slots, () => new CommandSlot(parts, end.Complete), WakeIo);
+        IoPool pool = new(device, commands, end, parts.Namespaces.Any(space => space.MayBlock) ? parts.Options.DiskThreads : 1);
+        _io = [.. Enumerable.Range(1, parts.Options.WorkerCount).Select(number => new IoWorker(device, parts, commands, pool, end.Slots, number))];
         _admin = new AdminWorker(device, parts, advance);
     }
 

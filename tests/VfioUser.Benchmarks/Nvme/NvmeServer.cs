@@ -13,7 +13,7 @@ internal static class NvmeServer
     public static void Run(string path, NvmeDoorbells doorbells, string? file)
     {
         using NvmeDisk disk = file is null ? new MemoryDisk(DiskSize) : FileDisk.Open(file, DiskSize);
-        disk.Write(0, new byte[DiskSize]); // all of it is there before anything counts
+        disk.WriteAsync(0, new byte[DiskSize]).AsTask().GetAwaiter().GetResult(); // all of it is there before anything counts
         using NvmeController controller = new([disk], new NvmeControllerOptions
         {
             IoQueues = Queues,

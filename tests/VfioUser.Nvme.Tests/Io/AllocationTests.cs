@@ -12,14 +12,20 @@ public class AllocationTests
     private const int Rounds = 10;
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void Reads_and_writes_allocate_nothing(bool inFile)
+    [InlineData("memory")]
+    [InlineData("file")]
+    [InlineData("of one's own")]
+    public void Reads_and_writes_allocate_nothing(string kind)
     {
         string path = Path.GetTempFileName();
         try
         {
-            NvmeDisk disk = inFile ? FileDisk.Open(path, 8 << 20) : new MemoryDisk(8 << 20);
+            NvmeDisk disk = kind switch
+            {
+                "memory" => new MemoryDisk(8 << 20),
+                "file" => FileDisk.Open(path, 8 << 20),
+                _ => new ScriptedDisk(8 << 20, blocks: false),
+            };
             using Machine machine = new(disks: [disk]);
             DriverQueue queue = machine.Driver.CreateQueue(1);
             Iova page = machine.NewPage();

@@ -35,7 +35,7 @@ public class AtomicBlockTests
         Iova page = machine.NewPage();
         bool early;
 
-        using (disk.WindowLock(0).EnterScope())
+        using (disk.LockOf(0).EnterScope())
         {
             queue.Submit(NewCommand.Io((IoOpcode)opcode, 0, 1, page));
             for (ulong i = 1; i < 8; i++)

@@ -13,8 +13,6 @@ internal sealed class CachingDisk(MemoryDisk medium) : NvmeDisk
 
     public override string Identity => medium.Identity;
 
-    public override bool Blocks => true;
-
     public override bool HasVolatileCache => true;
 
     public override void Activate()
@@ -26,16 +24,17 @@ internal sealed class CachingDisk(MemoryDisk medium) : NvmeDisk
         }
     }
 
-    public override void Read(long offset, Span<byte> destination)
+    public override ValueTask ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellation = default)
     {
         lock (_lock)
         {
             for (int at = 0; at < destination.Length; at += LineSize)
                 Line(offset + at).CopyTo(destination[at..]);
         }
+        return default;
     }
 
-    public override void Write(long offset, ReadOnlySpan<byte> source)
+    public override ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> source, CancellationToken cancellation = default)
     {
         lock (_lock)
         {
@@ -45,16 +44,10 @@ internal sealed class CachingDisk(MemoryDisk medium) : NvmeDisk
                 _dirty.Add(offset + at);
             }
         }
+        return default;
     }
 
-    public override void WriteZeroes(long offset, long length, bool deallocate) => Write(offset, new byte[length]);
-
-    public override void Deallocate(long offset, long length)
-    {
-        // it need not
-    }
-
-    protected override void WriteBack()
+    protected override ValueTask WriteBackAsync()
     {
         lock (_lock)
         {
@@ -62,6 +55,7 @@ internal sealed class CachingDisk(MemoryDisk medium) : NvmeDisk
                 medium.Write(offset, _lines[offset]);
             _dirty.Clear();
         }
+        return default;
     }
 
     private byte[] Line(long offset)

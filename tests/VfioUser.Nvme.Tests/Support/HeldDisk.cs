@@ -10,8 +10,6 @@ internal sealed class HeldDisk(long size, bool failing = false) : NvmeDisk
 
     public override long Size => _memory.Size;
 
-    public override bool Blocks => true;
-
     public override bool HasVolatileCache => true;
 
     public int Flushes => Volatile.Read(ref _flushes);
@@ -30,27 +28,32 @@ internal sealed class HeldDisk(long size, bool failing = false) : NvmeDisk
     /// <summary>Waits until one more access is under way.</summary>
     public void WaitForAccess() => _entered.Wait(TimeSpan.FromSeconds(60)).Should().BeTrue("an access was expected");
 
-    public override void Read(long offset, Span<byte> destination)
+    public override ValueTask ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellation = default)
     {
         Enter();
-        _memory.Read(offset, destination);
+        return _memory.ReadAsync(offset, destination, cancellation);
     }
 
-    public override void Write(long offset, ReadOnlySpan<byte> source)
+    public override ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> source, CancellationToken cancellation = default)
     {
         Enter();
-        _memory.Write(offset, source);
+        return _memory.WriteAsync(offset, source, cancellation);
     }
 
-    public override void WriteZeroes(long offset, long length, bool deallocate)
+    public override ValueTask WriteZeroesAsync(long offset, long length, bool deallocate, CancellationToken cancellation = default)
     {
         Enter();
-        _memory.WriteZeroes(offset, length, deallocate);
+        return _memory.WriteZeroesAsync(offset, length, deallocate, cancellation);
     }
 
-    public override void Deallocate(long offset, long length) => WriteZeroes(offset, length, deallocate: true);
+    public override ValueTask DeallocateAsync(long offset, long length, CancellationToken cancellation = default) =>
+        WriteZeroesAsync(offset, length, deallocate: true, cancellation);
 
-    protected override void WriteBack() => Interlocked.Increment(ref _flushes);
+    protected override ValueTask WriteBackAsync()
+    {
+        Interlocked.Increment(ref _flushes);
+        return default;
+    }
 
     protected override void Dispose(bool disposing)
     {

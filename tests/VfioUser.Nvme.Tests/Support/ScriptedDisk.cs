@@ -7,7 +7,7 @@ internal sealed class ScriptedDisk(long size, bool blocks = true) : NvmeDisk
 
     public override long Size => _memory.Size;
 
-    public override bool Blocks => blocks;
+    public override bool MayBlock => blocks;
 
     public override bool HasVolatileCache => true;
 
@@ -17,31 +17,30 @@ internal sealed class ScriptedDisk(long size, bool blocks = true) : NvmeDisk
 
     public Action OnFlush { get; set; } = () => { };
 
-    public override Span<byte> Window(long offset, int length, bool writable)
-    {
-        (writable ? OnWrite : OnRead)();
-        return blocks ? default : _memory.Window(offset, length, writable);
-    }
-
-    public override void Read(long offset, Span<byte> destination)
+    public override ValueTask ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellation = default)
     {
         OnRead();
-        _memory.Read(offset, destination);
+        return _memory.ReadAsync(offset, destination, cancellation);
     }
 
-    public override void Write(long offset, ReadOnlySpan<byte> source)
+    public override ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> source, CancellationToken cancellation = default)
     {
         OnWrite();
-        _memory.Write(offset, source);
+        return _memory.WriteAsync(offset, source, cancellation);
     }
 
-    public override void WriteZeroes(long offset, long length, bool deallocate)
+    public override ValueTask WriteZeroesAsync(long offset, long length, bool deallocate, CancellationToken cancellation = default)
     {
         OnWrite();
-        _memory.WriteZeroes(offset, length, deallocate);
+        return _memory.WriteZeroesAsync(offset, length, deallocate, cancellation);
     }
 
-    public override void Deallocate(long offset, long length) => WriteZeroes(offset, length, deallocate: true);
+    public override ValueTask DeallocateAsync(long offset, long length, CancellationToken cancellation = default) =>
+        WriteZeroesAsync(offset, length, deallocate: true, cancellation);
 
-    protected override void WriteBack() => OnFlush();
+    protected override ValueTask WriteBackAsync()
+    {
+        OnFlush();
+        return default;
+    }
 }

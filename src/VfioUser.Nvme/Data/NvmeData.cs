@@ -1,27 +1,32 @@
 namespace VfioUser.Nvme;
 
 /// <summary>A command's data in guest memory: scattered pieces, accessed as one buffer.</summary>
-/// <remarks>One thread. Reused for every command, so that none allocates.</remarks>
-internal sealed class GuestBuffer(Dma dma)
+/// <remarks>One thread, during one call: it is reused for every command, so that none allocates.</remarks>
+public sealed class NvmeData
 {
     /// <summary>Most pieces of a buffer: it limits the work that a guest can cause.</summary>
-    public const int MaxPieces = 1024;
+    internal const int MaxPieces = 1024;
 
-    private readonly Piece[] _pieces = new Piece[MaxPieces];
+    // most commands have a page or two
+    private const int FirstPieces = 16;
+
+    private Piece[] _pieces = new Piece[FirstPieces];
     private int _count;
+
+    internal NvmeData(Dma dma) => Dma = dma;
 
     /// <summary>In bytes.</summary>
     public int Length { get; private set; }
 
-    public int Pieces => _count;
+    internal int Pieces => _count;
 
-    public Dma Dma => dma;
+    internal Dma Dma { get; }
 
-    public void Clear() => (_count, Length) = (0, 0);
+    internal void Clear() => (_count, Length) = (0, 0);
 
     /// <summary>Adds the next piece; merges it with an adjacent one.</summary>
     /// <returns>False when there are too many pieces.</returns>
-    public bool TryAdd(ulong address, int length)
+    internal bool TryAdd(ulong address, int length)
     {
         if (length == 0)
             return true;
@@ -33,23 +38,26 @@ internal sealed class GuestBuffer(Dma dma)
         {
             if (_count == MaxPieces)
                 return false;
+            if (_count == _pieces.Length)
+                Array.Resize(ref _pieces, 2 * _count);
             _pieces[_count++] = new Piece(address, length);
         }
         Length += length;
         return true;
     }
 
-    /// <summary>Copies from the guest.</summary>
-    /// <param name="offset">Within the buffer.</param>
+    /// <summary>Copies from the guest, which may change the bytes at any time.</summary>
+    /// <param name="offset">Within the data, in bytes.</param>
     /// <param name="destination">Filled completely on success.</param>
-    /// <returns>False when some of it is not mapped.</returns>
-    public bool TryRead(int offset, Span<byte> destination)
+    /// <returns>False when some of it is not mapped, or behind the end.</returns>
+    public bool TryCopyTo(int offset, Span<byte> destination)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
         for (int i = 0; i < _count && !destination.IsEmpty; i++)
         {
             if (!TryEnter(i, ref offset, destination.Length, out Iova address, out int length))
                 continue;
-            if (!dma.TryRead(address, destination[..length]))
+            if (!Dma.TryRead(address, destination[..length]))
                 return false;
             destination = destination[length..];
         }
@@ -57,14 +65,17 @@ internal sealed class GuestBuffer(Dma dma)
     }
 
     /// <summary>Copies to the guest.</summary>
-    /// <inheritdoc cref="TryRead"/>
-    public bool TryWrite(int offset, ReadOnlySpan<byte> source)
+    /// <param name="offset">Within the data, in bytes.</param>
+    /// <param name="source">The bytes.</param>
+    /// <returns>False when some of it is not mapped, or behind the end.</returns>
+    public bool TryCopyFrom(int offset, ReadOnlySpan<byte> source)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
         for (int i = 0; i < _count && !source.IsEmpty; i++)
         {
             if (!TryEnter(i, ref offset, source.Length, out Iova address, out int length))
                 continue;
-            if (!dma.TryWrite(address, source[..length]))
+            if (!Dma.TryWrite(address, source[..length]))
                 return false;
             source = source[length..];
         }

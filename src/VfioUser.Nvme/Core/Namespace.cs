@@ -10,15 +10,30 @@ internal sealed class Namespace
     private int _flushFailed;
 
     /// <param name="id">Its number.</param>
-    /// <param name="disk">Its bytes.</param>
-    /// <param name="blockSize">In bytes.</param>
+    /// <param name="options">Its bytes, and what else is said of it.</param>
+    /// <param name="blockSize">In bytes, if the options do not say.</param>
     /// <param name="name">Tells it from all other disks.</param>
-    public Namespace(uint id, NvmeDisk disk, int blockSize, string name)
+    /// <exception cref="ArgumentException">The disk cannot be one of such blocks.</exception>
+    public Namespace(uint id, NvmeNamespace options, int blockSize, string name)
     {
+        NvmeDisk disk = options.Disk;
+        blockSize = options.BlockSize ?? blockSize;
+        Hints = disk.Hints;
+        Hints.Check();
+        if (blockSize is not (512 or 4096))
+            throw new ArgumentException($"A block has 512 or 4096 bytes, not {blockSize}.");
+        if (blockSize < Hints.BlockSize)
+            throw new ArgumentException($"Namespace {id} has blocks of {blockSize} bytes, and its disk of {Hints.BlockSize}.");
+        if (disk.Size < blockSize)
+            throw new ArgumentException($"A disk has at least one block of {blockSize} bytes: namespace {id} has {disk.Size} bytes.");
         Id = id;
         Disk = disk;
         BlockSize = blockSize;
         BlockCount = (ulong)(disk.Size / blockSize);
+        InPlace = disk as INvmeInPlaceDisk;
+        MayBlock = disk.MayBlock;
+        IsReadOnly = options.IsReadOnly || disk.IsReadOnly;
+        HasVolatileCache = disk.HasVolatileCache;
         byte[] hash = SHA256.HashData(Encoding.UTF8.GetBytes(name));
         Uuid = new Guid(hash.AsSpan(0, 16), bigEndian: true);
     }
@@ -27,9 +42,24 @@ internal sealed class Namespace
 
     public NvmeDisk Disk { get; }
 
+    /// <summary>The same disk if its bytes are in memory.</summary>
+    public INvmeInPlaceDisk? InPlace { get; }
+
+    // what a disk says of itself is asked once: a command has no call to spare
+    public bool MayBlock { get; }
+
+    public bool IsReadOnly { get; }
+
+    public bool HasVolatileCache { get; }
+
+    public NvmeDiskHints Hints { get; }
+
     public int BlockSize { get; }
 
     public ulong BlockCount { get; }
+
+    /// <summary>In bytes.</summary>
+    public long Length => (long)BlockCount * BlockSize;
 
     /// <summary>The same whenever the same disk is served.</summary>
     public Guid Uuid { get; }

@@ -1,0 +1,53 @@
+namespace VfioUser.Nvme;
+
+/// <summary>All slots for commands that do not end at once: it bounds how many there are, and the memory for their data.</summary>
+/// <remarks>
+/// Any thread. Whoever fetches commands reserves slots first, so that each command that has to wait finds one. If there is none, the
+/// commands stay in their queues.
+/// </remarks>
+internal sealed class CommandSlots(int count, Func<CommandSlot> create, Action wake)
+{
+    private readonly Lock _lock = new();
+    private readonly Stack<CommandSlot> _free = new();
+    private int _left = count;
+    private bool _isStarved;
+
+    /// <summary>Sets slots aside. If there are none, the caller is woken when there are.</summary>
+    /// <returns>How many, at most as many as were wanted.</returns>
+    public int Reserve(int wanted)
+    {
+        lock (_lock)
+        {
+            int reserved = Math.Min(wanted, _left);
+            _left -= reserved;
+            _isStarved |= reserved == 0 && wanted > 0;
+            return reserved;
+        }
+    }
+
+    /// <summary>Takes a slot that was set aside.</summary>
+    public CommandSlot Take()
+    {
+        lock (_lock)
+        {
+            if (_free.TryPop(out CommandSlot? slot))
+                return slot;
+        }
+        return create();
+    }
+
+    /// <summary>The command in a slot has ended.</summary>
+    public void Return(CommandSlot slot)
+    {
+        slot.Context.TrimBounce();
+        bool wasStarved;
+        lock (_lock)
+        {
+            _free.Push(slot);
+            _left++;
+            (wasStarved, _isStarved) = (_isStarved, false);
+        }
+        if (wasStarved)
+            wake();
+    }
+}
