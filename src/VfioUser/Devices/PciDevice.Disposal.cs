@@ -96,6 +96,7 @@ public abstract partial class PciDevice : IDisposable
         }
         finally
         {
+            CommandWork.Resets.Dispose();
             _ended.TrySetResult();
         }
     }

@@ -69,26 +69,6 @@ public abstract partial class PciDevice
         Call(DeviceCallback.Detached, static (part, _) => part.OnDetached(), static (device, _) => device.OnDetached(), 0);
     }
 
-    internal void Reset(ResetReason reason) => Notifiers.RunSuspended(() => ResetSuspended(reason));
-
-    private void ResetSuspended(ResetReason reason)
-    {
-        Config.Reset(keepSticky: reason == ResetReason.FunctionLevel);
-        foreach (IrqVectors? irqs in _irqs)
-            irqs?.Reset();
-        foreach (Region? region in _regions)
-            region?.Reset(keepSticky: reason == ResetReason.FunctionLevel);
-        CommandWork.Reset();
-        try
-        {
-            Call(DeviceCallback.Reset, static (part, reason) => part.OnReset(reason), static (device, reason) => device.OnReset(reason), reason);
-        }
-        finally
-        {
-            Migration?.Reset();
-        }
-    }
-
     internal void DmaMapped(DmaRegion region) =>
         Call(DeviceCallback.DmaMapped, static (part, region) => part.OnDmaMapped(region), static (device, region) => device.OnDmaMapped(region), region);
 

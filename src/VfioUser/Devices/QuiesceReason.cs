@@ -3,7 +3,7 @@ namespace VfioUser;
 /// <summary>Why a device is quiesced.</summary>
 public enum QuiesceReason
 {
-    /// <summary>A reset, by the client or by the driver.</summary>
+    /// <summary>A reset, by the client, by the driver, or requested by the device.</summary>
     Reset,
 
     /// <summary>Guest memory is mapped.</summary>

@@ -8,4 +8,7 @@ public enum ResetReason
 
     /// <summary>By the driver: function level reset, in the PCI Express capability. PCI Express 6.6.2.</summary>
     FunctionLevel,
+
+    /// <summary>By the device, or the program that it is part of: <see cref="PciDevice.RequestResetAsync"/>.</summary>
+    Requested,
 }

@@ -116,12 +116,13 @@ internal sealed class DeviceMigration
 
     /// <summary>The device was reset: back to RUNNING, except in PRE_COPY, so that a guest can reboot during a migration.</summary>
     /// <remarks>QEMU resets the device when the guest reboots, and expects it to stay in PRE_COPY. It also resets it after a failed
-    /// state transition, and then expects RUNNING.</remarks>
-    public void Reset()
+    /// state transition, and then expects RUNNING. Of a reset that the device requested, a client knows nothing, and the state stays.</remarks>
+    public void Reset(ResetReason reason)
     {
-        if (State == MigrationState.PreCopy && !_failed && _content.CanRead)
+        bool isRequested = reason == ResetReason.Requested;
+        if (State == MigrationState.PreCopy && (!_failed || isRequested) && _content.CanRead)
             _content.SaveAgain();
-        else
+        else if (!isRequested)
             BackToRunning();
     }
 

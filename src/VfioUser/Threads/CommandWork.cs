@@ -1,7 +1,7 @@
 namespace VfioUser;
 
-/// <summary>What runs on a device's Command thread without a command: expired timers and posted actions.</summary>
-/// <remarks>Both run while the device is served, with or without a client, except from when it is asked to quiesce until it is resumed.</remarks>
+/// <summary>What runs on a device's Command thread without a command: expired timers, posted actions and requested resets.</summary>
+/// <remarks>They run while the device is served, with or without a client, except from when it is asked to quiesce until it is resumed.</remarks>
 /// <param name="activity">The device's.</param>
 internal sealed class CommandWork(DeviceActivity activity)
 {
@@ -16,7 +16,10 @@ internal sealed class CommandWork(DeviceActivity activity)
     private bool _isRunning; // under _idle
 
     /// <summary>Whether something can run now. Any thread; the Command thread asks before it sleeps.</summary>
-    public bool IsReady => (_posts.Count != 0 || _timers.IsDue) && activity.AllowsWork;
+    public bool IsReady => (_posts.Count != 0 || _timers.IsDue || Resets.IsWaiting) && activity.AllowsWork;
+
+    /// <summary>Resets that the device has requested.</summary>
+    public ResetRequests Resets { get; } = new();
 
     /// <summary>When the next timer expires, as a timestamp of its clock, or <see cref="TimerSet.Never"/>.</summary>
     public long NextDue => _timers.Next;
@@ -59,6 +62,15 @@ internal sealed class CommandWork(DeviceActivity activity)
             _thread?.Wake();
     }
 
+    /// <summary>Any thread.</summary>
+    public Task<bool> RequestReset()
+    {
+        Task<bool> done = Resets.Add();
+        lock (_gate)
+            _thread?.Wake();
+        return done;
+    }
+
     /// <summary>Setup.</summary>
     public DeviceTimer AddTimer(Action due)
     {
@@ -77,7 +89,7 @@ internal sealed class CommandWork(DeviceActivity activity)
     /// <summary>Any thread.</summary>
     public void Stop(DeviceTimer timer) => _timers.Stop(timer);
 
-    /// <summary>Runs expired timers, and a limited number of posted actions. Command thread.</summary>
+    /// <summary>Runs expired timers and a limited number of posted actions, and begins a requested reset. Command thread.</summary>
     public void RunReady()
     {
         if (!IsReady)
@@ -86,6 +98,8 @@ internal sealed class CommandWork(DeviceActivity activity)
             _isRunning = true;
         RunTimers();
         RunPosts(MaxPostsInARow);
+        if (Resets.IsWaiting)
+            Current?.Reset();
         lock (_idle)
         {
             _isRunning = false;
@@ -140,6 +154,15 @@ internal sealed class CommandWork(DeviceActivity activity)
     /// <summary>The device's state was restored, which ends what was before like a reset.</summary>
     public void Restored() => _posts.DropUntilReset();
 
+    private ICommandThread? Current
+    {
+        get
+        {
+            lock (_gate)
+                return _thread;
+        }
+    }
+
     private void Announce()
     {
         if (_timers.Next == TimerSet.Never)
@@ -180,15 +203,7 @@ internal sealed class CommandWork(DeviceActivity activity)
         }
         catch (Exception e)
         {
-            Threw(code, e);
+            Current?.Threw(code, e);
         }
-    }
-
-    private void Threw(DeviceCode code, Exception exception)
-    {
-        ICommandThread? thread;
-        lock (_gate)
-            thread = _thread;
-        thread?.Threw(code, exception);
     }
 }

@@ -35,6 +35,7 @@ public class EventIdTests
         [62] = "QuiesceFailed",
         [63] = "WorkersWait",
         [64] = "WorkersAbandoned",
+        [65] = "ResetOnRequest",
         [80] = "DmaReplyMalformed",
         [81] = "DmaTimedOut",
         [82] = "DmaRefused",

@@ -147,6 +147,9 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
     [LoggerMessage(64, LogLevel.Warning, "The server has stopped without waiting any longer for workers of the device: {Workers}.")]
     public partial void WorkersAbandoned(string workers);
 
+    [LoggerMessage(65, LogLevel.Information, "The device was reset, as it had requested.")]
+    public partial void ResetOnRequest();
+
     [LoggerMessage(80, LogLevel.Warning, "The client violated the protocol: its reply to {Command} (message {MessageId}, {Size} bytes) {Problem}.",
         EventName = nameof(DmaReplyMalformed))]
     private partial void SayDmaReplyMalformed(Command command, ushort messageId, uint size, string problem);

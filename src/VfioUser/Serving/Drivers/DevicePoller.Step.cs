@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using VfioUser.Protocol;
 
 namespace VfioUser;
@@ -20,7 +21,7 @@ public sealed partial class DevicePoller
             PollEvents done = _engine.Step(ref left);
             events |= done;
             // a client that has just connected, or commands that were received while the device waited for a reply
-            more = (done & PollEvents.Connected) != 0 || _engine.Client is { HasReceived: true };
+            more = (done & PollEvents.Connected) != 0 || !_engine.AwaitsReset && _engine.Client is { HasReceived: true };
         }
         while (more && left > 0);
         Volatile.Write(ref _processing, 0);
@@ -42,6 +43,11 @@ public sealed partial class DevicePoller
     // Sets up what makes the descriptor readable.
     private void Await(ref PollEvents events)
     {
+        if (_engine.AwaitsReset)
+        {
+            AwaitReset();
+            return;
+        }
         PollListener();
         PendingClients.Awaited clients = _engine.Pending.Await();
         ClientConnection? client = _engine.Client;
@@ -59,6 +65,17 @@ public sealed partial class DevicePoller
         else if (!clients.IsThere)
             return;
         _descriptors.Wakeup.Signal();
+    }
+
+    // Clients wait, whatever they send.
+    private void AwaitReset()
+    {
+        SafeHandle? answer = _engine.ResetDescriptor;
+        _descriptors.AwaitClients(false);
+        if (_engine.Client is { } client)
+            _descriptors.AwaitClient(client.Socket, null);
+        _descriptors.AwaitDevice(answer);
+        _descriptors.AwaitTime(answer is null ? Deadline.After(RetryInterval) : null);
     }
 
     // Work that the device's code adds during Process needs no wakeup: it is found before the descriptor is set up.

@@ -15,6 +15,7 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
     private Exception? _aborted; // the failure of another thread
     private ITimer? _alarm; // null while the clock is the system's
     private WorkerRun? _workers; // null if the device has none
+    private readonly RequestedReset _reset;
 
     /// <param name="run">The run.</param>
     /// <param name="clients">Source of clients; borrowed.</param>
@@ -25,6 +26,7 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
         Run = run;
         Clients = clients;
         Pending = new PendingClients(run, clients);
+        _reset = new RequestedReset(run);
         _stop = stop;
         _free = free;
     }
@@ -38,6 +40,12 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
 
     /// <summary>The connected client, or null.</summary>
     public ClientConnection? Client { get; private set; }
+
+    /// <summary>Whether a reset that the device has requested is pending: until it has answered, nothing is done for clients.</summary>
+    public bool AwaitsReset => _reset.IsPending;
+
+    /// <inheritdoc cref="RequestedReset.Descriptor"/>
+    public SafeHandle? ResetDescriptor => _reset.Descriptor;
 
     /// <summary>Whether serving has ended, and the device is free.</summary>
     public bool IsOver { get; private set; }
@@ -88,8 +96,11 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
                 End(Volatile.Read(ref _aborted));
                 return events | PollEvents.Ended;
             }
+            _reset.Continue();
             Run.Device.CommandWork.RunReady();
-            if (Client is null)
+            if (AwaitsReset)
+                events |= PollEvents.Quiescing;
+            else if (Client is null)
                 Accept(ref events);
             else
                 Serve(Client, ref budget, ref events);
@@ -152,6 +163,8 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
         TimeSpan left = time.GetElapsedTime(time.GetTimestamp(), due);
         _alarm.Change(TimeSpan.FromTicks(Math.Clamp(left.Ticks, 0, LongestAlarm.Ticks)), Timeout.InfiniteTimeSpan);
     }
+
+    void ICommandThread.Reset() => _reset.Begin();
 
     void ICommandThread.Threw(DeviceCode code, Exception exception)
     {
@@ -243,6 +256,8 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
         _workers?.Cancel();
         try
         {
+            // before the memory goes, which the device may be using until it answers
+            _reset.Await();
             CloseClient();
             _workers?.Await();
         }
@@ -253,6 +268,7 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
         Failure = failure;
         Pending.Dispose();
         _workers?.Dispose();
+        _reset.Dispose();
         Run.Device.CommandWork.End();
         _alarm?.Dispose();
         _free();
