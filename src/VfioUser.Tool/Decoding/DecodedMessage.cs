@@ -1,4 +1,5 @@
 using VfioUser.Protocol;
+using VfioUser.Tool.Registers;
 using VfioUser.Tool.Tracing;
 
 namespace VfioUser.Tool.Decoding;
@@ -13,9 +14,9 @@ internal sealed record DecodedMessage(MessageHeader? Header, IReadOnlyList<Field
 {
     private const int ShownOfMalformed = 32;
 
-    public static DecodedMessage Of(in TracedMessage message, int dataLimit, Outstanding outstanding)
+    public static DecodedMessage Of(in TracedMessage message, int dataLimit, Outstanding outstanding, RegisterNames? names = null)
     {
-        Fields fields = new(dataLimit);
+        Fields fields = new(dataLimit, names);
         string start = Decoding.Fields.HexOf(message.Bytes, ShownOfMalformed);
         if (!message.IsWhole || !WireFormat.TryRead(message.Bytes, out MessageHeader header))
             return new DecodedMessage(null, [], $"{message.Bytes.Length} bytes that are no whole message", start, null);

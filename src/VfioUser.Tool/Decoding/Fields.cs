@@ -1,12 +1,17 @@
 using System.Globalization;
 using VfioUser.Protocol;
+using VfioUser.Tool.Registers;
 
 namespace VfioUser.Tool.Decoding;
 
 /// <summary>Collects the decoded fields of a message.</summary>
 /// <param name="dataLimit">Bytes of data to show.</param>
-internal sealed class Fields(int dataLimit)
+/// <param name="names">Names of registers; null if they are not known.</param>
+internal sealed class Fields(int dataLimit, RegisterNames? names = null)
 {
+    // of an access that spans several
+    private const int MaxNames = 4;
+
     private readonly List<Field> _all = [];
 
     public IReadOnlyList<Field> All => _all;
@@ -63,6 +68,40 @@ internal sealed class Fields(int dataLimit)
                     Text("data", HexOf(data, dataLimit));
                 break;
         }
+    }
+
+    /// <summary>Adds the names of the registers that an access is to.</summary>
+    public void Register(in RegionAccess access)
+    {
+        if (NamesOf(access.Region, access.Offset, access.Count) is { Length: > 0 } name)
+            Text("register", name);
+    }
+
+    /// <summary>Adds what the fields of a register are, if it is read or written as a whole.</summary>
+    public void Meaning(in RegionAccess access, ReadOnlySpan<byte> data)
+    {
+        if ((uint)data.Length != access.Count || names?.At(access.Region, access.Offset, access.Count) is not { } register)
+            return;
+        Span<byte> wide = stackalloc byte[sizeof(ulong)];
+        wide.Clear();
+        data.CopyTo(wide);
+        if (RegisterText.Words(register, WireFormat.Read<ulong>(wide)) is { Length: > 0 } words)
+            Text("fields", words);
+    }
+
+    /// <summary>The names of the registers at a place; of one of which only a part is accessed, with the first byte of that. Empty if
+    /// there are none, or they are not known.</summary>
+    public string NamesOf(uint region, ulong offset, ulong count)
+    {
+        if (names is null)
+            return "";
+        // one without a name is called by its offset in the map
+        MappedRegister[] some = names.At(region, offset, count) is { } whole ? [whole] : [.. names.Among(region, offset, count)];
+        some = [.. some.Where(register => !register.Name.StartsWith("0x", StringComparison.Ordinal)).Take(MaxNames + 1)];
+        string all = string.Join(' ', some.Take(MaxNames).Select(register => offset > register.Offset
+            ? string.Create(CultureInfo.InvariantCulture, $"{register.Name}+{offset - register.Offset}")
+            : register.Name));
+        return some.Length > MaxNames ? all + " ..." : all;
     }
 
     /// <summary>Reads a structure, or marks the message as malformed if it is too short.</summary>

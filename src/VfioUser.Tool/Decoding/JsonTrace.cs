@@ -8,7 +8,7 @@ using VfioUser.Tool.Tracing;
 namespace VfioUser.Tool.Decoding;
 
 /// <summary>Prints a trace as JSON, one object a line.</summary>
-internal sealed class JsonTrace(TextWriter output, int dataLimit) : ITraceSink
+internal sealed class JsonTrace(TextWriter output, int dataLimit, TraceNames? names = null) : ITraceSink
 {
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private readonly Outstanding _outstanding = new();
@@ -23,7 +23,7 @@ internal sealed class JsonTrace(TextWriter output, int dataLimit) : ITraceSink
 
     public void Message(in TracedMessage message)
     {
-        DecodedMessage decoded = DecodedMessage.Of(message, dataLimit, _outstanding);
+        DecodedMessage decoded = DecodedMessage.Of(message, dataLimit, _outstanding, names?.Current);
         ArrayBufferWriter<byte> bytes = new();
         using (Utf8JsonWriter json = new(bytes, Options))
         {

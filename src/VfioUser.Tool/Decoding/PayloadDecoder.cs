@@ -119,7 +119,9 @@ internal static class PayloadDecoder
         if (to.TryRead(ref payload, RegionAccess.WireSize, out RegionAccess access))
         {
             to.Text("region", RegionName.Of(access.Region)).Hex("offset", access.Offset).Number("count", access.Count);
+            to.Register(access);
             Data(payload, access.Count, hasData, to);
+            to.Meaning(access, payload);
         }
     }
 
@@ -213,8 +215,9 @@ internal static class PayloadDecoder
         while (writes.Count < MaxItems && WireFormat.TryRead(payload, out RegionWriteMultiEntry entry))
         {
             payload = payload[RegionWriteMultiEntry.WireSize..];
+            string name = to.NamesOf(entry.Region, entry.Offset, entry.Count);
             writes.Add(string.Create(CultureInfo.InvariantCulture,
-                $"{RegionName.Of(entry.Region)}+0x{entry.Offset:x} {entry.Count} bytes 0x{entry.Data:x}"));
+                $"{RegionName.Of(entry.Region)}+0x{entry.Offset:x}{(name.Length > 0 ? $" {name}" : "")} {entry.Count} bytes 0x{entry.Data:x}"));
         }
         to.List("writes", writes);
     }

@@ -6,7 +6,7 @@ using VfioUser.Tool.Tracing;
 namespace VfioUser.Tool.Decoding;
 
 /// <summary>Prints a trace as text, one line a message.</summary>
-internal sealed class TextTrace(Terminal terminal, int dataLimit) : ITraceSink
+internal sealed class TextTrace(Terminal terminal, int dataLimit, TraceNames? names = null) : ITraceSink
 {
     private readonly Outstanding _outstanding = new();
     private readonly HashSet<int> _clients = [];
@@ -19,7 +19,7 @@ internal sealed class TextTrace(Terminal terminal, int dataLimit) : ITraceSink
 
     public void Message(in TracedMessage message)
     {
-        DecodedMessage decoded = DecodedMessage.Of(message, dataLimit, _outstanding);
+        DecodedMessage decoded = DecodedMessage.Of(message, dataLimit, _outstanding, names?.Current);
         StringBuilder line = new();
         if (_clients.Count > 1)
             line.Append(CultureInfo.InvariantCulture, $"client {message.Client} ");

@@ -9,6 +9,18 @@ internal sealed class RegisterNames(MapDocument map)
 
     private IReadOnlyList<MappedRegister> Registers => map.Registers ?? [];
 
+    private readonly Dictionary<(uint Region, ulong Offset), MappedRegister> _byPlace =
+        (map.Registers ?? []).DistinctBy(register => (register.Region, register.Offset)).ToDictionary(register => (register.Region, register.Offset));
+
+    /// <summary>The register that is accessed as a whole, or null.</summary>
+    public MappedRegister? At(uint region, ulong offset, ulong count) =>
+        _byPlace.TryGetValue((region, offset), out MappedRegister? register) && (uint)register.Width == count ? register : null;
+
+    /// <summary>The registers of which some bytes are accessed, by offset.</summary>
+    public IEnumerable<MappedRegister> Among(uint region, ulong offset, ulong count) => Registers
+        .Where(register => register.Region == region && register.Offset < Sum(offset, count) && offset < Sum(register.Offset, (uint)register.Width))
+        .OrderBy(register => register.Offset);
+
     /// <summary>The register, or field of a register, that a text names.</summary>
     /// <exception cref="ToolException">There is none, or there are several.</exception>
     public RegisterPlace Find(string text)
@@ -25,6 +37,9 @@ internal sealed class RegisterNames(MapDocument map)
         }
         throw new ToolException($"There is no register '{text}'{Suggest(name, among.Select(register => register.Name))}");
     }
+
+    // what a client asks for may go beyond all
+    private static ulong Sum(ulong offset, ulong count) => count > ulong.MaxValue - offset ? ulong.MaxValue : offset + count;
 
     private static (uint? Region, string Name) Split(string text)
     {

@@ -24,11 +24,13 @@ internal static class RegisterText
     public static string Describe(RegisterPlace place, ulong register)
     {
         string number = Hex(place.Of(register), place.Field?.Width ?? 8 * place.Register.Width);
-        string words = place.Field is { } field
-            ? field.NameOf(field.Of(register)) ?? ""
-            : string.Join(' ', (place.Register.Fields ?? []).Select(field => Describe(field, field.Of(register))).Where(word => word.Length > 0));
+        string words = place.Field is { } field ? field.NameOf(field.Of(register)) ?? "" : Words(place.Register, register);
         return words.Length == 0 ? number : $"{number} ({words})";
     }
+
+    /// <summary>What the fields of a register are that are not 0, or have names for their values; empty for none.</summary>
+    public static string Words(MappedRegister register, ulong value) =>
+        string.Join(' ', (register.Fields ?? []).Select(field => Describe(field, field.Of(value))).Where(word => word.Length > 0));
 
     private static string Describe(MappedField field, ulong value) => field.NameOf(value) is { } name ? $"{field.Name}={name}"
         : value == 0 ? ""

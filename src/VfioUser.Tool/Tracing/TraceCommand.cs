@@ -1,7 +1,10 @@
 using System.CommandLine;
+using System.Net.Sockets;
+using VfioUser.Client;
 using VfioUser.Tool.CommandLine;
 using VfioUser.Tool.Decoding;
 using VfioUser.Tool.Recording;
+using VfioUser.Tool.Registers;
 
 namespace VfioUser.Tool.Tracing;
 
@@ -20,6 +23,7 @@ internal static class TraceCommand
         Option<bool> json = new("--json") { Description = "A JSON object a line" };
         Option<int> data = new("--data") { Description = "Bytes of data to print of a message", DefaultValueFactory = _ => 16 };
         Option<double> timeout = ServerArguments.TimeoutOption("Seconds that the server may take to accept a client");
+        Option<bool> names = new("--names") { Description = "Name registers and fields: asks the server, by a connection before the first client's" };
         Option<bool> quiet = new("--quiet") { Description = "Print no messages" };
         record.Validators.Add(FilePath.NotEmpty);
         read.Validators.Add(FilePath.NotEmpty);
@@ -29,6 +33,7 @@ internal static class TraceCommand
         command.Add(read);
         command.Add(json);
         command.Add(data);
+        command.Add(names);
         command.Add(quiet);
         command.Add(timeout);
         command.Validators.Add(result =>
@@ -38,10 +43,15 @@ internal static class TraceCommand
             bool both = result.GetValue(listen) is not null && result.GetValue(server) is not null;
             if (result.GetValue(read) is null ? !both : result.GetValue(listen) is not null || result.GetValue(record) is not null)
                 result.AddError("Either LISTEN and SERVER, or --read FILE.");
+            if (result.GetValue(names) && result.GetValue(read) is not null)
+                result.AddError("--names asks a server, which --read does not have.");
         });
         command.SetAction(parsed =>
         {
-            ITraceSink printed = parsed.GetValue(json) ? new JsonTrace(terminal.Out, parsed.GetValue(data)) : new TextTrace(terminal, parsed.GetValue(data));
+            TraceNames? told = parsed.GetValue(names) ? new TraceNames() : null;
+            ITraceSink printed = parsed.GetValue(json)
+                ? new JsonTrace(terminal.Out, parsed.GetValue(data), told)
+                : new TextTrace(terminal, parsed.GetValue(data), told);
             if (parsed.GetValue(read) is { } file)
                 return Read(terminal, file, printed);
             using RecordingWriter? recording = parsed.GetValue(record) is { } path ? new RecordingWriter(path) : null;
@@ -49,18 +59,33 @@ internal static class TraceCommand
             if (recording is not null)
                 sinks.Add(recording);
             return Trace(terminal, parsed.GetValue(listen)!, parsed.GetValue(server)!, TimeSpan.FromSeconds(parsed.GetValue(timeout)), parsed.GetValue(json),
-                new TraceOutput(sinks));
+                told, new TraceOutput(sinks));
         });
         return command;
     }
 
-    private static int Trace(Terminal terminal, string listen, string server, TimeSpan timeout, bool json, TraceOutput output)
+    private static int Trace(Terminal terminal, string listen, string server, TimeSpan timeout, bool json, TraceNames? names, TraceOutput output)
     {
         using SocketListener clients = Endpoints.Listen(listen);
         terminal.Out.WriteLine(json ? """{"event":"listening"}""" : $"listening on {listen} for {server}; → is to the server, ← to the client");
-        new InterposedServer(clients, () => Endpoints.Connect(server, timeout, terminal.Stop), output,
-            problem => terminal.Error.WriteLine($"vfio-user: {problem}")).Run(terminal.Stop);
+        new InterposedServer(clients, Connect, output, Complain).Run(terminal.Stop);
         return ExitCode.Success;
+
+        SafeSocketHandle Connect()
+        {
+            if (names?.ReadOnce(() => NamesOf(server, timeout, terminal.Stop)) is { } none)
+                Complain(none);
+            return Endpoints.Connect(server, timeout, terminal.Stop);
+        }
+
+        void Complain(string problem) => terminal.Error.WriteLine($"vfio-user: {problem}");
+    }
+
+    private static RegisterNames NamesOf(string server, TimeSpan timeout, CancellationToken stop)
+    {
+        VfioUserClientOptions options = new() { Timeout = timeout, ConnectTimeout = timeout, Cancellation = stop };
+        using VfioUserClient client = VfioUserClient.Connect(server, options);
+        return MapReader.Read(client);
     }
 
     private static int Read(Terminal terminal, string file, ITraceSink printed)

@@ -44,6 +44,17 @@ public class DeviceErrnoTests
     }
 
     [Fact]
+    public void The_log_says_which_register_refused()
+    {
+        using TestGuest guest = TestGuest.Attach(_card);
+        (_card.Refused, _card.Errno) = ("register write", Errno.EBUSY);
+
+        guest.Bar0.Invoking(bar => bar.Write(0, 1u)).Should().Throw<VfioUserException>();
+
+        guest.Log.Should().ContainMatch("*RegionWrite*EBUSY: the device refuses it, in RegionWrite at 0x0 of Bar0 (CTRL{0})*");
+    }
+
+    [Fact]
     public void None_is_no_error()
     {
         FluentActions.Invoking(() => new DeviceErrnoException(Errno.None)).Should().Throw<ArgumentOutOfRangeException>();
@@ -57,7 +68,7 @@ public class DeviceErrnoTests
             : base(new PciId(Vendor: 0x1B36, Device: 0x00F1), PciClass.Other)
         {
             Bar bar = AddBar(0, BarKind.Memory32, 0x1000, (offset, _) => Check(offset == 0x100 ? "read" : ""), (_, _) => Check("write"));
-            bar.AddRegister<uint>(0, new() { OnRead = stored => Check("register read", stored), OnWrite = _ => Check("register write") });
+            bar.AddRegister<uint>(0, new() { Name = "CTRL{0}", OnRead = stored => Check("register read", stored), OnWrite = _ => Check("register write") });
             Config.AddField(0xE0, 0u, writeMask: uint.MaxValue);
             Config.AddWriteHandler(0xE0, 4, (_, _) => Check("config write"));
             EnableMigration(_ => Check("save"), _ => { });

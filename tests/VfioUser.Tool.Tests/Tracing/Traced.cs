@@ -17,6 +17,12 @@ internal sealed class Traced : IDisposable
     {
     }
 
+    /// <summary>In front of a device whose server has options.</summary>
+    public Traced(PciDevice device, VfioUserServerOptions options, params string[] more)
+        : this(new Served(device, options), null, more)
+    {
+    }
+
     /// <summary>In front of whatever listens on a socket.</summary>
     public Traced(string server, params string[] more)
         : this(null, server, more)

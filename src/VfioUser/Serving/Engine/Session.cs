@@ -155,8 +155,8 @@ internal sealed class Session : IDisposable
     /// <inheritdoc cref="ServerRun.DeviceThrew"/>
     public Refusal RefusalFor(DeviceCode where, Command? command, Exception caught)
     {
-        if (DeviceCodeException.Unwrap(caught, where, out _) is DeviceErrnoException chosen)
-            return new Refusal(chosen.Errno, "the device refuses it");
+        if (DeviceCodeException.Unwrap(caught, where, out DeviceCode code) is DeviceErrnoException chosen)
+            return new Refusal(chosen.Errno, $"the device refuses it, in {code}".Replace("{", "{{", StringComparison.Ordinal).Replace("}", "}}", StringComparison.Ordinal));
         DeviceThrew(where, command, caught);
         return Threw;
     }
