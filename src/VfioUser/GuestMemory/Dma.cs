@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -128,47 +127,6 @@ public sealed partial class Dma
         ArgumentNullException.ThrowIfNull(action);
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         return GuestCopy.Access(new Current(this), address.Value, length, writable, state, action);
-    }
-
-    /// <summary>Holds guest memory for longer than one access.</summary>
-    /// <param name="address">First byte.</param>
-    /// <param name="length">In bytes; the range may span regions.</param>
-    /// <param name="writable">Whether the device will write as well as read.</param>
-    /// <param name="lease">Dispose it soon: the client's unmap waits for it.</param>
-    /// <returns>False if a byte is not mapped readable, or not writable when <paramref name="writable"/> asks for it.</returns>
-    /// <remarks>Any thread; so is the lease. Allocates the lease, and an array for a range that spans regions.</remarks>
-    public bool TryLease(Iova address, ulong length, bool writable, [NotNullWhen(true)] out DmaLease? lease)
-    {
-        lease = null;
-        Current regions = new(this);
-        GuestRegion? first = null;
-        List<GuestRegion>? more = null;
-        ulong at = address.Value;
-        ulong left = length;
-        while (left > 0)
-        {
-            bool wrapped = at == 0 && left != length;
-            GuestRegion? region = wrapped ? null : regions.Enter(at, writable);
-            if (region is not { IsReadable: true })
-            {
-                region?.Exit();
-                first?.Exit();
-                more?.ForEach(entered => entered.Exit());
-                return false;
-            }
-            if (first is null)
-                first = region;
-            else
-                (more ??= []).Add(region);
-            ulong count = Math.Min(left - 1, region.Last - at) + 1;
-            left -= count;
-            at = unchecked(at + count);
-        }
-        first?.Meter?.Leased();
-        lease = new DmaLease(this, address, length, writable, first, more?.ToArray() ?? []);
-        if (first is not null)
-            Holds?.Add(lease, $"a lease of {length} bytes at {address}");
-        return true;
     }
 
     // Why an address has no region that allows the access.

@@ -3,37 +3,27 @@ namespace VfioUser;
 /// <summary>A hold on guest memory: until it is disposed, an unmap of any part of it gets no reply.</summary>
 /// <remarks>
 /// Any thread. Dispose it soon, since a virtual CPU may be stopped meanwhile. It stays usable while an unmap waits for it.
-/// If it is disposed during an access on another thread, it is released when that access ends.
+/// If it is disposed during an access on another thread, it is released when that access ends. Copies are the same lease: the first
+/// one that is disposed ends it, and later use of any of them throws. The default is a lease that has ended.
 /// </remarks>
-public sealed class DmaLease : IDisposable
+public readonly record struct DmaLease : IDisposable
 {
-    private readonly bool _writable;
-    private readonly Dma _dma;
-    private readonly GuestRegion? _first;
-    private readonly GuestRegion[] _more;
-    private RundownCount _uses = RundownCount.Open;
+    private readonly LeaseSlot? _slot;
+    private readonly ulong _generation;
 
-    /// <param name="dma">Where it was taken.</param>
-    /// <param name="address">First byte.</param>
-    /// <param name="length">In bytes.</param>
-    /// <param name="writable">Whether it may be written.</param>
-    /// <param name="first">The region of the first byte, entered; null for a lease of 0 bytes.</param>
-    /// <param name="more">The regions behind it, entered.</param>
-    internal DmaLease(Dma dma, Iova address, ulong length, bool writable, GuestRegion? first, GuestRegion[] more)
+    internal DmaLease(LeaseSlot slot, ulong generation)
     {
-        _dma = dma;
-        Address = address;
-        Length = length;
-        _writable = writable;
-        _first = first;
-        _more = more;
+        _slot = slot;
+        _generation = generation;
     }
 
     /// <summary>First byte.</summary>
-    public Iova Address { get; }
+    /// <exception cref="ObjectDisposedException">The lease is disposed.</exception>
+    public Iova Address => Get(static slot => slot.Address);
 
     /// <summary>In bytes.</summary>
-    public ulong Length { get; }
+    /// <exception cref="ObjectDisposedException">The lease is disposed.</exception>
+    public ulong Length => Get(static slot => slot.Length);
 
     /// <summary>Copies from the memory.</summary>
     /// <param name="offset">First byte, relative to the lease.</param>
@@ -44,14 +34,14 @@ public sealed class DmaLease : IDisposable
     /// <exception cref="ObjectDisposedException">The lease is disposed.</exception>
     public DmaResult TryRead(ulong offset, Span<byte> destination)
     {
-        Enter(offset, destination.Length);
+        LeaseSlot slot = Enter();
         try
         {
-            return GuestCopy.Read(new Held(this), Address.Value + offset, destination);
+            return GuestCopy.Read(new Regions(slot), Checked(slot, offset, destination.Length, writes: false), destination);
         }
         finally
         {
-            Exit();
+            slot.Exit();
         }
     }
 
@@ -62,15 +52,14 @@ public sealed class DmaLease : IDisposable
     /// <inheritdoc cref="TryRead"/>
     public DmaResult TryWrite(ulong offset, ReadOnlySpan<byte> source)
     {
-        ThrowIfForReading(true);
-        Enter(offset, source.Length);
+        LeaseSlot slot = Enter();
         try
         {
-            return GuestCopy.Write(new Held(this), Address.Value + offset, source);
+            return GuestCopy.Write(new Regions(slot), Checked(slot, offset, source.Length, writes: true), source);
         }
         finally
         {
-            Exit();
+            slot.Exit();
         }
     }
 
@@ -92,69 +81,64 @@ public sealed class DmaLease : IDisposable
     {
         ArgumentNullException.ThrowIfNull(action);
         ArgumentOutOfRangeException.ThrowIfNegative(length);
-        ThrowIfForReading(writable);
-        Enter(offset, length);
+        LeaseSlot slot = Enter();
         try
         {
-            return GuestCopy.Access(new Held(this), Address.Value + offset, length, writable, state, action);
+            return GuestCopy.Access(new Regions(slot), Checked(slot, offset, length, writable), length, writable, state, action);
         }
         finally
         {
-            Exit();
+            slot.Exit();
         }
     }
 
-    /// <summary>Releases the memory.</summary>
+    /// <summary>Releases the memory. Does nothing the second time.</summary>
     public void Dispose()
     {
-        if (_uses.Close())
-            LetGo();
+        if (_slot is { } slot && slot.End(_generation))
+            slot.Dma.Holds?.Remove(this);
     }
 
-    private void ThrowIfForReading(bool writable)
+    /// <summary>As in a line of a log.</summary>
+    public override string ToString()
     {
-        if (writable && !_writable)
+        if (_slot is not { } slot)
+            return "no lease";
+        string text = $"a lease of {slot.Length} bytes at {slot.Address}";
+        return slot.IsHeld(_generation) ? text : "a lease that has ended";
+    }
+
+    private T Get<T>(Func<LeaseSlot, T> get)
+    {
+        T value = get(_slot ?? throw Ended());
+        // afterwards: it may have ended, and another lease have begun, meanwhile
+        Interlocked.MemoryBarrier();
+        return _slot.IsHeld(_generation) ? value : throw Ended();
+    }
+
+    private LeaseSlot Enter() => _slot is { } slot && slot.TryEnter(_generation) ? slot : throw Ended();
+
+    // where an access begins
+    private static ulong Checked(LeaseSlot slot, ulong offset, int length, bool writes)
+    {
+        if (writes && !slot.IsWritable)
             throw new InvalidOperationException("The lease is not writable. Ask for a writable one.");
+        if (offset > slot.Length || (ulong)length > slot.Length - offset)
+            throw new ArgumentOutOfRangeException(nameof(offset), offset, $"{length} bytes at this offset exceed the lease of {slot.Length} bytes.");
+        return slot.Address.Value + offset;
     }
 
-    private void Enter(ulong offset, int length)
-    {
-        if (offset > Length || (ulong)length > Length - offset)
-            throw new ArgumentOutOfRangeException(nameof(offset), offset, $"{length} bytes at this offset exceed the lease of {Length} bytes.");
-        ObjectDisposedException.ThrowIf(!_uses.TryEnter(), this);
-    }
-
-    private void Exit()
-    {
-        if (_uses.Exit())
-            LetGo();
-    }
-
-    private void LetGo()
-    {
-        _dma.Holds?.Remove(this);
-        _first?.Exit();
-        foreach (GuestRegion region in _more)
-            region.Exit();
-    }
+    private static ObjectDisposedException Ended() => new(nameof(DmaLease), "The lease has ended: it was disposed, or never taken.");
 
     // the regions that the lease holds
-    private readonly struct Held(DmaLease lease) : IGuestRegionSource
+    private readonly struct Regions(LeaseSlot slot) : IGuestRegionSource
     {
         // a lease has no gaps: only bus mastering can be missing
         public DmaResult Missing(ulong address, bool write) => new(DmaStatus.BusMasterOff, new Iova(address));
 
         public DmaResult Overflow(ulong address) => new(DmaStatus.AddressOverflow, new Iova(address));
 
-        public GuestRegion? Enter(ulong address, bool write)
-        {
-            if (!lease._dma.MayMaster)
-                return null;
-            GuestRegion? region = lease._first;
-            for (int i = 0; address < region!.Start || address > region.Last; i++)
-                region = lease._more[i];
-            return region;
-        }
+        public GuestRegion? Enter(ulong address, bool write) => slot.Dma.MayMaster ? slot.RegionOf(address) : null;
 
         public void Exit(GuestRegion region)
         {

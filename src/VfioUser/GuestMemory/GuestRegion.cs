@@ -7,6 +7,7 @@ internal abstract class GuestRegion(DmaRegion description)
 {
     private RundownCount _uses = RundownCount.Open;
     private volatile DirtyPages? _dirty;
+    private LeaseSlots _leases;
     private DmaDrain? _drain;
     private volatile bool _isDrained;
 
@@ -50,6 +51,16 @@ internal abstract class GuestRegion(DmaRegion description)
             LetGo();
     }
 
+    /// <summary>Whether users can enter.</summary>
+    public bool IsOpen => _uses.IsOpen;
+
+    /// <summary>Takes a slot for a lease of memory in this region. Null once it is closed.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public LeaseSlot? TryTakeLease(Dma dma, out ulong generation) => _leases.TryTake(dma, this, out generation);
+
+    /// <summary>A slot of this region is free again.</summary>
+    public void LeaseEnded(int index) => _leases.Ended(index);
+
     /// <summary>Whether it is closed, has no users left, and its memory is released.</summary>
     public bool IsDrained => _isDrained;
 
@@ -59,6 +70,7 @@ internal abstract class GuestRegion(DmaRegion description)
         _drain = drain;
         if (_uses.Close())
             LetGo();
+        _leases.Retire();
     }
 
     /// <summary>Reads into <paramref name="destination"/>. The caller has entered, and the range lies in the region.</summary>

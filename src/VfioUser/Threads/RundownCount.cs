@@ -51,7 +51,10 @@ internal struct RundownCount
     public bool Exit(int users = 1) => Interlocked.Add(ref _state, -users) == ClosedBit;
 
     /// <summary>True if there are no users: the caller cleans up. Also false if it was closed before.</summary>
-    public bool Close() => (Interlocked.Or(ref _state, ClosedBit) & ClosedBit) == 0 && Exit();
+    public bool Close() =>
+        // nearly always there are none, and it was open: one step does it
+        Interlocked.CompareExchange(ref _state, ClosedBit, 1) == 1
+        || ((Interlocked.Or(ref _state, ClosedBit) & ClosedBit) == 0 && Exit());
 
     /// <summary>Lets users enter again; does nothing if it is open.</summary>
     public void Reopen()

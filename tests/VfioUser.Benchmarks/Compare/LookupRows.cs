@@ -104,7 +104,7 @@ internal sealed class LookupRows
         {
             for (int i = 0; i < regions && done < Times; i++, done++)
             {
-                if (!dma.TryLease(AddressOf(i), 64, writable: true, out DmaLease? lease))
+                if (!dma.TryLease(AddressOf(i), 64, writable: true, out DmaLease lease))
                     throw new InvalidOperationException("The memory cannot be leased.");
                 lease.Dispose();
             }

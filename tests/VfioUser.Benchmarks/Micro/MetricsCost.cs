@@ -52,8 +52,8 @@ public class MetricsCost : IDisposable
     [Benchmark]
     public void DmaLease()
     {
-        _device.Dma.TryLease(new Iova(Memory), 64, writable: true, out DmaLease? lease);
-        lease!.Dispose();
+        _device.Dma.TryLease(new Iova(Memory), 64, writable: true, out DmaLease lease);
+        lease.Dispose();
     }
 
     /// <summary>Lookup, a copy of a cache line, release.</summary>

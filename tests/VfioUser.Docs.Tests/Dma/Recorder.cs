@@ -11,7 +11,7 @@ internal sealed class Recorder : PciDevice
     /// <summary>Any thread.</summary>
     public bool TryRecord(Iova buffer, ReadOnlySpan<byte> samples)
     {
-        if (!Dma.TryLease(buffer, (ulong)samples.Length, writable: true, out DmaLease? lease))
+        if (!Dma.TryLease(buffer, (ulong)samples.Length, writable: true, out DmaLease lease))
             return false;
         using (lease) // an unmap waits from here
         {

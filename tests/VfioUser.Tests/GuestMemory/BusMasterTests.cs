@@ -42,11 +42,11 @@ public class BusMasterTests
     {
         using TestGuest guest = TestGuest.Attach(_device);
         Iova address = guest.Place([1]);
-        _device.Dma.TryLease(address, 1, writable: true, out DmaLease? lease).Should().BeTrue();
+        _device.Dma.TryLease(address, 1, writable: true, out DmaLease lease).Should().BeTrue();
         PciFunction function = guest.Enumerate();
 
         function.ClearCommand(PciCommands.BusMaster);
-        lease!.TryRead(0, new byte[1]).Should().Be(DmaStatus.BusMasterOff);
+        lease.TryRead(0, new byte[1]).Should().Be(DmaStatus.BusMasterOff);
         lease.TryWrite(0, [2]).Should().Be(DmaStatus.BusMasterOff);
         lease.TryAccess(0, 1, writable: true, 0, (_, _) => { }).Should().Be(DmaStatus.BusMasterOff);
 

@@ -69,8 +69,8 @@ public class DirtyPagesTests
         device.Dma.TryAccess(new Iova(Ram + Page), 8, writable: false, 0, (_, _) => { }).Should().BeTrue();
         device.Dma.TryWrite(new Iova(Ram + 2 * Page), 1ul).Should().BeTrue();
         device.Dma.TryAccess(new Iova(Ram + 3 * Page), 8, writable: true, 0, (_, _) => { }).Should().BeTrue();
-        device.Dma.TryLease(new Iova(Ram + 4 * Page), Page, writable: true, out DmaLease? lease).Should().BeTrue();
-        lease!.TryWrite(0, [1]).Should().BeTrue();
+        device.Dma.TryLease(new Iova(Ram + 4 * Page), Page, writable: true, out DmaLease lease).Should().BeTrue();
+        lease.TryWrite(0, [1]).Should().BeTrue();
         lease.Dispose();
         device.Dma.TryWrite(new Iova(Ram + 6 * Page - 1), (ushort)1).Should().BeTrue();
 

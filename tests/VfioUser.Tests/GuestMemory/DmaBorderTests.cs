@@ -65,10 +65,10 @@ public class DmaBorderTests
         rig.Dma.TryRead(new Iova(At + 0x0FFC), out ulong value).Should().BeFalse();
         rig.Dma.TryWrite(new Iova(At + 0x2FFC), ulong.MaxValue).Should().BeFalse();
         rig.Dma.TryLease(new Iova(At + 0x2FFC), 8, writable: true, out _).Should().BeFalse();
-        rig.Dma.TryLease(new Iova(At + 0x2FFC), 8, writable: false, out DmaLease? lease).Should().BeTrue();
+        rig.Dma.TryLease(new Iova(At + 0x2FFC), 8, writable: false, out DmaLease lease).Should().BeTrue();
 
         value.Should().Be(0);
-        lease!.Dispose();
+        lease.Dispose();
     }
 
     [Theory]

@@ -80,13 +80,13 @@ public class DmaCallbackTests
         using DmaRig rig = new(server: new VfioUserServerOptions { DeviceException = context => hooked.Add(context.Exception) }, device: device);
         rig.Map(At, 0x1000);
         rig.Map(At + 0x1000, 0x1000);
-        rig.Dma.TryLease(new Iova(At + 0x1000), 0x1000, writable: false, out DmaLease? lease).Should().BeTrue();
+        rig.Dma.TryLease(new Iova(At + 0x1000), 0x1000, writable: false, out DmaLease lease).Should().BeTrue();
 
         rig.Client.Dispose();
         Background.MustBecomeTrue(() => asked.Count == 2 || order.Count > 0, "the device hears of both");
         asked.Should().Equal(At, At + 0x1000);
         order.Add("released");
-        lease!.Dispose();
+        lease.Dispose();
         await rig.Serving.WaitAsync(Background.Timeout);
 
         order.Should().Equal("released", "detached");
@@ -117,13 +117,13 @@ public class DmaCallbackTests
         using DmaRig rig = new(way, device: device);
         rig.Map(At, 0x1000);
         rig.Map(At + 0x1000, 0x1000);
-        rig.Dma.TryLease(new Iova(At), 0x1000, writable: true, out DmaLease? lease).Should().BeTrue();
+        rig.Dma.TryLease(new Iova(At), 0x1000, writable: true, out DmaLease lease).Should().BeTrue();
         List<bool> accesses = [];
         device.WhenUnmapping = region =>
         {
             device.WhenUnmapping = null;
             accesses.Add(device.Dma.TryRead(region.Address, out byte _));
-            accesses.Add(lease!.TryWrite(0, [1]));
+            accesses.Add(lease.TryWrite(0, [1]));
             accesses.Add(device.Dma.TryRead(new Iova(At + 0x1000), out byte _));
             lease.Dispose();
         };

@@ -172,8 +172,8 @@ public class DmaCopyTests
         destination.Should().Equal(0, 0);
         dma.TryWrite(new Iova(0), destination).Should().BeFalse();
         dma.TryAccess(new Iova(0), 2, writable: false, 0, (_, _) => { }).Should().BeFalse();
-        dma.TryLease(new Iova(0), 2, writable: false, out DmaLease? lease).Should().BeFalse();
-        lease.Should().BeNull();
+        dma.TryLease(new Iova(0), 2, writable: false, out DmaLease lease).Should().BeFalse();
+        lease.Should().Be(default(DmaLease));
         dma.Regions.Should().BeEmpty();
     }
 

@@ -16,12 +16,12 @@ public class DmaDisconnectTests
         device.WhenDetached = () => order.Add("detached");
         using DmaRig rig = new(server: new VfioUserServerOptions { Logger = waits }, device: device);
         rig.Map(At, 0x1000).Slice(0, 1).Fill(0x55);
-        rig.Dma.TryLease(new Iova(At), 0x1000, writable: true, out DmaLease? lease).Should().BeTrue();
+        rig.Dma.TryLease(new Iova(At), 0x1000, writable: true, out DmaLease lease).Should().BeTrue();
 
         rig.Client.Dispose();
         waits.Happened.MustComeSoon("the server says that it waits");
         byte[] bytes = new byte[1];
-        lease!.TryRead(0, bytes).Should().BeTrue("mapped memory outlives the client");
+        lease.TryRead(0, bytes).Should().BeTrue("mapped memory outlives the client");
         bytes.Should().Equal(0x55);
         order.Add("released");
         lease.Dispose();
@@ -36,14 +36,14 @@ public class DmaDisconnectTests
         using DmaRig rig = new();
         string name = OpenFiles.UniqueName();
         rig.Map(At, 0x1000, name: name).Slice(0, 1).Fill(0x66);
-        rig.Dma.TryLease(new Iova(At), 0x1000, writable: true, out DmaLease? lease).Should().BeTrue();
+        rig.Dma.TryLease(new Iova(At), 0x1000, writable: true, out DmaLease lease).Should().BeTrue();
 
         rig.Server.Dispose();
         await rig.Serving.WaitAsync(Background.Timeout);
 
         rig.Dma.Regions.Should().BeEmpty();
         byte[] bytes = new byte[1];
-        lease!.TryRead(0, bytes).Should().BeTrue();
+        lease.TryRead(0, bytes).Should().BeTrue();
         bytes.Should().Equal(0x66);
         OpenFiles.Mappings(name).Should().Be(2);
         lease.Dispose();
@@ -55,7 +55,7 @@ public class DmaDisconnectTests
     {
         using DmaRig rig = new();
         rig.Map(At, 0x1000);
-        rig.Dma.TryLease(new Iova(At), 0x1000, writable: true, out DmaLease? lease).Should().BeTrue();
+        rig.Dma.TryLease(new Iova(At), 0x1000, writable: true, out DmaLease lease).Should().BeTrue();
         Task unmap = Background.Run(() => rig.Client.UnmapDma(At, 0x1000));
         Background.MustBecomeTrue(() => rig.Dma.Regions.Count == 0, "the unmap begins");
 
@@ -64,7 +64,7 @@ public class DmaDisconnectTests
         await rig.Serving.WaitAsync(Background.Timeout);
         Func<Task> waiting = () => unmap.WaitAsync(Background.Timeout);
         await waiting.Should().ThrowAsync<Client.VfioUserException>("an unmap that did not happen is not confirmed");
-        lease!.Dispose();
+        lease.Dispose();
     }
 
     [Theory]

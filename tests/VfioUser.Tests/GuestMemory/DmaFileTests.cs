@@ -30,7 +30,7 @@ public class DmaFileTests
         TestFiles.Fill(file, 0x3000, 0x5A);
         rig.Map(ReadWrite, 0, At, 0x3000, file);
         rig.Dma.Regions[0].Backing.Should().Be(DmaBacking.FileIo);
-        rig.Dma.TryLease(new Iova(At), 0x3000, writable: true, out DmaLease? lease).Should().BeTrue();
+        rig.Dma.TryLease(new Iova(At), 0x3000, writable: true, out DmaLease lease).Should().BeTrue();
 
         TestFiles.Truncate(file, 0x1800);
 
@@ -40,7 +40,7 @@ public class DmaFileTests
         rig.Dma.TryRead(new Iova(At + 0x2000), out byte _).Should().BeFalse();
         rig.Dma.TryAccess(new Iova(At + 0x2000), 1, writable: false, 0, (_, _) => { }).Should().BeFalse();
         byte[] leased = [1, 1];
-        lease!.TryRead(0x17FF, leased).Should().BeFalse();
+        lease.TryRead(0x17FF, leased).Should().BeFalse();
         leased.Should().Equal(0, 0);
         lease.Dispose();
         rig.Dma.TryRead(new Iova(At + 0x17FE), out ushort value).Should().BeTrue("what is left can be read");

@@ -15,10 +15,10 @@ public class DmaLeaseAccessTests
         SharedMemory[] memories = [rig.Map(At, 0x1000), rig.Map(At + 0x1000, 0x1000)];
         memories[0].Slice(0xFFE, 2).Fill(1);
         memories[1].Slice(0, 2).Fill(2);
-        rig.Dma.TryLease(new Iova(At + 0x800), 0x1000, writable: true, out DmaLease? lease).Should().BeTrue();
+        rig.Dma.TryLease(new Iova(At + 0x800), 0x1000, writable: true, out DmaLease lease).Should().BeTrue();
         byte[] seen = new byte[4];
 
-        lease!.TryAccess(0x7FE, 4, writable: false, seen, Take).Should().BeTrue();
+        lease.TryAccess(0x7FE, 4, writable: false, seen, Take).Should().BeTrue();
         lease.TryAccess(0x7FE, 4, writable: true, (byte)9, static (memory, value) => memory.Fill(value)).Should().BeTrue();
         lease.TryAccess(0x900, 4, writable: true, (byte)5, static (memory, value) => memory.Fill(value)).Should().BeTrue();
         lease.Dispose();
@@ -36,10 +36,10 @@ public class DmaLeaseAccessTests
     {
         using DmaRig rig = new();
         SharedMemory memory = rig.Map(At, 0x1000);
-        rig.Dma.TryLease(new Iova(At), 0x1000, writable: true, out DmaLease? lease).Should().BeTrue();
+        rig.Dma.TryLease(new Iova(At), 0x1000, writable: true, out DmaLease lease).Should().BeTrue();
         DmaAction<SharedMemory> change = ChangeBehindItsBack;
         DmaAction<SharedMemory> nothing = static (_, _) => { };
-        lease!.TryAccess(0, 8, writable: true, memory, change).Should().BeTrue();
+        lease.TryAccess(0, 8, writable: true, memory, change).Should().BeTrue();
 
         long before = GC.GetAllocatedBytesForCurrentThread();
         for (int i = 0; i < 100; i++)
@@ -61,9 +61,9 @@ public class DmaLeaseAccessTests
         using DmaRig rig = new(device: new BlankDevice(device => device.EnableMigration()));
         rig.Map(At, 0x4000);
         rig.Client.StartDirtyPages(0x1000);
-        rig.Dma.TryLease(new Iova(At), 0x4000, writable: true, out DmaLease? lease).Should().BeTrue();
+        rig.Dma.TryLease(new Iova(At), 0x4000, writable: true, out DmaLease lease).Should().BeTrue();
 
-        lease!.TryAccess(0x1FFF, 2, writable: true, 0, static (memory, _) => memory.Fill(1)).Should().BeTrue();
+        lease.TryAccess(0x1FFF, 2, writable: true, 0, static (memory, _) => memory.Fill(1)).Should().BeTrue();
         lease.TryAccess(0, 2, writable: false, 0, static (_, _) => { }).Should().BeTrue();
 
         rig.Client.GetDirtyPages(At, 0x4000, 0x1000)[0].Should().Be(0b0110);
@@ -75,13 +75,13 @@ public class DmaLeaseAccessTests
     {
         using DmaRig rig = new();
         rig.Map(At, 0x1000);
-        rig.Dma.TryLease(new Iova(At), 0x800, writable: false, out DmaLease? lease).Should().BeTrue();
+        rig.Dma.TryLease(new Iova(At), 0x800, writable: false, out DmaLease lease).Should().BeTrue();
 
-        lease!.Invoking(it => it.TryAccess(0x7FF, 2, writable: false, 0, (_, _) => { })).Should().Throw<ArgumentOutOfRangeException>();
-        lease!.Invoking(it => it.TryAccess(0, -1, writable: false, 0, (_, _) => { })).Should().Throw<ArgumentOutOfRangeException>();
-        lease!.Invoking(it => it.TryAccess(0, 1, writable: true, 0, (_, _) => { })).Should().Throw<InvalidOperationException>();
-        lease!.Invoking(it => it.TryAccess(0, 1, writable: false, 0, null!)).Should().Throw<ArgumentNullException>();
-        lease!.Dispose();
+        lease.Invoking(it => it.TryAccess(0x7FF, 2, writable: false, 0, (_, _) => { })).Should().Throw<ArgumentOutOfRangeException>();
+        lease.Invoking(it => it.TryAccess(0, -1, writable: false, 0, (_, _) => { })).Should().Throw<ArgumentOutOfRangeException>();
+        lease.Invoking(it => it.TryAccess(0, 1, writable: true, 0, (_, _) => { })).Should().Throw<InvalidOperationException>();
+        lease.Invoking(it => it.TryAccess(0, 1, writable: false, 0, null!)).Should().Throw<ArgumentNullException>();
+        lease.Dispose();
         lease.Invoking(it => it.TryAccess(0, 1, writable: false, 0, (_, _) => { })).Should().Throw<ObjectDisposedException>();
     }
 
@@ -90,10 +90,10 @@ public class DmaLeaseAccessTests
     {
         using DmaRig rig = new();
         rig.Map(At, 0x1000);
-        rig.Dma.TryLease(new Iova(At), 0x1000, writable: false, out DmaLease? lease).Should().BeTrue();
+        rig.Dma.TryLease(new Iova(At), 0x1000, writable: false, out DmaLease lease).Should().BeTrue();
 
-        lease!.Invoking(it => it.TryAccess(0, 1, writable: false, 0, (_, _) => throw new FormatException())).Should().Throw<FormatException>();
-        lease!.Dispose();
+        lease.Invoking(it => it.TryAccess(0, 1, writable: false, 0, (_, _) => throw new FormatException())).Should().Throw<FormatException>();
+        lease.Dispose();
 
         rig.Client.UnmapDma(At, 0x1000);
     }

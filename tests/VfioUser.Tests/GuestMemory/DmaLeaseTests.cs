@@ -15,10 +15,10 @@ public class DmaLeaseTests
         SharedMemory[] memories = [rig.Map(At, 0x1000), rig.Map(At + 0x1000, 0x1000), rig.Map(At + 0x2000, 0x1000)];
         byte[] data = [.. Enumerable.Range(0, 0x1802).Select(i => (byte)(i * 3))];
 
-        rig.Dma.TryLease(new Iova(At + 0x800), 0x2800, writable: true, out DmaLease? lease).Should().BeTrue();
+        rig.Dma.TryLease(new Iova(At + 0x800), 0x2800, writable: true, out DmaLease lease).Should().BeTrue();
         using (lease)
         {
-            lease!.Address.Should().Be(new Iova(At + 0x800));
+            lease.Address.Should().Be(new Iova(At + 0x800));
             lease.Length.Should().Be(0x2800);
             lease.TryWrite(0x7FF, data).Should().BeTrue();
             byte[] back = new byte[data.Length];
@@ -41,12 +41,12 @@ public class DmaLeaseTests
     {
         using DmaRig rig = new();
         rig.Map(At, 0x4000);
-        rig.Dma.TryLease(new Iova(At + 0x1000), 0x1000, writable: true, out DmaLease? lease).Should().BeTrue();
+        rig.Dma.TryLease(new Iova(At + 0x1000), 0x1000, writable: true, out DmaLease lease).Should().BeTrue();
 
-        lease!.Invoking(held => held.TryRead(offset, new byte[length])).Should().Throw<ArgumentOutOfRangeException>();
-        lease!.Invoking(held => held.TryWrite(offset, new byte[length])).Should().Throw<ArgumentOutOfRangeException>();
+        lease.Invoking(held => held.TryRead(offset, new byte[length])).Should().Throw<ArgumentOutOfRangeException>();
+        lease.Invoking(held => held.TryWrite(offset, new byte[length])).Should().Throw<ArgumentOutOfRangeException>();
 
-        lease!.TryRead(0x1000, []).Should().BeTrue("nothing fits behind the last byte");
+        lease.TryRead(0x1000, []).Should().BeTrue("nothing fits behind the last byte");
         lease.Dispose();
     }
 
@@ -55,11 +55,11 @@ public class DmaLeaseTests
     {
         using DmaRig rig = new();
         rig.Map(At, 0x1000, DmaMapFlags.Readable);
-        rig.Dma.TryLease(new Iova(At), 0x1000, writable: false, out DmaLease? lease).Should().BeTrue();
+        rig.Dma.TryLease(new Iova(At), 0x1000, writable: false, out DmaLease lease).Should().BeTrue();
 
-        lease!.Invoking(held => held.TryWrite(0, new byte[1])).Should().Throw<InvalidOperationException>();
+        lease.Invoking(held => held.TryWrite(0, new byte[1])).Should().Throw<InvalidOperationException>();
 
-        lease!.Dispose();
+        lease.Dispose();
     }
 
     [Fact]
@@ -67,9 +67,9 @@ public class DmaLeaseTests
     {
         using DmaRig rig = new();
         rig.Map(At, 0x1000);
-        rig.Dma.TryLease(new Iova(At), 0x1000, writable: true, out DmaLease? lease).Should().BeTrue();
+        rig.Dma.TryLease(new Iova(At), 0x1000, writable: true, out DmaLease lease).Should().BeTrue();
 
-        lease!.Dispose();
+        lease.Dispose();
         lease.Dispose();
 
         lease.Invoking(held => held.TryRead(0, new byte[1])).Should().Throw<ObjectDisposedException>();
@@ -84,10 +84,10 @@ public class DmaLeaseTests
         rig.Map(At, 0x1000);
         rig.Map(At + 0x1000, 0x1000);
 
-        rig.Dma.TryLease(new Iova(At), 0x2001, writable: false, out DmaLease? lease).Should().BeFalse();
+        rig.Dma.TryLease(new Iova(At), 0x2001, writable: false, out DmaLease lease).Should().BeFalse();
         rig.Dma.TryLease(new Iova(At), ulong.MaxValue, writable: false, out _).Should().BeFalse();
 
-        lease.Should().BeNull();
+        lease.Should().Be(default(DmaLease));
         rig.Client.UnmapAllDma();
     }
 
@@ -96,9 +96,9 @@ public class DmaLeaseTests
     {
         using DmaRig rig = new();
 
-        rig.Dma.TryLease(new Iova(0xDEAD), 0, writable: true, out DmaLease? lease).Should().BeTrue();
+        rig.Dma.TryLease(new Iova(0xDEAD), 0, writable: true, out DmaLease lease).Should().BeTrue();
 
-        lease!.TryRead(0, []).Should().BeTrue();
+        lease.TryRead(0, []).Should().BeTrue();
         lease.TryWrite(0, []).Should().BeTrue();
         lease.Dispose();
     }
@@ -108,7 +108,7 @@ public class DmaLeaseTests
     {
         using DmaRig rig = new(GuestMemoryKind.TwinSocket);
         rig.Map(At, 0x1000).Slice(0, 4).Fill(0x31);
-        rig.Dma.TryLease(new Iova(At), 0x1000, writable: false, out DmaLease? lease).Should().BeTrue();
+        rig.Dma.TryLease(new Iova(At), 0x1000, writable: false, out DmaLease lease).Should().BeTrue();
         using ManualResetEventSlim asked = new();
         using ManualResetEventSlim answer = new();
         rig.WhenAsked = () =>
@@ -118,9 +118,9 @@ public class DmaLeaseTests
         };
         byte[] destination = new byte[4];
 
-        Task<bool> read = Background.Run<bool>(() => lease!.TryRead(0, destination));
+        Task<bool> read = Background.Run<bool>(() => lease.TryRead(0, destination));
         asked.MustComeSoon("the client is asked for the memory");
-        lease!.Dispose();
+        lease.Dispose();
         Task unmap = Background.Run(() => rig.Client.UnmapDma(At, 0x1000));
         Background.MustBecomeTrue(() => rig.Dma.Regions.Count == 0, "the unmap begins");
         unmap.IsCompleted.Should().BeFalse("the read still runs");

@@ -333,14 +333,14 @@ public sealed class DmaManyMapsTests : IDisposable
         GuestRegions mappings = Session(stopping: stopping.Token);
         Map(mappings, file, At, 0).Should().Be(Errno.None);
         Map(mappings, other, At + Page, 0).Should().Be(Errno.None);
-        _device.Dma.TryLease(new Iova(At), Page, writable: true, out DmaLease? lease).Should().BeTrue();
+        _device.Dma.TryLease(new Iova(At), Page, writable: true, out DmaLease lease).Should().BeTrue();
 
         stopping.Cancel();
         mappings.UnmapAll();
         mappings.Dispose();
 
         OpenFiles.Mappings(_name).Should().Be(1);
-        lease!.TryWrite(0, [0x42]).Should().BeTrue();
+        lease.TryWrite(0, [0x42]).Should().BeTrue();
         TestFiles.Content(file, 0, 1).Should().Equal(0x42);
         lease.Dispose();
         OpenFiles.Mappings(_name).Should().Be(0);
@@ -356,7 +356,7 @@ public sealed class DmaManyMapsTests : IDisposable
         {
             while (!enough.IsCancellationRequested)
             {
-                if (_device.Dma.TryLease(new Iova(At), Page, writable: true, out DmaLease? lease))
+                if (_device.Dma.TryLease(new Iova(At), Page, writable: true, out DmaLease lease))
                 {
                     using (lease)
                         lease.TryWrite(0, [1]).Should().BeTrue();

@@ -23,7 +23,7 @@ public class DmaUnmapPipelineTests
         NextReply(client).MessageId.Should().Be(1);
         client.Send([.. Message(2, Command.DmaMap, Bytes(new DmaMap(DmaMap.WireSize, DmaRig.ReadWrite, 0, At, 0x1000)))]);
         NextReply(client).MessageId.Should().Be(2);
-        device.Dma.TryLease(new Iova(At), 0x1000, writable: false, out DmaLease? lease).Should().BeTrue();
+        device.Dma.TryLease(new Iova(At), 0x1000, writable: false, out DmaLease lease).Should().BeTrue();
 
         client.Send([
             .. Message(3, Command.DeviceGetInfo, Bytes(new DeviceInfo(DeviceInfo.WireSize, 0, 0, 0))),
@@ -31,7 +31,7 @@ public class DmaUnmapPipelineTests
         ]);
 
         NextReply(client).MessageId.Should().Be(3);
-        lease!.Dispose();
+        lease.Dispose();
         NextReply(client).Should().Match<MessageHeader>(reply => reply.MessageId == 4 && !reply.IsError);
         client.Shutdown();
         await serving.WaitAsync(Background.Timeout);

@@ -89,7 +89,7 @@ public class DmaUnmapStressTests
 
     private static bool LeaseWhole(Dma dma)
     {
-        if (!dma.TryLease(new Iova(At), Size, writable: true, out DmaLease? lease))
+        if (!dma.TryLease(new Iova(At), Size, writable: true, out DmaLease lease))
             return false;
         using (lease)
         {

@@ -51,12 +51,12 @@ public class DmaUnmapTests
     {
         using DmaRig rig = new(way);
         SharedMemory memory = rig.Map(At, 0x1000);
-        rig.Dma.TryLease(new Iova(At), 0x1000, writable: true, out DmaLease? lease).Should().BeTrue();
+        rig.Dma.TryLease(new Iova(At), 0x1000, writable: true, out DmaLease lease).Should().BeTrue();
 
         Task unmap = Background.Run(() => rig.Client.UnmapDma(At, 0x1000));
         Background.MustBecomeTrue(() => rig.Dma.Regions.Count == 0, "the unmap begins");
 
-        lease!.TryWrite(8, [1, 2, 3]).Should().BeTrue();
+        lease.TryWrite(8, [1, 2, 3]).Should().BeTrue();
         byte[] back = new byte[3];
         lease.TryRead(8, back).Should().BeTrue();
         back.Should().Equal(1, 2, 3);
@@ -73,13 +73,13 @@ public class DmaUnmapTests
         rig.Map(At, 0x1000);
         rig.Map(At + 0x1000, 0x1000);
         rig.Map(At + 0x2000, 0x1000);
-        rig.Dma.TryLease(new Iova(At + 0x0FFF), 2, writable: false, out DmaLease? lease).Should().BeTrue();
+        rig.Dma.TryLease(new Iova(At + 0x0FFF), 2, writable: false, out DmaLease lease).Should().BeTrue();
 
         rig.Client.UnmapDma(At + 0x2000, 0x1000);
         Task unmap = Background.Run(() => rig.Client.UnmapDma(At + 0x1000, 0x1000));
         Background.MustBecomeTrue(() => rig.Dma.Regions.Count == 1, "the unmap begins");
         unmap.IsCompleted.Should().BeFalse();
-        lease!.Dispose();
+        lease.Dispose();
         await unmap.WaitAsync(Background.Timeout);
         rig.Client.UnmapDma(At, 0x1000);
     }
@@ -89,13 +89,13 @@ public class DmaUnmapTests
     {
         using DmaRig rig = new();
         rig.Map(At, 0x1000);
-        rig.Dma.TryLease(new Iova(At), 0x1000, writable: false, out DmaLease? lease).Should().BeTrue();
+        rig.Dma.TryLease(new Iova(At), 0x1000, writable: false, out DmaLease lease).Should().BeTrue();
         List<DmaRegion> asked = [];
         rig.Device.WhenUnmapping = region =>
         {
             asked.Add(region);
             rig.Dma.TryRead(region.Address, out byte _).Should().BeFalse("new accesses fail already");
-            lease!.Dispose();
+            lease.Dispose();
         };
 
         rig.Client.UnmapDma(At, 0x1000);
@@ -109,13 +109,13 @@ public class DmaUnmapTests
         using DmaRig rig = new();
         rig.Map(At, 0x1000);
         rig.Map(At + 0x1000, 0x1000);
-        rig.Dma.TryLease(new Iova(At), 0x2000, writable: false, out DmaLease? lease).Should().BeTrue();
+        rig.Dma.TryLease(new Iova(At), 0x2000, writable: false, out DmaLease lease).Should().BeTrue();
         List<ulong> asked = [];
         rig.Device.WhenUnmapping = region =>
         {
             asked.Add(region.Address.Value);
             if (region.Address.Value == At + 0x1000)
-                lease!.Dispose();
+                lease.Dispose();
         };
 
         rig.Client.UnmapAllDma();

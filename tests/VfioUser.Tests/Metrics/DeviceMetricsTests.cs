@@ -58,10 +58,10 @@ public sealed class DeviceMetricsTests : IDisposable
         rig.Map(First, 0x1000);
         rig.Map(First + 0x1000, 0x1000);
 
-        rig.Dma.TryLease(new Iova(First), 0x2000, writable: false, out DmaLease? lease).Should().BeTrue();
+        rig.Dma.TryLease(new Iova(First), 0x2000, writable: false, out DmaLease lease).Should().BeTrue();
         _recorder.Sum("vfio_user.dma.operations").Should().Be(0);
         using (lease)
-            lease!.TryRead(0xFFF, new byte[2]).Should().BeTrue();
+            lease.TryRead(0xFFF, new byte[2]).Should().BeTrue();
         rig.Dma.TryLease(new Iova(0), 1, writable: false, out _).Should().BeFalse();
 
         _recorder.Sum("vfio_user.dma.leases", ("vfio_user.dma.backing", "mapped")).Should().Be(1);

@@ -157,7 +157,7 @@ public sealed class UnmappingPollerTests
     {
         using PollerRig rig = new(served: _device);
         using RawClient client = Attach(rig);
-        DmaLease? lease = null;
+        DmaLease lease = default;
         _device.WhenMapped = region =>
         {
             _device.Dma.TryLease(region.Address, 1, writable: false, out lease);
@@ -167,7 +167,7 @@ public sealed class UnmappingPollerTests
         ushort map = client.Say(Command.DmaMap, QuiesceRig.Map(0x30000));
         rig.Until(PollEvents.Unmapping);
         rig.UntilIdle().Should().Be(0);
-        lease!.Dispose();
+        lease.Dispose();
 
         rig.Until(PollEvents.Commands);
         client.HearReply(map, Command.DmaMap).Header.Error.Should().Be((uint)Errno.EIO);
@@ -219,8 +219,8 @@ public sealed class UnmappingPollerTests
         Served.Negotiate(client);
         Served.Negotiate(neighbour);
         client.Ask(Command.DmaMap, QuiesceRig.Map(At)).ShouldBeGranted();
-        one.Dma.TryLease(new Iova(At), 1, writable: false, out DmaLease? lease).Should().BeTrue();
-        two.Written = (_, _) => lease!.Dispose();
+        one.Dma.TryLease(new Iova(At), 1, writable: false, out DmaLease lease).Should().BeTrue();
+        two.Written = (_, _) => lease.Dispose();
 
         ushort unmap = client.Say(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, 0, At, Page));
         one.ShouldTell($"unmapping {new Iova(At)}");
@@ -231,8 +231,8 @@ public sealed class UnmappingPollerTests
 
     private DmaLease Lease(ulong address = At)
     {
-        _device.Dma.TryLease(new Iova(address), Page, writable: true, out DmaLease? lease).Should().BeTrue();
-        return lease!;
+        _device.Dma.TryLease(new Iova(address), Page, writable: true, out DmaLease lease).Should().BeTrue();
+        return lease;
     }
 
     private static RawClient Attach(PollerRig rig)

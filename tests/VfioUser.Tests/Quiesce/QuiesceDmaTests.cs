@@ -80,11 +80,11 @@ public sealed class QuiesceDmaTests
     {
         using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
-        rig.Device.Dma.TryLease(new Iova(QuiesceRig.Mapped), 16, writable: true, out DmaLease? lease).Should().BeTrue();
+        rig.Device.Dma.TryLease(new Iova(QuiesceRig.Mapped), 16, writable: true, out DmaLease lease).Should().BeTrue();
         rig.Device.Answer = async (_, _) =>
         {
             await Task.Yield();
-            lease!.Dispose();
+            lease.Dispose();
             return true;
         };
 

@@ -266,12 +266,12 @@ public class GuestFaultTests
     {
         using var guest = TestGuest.Attach(_device);
         Iova place = guest.Place("here"u8);
-        _device.Dma.TryLease(place, 4096, writable: false, out DmaLease? lease).Should().BeTrue();
+        _device.Dma.TryLease(place, 4096, writable: false, out DmaLease lease).Should().BeTrue();
 
         Task gone = guest.Memory.UnmapAsync();
         Background.MustBecomeTrue(() => !_device.Dma.TryRead(place, out byte _), "no new access is accepted");
         gone.IsCompleted.Should().BeFalse();
-        lease!.Dispose();
+        lease.Dispose();
 
         gone.MustEnd("nobody uses it any more");
         guest.Memory.IsMapped.Should().BeFalse();

@@ -13,8 +13,8 @@ public class LeakedLeaseTests
         TestGuest guest = TestGuest.Attach(_device, new() { Timeout = TimeSpan.FromSeconds(1) });
         Iova buffer = guest.Memory.Allocate(4096);
         Forget(buffer);
-        _device.Dma.TryLease(buffer, 16, writable: false, out DmaLease? returned).Should().BeTrue();
-        returned!.Dispose();
+        _device.Dma.TryLease(buffer, 16, writable: false, out DmaLease returned).Should().BeTrue();
+        returned.Dispose();
 
         string message = guest.Invoking(leaving => leaving.Dispose()).Should().Throw<TestGuestException>().Which.Message;
 

@@ -119,15 +119,15 @@ public sealed class DmaUnmapTests : IDisposable
     public void The_answer_waits_for_the_leases_of_all_regions_in_the_range()
     {
         Dma dma = _served.Device.Dma;
-        dma.TryLease(new Iova(0), 0x2000, writable: false, out DmaLease? two).Should().BeTrue();
-        dma.TryLease(new Iova(0x8000), 1, writable: false, out DmaLease? third).Should().BeTrue();
+        dma.TryLease(new Iova(0), 0x2000, writable: false, out DmaLease two).Should().BeTrue();
+        dma.TryLease(new Iova(0x8000), 1, writable: false, out DmaLease third).Should().BeTrue();
 
         ushort id = _client.Say(Command.DmaUnmap, Unmap(0, 0x9000));
         _served.Device.ShouldTell("unmapping 0x8000");
         dma.TryRead(new Iova(0x1000), out byte _).Should().BeFalse();
-        two!.Dispose();
+        two.Dispose();
         _client.Socket.Should().Match<System.Net.Sockets.SafeSocketHandle>(socket => !PollCalls.WaitReadable(socket, 0), "one lease is left");
-        third!.Dispose();
+        third.Dispose();
 
         _client.HearReply(id, Command.DmaUnmap).ShouldBeGranted<DmaUnmap>();
         dma.Regions.Should().BeEmpty();
@@ -207,12 +207,12 @@ public sealed class DmaUnmapTests : IDisposable
     [Fact]
     public void The_answer_waits_for_the_last_lease()
     {
-        _served.Device.Dma.TryLease(new Iova(0x1000), 0x1000, writable: false, out DmaLease? lease).Should().BeTrue();
+        _served.Device.Dma.TryLease(new Iova(0x1000), 0x1000, writable: false, out DmaLease lease).Should().BeTrue();
 
         ushort id = _client.Say(Command.DmaUnmap, Unmap(0x1000, 0x1000));
         _served.Device.ShouldTell("unmapping 0x1000");
         _served.Device.Dma.TryLease(new Iova(0x1000), 0x1000, writable: false, out _).Should().BeFalse();
-        lease!.Dispose();
+        lease.Dispose();
 
         _client.HearReply(id, Command.DmaUnmap).ShouldBeGranted<DmaUnmap>();
     }

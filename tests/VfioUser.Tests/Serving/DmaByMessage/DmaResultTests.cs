@@ -33,12 +33,12 @@ public sealed class DmaResultTests
         session.Answer(session.HearRead(0, 1), 9);
         read.ShouldGive((DmaResult.Done, (byte)9));
 
-        session.Device.Dma.TryLease(Memory, 4, writable: true, out DmaLease? lease).Should().BeTrue();
-        Task<DmaResult> write = Wait.Start(() => lease!.TryWrite(1, [1, 2]));
+        session.Device.Dma.TryLease(Memory, 4, writable: true, out DmaLease lease).Should().BeTrue();
+        Task<DmaResult> write = Wait.Start(() => lease.TryWrite(1, [1, 2]));
         RawReply request = session.Back.HearCommand(Command.DmaWrite);
         session.Back.Answer(request, request.Payload.AsSpan(0, DmaAccess.WireSize));
         write.ShouldGive(DmaStatus.Done);
-        lease!.Dispose();
+        lease.Dispose();
     }
 
     [Theory]

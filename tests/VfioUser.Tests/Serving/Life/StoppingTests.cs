@@ -215,14 +215,14 @@ public sealed class StoppingTests
         using RawClient client = server.Connect();
         Served.Negotiate(client);
         client.Ask(Command.DmaMap, new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable, 0, 0x1000, 0x1000)).ShouldBeGranted();
-        server.Device.Dma.TryLease(new Iova(0x1000), 0x1000, writable: false, out DmaLease? lease).Should().BeTrue();
+        server.Device.Dma.TryLease(new Iova(0x1000), 0x1000, writable: false, out DmaLease lease).Should().BeTrue();
         client.Say(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, 0, 0x1000, 0x1000));
         server.Device.ShouldTell("unmapping 0x1000");
 
         server.Stop();
 
         server.Running.ShouldEnd();
-        lease!.TryRead(0, new byte[4]).Should().BeFalse(); // the client has gone
+        lease.TryRead(0, new byte[4]).Should().BeFalse(); // the client has gone
         lease.Dispose();
     }
 

@@ -106,7 +106,7 @@ internal sealed partial class FuzzedDevice : PciDevice, IRegionHandler
     {
         if (Dma.Regions.FirstOrDefault(region => region.Address == address) is { } region)
             Touched[(int)region.Backing]++;
-        if (Dma.TryRead(address, _buffer.AsSpan(0, 100)) && Dma.TryWrite(address, _buffer.AsSpan(0, 100)) && Dma.TryLease(address, 200, writable: true, out DmaLease? lease))
+        if (Dma.TryRead(address, _buffer.AsSpan(0, 100)) && Dma.TryWrite(address, _buffer.AsSpan(0, 100)) && Dma.TryLease(address, 200, writable: true, out DmaLease lease))
         {
             using (lease)
                 lease.TryRead(0, _buffer.AsSpan(0, 200));

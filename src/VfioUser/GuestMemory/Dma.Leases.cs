@@ -1,0 +1,63 @@
+namespace VfioUser;
+
+/// <content>Guest memory that is held for longer than one access.</content>
+public sealed partial class Dma
+{
+    /// <summary>Holds guest memory for longer than one access.</summary>
+    /// <param name="address">First byte.</param>
+    /// <param name="length">In bytes; the range may span regions.</param>
+    /// <param name="writable">Whether the device will write as well as read.</param>
+    /// <param name="lease">Dispose it soon: the client's unmap waits for it. On failure, one that has ended.</param>
+    /// <returns>Done if all bytes are mapped readable, and writable when <paramref name="writable"/> asks for it. Otherwise why and where
+    /// not.</returns>
+    /// <remarks>Any thread; so is the lease. Allocates nothing for a range in one region, for up to 64 leases of it at a time; more, and
+    /// a range that spans regions, need an object.</remarks>
+    public DmaResult TryLease(Iova address, ulong length, bool writable, out DmaLease lease)
+    {
+        // nearly always in one region
+        if (length > 0 && _reachable.Find(address.Value) is { IsReadable: true } region && length - 1 <= region.Last - address.Value
+            && (!writable || region.IsWritable) && region.TryTakeLease(this, out ulong generation) is { } slot)
+        {
+            region.Meter?.Leased();
+            lease = Begin(slot, generation, address, length, writable);
+            return DmaResult.Done;
+        }
+        return LeaseSeveral(address, length, writable, out lease);
+    }
+
+    private DmaResult LeaseSeveral(Iova address, ulong length, bool writable, out DmaLease lease)
+    {
+        lease = default;
+        if (Wraps(address, length))
+            return Overflow(address.Value);
+        Current regions = new(this);
+        List<GuestRegion> entered = [];
+        ulong at = address.Value;
+        for (ulong left = length; left > 0;)
+        {
+            GuestRegion? region = regions.Enter(at, writable);
+            if (region is not { IsReadable: true })
+            {
+                region?.Exit();
+                entered.ForEach(other => other.Exit());
+                return Missing(at, region is null && writable);
+            }
+            entered.Add(region);
+            ulong count = Math.Min(left - 1, region.Last - at) + 1;
+            left -= count;
+            at = unchecked(at + count);
+        }
+        entered.FirstOrDefault()?.Meter?.Leased();
+        lease = Begin(LeaseSlot.Once(this, entered.FirstOrDefault(), [.. entered.Skip(1)]), 0, address, length, writable);
+        return DmaResult.Done;
+    }
+
+    private DmaLease Begin(LeaseSlot slot, ulong generation, Iova address, ulong length, bool writable)
+    {
+        slot.Set(address, length, writable);
+        DmaLease lease = new(slot, generation);
+        if (Holds is { } holds && length > 0)
+            holds.Add(lease, $"a lease of {length} bytes at {address}");
+        return lease;
+    }
+}
