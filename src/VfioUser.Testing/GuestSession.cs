@@ -10,11 +10,13 @@ internal sealed class GuestSession
 {
     private readonly VfioUserServer _server;
     private readonly TimeSpan _timeout;
+    private readonly GuestLeaks _leaks;
 
     /// <exception cref="InvalidOperationException">The device is served elsewhere.</exception>
     public GuestSession(PciDevice device, TestGuestOptions options, GuestLog log, IDmaHandler memory)
     {
         _timeout = options.Timeout;
+        _leaks = new GuestLeaks(device, options);
         bool byMessage = options.Memory is GuestMemoryKind.TwinSocket or GuestMemoryKind.SingleSocket;
         (SafeSocketHandle serverEnd, SafeSocketHandle clientEnd) = SocketCalls.CreatePair();
         _server = VfioUserServer.FromConnected(serverEnd, options.Server with
@@ -57,7 +59,7 @@ internal sealed class GuestSession
     {
         Client.Dispose();
         // wait first: the server still handles posted writes, which it would drop if it were stopped now
-        bool ended = Serving.Wait(_timeout);
+        bool ended = _leaks.Await(Serving) && Serving.Wait(_timeout);
         _server.Dispose();
         return ended || Serving.Wait(_timeout);
     }

@@ -27,14 +27,14 @@ public sealed partial class TestGuest : IDisposable
         Options = options;
         _log = new GuestLog(options);
         Faults = new GuestFaults(this);
-        Memory = new GuestRam(options, Faults);
+        device.Dma.Holds ??= new DmaHolds();
+        Memory = new GuestRam(options, Faults, new GuestLeaks(device, options));
         Migration = new GuestMigration(this);
         _interrupts = [];
         _bars = [.. Enumerable.Range(0, 6).Select(bar => new GuestRegion(this, (PciRegion)bar))];
         Config = AddRegion(PciRegion.Config);
         Rom = AddRegion(PciRegion.Rom);
         Vga = AddRegion(PciRegion.Vga);
-        device.Dma.Holds ??= new DmaHolds();
         try
         {
             _session = new GuestSession(device, options, _log, Memory);

@@ -18,6 +18,10 @@ public sealed record TestGuestOptions
     /// <summary>Timeout of everything that the guest waits for.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>How long the device may hold a lease or a pin while the guest waits in <see cref="GuestRam.Unmap"/> or in Dispose: then
+    /// those throw, with the stack of the call that took it. At most <see cref="Timeout"/>.</summary>
+    public TimeSpan LeaseTimeout { get; init; } = TimeSpan.FromSeconds(1);
+
     /// <summary>Whether every vector of every type has an eventfd from the start, regardless of the configuration space.
     /// False for a machine at boot: then <see cref="TestGuest.StartDriver"/> enables interrupts.</summary>
     public bool EnableInterrupts { get; init; } = true;

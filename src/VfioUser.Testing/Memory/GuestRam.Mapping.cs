@@ -35,7 +35,22 @@ public sealed partial class GuestRam
 
     /// <summary>Unmaps the memory: once this returns, the device does not access it, and its attempts fail.</summary>
     /// <exception cref="VfioUserException">The device refused, or did not release it in time.</exception>
+    /// <exception cref="TestGuestException">The device holds it for longer than <see cref="TestGuestOptions.LeaseTimeout"/>, with a lease
+    /// or a pin whose origin the message has.</exception>
     public void Unmap()
+    {
+        Task unmap = UnmapAsync();
+        if (!_leaks.Await(unmap))
+            throw _leaks.Told("The guest waits for its memory to be unmapped");
+        unmap.GetAwaiter().GetResult();
+    }
+
+    /// <summary>As <see cref="Unmap"/>, on another thread: for memory that the device is using. Waits for
+    /// <see cref="TestGuestOptions.Timeout"/>, also for leases and pins.</summary>
+    public Task UnmapAsync() =>
+        Task.Factory.StartNew(UnmapNow, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+    private void UnmapNow()
     {
         if (IsShared && IsLogging)
             _deviceWrites!.Mark(_client.UnmapDmaWithDirtyPages(Address.Value, Size, PageSize));
@@ -43,10 +58,6 @@ public sealed partial class GuestRam
             _client.UnmapDma(Address.Value, Size);
         _mapped = false;
     }
-
-    /// <summary>As <see cref="Unmap"/>, on another thread: for memory that the device is using.</summary>
-    public Task UnmapAsync() =>
-        Task.Factory.StartNew(Unmap, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     internal void MapInto(VfioUserClient client)
     {

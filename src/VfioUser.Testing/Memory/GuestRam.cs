@@ -16,17 +16,19 @@ public sealed partial class GuestRam : IDmaHandler, IDisposable
 
     private readonly SharedMemory _memory;
     private readonly GuestFaults _faults;
+    private readonly GuestLeaks _leaks;
     private readonly Lock _lock = new();
     private ulong _allocated;
     private ulong _length;
 
-    internal GuestRam(TestGuestOptions options, GuestFaults faults)
+    internal GuestRam(TestGuestOptions options, GuestFaults faults, GuestLeaks leaks)
     {
         const string Name = "test-guest";
         _memory = options.Memory == GuestMemoryKind.FileIo
             ? SharedMemory.Map(FileCalls.CreateMemory(Name, options.MemorySize, resizable: true), 0, options.MemorySize)
             : SharedMemory.Create(options.MemorySize, Name);
         _faults = faults;
+        _leaks = leaks;
         _length = options.MemorySize;
         Kind = options.Memory;
         Address = options.MemoryAddress;

@@ -6,16 +6,18 @@ namespace VfioUser;
 /// <remarks>Any thread.</remarks>
 internal sealed class DmaHolds
 {
+    private static readonly Type[] Own = [typeof(DmaHolds), typeof(Dma), typeof(DmaList)];
+
     private readonly Lock _lock = new();
-    private readonly Dictionary<object, (string What, StackTrace Taken)> _held = [];
+    private readonly Dictionary<object, (string What, StackTrace Taken, long Since)> _held = [];
 
     /// <param name="hold">The lease or pin.</param>
     /// <param name="what">Describes it, as "a lease of 512 bytes".</param>
     public void Add(object hold, string what)
     {
-        StackTrace taken = new(skipFrames: 2, fNeedFileInfo: true); // not this method and its caller
+        StackTrace taken = new(fNeedFileInfo: true);
         lock (_lock)
-            _held.Add(hold, (what, taken));
+            _held.Add(hold, (what, taken, Stopwatch.GetTimestamp()));
     }
 
     public void Remove(object hold)
@@ -25,12 +27,21 @@ internal sealed class DmaHolds
     }
 
     /// <summary>What is held and where it was taken; null if nothing is.</summary>
-    public string? Describe()
+    /// <param name="atLeast">Of those that are held for as long.</param>
+    public string? Describe(TimeSpan atLeast = default)
     {
         lock (_lock)
         {
-            return _held.Count == 0 ? null : string.Join(Environment.NewLine,
-                _held.Select(held => $"{held.Value.What}, taken{Environment.NewLine}{held.Value.Taken}"));
+            string[] all = [.. _held.Values.Where(held => Stopwatch.GetElapsedTime(held.Since) >= atLeast)
+                .Select(held => $"{held.What}, taken{Environment.NewLine}{CallerOf(held.Taken)}")];
+            return all.Length == 0 ? null : string.Join(Environment.NewLine, all);
         }
     }
+
+    // without the library's own methods that took it
+    private static string CallerOf(StackTrace taken) =>
+        string.Join(Environment.NewLine, taken.ToString().Split(Environment.NewLine).SkipWhile(IsOwn));
+
+    private static bool IsOwn(string frame) =>
+        Own.Any(type => frame.Contains($" {type.FullName}.", StringComparison.Ordinal));
 }
