@@ -56,16 +56,22 @@ internal static class CommandLine
         };
         pause.Validators.Add(result => RequireRange(result, pause, 0, 10_000));
         Option<bool> noShadow = new("--no-shadow-doorbells") { Description = "Do not let drivers keep doorbells in their memory." };
+        Option<FileCacheMode> cache = new("--cache")
+        {
+            Description = "How files use the page cache, by QEMU's names: writeback, none (past it, with O_DIRECT), writethrough, directsync, unsafe (flushes do nothing).",
+            DefaultValueFactory = _ => new FileDiskOptions().Cache,
+        };
         Option<bool> readOnly = new("--read-only") { Description = "Refuse writes." };
         Option<bool> incoming = new("--incoming") { Description = "Another host serves the disks until its guest has migrated here." };
         Option<bool> trust = new("--trust-client-memory") { Description = "Map the machine's memory even if its file could shrink, or has huge pages: for SPDK's host, say." };
         Option<bool> noView = new("--no-view") { Description = "Show no rates and queues; as when standard output is no terminal." };
 
-        Command serve = new("serve", "Serves disks on a socket until Ctrl-C.") { socket, disk, size, queues, doorbells, blockSize, serial, spin, pause, noShadow, readOnly, incoming, trust, noView };
+        Command serve = new("serve", "Serves disks on a socket until Ctrl-C.") { socket, disk, size, cache, queues, doorbells, blockSize, serial, spin, pause, noShadow, readOnly, incoming, trust, noView };
         serve.SetAction((parsed, _) => Serve.Run(new ServeOptions(
             parsed.GetRequiredValue(socket),
             parsed.GetValue(disk) ?? [],
             parsed.GetValue(size),
+            parsed.GetValue(cache),
             parsed.GetValue(readOnly),
             parsed.GetValue(incoming),
             parsed.GetValue(trust),

@@ -36,6 +36,7 @@ internal static class Serve
         using CancellationTokenSource stop = new();
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
         using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
+        using PosixSignalRegistration resized = PosixSignalRegistration.Create(PosixSignal.SIGHUP, UpdateSizes);
         using NvmeController controller = new(disks, options.Controller with { Log = line => Console.Error.WriteLine($"nvme: {line}") });
         // logs clients and errors to standard error
         using ILoggerFactory loggers = LoggerFactory.Create(logging => logging
@@ -60,6 +61,13 @@ internal static class Serve
             // serving was cancelled
         }
         return await Flush(disks) ? 0 : 1;
+
+        void UpdateSizes(PosixSignalContext signal)
+        {
+            signal.Cancel = true;
+            foreach (FileDisk disk in disks.OfType<FileDisk>())
+                disk.UpdateSize();
+        }
 
         void End(PosixSignalContext signal)
         {
@@ -111,7 +119,13 @@ internal static class Serve
         {
             try
             {
-                disks.Add(FileDisk.Open(path, options.Size, options.ReadOnly, options.Incoming));
+                disks.Add(FileDisk.Open(path, new FileDiskOptions
+                {
+                    Size = options.Size,
+                    IsReadOnly = options.ReadOnly,
+                    IsIncoming = options.Incoming,
+                    Cache = options.Cache,
+                }));
             }
             catch (FileNotFoundException e)
             {

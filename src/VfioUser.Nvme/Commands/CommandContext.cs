@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Runtime.InteropServices;
 
 namespace VfioUser.Nvme;
 
@@ -12,8 +11,6 @@ internal sealed class CommandContext(ControllerParts parts)
     /// <summary>In bytes.</summary>
     public const int MaxTransfer = Prp.PageSize << MaxTransferExponent;
 
-    // what O_DIRECT needs on any disk
-    private const int Alignment = 4096;
     private const int LeastBounce = 16 << 10;
 
     // what a slot keeps from one command to the next
@@ -47,9 +44,7 @@ internal sealed class CommandContext(ControllerParts parts)
         if (_bounce.Length < length)
         {
             int size = Math.Max((int)BitOperations.RoundUpToPowerOf2((uint)length), LeastBounce);
-            byte[] bytes = GC.AllocateUninitializedArray<byte>(size + Alignment, pinned: true);
-            int lead = (int)(-Marshal.UnsafeAddrOfPinnedArrayElement(bytes, 0) & (Alignment - 1));
-            _bounce = bytes.AsMemory(lead, size);
+            _bounce = AlignedMemory.Allocate(size);
         }
         return _bounce[..length];
     }

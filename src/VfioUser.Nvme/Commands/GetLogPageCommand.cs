@@ -52,6 +52,9 @@ internal sealed class GetLogPageCommand(ControllerParts parts) : IAdminCommand
             case LogPageId.FirmwareSlot:
                 WriteFirmwareSlot(page);
                 return 512;
+            case LogPageId.ChangedNamespaces:
+                WriteChangedNamespaces(page);
+                return 4096;
             case LogPageId.CommandsSupportedAndEffects:
                 WriteEffects(page);
                 return 4096;
@@ -88,6 +91,23 @@ internal sealed class GetLogPageCommand(ControllerParts parts) : IAdminCommand
     {
         page[0] = 1; // slot 1 is active
         Encoding.ASCII.GetBytes(FirmwareRevision.PadRight(8), page[8..]);
+    }
+
+    // NVMe 1.4 5.14.1.4. Reading it is what clears it.
+    private void WriteChangedNamespaces(Span<byte> page)
+    {
+        int at = 0;
+        foreach (Namespace space in parts.Namespaces.Where(space => space.TakeChanged()))
+        {
+            if (at == page.Length)
+            {
+                page.Clear(); // more than there is room for
+                BinaryPrimitives.WriteUInt32LittleEndian(page, AllNamespaces);
+                return;
+            }
+            BinaryPrimitives.WriteUInt32LittleEndian(page[at..], space.Id);
+            at += sizeof(uint);
+        }
     }
 
     // NVMe 1.4 figure 198: admin commands first, I/O commands from byte 1024 on

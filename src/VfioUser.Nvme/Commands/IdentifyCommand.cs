@@ -45,6 +45,7 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
         Put32(page, 80, ControllerRegisters.Version14);
         Put32(page, 84, LongTime); // RTD3R
         Put32(page, 88, LongTime); // RTD3E: a shutdown flushes what the guest has left in the cache
+        Put32(page, 92, 1 << 8); // OAES: namespaces that change
         page[111] = 1; // CNTRLTYPE: an I/O controller
         Put16(page, 256, (ushort)(1 << 1 | (parts.OffersShadowDoorbells ? 1 << 8 : 0))); // OACS: format, doorbell buffers
         page[258] = 3; // ACL: 4 aborts

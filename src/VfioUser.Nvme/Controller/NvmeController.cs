@@ -84,6 +84,8 @@ public sealed class NvmeController : PciDevice
         ControllerState state = new(_parts, _lifecycle);
         EnableMigration(state.Save, state.Restore, ControllerState.MaxSize);
         events.Wake = _parts.Workers.WakeAdmin;
+        foreach (NvmeDisk disk in disks.Distinct())
+            disk.SizeChanged += DiskChanged;
     }
 
     /// <summary>Counters of the controller. Any thread.</summary>
@@ -107,6 +109,16 @@ public sealed class NvmeController : PciDevice
     // QEMU maps its ROMs without a descriptor in every machine; no driver has its queues and buffers there. Mapped BARs of other
     // devices count, where it may have them.
     private static bool ComesByMessage(DmaRegion region) => region is { Backing: DmaBacking.Message, IsWritable: true };
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        foreach (Namespace space in _parts.Namespaces)
+            space.Disk.SizeChanged -= DiskChanged;
+        base.Dispose(disposing);
+    }
+
+    private void DiskChanged(object? disk, EventArgs _) => _parts.DiskChanged((NvmeDisk)disk!);
 
     private static NvmeNamespace[] WithDefaults(IReadOnlyList<NvmeDisk> disks)
     {

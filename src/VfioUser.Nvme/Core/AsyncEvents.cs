@@ -86,6 +86,7 @@ internal sealed class AsyncEvents
         {
             LogPageId.Error => AsyncEvent.ErrorType,
             LogPageId.Smart => AsyncEvent.SmartType,
+            LogPageId.ChangedNamespaces => AsyncEvent.NoticeType,
             _ => -1,
         };
         if (type < 0)
@@ -171,6 +172,7 @@ internal readonly record struct AsyncEvent(int Type, int Information, LogPageId 
 {
     public const int ErrorType = 0;
     public const int SmartType = 1;
+    public const int NoticeType = 2;
 
     public uint Result => (uint)(Type | Information << 8 | (int)LogPage << 16);
 
@@ -183,4 +185,6 @@ internal readonly record struct AsyncEvent(int Type, int Information, LogPageId 
     public static AsyncEvent Reliability => new(SmartType, 0x00, LogPageId.Smart);
 
     public static AsyncEvent TemperatureThreshold => new(SmartType, 0x01, LogPageId.Smart);
+
+    public static AsyncEvent NamespaceAttributeChanged => new(NoticeType, 0x00, LogPageId.ChangedNamespaces);
 }

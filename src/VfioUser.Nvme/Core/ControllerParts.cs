@@ -213,6 +213,16 @@ internal sealed class ControllerParts
             Events.Raise(AsyncEvent.Reliability);
     }
 
+    /// <summary>A disk has another size, perhaps. Any thread.</summary>
+    public void DiskChanged(NvmeDisk disk)
+    {
+        bool changed = false;
+        foreach (Namespace space in Namespaces.Where(space => space.Disk == disk))
+            changed |= space.UpdateSize();
+        if (changed && Features.ReportsNamespaces)
+            Events.Raise(AsyncEvent.NamespaceAttributeChanged);
+    }
+
     /// <summary>Logs an exception that no disk should throw. Not each: the guest can repeat the command that it came of.</summary>
     public void LogUnexpected(Exception exception)
     {

@@ -8,6 +8,7 @@ internal sealed class Features
     public const ushort Temperature = 308;
     private const ushort DefaultThreshold = 343;
     private const uint WarningBits = 0x1F;
+    private const uint NamespaceNotices = 1 << 8;
 
     private readonly uint[] _values = new uint[(int)FeatureId.AsyncEventConfiguration + 1];
     private readonly bool[] _uncoalesced = new bool[NvmeControllerOptions.MaxIoQueues + 1];
@@ -37,6 +38,9 @@ internal sealed class Features
 
     /// <summary>Whether the driver has enabled an event for a disk that has lost writes.</summary>
     public bool ReportsReliability => (this[FeatureId.AsyncEventConfiguration] & 4) != 0;
+
+    /// <summary>Whether the driver has enabled an event for a namespace that has changed.</summary>
+    public bool ReportsNamespaces => (this[FeatureId.AsyncEventConfiguration] & NamespaceNotices) != 0;
 
     /// <summary>The lower threshold, in kelvins.</summary>
     public ushort UnderThreshold { get; set; }
@@ -70,7 +74,7 @@ internal sealed class Features
         FeatureId.TemperatureThreshold => 0xFFFF,
         FeatureId.ErrorRecovery => 0xFFFF,
         FeatureId.InterruptCoalescing => 0xFFFF,
-        FeatureId.AsyncEventConfiguration => WarningBits,
+        FeatureId.AsyncEventConfiguration => WarningBits | NamespaceNotices,
         _ => 1,
     };
 

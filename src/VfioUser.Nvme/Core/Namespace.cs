@@ -8,6 +8,8 @@ internal sealed class Namespace
 {
     private readonly RundownGuard _commands = new();
     private int _flushFailed;
+    private int _hasChanged;
+    private long _blockCount;
 
     /// <param name="id">Its number.</param>
     /// <param name="options">Its bytes, and what else is said of it.</param>
@@ -29,7 +31,7 @@ internal sealed class Namespace
         Id = id;
         Disk = disk;
         BlockSize = blockSize;
-        BlockCount = (ulong)(disk.Size / blockSize);
+        _blockCount = disk.Size / blockSize;
         InPlace = disk as INvmeInPlaceDisk;
         MayBlock = disk.MayBlock;
         IsReadOnly = options.IsReadOnly || disk.IsReadOnly;
@@ -56,7 +58,8 @@ internal sealed class Namespace
 
     public int BlockSize { get; }
 
-    public ulong BlockCount { get; }
+    /// <summary>It changes with the disk's size.</summary>
+    public ulong BlockCount => (ulong)Volatile.Read(ref _blockCount);
 
     /// <summary>In bytes.</summary>
     public long Length => (long)BlockCount * BlockSize;
@@ -87,5 +90,23 @@ internal sealed class Namespace
 
     public void EndFormat() => _commands.Open();
 
-    public bool Contains(ulong lba, ulong count) => lba <= BlockCount && count <= BlockCount - lba;
+    public bool Contains(ulong lba, ulong count)
+    {
+        ulong blocks = BlockCount;
+        return lba <= blocks && count <= blocks - lba;
+    }
+
+    /// <summary>The disk may have another size.</summary>
+    /// <returns>Whether it has.</returns>
+    public bool UpdateSize()
+    {
+        long blocks = Math.Max(Disk.Size, 0) / BlockSize;
+        if (Interlocked.Exchange(ref _blockCount, blocks) == blocks)
+            return false;
+        Volatile.Write(ref _hasChanged, 1);
+        return true;
+    }
+
+    /// <summary>Whether it has changed since the last call: the driver reads it.</summary>
+    public bool TakeChanged() => Interlocked.Exchange(ref _hasChanged, 0) != 0;
 }

@@ -2,27 +2,37 @@ using Microsoft.Win32.SafeHandles;
 
 namespace VfioUser.Nvme;
 
-/// <summary>Blocks in a file or on a block device. The page cache is its volatile cache.</summary>
+/// <summary>Blocks in a file or on a block device.</summary>
+/// <remarks>Any thread. <see cref="FileCacheMode"/> says when a write is durable.</remarks>
 public sealed class FileDisk : NvmeDisk
 {
     private const int NotSupported = 95; // EOPNOTSUPP
+    private const int InvalidArgument = 22; // EINVAL
 
     private readonly SafeFileHandle _file;
     private readonly string _path;
+    private readonly bool _isRegular;
+    private readonly FileCacheMode _cache;
+    private readonly int _alignment; // of offsets, lengths and memory; 1 through the page cache
+    private long _size;
     private volatile bool _noHoles;
     private volatile bool _isActive;
 
-    private FileDisk(SafeFileHandle file, string path, long size, bool readOnly, bool isActive)
+    private FileDisk(SafeFileHandle file, string path, bool isRegular, long size, FileDiskOptions options)
     {
         _file = file;
         _path = path;
-        Size = size;
-        IsReadOnly = readOnly;
-        _isActive = isActive;
+        _isRegular = isRegular;
+        _size = size;
+        _cache = options.Cache;
+        IsReadOnly = options.IsReadOnly;
+        _isActive = !options.IsIncoming || IsReadOnly;
+        _alignment = _cache is FileCacheMode.None or FileCacheMode.DirectSync ? OpenDirect() : 1;
+        Hints = _alignment == 1 ? NvmeDiskHints.None : new NvmeDiskHints { BlockSize = _alignment };
     }
 
     /// <inheritdoc/>
-    public override long Size { get; }
+    public override long Size => Volatile.Read(ref _size);
 
     /// <summary>The full path: hosts that share a disk have it at the same place.</summary>
     public override string Identity => _path;
@@ -31,25 +41,34 @@ public sealed class FileDisk : NvmeDisk
     public override bool IsReadOnly { get; }
 
     /// <inheritdoc/>
-    public override bool HasVolatileCache => true;
+    public override bool HasVolatileCache => _cache is not (FileCacheMode.Writethrough or FileCacheMode.DirectSync);
 
     /// <inheritdoc/>
     public override bool MayBlock => true;
+
+    /// <inheritdoc/>
+    public override NvmeDiskHints Hints { get; }
 
     /// <inheritdoc/>
     public override bool IsActive => _isActive;
 
     /// <summary>Opens a file, and locks it against writers.</summary>
     /// <param name="path">Of the file or block device.</param>
-    /// <param name="size">Creates a missing file, and gives a new or empty one this size; null for a file that must exist.</param>
-    /// <param name="readOnly">Whether it is only read.</param>
-    /// <param name="incoming">Whether another process has it until a guest has migrated here: it must exist, and is locked by <see cref="Activate"/>.</param>
+    /// <param name="size">In bytes: creates a missing file, and gives a new or empty one this size; null for a file that must exist.</param>
     /// <exception cref="IOException">It does not exist, is in use, or has another size. The message says which.</exception>
-    public static FileDisk Open(string path, long? size = null, bool readOnly = false, bool incoming = false)
+    public static FileDisk Open(string path, long? size = null) => Open(path, new FileDiskOptions { Size = size });
+
+    /// <summary>Opens a file, and locks it against writers.</summary>
+    /// <param name="path">Of the file or block device.</param>
+    /// <param name="options">What else is to be said.</param>
+    /// <exception cref="IOException">It does not exist, is in use, has another size, or cannot be used past the page cache. The message
+    /// says which.</exception>
+    public static FileDisk Open(string path, FileDiskOptions options)
     {
-        bool create = size is not null && !readOnly && !incoming;
-        bool unlocked = incoming && !readOnly;
-        SafeFileHandle file = unlocked && File.Exists(path) ? FileSystemCalls.OpenUnlocked(path)
+        ArgumentNullException.ThrowIfNull(options);
+        bool readOnly = options.IsReadOnly;
+        bool create = options.Size is not null && !readOnly && !options.IsIncoming;
+        SafeFileHandle file = options.IsIncoming && !readOnly && File.Exists(path) ? FileSystemCalls.OpenUnlocked(path)
             : File.OpenHandle(path, create ? FileMode.OpenOrCreate : FileMode.Open,
                 readOnly ? FileAccess.Read : FileAccess.ReadWrite, readOnly ? FileShare.Read : FileShare.None);
         try
@@ -59,20 +78,30 @@ public sealed class FileDisk : NvmeDisk
             long length = LengthOf(file, isRegular);
             if (create && length == 0 && isRegular)
             {
-                RandomAccess.SetLength(file, size!.Value);
-                length = size.Value;
+                RandomAccess.SetLength(file, options.Size!.Value);
+                length = options.Size.Value;
             }
             if (length == 0)
                 throw new IOException($"{path} is empty: say how large the disk is to be.");
-            if (size is { } wanted && wanted != length)
+            if (options.Size is { } wanted && wanted != length)
                 throw new IOException($"{path} has {length} bytes, not {wanted}: its size is not changed.");
-            return new FileDisk(file, Path.GetFullPath(path), length, readOnly, isActive: !unlocked);
+            return new FileDisk(file, Path.GetFullPath(path), isRegular, length, options);
         }
         catch
         {
             file.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Looks how large the file or device is now, and tells the guest if that has changed.</summary>
+    /// <exception cref="IOException">It cannot be told.</exception>
+    /// <remarks>Any thread.</remarks>
+    public void UpdateSize()
+    {
+        long size = LengthOf(_file, _isRegular);
+        if (Interlocked.Exchange(ref _size, size) != size)
+            OnSizeChanged();
     }
 
     /// <inheritdoc/>
@@ -98,7 +127,7 @@ public sealed class FileDisk : NvmeDisk
     {
         for (Span<byte> left = destination.Span; !left.IsEmpty;)
         {
-            int count = RandomAccess.Read(_file, left, offset);
+            int count = Read(left, offset);
             if (count == 0)
                 throw new EndOfStreamException($"{_path} ends at {offset}: it had {Size} bytes.");
             left = left[count..];
@@ -110,25 +139,27 @@ public sealed class FileDisk : NvmeDisk
     /// <inheritdoc/>
     public override ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> source, CancellationToken cancellation = default)
     {
-        RandomAccess.Write(_file, source.Span, offset);
-        return default;
+        if (AlignedMemory.IsAligned(source.Span, _alignment))
+            RandomAccess.Write(_file, source.Span, offset);
+        else
+            WriteCopy(source.Span, offset);
+        return FlushIfDue();
     }
 
     /// <inheritdoc/>
     public override ValueTask WriteZeroesAsync(long offset, long length, bool deallocate, CancellationToken cancellation = default) =>
-        deallocate && TryPunch(offset, length) ? default : base.WriteZeroesAsync(offset, length, deallocate, cancellation);
+        deallocate && TryPunch(offset, length) ? FlushIfDue() : base.WriteZeroesAsync(offset, length, deallocate, cancellation);
 
     /// <inheritdoc/>
     public override ValueTask DeallocateAsync(long offset, long length, CancellationToken cancellation = default)
     {
-        TryPunch(offset, length);
-        return default;
+        return TryPunch(offset, length) ? FlushIfDue() : default;
     }
 
     /// <inheritdoc/>
     protected override ValueTask WriteBackAsync()
     {
-        if (!IsReadOnly)
+        if (!IsReadOnly && _cache != FileCacheMode.Unsafe)
             FileSystemCalls.Flush(_file, _path);
         return default;
     }
@@ -138,6 +169,43 @@ public sealed class FileDisk : NvmeDisk
     {
         _file.Dispose();
         base.Dispose(disposing);
+    }
+
+    private ValueTask FlushIfDue() => HasVolatileCache ? default : FlushAsync();
+
+    // Past the page cache, memory has to be aligned: that of the controller is, and others are copied.
+    private int Read(Span<byte> destination, long offset)
+    {
+        if (AlignedMemory.IsAligned(destination, _alignment))
+            return RandomAccess.Read(_file, destination, offset);
+        Span<byte> copy = AlignedMemory.Allocate(destination.Length).Span;
+        int count = RandomAccess.Read(_file, copy, offset);
+        copy[..count].CopyTo(destination);
+        return count;
+    }
+
+    private void WriteCopy(ReadOnlySpan<byte> source, long offset)
+    {
+        Span<byte> copy = AlignedMemory.Allocate(source.Length).Span;
+        source.CopyTo(copy);
+        RandomAccess.Write(_file, copy, offset);
+    }
+
+    // Nothing tells for all file systems and kernels what they take: the device's blocks, mostly.
+    private int OpenDirect()
+    {
+        FileSystemCalls.UseDirect(_file, _path);
+        Memory<byte> probe = AlignedMemory.Allocate(4096);
+        try
+        {
+            RandomAccess.Read(_file, probe.Span[..512], 512);
+            return 512;
+        }
+        catch (Exception e) when (e.HResult == InvalidArgument || e is ArgumentException)
+        {
+            RandomAccess.Read(_file, probe.Span, 0);
+            return 4096;
+        }
     }
 
     private static long LengthOf(SafeFileHandle file, bool isRegular)

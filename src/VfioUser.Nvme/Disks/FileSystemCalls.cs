@@ -17,6 +17,11 @@ internal static partial class FileSystemCalls
     private const int NonBlocking = 4;
     private const int Unlocked = 8;
     private const int DontNeed = 4;
+    private const int GetFlags = 3;
+    private const int SetFlags = 4;
+
+    // it is one of those whose bit differs: asm-generic/fcntl.h, arch/arm64/include/uapi/asm/fcntl.h
+    private static readonly int Direct = RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm ? 0x1_0000 : 0x4000;
 
     private const int Interrupted = 4; // EINTR
 
@@ -56,6 +61,15 @@ internal static partial class FileSystemCalls
         return file >= 0 ? new SafeFileHandle(file, ownsHandle: true) : throw Failure(path, Marshal.GetLastPInvokeError());
     }
 
+    /// <summary>Has a file's reads and writes go past the page cache.</summary>
+    /// <exception cref="IOException">Its file system cannot.</exception>
+    public static void UseDirect(SafeFileHandle file, string path)
+    {
+        int flags = Fcntl(file, GetFlags, 0);
+        if (flags < 0 || Fcntl(file, SetFlags, flags | Direct) < 0)
+            throw Failure(path + ": O_DIRECT", Marshal.GetLastPInvokeError());
+    }
+
     /// <summary>Locks a file against all others, or fails at once.</summary>
     public static bool TryLock(SafeFileHandle file) => Flock(file, Exclusive | NonBlocking) == 0;
 
@@ -74,6 +88,9 @@ internal static partial class FileSystemCalls
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    private static partial int Fcntl(SafeFileHandle file, int command, int argument);
 
     [LibraryImport("libc", EntryPoint = "flock")]
     private static partial int Flock(SafeFileHandle file, int operation);

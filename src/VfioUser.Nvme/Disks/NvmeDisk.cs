@@ -35,7 +35,7 @@ public abstract class NvmeDisk : IDisposable
     // what the default for zeros writes at one time
     private const int ZeroesLength = 64 << 10;
 
-    private static readonly ReadOnlyMemory<byte> Zeroes = new byte[ZeroesLength];
+    private static readonly ReadOnlyMemory<byte> Zeroes = NewZeroes();
     private readonly FlushGroup _flushes;
     private readonly string _identity = Guid.NewGuid().ToString();
 
@@ -140,6 +140,13 @@ public abstract class NvmeDisk : IDisposable
     /// <summary>Releases resources. The controllers that use the disk have been disposed.</summary>
     protected virtual void Dispose(bool disposing)
     {
+    }
+
+    private static Memory<byte> NewZeroes()
+    {
+        Memory<byte> zeroes = AlignedMemory.Allocate(ZeroesLength);
+        zeroes.Span.Clear();
+        return zeroes;
     }
 
     /// <summary>Tells the controller that <see cref="Size"/> has changed. Any thread.</summary>

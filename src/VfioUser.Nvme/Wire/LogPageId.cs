@@ -6,5 +6,6 @@ internal enum LogPageId : byte
     Error = 0x01,
     Smart = 0x02,
     FirmwareSlot = 0x03,
+    ChangedNamespaces = 0x04,
     CommandsSupportedAndEffects = 0x05,
 }

@@ -60,6 +60,6 @@ public sealed class DiskNameTests : IDisposable
         Disk("a").Dispose();
         string path = Path.Combine(_folder.FullName, "a");
 
-        Names([FileDisk.Open(path, readOnly: true), FileDisk.Open(path, readOnly: true)]).Disks.Should().OnlyHaveUniqueItems();
+        Names([FileDisk.Open(path, new FileDiskOptions { IsReadOnly = true }), FileDisk.Open(path, new FileDiskOptions { IsReadOnly = true })]).Disks.Should().OnlyHaveUniqueItems();
     }
 }

@@ -9,7 +9,7 @@ public class ServeTests
     {
         string socket = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
 
-        int result = await Serve.Run(new ServeOptions(socket, [], MemoryDisk.MaxSize + 4096, ReadOnly: false, Incoming: false, TrustClientMemory: false, View: false, new NvmeControllerOptions()));
+        int result = await Serve.Run(new ServeOptions(socket, [], MemoryDisk.MaxSize + 4096, FileCacheMode.Writeback, ReadOnly: false, Incoming: false, TrustClientMemory: false, View: false, new NvmeControllerOptions()));
 
         result.Should().Be(1);
         File.Exists(socket).Should().BeFalse();

@@ -104,7 +104,7 @@ public sealed class DiskHandOverTests : IDisposable
         using Machine source = new(disks: [FileDisk.Open(DiskPath, 1 << 20)]);
         DriverQueue queue = source.Driver.CreateQueue(1);
         WriteBlock(source.Guest, queue, Machine.Pattern(512));
-        using FileDisk there = FileDisk.Open(DiskPath, incoming: true);
+        using FileDisk there = FileDisk.Open(DiskPath, new FileDiskOptions { IsIncoming = true });
         using NvmeController target = new([there]);
 
         FluentActions.Invoking(() => FileDisk.Open(DiskPath)).Should().Throw<IOException>();
@@ -137,7 +137,7 @@ public sealed class DiskHandOverTests : IDisposable
     [Fact]
     public void Controller_with_an_incoming_disk_takes_it_when_a_guest_boots_instead()
     {
-        using Machine machine = new(disks: [FileDisk.Open(Created(), incoming: true)]);
+        using Machine machine = new(disks: [FileDisk.Open(Created(), new FileDiskOptions { IsIncoming = true })]);
 
         FluentActions.Invoking(() => FileDisk.Open(DiskPath)).Should().Throw<IOException>();
         machine.Driver.Status.Should().Be(1);
@@ -147,7 +147,7 @@ public sealed class DiskHandOverTests : IDisposable
     public void Controller_whose_incoming_disk_another_has_does_not_start()
     {
         using FileDisk other = FileDisk.Open(DiskPath, 1 << 20);
-        using Machine machine = new(disks: [FileDisk.Open(DiskPath, incoming: true)], enable: false);
+        using Machine machine = new(disks: [FileDisk.Open(DiskPath, new FileDiskOptions { IsIncoming = true })], enable: false);
 
         machine.Driver.Enable();
 

@@ -58,7 +58,7 @@ public sealed class FileDiskTests : IDisposable
     public void Read_only_disk_can_be_read_and_says_what_it_is()
     {
         File.WriteAllBytes(DiskPath, Machine.Pattern(1 << 20));
-        using Machine machine = new(disks: [FileDisk.Open(DiskPath, readOnly: true)]);
+        using Machine machine = new(disks: [FileDisk.Open(DiskPath, new FileDiskOptions { IsReadOnly = true })]);
         DriverQueue queue = machine.Driver.CreateQueue(1);
         Iova page = machine.NewPage();
 
