@@ -47,12 +47,12 @@ public sealed class TestDeviceTests
     public void Lease_that_a_part_holds_over_an_unmap_fails_the_test()
     {
         using TestDevice device = new();
-        device.Dma.TryLease(TestMemory.Address, 8, writable: false, out DmaLease? lease).Should().BeTrue();
+        device.Dma.TryLease(TestMemory.Address, 8, writable: false, out DmaLease lease).Should().BeTrue();
 
         device.Memory.Invoking(memory => memory.Unmap()).Should().Throw<TestGuestException>()
             .WithMessage($"*a lease of 8 bytes*{nameof(Lease_that_a_part_holds_over_an_unmap_fails_the_test)}*");
 
-        lease!.Dispose();
+        lease.Dispose();
     }
 
     [Fact]

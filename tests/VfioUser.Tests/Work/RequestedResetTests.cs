@@ -162,13 +162,13 @@ public sealed class RequestedResetTests
         using WorkRig rig = new(by, _device);
         using RawClient client = rig.Attach();
         Map(client);
-        _device.Dma.TryLease(new Iova(Mapped), 8, writable: false, out DmaLease? lease).Should().BeTrue();
+        _device.Dma.TryLease(new Iova(Mapped), 8, writable: false, out DmaLease lease).Should().BeTrue();
 
         ushort unmap = client.Say(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, 0, Mapped, Page));
         SpinWait.SpinUntil(() => _device.Activity.State == DeviceState.Quiesced, Wait.Bound).Should().BeTrue();
         Task<bool> reset = _device.RequestResetAsync();
         _device.Diary.Should().BeEmpty();
-        lease!.Dispose();
+        lease.Dispose();
 
         client.HearReply(unmap, Command.DmaUnmap).Header.Error.Should().Be(0u);
         reset.ShouldGive(true);
