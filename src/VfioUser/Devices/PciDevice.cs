@@ -145,7 +145,7 @@ public abstract partial class PciDevice
 
     /// <summary>Adds the request interrupt, which asks the client to release the device, usually by unplugging it.</summary>
     /// <remarks>Setup.</remarks>
-    public Irq AddRequestIrq() => AddIrqs(new IrqVectors(PciIrq.Request, new Irq(PciIrq.Request, 0)))[0];
+    public Irq AddRequestIrq() => AddIrqs(new IrqVectors(PciIrq.Request, new RequestIrq()))[0];
 
     /// <summary>Called when a client has attached. It has not mapped memory or set interrupts yet.</summary>
     protected virtual void OnAttached()

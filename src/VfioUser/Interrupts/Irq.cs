@@ -305,7 +305,7 @@ public class Irq
         PendingChanged(pending);
     }
 
-    private void ClearMaskAndPending()
+    private protected void ClearMaskAndPending()
     {
         using (EnterForClient())
         {

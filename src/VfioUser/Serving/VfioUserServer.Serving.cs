@@ -6,24 +6,24 @@ public sealed partial class VfioUserServer
     internal ServerLog Log => _log;
 
     /// <summary>As <see cref="RunAsync(PciDevice, CancellationToken)"/>, and updates a status.</summary>
-    internal Task RunAsync(PciDevice device, ServingStatus status, CancellationToken cancellation)
+    internal Task RunAsync(PciDevice device, ServingStatus status, CancellationToken cancellation, VfioUserServerOptions? options = null)
     {
-        Task run = Serve(device, status, mayBlock: true, ServerThread.Start, cancellation);
+        Task run = Serve(device, status, mayBlock: true, ServerThread.Start, options ?? _options, cancellation);
         Volatile.Write(ref _run, run);
         return run;
     }
 
     /// <summary>As <see cref="CreatePoller(PciDevice, CancellationToken)"/>, and updates a status.</summary>
-    internal DevicePoller CreatePoller(PciDevice device, ServingStatus status, CancellationToken cancellation) =>
-        Serve(device, status, mayBlock: false, static engine => new DevicePoller(engine), cancellation);
+    internal DevicePoller CreatePoller(PciDevice device, ServingStatus status, CancellationToken cancellation, VfioUserServerOptions? options = null) =>
+        Serve(device, status, mayBlock: false, static engine => new DevicePoller(engine), options ?? _options, cancellation);
 
     // Creates the engine of a new run, and passes it to a driver.
-    private T Serve<T>(PciDevice device, ServingStatus status, bool mayBlock, Func<ServingEngine, T> drive, CancellationToken cancellation)
+    private T Serve<T>(PciDevice device, ServingStatus status, bool mayBlock, Func<ServingEngine, T> drive, VfioUserServerOptions options, CancellationToken cancellation)
     {
-        Occupy(device);
+        Occupy(device, options.RegisterMap);
         CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, _disposed.Token);
         CommandTurn? turn = mayBlock ? new CommandTurn(device.CommandWork) : null;
-        ServerRun run = new(device, _options, _log, status, turn, stop.Token);
+        ServerRun run = new(device, options, _log, status, turn, stop.Token);
         ServingEngine engine = new(run, _clients, stop, () => Free(device));
         try
         {
@@ -37,7 +37,7 @@ public sealed partial class VfioUserServer
     }
 
     // reserves the server and the device: one run at a time
-    private void Occupy(PciDevice device)
+    private void Occupy(PciDevice device, bool registerMap)
     {
         ArgumentNullException.ThrowIfNull(device);
         ObjectDisposedException.ThrowIf(_disposed.IsCancellationRequested, this);
@@ -45,7 +45,7 @@ public sealed partial class VfioUserServer
             throw new InvalidOperationException("The server is serving a device already. A second device needs a second server.");
         try
         {
-            device.BeginServing(_options.Logger, _options.RegisterMap);
+            device.BeginServing(_options.Logger, registerMap);
         }
         catch
         {

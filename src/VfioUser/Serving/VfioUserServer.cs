@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using VfioUser.Protocol;
 
@@ -81,10 +82,27 @@ public sealed partial class VfioUserServer : IDisposable, IAsyncDisposable
     public void Run(PciDevice device, CancellationToken cancellation = default) =>
         RunAsync(device, cancellation).GetAwaiter().GetResult();
 
+    /// <summary>Serves a device until cancelled or disposed, with options for this run. Blocks.</summary>
+    /// <param name="device">Not served elsewhere.</param>
+    /// <param name="options">In place of the server's, for limits that follow from the device. Socket mode, logger, name and meters are
+    /// the server's.</param>
+    /// <param name="cancellation">Stops serving.</param>
+    /// <inheritdoc cref="Run(PciDevice, CancellationToken)"/>
+    [OverloadResolutionPriority(1)] // for new() { ... }
+    public void Run(PciDevice device, VfioUserServerOptions options, CancellationToken cancellation = default) =>
+        RunAsync(device, options, cancellation).GetAwaiter().GetResult();
+
     /// <summary>Serves a device until cancelled or disposed.</summary>
     /// <returns>Completes when the last session has ended and the device is free; faulted if the listening socket failed.</returns>
     /// <inheritdoc cref="Run(PciDevice, CancellationToken)"/>
     public Task RunAsync(PciDevice device, CancellationToken cancellation = default) => RunAsync(device, new ServingStatus(), cancellation);
+
+    /// <summary>Serves a device until cancelled or disposed, with options for this run.</summary>
+    /// <returns>Completes when the last session has ended and the device is free; faulted if the listening socket failed.</returns>
+    /// <inheritdoc cref="Run(PciDevice, VfioUserServerOptions, CancellationToken)"/>
+    [OverloadResolutionPriority(1)] // for new() { ... }
+    public Task RunAsync(PciDevice device, VfioUserServerOptions options, CancellationToken cancellation = default) =>
+        RunAsync(device, new ServingStatus(), cancellation, options ?? throw new ArgumentNullException(nameof(options)));
 
     /// <summary>Serves a device on the caller's threads, in calls of <see cref="DevicePoller.Process"/>.</summary>
     /// <param name="device">Not served elsewhere.</param>
@@ -94,6 +112,15 @@ public sealed partial class VfioUserServer : IDisposable, IAsyncDisposable
     /// <exception cref="IOException">The system has no free descriptors.</exception>
     public DevicePoller CreatePoller(PciDevice device, CancellationToken cancellation = default) =>
         CreatePoller(device, new ServingStatus(), cancellation);
+
+    /// <summary>Serves a device on the caller's threads, with options for this run.</summary>
+    /// <param name="device">Not served elsewhere.</param>
+    /// <param name="options">As in <see cref="Run(PciDevice, VfioUserServerOptions, CancellationToken)"/>.</param>
+    /// <param name="cancellation">Stops serving, as disposing the server does: the next call of Process reports it.</param>
+    /// <inheritdoc cref="CreatePoller(PciDevice, CancellationToken)"/>
+    [OverloadResolutionPriority(1)] // for new() { ... }
+    public DevicePoller CreatePoller(PciDevice device, VfioUserServerOptions options, CancellationToken cancellation = default) =>
+        CreatePoller(device, new ServingStatus(), cancellation, options ?? throw new ArgumentNullException(nameof(options)));
 
     /// <summary>Stops listening, and ends the session. The task of a run completes soon after.</summary>
     public void Dispose()

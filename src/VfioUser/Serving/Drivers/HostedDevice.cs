@@ -56,16 +56,29 @@ public sealed class HostedDevice
     /// <returns><see cref="Completion"/>.</returns>
     /// <exception cref="InvalidOperationException">The device has no request interrupt: see <see cref="PciDevice.AddRequestIrq"/>.</exception>
     /// <exception cref="OperationCanceledException">The client did not release it in time.</exception>
-    /// <remarks>Any thread but those that run the device's code. A guest may refuse to let go of a device that it uses.</remarks>
+    /// <remarks>Any thread but those that run the device's code. A client that negotiates, or has not set the interrupt yet, is asked when
+    /// it has set it; one that never does is waited for. A guest may refuse to let go of a device that it uses.</remarks>
     public async Task RequestRemovalAsync(CancellationToken cancellation = default)
     {
         if (Device.IrqsAt((int)PciIrq.Request) is not { } request)
             throw new InvalidOperationException("The device has no request interrupt. Add it with AddRequestIrq in its constructor.");
         Task without = _status.WithoutClient;
         if (!without.IsCompleted)
-            request[0].Trigger();
-        await without.WaitAsync(cancellation).ConfigureAwait(false);
+            await AskAsync((RequestIrq)request[0], without, cancellation).ConfigureAwait(false);
         await RemoveAsync().ConfigureAwait(false);
+    }
+
+    private static async Task AskAsync(RequestIrq request, Task without, CancellationToken cancellation)
+    {
+        request.Request();
+        try
+        {
+            await without.WaitAsync(cancellation).ConfigureAwait(false);
+        }
+        finally
+        {
+            request.EndRequest();
+        }
     }
 
     /// <summary>Serving has started.</summary>

@@ -57,6 +57,7 @@ internal sealed class Session : IDisposable
         device.Unmodelled.Observer = log;
         device.Unmodelled.IsStrict = options.RefuseUnmodelledAccesses;
         device.Dma.Observer = log;
+        device.Dma.ByMessage = new DmaMessageAccess(DmaMessages, ((IGuestMemoryObserver)log).MeterOf(DmaBacking.Message));
         device.Dma.HasClient = true;
         log.Metrics.SessionBegan(device);
     }
@@ -184,6 +185,7 @@ internal sealed class Session : IDisposable
             while (!TryLeave())
                 AwaitPending();
         });
+        Device.Dma.ByMessage = null;
         GuestRegions.Dispose();
         Guarded(DeviceCallback.Detached, Device.Detached);
         Quiescence.Resume();
