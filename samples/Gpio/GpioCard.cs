@@ -33,7 +33,7 @@ public sealed class GpioCard : PciDevice
     {
         Bar bar = AddBar(2, BarKind.Io, size: 0x100);
         _intx = AddIntx();
-        _ports = bar.AddRegisters<byte>(0x0, count: 2, new() { Name = "OUT", Stride = 4, OnWrite = (_, _) => TellOutputs() });
+        _ports = bar.AddRegisters<byte>(0x0, count: 2, new() { Name = "OUT", Stride = 4, OnWrite = (_, _) => NotifyOutputs() });
         bar.AddRegister<byte>(0x1, new() { Name = "IN0", Access = RegisterAccess.ReadOnly, OnRead = _ => (byte)Inputs, OnWrite = _ => ClearInterrupt() });
         bar.AddRegister<byte>(0x5, new() { Name = "IN1", Access = RegisterAccess.ReadOnly, OnRead = _ => (byte)(Inputs >> 8) });
         bar.AddRegister<byte>(0x2, new() { Name = "IRQ", Access = RegisterAccess.ReadOnly, OnRead = _ => EnableInterrupt(), OnWrite = _ => ClearInterrupt(disable: true) });
@@ -77,7 +77,7 @@ public sealed class GpioCard : PciDevice
     {
         lock (_lock)
             _interruptEnabled = false;
-        TellOutputs();
+        NotifyOutputs();
     }
 
     private byte EnableInterrupt()
@@ -97,7 +97,7 @@ public sealed class GpioCard : PciDevice
         }
     }
 
-    private void TellOutputs()
+    private void NotifyOutputs()
     {
         ushort outputs = Outputs;
         if (outputs == _lastOutputs)

@@ -8,7 +8,7 @@ namespace VfioUser.Client;
 /// <remarks>Spec: VFIO_USER_DEVICE_GET_REGION_IO_FDS.</remarks>
 public sealed class ClientIoFds : IReadOnlyList<ClientIoFd>, IDisposable
 {
-    private const uint NoFd = uint.MaxValue; // how libvfio-user says none
+    private const uint NoFd = uint.MaxValue; // libvfio-user's value for none
 
     private readonly List<ClientIoFd> _entries = [];
     private readonly SafeFileHandle[] _fds;

@@ -19,7 +19,7 @@ internal static class RegionAreas
             : [new SparseMmapArea(0, info.Size)];
     }
 
-    /// <summary>The type of a device-specific region; null when the server does not say.</summary>
+    /// <summary>The type of a device-specific region; null if the server gives none.</summary>
     public static RegionType? TypeOf(in RegionInfo info, ReadOnlySpan<byte> payload) =>
         TryFind(info, payload, RegionCapId.Type, out uint at) ? ReadAt<RegionType>(payload, at) : null;
 

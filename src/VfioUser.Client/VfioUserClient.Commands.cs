@@ -17,7 +17,7 @@ public sealed partial class VfioUserClient
     {
         uint argsz = RegionInfo.WireSize;
         ClientRegion? region = TryGetRegionInfo(index, ref argsz);
-        // the reply needed more room than argsz: ask again with as much as it said; if that is too little, fail
+        // the reply needs more room than argsz: ask again with the size that it gives; if that is too little, fail
         region ??= TryGetRegionInfo(index, ref argsz);
         return region ?? throw new VfioUserException(Command.DeviceGetRegionInfo, Errno.EBADMSG);
     }

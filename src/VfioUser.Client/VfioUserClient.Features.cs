@@ -67,7 +67,7 @@ public sealed partial class VfioUserClient
 
     /// <summary>Moves the device to a migration state and waits until it is there. Spec: VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE.</summary>
     /// <param name="state">Any that the device has, but not <see cref="MigrationState.Error"/>.</param>
-    /// <exception cref="VfioUserException">No transition leads there, or the device failed on one: <see cref="GetMigrationState"/> tells its state.</exception>
+    /// <exception cref="VfioUserException">No transition leads there, or the device failed on one: <see cref="GetMigrationState"/> gives its state.</exception>
     public void SetMigrationState(MigrationState state) =>
         SetFeature(DeviceFeatureId.MigDeviceState, new MigrationDeviceState(state, 0));
 

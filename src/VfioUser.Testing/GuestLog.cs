@@ -83,7 +83,7 @@ internal sealed class GuestLog(TestGuestOptions options) : ILogger
     }
 
     /// <summary>A message with the last lines of the server's log.</summary>
-    public string Tell(string message)
+    public string WithLog(string message)
     {
         string[] last = Lines[^Math.Min(LastLines, Lines.Length)..];
         return last.Length == 0 ? message : $"{message}{Environment.NewLine}The server's log ends with:{Environment.NewLine}  {string.Join(Environment.NewLine + "  ", last)}";

@@ -14,7 +14,7 @@ public sealed class GuestRegister
         Info = info;
     }
 
-    /// <summary>What the device says of it. Its value is the device's, without an access.</summary>
+    /// <summary>The device's declaration of it. Its value is read from the device, without an access of the guest.</summary>
     public RegisterInfo Info { get; }
 
     /// <summary>Reads it in one access of its width.</summary>
@@ -58,7 +58,7 @@ public sealed class GuestRegister
         Write((Read() & ~found.Mask) | (value << found.Bit));
     }
 
-    /// <summary>Name and what a read gives, with its fields.</summary>
+    /// <summary>Name and value, as an access of the guest reads it, with its fields.</summary>
     public string Describe() => $"{Info.Name} = {Info.Describe(Read())}";
 
     private RegisterFieldInfo FieldOf(string name) =>

@@ -37,7 +37,7 @@ public sealed partial class TestGuest
         if (!Leave())
             throw Stuck();
         if (Device.Dma.Holds?.Describe() is { } held)
-            throw new TestGuestException(Tell($"The guest has left, and {Device.GetType().Name} still holds guest memory: {held}"));
+            throw new TestGuestException(WithLog($"The guest has disconnected, and {Device.GetType().Name} still holds guest memory: {held}"));
         DeviceExceptionContext[] unseen = _log.TakeUnseen();
         if (unseen.Length == 0 || !Options.FailOnDeviceException)
             return;
@@ -52,7 +52,7 @@ public sealed partial class TestGuest
         Faults.EndSession();
     }
 
-    /// <summary>Completes when the device has been told that the client has disconnected.</summary>
+    /// <summary>Completes when the device is detached: <see cref="PciDevice.OnDetached"/> has returned.</summary>
     internal async Task Detached()
     {
         try
@@ -66,7 +66,7 @@ public sealed partial class TestGuest
     }
 
     private TestGuestException Stuck() =>
-        new(Tell($"The guest has left, but {Device.GetType().Name} still handles something after {Options.Timeout}."));
+        new(WithLog($"The guest has disconnected, but {Device.GetType().Name} still handles something after {Options.Timeout}."));
 
     private bool Leave()
     {

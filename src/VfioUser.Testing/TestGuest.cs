@@ -182,7 +182,7 @@ public sealed partial class TestGuest : IDisposable
     /// <exception cref="InvalidOperationException">The guest has no clock of its own: see <see cref="TestGuestOptions.TimeProvider"/>.</exception>
     /// <exception cref="TestGuestException">A timer or a posted action does not return, or they go on without an end.</exception>
     /// <remarks>Returns when all that came due has run, with what was posted meanwhile. Timers of a device that migration has stopped
-    /// stand still.</remarks>
+    /// do not run.</remarks>
     public void Advance(TimeSpan time)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(time, TimeSpan.Zero);
@@ -193,7 +193,7 @@ public sealed partial class TestGuest : IDisposable
         while (true)
         {
             if (!work.AwaitIdle(Options.Timeout))
-                throw new TestGuestException(Tell($"Timers or posted actions of {Device.GetType().Name} still run after {Options.Timeout}."));
+                throw new TestGuestException(WithLog($"Timers or posted actions of {Device.GetType().Name} still run after {Options.Timeout}."));
             long now = clock.GetTimestamp();
             if (now >= end)
                 return;
@@ -237,7 +237,7 @@ public sealed partial class TestGuest : IDisposable
 
     internal VfioUserException WithCause(VfioUserException failure) => _log.WithCause(failure);
 
-    internal string Tell(string message) => _log.Tell(message);
+    internal string WithLog(string message) => _log.WithLog(message);
 
     private GuestRegion AddRegion(PciRegion index)
     {

@@ -1,6 +1,6 @@
 namespace VfioUser.Testing;
 
-/// <summary>The device did not do what the test kit expected. The message tells the expectation and the observation.</summary>
+/// <summary>The device did not do what the test kit expected. The message has the expectation and the observation.</summary>
 /// <remarks>A command that the device refused is a <see cref="Client.VfioUserException"/> instead; if the device's code threw, that
 /// exception is the inner one.</remarks>
 public sealed class TestGuestException : Exception

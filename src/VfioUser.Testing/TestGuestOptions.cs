@@ -35,7 +35,7 @@ public sealed record TestGuestOptions
     /// access, nor in <see cref="TestGuest.SeeDeviceExceptions"/>, nor through a hook of its own in <see cref="Server"/>.</summary>
     public bool FailOnDeviceException { get; init; } = true;
 
-    /// <summary>Whether an access to what the device does not model is an exception of the device: to a place without register, memory or
+    /// <summary>Whether an access to what the device does not model is an exception of the device: to an offset without register, memory or
     /// handler, to a tag, or of ones to reserved bits.</summary>
     public bool Strict { get; init; }
 

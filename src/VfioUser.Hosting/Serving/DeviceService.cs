@@ -76,7 +76,7 @@ internal sealed class DeviceService : IHostedService, IDisposable
         }
         foreach (string name in sockets.Unclaimed)
             _log.SocketNotUsed(name);
-        Say(string.Create(CultureInfo.InvariantCulture, $"Serving {string.Join(", ", Devices.Select(device => $"{device.Name} on {device.Address}"))}"));
+        ReportStatus(string.Create(CultureInfo.InvariantCulture, $"Serving {string.Join(", ", Devices.Select(device => $"{device.Name} on {device.Address}"))}"));
     }
 
     /// <summary>Stops listening and disconnects the clients; waits for the devices until the host's shutdown timeout.</summary>
@@ -151,10 +151,10 @@ internal sealed class DeviceService : IHostedService, IDisposable
     {
         // stop first: reporting the status may fail
         _lifetime.StopApplication();
-        Say($"Device {device.Name} cannot be served any more: {device.Failure!.Message}");
+        ReportStatus($"Device {device.Name} cannot be served any more: {device.Failure!.Message}");
     }
 
-    private void Say(string status)
+    private void ReportStatus(string status)
     {
         if (_systemd is { IsEnabled: true })
             _systemd.Notify(new ServiceState("STATUS=" + status.ReplaceLineEndings(" ")));

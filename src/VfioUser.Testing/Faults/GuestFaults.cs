@@ -16,7 +16,7 @@ public sealed class GuestFaults
 
     internal GuestFaults(TestGuest guest) => _guest = guest;
 
-    /// <summary>Disconnects, and waits until the device has been told.</summary>
+    /// <summary>Disconnects, and waits until <see cref="PciDevice.OnDetached"/> has returned.</summary>
     /// <param name="point">Where in the stream.</param>
     /// <exception cref="TestGuestException">A callback of the device does not return.</exception>
     /// <remarks><see cref="TestGuest.Reconnect"/> connects again.</remarks>
@@ -24,7 +24,7 @@ public sealed class GuestFaults
 
     /// <summary>Disconnects at once, even while the device is busy.</summary>
     /// <param name="point">Where in the stream.</param>
-    /// <returns>Completes when the device has been told; faults where <see cref="Disconnect"/> throws.</returns>
+    /// <returns>Completes when <see cref="PciDevice.OnDetached"/> has returned; faults where <see cref="Disconnect"/> throws.</returns>
     public Task DisconnectAsync(DisconnectPoint point = DisconnectPoint.BetweenMessages)
     {
         // a write of 8 bytes to BAR 0: header, access, data

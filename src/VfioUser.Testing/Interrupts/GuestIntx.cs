@@ -25,6 +25,6 @@ public sealed class GuestIntx : GuestIrq
         bool stays = ReadIsAsserted();
         Unmask();
         if (stays)
-            throw new TestGuestException(Guest.Tell("INTx is still asserted after its cause was removed."));
+            throw new TestGuestException(Guest.WithLog("INTx is still asserted after its cause was removed."));
     }
 }

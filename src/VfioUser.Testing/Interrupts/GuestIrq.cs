@@ -119,7 +119,7 @@ public class GuestIrq
         return true;
     }
 
-    private TestGuestException Failure(string what) => new(Guest.Tell($"{Type} vector {Vector} {what}"));
+    private TestGuestException Failure(string what) => new(Guest.WithLog($"{Type} vector {Vector} {what}"));
 
     private void Act(IrqSetFlags action) =>
         Guest.Try(() => Guest.Client.SetIrqs(new IrqSet(IrqSet.WireSize, IrqSetFlags.DataNone | action, (uint)Type, Vector, 1)));

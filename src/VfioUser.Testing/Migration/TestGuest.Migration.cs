@@ -10,7 +10,7 @@ public sealed partial class TestGuest
     /// <returns>The guest at the target, to be disposed: with the same memory, allocations and interrupts, and the same options.
     /// This one stays attached to its device, which is stopped.</returns>
     /// <exception cref="TestGuestException">The device cannot be migrated; or it wrote memory while it was stopped.</exception>
-    /// <exception cref="Client.VfioUserException">A device refused a step: <see cref="GuestMigration.GetState"/> tells the source's
+    /// <exception cref="Client.VfioUserException">A device refused a step: <see cref="GuestMigration.GetState"/> gives the source's
     /// state. The target is detached; <see cref="GuestMigration.Resume"/> lets the source run again.</exception>
     /// <remarks>See <c>docs/migration.md</c>.</remarks>
     public TestGuest MigrateTo(PciDevice device, GuestMigrationOptions? options = null)

@@ -2,12 +2,12 @@ using System.Numerics;
 
 namespace VfioUser;
 
-/// <summary>Advanced error reporting: which errors there were, the header of the request that failed, and what the guest wants to hear
-/// of.</summary>
+/// <summary>Advanced error reporting: which errors there were, the header of the request that failed, and which errors the guest has
+/// enabled reports of.</summary>
 /// <remarks>
 /// <para>Any thread. PCI Express 6.0 7.8.4; what a report changes is in 6.2.5.</para>
 /// <para>vfio-user has no message for an error, and root ports are the client's: a guest finds the errors in the registers, but its
-/// error handler is not called. <see cref="PciDevice.AddErrorIrq"/> tells the client, and QEMU then stops the machine.</para>
+/// error handler is not called. <see cref="PciDevice.AddErrorIrq"/> reports an error to the client, and QEMU then stops the machine.</para>
 /// </remarks>
 public sealed class AerCapability : PciCapability
 {
@@ -103,8 +103,9 @@ public sealed class AerCapability : PciCapability
         }
     }
 
-    /// <summary>Reports an uncorrectable error that somebody else handles, such as the requester of what the device cannot complete: a
-    /// correctable one then, unless the guest's severity register says that it is fatal.</summary>
+    /// <summary>Reports an uncorrectable error that another component handles, such as the sender of a request that the device cannot
+    /// complete. It counts as a correctable one, <see cref="AerCorrectableErrors.AdvisoryNonFatal"/>, unless the guest's severity
+    /// register makes it fatal or the device was declared without that one.</summary>
     /// <inheritdoc cref="Report(AerUncorrectableErrors, ReadOnlySpan{uint})"/>
     /// <remarks>Any thread. PCI Express 6.0 6.2.3.2.4.</remarks>
     public AerMessage ReportAdvisory(AerUncorrectableErrors error, ReadOnlySpan<uint> header = default)

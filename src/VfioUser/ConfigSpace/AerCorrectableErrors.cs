@@ -23,7 +23,7 @@ public enum AerCorrectableErrors : uint
     /// <summary>Replay Timer Timeout.</summary>
     ReplayTimerTimeout = 1u << 12,
 
-    /// <summary>Advisory Non-Fatal Error: an uncorrectable one that something else handles. Masked after a reset.</summary>
+    /// <summary>Advisory Non-Fatal Error: an uncorrectable one that another component handles. Masked after a reset.</summary>
     AdvisoryNonFatal = 1u << 13,
 
     /// <summary>Corrected Internal Error. Masked after a reset.</summary>

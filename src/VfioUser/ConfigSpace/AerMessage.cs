@@ -1,6 +1,6 @@
 namespace VfioUser;
 
-/// <summary>Messages by which a PCI Express device tells the root complex of an error.</summary>
+/// <summary>Messages by which a PCI Express device reports an error to the root complex.</summary>
 /// <remarks>Immutable. PCI Express 6.0 2.2.8.3.</remarks>
 public enum AerMessage
 {

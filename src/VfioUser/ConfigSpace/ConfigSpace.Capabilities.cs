@@ -22,9 +22,9 @@ public sealed partial class ConfigSpace
 
     /// <summary>Adds power management: a guest moves the device between D0 and D3hot.</summary>
     /// <param name="options">Optional features; null for D0 and D3hot without PME.</param>
-    /// <param name="offset">Multiple of 4 in 0x40 to 0xF8; null for the first place that is free.</param>
-    /// <exception cref="ArgumentException">The place is taken or impossible, or the options contradict each other.</exception>
-    /// <exception cref="InvalidOperationException">There is one already, no place is free, or the device is being served.</exception>
+    /// <param name="offset">Multiple of 4 in 0x40 to 0xF8; null for the first free one.</param>
+    /// <exception cref="ArgumentException">The offset is in use or not possible, or the options contradict each other.</exception>
+    /// <exception cref="InvalidOperationException">There is one already, no offset is free, or the device is being served.</exception>
     /// <remarks>Setup. 8 bytes. PCI Power Management 1.2, 3.2.</remarks>
     public PowerManagementCapability AddPowerManagement(PowerManagementOptions? options = null, int? offset = null)
     {
@@ -39,9 +39,9 @@ public sealed partial class ConfigSpace
     /// <summary>Adds MSI with 64-bit addresses.</summary>
     /// <param name="vectors">How many the device can use: 1, 2, 4, 8, 16 or 32. The guest may allot fewer.</param>
     /// <param name="perVectorMask">Whether a guest can mask each vector; costs 8 bytes.</param>
-    /// <param name="offset">Multiple of 4 from 0x40; null for the first place that is free.</param>
-    /// <exception cref="ArgumentException">The place is taken or impossible, or so is the number of vectors.</exception>
-    /// <exception cref="InvalidOperationException">There is one already, no place is free, or the device is being served.</exception>
+    /// <param name="offset">Multiple of 4 from 0x40; null for the first free one.</param>
+    /// <exception cref="ArgumentException">The offset is in use or not possible, or so is the number of vectors.</exception>
+    /// <exception cref="InvalidOperationException">There is one already, no offset is free, or the device is being served.</exception>
     /// <remarks>Setup. 16 or 24 bytes. PCI 3.0 6.8.1.</remarks>
     internal MsiCapability AddMsi(int vectors = 1, bool perVectorMask = false, int? offset = null)
     {
@@ -62,9 +62,9 @@ public sealed partial class ConfigSpace
     /// <param name="tableOffset">Multiple of 8, in bytes.</param>
     /// <param name="pbaBar">Declared memory BAR that holds the pending bits, 8 bytes for each 64 vectors.</param>
     /// <param name="pbaOffset">Multiple of 8, in bytes.</param>
-    /// <param name="offset">Multiple of 4 from 0x40 to 0xF4; null for the first place that is free.</param>
-    /// <exception cref="ArgumentException">The place is taken or impossible, or the table or the pending bits do not fit.</exception>
-    /// <exception cref="InvalidOperationException">There is one already, no place is free, or the device is being served.</exception>
+    /// <param name="offset">Multiple of 4 from 0x40 to 0xF4; null for the first free one.</param>
+    /// <exception cref="ArgumentException">The offset is in use or not possible, or the table or the pending bits do not fit.</exception>
+    /// <exception cref="InvalidOperationException">There is one already, no offset is free, or the device is being served.</exception>
     /// <remarks>Setup. 12 bytes. PCI 3.0 6.8.2.</remarks>
     internal MsiXCapability AddMsiX(
         int vectors, int tableBar, long tableOffset, int pbaBar, long pbaOffset, int? offset = null)
@@ -90,9 +90,9 @@ public sealed partial class ConfigSpace
 
     /// <summary>Makes this a PCI Express device, with 4096 bytes of configuration space.</summary>
     /// <param name="options">What kind of endpoint; null for one with function-level reset on the slowest link.</param>
-    /// <param name="offset">Multiple of 4 from 0x40 to 0xC4; null for the first place that is free.</param>
-    /// <exception cref="ArgumentException">The place is taken or impossible, or an option is out of range.</exception>
-    /// <exception cref="InvalidOperationException">There is one already, no place is free, or the device is being served.</exception>
+    /// <param name="offset">Multiple of 4 from 0x40 to 0xC4; null for the first free one.</param>
+    /// <exception cref="ArgumentException">The offset is in use or not possible, or an option is out of range.</exception>
+    /// <exception cref="InvalidOperationException">There is one already, no offset is free, or the device is being served.</exception>
     /// <remarks>Setup. 60 bytes. PCI Express 2.0 7.8.</remarks>
     public PciExpressCapability AddPciExpress(PciExpressOptions? options = null, int? offset = null)
     {
@@ -108,10 +108,10 @@ public sealed partial class ConfigSpace
     /// <summary>Adds a vendor-specific capability; there may be several.</summary>
     /// <param name="data">The bytes after ID, link and length: 0 to 189.</param>
     /// <param name="access">Whether a guest can write <paramref name="data"/>.</param>
-    /// <param name="offset">Multiple of 4 from 0x40; null for the first place that is free.</param>
+    /// <param name="offset">Multiple of 4 from 0x40; null for the first free one.</param>
     /// <returns>The capability, on which handlers for reads and writes can be set.</returns>
-    /// <exception cref="ArgumentException">The place is taken or impossible, or there is too much data.</exception>
-    /// <exception cref="InvalidOperationException">No place is free, or the device is being served.</exception>
+    /// <exception cref="ArgumentException">The offset is in use or not possible, or there is too much data.</exception>
+    /// <exception cref="InvalidOperationException">No offset is free, or the device is being served.</exception>
     /// <remarks>Setup. PCI 3.0 6.7 and appendix H.</remarks>
     public VendorCapability AddVendorSpecific(
         ReadOnlySpan<byte> data, VendorCapabilityAccess access = VendorCapabilityAccess.ReadOnly, int? offset = null)
@@ -130,9 +130,9 @@ public sealed partial class ConfigSpace
     /// <param name="body">The bytes after ID and link: 0 to 190.</param>
     /// <param name="writeMask">Bits of <paramref name="body"/> that a guest can write: as long as it, or empty for none.</param>
     /// <param name="clearMask">Bits of <paramref name="body"/> that a guest clears by writing 1: likewise.</param>
-    /// <param name="offset">Multiple of 4 from 0x40; null for the first place that is free.</param>
-    /// <exception cref="ArgumentException">The place is taken or impossible, or the masks do not match the body.</exception>
-    /// <exception cref="InvalidOperationException">No place is free, or the device is being served.</exception>
+    /// <param name="offset">Multiple of 4 from 0x40; null for the first free one.</param>
+    /// <exception cref="ArgumentException">The offset is in use or not possible, or the masks do not match the body.</exception>
+    /// <exception cref="InvalidOperationException">No offset is free, or the device is being served.</exception>
     /// <remarks>Setup. <see cref="AddWriteHandler"/> reports a guest's writes to it. PCI 3.0 6.7.</remarks>
     public PciCapability AddCapability(
         byte id, ReadOnlySpan<byte> body, ReadOnlySpan<byte> writeMask = default, ReadOnlySpan<byte> clearMask = default,

@@ -30,9 +30,9 @@ public sealed partial class ConfigSpace
     /// <summary>Adds advanced error reporting: <see cref="AerCapability.Report(AerUncorrectableErrors, ReadOnlySpan{uint})"/> fills its
     /// registers.</summary>
     /// <param name="options">Which errors the device can detect; null for those of an endpoint.</param>
-    /// <param name="offset">0x100 for the first extended capability, else a multiple of 4 above; null for the first place that is free.</param>
-    /// <exception cref="ArgumentException">The place is taken or impossible.</exception>
-    /// <exception cref="InvalidOperationException">There is one already, there is no PCI Express capability, no place is free, or the
+    /// <param name="offset">0x100 for the first extended capability, else a multiple of 4 above; null for the first free one.</param>
+    /// <exception cref="ArgumentException">The offset is in use or not possible.</exception>
+    /// <exception cref="InvalidOperationException">There is one already, there is no PCI Express capability, no offset is free, or the
     /// device is being served.</exception>
     /// <remarks>Setup, after <see cref="AddPciExpress"/>. 44 bytes. PCI Express 6.0 7.8.4.</remarks>
     public AerCapability AddAer(AerOptions? options = null, int? offset = null)
@@ -47,9 +47,9 @@ public sealed partial class ConfigSpace
 
     /// <summary>Adds access control services of a function.</summary>
     /// <param name="features">What the guest can enable.</param>
-    /// <param name="offset">0x100 for the first extended capability, else a multiple of 4 above; null for the first place that is free.</param>
-    /// <exception cref="ArgumentException">A feature is none, or the place is taken or impossible.</exception>
-    /// <exception cref="InvalidOperationException">There is one already, no place is free, or the device is being served.</exception>
+    /// <param name="offset">0x100 for the first extended capability, else a multiple of 4 above; null for the first free one.</param>
+    /// <exception cref="ArgumentException">A feature is none, or the offset is in use or impossible.</exception>
+    /// <exception cref="InvalidOperationException">There is one already, no offset is free, or the device is being served.</exception>
     /// <remarks>Setup. 8 bytes. The library forwards nothing between functions, so nothing is controlled: the guest learns that it may
     /// put the function into an IOMMU group of its own. PCI Express 6.0 7.7.11.</remarks>
     public AcsCapability AddAcs(AcsFeatures features, int? offset = null)
@@ -65,9 +65,9 @@ public sealed partial class ConfigSpace
     /// <summary>Adds address translation services: the guest can let the device keep translations.</summary>
     /// <param name="invalidateQueueDepth">Invalidations that the device takes at a time: 1 to 32.</param>
     /// <param name="globalInvalidate">Whether one invalidation may be for all address spaces.</param>
-    /// <param name="offset">0x100 for the first extended capability, else a multiple of 4 above; null for the first place that is free.</param>
-    /// <exception cref="ArgumentException">The place is taken or impossible, or the depth is.</exception>
-    /// <exception cref="InvalidOperationException">There is one already, no place is free, or the device is being served.</exception>
+    /// <param name="offset">0x100 for the first extended capability, else a multiple of 4 above; null for the first free one.</param>
+    /// <exception cref="ArgumentException">The offset is in use or not possible, or the depth is.</exception>
+    /// <exception cref="InvalidOperationException">There is one already, no offset is free, or the device is being served.</exception>
     /// <remarks>Setup. 8 bytes. vfio-user has no message to translate an address or to invalidate a translation: <see cref="PciDevice.Dma"/>
     /// takes the addresses that the client maps, whatever the guest enables here. PCI Express 6.0 10.5.1.</remarks>
     public AtsCapability AddAts(int invalidateQueueDepth = 32, bool globalInvalidate = false, int? offset = null)
@@ -80,10 +80,10 @@ public sealed partial class ConfigSpace
         return Ats = new AtsCapability(this, at, invalidateQueueDepth, globalInvalidate);
     }
 
-    /// <summary>Adds latency tolerance reporting: the guest says how long requests of the device may take.</summary>
-    /// <param name="offset">0x100 for the first extended capability, else a multiple of 4 above; null for the first place that is free.</param>
-    /// <exception cref="ArgumentException">The place is taken or impossible.</exception>
-    /// <exception cref="InvalidOperationException">There is one already, there is no PCI Express capability, no place is free, or the
+    /// <summary>Adds latency tolerance reporting: the guest sets how long requests of the device may take.</summary>
+    /// <param name="offset">0x100 for the first extended capability, else a multiple of 4 above; null for the first free one.</param>
+    /// <exception cref="ArgumentException">The offset is in use or not possible.</exception>
+    /// <exception cref="InvalidOperationException">There is one already, there is no PCI Express capability, no offset is free, or the
     /// device is being served.</exception>
     /// <remarks>Setup, after <see cref="AddPciExpress"/>. 8 bytes. PCI Express 6.0 7.8.2.</remarks>
     public LtrCapability AddLtr(int? offset = null)

@@ -8,10 +8,10 @@ public sealed partial class ConfigSpace
 
     /// <summary>Adds the device serial number, and makes the configuration space 4096 bytes large.</summary>
     /// <param name="serialNumber">An EUI-64: the most significant 24 bits are the maker's.</param>
-    /// <param name="offset">0x100 for the first extended capability, else a multiple of 4 above; null for the first place
-    /// that is free.</param>
-    /// <exception cref="ArgumentException">The place is taken or impossible.</exception>
-    /// <exception cref="InvalidOperationException">There is one already, no place is free, or the device is being served.</exception>
+    /// <param name="offset">0x100 for the first extended capability, else a multiple of 4 above; null for the first
+    /// free one.</param>
+    /// <exception cref="ArgumentException">The offset is in use or not possible.</exception>
+    /// <exception cref="InvalidOperationException">There is one already, no offset is free, or the device is being served.</exception>
     /// <remarks>Setup. 12 bytes, which no guest can write. Linux looks for it only in a device with
     /// <see cref="AddPciExpress"/>. PCI Express 2.0 7.12.</remarks>
     public PciCapability AddDeviceSerialNumber(ulong serialNumber, int? offset = null)
@@ -32,12 +32,12 @@ public sealed partial class ConfigSpace
     /// <param name="revision">Vendor's own version of the structure, 0 to 15.</param>
     /// <param name="data">The bytes after the two headers: 0 to 3832.</param>
     /// <param name="access">Whether a guest can write <paramref name="data"/>.</param>
-    /// <param name="offset">0x100 for the first extended capability, else a multiple of 4 above; null for the first place
-    /// that is free.</param>
+    /// <param name="offset">0x100 for the first extended capability, else a multiple of 4 above; null for the first
+    /// free one.</param>
     /// <returns>The capability, on which handlers for reads and writes can be set.</returns>
-    /// <exception cref="ArgumentException">The place is taken or impossible, the revision above 15, or there is too much
+    /// <exception cref="ArgumentException">The offset is in use or not possible, the revision above 15, or there is too much
     /// data.</exception>
-    /// <exception cref="InvalidOperationException">No place is free, or the device is being served.</exception>
+    /// <exception cref="InvalidOperationException">No offset is free, or the device is being served.</exception>
     /// <remarks>Setup. PCI Express 2.0 7.18.</remarks>
     public VendorCapability AddExtendedVendorSpecific(
         ushort id, byte revision, ReadOnlySpan<byte> data,
@@ -61,11 +61,11 @@ public sealed partial class ConfigSpace
     /// <param name="body">The bytes after the header: 0 to 3836.</param>
     /// <param name="writeMask">Bits of <paramref name="body"/> that a guest can write: as long as it, or empty for none.</param>
     /// <param name="clearMask">Bits of <paramref name="body"/> that a guest clears by writing 1: likewise.</param>
-    /// <param name="offset">0x100 for the first extended capability, else a multiple of 4 above; null for the first place
-    /// that is free.</param>
-    /// <exception cref="ArgumentException">The place is taken or impossible, the ID or version as well, or the masks do not
+    /// <param name="offset">0x100 for the first extended capability, else a multiple of 4 above; null for the first
+    /// free one.</param>
+    /// <exception cref="ArgumentException">The offset is in use or not possible, the ID or version as well, or the masks do not
     /// match the body.</exception>
-    /// <exception cref="InvalidOperationException">No place is free, or the device is being served.</exception>
+    /// <exception cref="InvalidOperationException">No offset is free, or the device is being served.</exception>
     /// <remarks>Setup. <see cref="AddWriteHandler"/> reports a guest's writes to it. PCI Express 2.0 7.9.3.</remarks>
     public PciCapability AddExtendedCapability(
         ushort id, byte version, ReadOnlySpan<byte> body, ReadOnlySpan<byte> writeMask = default,

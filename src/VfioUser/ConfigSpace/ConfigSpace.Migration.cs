@@ -4,13 +4,13 @@ public sealed partial class ConfigSpace
 {
     /// <summary>
     /// Restores the bits that a guest can change from the source of a migration. Command thread; calls no handler, since
-    /// the device is told of the restore itself.
+    /// <see cref="PciDevice.OnRestored"/> is called afterwards.
     /// </summary>
-    /// <exception cref="InvalidDataException">The device cannot be like that.</exception>
+    /// <exception cref="InvalidDataException">This device cannot have the saved values.</exception>
     /// <param name="saved">All of the source's configuration space, as long as this one.</param>
     internal void Restore(ReadOnlySpan<byte> saved)
     {
-        // these say which bits of an address there are
+        // first, since they change which address bits of the BARs a guest can write
         ResizableBars?.Restore(saved);
         Sriov?.Restore(saved);
         for (int i = 0; i < saved.Length; i++)

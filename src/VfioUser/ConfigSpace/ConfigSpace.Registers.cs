@@ -14,10 +14,10 @@ public sealed partial class ConfigSpace
     /// <param name="id">Capability ID.</param>
     /// <param name="size">In bytes, the two of ID and link included: 2 to 192.</param>
     /// <param name="name">In front of the names of its registers.</param>
-    /// <param name="offset">Multiple of 4 from 0x40; null for the first place that is free.</param>
+    /// <param name="offset">Multiple of 4 from 0x40; null for the first free one.</param>
     /// <returns>A block at the capability's start, so that offsets count as in the specification. What is not declared in it reads as zero.</returns>
-    /// <exception cref="ArgumentException">The place is taken or impossible.</exception>
-    /// <exception cref="InvalidOperationException">No place is free, or the device is being served.</exception>
+    /// <exception cref="ArgumentException">The offset is in use or not possible.</exception>
+    /// <exception cref="InvalidOperationException">No offset is free, or the device is being served.</exception>
     /// <remarks>Setup. PCI 3.0 6.7.</remarks>
     public RegisterBlock AddCapabilityBlock(byte id, int size, string name, int? offset = null)
     {
@@ -34,10 +34,10 @@ public sealed partial class ConfigSpace
     /// <param name="version">1 to 15.</param>
     /// <param name="size">In bytes, the four of the header included: 4 to 3840.</param>
     /// <param name="name">In front of the names of its registers.</param>
-    /// <param name="offset">Multiple of 4 from 0x100; null for the first place that is free. The first one lies at 0x100.</param>
+    /// <param name="offset">Multiple of 4 from 0x100; null for the first free one. The first one lies at 0x100.</param>
     /// <returns>As <see cref="AddCapabilityBlock"/>.</returns>
-    /// <exception cref="ArgumentException">The place is taken or impossible.</exception>
-    /// <exception cref="InvalidOperationException">No place is free, or the device is being served.</exception>
+    /// <exception cref="ArgumentException">The offset is in use or not possible.</exception>
+    /// <exception cref="InvalidOperationException">No offset is free, or the device is being served.</exception>
     /// <remarks>Setup. PCI Express 7.9.</remarks>
     public RegisterBlock AddExtendedCapabilityBlock(ushort id, byte version, int size, string name, int? offset = null)
     {
@@ -69,7 +69,7 @@ public sealed partial class ConfigSpace
         _registers.Insert(at < 0 ? _registers.Count : at, register);
     }
 
-    // Registers are stored in themselves; the bytes below them are neither read nor written.
+    // A register stores its own value; the bytes at its offset in _bytes have no meaning.
     private void ReadRegisters(int offset, Span<byte> destination, bool asGuest)
     {
         Span<byte> bytes = stackalloc byte[sizeof(ulong)];

@@ -164,8 +164,8 @@ public sealed partial class ConfigSpace : RegisterBlock
 
     /// <summary>
     /// Restores the bits that a guest can change to their values at setup: BARs and command register are cleared, interrupts
-    /// are disabled and none is pending, the power state is D0. Command thread; calls no handler, since the device is told of
-    /// the reset itself.
+    /// are disabled and none is pending, the power state is D0. Command thread; calls no handler, since
+    /// <see cref="PciDevice.OnReset"/> is called afterwards.
     /// </summary>
     internal void Reset(bool keepSticky = false)
     {
@@ -185,7 +185,7 @@ public sealed partial class ConfigSpace : RegisterBlock
             register.ResetWith(keepSticky);
         PowerManagement?.OnReset();
         Msi?.OnReset();
-        ResizableBars?.OnReset();
+        ResizableBars?.ApplySizes();
     }
 
     /// <summary>Replaces the bits in <paramref name="mask"/>, and no others. Any thread.</summary>

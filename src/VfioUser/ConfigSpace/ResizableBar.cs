@@ -24,7 +24,7 @@ public sealed class ResizableBar(Bar bar)
 
     internal long InitialSize => Initial ?? Bar.Size;
 
-    /// <summary>As the control register has it: 0 for 1 MiB.</summary>
+    /// <summary>The size as the control register encodes it: 0 for 1 MiB.</summary>
     internal static int Encode(long size) => BitOperations.Log2((ulong)size) - BitOperations.Log2((ulong)Unit);
 
     internal static long Decode(int code) => Unit << code;

@@ -48,8 +48,8 @@ public sealed class ResizableBarCapability : PciCapability
         return entry >= 0 ? Chosen(entry) : throw new ArgumentException("The BAR is none of the resizable ones.", nameof(bar));
     }
 
-    /// <summary>The sizes are those at setup again.</summary>
-    internal void OnReset()
+    /// <summary>Gives the BARs the sizes in the control registers, after a reset or a restore.</summary>
+    internal void ApplySizes()
     {
         for (int i = 0; i < _bars.Length; i++)
             _config.ResizeBar(_bars[i].Bar.Number, Chosen(i));
@@ -65,7 +65,7 @@ public sealed class ResizableBarCapability : PciCapability
                 throw new InvalidDataException($"The saved state gives {_bars[i].Bar.Index} a size that it cannot have.");
             _config.SetBits(EntryAt(i) + ControlSize, SizeMask, (byte)size);
         }
-        OnReset();
+        ApplySizes();
     }
 
     private static ulong SizesOf(ResizableBar bar)
@@ -89,7 +89,7 @@ public sealed class ResizableBarCapability : PciCapability
         long before = _config.BarSize(bar.Bar.Number);
         if (!IsSupported(bar, code))
         {
-            // what a size does that is not supported is undefined: nothing
+            // the effect of an unsupported size is undefined; here it has none
             _config.SetBits(EntryAt(entry) + ControlSize, SizeMask, (byte)ResizableBar.Encode(before));
             return;
         }

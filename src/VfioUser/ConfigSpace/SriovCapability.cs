@@ -6,9 +6,9 @@ namespace VfioUser;
 /// <summary>Single root I/O virtualization: the guest asks the device for virtual functions.</summary>
 /// <remarks>
 /// <para>Any thread. PCI Express 6.0 9.3.3.</para>
-/// <para>One socket is one function, so a virtual function is a device of its own, which is served on a socket of its own once
-/// <see cref="AddCountHandler"/> says that the guest wants it, or from the start. Who plugs it in is the client: QEMU hides this
-/// capability from its guest, and a virtual function is one more <c>-device vfio-user-pci</c> there.</para>
+/// <para>One socket is one function, so a virtual function is a device of its own, which is served on a socket of its own from the
+/// start, or once a handler of <see cref="AddCountHandler"/> is called. The client plugs it in: QEMU hides this capability from its
+/// guest, and a virtual function is one more <c>-device vfio-user-pci</c> there.</para>
 /// </remarks>
 public sealed class SriovCapability : PciCapability
 {
@@ -86,8 +86,8 @@ public sealed class SriovCapability : PciCapability
         return first == 0 ? 0 : first + ((ulong)function * (ulong)register.SizeFor(PageSize));
     }
 
-    /// <summary>Adds a handler that is called when there are other virtual functions than before: the guest enables or disables them, a
-    /// reset disables them, or a restore has brought them.</summary>
+    /// <summary>Adds a handler that is called when the number of virtual functions has changed: the guest has enabled or disabled them,
+    /// or a reset or a restore has.</summary>
     /// <param name="handler">Gets their number, 0 for none. Runs on the Command thread: it must not wait for a device that it ends.
     /// Several handlers are called in the order in which they were added.</param>
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
@@ -100,7 +100,7 @@ public sealed class SriovCapability : PciCapability
         _changed += handler;
     }
 
-    /// <summary>The registers have other values, after a reset or a restore.</summary>
+    /// <summary>Applies the values of the registers, after a reset or a restore.</summary>
     internal void Refresh()
     {
         SetPageSize(_config.Read<uint>(Offset + SystemPageSize));

@@ -1,13 +1,13 @@
 namespace VfioUser;
 
-/// <summary>Something that devices are made of: it declares BARs, capabilities and registers of the device that it is given, and hears
-/// what the device hears.</summary>
+/// <summary>A reusable part of devices: it declares BARs, capabilities and registers of a device, and its members are called when the
+/// device's are.</summary>
 /// <remarks>
-/// <para>Made in the device's constructor. All members that a device may override are here under the same names; each is called on the
-/// Command thread before the device's own, in the order in which the parts were made. If one throws, the others are called all the
-/// same, and the first exception is that of the device.</para>
-/// <para>Registers and shared memory that a part declares move with the device. What a part starts, it ends in <see cref="Dispose(bool)"/>,
-/// which the device's <see cref="PciDevice.Dispose()"/> calls.</para>
+/// <para>Create it in the device's constructor. The members have the names of those that a device overrides; each is called on the
+/// Command thread before the device's own, in the order in which the parts were created. If one throws, the others are called all the
+/// same, and the first exception is reported as the device's.</para>
+/// <para>Registers and shared memory that a part declares are migrated with the device. A part ends in <see cref="Dispose(bool)"/>, which
+/// the device's <see cref="PciDevice.Dispose()"/> calls, what it has started.</para>
 /// </remarks>
 public abstract class DevicePart : IDisposable
 {
@@ -30,8 +30,8 @@ public abstract class DevicePart : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>The device ends.</summary>
-    /// <param name="disposing">True: there is no finalizer.</param>
+    /// <summary>Called when the device is disposed.</summary>
+    /// <param name="disposing">Always true: there is no finalizer.</param>
     protected virtual void Dispose(bool disposing)
     {
     }

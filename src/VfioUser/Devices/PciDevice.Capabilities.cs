@@ -27,7 +27,7 @@ public abstract partial class PciDevice
     /// <summary>Adds single root I/O virtualization: the guest can ask for virtual functions.</summary>
     /// <param name="options">How many, and what they are.</param>
     /// <param name="offset">Offset of the capability in configuration space; null for the first free one.</param>
-    /// <exception cref="ArgumentException">The options contradict each other, or the place is taken.</exception>
+    /// <exception cref="ArgumentException">The options contradict each other, or the offset is in use.</exception>
     /// <exception cref="InvalidOperationException">There is one already, there is no PCI Express capability, or the device is being
     /// served.</exception>
     /// <remarks>Setup, after <see cref="ConfigSpace.AddPciExpress"/>. Each virtual function is a device of its own with a socket of its
@@ -42,7 +42,7 @@ public abstract partial class PciDevice
         return sriov;
     }
 
-    // hears of resets and restores, where what its handlers throw is reported
+    // a part, so that an exception of a count handler is reported as one of the reset or the restore
     private sealed class SriovPart(PciDevice device, SriovCapability sriov) : DevicePart(device)
     {
         protected internal override void OnReset(ResetReason reason) => sriov.Refresh();

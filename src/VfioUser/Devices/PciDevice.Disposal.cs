@@ -12,7 +12,7 @@ public abstract partial class PciDevice : IDisposable
     /// <remarks>
     /// Any thread, any number of times, also from the device's code. While the device is being served, this does not stop its
     /// server: the device is disposed when the server has stopped, on the thread that served it. It cannot be served again.
-    /// Whoever creates a device disposes it, unless it is given to a <see cref="VfioUserHost"/>.
+    /// The creator of a device disposes it, unless it is given to a <see cref="VfioUserHost"/>.
     /// </remarks>
     public void Dispose()
     {

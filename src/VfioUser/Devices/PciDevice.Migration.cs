@@ -75,7 +75,7 @@ public abstract partial class PciDevice
 
     /// <summary>Enables migration with a stream in the device's own format, to which the library adds nothing: registers, configuration
     /// space, timers, memory and what <see cref="AddState{T}"/> adds are not saved.</summary>
-    /// <param name="migration">Saves and restores all that there is.</param>
+    /// <param name="migration">Saves and restores everything.</param>
     /// <param name="preCopy">Whether it can save while the device still runs.</param>
     /// <exception cref="InvalidOperationException">Migration was enabled before, or the device is being served.</exception>
     /// <remarks>Setup. For devices that exchange state with another implementation; all others use <c>EnableMigration</c>.
@@ -94,7 +94,7 @@ public abstract partial class PciDevice
     /// <param name="name">Unique in the device.</param>
     /// <param name="save">Gives the state. Called when the device is stopped.</param>
     /// <param name="restore">Restores it; registers and other states may be restored after it, <see cref="OnRestored"/> is called after
-    /// all. The value is untrusted: throw <see cref="InvalidDataException"/> for one that is none, which fails the restore.</param>
+    /// all. The value is untrusted: throw <see cref="InvalidDataException"/> for one that is not valid, which fails the restore.</param>
     /// <param name="since">The first <see cref="MigrationOptions.Version"/> that has it: streams of older ones do not call
     /// <paramref name="restore"/>.</param>
     /// <param name="isOptional">Whether a migration to or from a version without it may do without it.</param>
@@ -144,7 +144,7 @@ public abstract partial class PciDevice
     {
         Activity.Stop();
         Notifiers.Drain();
-        // what they lead to belongs to the state that is saved
+        // after the handlers above: actions that they have posted belong to the state that is saved
         CommandWork.Stop();
         try
         {

@@ -11,7 +11,7 @@ public abstract partial class PciDevice
         _parts.Add(part);
     }
 
-    // Each hears of it, whatever the others throw. An exception is reported by a caller that does not know which callback threw it.
+    // Calls all of them, even if one throws. The exception names the callback, since the caller that reports it does not know it.
     private void Call<T>(DeviceCallback callback, Action<DevicePart, T> callPart, Action<PciDevice, T> call, T argument)
     {
         Exception? first = null;

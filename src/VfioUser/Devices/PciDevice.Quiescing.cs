@@ -33,7 +33,7 @@ public abstract partial class PciDevice
     /// <summary>The state of the device.</summary>
     internal DeviceActivity Activity { get; } = new();
 
-    /// <summary>Has the device's workers leave, and asks the device.</summary>
+    /// <summary>Closes the rundown protection of the workers, and calls <see cref="OnQuiesceAsync"/>.</summary>
     internal ValueTask<bool> QuiesceAsync(QuiesceReason reason, CancellationToken cancellation)
     {
         if (Workers.IsEmpty)
@@ -67,8 +67,8 @@ public abstract partial class PciDevice
         }
     }
 
-    // An answer may have arrived after the request was abandoned.
-    private void ResumeFromBefore()
+    // Resumes a device that is still quiesced from the previous client: its answer may have arrived after the request was abandoned.
+    private void ResumeAfterPreviousClient()
     {
         if (Activity.Asked is { Answer: { IsCompleted: true } answer } late)
             Activity.Answer(late.Reason, answer.IsCompletedSuccessfully && answer.Result);

@@ -15,8 +15,8 @@ public abstract partial class PciDevice
         .. Config.Declared.OfType<NamedPart>().Select(part => new RegisterInfo(PciRegion.Config, part)),
     ];
 
-    /// <summary>How often guests accessed what the device does not model: places without register, memory or handler, tags, and ones for
-    /// reserved bits. Any thread.</summary>
+    /// <summary>How often guests accessed what the device does not model: offsets without register, memory or handler, tags, and reserved
+    /// bits to which they wrote 1. Any thread.</summary>
     public long UnmodelledAccessCount => Unmodelled.Count;
 
     /// <summary>Appends the region with the register map, which is there while the device is served.</summary>

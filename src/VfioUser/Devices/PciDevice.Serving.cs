@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace VfioUser;
 
-/// <content>What the server calls.</content>
+/// <content>Called by the server, and by the declarations of interrupts.</content>
 public abstract partial class PciDevice
 {
     /// <summary>Number of regions: the nine of PCI, and the device-specific ones after them.</summary>
@@ -48,14 +48,14 @@ public abstract partial class PciDevice
         try
         {
             // a migration of the previous client has ended
-            if (Migration is { HasHalfState: true })
+            if (Migration is { NeedsReset: true })
                 Reset(ResetReason.Device);
             else
                 Migration?.BackToRunning();
         }
         finally
         {
-            ResumeFromBefore();
+            ResumeAfterPreviousClient();
         }
         Call(DeviceCallback.Attached, static (part, _) => part.OnAttached(), static (device, _) => device.OnAttached(), 0);
     }

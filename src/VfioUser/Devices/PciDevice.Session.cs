@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace VfioUser;
 
-/// <content>What a device knows of the server that serves it.</content>
+/// <content>The client, and the server's log.</content>
 public abstract partial class PciDevice
 {
     private DeviceSession? _session;

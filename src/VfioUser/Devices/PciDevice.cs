@@ -58,13 +58,13 @@ public abstract partial class PciDevice
         return bar;
     }
 
-    /// <summary>Adds a base address register whose accesses two methods answer.</summary>
-    /// <param name="number">0 to 5; a 64-bit one takes the next number too.</param>
+    /// <summary>Adds a base address register whose accesses two methods handle.</summary>
+    /// <param name="number">0 to 5; a 64-bit BAR takes the next number, too.</param>
     /// <param name="kind">Address space and width.</param>
-    /// <param name="size">In bytes: a power of two, from 16, or from 4 for I/O space.</param>
-    /// <param name="read">Answers reads of what is neither register nor memory.</param>
-    /// <param name="write">Handles writes to it.</param>
-    /// <exception cref="ArgumentException">The number is taken, or the size is none.</exception>
+    /// <param name="size">In bytes: a power of two, at least 16, or at least 4 for I/O space.</param>
+    /// <param name="read">Handles reads outside registers and memory.</param>
+    /// <param name="write">Handles writes outside registers and memory.</param>
+    /// <exception cref="ArgumentException">The number is in use, or the size is not valid.</exception>
     /// <remarks>Setup. As with an <see cref="IRegionHandler"/>, but the methods need not be public.</remarks>
     public Bar AddBar(int number, BarKind kind, long size, RegionRead read, RegionWrite write)
     {

@@ -1,11 +1,11 @@
 namespace VfioUser;
 
-/// <summary>Who looks for notifications: ioeventfds and doorbell pages that a guest has written.</summary>
+/// <summary>Which thread handles notifications, that is, a guest's writes to ioeventfds and doorbell pages.</summary>
 public enum NotificationMode
 {
-    /// <summary>The library: a thread of the device sleeps until a notification comes.</summary>
+    /// <summary>A thread of the library: it waits for the eventfds, or polls the doorbell page.</summary>
     Threaded,
 
-    /// <summary>The device, on a thread of its own, by calling Poll. Nothing is handled anywhere else.</summary>
+    /// <summary>A thread of the device, which calls Poll. Handlers run nowhere else.</summary>
     Polling,
 }

@@ -5,7 +5,7 @@ namespace VfioUser;
 /// <content>Doorbells in shared memory.</content>
 public partial class Region
 {
-    /// <summary>Adds doorbells in shared memory of the region, so that ringing them takes neither a message nor an eventfd.</summary>
+    /// <summary>Adds doorbells in shared memory of the region, so that a write to one takes neither a message nor an eventfd.</summary>
     /// <param name="offset">Of the first doorbell, relative to the region; a multiple of 4.</param>
     /// <param name="count">Number of doorbells, at least 1.</param>
     /// <param name="handler">Called with the doorbell's number, from 0, and its new value.</param>
@@ -29,8 +29,8 @@ public partial class Region
     /// <returns>The page, to wake or to poll.</returns>
     /// <exception cref="ArgumentException">The doorbells do not lie in one shared area, or an option is out of range.</exception>
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
-    /// <remarks>Setup, after <see cref="ShareMemory(ReadOnlySpan{MemoryArea})"/>. A guest that writes 64 bits as two halves is seen between
-    /// them now and then: the handler is called twice, first with half of the value.</remarks>
+    /// <remarks>Setup, after <see cref="ShareMemory(ReadOnlySpan{MemoryArea})"/>. If a guest writes 64 bits as two halves, a poll may come
+    /// between them: then the handler is called twice, first with one new half.</remarks>
     public DoorbellPage AddDoorbellPage<T>(long offset, int count, Action<int, T> handler, DoorbellPageOptions? options = null)
         where T : unmanaged
     {

@@ -96,7 +96,7 @@ public sealed class RegionIoEventFd : INotifier, IFdSource
         if (Mode == NotificationMode.Polling)
         {
             Volatile.Write(ref _pending, true);
-            // somebody may wait for it; a client that has filled it must not block this thread
+            // the device may wait for it; a client that has filled its counter must not block this thread
             if (_own is { IsFull: false })
                 _own.Signal();
             return;

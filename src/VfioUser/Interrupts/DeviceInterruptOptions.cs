@@ -23,6 +23,6 @@ public sealed record DeviceInterruptOptions
 
     /// <summary>Whether there is a cause for INTx now: something that the driver has enabled and not acknowledged. Null for a device
     /// without INTx.</summary>
-    /// <remarks>Any thread, one at a time: it looks at registers and does not wait.</remarks>
+    /// <remarks>Called on any thread, one at a time, with a lock held: it reads registers and does not block.</remarks>
     public Func<bool>? HasCause { get; init; }
 }

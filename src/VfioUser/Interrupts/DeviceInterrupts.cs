@@ -48,12 +48,12 @@ public sealed class DeviceInterrupts
     /// <summary>How many vectors the device uses.</summary>
     public int Count { get; }
 
-    /// <summary>The kind that the driver has enabled; INTx if it has enabled no other. Null if there is none of them.</summary>
+    /// <summary>The kind that the driver has enabled; INTx if it has enabled no other. Null if it has not and the device has no INTx.</summary>
     public PciIrq? Type => _config.MsiX is { IsEnabled: true } ? PciIrq.MsiX
         : _config.Msi is { IsEnabled: true } ? PciIrq.Msi
         : _intx is null ? null : PciIrq.Intx;
 
-    /// <summary>Interrupts the guest: a cause has come.</summary>
+    /// <summary>Interrupts the guest, after a cause has been set.</summary>
     /// <param name="vector">0 to <see cref="Count"/> - 1.</param>
     /// <returns>As <see cref="Irq.Trigger"/>; by INTx, whether it is asserted then.</returns>
     /// <exception cref="ArgumentOutOfRangeException">There is no such vector.</exception>
@@ -69,8 +69,9 @@ public sealed class DeviceInterrupts
         return _intx is { IsAsserted: true };
     }
 
-    /// <summary>Looks at the causes again, after the driver has acknowledged, enabled or disabled one: INTx follows them.</summary>
-    /// <remarks>No message is sent: use <see cref="Trigger"/> for a cause that the driver has enabled while it was there.</remarks>
+    /// <summary>Asserts or deasserts INTx as <see cref="DeviceInterruptOptions.HasCause"/> requires, after the driver has acknowledged,
+    /// enabled or disabled a cause.</summary>
+    /// <remarks>No message is sent: for a cause that was set before the driver enabled it, call <see cref="Trigger"/>.</remarks>
     public void Update()
     {
         if (_intx is null)

@@ -236,7 +236,7 @@ public class Irq
             if (asserted)
                 return Deliver();
             SetPending(false);
-            TakeBack();
+            Withdraw();
             return false;
         }
     }
@@ -244,7 +244,7 @@ public class Irq
     // Holding the lock. Withdraws the signal of a level that is deasserted, unless the client has read it: it would interrupt the
     // guest for nothing. QEMU without irqfd then keeps the line raised until the guest's next access to a BAR, and a driver that
     // finds no work makes none.
-    private void TakeBack()
+    private void Withdraw()
     {
         if (!_maskedItself || Take(_trigger) == 0)
             return;
@@ -314,13 +314,13 @@ public class Irq
         }
     }
 
-    private void Replace(ref EventFd? place, EventFd? eventFd)
+    private void Replace(ref EventFd? current, EventFd? eventFd)
     {
         EventFd? old;
         using (EnterForClient())
         {
-            old = place;
-            place = eventFd;
+            old = current;
+            current = eventFd;
         }
         old?.Dispose();
     }

@@ -10,10 +10,10 @@ public sealed record MsiXOptions
     /// <summary>The BAR of the pending bit array; null for that of the table.</summary>
     public Bar? PendingBar { get; init; }
 
-    /// <summary>Whether the device itself answers for the vector table and the pending bits: by registers, memory or the handler of the
-    /// BAR. The library then only tells the guest where they are, and signals the vectors.</summary>
-    /// <remarks>For devices that look into their table. A guest's writes reach it only through clients that do not emulate it: QEMU
-    /// does. The device resets and saves it, and <see cref="Irq.IsPending"/> says what the pending bits are.</remarks>
+    /// <summary>Whether the device itself implements the vector table and the pending bits: by registers, memory or the handler of the
+    /// BAR. The library then only declares where they are, in the capability, and signals the vectors.</summary>
+    /// <remarks>For devices that read their table. A guest's writes reach it only through clients that do not emulate it; QEMU
+    /// emulates it. The device resets and saves it; <see cref="Irq.IsPending"/> gives the pending bits.</remarks>
     public bool OwnTable { get; init; }
 
     /// <summary>Offset of the capability in configuration space, a multiple of 4 from 0x40; null for the first free one.</summary>

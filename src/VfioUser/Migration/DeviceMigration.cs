@@ -72,7 +72,7 @@ internal sealed class DeviceMigration
         return true;
     }
 
-    /// <summary>Of the device whose state is restored, or was last; 0 before.</summary>
+    /// <summary>Version of the device whose state is restored, or was last; 0 before.</summary>
     public int RestoredVersion => _content.RestoredVersion;
 
     /// <summary>A state transition was refused before it started.</summary>
@@ -158,7 +158,7 @@ internal sealed class DeviceMigration
     }
 
     /// <summary>Whether a restore was started and not completed, or failed: the device must be reset.</summary>
-    public bool HasHalfState => _content.IsRestoring || State == MigrationState.Error;
+    public bool NeedsReset => _content.IsRestoring || State == MigrationState.Error;
 
     // The device runs again even if OnStarted throws.
     private void Restart()

@@ -5,10 +5,10 @@ namespace VfioUser;
 /// <summary>The migration of a device whose stream has a format of its own, such as that of an existing implementation.</summary>
 /// <remarks>
 /// <para>
-/// Command thread. The library carries the bytes and adds none: no header, no checksum, nothing of what it knows of the device. Registers,
-/// configuration space, pending interrupts, timers and shared memory are not saved either, unless this does it. The stream has
-/// no end that the library could see, so it is up to this to refuse one that is incomplete or damaged: it comes from the client, which is not
-/// trusted. State machine, quiescing and what a stopped device serves are as for every device: see <see cref="PciDevice.OnStopped"/>.
+/// Command thread. The library passes the bytes on and adds none: no header and no checksum. It saves neither registers nor
+/// configuration space, pending interrupts, timers and shared memory: the implementation does. The library cannot see whether a stream
+/// is complete or damaged, so the implementation must refuse one that is: it comes from the client, which is not trusted. State
+/// machine, quiescing and the commands served while the device is stopped are as for every device: see <see cref="PciDevice.OnStopped"/>.
 /// </para>
 /// An exception fails the client's command and is passed to <see cref="VfioUserServerOptions.DeviceException"/>;
 /// <see cref="DeviceErrnoException"/> chooses the error. Spec: VFIO_USER_MIG_DATA_READ, VFIO_USER_MIG_DATA_WRITE.
@@ -23,12 +23,13 @@ public interface IRawMigration
     /// <param name="oldState">The state until now.</param>
     /// <param name="newState">The next one. PRE_COPY and STOP_COPY begin a save, unless one changes to the other; RESUMING begins a
     /// restore, and RESUMING to STOP ends it. RUNNING follows on any state when the device is reset or the next client attaches.</param>
-    /// <exception cref="InvalidDataException">From RESUMING to STOP: the bytes that were written are not a valid state. The device is in
-    /// ERROR, and the client must reset it; so it is after any other exception, if there were bytes.</exception>
+    /// <exception cref="InvalidDataException">From RESUMING to STOP: the bytes that were written are not a valid state. The device is then
+    /// in ERROR, and the client must reset it. Any other exception of this step has the same effect, if bytes were written.</exception>
     /// <remarks>
     /// Called before <see cref="PciDevice.OnStopped"/>, which runs what was posted: gather the state in <see cref="Read"/> and not here. Also
-    /// called before <see cref="PciDevice.OnStarted"/>. If one of those throws, the state stays after all. A reset in PRE_COPY changes no
-    /// state, so that a guest can reboot while it moves: what is read after <see cref="PciDevice.OnReset"/> must supersede what was read before.
+    /// called before <see cref="PciDevice.OnStarted"/>. If one of those throws, the state does not change after all. A reset in PRE_COPY
+    /// changes no state, so that a guest can reboot while it is migrated: what is read after <see cref="PciDevice.OnReset"/> must
+    /// supersede what was read before.
     /// </remarks>
     void OnState(MigrationState oldState, MigrationState newState);
 
@@ -40,7 +41,7 @@ public interface IRawMigration
     int Read(Span<byte> destination);
 
     /// <summary>Restores the next bytes, in RESUMING.</summary>
-    /// <param name="source">At least one byte, split as the client likes; valid for the call only.</param>
+    /// <param name="source">The next piece of the stream, of any size, at least one byte; valid for the call only.</param>
     /// <exception cref="InvalidDataException">The bytes are not valid: this and later commands for the restore fail.</exception>
     void Write(ReadOnlySpan<byte> source);
 }

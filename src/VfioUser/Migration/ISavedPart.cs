@@ -1,6 +1,6 @@
 namespace VfioUser;
 
-/// <summary>Something with a name and a fixed size that a migration carries. Command thread.</summary>
+/// <summary>State of a fixed size that a migration carries under a name. Command thread.</summary>
 internal interface ISavedPart
 {
     /// <summary>The first version of the device that has it.</summary>
@@ -14,9 +14,9 @@ internal interface ISavedPart
 
     void SaveState(Span<byte> destination);
 
-    /// <exception cref="InvalidDataException">It is none.</exception>
+    /// <exception cref="InvalidDataException">The state is not valid.</exception>
     void RestoreState(ReadOnlySpan<byte> source);
 
-    /// <summary>The stream has none.</summary>
+    /// <summary>Called before a restore, whose stream may not have it.</summary>
     void Reset();
 }

@@ -1,7 +1,7 @@
 namespace VfioUser;
 
 /// <summary>Shared memory that fits into one record.</summary>
-/// <param name="Region">Whose.</param>
+/// <param name="Region">The region.</param>
 /// <param name="Offset">First byte, relative to the region.</param>
 /// <param name="Length">In bytes.</param>
 internal readonly record struct MemoryPiece(Region Region, long Offset, int Length)

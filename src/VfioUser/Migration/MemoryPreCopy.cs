@@ -2,10 +2,10 @@ using System.Security.Cryptography;
 
 namespace VfioUser;
 
-/// <summary>What of shared memory is saved while the device runs, and what is left when it is stopped.</summary>
+/// <summary>Selects which shared memory is saved while the device runs, and which is left when it is stopped.</summary>
 /// <remarks>
-/// Nobody says what a guest stores into memory that it has mapped. So each piece is remembered by the hash of what was saved, and saved
-/// once more if its memory has another at the end. A hash that a guest could make collide would lose its writes: SHA-256.
+/// A guest's stores into mapped memory are not reported. So the hash of each saved piece is kept, and the piece is saved once more if
+/// its hash is another one when the device is stopped. SHA-256, so that a guest cannot make two contents collide.
 /// </remarks>
 internal sealed class MemoryPreCopy(StateLayout layout)
 {
@@ -15,7 +15,7 @@ internal sealed class MemoryPreCopy(StateLayout layout)
 
     private IEnumerator<MemoryPiece>? _running;
 
-    /// <summary>Bytes that <see cref="Next"/> still gives, in pieces.</summary>
+    /// <summary>Bytes of the pieces that <see cref="Next"/> has not returned yet.</summary>
     public long LeftWhileRunning => _total - SavedBytes;
 
     private long SavedBytes { get; set; }
@@ -34,7 +34,7 @@ internal sealed class MemoryPreCopy(StateLayout layout)
         SavedBytes += piece.Length;
     }
 
-    /// <summary>All that is not saved as it is now. The device is stopped.</summary>
+    /// <summary>The pieces that are not saved, or have changed since. The device is stopped.</summary>
     public IEnumerable<MemoryPiece> Left() => Pieces(null)
         .Where(piece => !_saved.TryGetValue(piece, out byte[]? hash) || !hash.AsSpan().SequenceEqual(HashOf(piece)));
 

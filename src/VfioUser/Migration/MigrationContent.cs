@@ -2,8 +2,8 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>What the migration stream of a device has in it: records of the library, or bytes that only the device knows.</summary>
-/// <remarks>Command thread. <see cref="DeviceMigration"/> has the state machine, and says when.</remarks>
+/// <summary>The content of a device's migration stream: records of the library, or bytes in the device's own format.</summary>
+/// <remarks>Command thread. Called by <see cref="DeviceMigration"/>, which has the state machine.</remarks>
 internal abstract class MigrationContent
 {
     /// <summary>Estimated bytes to read in STOP_COPY, in any state.</summary>
@@ -12,7 +12,7 @@ internal abstract class MigrationContent
     /// <summary>Estimated bytes that can be read now, while the device runs.</summary>
     public abstract ulong PreCopyLength { get; }
 
-    /// <summary>Whether a save is going on that can be continued.</summary>
+    /// <summary>Whether a save is in progress that can be continued.</summary>
     public abstract bool CanRead { get; }
 
     /// <summary>Whether a read has come to the end of what could be saved at that time.</summary>

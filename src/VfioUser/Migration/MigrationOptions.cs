@@ -2,15 +2,15 @@ namespace VfioUser;
 
 /// <summary>Options for the migration of a device. Immutable.</summary>
 /// <remarks>
-/// <para>A fleet is upgraded host by host, so that devices of two releases move to each other. A release that saves anything else
-/// than the one before it has a higher <see cref="Version"/>. It says of each new register since when there is one
-/// (<see cref="RegisterDefinition{T}.Since"/>), and takes the streams of older releases from <see cref="MinimumVersion"/> on. So that
-/// guests can move back, it says which older release can do with what it saves (<see cref="ReadableFrom"/>), and what of it that
-/// release may ignore (<see cref="RegisterDefinition{T}.Optional"/>).</para>
+/// <para>A fleet is upgraded host by host, so guests are migrated between two releases of a device, in both directions. A release whose
+/// state differs from that of the release before it has a higher <see cref="Version"/>. For migration to a newer release, each new
+/// register declares the version that introduced it (<see cref="RegisterDefinition{T}.Since"/>), and <see cref="MinimumVersion"/> is the
+/// oldest version whose streams are accepted. For migration back, <see cref="ReadableFrom"/> is the oldest version that accepts the
+/// streams of this one, and that may ignore registers that are <see cref="RegisterDefinition{T}.Optional"/>.</para>
 /// </remarks>
 public sealed record MigrationOptions
 {
-    /// <summary>Of what the device saves: 1 to 65535.</summary>
+    /// <summary>Version of the state that the device saves: 1 to 65535.</summary>
     public int Version { get; init; } = 1;
 
     /// <summary>The oldest version that it restores.</summary>
@@ -19,7 +19,7 @@ public sealed record MigrationOptions
     /// <summary>The oldest version that can restore what this one saves; null for none older.</summary>
     public int? ReadableFrom { get; init; }
 
-    /// <summary>Whether it can save while the device still runs: for large states, so that the guest stands still for a shorter time.</summary>
+    /// <summary>Whether it can save while the device still runs: for large states, to reduce the guest's downtime.</summary>
     public bool PreCopy { get; init; }
 
     internal void Check(string parameter)

@@ -33,7 +33,7 @@ internal static class MigrationStream
     /// <summary>Bytes in front of a part's name and state in the record of the parts.</summary>
     public const int PartHeaderSize = 8;
 
-    /// <summary>Flag of a part: who does not know it may do without it.</summary>
+    /// <summary>Flag of a part: a device that does not have the part ignores it.</summary>
     public const ushort OptionalPart = 1;
 
     public static MigrationHeader HeaderOf(PciDevice device)
@@ -89,6 +89,6 @@ internal enum MigrationRecord : uint
     /// <summary>Voids the device state so far: it follows again from the beginning.</summary>
     StartOver = 6,
 
-    /// <summary>What is left of each timer; missing where the device has none.</summary>
+    /// <summary>The remaining time of each timer; absent if the device has none.</summary>
     Timers = 7,
 }

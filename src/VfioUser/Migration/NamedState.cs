@@ -22,7 +22,7 @@ internal sealed class NamedState<T>(Func<T> save, Action<T> restore, int since, 
     // the sizes were compared
     public void RestoreState(ReadOnlySpan<byte> source) => restore(MemoryMarshal.Read<T>(source));
 
-    // the device was reset, and knows how it begins
+    // the device keeps what it has: restore is not called for a stream without the state
     public void Reset()
     {
     }

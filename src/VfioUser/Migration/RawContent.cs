@@ -2,7 +2,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser;
 
-/// <summary>A stream that only the device knows.</summary>
+/// <summary>A stream in the device's own format.</summary>
 internal sealed class RawContent(PciDevice device, IRawMigration raw) : MigrationContent
 {
     private bool _isSaving;
@@ -32,7 +32,7 @@ internal sealed class RawContent(PciDevice device, IRawMigration raw) : Migratio
         }
         catch (Exception e)
         {
-            // not of what led to it, such as a reset
+            // attributed to the migration, and not to the reset or attach that led to the change
             throw new DeviceCodeException(DeviceCallback.MigrationState, e);
         }
     }

@@ -1,8 +1,8 @@
 namespace VfioUser;
 
-/// <summary>The library's stream: a header, records of what it knows of the device and of the device's own state, a checksum.</summary>
+/// <summary>The library's stream: a header, records of the state that the library saves and of the device's own, a checksum.</summary>
 /// <param name="device">The device.</param>
-/// <param name="layout">Its state as the library knows it; made when the device is declared completely.</param>
+/// <param name="layout">The state that the library saves; called when the device is declared completely.</param>
 /// <param name="deviceState">The device's own; null for none.</param>
 internal sealed class RecordContent(PciDevice device, Func<StateLayout> layout, IMigrationState? deviceState) : MigrationContent
 {

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace VfioUser;
 
-/// <summary>A register, a table or a state, as a migration carries it: by its name, so that its place may change.</summary>
+/// <summary>A register, a table or a state in a migration stream: identified by its name, so that its offset may change.</summary>
 internal sealed class SavedPart(string name, ISavedPart part)
 {
     private readonly byte[] _name = Encoding.UTF8.GetBytes(name);
@@ -35,7 +35,7 @@ internal sealed class SavedPart(string name, ISavedPart part)
     public void Reset() => part.Reset();
 
     /// <summary>Takes one from the start of a record.</summary>
-    /// <returns>False at its end, and if what is left is none.</returns>
+    /// <returns>False at the end of the record, and if the remaining bytes are not a part.</returns>
     public static bool TryRead(ref ReadOnlySpan<byte> source, out string name, out bool isOptional, out ReadOnlySpan<byte> state)
     {
         name = "";

@@ -6,7 +6,7 @@ namespace VfioUser;
 /// <remarks>Command thread; the device is declared completely.</remarks>
 internal sealed class StateLayout(PciDevice device)
 {
-    // what a record may have beyond this device's own, for parts of another version that it can do without
+    // bytes that a record may have for optional parts of a newer version, which this device ignores
     private const int RoomForUnknown = 1 << 20;
 
     private readonly List<SavedPart> _parts = [.. PartsOf(device)];

@@ -1,17 +1,17 @@
 namespace VfioUser;
 
-/// <content>How accesses find what they are for.</content>
+/// <content>Dispatches accesses to registers, memory and handlers.</content>
 public partial class Region
 {
-    private RegionPart? _last; // found; Command thread
+    private RegionPart? _last; // the part that was found last; Command thread
     private IRegionHandler? _interceptor;
 
     /// <summary>Has a handler answer every access of a guest to the region, in place of the library.</summary>
     /// <param name="handler">Gets each access as the guest made it, at any offset and width, within <see cref="Size"/>. It calls
     /// <see cref="DefaultRead"/> and <see cref="DefaultWrite"/> to have the library do its part, before or after its own.</param>
     /// <exception cref="InvalidOperationException">There is one already, or the device is being served.</exception>
-    /// <remarks>Setup. For accesses that must be seen as a whole, or be passed on to another process. Not called for what a client does
-    /// to memory that it maps, nor for ioeventfds.</remarks>
+    /// <remarks>Setup. For accesses that must be handled as a whole, or be passed on to another process. Not called for accesses to
+    /// memory that the client maps, nor for ioeventfds.</remarks>
     public void Intercept(IRegionHandler handler)
     {
         ArgumentNullException.ThrowIfNull(handler);
@@ -21,7 +21,7 @@ public partial class Region
         _interceptor = handler;
     }
 
-    /// <summary>Reads as the guest does, for windows and aliases: handlers are called, and what reads clear is cleared.</summary>
+    /// <summary>Reads as the guest does, for windows and aliases: handlers are called, and read-to-clear bits are cleared.</summary>
     /// <param name="offset">First byte, relative to the region.</param>
     /// <param name="destination">Filled completely.</param>
     /// <exception cref="ArgumentOutOfRangeException">The bytes do not all lie within the region.</exception>
@@ -32,7 +32,7 @@ public partial class Region
         GuestRead(offset, destination);
     }
 
-    /// <summary>Writes as the guest does, for windows and aliases: handlers are called, and only what a guest may change changes.</summary>
+    /// <summary>Writes as the guest does, for windows and aliases: handlers are called, and only bits that a guest may change are changed.</summary>
     /// <param name="offset">First byte, relative to the region.</param>
     /// <param name="source">What is written.</param>
     /// <exception cref="ArgumentOutOfRangeException">The bytes do not all lie within the region.</exception>

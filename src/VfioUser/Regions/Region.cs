@@ -14,7 +14,7 @@ public partial class Region : RegisterBlock
 {
     private readonly List<RegionPart> _parts = [];
     private readonly HashSet<string> _names = [];
-    private RegionPart[]? _decoded; // as they are at the first access, when the device is served
+    private RegionPart[]? _decoded; // _parts as an array, made at the first access, when no more are added
     private RegionMemory? _memory;
 
     internal Region(PciDevice device, PciRegion index, long size, bool writable, IRegionHandler? handler)

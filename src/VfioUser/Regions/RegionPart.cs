@@ -19,10 +19,11 @@ internal abstract class RegionPart(long start, long length) : ISavedPart
     {
     }
 
-    /// <summary>The device resets it by itself, or the guest resets the function.</summary>
+    /// <summary>Resets it.</summary>
+    /// <param name="keepSticky">Whether sticky bits keep their value: in a function-level reset, and in one that the device does itself.</param>
     public virtual void ResetWith(bool keepSticky) => Reset();
 
-    /// <summary>What a migration knows it by, within its region.</summary>
+    /// <summary>Its name in a migration stream, unique in its region.</summary>
     public virtual string StateName => string.Create(CultureInfo.InvariantCulture, $"0x{Start:x}");
 
     /// <summary>The first version of the device that has it.</summary>
@@ -31,7 +32,7 @@ internal abstract class RegionPart(long start, long length) : ISavedPart
     /// <summary>Whether other versions may be without it.</summary>
     public virtual bool IsOptional => false;
 
-    /// <summary>Bytes that a migration carries of it; 0 for what is not here or follows from something else.</summary>
+    /// <summary>Bytes of its state in a migration stream; 0 if it has none, or the state is saved elsewhere.</summary>
     public virtual int StateSize => 0;
 
     public virtual void SaveState(Span<byte> destination)

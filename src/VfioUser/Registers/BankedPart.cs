@@ -1,10 +1,10 @@
 namespace VfioUser;
 
-/// <summary>One place for many registers, of which the device says which is there now.</summary>
+/// <summary>Several registers at one offset, of which the device selects one.</summary>
 /// <param name="start">First byte.</param>
 /// <param name="banks">The registers.</param>
-/// <param name="name">Of the place.</param>
-/// <param name="bank">Which one; a guest may have chosen it, so that any number can come.</param>
+/// <param name="name">Their common name.</param>
+/// <param name="bank">Gives the index of the selected one. It may come from the guest, so it may be any number.</param>
 internal sealed class BankedPart(long start, RegisterPart[] banks, string name, Func<int> bank) : NamedPart(start, banks[0].Layout, name)
 {
     public override ulong Value

@@ -1,9 +1,9 @@
 namespace VfioUser;
 
-/// <summary>Hears of what a guest accesses and the device does not model.</summary>
-/// <remarks>Command thread. Once for each place.</remarks>
+/// <summary>Is notified of a guest's accesses to what the device does not model.</summary>
+/// <remarks>Command thread. Once for each offset, tag or set of reserved bits.</remarks>
 internal interface IUnmodelledObserver
 {
-    /// <param name="access">What the guest did, in words.</param>
+    /// <param name="access">What the guest did, as the predicate of a sentence.</param>
     void Unmodelled(string access);
 }

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace VfioUser;
 
-/// <summary>A place of up to eight bytes that a guest knows as a register.</summary>
+/// <summary>A register as a guest addresses it: up to eight bytes at an offset.</summary>
 internal abstract class NamedPart(long start, RegisterLayout layout, string name) : RegionPart(start, layout.Width)
 {
     public RegisterLayout Layout { get; } = layout;
@@ -16,10 +16,10 @@ internal abstract class NamedPart(long start, RegisterLayout layout, string name
 
     public override bool IsOptional => Layout.Optional;
 
-    /// <summary>What is stored.</summary>
+    /// <summary>The stored value.</summary>
     public abstract ulong Value { get; set; }
 
-    /// <summary>Replaces bytes of it, whatever the guest may do with them.</summary>
+    /// <summary>Replaces bytes of it, regardless of the guest's access.</summary>
     public void Replace(int offset, ReadOnlySpan<byte> bytes)
     {
         ulong lanes = RegisterBits.OfBytes(bytes.Length) << (8 * offset);
@@ -27,7 +27,7 @@ internal abstract class NamedPart(long start, RegisterLayout layout, string name
     }
 
     /// <summary>Replaces bits in one step.</summary>
-    /// <returns>What is stored before.</returns>
+    /// <returns>The value stored before.</returns>
     public abstract ulong Update(ulong mask, ulong value);
 
     protected static void Store(ulong value, long offset, Span<byte> destination)

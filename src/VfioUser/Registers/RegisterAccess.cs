@@ -19,6 +19,6 @@ public enum RegisterAccess
     /// <summary>Read them, and set those to which ones are written.</summary>
     WriteOneToSet,
 
-    /// <summary>Read them, by which they are cleared; writes are dropped. Statistics and causes are often so.</summary>
+    /// <summary>Read them, which clears them; writes are dropped. Common for statistics and interrupt causes.</summary>
     ReadToClear,
 }

@@ -8,7 +8,7 @@ public sealed record RegisterArrayOptions<T> : RegisterDefinition<T>
     /// <summary>Bytes from one to the next; 0 for no gap between them.</summary>
     public long Stride { get; init; }
 
-    /// <summary>Gives what the guest reads, for the index of the register and what is stored. Command thread.</summary>
+    /// <summary>Gives the value that the guest reads, for the index of the register and the stored value. Command thread.</summary>
     /// <remarks>As <see cref="RegisterOptions{T}.OnRead"/>.</remarks>
     public Func<int, T, T>? OnRead { get; init; }
 

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace VfioUser;
 
-/// <summary>Values of registers as the bits that they are.</summary>
+/// <summary>Converts values of registers to bits, and back.</summary>
 internal static class RegisterBits
 {
     /// <summary>The lowest <paramref name="bytes"/> bytes; 1 to 8.</summary>
@@ -37,7 +37,7 @@ internal static class RegisterBits
     public static T FieldFrom<T>(ulong bits)
         where T : unmanaged => From<T>(typeof(T) == typeof(bool) ? bits & 1 : bits);
 
-    /// <exception cref="ArgumentException">A guest cannot mean this type by a register.</exception>
+    /// <exception cref="ArgumentException">A register cannot have this type.</exception>
     public static void CheckRegisterType(Type type)
     {
         if (type != typeof(byte) && type != typeof(ushort) && type != typeof(uint) && type != typeof(ulong) && !type.IsEnum)

@@ -2,18 +2,18 @@ using System.Runtime.CompilerServices;
 
 namespace VfioUser;
 
-/// <summary>What registers are declared in: a region, the configuration space, or a part of one of them with a name of its own.</summary>
-/// <remarks>Setup for all that declares; offsets are relative to the block.</remarks>
+/// <summary>Declares registers: in a region, in the configuration space, or in a part of one of them that has a name of its own.</summary>
+/// <remarks>Setup for the members that declare; offsets are relative to the block.</remarks>
 public abstract partial class RegisterBlock
 {
     private protected RegisterBlock()
     {
     }
 
-    /// <summary>In front of the names of its registers, with a dot at its end; empty for a region.</summary>
+    /// <summary>Prefix of the names of its registers, ending with a dot; empty for a region.</summary>
     private protected virtual string Prefix => "";
 
-    /// <summary>Adds a register: a value that the guest reads and writes at a place.</summary>
+    /// <summary>Adds a register: a value that the guest reads and writes at an offset.</summary>
     /// <typeparam name="T">Its width: <see cref="byte"/>, <see cref="ushort"/>, <see cref="uint"/> or <see cref="ulong"/>, or an
     /// enumeration, whose members then name the bits.</typeparam>
     /// <param name="offset">First byte, relative to the block; a multiple of the width, or of 4 for one of 8 bytes.</param>
@@ -61,12 +61,12 @@ public abstract partial class RegisterBlock
         return new RegisterArray<T>(parts);
     }
 
-    /// <summary>Adds another place for a register, where the guest may do something else with it: as a mask has one place to set bits and
-    /// one to clear them.</summary>
+    /// <summary>Adds a second offset for a register, with another access: as for a mask that has one offset to set bits and one to clear
+    /// them.</summary>
     /// <param name="offset">First byte, relative to the block; a multiple of the width.</param>
-    /// <param name="register">Reads give its value, with its read handler, and clear nothing; its write handler hears of what changes.</param>
-    /// <param name="access">What the guest may do with the register at this place.</param>
-    /// <param name="name">Of the place; null for one that goes by its offset.</param>
+    /// <param name="register">Reads return its value, as its read handler gives it, and clear nothing. Writes call its write handler.</param>
+    /// <param name="access">What the guest may do with the register at this offset.</param>
+    /// <param name="name">Of the view; null to name it by its offset.</param>
     /// <inheritdoc cref="AddRegister{T}(long, RegisterAccess)"/>
     public void AddView<T>(long offset, Register<T> register, RegisterAccess access, string? name = null)
         where T : unmanaged
@@ -77,12 +77,12 @@ public abstract partial class RegisterBlock
         Add(part, $"view {part.Name} of {register.Name}");
     }
 
-    /// <summary>Adds registers that share one place, of which one is there at a time: as a queue's, behind a register that selects the
-    /// queue.</summary>
+    /// <summary>Adds registers that share one offset, of which one is selected at a time: as for queues, with a register that selects
+    /// the queue.</summary>
     /// <param name="offset">First byte, relative to the block; a multiple of the width.</param>
     /// <param name="count">How many, from 1.</param>
-    /// <param name="bank">Says which one is there now, on the Command thread; for a number that is none the place reads as zero and
-    /// ignores writes.</param>
+    /// <param name="bank">Gives the index of the selected one. Command thread. If it is out of range, reads give zero and writes are
+    /// ignored.</param>
     /// <param name="options">Of each.</param>
     /// <returns>The registers.</returns>
     /// <inheritdoc cref="AddRegister{T}(long, RegisterAccess)"/>
@@ -102,7 +102,7 @@ public abstract partial class RegisterBlock
     /// <summary>Adds a 32-bit register whose only purpose is that writing it makes something happen.</summary>
     /// <param name="offset">First byte, relative to the block; a multiple of 4.</param>
     /// <param name="ring">Called on the Command thread, whatever was written.</param>
-    /// <param name="name">As the data sheet calls it; null for one that goes by its offset.</param>
+    /// <param name="name">As the data sheet calls it; null to name it by its offset.</param>
     public void AddDoorbell(long offset, Action ring, string? name = null)
     {
         ArgumentNullException.ThrowIfNull(ring);
@@ -114,7 +114,7 @@ public abstract partial class RegisterBlock
     /// <param name="offset">First byte, relative to the block; a multiple of the width, or of 4 for one of 8 bytes.</param>
     /// <param name="ring">Called on the Command thread with what was written. One of 8 bytes may be written in two halves, in either
     /// order: then it is called once.</param>
-    /// <param name="name">As the data sheet calls it; null for one that goes by its offset.</param>
+    /// <param name="name">As the data sheet calls it; null to name it by its offset.</param>
     public void AddDoorbell<T>(long offset, Action<T> ring, string? name = null)
         where T : unmanaged
     {
@@ -123,7 +123,7 @@ public abstract partial class RegisterBlock
         {
             Name = name,
             Access = RegisterAccess.WriteOnly,
-            Saved = Unsafe.SizeOf<T>() == sizeof(ulong), // the half that has come
+            Saved = Unsafe.SizeOf<T>() == sizeof(ulong), // a migration may come between the two halves of a write
             WaitForAllBytes = Unsafe.SizeOf<T>() == sizeof(ulong),
             OnWrite = write => ring(write.New),
         });
@@ -146,7 +146,7 @@ public abstract partial class RegisterBlock
         Add(new TagPart(StartOf(offset), length, Prefix + name, Unmodelled), $"tag {name}");
     }
 
-    /// <summary>Begins a block within this one: its offsets count from its start, and its name is in front of those in it.</summary>
+    /// <summary>Begins a block within this one: offsets are relative to its start, and its name is a prefix of the names in it.</summary>
     /// <param name="offset">Of its start, relative to this block.</param>
     /// <param name="name">Without white space.</param>
     public RegisterBlock AddBlock(long offset, string name)
@@ -161,7 +161,7 @@ public abstract partial class RegisterBlock
     /// <param name="stride">Bytes from the start of one to that of the next.</param>
     /// <param name="name">Without white space; each gets its index in brackets.</param>
     /// <param name="declare">Declares one: its block, and its index.</param>
-    /// <returns>What <paramref name="declare"/> made of each.</returns>
+    /// <returns>What <paramref name="declare"/> returned for each.</returns>
     public IReadOnlyList<TBlock> AddBlocks<TBlock>(long offset, int count, long stride, string name, Func<RegisterBlock, int, TBlock> declare)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);

@@ -14,7 +14,7 @@ public abstract record RegisterDefinition<T>
     {
     }
 
-    /// <summary>As the data sheet calls it, without white space; null for one that goes by its offset.</summary>
+    /// <summary>As the data sheet calls it, without white space; null to name it by its offset.</summary>
     /// <remarks>In dumps, traces, exceptions and tests. Unique in its region.</remarks>
     public string? Name { get; init; }
 
@@ -27,7 +27,7 @@ public abstract record RegisterDefinition<T>
     /// <summary>Its value at start and after a reset.</summary>
     public T ResetValue { get; init; }
 
-    /// <summary>The bits that <see cref="Access"/> is about, if no other mask has them; the guest only reads the others. All bits by
+    /// <summary>The bits that <see cref="Access"/> applies to, if no other mask has them; the guest only reads the others. All bits by
     /// default.</summary>
     public T WriteMask { get; init; } = RegisterBits.All<T>();
 
@@ -40,7 +40,7 @@ public abstract record RegisterDefinition<T>
     /// <summary>Bits that are cleared when the guest reads them.</summary>
     public T ReadToClear { get; init; }
 
-    /// <summary>Bits that the guest writes and that read as zero: the handler hears of them, and they are cleared behind it.</summary>
+    /// <summary>Bits that the guest writes and that read as zero: the write handler gets them, and they are not stored.</summary>
     public T SelfClearing { get; init; }
 
     /// <summary>Bits that keep their value over a function-level reset and over <see cref="RegisterBlock.ResetRegisters"/>.</summary>

@@ -18,8 +18,8 @@ public sealed class RegisterField<TValue>
         Mask = ulong.MaxValue >> (64 - width) << bit;
     }
 
-    /// <summary>Its bits in the register, read and replaced in one step: no other bit is lost, whatever other threads and the guest
-    /// do meanwhile, and nobody sees half of it.</summary>
+    /// <summary>Its bits in the register, read and replaced atomically: no other bit is lost, whatever other threads and the guest
+    /// do meanwhile, and no thread reads a part of a change.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It does not fit into the field.</exception>
     public TValue Value
     {

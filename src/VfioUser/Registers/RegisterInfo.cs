@@ -1,6 +1,6 @@
 namespace VfioUser;
 
-/// <summary>A register of a device, for whoever lists them. Immutable, but for the value.</summary>
+/// <summary>A register of a device, for listings and tools. Immutable, except for the value.</summary>
 /// <remarks>Any thread.</remarks>
 public sealed class RegisterInfo
 {
@@ -20,7 +20,7 @@ public sealed class RegisterInfo
     /// <summary>As it was declared, with the names of the blocks around it; without a name its offset.</summary>
     public string Name => _part.Name;
 
-    /// <summary>What it is for; null if nobody said.</summary>
+    /// <summary>What it is for; null if it was declared without.</summary>
     public string? Description => _part.Layout.Description;
 
     /// <summary>First byte, relative to the region.</summary>

@@ -54,14 +54,14 @@ internal sealed class RegisterLayout
 
     public ulong All => RegisterBits.OfBytes(Width);
 
-    /// <summary>Whether a write of all bytes leaves nothing of what was before.</summary>
+    /// <summary>Whether a write of all bytes replaces the whole value.</summary>
     public bool IsReplaced { get; private set; }
 
     /// <summary>Whether a write does anything.</summary>
     public bool TakesWrites => (Writable | OneToClear | OneToSet) != 0;
 
-    /// <param name="definition">What the author said.</param>
-    /// <param name="throwIfServed">Ends what is too late.</param>
+    /// <param name="definition">As it was declared.</param>
+    /// <param name="throwIfServed">Throws if the device is being served.</param>
     /// <exception cref="ArgumentException">It contradicts itself.</exception>
     public static RegisterLayout Of<T>(RegisterDefinition<T> definition, Action throwIfServed)
         where T : unmanaged
@@ -111,7 +111,7 @@ internal sealed class RegisterLayout
         if (width > room)
             throw new ArgumentException($"The field {name} has {width} bits, and a {typeof(TValue).Name} {room}.");
         RegisterFieldInfo field = new(name, bit, width, typeof(TValue));
-        // names of an enumeration's members give way to what is said in detail
+        // a declared field replaces the names that come from members of an enumeration
         _fields.RemoveAll(other => other.IsMember && (other.Mask & field.Mask) != 0);
         if (_fields.Find(other => string.Equals(other.Name, name, StringComparison.Ordinal) || (other.Mask & field.Mask) != 0) is { } taken)
             throw new ArgumentException($"The field {name} has the name or bits of {taken.Name}.");

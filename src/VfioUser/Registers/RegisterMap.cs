@@ -7,7 +7,7 @@ namespace VfioUser;
 /// <remarks>The format stands in docs/registers.md.</remarks>
 internal sealed class RegisterMap(byte[] json) : IRegionHandler
 {
-    /// <summary>Subtype of the region: "RegM". Under QEMU's vendor ID, hence none of the small numbers that QEMU would count from.</summary>
+    /// <summary>Subtype of the region: "RegM". The type has QEMU's vendor ID, so this is not one of the small numbers that QEMU may assign.</summary>
     public const uint Subtype = 0x5265_674D;
 
     /// <summary>The format.</summary>

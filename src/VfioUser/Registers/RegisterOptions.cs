@@ -5,7 +5,7 @@ namespace VfioUser;
 public sealed record RegisterOptions<T> : RegisterDefinition<T>
     where T : unmanaged
 {
-    /// <summary>Gives what the guest reads, for what is stored. Command thread.</summary>
+    /// <summary>Gives the value that the guest reads, for the stored one. Command thread.</summary>
     /// <remarks>What it returns is not stored, and a write of a part of the register does not see it. Bits that the read clears are still
     /// set in what it gets, and are cleared already in the register.</remarks>
     public Func<T, T>? OnRead { get; init; }

@@ -6,8 +6,8 @@ namespace VfioUser;
 internal abstract class RegisterPart(long start, RegisterLayout layout, string name, bool hasWriteHandler) : NamedPart(start, layout, name)
 {
     private ulong _value = layout.ResetValue;
-    private ulong _pieces; // bytes that were written, of those that are waited for
-    private ulong _before; // the first of them
+    private ulong _pieces; // with WaitForAllBytes: ones in the bytes that were written, until all are
+    private ulong _before; // the value before the first of them
 
     public override ulong Value
     {
@@ -18,7 +18,7 @@ internal abstract class RegisterPart(long start, RegisterLayout layout, string n
     // as Value, without a virtual call
     private ulong Stored => Volatile.Read(ref _value);
 
-    /// <summary>Hears of ones that a guest writes to reserved bits; null for none.</summary>
+    /// <summary>Reports ones that a guest writes to reserved bits; null for a register without reserved bits.</summary>
     public UnmodelledAccesses? Unmodelled { get; init; }
 
     public void SetBits(ulong bits) => Interlocked.Or(ref _value, bits);
@@ -86,7 +86,7 @@ internal abstract class RegisterPart(long start, RegisterLayout layout, string n
         _pieces = 0;
     }
 
-    // a guest may move between the two halves of a write
+    // a migration may come between the two halves of a write
     public override int StateSize => !Layout.Saved ? 0 : Layout.WaitForAllBytes ? 3 * sizeof(ulong) : sizeof(ulong);
 
     public override void SaveState(Span<byte> destination)
@@ -98,7 +98,7 @@ internal abstract class RegisterPart(long start, RegisterLayout layout, string n
         BinaryPrimitives.WriteUInt64LittleEndian(destination[16..], _before);
     }
 
-    // the values must be ones of the register's: the source is untrusted
+    // masked, since the source is untrusted: no bit outside of the register must be set
     public override void RestoreState(ReadOnlySpan<byte> source)
     {
         Value = BinaryPrimitives.ReadUInt64LittleEndian(source) & Layout.All;
@@ -110,7 +110,7 @@ internal abstract class RegisterPart(long start, RegisterLayout layout, string n
         _before = BinaryPrimitives.ReadUInt64LittleEndian(source[16..]) & Layout.All;
     }
 
-    /// <summary>As if the guest had written these bits to it, at a place that gives this access.</summary>
+    /// <summary>Writes bits as the guest, with the access of the register itself or of a view of it.</summary>
     public void Merge(RegisterLayout access, ulong written, ulong lanes)
     {
         ulong old;
@@ -120,7 +120,7 @@ internal abstract class RegisterPart(long start, RegisterLayout layout, string n
             old = Stored;
             next = (old & ~(access.Writable & lanes)) | (written & access.Writable & lanes);
             next = (next & ~(written & access.OneToClear)) | (written & access.OneToSet);
-            // of what cannot be read there is nothing but what this access brings
+            // write-only bits keep nothing: bytes that this access does not write are zero
             if (access == Layout && !access.WaitForAllBytes)
                 next &= ~(access.ReadsZero & ~lanes);
         }
@@ -133,13 +133,13 @@ internal abstract class RegisterPart(long start, RegisterLayout layout, string n
             Written(_before, next, next, ulong.MaxValue);
     }
 
-    /// <summary>What the guest reads for what is stored.</summary>
+    /// <summary>The value that the guest reads for a stored one.</summary>
     protected abstract ulong Seen(ulong stored);
 
     /// <summary>The guest wrote.</summary>
     protected abstract void Written(ulong old, ulong @new, ulong written, ulong lanes);
 
-    // Nothing of the old value is left, so nothing can be lost: most writes, and all of doorbells.
+    // A plain store, since the whole value is replaced and no bit can be lost: most writes, and all writes of doorbells.
     private void Replace(ulong written)
     {
         ulong old = _pieces == 0 ? Stored : _before;

@@ -1,6 +1,6 @@
 namespace VfioUser;
 
-/// <summary>What the author knows of and does not model: zeros, which are reported by name.</summary>
+/// <summary>A named range that the device does not model: it reads as zeros, and accesses are reported by its name.</summary>
 internal sealed class TagPart(long start, long length, string name, UnmodelledAccesses accesses) : RegionPart(start, length)
 {
     public override void Read(long offset, Span<byte> destination)

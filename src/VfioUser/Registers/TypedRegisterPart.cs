@@ -1,6 +1,6 @@
 namespace VfioUser;
 
-/// <summary>A register that its author hears of.</summary>
+/// <summary>A register with the handlers of its declaration.</summary>
 internal sealed class TypedRegisterPart<T>(
     long start, RegisterLayout layout, string name, Func<T, T>? onRead, Action<RegisterWrite<T>>? onWrite) : RegisterPart(start, layout, name, onWrite is not null)
     where T : unmanaged

@@ -2,58 +2,58 @@ using System.Globalization;
 
 namespace VfioUser;
 
-/// <summary>Accesses to what the device does not have: counted, and each place reported once.</summary>
+/// <summary>Accesses to what the device does not model: counted, and reported once for each offset, tag or set of reserved bits.</summary>
 /// <remarks>Command thread, but for <see cref="Count"/>.</remarks>
 internal sealed class UnmodelledAccesses
 {
-    // a guest chooses the places
-    private const int MaxPlaces = 64;
+    // bounded, since a guest can access any offset
+    private const int MaxReported = 64;
 
-    private readonly HashSet<(string? Name, PciRegion Region, long Offset)> _places = [];
+    private readonly HashSet<(string? Name, PciRegion Region, long Offset)> _reported = [];
     private long _count;
 
     /// <summary>How many there were. Any thread.</summary>
     public long Count => Volatile.Read(ref _count);
 
-    /// <summary>Whether each is an exception of the device: for tests.</summary>
+    /// <summary>Whether each throws an exception, as one of the device: for tests.</summary>
     public bool IsStrict { get; set; }
 
-    /// <summary>Gets those of the device that is served.</summary>
+    /// <summary>Notified of them; null while the device is not served.</summary>
     public IUnmodelledObserver? Observer { get; set; }
 
-    /// <summary>Where nothing is declared.</summary>
+    /// <summary>An access to an offset at which nothing is declared.</summary>
     public void At(PciRegion region, long offset, int length, bool write)
     {
-        if (IsToBeTold(null, region, offset))
-            Tell($"{Verb(write)} {length} bytes at 0x{offset:x} of {region}, where nothing is declared");
+        if (ShouldReport(null, region, offset))
+            Report($"{Verb(write)} {length} bytes at 0x{offset:x} of {region}, where nothing is declared");
     }
 
-    /// <summary>What the author has tagged.</summary>
+    /// <summary>An access to a tag.</summary>
     public void Tagged(string name, long offset, int length, bool write)
     {
-        if (IsToBeTold(name, default, 0))
-            Tell($"{Verb(write)} {length} bytes at 0x{offset:x} of {name}, which is not modelled");
+        if (ShouldReport(name, default, 0))
+            Report($"{Verb(write)} {length} bytes at 0x{offset:x} of {name}, which is not modelled");
     }
 
-    /// <summary>Ones for reserved bits.</summary>
+    /// <summary>A write of ones to reserved bits.</summary>
     public void ReservedBits(NamedPart register, ulong bits)
     {
-        if (IsToBeTold(register.Name, default, (long)bits))
-            Tell($"writes ones to the reserved bits 0x{bits:x} of {register.Name}");
+        if (ShouldReport(register.Name, default, (long)bits))
+            Report($"writes ones to the reserved bits 0x{bits:x} of {register.Name}");
     }
 
     private static string Verb(bool write) => write ? "writes" : "reads";
 
-    // a guest may come again and again: words are made only for who reads them
-    private bool IsToBeTold(string? name, PciRegion region, long offset)
+    // checked before the text is formatted, since a guest may repeat an access any number of times
+    private bool ShouldReport(string? name, PciRegion region, long offset)
     {
         Interlocked.Increment(ref _count);
-        return IsStrict || (Observer is not null && _places.Count < MaxPlaces && _places.Add((name, region, offset)));
+        return IsStrict || (Observer is not null && _reported.Count < MaxReported && _reported.Add((name, region, offset)));
     }
 
-    private void Tell(FormattableString words)
+    private void Report(FormattableString access)
     {
-        string text = words.ToString(CultureInfo.InvariantCulture);
+        string text = access.ToString(CultureInfo.InvariantCulture);
         if (IsStrict)
             throw new InvalidOperationException($"The guest {text}.");
         Observer?.Unmodelled(text);

@@ -1,6 +1,6 @@
 namespace VfioUser;
 
-/// <summary>Another place of a register, at which a guest may do something else with it.</summary>
+/// <summary>A second offset of a register, with an access of its own.</summary>
 internal sealed class ViewPart(long start, RegisterLayout layout, string name, RegisterPart target) : NamedPart(start, layout, name)
 {
     public override ulong Value

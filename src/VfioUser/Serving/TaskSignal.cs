@@ -9,18 +9,18 @@ namespace VfioUser;
 internal sealed class TaskSignal : IDisposable
 {
     private readonly EventFd? _wake;
-    private readonly Task _told;
+    private readonly Task _signalled;
     private readonly CancellationTokenRegistration _stop;
 
     public TaskSignal(Task task, CancellationToken stopping)
     {
         _wake = TryMake();
-        _told = task.ContinueWith(static (_, wake) => ((EventFd?)wake)?.Signal(), _wake, CancellationToken.None,
+        _signalled = task.ContinueWith(static (_, wake) => ((EventFd?)wake)?.Signal(), _wake, CancellationToken.None,
             TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         _stop = stopping.UnsafeRegister(static wake => ((EventFd?)wake)?.Signal(), _wake);
     }
 
-    public bool IsCompleted => _told.IsCompleted;
+    public bool IsCompleted => _signalled.IsCompleted;
 
     /// <summary>Readable when the task has completed or the server stops; null if the process had no free descriptor.</summary>
     public SafeHandle? Descriptor => _wake?.Handle;
@@ -32,7 +32,7 @@ internal sealed class TaskSignal : IDisposable
     public bool Wait(SafeHandle? client, TimeSpan timeout)
     {
         if (_wake is null)
-            return _told.Wait(timeout);
+            return _signalled.Wait(timeout);
         if (!PollCalls.WaitForReadOrHangUp(_wake.Handle, client, (int)timeout.TotalMilliseconds))
             return false;
         _wake.Take();
@@ -43,13 +43,13 @@ internal sealed class TaskSignal : IDisposable
     public void Dispose()
     {
         _stop.Dispose();
-        if (_told.IsCompleted)
+        if (_signalled.IsCompleted)
         {
             _wake?.Dispose();
         }
         else
         {
-            _ = _told.ContinueWith(static (_, wake) => ((EventFd?)wake)?.Dispose(), _wake, CancellationToken.None,
+            _ = _signalled.ContinueWith(static (_, wake) => ((EventFd?)wake)?.Dispose(), _wake, CancellationToken.None,
                 TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
     }

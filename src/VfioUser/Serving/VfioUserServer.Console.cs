@@ -7,8 +7,8 @@ namespace VfioUser;
 /// <content>A whole program.</content>
 public sealed partial class VfioUserServer
 {
-    /// <summary>What to write behind <c>qemu-system-...</c> to attach the device, quoted for a shell: the device only, since the machine's
-    /// memory is the user's to choose. It must be shared.</summary>
+    /// <summary>The argument of <c>qemu-system-...</c> that attaches the device, quoted for a shell. The machine's memory, which must be
+    /// shared, is not part of it.</summary>
     /// <exception cref="InvalidOperationException">The server does not listen on a path.</exception>
     public string QemuArguments => _clients is SocketListener && !Address.StartsWith('@')
         ? QemuArgumentsFor(Address)
@@ -24,7 +24,7 @@ public sealed partial class VfioUserServer
         return $"-device '{device.Replace("'", "'\\''", StringComparison.Ordinal)}'";
     }
 
-    /// <summary>A program that serves one device: says on standard output how QEMU attaches it, and serves until Ctrl-C or SIGTERM.</summary>
+    /// <summary>A program that serves one device: prints how QEMU attaches it, and serves until Ctrl-C or SIGTERM.</summary>
     /// <param name="path">Of the socket file, as in <see cref="Bind"/>.</param>
     /// <param name="device">The caller's, who disposes it.</param>
     /// <param name="options">Null for the defaults, and <see cref="VfioUserServerOptions.RegisterMap"/>.</param>

@@ -8,8 +8,8 @@ namespace VfioUser;
 /// <summary>Serves a device to one client after another.</summary>
 /// <remarks>
 /// Any thread. A run has a Command thread, which serves one session after another and runs the device's code; a thread that runs
-/// posted actions and timers while the first one sleeps, once there are any; and a thread that tells other clients that the device is
-/// in use. A session with a twin socket has a thread that receives replies to DMA messages.
+/// posted actions and timers while the first one sleeps, once there are any; and a thread that refuses other clients while the device
+/// is in use. A session with a twin socket has a thread that receives replies to DMA messages.
 /// Dispose stops serving and removes the socket file. Spec: "Connection Initiation", "Socket Disconnection Behavior".
 /// </remarks>
 public sealed partial class VfioUserServer : IDisposable, IAsyncDisposable

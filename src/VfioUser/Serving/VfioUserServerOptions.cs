@@ -27,7 +27,7 @@ public sealed record VfioUserServerOptions
     /// message, for tests: to an offset without register, memory or handler, to a tag, or to reserved bits.</summary>
     public bool RefuseUnmodelledAccesses { get; init; }
 
-    /// <summary>Whether clients can read names, places and fields of the device's registers, so that the tool <c>vfio-user</c> accesses
+    /// <summary>Whether clients can read names, offsets and fields of the device's registers, so that the tool <c>vfio-user</c> accesses
     /// them by name. They are in one more region, after those of the device. Off by default, for clients that cannot have many:
     /// SPDK's has room for ten.</summary>
     public bool RegisterMap { get; init; }

@@ -12,7 +12,7 @@ internal sealed class CommandWork(DeviceActivity activity)
     private readonly TimerSet _timers = new();
     private readonly Lock _gate = new();
     private readonly object _idle = new();
-    private ICommandThread? _thread; // under the gate, so that none is woken that has gone
+    private ICommandThread? _thread; // guarded by _gate, so that no thread is woken after End
     private bool _isRunning; // under _idle
 
     /// <summary>Whether something can run now. Any thread; the Command thread asks before it sleeps.</summary>

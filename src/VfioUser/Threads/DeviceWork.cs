@@ -68,11 +68,11 @@ public sealed class DeviceWork
     /// <param name="stop">Cancelled when it ends; <see cref="Stopped"/> follows.</param>
     internal void Begin(CancellationToken stop) => _stop = stop;
 
-    /// <summary>The run ends: whoever waits comes back.</summary>
+    /// <summary>The run ends: calls that wait to enter throw.</summary>
     internal void Stopped() => WakeAll();
 
-    /// <summary>Lets nobody in any more.</summary>
-    /// <returns>Ends when nobody is inside any more. Nothing of the device runs within who ends it.</returns>
+    /// <summary>Lets no user enter any more.</summary>
+    /// <returns>Completes when nobody is inside. Continuations do not run on the thread of the last user.</returns>
     internal Task Close()
     {
         _count.Close();

@@ -9,7 +9,7 @@ internal interface ICommandThread
     /// <summary>Makes the Command thread call <see cref="CommandWork.RunReady"/> soon. Any thread.</summary>
     void Wake();
 
-    /// <summary>Makes it call that at a time, or a little earlier. Any thread, one at a time.</summary>
+    /// <summary>Makes the Command thread call <see cref="CommandWork.RunReady"/> at a time, or a little earlier. Any thread, one at a time.</summary>
     /// <param name="due">A timestamp of <see cref="Time"/>.</param>
     void WakeAt(long due);
 

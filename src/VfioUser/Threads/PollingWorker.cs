@@ -4,9 +4,9 @@ namespace VfioUser;
 
 /// <summary>A thread of a device that polls for work, and sleeps until it is woken when there is none: for queues in guest memory.</summary>
 /// <remarks>
-/// <para>Made in the constructor of the device. The thread runs while a server serves the device, as those of
-/// <see cref="PciDevice.AddWorkerThread"/> do. It polls while there is work; then waits as <see cref="Idle"/> says; then arms what
-/// announces new work, and sleeps.</para>
+/// <para>Create it in the constructor of the device. The thread runs while a server serves the device, as those of
+/// <see cref="PciDevice.AddWorkerThread"/> do. It polls while there is work; then waits as <see cref="Idle"/> says; then calls
+/// <see cref="Arm"/>, and sleeps.</para>
 /// <para>Unless the constructor says otherwise, <see cref="Poll"/> and <see cref="Arm"/> are called inside <see cref="Work"/>: they may
 /// use guest memory, interrupts and registers, are not called while the device is quiesced, and must take milliseconds at most. An
 /// exception ends the worker, is logged and passed to <see cref="VfioUserServerOptions.DeviceException"/>.</para>
@@ -30,8 +30,8 @@ public abstract class PollingWorker
     /// <summary>Adds the worker to a device.</summary>
     /// <param name="device">The device.</param>
     /// <param name="name">The thread's name, also used in logs.</param>
-    /// <param name="entersWork">False if the worker enters <see cref="Work"/> itself where it uses what is the guest's: it may then wait
-    /// for a disk in <see cref="Poll"/>, and is also called while the device is quiesced.</param>
+    /// <param name="entersWork">False if the worker enters <see cref="Work"/> itself where it uses guest memory or interrupts: it may then
+    /// wait for a disk in <see cref="Poll"/>, and is also called while the device is quiesced.</param>
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
     protected PollingWorker(PciDevice device, string name, bool entersWork = true)
     {
@@ -66,8 +66,8 @@ public abstract class PollingWorker
     /// <remarks>On the worker's thread.</remarks>
     protected abstract bool Poll();
 
-    /// <summary>Before a sleep: has whoever brings work announce it from now on, and looks for work that came before.</summary>
-    /// <returns>Whether there is work already: then <see cref="Poll"/> is called in place of the sleep.</returns>
+    /// <summary>Called before a sleep: enables the notification of new work, and then checks for work that came before.</summary>
+    /// <returns>Whether there is work already: then <see cref="Poll"/> is called instead of the sleep.</returns>
     /// <remarks>On the worker's thread. A <see cref="Wake"/> during the call is not lost.</remarks>
     protected abstract bool Arm();
 

@@ -1,6 +1,6 @@
 namespace VfioUser;
 
-/// <summary>Rundown protection: counts users until it is closed; whoever closes it can wait until the last one has exited.</summary>
+/// <summary>Rundown protection: counts users until it is closed; the thread that closes it can wait until the last one has exited.</summary>
 /// <remarks>
 /// Any thread. Enter and exit cost one atomic operation each and do not allocate. Use it for what a reset or a quiesce must wait
 /// for: accesses of the device's threads to guest memory and interrupts, or commands in progress. A user must not wait for the

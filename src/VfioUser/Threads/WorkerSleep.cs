@@ -1,8 +1,8 @@
 namespace VfioUser;
 
 /// <summary>The sleep of one thread, which others end: no wake-up is lost, and none costs a system call while the thread is awake.</summary>
-/// <remarks>The thread announces its sleep, then looks for work a last time, and then waits. Who brings work makes it visible, and
-/// then calls <see cref="Wake"/>. So one of the two notices the other.</remarks>
+/// <remarks>The thread announces its sleep, then checks for work a last time, and then waits. A thread that adds work makes it visible,
+/// and then calls <see cref="Wake"/>. So one of the two notices the other.</remarks>
 internal sealed class WorkerSleep
 {
     private readonly object _changed = new();
@@ -33,7 +33,7 @@ internal sealed class WorkerSleep
     /// <summary>Wakes the thread if it sleeps. Any thread.</summary>
     public void Wake()
     {
-        // the work before the look: otherwise both could miss the other
+        // the work must be visible before _asleep is read: otherwise each could miss the other
         Interlocked.MemoryBarrier();
         if (!IsAsleep || Interlocked.Exchange(ref _asleep, 0) == 0)
             return;

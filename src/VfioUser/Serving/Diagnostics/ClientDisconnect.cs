@@ -11,7 +11,7 @@ public sealed class ClientDisconnect
     /// <summary>Why it is not connected any more.</summary>
     public DisconnectReason Reason { get; }
 
-    /// <summary>The reason in words, as in the log; with the words of the device, if it disconnected the client.</summary>
+    /// <summary>The reason as a text, as in the log; with the text that the device gave, if it disconnected the client.</summary>
     public string Message { get; }
 
     /// <inheritdoc/>

@@ -9,7 +9,7 @@ public enum DisconnectReason
     /// <summary>It proposed nothing that the server accepts, or not in time: <see cref="VfioUserServerOptions.NegotiationTimeout"/>.</summary>
     NegotiationFailed,
 
-    /// <summary>It sent what cannot be a message.</summary>
+    /// <summary>It sent bytes that are not a valid message.</summary>
     ProtocolViolation,
 
     /// <summary>The device disconnected it: <see cref="DeviceSession.Disconnect"/>.</summary>

@@ -23,62 +23,62 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
     public partial void Detached(int processId, uint userId, string reason);
 
     [LoggerMessage(4, LogLevel.Warning, "Client refused: process {ProcessId}, user {UserId} may not attach.", EventName = nameof(PeerRefused))]
-    private partial void SayPeerRefused(int processId, uint userId);
+    private partial void LogPeerRefused(int processId, uint userId);
 
     public void PeerRefused(int processId, uint userId)
     {
         Metrics.Failed("peer_refused");
-        SayPeerRefused(processId, userId);
+        LogPeerRefused(processId, userId);
     }
 
     [LoggerMessage(5, LogLevel.Warning, "Negotiation failed with {Errno}: {Problem}.", EventName = nameof(NegotiationFailed))]
-    private partial void SayNegotiationFailed(Errno errno, string problem);
+    private partial void LogNegotiationFailed(Errno errno, string problem);
 
     public void NegotiationFailed(Errno errno, string problem)
     {
         Metrics.Failed("negotiation_failed");
-        SayNegotiationFailed(errno, problem);
+        LogNegotiationFailed(errno, problem);
     }
 
     [LoggerMessage(6, LogLevel.Information, "Client attached: process {ProcessId}, user {UserId}. Negotiated version {Major}.{Minor}, twin socket: {TwinSocket}; it proposed {Proposed}.",
         EventName = nameof(Negotiated))]
-    private partial void SayNegotiated(int processId, uint userId, ushort major, ushort minor, bool twinSocket, string proposed);
+    private partial void LogNegotiated(int processId, uint userId, ushort major, ushort minor, bool twinSocket, string proposed);
 
     public void Negotiated(PeerCredentials peer, ProtocolVersion version, bool twinSocket, Capabilities proposed)
     {
         // the parsed values, since text of the client must not get into a log
         if (_logger.IsEnabled(LogLevel.Information))
-            SayNegotiated(peer.ProcessId, peer.UserId, version.Major, version.Minor, twinSocket, VersionMessage.TextOf(proposed));
+            LogNegotiated(peer.ProcessId, peer.UserId, version.Major, version.Minor, twinSocket, VersionMessage.TextOf(proposed));
     }
 
     [LoggerMessage(7, LogLevel.Warning, "The session ends: {Problem}", EventName = nameof(SessionBroken))]
-    private partial void SaySessionBroken(string problem);
+    private partial void LogSessionBroken(string problem);
 
     public void SessionBroken(string problem)
     {
         Metrics.Failed("session_broken");
-        SaySessionBroken(problem);
+        LogSessionBroken(problem);
     }
 
     [LoggerMessage(8, LogLevel.Error, "The session ends: the server failed.", EventName = nameof(SessionFailed))]
-    private partial void SaySessionFailed(Exception exception);
+    private partial void LogSessionFailed(Exception exception);
 
     public void SessionFailed(Exception exception)
     {
         Metrics.Failed("session_failed");
-        SaySessionFailed(exception);
+        LogSessionFailed(exception);
     }
 
     [LoggerMessage(9, LogLevel.Error, "The device threw in {Code}.", EventName = nameof(DeviceThrew))]
-    private partial void SayDeviceThrew(DeviceCode code, Exception exception);
+    private partial void LogDeviceThrew(DeviceCode code, Exception exception);
 
     public void DeviceThrew(DeviceCode code, Exception exception)
     {
         Metrics.DeviceThrew(code.Callback, exception);
-        SayDeviceThrew(code, exception);
+        LogDeviceThrew(code, exception);
     }
 
-    [LoggerMessage(95, LogLevel.Information, "The guest {Access}. It reads zeros, and writes do nothing; this is told of once.")]
+    [LoggerMessage(95, LogLevel.Information, "The guest {Access}. Reads give zeros and writes are ignored. Logged once.")]
     public partial void Unmodelled(string access);
 
     [LoggerMessage(10, LogLevel.Debug, "{Command} (message {MessageId}, {Size} bytes) refused with {Errno}: {Reason}.")]
@@ -97,21 +97,21 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
     public partial void Message(string direction, string message);
 
     [LoggerMessage(15, LogLevel.Error, "The DeviceException callback threw.", EventName = nameof(HookThrew))]
-    private partial void SayHookThrew(Exception exception);
+    private partial void LogHookThrew(Exception exception);
 
     public void HookThrew(Exception exception)
     {
         Metrics.Failed("hook_threw");
-        SayHookThrew(exception);
+        LogHookThrew(exception);
     }
 
     [LoggerMessage(16, LogLevel.Warning, "Cannot accept clients; retrying: {Problem}.", EventName = nameof(CannotAccept))]
-    private partial void SayCannotAccept(string problem);
+    private partial void LogCannotAccept(string problem);
 
     public void CannotAccept(string problem)
     {
         Metrics.Failed("cannot_accept");
-        SayCannotAccept(problem);
+        LogCannotAccept(problem);
     }
 
     [LoggerMessage(17, LogLevel.Debug, "Dropped a reply to {Command} (message {MessageId}) that no call is waiting for.")]
@@ -152,23 +152,23 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
 
     [LoggerMessage(80, LogLevel.Warning, "The client violated the protocol: its reply to {Command} (message {MessageId}, {Size} bytes) {Problem}.",
         EventName = nameof(DmaReplyMalformed))]
-    private partial void SayDmaReplyMalformed(Command command, ushort messageId, uint size, string problem);
+    private partial void LogDmaReplyMalformed(Command command, ushort messageId, uint size, string problem);
 
     public void DmaReplyMalformed(bool first, Command command, ushort messageId, uint size, string problem)
     {
         Metrics.Failed("dma_reply_malformed");
         if (first)
-            SayDmaReplyMalformed(command, messageId, size, problem);
+            LogDmaReplyMalformed(command, messageId, size, problem);
     }
 
     [LoggerMessage(81, LogLevel.Warning, "The client has not replied to {Command} of {Count} bytes at {Address} within {Timeout}.", EventName = nameof(DmaTimedOut))]
-    private partial void SayDmaTimedOut(Command command, ulong count, Iova address, TimeSpan timeout);
+    private partial void LogDmaTimedOut(Command command, ulong count, Iova address, TimeSpan timeout);
 
     public void DmaTimedOut(bool first, Command command, ulong count, Iova address, TimeSpan timeout)
     {
         Metrics.Failed("dma_timed_out");
         if (first)
-            SayDmaTimedOut(command, count, address, timeout);
+            LogDmaTimedOut(command, count, address, timeout);
     }
 
     [LoggerMessage(82, LogLevel.Warning, "The client refused {Command} of {Count} bytes at {Address} with {Errno}.")]
@@ -193,12 +193,12 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
     public partial void RefusedInAll(string counts);
 
     [LoggerMessage(93, LogLevel.Warning, "Client refused with EBUSY: process {ProcessId}, user {UserId}: {Reason}.", EventName = nameof(Busy))]
-    private partial void SayBusy(int processId, uint userId, string reason);
+    private partial void LogBusy(int processId, uint userId, string reason);
 
     public void Busy(int processId, uint userId, string reason)
     {
         Metrics.Failed("busy");
-        SayBusy(processId, userId, reason);
+        LogBusy(processId, userId, reason);
     }
 
     [LoggerMessage(94, LogLevel.Error, "The device threw in Dispose.")]

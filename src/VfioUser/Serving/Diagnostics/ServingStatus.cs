@@ -10,7 +10,7 @@ internal sealed class ServingStatus
     private Exception? _lastError;
     private ClientDisconnect? _lastDisconnect;
     private bool _stopping;
-    private TaskCompletionSource? _left; // null while nobody waits for it
+    private TaskCompletionSource? _clientLeft; // null while nobody waits for it
 
     public ServingState State
     {
@@ -69,8 +69,8 @@ internal sealed class ServingStatus
             {
                 if (_peer is null)
                     return Task.CompletedTask;
-                _left ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-                return _left.Task;
+                _clientLeft ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                return _clientLeft.Task;
             }
         }
     }
@@ -97,7 +97,8 @@ internal sealed class ServingStatus
         }
     }
 
-    public void WentWrong(Exception error)
+    /// <summary>A session failed; serving continues.</summary>
+    public void SessionFailed(Exception error)
     {
         lock (_gate)
             _lastError = error;
@@ -123,8 +124,8 @@ internal sealed class ServingStatus
     // Under the lock.
     private void ClientLeft()
     {
-        _left?.SetResult();
-        _left = null;
+        _clientLeft?.SetResult();
+        _clientLeft = null;
     }
 
     private static bool IsOver(ServingState state) => state is ServingState.Ended or ServingState.Failed;

@@ -16,7 +16,7 @@ internal sealed class CommandTurn(CommandWork work)
     private readonly object _returned = new();
     private int _state;
 
-    /// <summary>Whether no thread has the turn. One that has it looks for work before it sleeps, or after it has returned the turn.</summary>
+    /// <summary>Whether no thread has the turn. A thread that has it checks for work before it sleeps, or after it has returned the turn.</summary>
     public bool IsFree
     {
         get

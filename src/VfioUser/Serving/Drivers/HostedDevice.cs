@@ -56,8 +56,8 @@ public sealed class HostedDevice
     /// <returns><see cref="Completion"/>.</returns>
     /// <exception cref="InvalidOperationException">The device has no request interrupt: see <see cref="PciDevice.AddRequestIrq"/>.</exception>
     /// <exception cref="OperationCanceledException">The client did not release it in time.</exception>
-    /// <remarks>Any thread but those that run the device's code. A client that negotiates, or has not set the interrupt yet, is asked when
-    /// it has set it; one that never does is waited for. A guest may refuse to let go of a device that it uses.</remarks>
+    /// <remarks>Any thread but those that run the device's code. A client that negotiates, or has not bound the interrupt's eventfd yet, is
+    /// requested when it has; one that never does is waited for. A guest may refuse to release a device that it uses.</remarks>
     public async Task RequestRemovalAsync(CancellationToken cancellation = default)
     {
         if (Device.IrqsAt((int)PciIrq.Request) is not { } request)
@@ -106,7 +106,7 @@ public sealed class HostedDevice
         catch (Exception e)
         {
             _server.Log.DisposeThrew(e);
-            _status.WentWrong(e);
+            _status.SessionFailed(e);
         }
     }
 }

@@ -4,7 +4,7 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
-/// <summary>Runs posted actions and timers while the server's thread sleeps in the system.</summary>
+/// <summary>Runs posted actions and timers while the server's thread sleeps in a system call.</summary>
 /// <remarks>
 /// Its thread starts with the first timer, or the first post while the server's thread sleeps, and ends with the run. It is the Command
 /// thread while it has the turn.

@@ -109,10 +109,10 @@ internal sealed class ClientConnection : IDisposable
     /// <returns>The managed ID of the previous one.</returns>
     public int SwapCommandThread(int thread) => _channel.SwapCommandThread(thread);
 
-    /// <summary>The client's memory and interrupts go with it.</summary>
+    /// <summary>Disconnects the client, unmaps its memory and removes its interrupts.</summary>
     public void Dispose()
     {
-        ClientDisconnect disconnect = Conclude(); // before the device is told, which may take until the server stops
+        ClientDisconnect disconnect = Conclude(); // before the session ends, which may take until the server stops
         _stopping.Dispose();
         _run.Device.Session?.End();
         _session?.Dispose();
@@ -186,7 +186,7 @@ internal sealed class ClientConnection : IDisposable
     {
         _problem = DisconnectReason.ProtocolViolation;
         _run.Log.SessionBroken(problem.Message);
-        _run.Status.WentWrong(problem);
+        _run.Status.SessionFailed(problem);
         if (problem.Header is { } header)
             session.Refuse(header);
     }

@@ -94,7 +94,7 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, PeerCrede
         }
     }
 
-    // no longer in the specification, but QEMU and libvfio-user use it to tell that a device can be migrated
+    // no longer in the specification, but QEMU and libvfio-user announce by it that a device can be migrated
     private static MigrationCapability? MigrationOf(ServerRun run) => run.Device.Migration is null ? null : new MigrationCapability
     {
         PageSize = ProtocolLimits.PageSize,

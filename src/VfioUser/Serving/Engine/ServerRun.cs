@@ -6,9 +6,9 @@ namespace VfioUser;
 /// <param name="Device">The device that is served.</param>
 /// <param name="Options">The server's.</param>
 /// <param name="Log">The server's.</param>
-/// <param name="Status">Told how it goes.</param>
-/// <param name="Turn">Of the thread that serves, where that may wait: for the client, and for the device. Null where it may not.</param>
-/// <param name="Stopping">Ends it.</param>
+/// <param name="Status">Updated during the run.</param>
+/// <param name="Turn">Of the thread that serves, if that may wait: for the client, and for the device. Null if it may not.</param>
+/// <param name="Stopping">Cancelled to end the run.</param>
 internal sealed record ServerRun(
     PciDevice Device, VfioUserServerOptions Options, ServerLog Log, ServingStatus Status, CommandTurn? Turn, CancellationToken Stopping)
 {
@@ -19,13 +19,13 @@ internal sealed record ServerRun(
     public void SessionFailed(Exception failure)
     {
         Log.SessionFailed(failure);
-        Status.WentWrong(failure);
+        Status.SessionFailed(failure);
     }
 
-    /// <summary>Tells of an exception of the device. Any thread.</summary>
-    /// <param name="where">Which code it was, if what was caught does not say it better.</param>
-    /// <param name="command">What is handled; null for what happened without a command.</param>
-    /// <param name="caught">What was caught.</param>
+    /// <summary>Reports an exception of the device: in the log, and to <see cref="VfioUserServerOptions.DeviceException"/>. Any thread.</summary>
+    /// <param name="where">The code that threw, unless the exception is a <see cref="DeviceCodeException"/>, which has it.</param>
+    /// <param name="command">The command being handled; null if there is none.</param>
+    /// <param name="caught">The exception, or the one that wraps it.</param>
     public void DeviceThrew(DeviceCode where, Command? command, Exception caught)
     {
         Exception exception = DeviceCodeException.Unwrap(caught, where, out DeviceCode code);

@@ -237,7 +237,7 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
         {
             Run.SessionFailed(e);
         }
-        // only after it is closed: until then other clients are not told that the device is busy
+        // not earlier: closing may take long, and until then other clients are refused with EBUSY
         Pending.Attached = null;
     }
 
@@ -252,7 +252,7 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
         if (IsOver)
             return;
         IsOver = true;
-        // first, so that they leave what the device has to be quiesced for
+        // first, so that they leave their rundown protection, for which quiescing waits
         _workers?.Cancel();
         try
         {

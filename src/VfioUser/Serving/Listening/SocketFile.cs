@@ -104,7 +104,7 @@ internal sealed class SocketFile
         throw new IOException($"Cannot listen on '{path}': other servers keep creating and removing it.");
     }
 
-    // A socket file stays when its server is killed; only a connection tells whether one is listening. Null if there is no file.
+    // A socket file stays when its server is killed; only a connection shows whether one is listening. Null if there is no file.
     private static FileIdentity? Abandoned(string path, string full)
     {
         if (PathCalls.IdentityOf(full) is not { } there)

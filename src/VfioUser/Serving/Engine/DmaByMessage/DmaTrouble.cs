@@ -6,7 +6,7 @@ namespace VfioUser;
 /// <remarks>Any thread.</remarks>
 internal sealed class DmaTrouble(ServerLog log, TimeSpan timeout)
 {
-    private int _told;
+    private int _logged;
 
     [Flags]
     private enum Kinds
@@ -90,5 +90,5 @@ internal sealed class DmaTrouble(ServerLog log, TimeSpan timeout)
     private static DmaResult Result(DmaStatus status, in DmaAccess access, Errno errno = Errno.None) =>
         new(status, new Iova(access.Address), errno);
 
-    private bool IsFirst(Kinds kind) => (Interlocked.Or(ref _told, (int)kind) & (int)kind) == 0;
+    private bool IsFirst(Kinds kind) => (Interlocked.Or(ref _logged, (int)kind) & (int)kind) == 0;
 }
