@@ -4,21 +4,21 @@ using VfioUser.Protocol.Interop;
 using VfioUser.Tool;
 
 using CancellationTokenSource stop = new();
-using CancellationTokenSource unheard = new();
+using CancellationTokenSource outputClosed = new();
 using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
 using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
-Terminal terminal = new(Console.Out, Console.Error, Terminal.WantsColors(), stop.Token) { Unheard = unheard.Token };
+Terminal terminal = new(Console.Out, Console.Error, Terminal.WantsColors(), stop.Token) { OutputClosed = outputClosed.Token };
 WatchOutput();
 return VfioUserTool.Run(args, terminal);
 
-// the first signal asks the command to end; a second one ends the process at once
+// the first signal requests the command to end; a second one ends the process at once
 void End(PosixSignalContext signal)
 {
     signal.Cancel = !stop.IsCancellationRequested;
     stop.Cancel();
 }
 
-// .NET ignores a broken pipe on standard output, so a command that writes seldom would never notice that its reader is gone
+// .NET ignores a broken pipe on standard output, so a command that seldom writes would never notice that its reader has ended
 void WatchOutput()
 {
     if (!Console.IsOutputRedirected)
@@ -27,7 +27,7 @@ void WatchOutput()
     {
         using SafeFileHandle output = new(1, ownsHandle: false);
         if (PollCalls.WaitForHangUp(output))
-            unheard.Cancel();
+            outputClosed.Cancel();
     })
     { Name = "vfio-user output", IsBackground = true }.Start();
 }

@@ -7,13 +7,13 @@ namespace VfioUser.Tool;
 /// <param name="Stop">Cancelled by Ctrl-C.</param>
 internal sealed record Terminal(TextWriter Out, TextWriter Error, bool Colors, CancellationToken Stop)
 {
-    /// <summary>Cancelled when the reader of the results is gone, such as <c>head</c>.</summary>
-    public CancellationToken Unheard { get; init; }
+    /// <summary>Cancelled when the reader of the results has ended, such as <c>head</c>.</summary>
+    public CancellationToken OutputClosed { get; init; }
 
-    /// <summary>For a command that runs until it is ended: cancelled by Ctrl-C, and when the reader of the results is gone.</summary>
-    public CancellationTokenSource UntilEnded() => CancellationTokenSource.CreateLinkedTokenSource(Stop, Unheard);
+    /// <summary>For a command that runs until it is ended: cancelled by Ctrl-C, and when the reader of the results has ended.</summary>
+    public CancellationTokenSource UntilEnded() => CancellationTokenSource.CreateLinkedTokenSource(Stop, OutputClosed);
 
-    /// <summary>Whether standard output is a terminal, and neither NO_COLOR nor TERM asks for plain text.</summary>
+    /// <summary>Whether standard output is a terminal, and neither NO_COLOR nor TERM requests plain text.</summary>
     public static bool WantsColors() => !Console.IsOutputRedirected
         && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))
         && Environment.GetEnvironmentVariable("TERM") is not (null or "dumb");

@@ -35,27 +35,27 @@ internal static class VfioUserTool
             // after Ctrl-C any failure is a consequence of it
             return ExitCode.Interrupted;
         }
-        catch (OperationCanceledException) when (terminal.Unheard.IsCancellationRequested)
+        catch (OperationCanceledException) when (terminal.OutputClosed.IsCancellationRequested)
         {
             // nothing reads the output any more
             return ExitCode.Interrupted;
         }
         catch (Exception e) when (e is ToolException or VfioUserException or ProtocolException or IOException or UnauthorizedAccessException)
         {
-            terminal.Error.WriteLine($"vfio-user: {OneLine(Complaint(e))}");
+            terminal.Error.WriteLine($"vfio-user: {OneLine(Describe(e))}");
             return e is UsageException ? ExitCode.Usage : ExitCode.Failure;
         }
     }
 
     private static string OneLine(string text) => text.ReplaceLineEndings(" ").Replace('\t', ' ').Trim();
 
-    private static string Complaint(Exception e) => e switch
+    private static string Describe(Exception e) => e switch
     {
-        VfioUserException { Command: Protocol.Command.Version, Errno: Errno.EBUSY, Reason: null } => "The server refused: another client is attached, and it has one at a time.",
-        VfioUserException { Errno: Errno.ENOTCONN } gone => $"The server hung up before it answered {gone.Command}.",
+        VfioUserException { Command: Protocol.Command.Version, Errno: Errno.EBUSY, Reason: null } => "The server refused: another client is attached, and it serves one at a time.",
+        VfioUserException { Errno: Errno.ENOTCONN } closed => $"The server disconnected before it answered {closed.Command}.",
         VfioUserException { Errno: Errno.ETIMEDOUT } silent => $"The server did not answer {silent.Command} in time (see --server-timeout).",
-        VfioUserException { Errno: Errno.EBADMSG } broken => $"The server's answer to {broken.Command} contradicts itself.",
-        VfioUserException { Errno: not Errno.None, Reason: { } reason } told => $"The server refused {told.Command} with {told.Errno}: {reason}.",
+        VfioUserException { Errno: Errno.EBADMSG } broken => $"The server's answer to {broken.Command} is inconsistent.",
+        VfioUserException { Errno: not Errno.None, Reason: { } reason } explained => $"The server refused {explained.Command} with {explained.Errno}: {reason}.",
         VfioUserException { Errno: not Errno.None } refused => $"The server refused {refused.Command} with {refused.Errno}.",
         _ => e.Message,
     };

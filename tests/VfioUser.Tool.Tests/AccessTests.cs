@@ -64,7 +64,7 @@ public class AccessTests
     [InlineData("irq", "/nowhere", "msix", "--timeout", "-1")]
     [InlineData("bench", "/nowhere", "--region", "bar9")]
     [InlineData("bench", "/nowhere", "--seconds", "0")]
-    public void So_is_what_only_the_command_notices(params string[] args)
+    public void Invalid_arguments_that_only_the_command_notices_are_one_line_and_exit_code_2(params string[] args)
     {
         ToolRun run = ToolRun.Of(args);
 
@@ -86,7 +86,7 @@ public class AccessTests
     }
 
     [Fact]
-    public void A_refusal_is_told_with_the_servers_reason()
+    public void A_refusal_is_printed_with_the_servers_reason()
     {
         using Served served = new(new Everything());
 

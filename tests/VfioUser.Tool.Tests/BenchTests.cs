@@ -54,7 +54,7 @@ public class BenchTests
     }
 
     [Fact]
-    public void A_place_that_is_not_there_is_one_clear_line()
+    public void A_region_or_offset_that_does_not_exist_is_one_clear_line()
     {
         using Served served = new(new Everything());
 

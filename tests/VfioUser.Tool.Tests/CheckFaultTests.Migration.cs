@@ -7,38 +7,38 @@ public partial class CheckFaultTests
     private static readonly Capabilities LargeBitmaps = new() { Migration = new MigrationCapability { PageSize = 4096, MaxBitmapSize = 256 << 20 } };
 
     [Fact]
-    public void A_stopped_device_that_takes_no_memory() => Warns("migration-stopped", "DmaMap, DmaUnmap are refused in STOP", (header, payload) =>
+    public void A_stopped_device_that_takes_no_memory_is_a_warning() => Warns("migration-stopped", "DmaMap, DmaUnmap are refused in STOP", (header, payload) =>
         header.Command == Command.DmaMap ? FakeServer.Refuse(header) : Migrate(header, payload));
 
     [Fact]
-    public void Migration_data_that_is_shorter_than_asked_for() => Warns("migration-data-length", "65536 bytes were asked for, and 3 came", (header, payload) =>
+    public void Migration_data_shorter_than_requested_is_a_warning() => Warns("migration-data-length", "65536 bytes were requested, and 3 received", (header, payload) =>
         header.Command == Command.MigDataRead ? FakeServer.Reply(header, [.. FakeServer.Bytes(new MigrationData(11, 3)), 1, 2, 3]) : Migrate(header, payload));
 
     [Fact]
-    public void Memory_without_a_descriptor_and_without_a_report() =>
-        Warns("dirty-without-descriptor", "it is refused with EINVAL; QEMU asks", (header, payload) => Migrate(header, payload));
+    public void Memory_without_a_descriptor_and_without_a_report_is_a_warning() =>
+        Warns("dirty-without-descriptor", "it is refused with EINVAL; QEMU requests", (header, payload) => Migrate(header, payload));
 
     [Fact]
-    public void A_size_of_what_there_is_to_move_that_is_too_long() => Breaks("migration-data-size", "the reply has 20 bytes of payload", (header, payload) =>
+    public void A_reply_with_the_data_size_that_is_too_long_is_a_failure() => Breaks("migration-data-size", "the reply has 20 bytes of payload", (header, payload) =>
         IsGet(header, payload, DeviceFeatureId.MigDataSize) ? FakeServer.Reply(header, new byte[DeviceFeature.WireSize + 12]) : Migrate(header, payload));
 
     [Theory]
     [InlineData(MigrationState.Stop)]
     [InlineData(MigrationState.Error)]
-    public void A_reset_during_pre_copy_after_which_the_device_does_not_run(MigrationState state) => Breaks(PreCopyServer(Errno.None, state), "migration-reset", $"it is in {state} then");
+    public void A_reset_during_pre_copy_after_which_the_device_does_not_run_is_a_failure(MigrationState state) => Breaks(PreCopyServer(Errno.None, state), "migration-reset", $"its state afterwards is {state}");
 
     [Theory]
     [InlineData(MigrationState.Running)]
     [InlineData(MigrationState.PreCopy)]
-    public void A_reset_during_pre_copy_after_which_it_runs_is_right(MigrationState state)
+    public void A_reset_during_pre_copy_after_which_the_device_runs_passes(MigrationState state)
     {
         using FakeServer server = PreCopyServer(Errno.None, state);
 
-        server.Check("--rule", "migration-reset").Out.Should().Contain("ok   migration-reset").And.Contain($"it is in {state} then");
+        server.Check("--rule", "migration-reset").Out.Should().Contain("ok   migration-reset").And.Contain($"its state afterwards is {state}");
     }
 
     [Fact]
-    public void A_reset_during_pre_copy_that_is_refused()
+    public void A_reset_during_pre_copy_that_is_refused_is_a_warning()
     {
         using FakeServer server = PreCopyServer(Errno.EBUSY, MigrationState.PreCopy);
 
@@ -48,7 +48,7 @@ public partial class CheckFaultTests
     [Theory]
     [InlineData("dirty-large", "a report of more than max_data_xfer_size is what max_bitmap_size is for")]
     [InlineData("dirty-unmap-large", "an unmap cannot be done in parts")]
-    public void A_large_bitmap_that_is_refused_though_it_was_promised(string rule, string why)
+    public void A_refused_bitmap_within_max_bitmap_size_is_a_warning(string rule, string why)
     {
         using FakeServer server = new((header, payload) =>
             header.Command == Command.DmaUnmap && payload.Length > DmaUnmap.WireSize ? FakeServer.Refuse(header) : Migrate(header, payload))
@@ -60,7 +60,7 @@ public partial class CheckFaultTests
     }
 
     [Fact]
-    public void A_large_report_that_is_cut_off()
+    public void A_large_report_that_is_cut_off_is_a_failure()
     {
         using FakeServer server = new((header, payload) => IsGet(header, payload, DeviceFeatureId.DmaLoggingReport)
             ? FakeServer.Reply(header, [.. payload, .. new byte[1 << 20]])
@@ -73,11 +73,11 @@ public partial class CheckFaultTests
     }
 
     [Fact]
-    public void An_unmap_without_the_bitmap_that_it_was_asked_for() => Warns("dirty-unmap", "it is done, and no bitmap comes", (header, payload) =>
+    public void An_unmap_without_the_requested_bitmap_is_a_warning() => Warns("dirty-unmap", "it is done, but the reply has no bitmap", (header, payload) =>
         header.Command == Command.DmaUnmap ? FakeServer.Reply(header, payload.AsSpan(0, DmaUnmap.WireSize)) : Migrate(header, payload));
 
     [Fact]
-    public void An_unmap_with_half_the_bitmap_that_it_was_asked_for() => Breaks("dirty-unmap", "the reply has 44 bytes of payload, not 48", (header, payload) =>
+    public void An_unmap_with_half_the_requested_bitmap_is_a_failure() => Breaks("dirty-unmap", "the reply has 44 bytes of payload, not 48", (header, payload) =>
         header.Command == Command.DmaUnmap ? FakeServer.Reply(header, new byte[44]) : Migrate(header, payload));
 
     // a device that can be stopped, and whose dirty pages are logged and never reported
@@ -112,6 +112,6 @@ public partial class CheckFaultTests
     {
         using FakeServer server = faulty;
 
-        Says(server, rule, why);
+        Fails(server, rule, why);
     }
 }

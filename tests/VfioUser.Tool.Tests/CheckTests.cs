@@ -56,7 +56,7 @@ public class CheckTests
     }
 
     [Fact]
-    public void The_list_needs_no_server_and_no_name_is_in_it_twice()
+    public void The_list_needs_no_server_and_its_names_are_unique()
     {
         ToolRun run = ToolRun.Of("check", "--list");
 
@@ -73,7 +73,7 @@ public class CheckTests
         ToolRun run = served.Run("check", "--rule", "info", "--rule", "no-reply");
 
         run.Out.Should().Be("Messages\n  ok   no-reply                     A command with No_reply gets no reply.\n" +
-            "Device\n  ok   info                         The reply has 16 bytes and says so in argsz.\n2 passed, 0 failed, 0 warnings, 0 not served\n");
+            "Device\n  ok   info                         The reply has 16 bytes, and argsz is 16.\n2 passed, 0 failed, 0 warnings, 0 not served\n");
     }
 
     [Theory]

@@ -41,7 +41,7 @@ public partial class ConfigTests
     }
 
     [Fact]
-    public void A_register_is_read_in_one_access_as_wide_as_was_asked_for()
+    public void A_register_is_read_in_one_access_of_the_requested_width()
     {
         List<(ulong Offset, uint Count)> accesses = [];
         using FakeServer server = new((header, payload) => Note(header, payload, accesses));
@@ -53,7 +53,7 @@ public partial class ConfigTests
 
     [LspciFact]
     [Trait("Category", "External")]
-    public async Task Lspci_takes_it_and_decodes_the_capabilities()
+    public async Task Lspci_reads_the_dump_and_decodes_the_capabilities()
     {
         using Served served = new(new Everything());
 
@@ -64,7 +64,7 @@ public partial class ConfigTests
 
     [LspciFact]
     [Trait("Category", "External")]
-    public async Task Lspci_knows_the_gpio_card_by_its_name()
+    public async Task Lspci_finds_the_name_of_the_gpio_card()
     {
         using Served served = new(new Gpio.GpioCard());
 

@@ -14,7 +14,7 @@ public class DeviceInUseTests
     [InlineData("config")]
     [InlineData("read", "bar0", "0")]
     [InlineData("bench")]
-    public void The_tool_says_who_uses_the_device(string command, params string[] more)
+    public void The_process_that_uses_the_device_is_named(string command, params string[] more)
     {
         using Served served = new(new Crc32cDevice());
         using VfioUserClient first = VfioUserClient.Connect(served.Socket);
@@ -26,7 +26,7 @@ public class DeviceInUseTests
     }
 
     [Fact]
-    public void So_does_a_check()
+    public void A_check_names_the_process_that_uses_the_device()
     {
         using Served served = new(new Crc32cDevice());
         using VfioUserClient first = VfioUserClient.Connect(served.Socket);

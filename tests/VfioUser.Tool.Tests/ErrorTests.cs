@@ -53,7 +53,7 @@ public class ErrorTests
     }
 
     [Fact]
-    public async Task A_server_that_hangs_up_is_one_clear_line()
+    public async Task A_server_that_disconnects_is_one_clear_line()
     {
         using DeadServer server = new(listen: true);
         Task hangUp = server.AcceptAndHangUp();
@@ -62,7 +62,7 @@ public class ErrorTests
 
         await hangUp;
         run.ExitCode.Should().Be(1);
-        run.Error.Should().Be("vfio-user: The server hung up before it answered Version.\n");
+        run.Error.Should().Be("vfio-user: The server disconnected before it answered Version.\n");
     }
 
     [Fact]
@@ -84,7 +84,7 @@ public class ErrorTests
         ToolRun run = ToolRun.Of("info", server.Path);
 
         run.ExitCode.Should().Be(1);
-        run.Error.Should().Be("vfio-user: The server refused: another client is attached, and it has one at a time.\n");
+        run.Error.Should().Be("vfio-user: The server refused: another client is attached, and it serves one at a time.\n");
     }
 
     /// <summary>A socket behind which nobody speaks the protocol.</summary>

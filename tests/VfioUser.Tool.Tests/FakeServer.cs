@@ -34,13 +34,13 @@ internal sealed class FakeServer : IDisposable
     /// <summary>What BAR0 is said to have.</summary>
     public ulong Bar0Size { get; init; }
 
-    /// <summary>What it says that its device is.</summary>
+    /// <summary>The flags of its device information.</summary>
     public DeviceFlags Flags { get; init; } = DeviceFlags.Pci;
 
-    /// <summary>What it says in its version reply.</summary>
+    /// <summary>The capabilities of its version reply.</summary>
     public Capabilities Capabilities { get; init; } = Capabilities.Unspecified;
 
-    /// <summary>What a client hears to its proposal that comes while another one is there, before it is hung up on; null lets it wait.</summary>
+    /// <summary>The reply to the proposal of a client that connects while another one is attached; then it is disconnected. Null lets it wait.</summary>
     public Fault? SecondClient { get; init; }
 
     /// <summary>Whether it serves one client and ends, as the samples of the C library do.</summary>
@@ -59,7 +59,7 @@ internal sealed class FakeServer : IDisposable
         where T : unmanaged =>
         MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)).ToArray();
 
-    /// <summary>Nobody is accepted any more, and who is connected is hung up on.</summary>
+    /// <summary>Accepts no client any more, and disconnects the one that is attached.</summary>
     public void Die() => _listener.Dispose();
 
     public void Dispose()
@@ -86,7 +86,7 @@ internal sealed class FakeServer : IDisposable
         }
         catch (SocketException)
         {
-            // the end: nobody listens any more
+            // the listener was closed: the test ends
             return;
         }
         catch (ObjectDisposedException)

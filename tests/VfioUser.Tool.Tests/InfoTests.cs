@@ -21,7 +21,7 @@ public class InfoTests
     }
 
     [Fact]
-    public void Json_says_the_same()
+    public void Json_has_the_same_content()
     {
         using Served served = new(new Everything());
 

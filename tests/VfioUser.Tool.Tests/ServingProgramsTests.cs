@@ -26,7 +26,7 @@ public class ServingProgramsTests
     [InlineData("VfioUser.Tool.dll serve SOCKET DEVICE --trust-client-memory", true)]
     [InlineData("VfioUser.Tool.dll serve SOCKET DEVICE --trace", false)]
     [InlineData("VfioUser.Tool.dll serve SOCKET DEVICE --trace --trust-client-memory", true)]
-    public void Clients_refusals_and_memory_that_is_not_mapped_are_told(string command, bool trusts)
+    public void Clients_refusals_and_unmapped_memory_are_logged(string command, bool trusts)
     {
         DirectoryInfo folder = Directory.CreateTempSubdirectory("vfio-user-serving-");
         try

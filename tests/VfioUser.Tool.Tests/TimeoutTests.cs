@@ -52,7 +52,7 @@ public sealed class TimeoutTests : IDisposable
     }
 
     [Fact]
-    public void A_server_that_accepts_nobody_is_one_clear_line()
+    public void A_server_that_accepts_no_client_is_one_clear_line()
     {
         using HostileServer server = new(Stall.AcceptsNobody);
 
@@ -63,7 +63,7 @@ public sealed class TimeoutTests : IDisposable
     }
 
     [Fact]
-    public async Task A_trace_tells_that_its_server_accepts_nobody()
+    public async Task A_trace_reports_a_server_that_accepts_no_client()
     {
         using HostileServer server = new(Stall.AcceptsNobody);
         using Traced traced = new(server.Path, "--server-timeout", "0.1");
@@ -91,7 +91,7 @@ public sealed class TimeoutTests : IDisposable
     [Theory]
     [InlineData("bench", "--write", "--region", "config", "--seconds", "0.02")]
     [InlineData("write", "bar1", "0")]
-    public async Task A_server_that_stops_reading_in_the_middle_is_given_up(string command, params string[] more)
+    public async Task A_server_that_stops_reading_times_out(string command, params string[] more)
     {
         using ManualResetEventSlim over = new();
         using FakeServer server = new((header, _) =>
@@ -121,12 +121,12 @@ public sealed class TimeoutTests : IDisposable
 
         ToolRun run = await Run(["replay", _recording, server.Path, "--server-timeout", "0.3"], CancellationToken.None).WaitAsync(Timeout);
 
-        run.Out.Should().Contain("the server takes no more messages");
+        run.Out.Should().Contain("the server accepts no more messages");
         run.ExitCode.Should().Be(1);
     }
 
     [Fact]
-    public void A_server_that_answers_nothing_but_version_costs_a_check_no_hour()
+    public void A_check_of_a_server_that_answers_only_version_ends_early()
     {
         using HostileServer server = new(Stall.SilentAfterVersion);
 
@@ -138,7 +138,7 @@ public sealed class TimeoutTests : IDisposable
     [Theory]
     [InlineData("watch", "bar0", "--interval", "0.01")]
     [InlineData("irq", "msix")]
-    public async Task Output_that_nobody_reads_ends_the_command(string command, params string[] more)
+    public async Task A_closed_output_ends_the_command(string command, params string[] more)
     {
         using Served served = new(new Everything());
         string tool = Path.Combine(AppContext.BaseDirectory, "VfioUser.Tool.dll");

@@ -22,7 +22,7 @@ public class WaitingTests
     }
 
     [Fact]
-    public async Task A_type_that_masks_itself_goes_on_when_it_is_unmasked()
+    public async Task An_automasked_type_is_unmasked_and_signals_again()
     {
         Pin device = new();
         using Served served = new(device);
@@ -51,7 +51,7 @@ public class WaitingTests
     }
 
     [Fact]
-    public void Interrupts_that_do_not_come_in_time_are_a_failure()
+    public void Missing_interrupts_are_a_failure_after_the_timeout()
     {
         using Served served = new(new Everything());
 

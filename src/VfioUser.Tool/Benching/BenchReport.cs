@@ -13,7 +13,7 @@ namespace VfioUser.Tool.Benching;
 /// <param name="RoundTrip">One read at a time.</param>
 /// <param name="Pipelined">Several reads in a send.</param>
 /// <param name="Large">Reads as large as the server and the region allow.</param>
-/// <param name="PostedWrites">Null where no writes were asked for.</param>
+/// <param name="PostedWrites">Null if no writes were requested.</param>
 internal sealed record BenchReport(string Socket, string Region, ulong RegionSize, ulong Offset, int Width, double Seconds,
     LatencyFigures RoundTrip, RateFigures Pipelined, LargeFigures Large, RateFigures? PostedWrites);
 

@@ -8,7 +8,7 @@ internal static class CheckCommand
 {
     public static Command Create(Terminal terminal)
     {
-        Command command = new("check", "Holds a server against the specification, rule by rule; resets the device");
+        Command command = new("check", "Checks a server against the specification, rule by rule; resets the device");
         ServerArguments server = ServerArguments.AddTo(command, needed: false);
         Option<bool> json = new("--json") { Description = "As JSON" };
         Option<string[]> names = new("--rule") { Description = "Check these rules only", AllowMultipleArgumentsPerToken = false };
@@ -17,7 +17,7 @@ internal static class CheckCommand
         {
             HashSet<string> known = [.. All().Select(rule => rule.Rule.Name)];
             if (result.Tokens.FirstOrDefault(token => !known.Contains(token.Value)) is { } unknown)
-                result.AddError($"'{unknown.Value}' is no rule; --list prints them.");
+                result.AddError($"'{unknown.Value}' is not a rule; --list prints all.");
         });
         command.Validators.Add(result =>
         {

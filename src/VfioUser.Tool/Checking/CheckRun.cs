@@ -3,9 +3,9 @@ namespace VfioUser.Tool.Checking;
 /// <summary>Checks rules one by one. One thread.</summary>
 internal sealed class CheckRun(Subject subject)
 {
-    private string? _killer;
+    private string? _fatalRule;
 
-    /// <summary>Checks each rule, and after each that the server is still there.</summary>
+    /// <summary>Checks each rule, and after each that the server still accepts a client.</summary>
     /// <param name="rules">With their topics.</param>
     /// <param name="checkedOne">Called after each.</param>
     public IReadOnlyList<CheckedRule> Check(IEnumerable<(Topic Topic, Rule Rule)> rules, Action<CheckedRule> checkedOne)
@@ -14,7 +14,7 @@ internal sealed class CheckRun(Subject subject)
         List<CheckedRule> done = [];
         foreach ((Topic topic, Rule rule) in rules)
         {
-            Finding finding = _killer is null ? Check(topic, rule) : new Finding(Verdict.NotChecked, $"the server does not answer since {_killer}");
+            Finding finding = _fatalRule is null ? Check(topic, rule) : new Finding(Verdict.NotChecked, $"the server does not answer since {_fatalRule}");
             CheckedRule result = new(topic.Name, rule.Name, finding.Heading ?? rule.Heading, rule.Text, finding.Verdict, finding.Why);
             done.Add(result);
             checkedOne(result);
@@ -43,7 +43,7 @@ internal sealed class CheckRun(Subject subject)
         catch (BrokenRuleException e)
         {
             // worse than any finding of the rule
-            _killer = rule.Name;
+            _fatalRule = rule.Name;
             return new Finding(Verdict.Failed, $"{(finding.Why is null ? "" : finding.Why + "; ")}after it no client is served: {e.Message}");
         }
         return !subject.EndsWithClients && finding.Verdict == Verdict.Passed && subject.ProcessId != process
@@ -83,7 +83,7 @@ internal sealed class CheckRun(Subject subject)
         }
         catch (SilentServerException e)
         {
-            throw new ToolException($"The server cannot be checked: {e.Message}. Most have one client at a time: is another one there?");
+            throw new ToolException($"The server cannot be checked: {e.Message}. Most serve one client at a time: is another one connected?");
         }
         catch (BusyServerException e)
         {
@@ -91,7 +91,7 @@ internal sealed class CheckRun(Subject subject)
         }
         catch (BrokenRuleException)
         {
-            // the rules find out why
+            // the rules find the cause
             return false;
         }
     }

@@ -22,7 +22,7 @@ internal sealed class CheckText(Terminal terminal)
     public void Write(CheckSummary summary)
     {
         string line = $"{summary.Passed} passed, {summary.Failed} failed, {summary.Warnings} warnings, {summary.NotServed} not served"
-            + (summary.NotChecked > 0 ? $", {summary.NotChecked} not checked as the server had gone" : "");
+            + (summary.NotChecked > 0 ? $", {summary.NotChecked} not checked since the server no longer answered" : "");
         terminal.Out.WriteLine(summary.Failed > 0 ? terminal.Red(line) : terminal.Green(line));
     }
 
@@ -43,7 +43,7 @@ internal sealed class CheckText(Terminal terminal)
 
     private int MarkWidth => terminal.Colors ? 0 : 3;
 
-    // words for files and pipes, where they can be searched for
+    // words for files and pipes, so that a search finds them
     private string Mark(Verdict verdict) => verdict switch
     {
         Verdict.Passed => terminal.Colors ? terminal.Green("✓") : "ok  ",

@@ -58,7 +58,7 @@ internal sealed class Conversation : IDisposable
     }
 
     /// <summary>Sends a command, receives its reply and checks the header.</summary>
-    /// <exception cref="BrokenRuleException">No reply came in time, or it does not match the command.</exception>
+    /// <exception cref="BrokenRuleException">No reply was received in time, or it does not match the command.</exception>
     public Answer Ask(Command command, ReadOnlySpan<byte> payload, params ReadOnlySpan<SafeHandle> fds)
     {
         ushort id = Post(command, payload, MessageFlags.Command, fds);
@@ -73,11 +73,11 @@ internal sealed class Conversation : IDisposable
     /// <summary>Receives the reply to a command that was sent.</summary>
     public Answer Expect(ushort id, Command command)
     {
-        Answer answer = TryReceive(command) ?? throw new BrokenRuleException($"the server hung up before it answered {command}");
+        Answer answer = TryReceive(command) ?? throw new BrokenRuleException($"the server disconnected before it answered {command}");
         if (answer.Header.MessageId != id || answer.Header.Command != command)
         {
             string got = $"{answer.Header.Command} with message id {answer.Header.MessageId}";
-            throw new BrokenRuleException($"the reply says {got}, where {command} with {id} was to be answered") { Heading = Header };
+            throw new BrokenRuleException($"the reply is for {got}, expected was one for {command} with {id}") { Heading = Header };
         }
         return answer;
     }
@@ -110,10 +110,10 @@ internal sealed class Conversation : IDisposable
     /// <exception cref="BrokenRuleException">It is silent, or out of sync.</exception>
     public Answer? TryReceive(Command awaited)
     {
-        // counted in waits, so that time in which this process is stopped does not count
+        // counted in waits: time in which this process is stopped does not count
         int ticks = (int)Math.Ceiling(_timeout / _tick);
         Stopwatch time = Stopwatch.StartNew();
-        bool came = false;
+        bool received = false;
         while (true)
         {
             _stop.ThrowIfCancellationRequested();
@@ -121,13 +121,13 @@ internal sealed class Conversation : IDisposable
             if (parsed && !message.Header.IsCommand)
                 return Taken(message);
             // a server may keep sending other messages and never the reply
-            if (ticks <= 0 || (came && time.Elapsed >= _timeout))
+            if (ticks <= 0 || (received && time.Elapsed >= _timeout))
                 throw new SilentServerException($"no answer to {awaited} within {_timeout.TotalSeconds} seconds (--server-timeout)");
             if (parsed)
             {
                 message.Fds?.Dispose();
                 if (!message.Header.NoReply)
-                    TurnAway(message.Header);
+                    RefuseCommand(message.Header);
                 continue;
             }
             ReceiveStatus status = _socket.Receive(wait: true);
@@ -139,13 +139,13 @@ internal sealed class Conversation : IDisposable
             if (status == ReceiveStatus.Empty)
                 ticks--;
             else
-                came = true;
+                received = true;
         }
     }
 
     /// <summary>One receive without parsing. Only while no message has been received in part.</summary>
     /// <returns>Number of bytes; 0 when the server has disconnected.</returns>
-    /// <exception cref="SilentServerException">Nothing came in time.</exception>
+    /// <exception cref="SilentServerException">Nothing was received in time.</exception>
     public int ReceiveOnce(Span<byte> bytes)
     {
         for (int ticks = (int)Math.Ceiling(_timeout / _tick); ticks > 0; ticks--)
@@ -159,7 +159,7 @@ internal sealed class Conversation : IDisposable
             if (received != -(int)Errno.EAGAIN)
                 return 0;
         }
-        throw new SilentServerException($"nothing came within {_timeout.TotalSeconds} seconds (--server-timeout)");
+        throw new SilentServerException($"nothing was received within {_timeout.TotalSeconds} seconds (--server-timeout)");
     }
 
     /// <summary>Sends as much as possible without blocking.</summary>
@@ -225,7 +225,7 @@ internal sealed class Conversation : IDisposable
         };
     }
 
-    private void TurnAway(in MessageHeader command) => Send(Bytes.Of(command with
+    private void RefuseCommand(in MessageHeader command) => Send(Bytes.Of(command with
     {
         MessageSize = MessageHeader.WireSize,
         Flags = MessageFlags.Reply | MessageFlags.Error,

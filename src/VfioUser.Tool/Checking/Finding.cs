@@ -1,9 +1,9 @@
 namespace VfioUser.Tool.Checking;
 
-/// <summary>A rule's verdict, and why, in one line; null for nothing to say. Immutable.</summary>
+/// <summary>A rule's verdict, and the reason in one line, or null if there is nothing to add. Immutable.</summary>
 internal sealed record Finding(Verdict Verdict, string? Why)
 {
-    /// <summary>Where what was found is written, if not under the rule's own heading.</summary>
+    /// <summary>The specification's heading, if it is not the rule's own.</summary>
     public string? Heading { get; init; }
 
     public static Finding Passed { get; } = new(Verdict.Passed, null);

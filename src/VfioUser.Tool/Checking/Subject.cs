@@ -5,7 +5,7 @@ using VfioUser.Protocol.Interop;
 namespace VfioUser.Tool.Checking;
 
 /// <summary>The server that is checked. One thread.</summary>
-/// <remarks>Most servers have one client at a time: a connection waits in the backlog until the client before has disconnected, and
+/// <remarks>Most servers serve one client at a time: a connection waits in the backlog until the previous client has disconnected, and
 /// the version reply shows that it is accepted.</remarks>
 internal sealed class Subject
 {
@@ -15,7 +15,7 @@ internal sealed class Subject
     private readonly string _path;
     private readonly TimeSpan _timeout;
     private readonly CancellationToken _stop;
-    private bool _wasThere;
+    private bool _hasAccepted;
 
     public Subject(string path, TimeSpan timeout, CancellationToken stop)
     {
@@ -48,9 +48,9 @@ internal sealed class Subject
             try
             {
                 SafeSocketHandle socket = ConnectCalls.Connect(_path, end.Left, _stop);
-                _wasThere = true;
+                _hasAccepted = true;
                 int process = SocketCalls.PeerCredentials(socket).ProcessId;
-                // the server that served the client before may still accept while it ends
+                // the server process of the previous client may still accept while it ends
                 if (EndsWithClients && process == ProcessId && end.Left > TimeSpan.Zero)
                 {
                     socket.Dispose();
@@ -62,7 +62,7 @@ internal sealed class Subject
             }
             catch (IOException e)
             {
-                if (!_wasThere)
+                if (!_hasAccepted)
                     throw;
                 if (end.Left <= TimeSpan.Zero)
                     throw new ServerGoneException($"the server is gone: {e.Message}");
@@ -74,7 +74,7 @@ internal sealed class Subject
 
     /// <summary>Connects once, even while another client is attached, and sends nothing.</summary>
     /// <returns>Null when the server does not accept it.</returns>
-    public Conversation? Knock(TimeSpan timeout)
+    public Conversation? TryConnect(TimeSpan timeout)
     {
         try
         {
@@ -90,7 +90,7 @@ internal sealed class Subject
     public Conversation Open() => Open(Proposal.Usual);
 
     /// <summary>Connects and negotiates. Retries if the server disconnects while it ends and is started again, or refuses because it
-    /// is still busy with the client before.</summary>
+    /// is still busy with the previous client.</summary>
     public Conversation Open(ReadOnlySpan<byte> proposal)
     {
         Deadline end = Deadline.After(_timeout);
@@ -106,7 +106,7 @@ internal sealed class Subject
                     return conversation;
                 }
                 if (end.Left <= TimeSpan.Zero)
-                    throw new BrokenRuleException("the server hangs up instead of answering VERSION");
+                    throw new BrokenRuleException("the server disconnects instead of answering VERSION");
             }
             catch
             {

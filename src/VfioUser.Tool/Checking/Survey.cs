@@ -10,7 +10,7 @@ internal sealed class Survey(Subject subject)
 
     private readonly Dictionary<string, object> _parts = [];
 
-    public DeviceInfo Info => Part("what it is", session => session.Ask(Command.DeviceGetInfo, new DeviceInfo(DeviceInfo.WireSize, 0, 0, 0)).As<DeviceInfo>());
+    public DeviceInfo Info => Part("its device information", session => session.Ask(Command.DeviceGetInfo, new DeviceInfo(DeviceInfo.WireSize, 0, 0, 0)).As<DeviceInfo>());
 
     /// <summary>By index, with argsz for the fixed part only.</summary>
     public IReadOnlyList<RegionInfo> Regions => Part("its regions", session => (IReadOnlyList<RegionInfo>)[.. Indices(Info.RegionCount).Select(index =>
@@ -26,7 +26,7 @@ internal sealed class Survey(Subject subject)
         ulong size = Regions.Count > (int)RegionName.Config ? Regions[(int)RegionName.Config].Size : 0;
         if (size is < 256 or > 4096)
             throw new BrokenRuleException($"the configuration space has {size} bytes");
-        // in pieces of 4 bytes, as on a bus: some servers crash on more than 8, and it is for the rules to find that out
+        // in pieces of 4 bytes, as on a bus: some servers crash on more than 8, which is for the rules to find
         byte[] config = new byte[size];
         for (int at = 0; at < config.Length; at += sizeof(uint))
             session.ReadConfig((ulong)at, sizeof(uint)).CopyTo(config, at);
@@ -36,7 +36,7 @@ internal sealed class Survey(Subject subject)
     /// <summary>The number of vectors of a type, none if there is no such type.</summary>
     public uint Vectors(int irq) => irq < Irqs.Count ? Irqs[irq].Count : 0;
 
-    /// <summary>Requests every part, while no connection is open: servers have one client at a time.</summary>
+    /// <summary>Requests every part, while no connection is open: servers serve one client at a time.</summary>
     public void Prepare()
     {
         foreach (Action part in (ReadOnlySpan<Action>)[() => _ = Info, () => _ = Regions, () => _ = Irqs, () => _ = Config])
@@ -47,7 +47,7 @@ internal sealed class Survey(Subject subject)
             }
             catch (NotServedException)
             {
-                // Part keeps the failure, and throws it for every rule that needs the part
+                // Part stores the failure, and throws it for every rule that needs the part
                 continue;
             }
         }
@@ -74,7 +74,7 @@ internal sealed class Survey(Subject subject)
         }
         catch (BrokenRuleException e) when (e is not ServerGoneException)
         {
-            NotServedException failed = new($"the device does not tell {name}: {e.Message}");
+            NotServedException failed = new($"the server does not give {name}: {e.Message}");
             _parts.Add(name, failed);
             throw failed;
         }

@@ -1,14 +1,14 @@
 namespace VfioUser.Tool.Checking;
 
-/// <summary>What became of a rule. Frozen: its names stand in the JSON.</summary>
+/// <summary>The result of one rule. Frozen: its names are in the JSON.</summary>
 internal enum Verdict
 {
     Passed,
     Failed,
-    /// <summary>Where the specification is silent, or servers in use do otherwise and clients live with it.</summary>
+    /// <summary>The specification does not cover it, or servers in use differ and clients tolerate that.</summary>
     Warning,
     /// <summary>The server does not have what the rule is about.</summary>
     NotServed,
-    /// <summary>The server had gone before.</summary>
+    /// <summary>The server stopped to answer at an earlier rule.</summary>
     NotChecked,
 }

@@ -11,7 +11,7 @@ internal sealed record DeviceDescription(NegotiationDescription Negotiation, IRe
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<MappedRegister>? Registers { get; init; }
 
-    /// <summary>How many registers the server's map has no room for.</summary>
+    /// <summary>Number of registers that the server's map omits.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public int? RegistersOmitted { get; init; }
 }

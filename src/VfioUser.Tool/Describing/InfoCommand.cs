@@ -13,7 +13,7 @@ internal static class InfoCommand
         Command command = new("info", "Shows negotiation, regions, capabilities and interrupts");
         ServerArguments server = ServerArguments.AddTo(command);
         Option<bool> json = new("--json") { Description = "As JSON" };
-        Option<bool> registers = new("--registers") { Description = "Also the registers by name, if the server tells them" };
+        Option<bool> registers = new("--registers") { Description = "Also the registers by name, if the server provides them" };
         command.Add(json);
         command.Add(registers);
         command.SetAction(parsed =>

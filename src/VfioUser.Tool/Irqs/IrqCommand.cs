@@ -24,7 +24,7 @@ internal static class IrqCommand
         ServerArguments server = ServerArguments.AddTo(command);
         Argument<uint> irq = IrqName.Argument();
         Option<ulong?> count = Numbers.Option("--count", "End after that many; without it, Ctrl-C ends it");
-        Option<double?> timeout = new("--timeout") { Description = "Seconds after which it ends; a failure if --count have not come by then" };
+        Option<double?> timeout = new("--timeout") { Description = "Seconds after which it ends; a failure if --count were not signalled by then" };
         Option<bool> unmask = new("--unmask") { Description = "Unmask each vector after its interrupt, for types that mask themselves, as INTx" };
         command.Add(irq);
         command.Add(count);

@@ -30,7 +30,7 @@ internal sealed class IrqVectors : IDisposable
     /// <returns>False on timeout.</returns>
     public bool Wait(TimeSpan timeout) => _waiting.Wait((int)Math.Ceiling(timeout.TotalMilliseconds));
 
-    /// <summary>Takes the interrupts since the last call: the vector, and how often it came.</summary>
+    /// <summary>Takes the interrupts since the last call: the vectors, and the number of signals of each.</summary>
     public IEnumerable<(int Vector, ulong Times)> Take()
     {
         for (int i = 0; i < _vectors.Length; i++)

@@ -18,13 +18,13 @@ internal static class ReadCommand
     {
         Command command = new("read", "Reads from a region, or a register by name");
         ServerArguments server = ServerArguments.AddTo(command);
-        Argument<string> place = RegionName.OrRegister();
+        Argument<string> argument = RegionName.OrRegister();
         Argument<ulong?> offset = Numbers.OptionalArgument("OFFSET", "First byte, relative to the region");
         Option<int> width = Width();
         Option<ulong?> length = Numbers.Option("--length", "Bytes to dump, in place of one value");
         Option<FileInfo?> output = new("--output") { Description = "Write the bytes to a file" };
         Option<bool> json = new("--json") { Description = "A register by name as JSON" };
-        command.Add(place);
+        command.Add(argument);
         command.Add(offset);
         command.Add(width);
         command.Add(length);
@@ -32,7 +32,7 @@ internal static class ReadCommand
         command.Add(json);
         command.SetAction(parsed =>
         {
-            string name = parsed.GetRequiredValue(place);
+            string name = parsed.GetRequiredValue(argument);
             if (RegionName.IsRegister(name, parsed.GetValue(offset) is not null, out uint region))
             {
                 RegionName.Refuse(parsed, width, length, output);
@@ -70,9 +70,9 @@ internal static class ReadCommand
 
     private static void ReadRegister(Terminal terminal, VfioUserClient client, string name, bool asJson)
     {
-        RegisterPlace place = MapReader.Read(client).Find(name);
-        ulong value = place.Read(client);
-        terminal.Out.WriteLine(asJson ? MapJson.Format(RegisterValue.Of(place, value)) : place.Describe(value));
+        RegisterTarget target = MapReader.Read(client).Find(name);
+        ulong value = target.Read(client);
+        terminal.Out.WriteLine(asJson ? MapJson.Format(RegisterValue.Of(target, value)) : target.Describe(value));
     }
 
     private static string Value(ReadOnlySpan<byte> bytes)

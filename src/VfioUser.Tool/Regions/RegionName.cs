@@ -33,19 +33,19 @@ internal static class RegionName
         return true;
     }
 
-    /// <summary>Whether a place on the command line is a register by name, and no region.</summary>
-    /// <param name="place">The text.</param>
-    /// <param name="hasOffset">Whether an offset comes after it: then it must be a region.</param>
+    /// <summary>Whether an argument is the name of a register, not a region.</summary>
+    /// <param name="text">The argument.</param>
+    /// <param name="hasOffset">Whether an offset follows: then it must be a region.</param>
     /// <param name="region">The region.</param>
     /// <exception cref="UsageException">It must be a region, and is none.</exception>
-    public static bool IsRegister(string place, bool hasOffset, out uint region)
+    public static bool IsRegister(string text, bool hasOffset, out uint region)
     {
-        if (TryParse(place, out region))
+        if (TryParse(text, out region))
             return false;
-        return !hasOffset && place.Length > 0 ? true : throw new UsageException($"'{place}' is no region: {Forms}.");
+        return !hasOffset && text.Length > 0 ? true : throw new UsageException($"'{text}' is no region: {Forms}.");
     }
 
-    /// <summary>Refuses options that make no sense for a register by name.</summary>
+    /// <summary>Refuses options that do not apply to a register by name.</summary>
     /// <exception cref="UsageException">One of them was given.</exception>
     public static void Refuse(ParseResult parsed, params ReadOnlySpan<Option> options)
     {

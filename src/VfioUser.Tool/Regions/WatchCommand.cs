@@ -15,12 +15,12 @@ internal static class WatchCommand
     {
         Command command = new("watch", "Prints changes of a region, or of a register by name, until Ctrl-C");
         ServerArguments server = ServerArguments.AddTo(command);
-        Argument<string> place = RegionName.OrRegister();
+        Argument<string> argument = RegionName.OrRegister();
         Option<ulong?> offset = Numbers.Option("--offset", "First byte to watch; 0 without it");
         Option<ulong?> length = Numbers.Option("--length", "Bytes to watch; without it the rest of the region, 1 MiB at most");
         Option<double> interval = new("--interval") { Description = "Seconds between reads", DefaultValueFactory = _ => 0.5 };
         Option<ulong?> count = Numbers.Option("--count", "End after that many changes");
-        command.Add(place);
+        command.Add(argument);
         command.Add(offset);
         command.Add(length);
         command.Add(interval);
@@ -32,7 +32,7 @@ internal static class WatchCommand
                 throw new UsageException("--interval takes seconds, a day at most.");
             if (parsed.GetValue(length) is { } asked and (0 or > MaxLength))
                 throw new UsageException($"A length of {asked} bytes cannot be watched; 1 to {MaxLength} can.");
-            string name = parsed.GetRequiredValue(place);
+            string name = parsed.GetRequiredValue(argument);
             bool isRegister = RegionName.IsRegister(name, hasOffset: false, out uint region);
             if (isRegister)
                 RegionName.Refuse(parsed, offset, length);

@@ -4,10 +4,10 @@ using VfioUser.Tool.Registers;
 
 namespace VfioUser.Tool.Regions;
 
-/// <summary>Reads again and again, and prints what has changed since the read before.</summary>
+/// <summary>Reads repeatedly, and prints what has changed since the previous read.</summary>
 /// <param name="terminal">For the changes.</param>
 /// <param name="interval">Between two reads.</param>
-/// <param name="most">Changes after which it ends; null for no limit.</param>
+/// <param name="most">Number of changes after which it ends; null for no limit.</param>
 /// <param name="end">Ends it.</param>
 internal sealed class WatchLoop(Terminal terminal, TimeSpan interval, ulong? most, CancellationToken end)
 {
@@ -17,7 +17,7 @@ internal sealed class WatchLoop(Terminal terminal, TimeSpan interval, ulong? mos
     private bool IsDone => _changes >= most;
 
     /// <summary>Watches bytes of a region.</summary>
-    /// <returns>How many changes there were.</returns>
+    /// <returns>Number of changes.</returns>
     public ulong Watch(VfioUserClient client, uint region, ulong start, int length)
     {
         byte[] before = new byte[length];
@@ -30,23 +30,23 @@ internal sealed class WatchLoop(Terminal terminal, TimeSpan interval, ulong? mos
             for (int i = 0; i < length && !IsDone; i++)
             {
                 if (before[i] != now[i])
-                    Tell($"0x{start + (uint)i:x4}", $"{before[i]:x2}", $"{now[i]:x2}");
+                    Report($"0x{start + (uint)i:x4}", $"{before[i]:x2}", $"{now[i]:x2}");
             }
             (before, now) = (now, before);
         });
     }
 
     /// <summary>Watches a register, or a field of it.</summary>
-    /// <returns>How many changes there were.</returns>
-    public ulong Watch(VfioUserClient client, RegisterPlace place)
+    /// <returns>Number of changes.</returns>
+    public ulong Watch(VfioUserClient client, RegisterTarget target)
     {
-        ulong before = place.Read(client);
-        terminal.Out.WriteLine($"watching {place.Name}, {place.Describe(before)}");
+        ulong before = target.Read(client);
+        terminal.Out.WriteLine($"watching {target.Name}, {target.Describe(before)}");
         return Run(() =>
         {
-            ulong now = place.Read(client);
-            if (place.Of(now) != place.Of(before))
-                Tell(place.Name, place.Describe(before), place.Describe(now));
+            ulong now = target.Read(client);
+            if (target.Of(now) != target.Of(before))
+                Report(target.Name, target.Describe(before), target.Describe(now));
             before = now;
         });
     }
@@ -68,9 +68,9 @@ internal sealed class WatchLoop(Terminal terminal, TimeSpan interval, ulong? mos
         return _changes;
     }
 
-    private void Tell(string place, string before, string now)
+    private void Report(string target, string before, string now)
     {
         _changes++;
-        terminal.Out.WriteLine($"{_time.Elapsed.TotalSeconds,10:f3}  {place}  {terminal.Gray(before)} -> {terminal.Bold(now)}");
+        terminal.Out.WriteLine($"{_time.Elapsed.TotalSeconds,10:f3}  {target}  {terminal.Gray(before)} -> {terminal.Bold(now)}");
     }
 }

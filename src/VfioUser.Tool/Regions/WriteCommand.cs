@@ -14,21 +14,21 @@ internal static class WriteCommand
     {
         Command command = new("write", "Writes to a region, or a register or field by name, and waits until the device has it");
         ServerArguments server = ServerArguments.AddTo(command);
-        Argument<string> place = RegionName.OrRegister();
-        // after the name of a register comes the value
+        Argument<string> target = RegionName.OrRegister();
+        // after the name of a register, this argument is the value
         Argument<string?> offset = new("OFFSET") { Description = "First byte, relative to the region; not with a register by name", Arity = ArgumentArity.ZeroOrOne };
         Argument<string?> value = new("VALUE") { Description = "The number to write", Arity = ArgumentArity.ZeroOrOne };
         Option<int> width = ReadCommand.Width();
         Option<FileInfo?> input = new("--input") { Description = "Write the bytes of a file in place of a value" };
-        command.Add(place);
+        command.Add(target);
         command.Add(offset);
         command.Add(value);
         command.Add(width);
         command.Add(input);
         command.SetAction(parsed =>
         {
-            string name = parsed.GetRequiredValue(place);
-            string first = parsed.GetValue(offset) ?? throw new UsageException("It is missing what to write, and where: see vfio-user write --help.");
+            string name = parsed.GetRequiredValue(target);
+            string first = parsed.GetValue(offset) ?? throw new UsageException("The offset or the value to write is missing: see vfio-user write --help.");
             if (RegionName.IsRegister(name, parsed.GetValue(value) is not null, out uint region))
             {
                 RegionName.Refuse(parsed, width, input);
@@ -47,26 +47,26 @@ internal static class WriteCommand
         return command;
     }
 
-    private static string WriteRegister(VfioUserClient client, RegisterPlace place, string text)
+    private static string WriteRegister(VfioUserClient client, RegisterTarget target, string text)
     {
-        ulong value = place.Parse(text);
-        if (place.Field is null)
+        ulong value = target.Parse(text);
+        if (target.Field is null)
         {
-            place.Write(client, value);
-            return $"{place.Name}: {place.Describe(value)} written";
+            target.Write(client, value);
+            return $"{target.Name}: {target.Describe(value)} written";
         }
-        RegisterPlace whole = place with { Field = null };
-        place.CheckMerge();
-        ulong before = place.Read(client);
-        ulong after = place.Merge(before, value);
-        place.Write(client, after);
-        return $"{whole.Name}: {whole.Describe(before)} read, {whole.Describe(after)} written; what the device changed in between is lost";
+        RegisterTarget whole = target with { Field = null };
+        target.CheckMerge();
+        ulong before = target.Read(client);
+        ulong after = target.Merge(before, value);
+        target.Write(client, after);
+        return $"{whole.Name}: {whole.Describe(before)} read, {whole.Describe(after)} written; a change by the device in between is lost";
     }
 
     private static byte[] Bytes(string? text, int width, FileInfo? input)
     {
         if (input is null == text is null)
-            throw new UsageException("Either a value or --input says what to write.");
+            throw new UsageException("Either a value or --input is needed, not both.");
         if (input is not null)
             return File.ReadAllBytes(input.FullName);
         if (!Numbers.TryParse(text!, out ulong value))

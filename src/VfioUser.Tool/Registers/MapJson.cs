@@ -10,7 +10,7 @@ namespace VfioUser.Tool.Registers;
 [JsonSerializable(typeof(RegisterValue))]
 internal sealed partial class MapJson : JsonSerializerContext
 {
-    /// <exception cref="JsonException">It is no such document.</exception>
+    /// <exception cref="JsonException">It is not a register map.</exception>
     public static MapDocument? Parse(ReadOnlySpan<byte> json) => JsonSerializer.Deserialize(json, Default.MapDocument);
 
     public static string Format(RegisterValue value) => JsonSerializer.Serialize(value, Default.RegisterValue);

@@ -6,18 +6,18 @@ using VfioUser.Tool.Regions;
 
 namespace VfioUser.Tool.Registers;
 
-/// <summary>Reads a server's register map. The server is untrusted: its map has a limit, and what it says is checked.</summary>
+/// <summary>Reads a server's register map. The server is untrusted: the map has a size limit, and its content is checked.</summary>
 internal static class MapReader
 {
     private const uint FirstDeviceRegion = 9;
     // a server may claim four billion regions
     private const uint MaxRegions = 1024;
 
-    /// <exception cref="ToolException">The server has no map, or one that makes no sense.</exception>
+    /// <exception cref="ToolException">The server has no map, or an invalid one.</exception>
     public static RegisterNames Read(VfioUserClient client)
     {
         (uint index, ulong size) = Find(client) ?? throw new ToolException(
-            "The server does not tell the names of its registers; those of VfioUser do with VfioUserServerOptions.RegisterMap. Give a region and an offset.");
+            "The server does not provide the names of its registers; one of VfioUser does with VfioUserServerOptions.RegisterMap. Give a region and an offset.");
         if (size is 0 or > RegisterMap.MaxSize)
             throw new ToolException($"The server's register map has {size} bytes; 1 to {RegisterMap.MaxSize} can be read.");
         byte[] json = new byte[size];
@@ -45,7 +45,7 @@ internal static class MapReader
         }
         catch (JsonException e)
         {
-            throw new ToolException($"The server's register map is no valid JSON of the kind: {Clean(e.Message)}");
+            throw new ToolException($"The server's register map is not valid JSON of a map: {Clean(e.Message)}");
         }
     }
 
@@ -59,7 +59,7 @@ internal static class MapReader
     private static MappedRegister Checked(MappedRegister? register)
     {
         if (register is not { Name.Length: > 0, Width: 1 or 2 or 4 or 8 } || register.Offset > ulong.MaxValue - (uint)register.Width)
-            throw new ToolException($"The server's register map has a register without a name, or of an impossible width or place: '{Clean(register?.Name)}'.");
+            throw new ToolException($"The server's register map has a register without a name, or with an impossible width or offset: '{Clean(register?.Name)}'.");
         return register with
         {
             Name = Clean(register.Name),

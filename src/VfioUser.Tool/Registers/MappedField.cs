@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace VfioUser.Tool.Registers;
 
-/// <summary>Bits of a register with a name, and of their values.</summary>
+/// <summary>A field of a register: its bits, their name, and the names of their values.</summary>
 internal sealed record MappedField(string Name, int Bit, int Width, string? Access, IReadOnlyDictionary<string, ulong>? Members)
 {
     [JsonIgnore]

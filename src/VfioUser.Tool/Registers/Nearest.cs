@@ -1,6 +1,6 @@
 namespace VfioUser.Tool.Registers;
 
-/// <summary>What a misspelled name was meant to be.</summary>
+/// <summary>Suggests a name for a misspelled one.</summary>
 internal static class Nearest
 {
     /// <summary>The name with the fewest letters to add, remove or replace, in any case; null if none is near.</summary>

@@ -2,43 +2,43 @@ using VfioUser.Tool.Regions;
 
 namespace VfioUser.Tool.Registers;
 
-/// <summary>The registers of a server, by name: CTRL, a field CTRL.EN, or bar0:CTRL if more regions have one of that name. Immutable.</summary>
+/// <summary>The registers of a server, by name: CTRL, a field CTRL.EN, or bar0:CTRL if several regions have one of that name. Immutable.</summary>
 internal sealed class RegisterNames(MapDocument map)
 {
     public MapDocument Map => map;
 
     private IReadOnlyList<MappedRegister> Registers => map.Registers ?? [];
 
-    private readonly Dictionary<(uint Region, ulong Offset), MappedRegister> _byPlace =
+    private readonly Dictionary<(uint Region, ulong Offset), MappedRegister> _byOffset =
         (map.Registers ?? []).DistinctBy(register => (register.Region, register.Offset)).ToDictionary(register => (register.Region, register.Offset));
 
-    /// <summary>The register that is accessed as a whole, or null.</summary>
+    /// <summary>The register that is exactly these bytes, or null.</summary>
     public MappedRegister? At(uint region, ulong offset, ulong count) =>
-        _byPlace.TryGetValue((region, offset), out MappedRegister? register) && (uint)register.Width == count ? register : null;
+        _byOffset.TryGetValue((region, offset), out MappedRegister? register) && (uint)register.Width == count ? register : null;
 
-    /// <summary>The registers of which some bytes are accessed, by offset.</summary>
+    /// <summary>The registers that overlap these bytes, by offset.</summary>
     public IEnumerable<MappedRegister> Among(uint region, ulong offset, ulong count) => Registers
         .Where(register => register.Region == region && register.Offset < Sum(offset, count) && offset < Sum(register.Offset, (uint)register.Width))
         .OrderBy(register => register.Offset);
 
     /// <summary>The register, or field of a register, that a text names.</summary>
     /// <exception cref="ToolException">There is none, or there are several.</exception>
-    public RegisterPlace Find(string text)
+    public RegisterTarget Find(string text)
     {
         (uint? region, string name) = Split(text);
         MappedRegister[] among = [.. Registers.Where(register => region is not { } index || register.Region == index)];
         if (FindRegister(among, name) is { } whole)
-            return new RegisterPlace(whole, null);
-        // names of registers have points too: those of blocks
+            return new RegisterTarget(whole, null);
+        // names of registers in blocks have dots, too
         for (int at = name.LastIndexOf('.'); at > 0; at = name.LastIndexOf('.', at - 1))
         {
             if (FindRegister(among, name[..at]) is { } register)
-                return new RegisterPlace(register, FindField(register, name[(at + 1)..]));
+                return new RegisterTarget(register, FindField(register, name[(at + 1)..]));
         }
         throw new ToolException($"There is no register '{text}'{Suggest(name, among.Select(register => register.Name))}");
     }
 
-    // what a client asks for may go beyond all
+    // a client's offset and count may overflow
     private static ulong Sum(ulong offset, ulong count) => count > ulong.MaxValue - offset ? ulong.MaxValue : offset + count;
 
     private static (uint? Region, string Name) Split(string text)

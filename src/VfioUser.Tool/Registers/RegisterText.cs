@@ -17,18 +17,18 @@ internal static class RegisterText
                 terminal.Out.WriteLine($"                      {Bits(field),-5}  {field.Name}  {field.Access}{Members(field)}".TrimEnd());
         }
         if (omitted > 0)
-            terminal.Out.WriteLine($"  and {omitted} more, for which the server's map has no room");
+            terminal.Out.WriteLine($"  and {omitted} more, which the server's map omits");
     }
 
-    /// <summary>A register in hexadecimal with what its fields are, or a field with the name of its value.</summary>
-    public static string Describe(RegisterPlace place, ulong register)
+    /// <summary>A register in hexadecimal with the values of its fields, or a field with the name of its value.</summary>
+    public static string Describe(RegisterTarget target, ulong register)
     {
-        string number = Hex(place.Of(register), place.Field?.Width ?? 8 * place.Register.Width);
-        string words = place.Field is { } field ? field.NameOf(field.Of(register)) ?? "" : Words(place.Register, register);
+        string number = Hex(target.Of(register), target.Field?.Width ?? 8 * target.Register.Width);
+        string words = target.Field is { } field ? field.NameOf(field.Of(register)) ?? "" : Words(target.Register, register);
         return words.Length == 0 ? number : $"{number} ({words})";
     }
 
-    /// <summary>What the fields of a register are that are not 0, or have names for their values; empty for none.</summary>
+    /// <summary>The fields of a register that are not 0, or have names for their values; empty for none.</summary>
     public static string Words(MappedRegister register, ulong value) =>
         string.Join(' ', (register.Fields ?? []).Select(field => Describe(field, field.Of(value))).Where(word => word.Length > 0));
 

@@ -16,7 +16,7 @@ internal sealed class Expected(Recorded command, int number)
     public Recorded? Answer { get; private set; }
 
     /// <summary>Whether the server has sent it in the replay.</summary>
-    public bool HasCome { get; set; }
+    public bool HasArrived { get; set; }
 
     /// <summary>Whether its data then differed.</summary>
     public bool Differs { get; set; }
@@ -34,8 +34,8 @@ internal sealed class Expected(Recorded command, int number)
             (Way, ushort) key = (record.Way & Way.Twin, header.MessageId);
             if ((record.Way & Way.ToClient) != 0 && header.IsCommand)
                 all.Add(unanswered[key] = new Expected(record, number));
-            else if ((record.Way & Way.ToClient) == 0 && header.IsReply && unanswered.Remove(key, out Expected? asked))
-                asked.Answer = record;
+            else if ((record.Way & Way.ToClient) == 0 && header.IsReply && unanswered.Remove(key, out Expected? command))
+                command.Answer = record;
         }
         return all;
     }

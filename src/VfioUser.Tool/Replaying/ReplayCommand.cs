@@ -11,13 +11,13 @@ internal static class ReplayCommand
 {
     public static Command Create(Terminal terminal)
     {
-        Command command = new("replay", "Plays the client's side of a recording to a server, and compares the answers");
+        Command command = new("replay", "Plays the client's side of a recording to a server, and compares the replies");
         Argument<string> file = new("FILE") { Description = "A recording of trace --record" };
         file.Validators.Add(FilePath.NotEmpty);
         command.Add(file);
         ServerArguments server = ServerArguments.AddTo(command);
         Option<double?> speed = new("--speed") { Description = "1 for the pace of the recording, 2 for twice that; as fast as possible without it" };
-        Option<string[]> ignore = new("--ignore") { Description = "A command whose answers need not be the same" };
+        Option<string[]> ignore = new("--ignore") { Description = "A command whose replies need not be the same" };
         command.Add(speed);
         command.Add(ignore);
         command.Validators.Add(result =>
@@ -47,7 +47,7 @@ internal static class ReplayCommand
             if (recording.IsCutOff)
                 terminal.Error.WriteLine(RecordingReader.CutOff);
             terminal.Out.WriteLine($"{clients} clients, {replayer.Sent} messages sent in {time.Elapsed.TotalSeconds:f3} s; " +
-                $"{replayer.Same} answers the same, {replayer.Different} different");
+                $"{replayer.Same} replies the same, {replayer.Different} different");
             return replayer.Different == 0 ? ExitCode.Success : ExitCode.Failure;
         });
         return command;
@@ -67,21 +67,21 @@ internal static class ReplayCommand
     // the records of each client, in the order of disconnecting; then of clients without a disconnect, in the order of connecting
     private static IEnumerable<List<(int Number, Recorded Record)>> Clients(RecordingReader recording)
     {
-        Dictionary<int, List<(int Number, Recorded Record)>> there = [];
+        Dictionary<int, List<(int Number, Recorded Record)>> open = [];
         int number = 0;
         while (recording.Next() is { } record)
         {
             number++;
-            if (!there.TryGetValue(record.Client, out List<(int Number, Recorded Record)>? records))
-                there[record.Client] = records = [];
+            if (!open.TryGetValue(record.Client, out List<(int Number, Recorded Record)>? records))
+                open[record.Client] = records = [];
             records.Add((number, record));
             if (record.Kind == RecordKind.Disconnected)
             {
-                there.Remove(record.Client);
+                open.Remove(record.Client);
                 yield return records;
             }
         }
-        foreach (List<(int Number, Recorded Record)> records in there.Values.OrderBy(records => records[0].Number))
+        foreach (List<(int Number, Recorded Record)> records in open.Values.OrderBy(records => records[0].Number))
             yield return records;
     }
 }

@@ -49,9 +49,9 @@ internal sealed class Replayer(Func<SafeSocketHandle> connect, TimeSpan timeout,
             bool fromClient = (record.Way & Way.ToClient) == 0;
             if (fromClient)
                 Wait((record.Time - start).TotalMilliseconds / (speed ?? double.PositiveInfinity) - time.Elapsed.TotalMilliseconds);
-            bool goesOn = fromClient ? Send(server, record)
-                : record.Kind == RecordKind.Piece || (byNumber.TryGetValue(number, out Expected? command) ? Meet(server, command) : Compare(server, number, record));
-            if (!goesOn)
+            bool continues = fromClient ? Send(server, record)
+                : record.Kind == RecordKind.Piece || (byNumber.TryGetValue(number, out Expected? command) ? CompareCommand(server, command) : CompareReply(server, number, record));
+            if (!continues)
                 return;
         }
     }
@@ -73,24 +73,24 @@ internal sealed class Replayer(Func<SafeSocketHandle> connect, TimeSpan timeout,
             foreach (SafeHandle fd in fds)
                 fd.Dispose();
         }
-        Misses("the server takes no more messages");
+        Missing("the server accepts no more messages");
         return false;
     }
 
-    private bool Meet(ServerSide server, Expected command)
+    private bool CompareCommand(ServerSide server, Expected command)
     {
         if (!server.WaitFor(command, timeout))
-            Misses($"record {command.Number}, {Differences.Name(command.Command)}: recorded from the server, now it did not come");
+            Missing($"record {command.Number}, {Differences.Name(command.Command)}: recorded from the server, not sent now");
         else if (!command.Differs)
             Same++;
         return true;
     }
 
-    private bool Compare(ServerSide server, int number, Recorded reply)
+    private bool CompareReply(ServerSide server, int number, Recorded reply)
     {
         if (server.WaitForReply(reply.Header.MessageId, timeout) is not { } now)
         {
-            Misses($"record {number}, {Differences.Name(reply)}: no reply came");
+            Missing($"record {number}, {Differences.Name(reply)}: no reply");
             return false;
         }
         if (!ignored.Contains(reply.Header.Command) && Differences.Between(reply, now) is { } difference)
@@ -100,7 +100,7 @@ internal sealed class Replayer(Func<SafeSocketHandle> connect, TimeSpan timeout,
         return true;
     }
 
-    // a file may ask for centuries: wait at most as long as an int of milliseconds
+    // a file may have times centuries apart: wait at most int.MaxValue milliseconds
     private void Wait(double milliseconds)
     {
         if (milliseconds > 0 && stop.WaitHandle.WaitOne((int)Math.Min(milliseconds, int.MaxValue)))
@@ -108,7 +108,7 @@ internal sealed class Replayer(Func<SafeSocketHandle> connect, TimeSpan timeout,
     }
 
     // after Ctrl-C a missing message is not the server's fault
-    private void Misses(string what)
+    private void Missing(string what)
     {
         stop.ThrowIfCancellationRequested();
         Differs(what);

@@ -13,7 +13,7 @@ internal sealed class ServerSide : IDisposable
 {
     private static readonly MessageSocketOptions Options = new() { MaxMessageFds = ControlMessage.MaxReceived, MaxMessageSize = 16 << 20 };
 
-    // bytes of replies that were not taken yet, with this overhead for each
+    // bytes of replies that no one has waited for yet, with this overhead for each
     private const long MaxKept = 64 << 20;
     private const int OverheadOfReply = 256;
 
@@ -22,11 +22,11 @@ internal sealed class ServerSide : IDisposable
     private readonly List<Expected> _expected;
     private readonly Action<string> _differs;
     private readonly Dictionary<ushort, Queue<Recorded>> _replies = [];
-    private readonly Thread _hearing;
+    private readonly Thread _receiver;
     private MessageSocket? _twin;
-    private Thread? _hearingTwin;
+    private Thread? _twinReceiver;
     private long _kept;
-    private bool _gone;
+    private bool _disconnected;
 
     /// <summary>Takes ownership of the socket.</summary>
     /// <param name="socket">Connected to the server.</param>
@@ -37,7 +37,7 @@ internal sealed class ServerSide : IDisposable
         _main = new MessageSocket(socket, Options);
         _expected = expected;
         _differs = differs;
-        _hearing = Start(_main, Way.ToClient);
+        _receiver = Start(_main, Way.ToClient);
     }
 
     /// <summary>Sends bytes of the client's.</summary>
@@ -55,7 +55,7 @@ internal sealed class ServerSide : IDisposable
     }
 
     /// <summary>Waits for a command.</summary>
-    public bool WaitFor(Expected expected, TimeSpan timeout) => WaitUntil(() => expected.HasCome, timeout);
+    public bool WaitFor(Expected expected, TimeSpan timeout) => WaitUntil(() => expected.HasArrived, timeout);
 
     /// <summary>Ends the connection: all waits for the server fail. Any thread.</summary>
     public void End() => _main.Shutdown();
@@ -63,9 +63,9 @@ internal sealed class ServerSide : IDisposable
     public void Dispose()
     {
         End();
-        _hearing.Join();
+        _receiver.Join();
         _twin?.Shutdown();
-        _hearingTwin?.Join();
+        _twinReceiver?.Join();
         _main.Dispose();
         _twin?.Dispose();
     }
@@ -73,7 +73,7 @@ internal sealed class ServerSide : IDisposable
     private bool TryTake(ushort id, out Recorded? reply)
     {
         reply = null;
-        if (!_replies.TryGetValue(id, out Queue<Recorded>? come) || !come.TryDequeue(out reply))
+        if (!_replies.TryGetValue(id, out Queue<Recorded>? queue) || !queue.TryDequeue(out reply))
             return false;
         _kept -= reply.Bytes.Length + OverheadOfReply;
         return true;
@@ -87,7 +87,7 @@ internal sealed class ServerSide : IDisposable
             while (!condition())
             {
                 TimeSpan left = deadline.Left;
-                if (_gone || left <= TimeSpan.Zero)
+                if (_disconnected || left <= TimeSpan.Zero)
                     return false;
                 Monitor.Wait(_gate, left);
             }
@@ -97,12 +97,12 @@ internal sealed class ServerSide : IDisposable
 
     private Thread Start(MessageSocket socket, Way way)
     {
-        Thread thread = new(() => Hear(socket, way)) { Name = "vfio-user replay", IsBackground = true };
+        Thread thread = new(() => Receive(socket, way)) { Name = "vfio-user replay", IsBackground = true };
         thread.Start();
         return thread;
     }
 
-    private void Hear(MessageSocket socket, Way way)
+    private void Receive(MessageSocket socket, Way way)
     {
         try
         {
@@ -114,7 +114,7 @@ internal sealed class ServerSide : IDisposable
         }
         catch (FloodException)
         {
-            _differs($"the server sends replies that nobody waits for: {MaxKept >> 20} MiB of them are enough");
+            _differs($"the server sends replies that no command awaits: more than {MaxKept >> 20} MiB");
         }
         catch (Exception e) when (e is ProtocolException or IOException)
         {
@@ -122,7 +122,7 @@ internal sealed class ServerSide : IDisposable
         }
         lock (_gate)
         {
-            _gone |= way == Way.ToClient;
+            _disconnected |= way == Way.ToClient;
             Monitor.PulseAll(_gate);
         }
     }
@@ -159,7 +159,7 @@ internal sealed class ServerSide : IDisposable
             && TwinSocketOutcome.Of(capabilities, fds.Length).FdIndex is { } index && SocketCalls.IsConnectedStream((SafeFileHandle)fds[index]))
         {
             _twin = new MessageSocket(SocketCalls.Duplicate(fds[index]), Options);
-            _hearingTwin = Start(_twin, Way.ToClient | Way.Twin);
+            _twinReceiver = Start(_twin, Way.ToClient | Way.Twin);
         }
     }
 
@@ -168,9 +168,9 @@ internal sealed class ServerSide : IDisposable
         lock (_gate)
         {
             ushort id = reply.Header.MessageId;
-            if (!_replies.TryGetValue(id, out Queue<Recorded>? come))
-                _replies[id] = come = new Queue<Recorded>();
-            come.Enqueue(reply);
+            if (!_replies.TryGetValue(id, out Queue<Recorded>? queue))
+                _replies[id] = queue = new Queue<Recorded>();
+            queue.Enqueue(reply);
             _kept += reply.Bytes.Length + OverheadOfReply;
             Monitor.PulseAll(_gate);
             if (_kept > MaxKept)
@@ -190,7 +190,7 @@ internal sealed class ServerSide : IDisposable
             if (match is not null)
             {
                 difference = Differences.Between(match.Command, command);
-                match.HasCome = true;
+                match.HasArrived = true;
                 match.Differs = difference is not null;
             }
             Monitor.PulseAll(_gate);
@@ -213,7 +213,7 @@ internal sealed class ServerSide : IDisposable
     /// <summary>The server sends more replies than can be kept.</summary>
     private sealed class FloodException : Exception;
 
-    private static bool Fits(Expected expected, Recorded command, int length) => !expected.HasCome
+    private static bool Fits(Expected expected, Recorded command, int length) => !expected.HasArrived
         && expected.Command.Header.Command == command.Header.Command
         && expected.Command.Payload.Length >= length && command.Payload.Length >= length
         && expected.Command.Payload[..length].SequenceEqual(command.Payload[..length]);

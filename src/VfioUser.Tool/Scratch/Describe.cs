@@ -21,29 +21,29 @@ internal static class Describe
         return new PciClass((byte)(code >> 16), (byte)(code >> 8), (byte)code);
     }
 
-    public static BarKind Kind(string? kind, string place) => kind switch
+    public static BarKind Kind(string? kind, string path) => kind switch
     {
         null or "memory32" => BarKind.Memory32,
         "memory64" => BarKind.Memory64,
         "memory32Prefetchable" => BarKind.Memory32Prefetchable,
         "memory64Prefetchable" => BarKind.Memory64Prefetchable,
         "io" => BarKind.Io,
-        _ => throw new ToolException($"{place}: '{kind}' is none of memory32, memory64, memory32Prefetchable, memory64Prefetchable and io."),
+        _ => throw new ToolException($"{path}: '{kind}' is none of memory32, memory64, memory32Prefetchable, memory64Prefetchable and io."),
     };
 
-    /// <summary>The items of a list, each with its place for error messages.</summary>
-    public static IEnumerable<(T Item, string Place)> Each<T>(List<T>? items, string place)
+    /// <summary>The items of a list, each with its path for error messages.</summary>
+    public static IEnumerable<(T Item, string Path)> Each<T>(List<T>? items, string path)
         where T : class
     {
         for (int i = 0; i < (items?.Count ?? 0); i++)
-            yield return (items![i] ?? throw new ToolException($"{place}[{i}]: null is not allowed here."), $"{place}[{i}]");
+            yield return (items![i] ?? throw new ToolException($"{path}[{i}]: null is not allowed here."), $"{path}[{i}]");
     }
 
     /// <summary>Contents of the BAR after a reset.</summary>
-    public static byte[] Content(BarFile file, int size, string place)
+    public static byte[] Content(BarFile file, int size, string path)
     {
         byte[] content = new byte[size];
-        foreach ((ValueFile value, string here) in Each(file.Values, $"{place}.values"))
+        foreach ((ValueFile value, string here) in Each(file.Values, $"{path}.values"))
         {
             byte[] bytes = value.Bytes is null ? Number(value, here) : Bytes(value.Bytes, $"{here}.bytes");
             ulong offset = Below(value.Offset, (ulong)size, $"{here}.offset");
@@ -54,28 +54,28 @@ internal static class Describe
         return content;
     }
 
-    public static IEnumerable<(ulong Offset, ulong Size)> Areas(List<AreaFile>? areas, int size, string place)
+    public static IEnumerable<(ulong Offset, ulong Size)> Areas(List<AreaFile>? areas, int size, string path)
     {
-        foreach ((AreaFile area, string here) in Each(areas, place))
+        foreach ((AreaFile area, string here) in Each(areas, path))
         {
             ulong offset = Below(area.Offset, (ulong)size, $"{here}.offset");
             yield return (offset, Below(area.Size, (ulong)size - offset + 1, $"{here}.size"));
         }
     }
 
-    public static DmaDoorbell DmaOf(DmaFile file, ulong size, string place)
+    public static DmaDoorbell DmaOf(DmaFile file, ulong size, string path)
     {
         bool reads = file.Direction switch
         {
             "read" => true,
             "write" => false,
-            _ => throw new ToolException($"{place}.direction: '{file.Direction}' is neither read nor write."),
+            _ => throw new ToolException($"{path}.direction: '{file.Direction}' is neither read nor write."),
         };
-        return new DmaDoorbell(reads, Register(file.Address, sizeof(ulong), size, $"{place}.address"), Register(file.Length, sizeof(uint), size, $"{place}.length"),
-            Below(file.Buffer, size, $"{place}.buffer"), file.Status is null ? null : Register(file.Status, sizeof(uint), size, $"{place}.status"));
+        return new DmaDoorbell(reads, Register(file.Address, sizeof(ulong), size, $"{path}.address"), Register(file.Length, sizeof(uint), size, $"{path}.length"),
+            Below(file.Buffer, size, $"{path}.buffer"), file.Status is null ? null : Register(file.Status, sizeof(uint), size, $"{path}.status"));
     }
 
-    public static byte[] Bytes(string? hex, string place)
+    public static byte[] Bytes(string? hex, string path)
     {
         try
         {
@@ -83,19 +83,19 @@ internal static class Describe
         }
         catch (FormatException)
         {
-            throw new ToolException($"{place}: '{hex}' is no row of bytes; write \"de ad be ef\".");
+            throw new ToolException($"{path}: '{hex}' is no row of bytes; write \"de ad be ef\".");
         }
     }
 
-    public static ulong Below(ulong? value, ulong limit, string place)
+    public static ulong Below(ulong? value, ulong limit, string path)
     {
         if (value is not { } number)
-            throw new ToolException($"{place}: it is missing.");
-        return number < limit ? number : throw new ToolException($"{place}: 0x{number:x} is too large; it is at most 0x{limit - 1:x}.");
+            throw new ToolException($"{path}: it is missing.");
+        return number < limit ? number : throw new ToolException($"{path}: 0x{number:x} is too large; it is at most 0x{limit - 1:x}.");
     }
 
-    /// <summary>Runs code that may throw, and adds the place to the message.</summary>
-    public static void Try(string place, Action body)
+    /// <summary>Runs code that may throw, and adds the path to the message.</summary>
+    public static void Try(string path, Action body)
     {
         try
         {
@@ -103,23 +103,23 @@ internal static class Describe
         }
         catch (Exception e) when (e is ArgumentException or InvalidOperationException)
         {
-            throw new ToolException($"{place}: {e.Message}");
+            throw new ToolException($"{path}: {e.Message}");
         }
     }
 
-    private static ulong Register(ulong? offset, ulong width, ulong size, string place)
+    private static ulong Register(ulong? offset, ulong width, ulong size, string path)
     {
-        ulong at = Below(offset, size, place);
-        return at <= size - Math.Min(width, size) && width <= size ? at : throw new ToolException($"{place}: {width} bytes do not fit at 0x{at:x}.");
+        ulong at = Below(offset, size, path);
+        return at <= size - Math.Min(width, size) && width <= size ? at : throw new ToolException($"{path}: {width} bytes do not fit at 0x{at:x}.");
     }
 
-    private static byte[] Number(ValueFile file, string place)
+    private static byte[] Number(ValueFile file, string path)
     {
         if (file.Width is not (1 or 2 or 4 or 8))
-            throw new ToolException($"{place}.width: {file.Width} is none of 1, 2, 4 and 8.");
+            throw new ToolException($"{path}.width: {file.Width} is none of 1, 2, 4 and 8.");
         byte[] wide = new byte[sizeof(ulong)];
         ulong limit = file.Width == 8 ? ulong.MaxValue : 1ul << (int)(8 * file.Width);
-        WireFormat.Write(wide, file.Width == 8 && file.Value is not null ? file.Value.Value : Below(file.Value, limit, $"{place}.value"));
+        WireFormat.Write(wide, file.Width == 8 && file.Value is not null ? file.Value.Value : Below(file.Value, limit, $"{path}.value"));
         return wide[..(int)file.Width];
     }
 }

@@ -18,8 +18,8 @@ internal static class DeviceFileReader
         }
         catch (JsonException e)
         {
-            string place = e.Path is null or "$" ? "" : $" at {e.Path.TrimStart('$').TrimStart('.')}";
-            throw new ToolException($"{path}, line {e.LineNumber + 1}, column {e.BytePositionInLine + 1}{place}: {Problem(e)}");
+            string location = e.Path is null or "$" ? "" : $" at {e.Path.TrimStart('$').TrimStart('.')}";
+            throw new ToolException($"{path}, line {e.LineNumber + 1}, column {e.BytePositionInLine + 1}{location}: {Problem(e)}");
         }
     }
 

@@ -3,7 +3,7 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser.Tool.Scratch;
 
-/// <summary>Serves a device in this process, where nobody else can connect. Any thread.</summary>
+/// <summary>Serves a device in this process, on a socket that no other user can reach. Any thread.</summary>
 internal sealed class InProcessServer : IDisposable
 {
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);

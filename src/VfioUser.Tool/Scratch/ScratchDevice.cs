@@ -15,12 +15,12 @@ internal sealed class ScratchDevice : PciDevice
         : base(Describe.Id(file), Describe.Class(file))
     {
         Bar[] added = new Bar[6];
-        foreach ((BarFile bar, string place) in Describe.Each(file.Bars, "bars"))
-            Describe.Try(place, () => Add(bar, place, added));
+        foreach ((BarFile bar, string path) in Describe.Each(file.Bars, "bars"))
+            Describe.Try(path, () => Add(bar, path, added));
         if (file.Irqs is { } irqs)
             AddIrqs(irqs, added);
-        foreach ((CapabilityFile capability, string place) in Describe.Each(file.Capabilities, "capabilities"))
-            Describe.Try(place, () => CapabilityAdder.Add(Config, capability, place));
+        foreach ((CapabilityFile capability, string path) in Describe.Each(file.Capabilities, "capabilities"))
+            Describe.Try(path, () => CapabilityAdder.Add(Config, capability, path));
         if (file.Migration)
             EnableMigration(Save, Restore, _regions.Sum(region => region.Bytes.Length));
     }
@@ -46,35 +46,35 @@ internal sealed class ScratchDevice : PciDevice
         }
     }
 
-    private void Add(BarFile file, string place, Bar[] added)
+    private void Add(BarFile file, string path, Bar[] added)
     {
-        int number = (int)Describe.Below(file.Number, 6, $"{place}.number");
-        int size = (int)Describe.Below(file.Size, Describe.LargestBar + 1, $"{place}.size");
-        byte[] initial = Describe.Content(file, size, place);
+        int number = (int)Describe.Below(file.Number, 6, $"{path}.number");
+        int size = (int)Describe.Below(file.Size, Describe.LargestBar + 1, $"{path}.size");
+        byte[] initial = Describe.Content(file, size, path);
         ScratchRegion region = new(initial);
-        Bar bar = AddBar(number, Describe.Kind(file.Kind, $"{place}.kind"), size, region, !file.ReadOnly);
+        Bar bar = AddBar(number, Describe.Kind(file.Kind, $"{path}.kind"), size, region, !file.ReadOnly);
         added[number] = bar;
-        foreach ((ulong offset, ulong length) in Describe.Areas(file.ReadOnlyAreas, size, $"{place}.readOnlyAreas"))
+        foreach ((ulong offset, ulong length) in Describe.Areas(file.ReadOnlyAreas, size, $"{path}.readOnlyAreas"))
             region.Protect(offset, length);
-        (ulong Offset, ulong Size)[] mapped = [.. Describe.Areas(file.Mapped, size, $"{place}.mapped")];
+        (ulong Offset, ulong Size)[] mapped = [.. Describe.Areas(file.Mapped, size, $"{path}.mapped")];
         if (mapped.Length > 0)
             _memory.Add((bar.ShareMemory([.. mapped.Select(area => new MemoryArea((long)area.Offset, (long)area.Size))]), initial));
-        foreach ((DoorbellFile doorbell, string here) in Describe.Each(file.Doorbells, $"{place}.doorbells"))
+        foreach ((DoorbellFile doorbell, string here) in Describe.Each(file.Doorbells, $"{path}.doorbells"))
             AddDoorbell(region, doorbell, mapped, here);
         _regions.Add(region);
         Restart();
     }
 
-    private void AddDoorbell(ScratchRegion region, DoorbellFile file, (ulong Offset, ulong Size)[] mapped, string place)
+    private void AddDoorbell(ScratchRegion region, DoorbellFile file, (ulong Offset, ulong Size)[] mapped, string path)
     {
-        ulong offset = Describe.Below(file.Offset, (ulong)region.Bytes.Length, $"{place}.offset");
+        ulong offset = Describe.Below(file.Offset, (ulong)region.Bytes.Length, $"{path}.offset");
         if (mapped.Any(area => offset >= area.Offset && offset - area.Offset < area.Size))
-            throw new ToolException($"{place}.offset: writes to mapped memory are not seen.");
+            throw new ToolException($"{path}.offset: writes to mapped memory are not seen.");
         if (file.Dma is null && file.Irq is null)
-            throw new ToolException($"{place}: it does nothing; give it dma, or irq.");
+            throw new ToolException($"{path}: it does nothing; give it dma, or irq.");
         if (file.Irq is not (null or "intx" or "msi" or "msix"))
-            throw new ToolException($"{place}.irq: '{file.Irq}' is none of intx, msi and msix.");
-        DmaDoorbell? dma = file.Dma is null ? null : Describe.DmaOf(file.Dma, (ulong)region.Bytes.Length, $"{place}.dma");
+            throw new ToolException($"{path}.irq: '{file.Irq}' is none of intx, msi and msix.");
+        DmaDoorbell? dma = file.Dma is null ? null : Describe.DmaOf(file.Dma, (ulong)region.Bytes.Length, $"{path}.dma");
         region.AddDoorbell(offset, () =>
         {
             dma?.Run(Dma, region);
@@ -83,7 +83,7 @@ internal sealed class ScratchDevice : PciDevice
         _checks.Add(() =>
         {
             if (file.Irq is not null && (!_irqs.TryGetValue(file.Irq, out IReadOnlyList<Irq>? vectors) || file.Vector >= (ulong)vectors.Count))
-                throw new ToolException($"{place}.vector: irqs has no vector {file.Vector} of {file.Irq}.");
+                throw new ToolException($"{path}.vector: irqs has no vector {file.Vector} of {file.Irq}.");
         });
     }
 

@@ -3,15 +3,15 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser.Tool.Tracing;
 
-/// <summary>Accepts clients, and passes messages between each and a server connection of its own. The server decides about a client
+/// <summary>Accepts clients, and forwards messages between each and a server connection of its own. The server decides about a client
 /// that connects while another one is attached.</summary>
 /// <remarks>A thread that accepts, and one for each client.</remarks>
 /// <param name="clients">Borrowed.</param>
 /// <param name="connect">Makes a connection to the server. Any thread.</param>
 /// <param name="output">Receives the trace.</param>
-/// <param name="complain">Called with the failure of one client, one call at a time; the others are still served.</param>
-/// <param name="stage">Decides whether messages are passed on; null to pass on all.</param>
-internal sealed class InterposedServer(IClientSource clients, Func<SafeSocketHandle> connect, TraceOutput output, Action<string> complain, IMessageStage? stage = null)
+/// <param name="reportProblem">Called with the failure of one client, one call at a time; the others are still served.</param>
+/// <param name="stage">Decides whether messages are forwarded; null to forward all.</param>
+internal sealed class InterposedServer(IClientSource clients, Func<SafeSocketHandle> connect, TraceOutput output, Action<string> reportProblem, IMessageStage? stage = null)
 {
     // further clients wait in the socket's queue
     private const int MaxClients = 16;
@@ -20,16 +20,16 @@ internal sealed class InterposedServer(IClientSource clients, Func<SafeSocketHan
     private static readonly TimeSpan DrainTimeout = TimeSpan.FromSeconds(2);
 
     private readonly List<(Thread Thread, SafeSocketHandle Socket)> _served = [];
-    private readonly Lock _complaining = new();
+    private readonly Lock _reporting = new();
 
     /// <summary>Runs until it is cancelled.</summary>
     public void Run(CancellationToken stop)
     {
-        using SemaphoreSlim room = new(MaxClients);
+        using SemaphoreSlim slots = new(MaxClients);
         try
         {
-            for (int number = 1; Accept(room, stop) is { } client; number++)
-                Start(number, client, room, stop);
+            for (int number = 1; Accept(slots, stop) is { } client; number++)
+                Start(number, client, slots, stop);
         }
         finally
         {
@@ -39,13 +39,13 @@ internal sealed class InterposedServer(IClientSource clients, Func<SafeSocketHan
     }
 
     // null when it was cancelled
-    private SafeSocketHandle? Accept(SemaphoreSlim room, CancellationToken stop)
+    private SafeSocketHandle? Accept(SemaphoreSlim slots, CancellationToken stop)
     {
         while (true)
         {
             try
             {
-                room.Wait(stop);
+                slots.Wait(stop);
                 try
                 {
                     if (clients.Next(stop) is { } client)
@@ -53,11 +53,11 @@ internal sealed class InterposedServer(IClientSource clients, Func<SafeSocketHan
                 }
                 catch (IOException e)
                 {
-                    Complain(e);
+                    ReportProblem(e);
                     // without free descriptors, for one, the next accept would fail at once, too
                     stop.WaitHandle.WaitOne(ClientWait.AcceptRetryInterval);
                 }
-                room.Release();
+                slots.Release();
                 stop.ThrowIfCancellationRequested();
             }
             catch (OperationCanceledException)
@@ -67,20 +67,20 @@ internal sealed class InterposedServer(IClientSource clients, Func<SafeSocketHan
         }
     }
 
-    private void Start(int number, SafeSocketHandle client, SemaphoreSlim room, CancellationToken stop)
+    private void Start(int number, SafeSocketHandle client, SemaphoreSlim slots, CancellationToken stop)
     {
         AwaitDisconnected();
         Thread thread = new(() =>
         {
             Serve(number, client, stop);
-            room.Release();
+            slots.Release();
         })
-        { Name = "vfio-user between", IsBackground = true };
+        { Name = "vfio-user forwarder", IsBackground = true };
         _served.Add((thread, client));
         thread.Start();
     }
 
-    // the server must not see a client that has disconnected beside the next one
+    // the server must not see a disconnected client's connection beside the next one's
     private void AwaitDisconnected()
     {
         foreach ((Thread thread, SafeSocketHandle socket) in _served)
@@ -119,7 +119,7 @@ internal sealed class InterposedServer(IClientSource clients, Func<SafeSocketHan
             }
             catch (Exception e) when (e is IOException or ToolException)
             {
-                Complain(e);
+                ReportProblem(e);
             }
         }
     }
@@ -137,9 +137,9 @@ internal sealed class InterposedServer(IClientSource clients, Func<SafeSocketHan
         }
     }
 
-    private void Complain(Exception problem)
+    private void ReportProblem(Exception problem)
     {
-        lock (_complaining)
-            complain(problem.Message);
+        lock (_reporting)
+            reportProblem(problem.Message);
     }
 }

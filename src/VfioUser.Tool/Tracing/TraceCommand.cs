@@ -8,14 +8,14 @@ using VfioUser.Tool.Registers;
 
 namespace VfioUser.Tool.Tracing;
 
-/// <summary><c>vfio-user trace</c>: passes on and prints the messages between a client and a server; or prints a recording.</summary>
+/// <summary><c>vfio-user trace</c>: forwards and prints the messages between a client and a server; or prints a recording.</summary>
 internal static class TraceCommand
 {
     private const int LongestData = 16 << 20;
 
     public static Command Create(Terminal terminal)
     {
-        Command command = new("trace", "Stands between client and server, prints and records what they say");
+        Command command = new("trace", "Forwards messages between a client and a server, and prints and records them");
         Argument<string?> listen = new("LISTEN") { Description = "Where clients connect: a path, or @name", Arity = ArgumentArity.ZeroOrOne };
         Argument<string?> server = new("SERVER") { Description = "The server's socket", Arity = ArgumentArity.ZeroOrOne };
         Option<string?> record = new("--record") { Description = "Write all messages to a file, for --read and replay" };
@@ -23,7 +23,7 @@ internal static class TraceCommand
         Option<bool> json = new("--json") { Description = "A JSON object a line" };
         Option<int> data = new("--data") { Description = "Bytes of data to print of a message", DefaultValueFactory = _ => 16 };
         Option<double> timeout = ServerArguments.TimeoutOption("Seconds that the server may take to accept a client");
-        Option<bool> names = new("--names") { Description = "Name registers and fields: asks the server, by a connection before the first client's" };
+        Option<bool> names = new("--names") { Description = "Name registers and fields: reads the names over a connection before the first client's" };
         Option<bool> quiet = new("--quiet") { Description = "Print no messages" };
         record.Validators.Add(FilePath.NotEmpty);
         read.Validators.Add(FilePath.NotEmpty);
@@ -44,14 +44,14 @@ internal static class TraceCommand
             if (result.GetValue(read) is null ? !both : result.GetValue(listen) is not null || result.GetValue(record) is not null)
                 result.AddError("Either LISTEN and SERVER, or --read FILE.");
             if (result.GetValue(names) && result.GetValue(read) is not null)
-                result.AddError("--names asks a server, which --read does not have.");
+                result.AddError("--names needs a server, which --read does not have.");
         });
         command.SetAction(parsed =>
         {
-            TraceNames? told = parsed.GetValue(names) ? new TraceNames() : null;
+            TraceNames? registers = parsed.GetValue(names) ? new TraceNames() : null;
             ITraceSink printed = parsed.GetValue(json)
-                ? new JsonTrace(terminal.Out, parsed.GetValue(data), told)
-                : new TextTrace(terminal, parsed.GetValue(data), told);
+                ? new JsonTrace(terminal.Out, parsed.GetValue(data), registers)
+                : new TextTrace(terminal, parsed.GetValue(data), registers);
             if (parsed.GetValue(read) is { } file)
                 return Read(terminal, file, printed);
             using RecordingWriter? recording = parsed.GetValue(record) is { } path ? new RecordingWriter(path) : null;
@@ -59,7 +59,7 @@ internal static class TraceCommand
             if (recording is not null)
                 sinks.Add(recording);
             return Trace(terminal, parsed.GetValue(listen)!, parsed.GetValue(server)!, TimeSpan.FromSeconds(parsed.GetValue(timeout)), parsed.GetValue(json),
-                told, new TraceOutput(sinks));
+                registers, new TraceOutput(sinks));
         });
         return command;
     }
@@ -68,17 +68,17 @@ internal static class TraceCommand
     {
         using SocketListener clients = Endpoints.Listen(listen);
         terminal.Out.WriteLine(json ? """{"event":"listening"}""" : $"listening on {listen} for {server}; → is to the server, ← to the client");
-        new InterposedServer(clients, Connect, output, Complain).Run(terminal.Stop);
+        new InterposedServer(clients, Connect, output, ReportProblem).Run(terminal.Stop);
         return ExitCode.Success;
 
         SafeSocketHandle Connect()
         {
-            if (names?.ReadOnce(() => NamesOf(server, timeout, terminal.Stop)) is { } none)
-                Complain(none);
+            if (names?.ReadOnce(() => NamesOf(server, timeout, terminal.Stop)) is { } problem)
+                ReportProblem(problem);
             return Endpoints.Connect(server, timeout, terminal.Stop);
         }
 
-        void Complain(string problem) => terminal.Error.WriteLine($"vfio-user: {problem}");
+        void ReportProblem(string problem) => terminal.Error.WriteLine($"vfio-user: {problem}");
     }
 
     private static RegisterNames NamesOf(string server, TimeSpan timeout, CancellationToken stop)

@@ -56,7 +56,7 @@ public class DecodingTests
 
     [Theory]
     [MemberData(nameof(Messages))]
-    public void A_message_is_told_in_words(Command command, bool reply, byte[] payload, string words)
+    public void A_message_is_printed_with_names_and_fields(Command command, bool reply, byte[] payload, string words)
     {
         string line = Line(RawClient.Message(5, command, payload, reply ? MessageFlags.Reply : MessageFlags.Command), reply);
 
@@ -78,7 +78,7 @@ public class DecodingTests
     }
 
     [Fact]
-    public void A_peers_text_moves_no_cursor()
+    public void Control_characters_in_a_peers_text_are_replaced()
     {
         byte[] text = Encoding.UTF8.GetBytes("{\"\e[2J\": \"\r\n\"}\0");
 
@@ -88,7 +88,7 @@ public class DecodingTests
     }
 
     [Fact]
-    public void Data_is_shown_as_far_as_asked_for()
+    public void Data_is_shown_up_to_the_requested_length()
     {
         byte[] write = RawClient.Message(5, Command.RegionWrite, [.. Of(new RegionAccess(0, 0, 6)), 1, 2, 3, 4, 5, 6]);
 

@@ -45,7 +45,7 @@ public class NamedAccessTests
     [InlineData("CTRL.EN", "1", 0x8000_0301)]
     [InlineData("CTRL.SPEED", "Gbps1", 0x8000_0380)]
     [InlineData("CTRL.COUNT", "0", 0x8000_0000)]
-    public void A_field_is_read_changed_and_written_and_clears_nothing_beside_it(string name, string value, uint after)
+    public void A_field_is_read_changed_and_written_without_clearing_other_bits(string name, string value, uint after)
     {
         NamedCard card = new();
         card.Control.Value = 0x8000_0300;
@@ -54,7 +54,7 @@ public class NamedAccessTests
         ToolRun written = served.Run("write", name, value);
 
         written.Error.Should().BeEmpty();
-        written.Out.Should().StartWith("CTRL: 0x80000300 (SPEED=Mbps10 COUNT=3) read, 0x").And.Contain(" written; what the device changed in between is lost");
+        written.Out.Should().StartWith("CTRL: 0x80000300 (SPEED=Mbps10 COUNT=3) read, 0x").And.Contain(" written; a change by the device in between is lost");
         card.Control.Value.Should().Be(after);
     }
 
@@ -62,7 +62,7 @@ public class NamedAccessTests
     [InlineData(2, "CTRL", "0x100000000", "does not fit into CTRL; the largest value is 0xffffffff.")]
     [InlineData(2, "CTRL.COUNT", "16", "does not fit into CTRL.COUNT; the largest value is 0xf.")]
     [InlineData(2, "CTRL.SPEED", "Gbps100", "'Gbps100' is no value of CTRL.SPEED; write a number, Mbps10, Mbps100, Gbps1.")]
-    [InlineData(1, "ICR.TX", "1", "to read the register clears bits 0xffffffff")]
+    [InlineData(1, "ICR.TX", "1", "reading the register clears bits 0xffffffff")]
     [InlineData(1, "KEY.LOW", "1", "its bits 0xf0 cannot be read")]
     public void A_write_that_does_not_fit_or_would_do_more_is_refused(int exitCode, string name, string value, string because)
     {
@@ -82,7 +82,7 @@ public class NamedAccessTests
     [InlineData("CTRL.SPED", "CTRL has no field 'SPED'; did you mean SPEED?")]
     [InlineData("DOORBELL", "There is no register 'DOORBELL'. The command 'info --registers' lists them.")]
     [InlineData("SAME", "'SAME' is one of several registers: bar0:SAME, config:SAME.")]
-    public void A_name_that_is_none_is_told_with_the_nearest(string name, string error)
+    public void An_unknown_name_is_reported_with_the_nearest(string name, string error)
     {
         using Served served = new(new NamedCard(), WithMap);
 
@@ -97,14 +97,14 @@ public class NamedAccessTests
     [InlineData("write", "CTRL", "1")]
     [InlineData("watch", "CTRL")]
     [InlineData("info", "--registers")]
-    public void A_server_without_names_is_told(string command, params string[] more)
+    public void A_server_without_names_is_reported(string command, params string[] more)
     {
         using Served served = new(new NamedCard());
 
         ToolRun run = served.Run(command, more);
 
         run.ExitCode.Should().Be(1);
-        run.Error.Should().Contain("does not tell the names of its registers").And.Contain("VfioUserServerOptions.RegisterMap");
+        run.Error.Should().Contain("does not provide the names of its registers").And.Contain("VfioUserServerOptions.RegisterMap");
     }
 
     [Theory]

@@ -56,7 +56,7 @@ public class NamedTraceTests
     }
 
     [Fact]
-    public void Server_that_tells_no_names_is_traced_without_them_and_that_is_said_once()
+    public void Server_without_names_is_traced_without_them_and_reported_once()
     {
         using Traced traced = new(new NamedCard(), "--names");
         for (int i = 0; i < 2; i++)
@@ -66,11 +66,11 @@ public class NamedTraceTests
             traced.LineWith("→ RegionWrite").Should().EndWith("region bar0, offset 0x0, count 4, value 0x1");
         }
 
-        traced.Error.Should().StartWith("vfio-user: The server does not tell the names").And.Match(error => error.Count(letter => letter == '\n') == 1);
+        traced.Error.Should().StartWith("vfio-user: The server does not provide the names").And.Match(error => error.Count(letter => letter == '\n') == 1);
     }
 
     [Fact]
-    public void Registers_have_no_names_unless_they_are_asked_for()
+    public void Registers_have_no_names_unless_requested()
     {
         using Traced traced = new(new NamedCard(), WithMap);
         using VfioUserClient client = traced.Connect();
@@ -81,6 +81,6 @@ public class NamedTraceTests
     }
 
     [Fact]
-    public void Recordings_have_no_server_to_ask() =>
-        ToolRun.Of("trace", "--read", "x", "--names").Error.Should().Contain("--names asks a server");
+    public void Names_cannot_be_requested_for_a_recording() =>
+        ToolRun.Of("trace", "--read", "x", "--names").Error.Should().Contain("--names needs a server");
 }

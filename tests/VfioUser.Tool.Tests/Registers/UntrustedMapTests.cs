@@ -7,24 +7,24 @@ public class UntrustedMapTests
 {
     [Theory]
     [InlineData("", "has 0 bytes")]
-    [InlineData("{", "no valid JSON")]
+    [InlineData("{", "not valid JSON")]
     [InlineData("null", "is empty")]
-    [InlineData("[]", "no valid JSON")]
-    [InlineData("\0\0\0\0", "no valid JSON")]
+    [InlineData("[]", "not valid JSON")]
+    [InlineData("\0\0\0\0", "not valid JSON")]
     [InlineData("""{"version":2,"registers":[]}""", "has version 2; this tool reads version 1")]
     [InlineData("""{"version":1}""", "There is no register 'CTRL'")]
     [InlineData("""{"version":1,"registers":[null]}""", "a register without a name")]
     [InlineData("""{"version":1,"registers":[{"width":4}]}""", "a register without a name")]
-    [InlineData("""{"version":1,"registers":[{"name":"CTRL","width":3}]}""", "impossible width or place")]
-    [InlineData("""{"version":1,"registers":[{"name":"CTRL","width":4,"offset":18446744073709551615}]}""", "impossible width or place")]
-    [InlineData("""{"version":1,"registers":[{"name":"CTRL","width":4,"offset":-1}]}""", "no valid JSON")]
+    [InlineData("""{"version":1,"registers":[{"name":"CTRL","width":3}]}""", "impossible width or offset")]
+    [InlineData("""{"version":1,"registers":[{"name":"CTRL","width":4,"offset":18446744073709551615}]}""", "impossible width or offset")]
+    [InlineData("""{"version":1,"registers":[{"name":"CTRL","width":4,"offset":-1}]}""", "not valid JSON")]
     [InlineData("""{"version":1,"registers":[{"name":"CTRL","width":4,"fields":[null]}]}""", "a field without a name")]
     [InlineData("""{"version":1,"registers":[{"name":"CTRL","width":4,"fields":[{"name":"EN","bit":32,"width":1}]}]}""", "outside of its register: 'CTRL.EN'")]
     [InlineData("""{"version":1,"registers":[{"name":"CTRL","width":4,"fields":[{"name":"EN","bit":0,"width":0}]}]}""", "outside of its register")]
     [InlineData("""{"version":1,"registers":[{"name":"CTRL","width":4,"fields":[{"name":"EN","bit":2147483647,"width":64}]}]}""", "outside of its register")]
     [InlineData("""{"version":1,"registers":[{"name":"CTRL","width":4,"region":4000000000}]}""", "refused RegionRead")]
-    [InlineData("""{"version":1,"registers":[{"name":"CTRL","width":4,"fields":{}}]}""", "no valid JSON")]
-    public void A_map_that_makes_no_sense_is_one_line_and_exit_code_1(string map, string error)
+    [InlineData("""{"version":1,"registers":[{"name":"CTRL","width":4,"fields":{}}]}""", "not valid JSON")]
+    public void An_invalid_map_is_one_line_and_exit_code_1(string map, string error)
     {
         using Served served = new(new Liar(Encoding.UTF8.GetBytes(map)));
 
@@ -72,7 +72,7 @@ public class UntrustedMapTests
         ToolRun run = served.Run("read", "CTRL");
 
         run.ExitCode.Should().Be(1);
-        run.Error.Should().Contain("no valid JSON");
+        run.Error.Should().Contain("not valid JSON");
     }
 
     private sealed class Liar : PciDevice, IRegionHandler

@@ -23,7 +23,7 @@ public class FaultTests
     }
 
     [Fact]
-    public void Only_the_time_that_was_asked_for_is_refused()
+    public void Only_the_selected_occurrence_is_refused()
     {
         using ServedScratch served = new(more: ["--fault", "refuse:REGION_READ:EBUSY@2"]);
         using VfioUserClient client = served.Connect();
@@ -63,7 +63,7 @@ public class FaultTests
     }
 
     [Fact]
-    public void A_reply_that_is_swallowed_never_comes()
+    public void A_dropped_reply_is_never_received()
     {
         using ServedScratch served = new(more: ["--fault", "no-reply:REGION_WRITE@1"]);
         using VfioUserClient client = served.Connect(seconds: 3);
@@ -103,7 +103,7 @@ public class FaultTests
     }
 
     [Fact]
-    public void A_second_client_is_told_that_the_device_is_in_use_and_costs_the_first_nothing()
+    public void A_second_client_gets_EBUSY_and_the_first_is_not_disturbed()
     {
         using ServedScratch served = new(more: ["--fault", "refuse:REGION_READ:EIO@2"]);
         using VfioUserClient client = served.Connect();
@@ -124,7 +124,7 @@ public class FaultTests
     [InlineData("close:after:0", "'0' is no number from 1 on")]
     [InlineData("close:after:3@2", "is no fault")]
     [InlineData("close:on:any@x", "'x' is no number from 1 on")]
-    public void A_fault_that_cannot_be_meant_is_a_line_and_exit_code_2(string fault, string complaint)
+    public void An_invalid_fault_is_one_line_and_exit_code_2(string fault, string complaint)
     {
         ToolRun run = ToolRun.Of("serve", "/tmp/never.sock", "/tmp/never.json", "--fault", fault);
 

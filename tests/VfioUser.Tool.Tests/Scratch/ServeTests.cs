@@ -12,7 +12,7 @@ public class ServeTests
     [Theory]
     [InlineData]
     [InlineData("--trace")]
-    public void The_example_is_served_as_it_says(params string[] more)
+    public void The_example_is_served_as_described(params string[] more)
     {
         using ServedScratch served = new(more: more);
         using VfioUserClient client = served.Connect();
@@ -128,7 +128,7 @@ public class ServeTests
     [InlineData("{ \"id\": { \"vendor\": 1, \"device\": 1 }, \"bars\": [{ \"number\": 0, \"size\": 16, \"mapped\": [null] }] }", "bars[0].mapped[0]: null is not allowed here")]
     [InlineData("{ \"id\": { \"vendor\": 1, \"device\": 1 }, \"bars\": [{ \"number\": 0, \"size\": 16, \"doorbells\": [null] }] }", "bars[0].doorbells[0]: null is not allowed here")]
     [InlineData("{ \"id\": { \"vendor\": 1, \"device\": 1 }, \"capabilities\": [null] }", "capabilities[0]: null is not allowed here")]
-    public void A_description_that_cannot_be_is_one_line_that_names_the_place(string description, string complaint)
+    public void An_invalid_description_is_one_line_with_the_path_in_it(string description, string complaint)
     {
         string file = Path.GetTempFileName();
         File.WriteAllText(file, description);
@@ -142,7 +142,7 @@ public class ServeTests
     }
 
     [Fact]
-    public void Without_a_description_the_way_to_one_is_shown()
+    public void Without_a_description_the_error_names_the_option_for_an_example()
     {
         ToolRun run = ToolRun.Of("serve", "/tmp/never.sock");
 

@@ -13,7 +13,7 @@ public sealed class HostileRecordingTests : IDisposable
     private readonly CancellationTokenSource _stop = new();
 
     [Fact]
-    public async Task A_recording_may_come_through_a_pipe()
+    public async Task A_recording_is_read_from_a_pipe()
     {
         using AnonymousPipeServerStream pipe = new(PipeDirection.Out);
         string path = $"/proc/self/fd/{pipe.ClientSafePipeHandle.DangerousGetHandle()}";
@@ -30,7 +30,7 @@ public sealed class HostileRecordingTests : IDisposable
     [Theory]
     [InlineData("trace", "--read", "FILE")]
     [InlineData("replay", "FILE", "@never")]
-    public void A_recording_that_ends_within_its_header_is_said_to_be_cut_off(params string[] args)
+    public void A_recording_that_ends_within_its_header_is_reported_as_cut_off(params string[] args)
     {
         File.WriteAllBytes(_file, Start(headerSize: 100));
 

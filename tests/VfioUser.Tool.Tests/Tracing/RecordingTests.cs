@@ -60,14 +60,14 @@ public class RecordingTests
         ToolRun run = ToolRun.Of("replay", recorded.File, served.Socket);
 
         run.Error.Should().BeEmpty();
-        run.Out.Should().EndWith(" answers the same, 0 different\n").And.StartWith("1 clients, ");
+        run.Out.Should().EndWith(" replies the same, 0 different\n").And.StartWith("1 clients, ");
         run.ExitCode.Should().Be(0);
     }
 
     [Theory]
     [InlineData(TwinSocketPolicy.Require)]
     [InlineData(TwinSocketPolicy.Never)]
-    public void A_device_that_does_other_dma_is_found_out(TwinSocketPolicy twin)
+    public void Different_dma_of_a_device_is_reported(TwinSocketPolicy twin)
     {
         using Recorded recorded = new(new Engine(), twin);
         using Served served = new(new Engine(mask: 0xF0));
@@ -80,7 +80,7 @@ public class RecordingTests
     }
 
     [Fact]
-    public void Another_device_is_found_out_by_its_answers()
+    public void Different_replies_of_another_device_are_reported()
     {
         using Recorded recorded = new(new Engine(), TwinSocketPolicy.Never);
         Everything other = new();
@@ -92,7 +92,7 @@ public class RecordingTests
 
         run.ExitCode.Should().Be(1);
         run.Out.Should().Contain("RegionRead #").And.Contain("(region bar0, offset 0x100, count 4): from byte 16 of the payload on recorded 00000000, now 55000000");
-        run.Out.Should().Contain("recorded from the server, now it did not come");
+        run.Out.Should().Contain("recorded from the server, not sent now");
         ignoring.Out.Should().NotContain("RegionRead");
     }
 

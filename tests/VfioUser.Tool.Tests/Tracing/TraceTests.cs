@@ -82,7 +82,7 @@ public class TraceTests
     }
 
     [Fact]
-    public void A_descriptor_stays_with_its_message_when_that_comes_in_pieces_behind_another()
+    public void A_descriptor_stays_with_its_message_when_that_is_received_in_pieces()
     {
         Everything device = new();
         using Traced traced = new(device);
@@ -104,7 +104,7 @@ public class TraceTests
     }
 
     [Fact]
-    public void Refusals_are_told_by_name_and_posted_writes_as_such()
+    public void Refusals_are_printed_by_name_and_posted_writes_as_such()
     {
         using Traced traced = new(new Engine());
         using VfioUserClient client = traced.Connect();
@@ -117,7 +117,7 @@ public class TraceTests
     }
 
     [Fact]
-    public void A_header_that_claims_nothing_is_passed_on_and_shown()
+    public void A_header_with_size_0_is_forwarded_and_shown()
     {
         using Traced traced = new(new Engine());
         using RawClient client = new(traced.Socket);
@@ -134,7 +134,7 @@ public class TraceTests
     }
 
     [Fact]
-    public void A_header_that_claims_too_much_is_passed_on_at_once()
+    public void A_header_with_a_huge_size_is_forwarded_at_once()
     {
         using Traced traced = new(new Engine());
         using RawClient client = new(traced.Socket);
@@ -149,7 +149,7 @@ public class TraceTests
     }
 
     [Fact]
-    public void A_message_that_contradicts_itself_is_passed_on_and_shown()
+    public void An_inconsistent_message_is_forwarded_and_shown()
     {
         using Traced traced = new(new Engine());
         using RawClient client = new(traced.Socket);
@@ -166,7 +166,7 @@ public class TraceTests
     }
 
     [Fact]
-    public void The_next_client_is_served_when_one_has_gone()
+    public void The_next_client_is_served_after_one_disconnected()
     {
         using Traced traced = new(new Engine());
         using (VfioUserClient first = traced.Connect(TwinSocketPolicy.Require, new Memory()))
@@ -182,7 +182,7 @@ public class TraceTests
     }
 
     [Fact]
-    public void A_client_that_comes_while_another_one_is_there_hears_what_the_server_says_to_it()
+    public void A_second_client_gets_the_servers_reply()
     {
         using Traced traced = new(new Engine());
         using VfioUserClient first = traced.Connect();
@@ -198,7 +198,7 @@ public class TraceTests
     }
 
     [Fact]
-    public void A_client_that_says_no_more_still_hears_the_answer()
+    public void A_client_that_shut_down_sending_still_gets_the_reply()
     {
         DirectoryInfo folder = Directory.CreateTempSubdirectory("vfio-user-tool-");
         string path = Path.Combine(folder.FullName, "slow.sock");
@@ -225,7 +225,7 @@ public class TraceTests
     }
 
     [Fact]
-    public async Task A_server_that_goes_takes_its_client_along_and_another_one_may_come()
+    public async Task A_server_that_disconnects_ends_its_client_and_the_next_one_is_accepted()
     {
         DirectoryInfo folder = Directory.CreateTempSubdirectory("vfio-user-tool-");
         string socket = Path.Combine(folder.FullName, "device.sock");
@@ -256,7 +256,7 @@ public class TraceTests
     }
 
     [Fact]
-    public async Task A_server_that_reads_nothing_holds_its_client_up()
+    public async Task A_server_that_does_not_read_blocks_its_client()
     {
         DirectoryInfo folder = Directory.CreateTempSubdirectory("vfio-user-tool-");
         string path = Path.Combine(folder.FullName, "deaf.sock");

@@ -12,8 +12,8 @@ internal static class ClientRules
 
     public static Topic Topic { get; } = new("Clients",
     [
-        new("next-client", "Client Disconnection", "A client that comes as another one leaves is served.", Next),
-        new("second-client", "Connection Initiation", "A client that comes while another one is there is refused with EBUSY, before it gives up.", Second),
+        new("next-client", "Client Disconnection", "A client that connects while another one disconnects is served.", Next),
+        new("second-client", "Connection Initiation", "A client that connects while another one is attached is refused with EBUSY, before it times out.", Second),
     ]);
 
     private static Finding Next(Subject subject)
@@ -23,10 +23,10 @@ internal static class ClientRules
         for (int round = 0; round < Rounds; round++)
         {
             subject.Open().Dispose();
-            using Conversation next = subject.Knock(subject.Timeout) ?? throw new BrokenRuleException("nobody listens when a client has left");
+            using Conversation next = subject.TryConnect(subject.Timeout) ?? throw new BrokenRuleException("the server does not accept connections after a client has disconnected");
             Answer answer = next.Ask(Command.Version, Proposal.Usual);
             if (answer.IsError)
-                throw new BrokenRuleException($"VERSION is {answer.Refusal}, though nobody else is there any more");
+                throw new BrokenRuleException($"VERSION is {answer.Refusal}, though no other client is attached");
         }
         return Finding.Passed;
     }
@@ -36,28 +36,28 @@ internal static class ClientRules
         using Conversation first = subject.Open();
         TimeSpan wait = subject.Timeout < LongestWait ? subject.Timeout : LongestWait;
         Finding finding;
-        using (Conversation? second = subject.Knock(wait))
-            finding = second is null ? Finding.NotServed("nobody else is accepted") : Turned(second, wait);
+        using (Conversation? second = subject.TryConnect(wait))
+            finding = second is null ? Finding.NotServed("no second client is accepted") : CheckRefusal(second, wait);
         first.StaysInSync();
         return finding;
     }
 
-    private static Finding Turned(Conversation second, TimeSpan wait)
+    private static Finding CheckRefusal(Conversation second, TimeSpan wait)
     {
         try
         {
             second.Post(Command.Version, Proposal.Usual);
             return second.TryReceive(Command.Version) switch
             {
-                null => Finding.Warning("it is hung up on without a word; a client cannot tell that from a server that has crashed"),
+                null => Finding.Warning("it is disconnected without a reply; a client cannot distinguish that from a crashed server"),
                 { Errno: Errno.EBUSY, IsError: true } => Finding.Passed,
-                { IsError: true } other => Finding.Warning($"it is {other.Refusal}, which does not say that the device is in use"),
-                _ => Finding.Warning("it is served, too: memory and interrupts of a device are one client's"),
+                { IsError: true } other => Finding.Warning($"it is {other.Refusal}, which does not mean that the device is in use"),
+                _ => Finding.Warning("it is served as well; a device has memory and interrupts of one client only"),
             };
         }
         catch (SilentServerException)
         {
-            return Finding.Warning($"it hears nothing for {wait.TotalSeconds} seconds; QEMU gives up after 5, and its user is not told why");
+            return Finding.Warning($"it gets no reply for {wait.TotalSeconds} seconds; QEMU times out after 5, and does not show its user why");
         }
     }
 

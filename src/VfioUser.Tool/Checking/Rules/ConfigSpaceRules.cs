@@ -18,12 +18,12 @@ internal static class ConfigSpaceRules
         new("config-size", "PCI Express Base 3.0, 7.2", "Configuration space has 256 bytes, or 4096.", Size),
         new("config-access", "VFIO_USER_DEVICE_GET_REGION_INFO", "Configuration space can be read and written.", Access),
         new("config-id", "PCI Local Bus 3.0, 6.2.1", "There is a vendor, and the header is that of a device.", Id),
-        new("config-capabilities", "PCI Local Bus 3.0, 6.7", "The list of capabilities is aligned, lies behind the header, and comes to an end.", Capabilities),
-        new("config-extended", "PCI Express Base 3.0, 7.9", "The list of extended capabilities is aligned, lies behind byte 0x100, and comes to an end.", Extended),
+        new("config-capabilities", "PCI Local Bus 3.0, 6.7", "The list of capabilities is aligned, lies after the header, and ends.", Capabilities),
+        new("config-extended", "PCI Express Base 3.0, 7.9", "The list of extended capabilities is aligned, lies from byte 0x100 on, and ends.", Extended),
         new("bar-sizing", "PCI Local Bus 3.0, 6.2.5.1", "A BAR of all ones reads as its size, a power of two, which is its region's.", Sizing),
-        new("msix-place", "PCI Local Bus 3.0, 6.8.2", "MSI-X table and pending bits lie in BARs that have the bytes.", MsiXPlace),
-        new("msix-count", "VFIO_USER_DEVICE_GET_IRQ_INFO", "MSI-X has as many vectors as its capability says.", MsiXCount),
-        new("msi-count", "VFIO_USER_DEVICE_GET_IRQ_INFO", "MSI has as many vectors as its capability says.", MsiCount),
+        new("msix-place", "PCI Local Bus 3.0, 6.8.2", "MSI-X table and pending bits lie in BARs that have the bytes.", MsiXLocation),
+        new("msix-count", "VFIO_USER_DEVICE_GET_IRQ_INFO", "MSI-X has as many vectors as its capability has.", MsiXCount),
+        new("msi-count", "VFIO_USER_DEVICE_GET_IRQ_INFO", "MSI has as many vectors as its capability has.", MsiCount),
         new("intx-pin", "PCI Local Bus 3.0, 6.2.4", "There is an interrupt pin if, and only if, there is INTx.", Pin),
     ])
     { NeedsDevice = true };
@@ -44,7 +44,7 @@ internal static class ConfigSpaceRules
         byte[] config = subject.Device.Config;
         ushort vendor = WireFormat.Read<ushort>(config);
         if (vendor == ushort.MaxValue)
-            throw new BrokenRuleException("the vendor is 0xffff, which says that there is no device");
+            throw new BrokenRuleException("the vendor is 0xffff, which means that there is no device");
         if ((config[0x0E] & 0x7F) != 0)
             throw new BrokenRuleException($"the header type is 0x{config[0x0E]:x2}, that of a bridge");
         return Finding.WarnIf(vendor == 0, "the vendor is 0");
@@ -55,9 +55,9 @@ internal static class ConfigSpaceRules
         byte[] config = subject.Device.Config;
         bool has = (WireFormat.Read<ushort>(config.AsSpan(Status)) & 0x10) != 0;
         if (!has)
-            return config[FirstCapability] == 0 ? Finding.NotServed("the device has none") : Finding.Warning($"the pointer is 0x{config[FirstCapability]:x2}, and the status register says that there are none");
+            return config[FirstCapability] == 0 ? Finding.NotServed("the device has none") : Finding.Warning($"the pointer is 0x{config[FirstCapability]:x2}, though the status register has no capabilities bit");
         int[] entries = [.. List(config)];
-        return entries.Length > 0 ? Finding.Passed : Finding.Warning("the status register says that there are some, and the pointer is 0");
+        return entries.Length > 0 ? Finding.Passed : Finding.Warning("the status register has the capabilities bit, though the pointer is 0");
     }
 
     private static Finding Extended(Subject subject)
@@ -71,7 +71,7 @@ internal static class ConfigSpaceRules
             if (at < 0x100 || at % 4 != 0 || at > config.Length - 4)
                 throw new BrokenRuleException($"an entry lies at 0x{at:x}");
             if (!seen.Add(at))
-                throw new BrokenRuleException($"it comes back to 0x{at:x}");
+                throw new BrokenRuleException($"it loops back to 0x{at:x}");
             uint header = WireFormat.Read<uint>(config.AsSpan((int)at));
             at = header is 0 or uint.MaxValue ? 0 : header >> 20;
         }
@@ -91,18 +91,18 @@ internal static class ConfigSpaceRules
             ulong mask = Mask(session, at, before);
             if ((before & 1) == 0 ? mask >> 4 == 0 : mask >> 2 == 0)
                 mask = 0;
-            ulong place = (before & 1) != 0 ? mask & ~3ul : mask & ~15ul;
+            ulong addressBits = (before & 1) != 0 ? mask & ~3ul : mask & ~15ul;
             if (isWide)
-                place |= (ulong)Mask(session, at + 4, session.ReadConfig<uint>(at + 4)) << 32;
-            else if (place != 0)
-                place |= (before & 1) != 0 && place >> 16 == 0 ? 0xFFFF_FFFF_FFFF_0000 : 0xFFFF_FFFF_0000_0000;
-            ulong size = place == 0 ? 0 : ~place + 1;
+                addressBits |= (ulong)Mask(session, at + 4, session.ReadConfig<uint>(at + 4)) << 32;
+            else if (addressBits != 0)
+                addressBits |= (before & 1) != 0 && addressBits >> 16 == 0 ? 0xFFFF_FFFF_FFFF_0000 : 0xFFFF_FFFF_0000_0000;
+            ulong size = addressBits == 0 ? 0 : ~addressBits + 1;
             ulong region = bar < regions.Count ? regions[bar].Size : 0;
             any |= size != 0;
             if (size != 0 && !BitOperations.IsPow2(size))
-                throw new BrokenRuleException($"bar{bar} reads 0x{mask:x}, which is no size");
+                throw new BrokenRuleException($"bar{bar} reads 0x{mask:x}, which is not a size");
             if (size != region)
-                throw new BrokenRuleException($"bar{bar} says 0x{size:x} bytes, its region has 0x{region:x}");
+                throw new BrokenRuleException($"bar{bar} has the size 0x{size:x}, its region 0x{region:x}");
             bar += isWide ? 1 : 0;
         }
         return any ? Finding.Passed : Finding.NotServed("the device has no BARs");
@@ -115,10 +115,10 @@ internal static class ConfigSpaceRules
         uint mask = session.ReadConfig<uint>(at);
         session.WriteConfig(at, before);
         uint after = session.ReadConfig<uint>(at);
-        return after == before ? mask : throw new BrokenRuleException($"the register at 0x{at:x} was 0x{before:x8}, and is 0x{after:x8} when that is written back");
+        return after == before ? mask : throw new BrokenRuleException($"the register at 0x{at:x} was 0x{before:x8}, and is 0x{after:x8} after that value is written");
     }
 
-    private static Finding MsiXPlace(Subject subject)
+    private static Finding MsiXLocation(Subject subject)
     {
         byte[] config = subject.Device.Config;
         if (Find(config, MsiX) is not { } at)
@@ -126,8 +126,8 @@ internal static class ConfigSpaceRules
         ulong vectors = MsiXVectors(config, at);
         foreach ((string what, int register, ulong bytes) in (ReadOnlySpan<(string, int, ulong)>)[("the table", at + 4, vectors * 16), ("the pending bits", at + 8, (vectors + 63) / 64 * 8)])
         {
-            uint place = WireFormat.Read<uint>(config.AsSpan(register));
-            (int bar, ulong offset) = ((int)(place & 7), place & ~7u);
+            uint location = WireFormat.Read<uint>(config.AsSpan(register));
+            (int bar, ulong offset) = ((int)(location & 7), location & ~7u);
             ulong size = bar < 6 && bar < subject.Device.Regions.Count ? subject.Device.Regions[bar].Size : 0;
             if (offset > size || bytes > size - offset)
                 throw new BrokenRuleException($"{what} of {bytes} bytes are at 0x{offset:x} of bar{bar}, which has 0x{size:x}");
@@ -138,24 +138,24 @@ internal static class ConfigSpaceRules
     private static Finding MsiXCount(Subject subject)
     {
         byte[] config = subject.Device.Config;
-        uint said = Find(config, MsiX) is { } at ? MsiXVectors(config, at) : 0;
-        return Counts(said, subject.Device.Vectors(2));
+        uint declared = Find(config, MsiX) is { } at ? MsiXVectors(config, at) : 0;
+        return Counts(declared, subject.Device.Vectors(2));
     }
 
     private static Finding MsiCount(Subject subject)
     {
         byte[] config = subject.Device.Config;
-        uint said = Find(config, Msi) is { } at ? 1u << (config[at + 2] >> 1 & 7) : 0;
-        return Counts(said, subject.Device.Vectors(1));
+        uint declared = Find(config, Msi) is { } at ? 1u << (config[at + 2] >> 1 & 7) : 0;
+        return Counts(declared, subject.Device.Vectors(1));
     }
 
-    private static Finding Counts(uint said, uint served)
+    private static Finding Counts(uint declared, uint served)
     {
-        if (said == served)
-            return said == 0 ? Finding.NotServed("there is none") : Finding.Passed;
-        return said == 0
+        if (declared == served)
+            return declared == 0 ? Finding.NotServed("there is none") : Finding.Passed;
+        return declared == 0
             ? Finding.Warning($"there are {served} vectors, and no capability for them")
-            : throw new BrokenRuleException($"the capability says {said}, GET_IRQ_INFO {served}");
+            : throw new BrokenRuleException($"the capability has {declared}, GET_IRQ_INFO {served}");
     }
 
     private static Finding Pin(Subject subject)
@@ -183,7 +183,7 @@ internal static class ConfigSpaceRules
             if (at < 0x40 || at % 4 != 0)
                 throw new BrokenRuleException($"an entry lies at 0x{at:x2}");
             if (!seen.Add(at))
-                throw new BrokenRuleException($"it comes back to 0x{at:x2}");
+                throw new BrokenRuleException($"it loops back to 0x{at:x2}");
             yield return at;
         }
     }

@@ -11,12 +11,12 @@ internal static class DeviceRules
 
     public static Topic Topic { get; } = new("Device",
     [
-        new("info", Heading, "The reply has 16 bytes and says so in argsz.", subject => Info(subject, DeviceInfo.WireSize)),
-        new("info-argsz-large", Heading, "A larger argsz is room that is not needed.", subject => Info(subject, 4096)),
-        new("info-argsz-small", "Message sizes", "An argsz below the fixed size is refused, or answered with what is needed.", ArgszSmall),
-        new("info-pci", Heading, "The device is a PCI device, the only kind there is.", Pci),
-        new("info-counts", "Device-Specific Regions", "A PCI device has the nine regions of PCI, and more if it likes.", Counts),
-        new("reset", "VFIO_USER_DEVICE_RESET", "A device that offers reset is reset, and answers with a header alone.", Reset),
+        new("info", Heading, "The reply has 16 bytes, and argsz is 16.", subject => Info(subject, DeviceInfo.WireSize)),
+        new("info-argsz-large", Heading, "An argsz larger than the reply is accepted.", subject => Info(subject, 4096)),
+        new("info-argsz-small", "Message sizes", "An argsz below the fixed size is refused, or answered with the size that is needed.", ArgszSmall),
+        new("info-pci", Heading, "The device is a PCI device, the only kind that is specified.", Pci),
+        new("info-counts", "Device-Specific Regions", "A PCI device has the nine regions of PCI, and optionally more.", Counts),
+        new("reset", "VFIO_USER_DEVICE_RESET", "A device that supports reset is reset, and the reply is a header alone.", Reset),
     ])
     { NeedsDevice = true };
 
@@ -32,7 +32,7 @@ internal static class DeviceRules
         using Conversation session = subject.Open();
         Answer answer = session.Ask(Command.DeviceGetInfo, new DeviceInfo(8, 0, 0, 0));
         session.StaysInSync();
-        return Finding.WarnIf(!answer.IsError && answer.Payload.Length > 8, $"{answer.Payload.Length} bytes came where the client has room for 8");
+        return Finding.WarnIf(!answer.IsError && answer.Payload.Length > 8, $"{answer.Payload.Length} bytes were sent to a client that accepts 8");
     }
 
     private static Finding Pci(Subject subject) => (subject.Device.Info.Flags & DeviceFlags.Pci) != 0

@@ -19,41 +19,41 @@ internal static class DirtyPagesRules
 
     public static Topic Topic { get; } = new("Dirty pages",
     [
-        new("dirty-without-descriptor", ReportHeading, "Memory that came without a descriptor has a report, too.", subject =>
-            Ask(subject, Small, Report, "QEMU asks for a report of each ROM, which it maps so")),
+        new("dirty-without-descriptor", ReportHeading, "Memory that was mapped without a descriptor has a report, too.", subject =>
+            Ask(subject, Small, Report, "QEMU requests a report of each ROM, which it maps without one")),
         new("dirty-large", ReportHeading, "A report of 64 GiB, 2 MiB of bits, comes in one reply if max_bitmap_size allows it.", subject =>
             Ask(subject, Large, Report, "a report of more than max_data_xfer_size is what max_bitmap_size is for")),
-        new("dirty-unmap", UnmapHeading, "An unmap can ask for the dirty pages of what it unmaps.", subject =>
-            Ask(subject, Small, Unmap, "QEMU asks so for what it unmaps during a migration, and goes on without its dirty pages")),
-        new("dirty-unmap-large", UnmapHeading, "So can one of 64 GiB, 2 MiB of bits, if max_bitmap_size allows it.", subject =>
+        new("dirty-unmap", UnmapHeading, "An unmap can request the dirty pages of the range.", subject =>
+            Ask(subject, Small, Unmap, "QEMU requests it for each unmap during a migration, and continues without those dirty pages")),
+        new("dirty-unmap-large", UnmapHeading, "So can an unmap of 64 GiB, 2 MiB of bits, if max_bitmap_size allows it.", subject =>
             Ask(subject, Large, Unmap, "an unmap cannot be done in parts")),
     ]);
 
-    private static Finding Ask(Subject subject, ulong length, Func<Conversation, ulong, int, (Answer Answer, int Head)> ask, string why)
+    private static Finding Ask(Subject subject, ulong length, Func<Conversation, ulong, int, (Answer Answer, int HeaderSize)> ask, string why)
     {
         using Conversation session = subject.Open(WithBitmaps);
         int bitmap = (int)Math.Max(length / Page / 8, sizeof(ulong));
         if (length == Large && (session.Server.Migration?.MaxBitmapSize ?? 0) < (ulong)bitmap)
-            return Finding.NotServed("max_bitmap_size is less, or not there");
+            return Finding.NotServed("max_bitmap_size is less, or absent");
         if (session.Ask(Command.DmaMap, new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable | DmaMapFlags.Writeable, 0, Address, length)) is { IsError: true } map)
             return Finding.NotServed($"a map of 0x{length:x} bytes without a descriptor is {map.Refusal}");
         if (Start(session, length) is { IsError: true } start)
             return Finding.NotServed($"the log of dirty pages is {start.Refusal}");
-        (Answer answer, int head) = ask(session, length, bitmap);
+        (Answer answer, int headerSize) = ask(session, length, bitmap);
         session.Ask(Command.DeviceFeature,
         [
             .. Bytes.Of(new DeviceFeature(DeviceFeature.WireSize + DmaLoggingControl.WireSize, DeviceFeatureFlags.Set | (DeviceFeatureFlags)DeviceFeatureId.DmaLoggingStop)),
             .. Bytes.Of(new DmaLoggingControl(0, 0, 0)),
         ]);
-        // has no effect if the bitmap came with an unmap
+        // has no effect if an unmap has returned the bitmap
         session.Ask(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, 0, Address, length));
         session.StaysInSync();
         if (answer.IsError)
             return Finding.Warning($"it is {answer.Refusal}; {why}");
         // the specification calls the flags of an unmap unused
         if (answer.Header.Command == Command.DmaUnmap && answer.Payload.Length == DmaUnmap.WireSize)
-            return Finding.Warning($"it is done, and no bitmap comes; {why}");
-        return answer.Payload.Length == head + bitmap ? Finding.Passed : throw new BrokenRuleException($"the reply has {answer.Payload.Length} bytes of payload, not {head + bitmap}");
+            return Finding.Warning($"it is done, but the reply has no bitmap; {why}");
+        return answer.Payload.Length == headerSize + bitmap ? Finding.Passed : throw new BrokenRuleException($"the reply has {answer.Payload.Length} bytes of payload, not {headerSize + bitmap}");
     }
 
     private static Answer Start(Conversation session, ulong length) => session.Ask(Command.DeviceFeature,
@@ -62,23 +62,23 @@ internal static class DirtyPagesRules
         .. Bytes.Of(new DmaLoggingControl(Page, 1, 0)), .. Bytes.Of(new DmaLoggingRange(Address, length)),
     ]);
 
-    private static (Answer Answer, int Head) Report(Conversation session, ulong length, int bitmap)
+    private static (Answer Answer, int HeaderSize) Report(Conversation session, ulong length, int bitmap)
     {
-        const int Head = DeviceFeature.WireSize + DmaLoggingReport.WireSize;
+        const int HeaderSize = DeviceFeature.WireSize + DmaLoggingReport.WireSize;
         return (session.Ask(Command.DeviceFeature,
         [
-            .. Bytes.Of(new DeviceFeature((uint)(Head + bitmap), DeviceFeatureFlags.Get | (DeviceFeatureFlags)DeviceFeatureId.DmaLoggingReport)),
+            .. Bytes.Of(new DeviceFeature((uint)(HeaderSize + bitmap), DeviceFeatureFlags.Get | (DeviceFeatureFlags)DeviceFeatureId.DmaLoggingReport)),
             .. Bytes.Of(new DmaLoggingReport(Address, length, Page)),
-        ]), Head);
+        ]), HeaderSize);
     }
 
-    private static (Answer Answer, int Head) Unmap(Conversation session, ulong length, int bitmap)
+    private static (Answer Answer, int HeaderSize) Unmap(Conversation session, ulong length, int bitmap)
     {
-        const int Head = DmaUnmap.WireSize + DirtyBitmap.WireSize;
+        const int HeaderSize = DmaUnmap.WireSize + DirtyBitmap.WireSize;
         return (session.Ask(Command.DmaUnmap,
         [
-            .. Bytes.Of(new DmaUnmap((uint)(Head + bitmap), DmaUnmapFlags.GetDirtyBitmap, Address, length)),
+            .. Bytes.Of(new DmaUnmap((uint)(HeaderSize + bitmap), DmaUnmapFlags.GetDirtyBitmap, Address, length)),
             .. Bytes.Of(new DirtyBitmap(Page, (ulong)bitmap)),
-        ]), Head);
+        ]), HeaderSize);
     }
 }

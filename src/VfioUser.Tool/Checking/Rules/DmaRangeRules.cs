@@ -3,7 +3,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Tool.Checking.Rules;
 
-/// <summary>DMA regions as clients in use map and unmap them, beyond one map and its unmap. The device is never told to use them.</summary>
+/// <summary>DMA regions as clients in use map and unmap them, beyond one map and its unmap. The device is never made to access them.</summary>
 internal static class DmaRangeRules
 {
     private const string MapHeading = "VFIO_USER_DMA_MAP";
@@ -12,17 +12,17 @@ internal static class DmaRangeRules
     private const ulong Size = 0x1000;
     private const int Many = 2000;
 
-    private static readonly ulong[] Places = [Address, Address + 3 * Size, Address + 5 * Size];
+    private static readonly ulong[] Addresses = [Address, Address + 3 * Size, Address + 5 * Size];
 
     public static Topic Topic { get; } = new("DMA ranges",
     [
-        new("dma-remap", MapHeading, "What was unmapped can be mapped again, as other memory.", Remap),
-        new("dma-unmap-range", UnmapHeading, "An unmap of a range removes the maps that lie in it, and nothing of them stays.", Range),
-        new("dma-unmap-cut", UnmapHeading, "An unmap of a range that cuts a map is refused, and the map stays.", Cut),
-        new("dma-unmap-descriptor", UnmapHeading, "An unmap that comes with a descriptor is done.", WithDescriptor),
+        new("dma-remap", MapHeading, "An unmapped range can be mapped again, to other memory.", Remap),
+        new("dma-unmap-range", UnmapHeading, "An unmap of a range removes all maps within it.", Range),
+        new("dma-unmap-cut", UnmapHeading, "An unmap of a range that covers part of a map is refused, and the map stays.", Cut),
+        new("dma-unmap-descriptor", UnmapHeading, "An unmap with a descriptor is accepted.", WithDescriptor),
         new("dma-map-file", MapHeading, "Memory in a file that can be shortened is mapped.", Unsealed),
-        new("dma-map-many", MapHeading, "As many maps as max_dma_maps says are possible; 2000 are tried, of one file.", ManyMaps),
-        new("dma-map-many-file", MapHeading, "So are they of a file that can be shortened.", ManyMapsOfFile),
+        new("dma-map-many", MapHeading, "max_dma_maps maps are accepted; up to 2000 are tried, of one file.", ManyMaps),
+        new("dma-map-many-file", MapHeading, "max_dma_maps maps of a file that can be shortened are accepted; up to 2000 are tried.", ManyMapsOfFile),
     ]);
 
     private static Finding Remap(Subject subject)
@@ -43,21 +43,21 @@ internal static class DmaRangeRules
     {
         using SharedMemory memory = SharedMemory.Create(Size);
         using Conversation session = subject.Open();
-        foreach (ulong place in Places)
-            Mapped(session, memory.File, place, Size);
+        foreach (ulong address in Addresses)
+            Mapped(session, memory.File, address, Size);
         Answer answer = Unmap(session, Address - Size, 16 * Size);
         if (answer.IsError)
         {
-            foreach (ulong place in Places)
-                Unmapped(session, place, Size);
-            return Finding.Warning($"it is {answer.Refusal}, as the specification has unmaps match a map; QEMU with a virtual IOMMU unmaps several maps at once, as VFIO allows, and goes on");
+            foreach (ulong address in Addresses)
+                Unmapped(session, address, Size);
+            return Finding.Warning($"it is {answer.Refusal}, as the specification has unmaps match a map; QEMU with a virtual IOMMU unmaps several maps at once, as VFIO allows, and continues");
         }
-        foreach (ulong place in Places)
+        foreach (ulong address in Addresses)
         {
-            Answer again = Map(session, memory.File, place, Size);
+            Answer again = Map(session, memory.File, address, Size);
             if (again.IsError)
-                throw new BrokenRuleException($"it is answered, and a map at 0x{place:x} is then {again.Refusal}");
-            Unmapped(session, place, Size);
+                throw new BrokenRuleException($"it is answered, and a map at 0x{address:x} is then {again.Refusal}");
+            Unmapped(session, address, Size);
         }
         return Finding.Passed;
     }

@@ -2,7 +2,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Tool.Checking.Rules;
 
-/// <summary>Mapping and unmapping of DMA regions. The device is never told to use them.</summary>
+/// <summary>Mapping and unmapping of DMA regions. The device is never made to access them.</summary>
 internal static class DmaRules
 {
     private const string MapHeading = "VFIO_USER_DMA_MAP";
@@ -13,19 +13,19 @@ internal static class DmaRules
     public static Topic Topic { get; } = new("DMA",
     [
         new("dma-map", MapHeading, "Memory with a descriptor is mapped, and the reply is a header alone.", Mapped),
-        new("dma-map-message", MapHeading, "Memory without a descriptor is mapped, too: it is reached by message.", ByMessage),
+        new("dma-map-message", MapHeading, "Memory without a descriptor is mapped, too: it is accessed by messages.", ByMessage),
         new("dma-unmap", UnmapHeading, "The reply to an unmap repeats address and size.", Unmapped),
         new("dma-map-twice", MapHeading, "A map over a map is refused, with EEXIST.", subject => Over(subject, Address, Size)),
-        new("dma-map-overlap", MapHeading, "So is one that overlaps a part.", subject => Over(subject, Address + Size / 2, Size)),
+        new("dma-map-overlap", MapHeading, "A map that overlaps part of another is refused, with EEXIST.", subject => Over(subject, Address + Size / 2, Size)),
         new("dma-map-empty", MapHeading, "A map of no bytes is refused.", Empty),
         new("dma-map-wrap", MapHeading, "A map beyond the end of addresses is refused.", Wrap),
         new("dma-map-short-file", MapHeading, "A map beyond the end of its file is refused.", ShortFile),
-        new("dma-map-unaligned", MapHeading, "A map that is no number of pages is answered, one way or the other.", Unaligned),
-        new("dma-map-two-descriptors", MapHeading, "A map with two descriptors is answered, one way or the other.", TwoDescriptors),
-        new("dma-unmap-unknown", UnmapHeading, "An unmap of what was not mapped is answered; QEMU wants a success.", Unknown),
+        new("dma-map-unaligned", MapHeading, "A map that is not a number of pages is either accepted or refused.", Unaligned),
+        new("dma-map-two-descriptors", MapHeading, "A map with two descriptors is either accepted or refused.", TwoDescriptors),
+        new("dma-unmap-unknown", UnmapHeading, "An unmap of a range that is not mapped is answered; QEMU expects a success.", Unknown),
         new("dma-unmap-part", UnmapHeading, "An unmap of part of a map is refused, and unmaps nothing.", Part),
-        new("dma-unmap-all", "linux/vfio.h, VFIO_DMA_UNMAP_FLAG_ALL", "All can be unmapped at once, as clients that reset do.", All),
-        new("dma-forgotten", "Client Disconnection", "The memory of a client that has gone is unmapped.", Forgotten),
+        new("dma-unmap-all", "linux/vfio.h, VFIO_DMA_UNMAP_FLAG_ALL", "One command can unmap everything, as clients do at a reset.", All),
+        new("dma-forgotten", "Client Disconnection", "The memory of a client that has disconnected is unmapped.", Forgotten),
     ]);
 
     private static Finding Mapped(Subject subject)
@@ -58,7 +58,7 @@ internal static class DmaRules
         using Conversation session = subject.Open();
         Map(session, memory);
         DmaUnmap done = Unmap(session, Address, Size).AsAll<DmaUnmap>();
-        return (done.Address, done.Size) == (Address, Size) ? Finding.Passed : throw new BrokenRuleException($"the reply says 0x{done.Address:x} + 0x{done.Size:x}");
+        return (done.Address, done.Size) == (Address, Size) ? Finding.Passed : throw new BrokenRuleException($"the reply has 0x{done.Address:x} + 0x{done.Size:x}");
     }
 
     private static Finding Over(Subject subject, ulong address, ulong size)
@@ -82,7 +82,7 @@ internal static class DmaRules
         using Conversation session = subject.Open();
         Answer answer = Map(session, memory, size: 0);
         session.StaysInSync();
-        return Finding.WarnIf(!answer.IsError, "it is accepted; the specification is silent");
+        return Finding.WarnIf(!answer.IsError, "it is accepted; the specification does not cover it");
     }
 
     private static Finding Wrap(Subject subject)
@@ -91,7 +91,7 @@ internal static class DmaRules
         using Conversation session = subject.Open();
         Answer answer = Map(session, memory, address: 0xFFFF_FFFF_FFFF_F000);
         session.StaysInSync();
-        return Finding.WarnIf(!answer.IsError, "64 KiB at 0xfffffffffffff000 are accepted; the specification is silent");
+        return Finding.WarnIf(!answer.IsError, "64 KiB at 0xfffffffffffff000 are accepted; the specification does not cover it");
     }
 
     private static Finding ShortFile(Subject subject)
@@ -126,7 +126,7 @@ internal static class DmaRules
         using Conversation session = subject.Open();
         Answer answer = Unmap(session, Address, Size);
         session.StaysInSync();
-        return Finding.WarnIf(answer.IsError, $"it is {answer.Refusal}, as the text can be read; with a virtual IOMMU QEMU takes that for a failure");
+        return Finding.WarnIf(answer.IsError, $"it is {answer.Refusal}, as the text can be read; with a virtual IOMMU QEMU treats that as a failure");
     }
 
     private static Finding Part(Subject subject)

@@ -13,7 +13,7 @@ internal static class FeatureRules
         new("feature-unknown", Heading, "An unknown feature is refused.", Unknown),
         new("feature-get-and-set", Heading, "Get and set together are for a probe only.", Both),
         new("migration", "VFIO_DEVICE_FEATURE_MIGRATION", "A device that migrates can do so stopped.", Migration),
-        new("migration-state", "VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE", "A device that migrates runs when its client comes.", State),
+        new("migration-state", "VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE", "A device that migrates runs when its client connects.", State),
         new("migration-data", "VFIO_USER_MIG_DATA_READ", "A running device has no migration data.", Data),
     ]);
 
@@ -25,7 +25,7 @@ internal static class FeatureRules
         if (answer.IsError)
         {
             session.StaysInSync();
-            return Finding.NotServed($"the device does not migrate: the question was {answer.Refusal}");
+            return Finding.NotServed($"the device does not migrate: the request was {answer.Refusal}");
         }
         DeviceFeature reply = answer.AsAll<DeviceFeature>();
         return reply.Flags == Flags ? Finding.Passed : throw new BrokenRuleException($"flags 0x{(uint)Flags:x} are answered with 0x{(uint)reply.Flags:x}");
@@ -52,11 +52,11 @@ internal static class FeatureRules
         using Conversation session = subject.Open();
         Answer answer = Get(session, DeviceFeatureId.Migration);
         if (answer.IsError)
-            return Finding.NotServed($"the device does not migrate: the question was {answer.Refusal}");
+            return Finding.NotServed($"the device does not migrate: the request was {answer.Refusal}");
         if (answer.Payload.Length != DeviceFeature.WireSize + sizeof(ulong))
             throw new BrokenRuleException($"the reply has {answer.Payload.Length} bytes of payload");
         ulong flags = WireFormat.Read<ulong>(answer.Payload.AsSpan(DeviceFeature.WireSize));
-        return (flags & 1) != 0 ? Finding.Passed : throw new BrokenRuleException($"flags 0x{flags:x} lack VFIO_MIGRATION_STOP_COPY");
+        return (flags & 1) != 0 ? Finding.Passed : throw new BrokenRuleException($"flags 0x{flags:x} have no VFIO_MIGRATION_STOP_COPY");
     }
 
     private static Finding State(Subject subject)

@@ -17,17 +17,17 @@ internal static class IrqRules
     [
         new("irq-info", Info, "Each index below num_irqs is answered, with that index and 16 bytes.", Each),
         new("irq-index", Info, "An index from num_irqs on is refused.", Index),
-        new("irq-argsz-small", "Message sizes", "An argsz below the fixed size is refused, or answered with what is needed.", ArgszSmall),
-        new("irq-flags", Info, "Types with vectors can be signalled by eventfd; what masks itself can be unmasked.", Flags),
+        new("irq-argsz-small", "Message sizes", "An argsz below the fixed size is refused, or answered with the size that is needed.", ArgszSmall),
+        new("irq-flags", Info, "Types with vectors can be signalled by eventfd; automasked types can be unmasked.", Flags),
         new("irqs-index", Set, "An index from num_irqs on is refused.", subject => Refuse(subject, irq => new IrqSet(IrqSet.WireSize, Fire, irq.Index + 1000, 0, 1), "an index that does not exist")),
         new("irqs-range", Set, "Vectors that do not exist are refused.", Range),
-        new("irqs-flags", Set, "There is one kind of data and one action: none or two are refused.", Kinds),
-        new("irqs-eventfd", Set, "An eventfd is bound to a vector, and signalled when the client triggers that itself.", Signal),
-        new("irqs-bool", Set, "Booleans say for which vectors the action is meant.", Bools),
+        new("irqs-flags", Set, "A message has one kind of data and one action: none or two are refused.", Kinds),
+        new("irqs-eventfd", Set, "An eventfd is bound to a vector, and signalled when the client triggers that vector.", Signal),
+        new("irqs-bool", Set, "Booleans select the vectors of the action.", Bools),
         new("irqs-bool-short", Set, "Fewer booleans than vectors are refused.", subject => Refuse(subject, irq => new IrqSet(IrqSet.WireSize, IrqSetFlags.DataBool | IrqSetFlags.ActionTrigger, irq.Index, 0, 1), "one vector and no boolean")),
-        new("irqs-few-eventfds", Set, "Fewer eventfds than vectors, but some, are refused.", Few),
-        new("irqs-unbind", Set, "No eventfd at all takes theirs from the vectors.", Unbind),
-        new("irqs-disable", Set, "Start and count 0 without data disable the type, again and again.", Disable),
+        new("irqs-few-eventfds", Set, "Some eventfds, but fewer than vectors, are refused.", Few),
+        new("irqs-unbind", Set, "A message without eventfds removes those of the vectors.", Unbind),
+        new("irqs-disable", Set, "Start and count 0 without data disable the type, any number of times.", Disable),
         new("irqs-mask", Set, "A maskable type is masked and unmasked.", Mask),
     ])
     { NeedsDevice = true };
@@ -59,7 +59,7 @@ internal static class IrqRules
         using Conversation session = subject.Open();
         Answer answer = session.Ask(Command.DeviceGetIrqInfo, new IrqInfo(8, 0, 0, 0));
         session.StaysInSync();
-        return Finding.WarnIf(!answer.IsError && answer.Payload.Length > 8, $"{answer.Payload.Length} bytes came where the client has room for 8");
+        return Finding.WarnIf(!answer.IsError && answer.Payload.Length > 8, $"{answer.Payload.Length} bytes were sent to a client that accepts 8");
     }
 
     private static Finding Flags(Subject subject)
@@ -67,7 +67,7 @@ internal static class IrqRules
         foreach (IrqInfo irq in subject.Device.Irqs.Where(irq => irq.Count > 0))
         {
             if ((irq.Flags & (IrqInfoFlags.AutoMasked | IrqInfoFlags.Maskable)) == IrqInfoFlags.AutoMasked)
-                throw new BrokenRuleException($"{IrqName.Of(irq.Index)} masks itself, and cannot be unmasked");
+                throw new BrokenRuleException($"{IrqName.Of(irq.Index)} is automasked, and cannot be unmasked");
             if ((irq.Flags & IrqInfoFlags.EventFd) == 0)
                 return Finding.Warning($"{IrqName.Of(irq.Index)} has {irq.Count} vectors and no eventfds");
         }
@@ -117,7 +117,7 @@ internal static class IrqRules
         TurnOff(session, irq);
         session.WriteConfig(CommandRegister, command);
         if (fired.IsError)
-            return Finding.Warning($"it is bound; to trigger it is {fired.Refusal}");
+            return Finding.Warning($"an eventfd is bound, but triggering the vector is {fired.Refusal}");
         return count == 1 ? Finding.Passed : throw new BrokenRuleException($"vector 0 of {IrqName.Of(irq.Index)} was triggered once, its eventfd {count} times");
     }
 
@@ -150,7 +150,7 @@ internal static class IrqRules
         using Conversation session = subject.Open();
         Answer answer = session.Ask(Command.DeviceSetIrqs, Bytes.Of(new IrqSet(IrqSet.WireSize, Bind, irq.Index, 0, 2)), eventFd.Handle);
         TurnOff(session, irq);
-        return answer.IsError ? Finding.Passed : throw new BrokenRuleException("two vectors took one eventfd");
+        return answer.IsError ? Finding.Passed : throw new BrokenRuleException("two vectors accepted one eventfd");
     }
 
     private static Finding Unbind(Subject subject)
@@ -165,7 +165,7 @@ internal static class IrqRules
         session.Ask(Command.DeviceSetIrqs, new IrqSet(IrqSet.WireSize, Fire, irq.Index, 0, 1));
         ulong count = eventFd.Take();
         TurnOff(session, irq);
-        return count == 0 ? Finding.Passed : throw new BrokenRuleException("the eventfd that was taken away is signalled");
+        return count == 0 ? Finding.Passed : throw new BrokenRuleException("the removed eventfd is signalled");
     }
 
     private static Finding Disable(Subject subject)
@@ -204,7 +204,7 @@ internal static class IrqRules
         return null;
     }
 
-    // An earlier client may have disabled INTx, as SPDK's does, and then it is right that none comes.
+    // An earlier client may have disabled INTx, as SPDK's does: then the device must not signal it.
     private static ushort Allow(Conversation session)
     {
         ushort command = session.ReadConfig<ushort>(CommandRegister);

@@ -13,18 +13,18 @@ internal static class MessageRules
     public static Topic Topic { get; } = new("Messages",
     [
         new("reply-header", Heading, "A reply repeats message id and command and is of type Reply.", ReplyHeader),
-        new("message-id-reuse", Heading, "Message ids are the sender's: the same one may be under way twice.", Reuse),
+        new("message-id-reuse", Heading, "Message ids are the sender's: the same one may be in flight twice.", Reuse),
         new("unknown-command", "Commands", "An unknown command is refused, and the next one is served.", subject => Unknown(subject, (Command)0x7FFF)),
         new("command-14", "Commands", "Number 14 is no command.", subject => Unknown(subject, (Command)14)),
-        new("wrong-direction", "Commands", "DMA_READ and DMA_WRITE are the server's to send.", WrongDirection),
-        new("refusal", Heading, "A refusal is a header with the Error bit, without payload or with as much as a success has.", Refusal),
-        new("refusal-length", Heading, "A refused read, write, unmap or question about interrupts is answered with as many bytes as a success.", RefusalLength),
+        new("wrong-direction", "Commands", "Only servers send DMA_READ and DMA_WRITE.", WrongDirection),
+        new("refusal", Heading, "A refusal is a header with the Error bit, without payload or with the payload size of a success.", Refusal),
+        new("refusal-length", Heading, "The reply to a refused read, write, unmap or GET_IRQ_INFO has as many bytes as that of a success.", RefusalLength),
         new("refusal-bare", Heading, "A refusal is a header alone for a client that proposes as libvfio-user's and SPDK's do.", RefusalBare),
         new("no-reply", Heading, "A command with No_reply gets no reply.", subject => NoReply(subject, Command.DeviceGetInfo, GetInfo)),
         new("no-reply-refused", Heading, "A command with No_reply gets no reply when it is refused, either.",
             subject => NoReply(subject, Command.DeviceGetRegionInfo, Bytes.Of(new RegionInfo(RegionInfo.WireSize, 0, uint.MaxValue, 0, 0, 0)))),
-        new("unknown-type", Heading, "Types are Command and Reply; a message of another one is not carried out.", UnknownType),
-        new("unasked-reply", Heading, "A reply that nobody waits for is no command, and is not answered.", UnaskedReply),
+        new("unknown-type", Heading, "Types are Command and Reply; a message of another type is not executed.", UnknownType),
+        new("unasked-reply", Heading, "A reply that no command awaits is not executed, and gets no reply.", UnaskedReply),
         new("size-small", Heading, "A message size below that of the header is refused, or ends the connection.", subject => Size(subject, 8)),
         new("size-huge", Heading, "A message size of 4 GiB is refused, or ends the connection.", subject => Size(subject, uint.MaxValue)),
         new("short-payload", Heading, "A command whose payload is too short for its structure is refused.", ShortPayload),
@@ -72,24 +72,24 @@ internal static class MessageRules
         // Refused checks the payload of the reply
         Errno errno = session.Refused(Command.DeviceGetRegionInfo, new RegionInfo(RegionInfo.WireSize, 0, uint.MaxValue, 0, 0, 0), "index 4294967295");
         session.StaysInSync();
-        return Finding.WarnIf(errno == Errno.None, "its errno is 0, which the specification allows and which tells nothing");
+        return Finding.WarnIf(errno == Errno.None, "its errno is 0, which the specification allows, but which gives no reason");
     }
 
     private static Finding RefusalLength(Subject subject)
     {
         List<Command> shorter = Refusals(subject, Proposal.Usual, (length, success) => length < success);
         return Finding.WarnIf(shorter.Count > 0,
-            $"{string.Join(", ", shorter)}: less comes, as the specification says; the Rust crate's client (Cloud Hypervisor) reads as much as a success has, and waits for ever");
+            $"{string.Join(", ", shorter)}: the reply is shorter, as the specification has it; the Rust crate's client (Cloud Hypervisor) reads as much as a success has, and waits for ever");
     }
 
     private static Finding RefusalBare(Subject subject)
     {
         List<Command> longer = Refusals(subject, Proposal.OfCLibrary, (length, _) => length > 0);
         return Finding.WarnIf(longer.Count > 0,
-            $"{string.Join(", ", longer)}: more comes than the specification says; both read no further than the Error bit, and take the rest for the next reply");
+            $"{string.Join(", ", longer)}: the reply is longer than the specification has it; both clients read only the header of an error reply, and take the payload for the next reply");
     }
 
-    // commands whose refusal has a payload of that kind
+    // commands whose error reply has a payload of the wrong size
     private static List<Command> Refusals(Subject subject, byte[] proposal, Func<int, int, bool> isWrong)
     {
         const ulong Address = 0x30_0000_0000;
@@ -120,7 +120,7 @@ internal static class MessageRules
         using Conversation session = subject.Open();
         ushort silent = session.Post(command, payload, MessageFlags.NoReply);
         ushort asked = session.Post(Command.DeviceGetInfo, GetInfo);
-        Answer answer = session.TryReceive(Command.DeviceGetInfo) ?? throw new BrokenRuleException("the server hung up");
+        Answer answer = session.TryReceive(Command.DeviceGetInfo) ?? throw new BrokenRuleException("the server disconnected");
         if (answer.Header.MessageId == silent)
             throw new BrokenRuleException($"{command} with No_reply was answered");
         return answer.Header.MessageId == asked ? Finding.Passed : throw new BrokenRuleException($"the reply has message id {answer.Header.MessageId}, not {asked}");
@@ -135,11 +135,11 @@ internal static class MessageRules
         if (answer?.Header.MessageId == odd)
         {
             if (!answer.IsError)
-                throw new BrokenRuleException("a message of type 2 was carried out");
+                throw new BrokenRuleException("a message of type 2 was executed");
             answer = session.TryReceive(Command.DeviceGetInfo);
         }
         return Finding.WarnIf(answer is not null && answer.Header.MessageId != asked,
-            "it is refused, and its payload then taken for the next message, as by libvfio-user; the specification is silent");
+            "it is refused, and its payload then taken for the next message, as by libvfio-user; the specification does not cover it");
     }
 
     private static Finding UnaskedReply(Subject subject)
@@ -147,13 +147,13 @@ internal static class MessageRules
         using Conversation session = subject.Open();
         ushort odd = session.Post(Command.DmaRead, [], MessageFlags.Reply);
         ushort asked = session.Post(Command.DeviceGetInfo, GetInfo);
-        Answer answer = session.TryReceive(Command.DeviceGetInfo) ?? throw new BrokenRuleException("the server hung up");
+        Answer answer = session.TryReceive(Command.DeviceGetInfo) ?? throw new BrokenRuleException("the server disconnected");
         if (answer.Header.MessageId == asked)
             return Finding.Passed;
         if (answer.Header.MessageId != odd || !answer.IsError)
-            throw new BrokenRuleException("it was carried out");
+            throw new BrokenRuleException("it was executed");
         session.Expect(asked, Command.DeviceGetInfo).As<DeviceInfo>();
-        return Finding.Warning($"it was {answer.Refusal}, as libvfio-user does; the specification is silent, and two who answer answers never come to an end");
+        return Finding.Warning($"it was {answer.Refusal}, as libvfio-user does; the specification does not cover it, and two peers that reply to replies never stop");
     }
 
     private static Finding Size(Subject subject, uint size)
@@ -166,7 +166,7 @@ internal static class MessageRules
         }
         using Conversation next = subject.Open();
         next.StaysInSync();
-        return Finding.WarnIf(isServed, $"a message that says it has {size} bytes was carried out; the specification is silent");
+        return Finding.WarnIf(isServed, $"a message with message size {size} was executed; the specification does not cover it");
     }
 
     private static Finding ShortPayload(Subject subject)

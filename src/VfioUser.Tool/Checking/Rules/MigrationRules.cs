@@ -15,10 +15,10 @@ internal static class MigrationRules
 
     public static Topic Topic { get; } = new("Migration",
     [
-        new("migration-stopped", StateHeading, "A stopped device still takes maps, unmaps and changes of interrupts.", Stopped),
-        new("migration-data-length", "VFIO_USER_MIG_DATA_READ", "The reply has as many bytes of data as were asked for, at the stream's end, too.", DataLength),
-        new("migration-data-size", "linux/vfio.h, VFIO_DEVICE_FEATURE_MIG_DATA_SIZE", "The device tells how much there is to move.", Size),
-        new("migration-reset", "VFIO_USER_DEVICE_RESET", "A reset during pre-copy ends it, or goes on with it.", ResetInPreCopy),
+        new("migration-stopped", StateHeading, "A stopped device still accepts maps, unmaps and SET_IRQS.", Stopped),
+        new("migration-data-length", "VFIO_USER_MIG_DATA_READ", "The reply has as many bytes of data as were requested, at the end of the stream as well.", DataLength),
+        new("migration-data-size", "linux/vfio.h, VFIO_DEVICE_FEATURE_MIG_DATA_SIZE", "The device estimates how much data a migration transfers.", Size),
+        new("migration-reset", "VFIO_USER_DEVICE_RESET", "A reset during pre-copy ends it or continues it.", ResetInPreCopy),
     ])
     { NeedsDevice = true };
 
@@ -47,7 +47,7 @@ internal static class MigrationRules
         }
         Set(session, MigrationState.Running);
         return Finding.WarnIf(refused.Count > 0,
-            $"{string.Join(", ", refused)} {(refused.Count == 1 ? "is" : "are")} refused in STOP; QEMU stops devices at each pause of a machine, and ends when memory is plugged then");
+            $"{string.Join(", ", refused)} {(refused.Count == 1 ? "is" : "are")} refused in STOP; QEMU stops devices whenever the machine is paused, and exits if memory is hot-plugged meanwhile");
     }
 
     private static Finding DataLength(Subject subject)
@@ -65,8 +65,8 @@ internal static class MigrationRules
             size = done.Size;
             long data = answer.Payload.Length - MigrationData.WireSize;
             if (size > Asked || data < size)
-                throw new BrokenRuleException($"{Asked} bytes are asked for, {size} are said to come, {data} come");
-            finding = Finding.WarnIf(data != Asked, $"{Asked} bytes were asked for, and {data} came; libvfio-user's client takes that for a lost connection");
+                throw new BrokenRuleException($"{Asked} bytes were requested, the reply's size is {size}, and it has {data}");
+            finding = Finding.WarnIf(data != Asked, $"{Asked} bytes were requested, and {data} received; libvfio-user's client takes that for a lost connection");
         }
         Set(session, MigrationState.Stop);
         Set(session, MigrationState.Running);
@@ -81,7 +81,7 @@ internal static class MigrationRules
         Answer answer = Get(session, DataSize);
         session.StaysInSync();
         if (answer.IsError)
-            return Finding.NotServed($"it is {answer.Refusal}; QEMU then takes 100 GiB for what is left");
+            return Finding.NotServed($"it is {answer.Refusal}; QEMU then assumes 100 GiB");
         return answer.Payload.Length == DeviceFeature.WireSize + sizeof(ulong) ? Finding.Passed : throw new BrokenRuleException($"the reply has {answer.Payload.Length} bytes of payload");
     }
 
@@ -103,8 +103,8 @@ internal static class MigrationRules
         if (reset.IsError)
             return Finding.Warning($"it is {reset.Refusal}; a guest that reboots during pre-copy is not reset");
         return state.State is MigrationState.Running or MigrationState.PreCopy
-            ? new Finding(Verdict.Passed, $"it is in {state.State} then")
-            : throw new BrokenRuleException($"it is in {state.State} then");
+            ? new Finding(Verdict.Passed, $"its state afterwards is {state.State}")
+            : throw new BrokenRuleException($"its state afterwards is {state.State}");
     }
 
     private static ulong? Flags(Conversation session)
@@ -121,7 +121,7 @@ internal static class MigrationRules
             .. Bytes.Of(new MigrationDeviceState(state, 0)),
         ]);
         if (answer.IsError)
-            throw new BrokenRuleException($"the way to {state} is {answer.Refusal}") { Heading = StateHeading };
+            throw new BrokenRuleException($"the transition to {state} is {answer.Refusal}") { Heading = StateHeading };
     }
 
     private static Answer Get(Conversation session, DeviceFeatureId feature) =>

@@ -9,8 +9,8 @@ internal static class NegotiationRules
 
     public static Topic Topic { get; } = new("Negotiation",
     [
-        new("version-first", "Connection Initiation", "Nothing is served before a version was agreed on.", First),
-        new("version-reply", Heading, "The reply has the proposed major version, a minor one that is not above the proposed, and JSON that ends in a NUL.",
+        new("version-first", "Connection Initiation", "No other command is served before VERSION.", First),
+        new("version-reply", Heading, "The reply has the proposed major version, a minor one that is not above the proposed, and JSON that ends with a NUL.",
             subject => Accepted(subject, Proposal.Usual, ProtocolLimits.VersionMinor)),
         new("version-minor-higher", Heading, "A higher minor version is accepted and answered with the server's own.",
             subject => Accepted(subject, Proposal.Of("""{"capabilities":{}}""", minor: ushort.MaxValue), ushort.MaxValue - 1)),
@@ -19,16 +19,16 @@ internal static class NegotiationRules
         new("version-major", Heading, "An unknown major version is not agreed on.", Major),
         new("version-no-data", Heading, "Version data is optional.", subject => Accepted(subject, Proposal.Of(null), ProtocolLimits.VersionMinor)),
         new("version-no-capabilities", Heading, "The capabilities object is optional.", subject => Accepted(subject, Proposal.Of("{}"), ProtocolLimits.VersionMinor)),
-        new("version-unknown-capability", Heading, "Capabilities that the server does not know are no reason to refuse.",
+        new("version-unknown-capability", Heading, "A proposal with unknown capabilities is accepted.",
             subject => Accepted(subject, Proposal.Of("""{"capabilities":{"max_msg_fds":8,"teleport":{"speed":[1,2]}},"vendor":"x"}"""), ProtocolLimits.VersionMinor)),
         new("version-subset", Heading, "The reply's capabilities are a subset of those proposed.", Subset),
-        new("version-values", Heading, "Capabilities in the reply have the types of the specification, and values that can be meant.", Values),
+        new("version-values", Heading, "Capabilities in the reply have the types of the specification, and plausible values.", Values),
         new("version-bad-json", Heading, "Version data that is no JSON object is not agreed on.",
             subject => NotAgreed(subject, Proposal.Of("""{"capabilities":"""), "broken JSON")),
-        new("version-no-nul", Heading, "Version data ends in a NUL.",
+        new("version-no-nul", Heading, "Version data without a NUL at its end is not agreed on.",
             subject => NotAgreed(subject, Proposal.WithText("""{"capabilities":{}}"""u8), "JSON without a NUL at its end")),
         new("version-short", Heading, "A proposal without both numbers is not agreed on.", subject => NotAgreed(subject, [0, 0], "half a version")),
-        new("version-again", Heading, "A second VERSION changes nothing and costs no step.", Again),
+        new("version-again", Heading, "A second VERSION changes nothing, and the stream stays in sync.", Again),
     ]);
 
     private static Finding First(Subject subject)
@@ -36,7 +36,7 @@ internal static class NegotiationRules
         using Conversation session = subject.Connect();
         session.Post(Command.DeviceGetInfo, Bytes.Of(new DeviceInfo(DeviceInfo.WireSize, 0, 0, 0)));
         return Finding.WarnIf(session.TryReceive(Command.DeviceGetInfo) is { IsError: false },
-            "DeviceGetInfo was served as the first message; the specification binds the client here, and does not say what a server does");
+            "DeviceGetInfo was served as the first message; the specification binds the client here, not the server");
     }
 
     private static Finding Accepted(Subject subject, byte[] proposal, ushort highest)
@@ -66,7 +66,7 @@ internal static class NegotiationRules
     {
         using Conversation session = subject.Connect();
         session.Post(Command.Version, proposal);
-        return Finding.WarnIf(session.TryReceive(Command.Version) is { IsError: false }, $"{what} was agreed on; the specification does not say what else to do");
+        return Finding.WarnIf(session.TryReceive(Command.Version) is { IsError: false }, $"{what} was agreed on; the specification does not cover that");
     }
 
     private static Finding Subset(Subject subject)
@@ -76,7 +76,7 @@ internal static class NegotiationRules
         if (server.WriteMultiple || server.TwinSocket is { Supported: true })
             throw new BrokenRuleException($"{(server.WriteMultiple ? "write_multiple" : "twin_socket")} is granted, which was not proposed");
         CapabilityKeys more = server.Present & ~(CapabilityKeys.MaxMessageFds | CapabilityKeys.MaxDataTransferSize);
-        return Finding.WarnIf(more != 0, $"the reply speaks of {more} unasked; clients take it for what the server accepts");
+        return Finding.WarnIf(more != 0, $"the reply has {more}, which was not proposed; clients take it for a limit of the server");
     }
 
     private static Finding Values(Subject subject)
@@ -88,7 +88,7 @@ internal static class NegotiationRules
             throw new BrokenRuleException($"the reply cannot be read: {problem}");
         if (server.MaxDataTransferSize < 4096)
             return Finding.Warning($"max_data_xfer_size is {server.MaxDataTransferSize} bytes: less than a page");
-        return Finding.WarnIf((server.PageSizes & ProtocolLimits.PageSize) == 0, $"pgsizes 0x{server.PageSizes:x} do not include 4 KiB, which was all that was proposed");
+        return Finding.WarnIf((server.PageSizes & ProtocolLimits.PageSize) == 0, $"pgsizes 0x{server.PageSizes:x} do not include 4 KiB, the only size that was proposed");
     }
 
     private static Finding Again(Subject subject)
@@ -99,6 +99,6 @@ internal static class NegotiationRules
         if (answer is null)
             return Finding.Passed;
         session.StaysInSync();
-        return Finding.WarnIf(!answer.IsError, "it was agreed on once more; the specification calls VERSION the initial message");
+        return Finding.WarnIf(!answer.IsError, "it was accepted; the specification calls VERSION the initial message");
     }
 }

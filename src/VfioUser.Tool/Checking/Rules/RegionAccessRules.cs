@@ -15,20 +15,20 @@ internal static class RegionAccessRules
         new("read", Read, "The reply repeats offset, region and count; the data follows.", Small),
         new("read-whole", Read, "The whole configuration space can be read at once.", Whole),
         new("read-unaligned", Read, "Any offset and any number of bytes can be read.", Unaligned),
-        new("read-none", Read, "A read of no bytes is answered with none.", None),
-        new("read-behind", Read, "A read behind the region is refused.", subject => Refuse(subject, Command.RegionRead, size => new RegionAccess(size, 0, 4))),
+        new("read-none", Read, "A read of 0 bytes is answered without data.", None),
+        new("read-behind", Read, "A read beyond the region is refused.", subject => Refuse(subject, Command.RegionRead, size => new RegionAccess(size, 0, 4))),
         new("read-across", Read, "A read across the region's end is refused.", subject => Refuse(subject, Command.RegionRead, size => new RegionAccess(size - 2, 0, 4))),
         new("read-overflow", Read, "A read whose end overflows is refused.", subject => Refuse(subject, Command.RegionRead, _ => new RegionAccess(ulong.MaxValue - 1, 0, 4))),
         new("read-no-region", Read, "A read from a region that does not exist is refused.", subject => NoRegion(subject, Command.RegionRead)),
         new("read-too-much", "Read and Write Operations", "A count above max_data_xfer_size is refused.", TooMuch),
-        new("write", Write, "The reply repeats offset, region and count, and has no data.", Harmless),
+        new("write", Write, "The reply repeats offset, region and count, and has no data.", WriteSameValue),
         new("write-read-only", Write, "Vendor and device id cannot be written.", ReadOnly),
-        new("write-behind", Write, "A write behind the region is refused.", subject => Refuse(subject, Command.RegionWrite, size => new RegionAccess(size, 0, 4))),
+        new("write-behind", Write, "A write beyond the region is refused.", subject => Refuse(subject, Command.RegionWrite, size => new RegionAccess(size, 0, 4))),
         new("write-across", Write, "A write across the region's end is refused.", subject => Refuse(subject, Command.RegionWrite, size => new RegionAccess(size - 2, 0, 4))),
         new("write-overflow", Write, "A write whose end overflows is refused.", subject => Refuse(subject, Command.RegionWrite, _ => new RegionAccess(ulong.MaxValue - 1, 0, 4))),
         new("write-no-region", Write, "A write to a region that does not exist is refused.", subject => NoRegion(subject, Command.RegionWrite)),
-        new("write-short", Write, "A write with less data than it says is refused.", Short),
-        new("wrong-way", "VFIO_USER_DEVICE_GET_REGION_INFO", "Where the flags do not allow a read or a write, it is refused.", WrongWay),
+        new("write-short", Write, "A write with less data than its count is refused.", Short),
+        new("wrong-way", "VFIO_USER_DEVICE_GET_REGION_INFO", "A read or write that the region's flags do not allow is refused.", DisallowedAccess),
     ])
     { NeedsDevice = true };
 
@@ -36,7 +36,7 @@ internal static class RegionAccessRules
     {
         using Conversation session = subject.Open();
         byte[] id = session.ReadConfig(0, 4);
-        return id.AsSpan().SequenceEqual(subject.Device.Config.AsSpan(0, 4)) ? Finding.Passed : throw new BrokenRuleException("the same four bytes are read differently");
+        return id.AsSpan().SequenceEqual(subject.Device.Config.AsSpan(0, 4)) ? Finding.Passed : throw new BrokenRuleException("two reads of the same four bytes differ");
     }
 
     private static Finding Whole(Subject subject)
@@ -54,7 +54,7 @@ internal static class RegionAccessRules
             byte[] data = session.ReadConfig(offset, count);
             // registers after the IDs may change between reads
             if (offset >= 0x2C && !data.AsSpan().SequenceEqual(subject.Device.Config.AsSpan((int)offset, (int)count)))
-                throw new BrokenRuleException($"{count} bytes at 0x{offset:x} are not those of the whole");
+                throw new BrokenRuleException($"{count} bytes at 0x{offset:x} differ from a read of the whole space");
         }
         return Finding.Passed;
     }
@@ -65,10 +65,10 @@ internal static class RegionAccessRules
         Answer answer = session.Ask(Command.RegionRead, new RegionAccess(0, RegionName.Config, 0));
         session.StaysInSync();
         if (answer.IsError)
-            return Finding.Warning($"it is {answer.Refusal}; the specification gives no lower limit");
+            return Finding.Warning($"it is {answer.Refusal}; the specification has no lower limit");
         if (answer.Payload.Length == 0)
-            return Finding.Warning("the answer is a bare header, as libvfio-user's; the specification has 16 bytes before the data");
-        return answer.AsAll<RegionAccess>().Count == 0 ? Finding.Passed : throw new BrokenRuleException("the reply speaks of bytes");
+            return Finding.Warning("the reply is a header alone, as libvfio-user's; the specification has 16 bytes before the data");
+        return answer.AsAll<RegionAccess>().Count == 0 ? Finding.Passed : throw new BrokenRuleException("the count in the reply is not 0");
     }
 
     private static Finding Refuse(Subject subject, Command command, Func<ulong, RegionAccess> access)
@@ -103,11 +103,11 @@ internal static class RegionAccessRules
         bool isServed = !session.Ask(Command.RegionRead, new RegionAccess(0, largest.Index, (uint)most + 1)).IsError;
         session.StaysInSync();
         if (isServed)
-            return Finding.Warning($"{most + 1} bytes were read; the specification binds the client here, and does not say what a server does");
-        return largest.Size > (ulong)most ? Finding.Passed : new Finding(Verdict.Passed, "no region is larger than the limit, so that it is refused in any case");
+            return Finding.Warning($"{most + 1} bytes were read; the specification binds the client here, not the server");
+        return largest.Size > (ulong)most ? Finding.Passed : new Finding(Verdict.Passed, "no region is larger than the limit: the read is beyond the region as well");
     }
 
-    private static Finding Harmless(Subject subject)
+    private static Finding WriteSameValue(Subject subject)
     {
         using Conversation session = subject.Open();
         ushort command = session.ReadConfig<ushort>(CommandRegister);
@@ -126,9 +126,9 @@ internal static class RegionAccessRules
         if (after != id)
         {
             session.WriteConfig(0, id);
-            throw new BrokenRuleException($"0x{id:x8} has become 0x{after:x8}, where all of the register is read-only") { Heading = "PCI Local Bus 3.0, 6.2.1" };
+            throw new BrokenRuleException($"0x{id:x8} has become 0x{after:x8}, though the register is read-only") { Heading = "PCI Local Bus 3.0, 6.2.1" };
         }
-        return Finding.WarnIf(answer.IsError, $"the write is {answer.Refusal}; a bus drops it, and tells nobody");
+        return Finding.WarnIf(answer.IsError, $"the write is {answer.Refusal}; a bus drops it without an error");
     }
 
     private static Finding Short(Subject subject)
@@ -139,7 +139,7 @@ internal static class RegionAccessRules
         return Finding.Passed;
     }
 
-    private static Finding WrongWay(Subject subject)
+    private static Finding DisallowedAccess(Subject subject)
     {
         bool any = false;
         using Conversation session = subject.Open();
@@ -150,7 +150,7 @@ internal static class RegionAccessRules
                 if ((region.Flags & flag) != 0)
                     continue;
                 any = true;
-                session.Refused(command, Payload(command, new RegionAccess(0, region.Index, 4)), $"{RegionName.Of(region.Index)}, whose flags lack {flag},");
+                session.Refused(command, Payload(command, new RegionAccess(0, region.Index, 4)), $"{RegionName.Of(region.Index)}, without the flag {flag},");
             }
         }
         return any ? Finding.Passed : Finding.NotServed("all regions can be read and written");

@@ -17,12 +17,12 @@ internal static class RegionInfoRules
         new("region-info", Heading, "Each index below num_regions is answered, with that index.", Each),
         new("region-index", Heading, "An index from num_regions on is refused.", Index),
         new("region-flags", Heading, "Flags are the four that are specified, and a region without bytes cannot be mapped.", RegionFlag),
-        new("region-argsz-small", "Message sizes", "An argsz below the fixed size is refused, or answered with what is needed.", ArgszSmall),
-        new("region-argsz", "Message sizes", "Where 32 bytes are too few, the fixed part says how many are needed, and so many come when asked.", Argsz),
-        new("region-capabilities", "VFIO region capabilities", "The list of capabilities stays in the message and comes to an end.", Capabilities),
+        new("region-argsz-small", "Message sizes", "An argsz below the fixed size is refused, or answered with the size that is needed.", ArgszSmall),
+        new("region-argsz", "Message sizes", "If 32 bytes are too few, argsz of the fixed part is the size needed, and a request with it gets that many.", Argsz),
+        new("region-capabilities", "VFIO region capabilities", "The list of capabilities stays in the message and ends.", Capabilities),
         new("region-sparse", "VFIO region info cap sparse mmap", "Mappable areas are whole pages within the region and do not overlap.", Sparse),
-        new("region-mmap", Heading, "A region that can be mapped comes with a descriptor, whose file has the bytes.", Mmap),
-        new("region-io-fds", "VFIO_USER_DEVICE_GET_REGION_IO_FDS", "Sub-regions lie in their region, and name descriptors that came.", IoFds),
+        new("region-mmap", Heading, "A region that can be mapped has a descriptor of a file that is large enough.", Mmap),
+        new("region-io-fds", "VFIO_USER_DEVICE_GET_REGION_IO_FDS", "Sub-regions lie in their region, and their indices are of received descriptors.", IoFds),
     ])
     { NeedsDevice = true };
 
@@ -64,7 +64,7 @@ internal static class RegionInfoRules
         using Conversation session = subject.Open();
         Answer answer = Ask(session, RegionName.Config, 16);
         session.StaysInSync();
-        return Finding.WarnIf(!answer.IsError && answer.Payload.Length > 16, $"{answer.Payload.Length} bytes came where the client has room for 16");
+        return Finding.WarnIf(!answer.IsError && answer.Payload.Length > 16, $"{answer.Payload.Length} bytes were sent to a client that accepts 16");
     }
 
     private static Finding Argsz(Subject subject)
@@ -77,15 +77,15 @@ internal static class RegionInfoRules
             string name = RegionName.Of(fixedPart.Index);
             Answer small = Ask(session, fixedPart.Index, RegionInfo.WireSize);
             if (small.Payload.Length > RegionInfo.WireSize)
-                throw new BrokenRuleException($"{small.Payload.Length} bytes came for {name} where the client has room for {RegionInfo.WireSize}");
+                throw new BrokenRuleException($"{small.Payload.Length} bytes of {name} were sent to a client that accepts {RegionInfo.WireSize}");
             Answer full = Ask(session, fixedPart.Index, fixedPart.Argsz);
             RegionInfo info = full.As<RegionInfo>();
             if (info.Argsz != fixedPart.Argsz || full.Payload.Length != (int)info.Argsz)
-                throw new BrokenRuleException($"{name} needs {fixedPart.Argsz} bytes, then {info.Argsz}, and {full.Payload.Length} come");
+                throw new BrokenRuleException($"{name} needs {fixedPart.Argsz} bytes, then {info.Argsz}, and {full.Payload.Length} were sent");
             if (info.Size != fixedPart.Size)
                 throw new BrokenRuleException($"{name} has {fixedPart.Size} bytes, then {info.Size}");
         }
-        return any ? Finding.Passed : Finding.NotServed("no region has more to say");
+        return any ? Finding.Passed : Finding.NotServed("no region needs more than 32 bytes");
     }
 
     private static Finding Capabilities(Subject subject)
@@ -116,9 +116,9 @@ internal static class RegionInfoRules
                 if (area.Offset > info.Size || area.Size > info.Size - area.Offset)
                     throw new BrokenRuleException($"{what}, which is not in it");
                 if (area.Offset < end)
-                    throw new BrokenRuleException($"{what}, which overlaps the one before");
+                    throw new BrokenRuleException($"{what}, which overlaps the previous one");
                 if (area.Offset % Page != 0 || area.Size % Page != 0 || area.Size == 0)
-                    throw new BrokenRuleException($"{what}, which is no number of pages");
+                    throw new BrokenRuleException($"{what}, which is not a number of pages");
                 end = area.Offset + area.Size;
             }
         }
@@ -135,7 +135,7 @@ internal static class RegionInfoRules
             any = true;
             string name = RegionName.Of(info.Index);
             if (answer.FdCount == 0)
-                throw new BrokenRuleException($"no descriptor comes with {name}");
+                throw new BrokenRuleException($"{name} has no descriptor");
             using SafeFileHandle file = answer.Fds!.Take(0);
             ulong needed = capabilities.SelectMany(capability => capability.Areas).Select(area => area.Offset + area.Size).DefaultIfEmpty(info.Size).Max();
             if (FileCalls.TryDescribe(file, out FileFacts facts) && facts.IsRegular && (UInt128)info.Offset + needed > facts.Length)
@@ -161,12 +161,12 @@ internal static class RegionInfoRules
             any = true;
             uint size = (fds.Argsz - RegionIoFds.WireSize) / fds.Count;
             if (fds.Argsz < RegionIoFds.WireSize || size < IoEventFd.WireSize || answer.Payload.Length != (int)fds.Argsz)
-                throw new BrokenRuleException($"argsz {fds.Argsz} for {fds.Count} entries, and {answer.Payload.Length} bytes come");
+                throw new BrokenRuleException($"argsz {fds.Argsz} for {fds.Count} entries, and {answer.Payload.Length} bytes were sent");
             for (uint i = 0; i < fds.Count; i++)
             {
                 IoEventFd entry = WireFormat.Read<IoEventFd>(answer.Payload.AsSpan(RegionIoFds.WireSize + (int)(i * size)));
                 if (entry.Offset > region.Size || entry.Size > region.Size - entry.Offset)
-                    throw new BrokenRuleException($"{RegionName.Of(region.Index)} has a place 0x{entry.Offset:x} + {entry.Size}, which is not in it");
+                    throw new BrokenRuleException($"{RegionName.Of(region.Index)} has a sub-region 0x{entry.Offset:x} + {entry.Size}, which is not in it");
                 if (entry.FdIndex >= (uint)answer.FdCount && entry.FdIndex != uint.MaxValue)
                     throw new BrokenRuleException($"entry {i} names descriptor {entry.FdIndex} of {answer.FdCount}");
             }
@@ -177,7 +177,7 @@ internal static class RegionInfoRules
     private static Answer Ask(Conversation session, uint index, uint argsz) =>
         session.Ask(Command.DeviceGetRegionInfo, new RegionInfo(argsz, 0, index, 0, 0, 0));
 
-    // the complete descriptions, each over its own connection
+    // the complete descriptions, each requested over its own connection
     private static IEnumerable<(RegionInfo Info, Answer Answer, IReadOnlyList<RegionCapability> Capabilities)> Full(Subject subject)
     {
         foreach (RegionInfo region in subject.Device.Regions)
@@ -192,7 +192,7 @@ internal static class RegionInfoRules
             }
             catch (VfioUser.Client.VfioUserException)
             {
-                throw new BrokenRuleException($"the capabilities of {RegionName.Of(info.Index)} lead out of the message, or in circles");
+                throw new BrokenRuleException($"the capabilities of {RegionName.Of(info.Index)} lead out of the message, or are a loop");
             }
             yield return (info, answer, capabilities);
         }

@@ -3,7 +3,7 @@ using VfioUser.Tool.Regions;
 
 namespace VfioUser.Tool.Checking.Rules;
 
-/// <summary>The stream of bytes: messages in pieces, several at once, and its end.</summary>
+/// <summary>The stream of bytes: messages in pieces, several at once, and disconnection.</summary>
 internal static class StreamRules
 {
     private const int Many = 64;
@@ -17,18 +17,18 @@ internal static class StreamRules
 
     public static Topic Topic { get; } = new("Stream",
     [
-        new("body-after-header", "Socket", "A body may come in a write of its own.", subject => Pieces(subject, MessageHeader.WireSize)),
-        new("header-in-pieces", "Socket", "A header may come in pieces.", subject => Pieces(subject, 5, 11)),
-        new("body-in-pieces", "Socket", "A body may come in pieces.", subject => Pieces(subject, MessageHeader.WireSize, 21, 22)),
-        new("pipelining", "Command Concurrency", "Commands that come in one write are all answered, in their order.", Pipelining),
-        new("reply-header-whole", "Header", "The header of a reply is there as a whole, also when the client reads slower than the server answers.", HeaderWhole),
-        new("posted-order", "Command Concurrency", "A posted write is done before the command behind it is answered.", PostedOrder),
-        new("hangup-in-header", "Client Disconnection", "A client that goes within a header leaves the server ready for the next.", subject => HangUp(subject, GetInfo[..7])),
-        new("hangup-in-body", "Client Disconnection", "A client that goes within a body leaves the server ready for the next.", subject => HangUp(subject, GetInfo[..20])),
-        new("hangup-unread", "Client Disconnection", "A client that goes without taking its replies leaves the server ready for the next.",
+        new("body-after-header", "Socket", "A body may be sent in a write of its own.", subject => Pieces(subject, MessageHeader.WireSize)),
+        new("header-in-pieces", "Socket", "A header may be sent in pieces.", subject => Pieces(subject, 5, 11)),
+        new("body-in-pieces", "Socket", "A body may be sent in pieces.", subject => Pieces(subject, MessageHeader.WireSize, 21, 22)),
+        new("pipelining", "Command Concurrency", "Commands that are sent in one write are all answered, in their order.", Pipelining),
+        new("reply-header-whole", "Header", "The header of a reply is received whole, even if the client reads more slowly than the server replies.", HeaderWhole),
+        new("posted-order", "Command Concurrency", "A posted write takes effect before the next command is answered.", PostedOrder),
+        new("hangup-in-header", "Client Disconnection", "After a client that disconnects within a header, the next one is served.", subject => HangUp(subject, GetInfo[..7])),
+        new("hangup-in-body", "Client Disconnection", "After a client that disconnects within a body, the next one is served.", subject => HangUp(subject, GetInfo[..20])),
+        new("hangup-unread", "Client Disconnection", "After a client that disconnects without reading its replies, the next one is served.",
             subject => HangUp(subject, [.. Enumerable.Repeat(GetInfo, Many).SelectMany(message => message)])),
-        new("hangup-unnegotiated", "Client Disconnection", "A client that goes without a word leaves the server ready for the next.", SayNothing),
-        new("reconnect", "Client Disconnection", "The device is the same for the next client.", Reconnect),
+        new("hangup-unnegotiated", "Client Disconnection", "After a client that disconnects without negotiating, the next one is served.", DisconnectAtOnce),
+        new("reconnect", "Client Disconnection", "The next client finds the same device.", Reconnect),
     ]);
 
     private static Finding Pieces(Subject subject, params int[] cuts)
@@ -84,19 +84,19 @@ internal static class StreamRules
         for (int i = 0; i < ManyReplies; i++)
         {
             sent += session.SendSome(reads.AsSpan(sent));
-            int came = session.ReceiveOnce(header);
-            if (came == 0)
-                throw new BrokenRuleException("the server hung up");
-            if (came < header.Length)
-                return Finding.Warning($"of a header {came} bytes came, and the others later; QEMU takes that for the end of the connection");
+            int received = session.ReceiveOnce(header);
+            if (received == 0)
+                throw new BrokenRuleException("the server disconnected");
+            if (received < header.Length)
+                return Finding.Warning($"a header was received in two parts, {received} bytes first; QEMU takes that for the end of the connection");
             MessageHeader reply = WireFormat.Read<MessageHeader>(header);
             if (!reply.IsReply || reply.Command != Command.RegionRead || reply.MessageSize > header.Length + body.Length)
-                throw new BrokenRuleException($"reply {i} is {reply.Command} of {reply.MessageSize} bytes, where RegionRead was to be answered");
-            for (int left = (int)reply.MessageSize - header.Length; left > 0; left -= came)
+                throw new BrokenRuleException($"reply {i} is {reply.Command} of {reply.MessageSize} bytes, expected was RegionRead");
+            for (int left = (int)reply.MessageSize - header.Length; left > 0; left -= received)
             {
-                came = session.ReceiveOnce(body.AsSpan(0, left));
-                if (came == 0)
-                    throw new BrokenRuleException("the server hung up");
+                received = session.ReceiveOnce(body.AsSpan(0, left));
+                if (received == 0)
+                    throw new BrokenRuleException("the server disconnected");
             }
         }
         return Finding.Passed;
@@ -115,7 +115,7 @@ internal static class StreamRules
         session.WriteConfig(InterruptLine, other);
         bool writable = session.ReadConfig<byte>(InterruptLine) == other;
         session.WriteConfig(InterruptLine, before);
-        return writable ? throw new BrokenRuleException("the read found the value from before the write") : Finding.NotServed("the interrupt line register cannot be written");
+        return writable ? throw new BrokenRuleException("the read returned the value from before the write") : Finding.NotServed("the interrupt line register cannot be written");
     }
 
     private static Finding HangUp(Subject subject, byte[] bytes)
@@ -125,7 +125,7 @@ internal static class StreamRules
         return Serves(subject);
     }
 
-    private static Finding SayNothing(Subject subject)
+    private static Finding DisconnectAtOnce(Subject subject)
     {
         subject.Connect().Dispose();
         return Serves(subject);
@@ -144,8 +144,8 @@ internal static class StreamRules
         int process = subject.ProcessId;
         (DeviceInfo Info, uint Id) second = ReadInfo(subject);
         if (first != second)
-            throw new BrokenRuleException($"{first} has become {second}");
-        return Finding.WarnIf(process != subject.ProcessId, "the server ends with its client, which the specification allows, and was started again; what it dies of cannot be seen then");
+            throw new BrokenRuleException($"{first} has changed to {second}");
+        return Finding.WarnIf(process != subject.ProcessId, "the server ends with its client, which the specification allows, and was started again; whether it crashed cannot be seen then");
     }
 
     private static (DeviceInfo Info, uint Id) ReadInfo(Subject subject)

@@ -13,10 +13,10 @@ internal static class TwinSocketRules
 
     public static Topic Topic { get; } = new("Twin socket",
     [
-        new("twin-unasked", Heading, "Who does not offer a twin socket gets none.", Unasked),
-        new("twin-declined", Heading, "twin_socket.supported may be false, and then there is none.", Declined),
-        new("twin-socket", Heading, "A granted twin socket comes with the reply, at the index that is named, connected.", Granted),
-        new("twin-in-step", Heading, "Commands and replies of the client stay on the main socket.", InStep),
+        new("twin-unasked", Heading, "A client that does not offer a twin socket gets none.", Unasked),
+        new("twin-declined", Heading, "A client whose twin_socket.supported is false gets none.", Declined),
+        new("twin-socket", Heading, "A granted twin socket is the reply's descriptor at fd_index, and is connected.", Granted),
+        new("twin-in-step", Heading, "Commands and replies of the client stay on the main socket.", StaysOnMainSocket),
     ]);
 
     private static Finding Unasked(Subject subject) => None(subject, Proposal.Usual);
@@ -30,7 +30,7 @@ internal static class TwinSocketRules
         Answer answer = session.Ask(Command.Version, proposal);
         answer.As<ProtocolVersion>();
         if (answer.FdCount > 0)
-            throw new BrokenRuleException($"{answer.FdCount} descriptors came with the version reply");
+            throw new BrokenRuleException($"{answer.FdCount} descriptors were sent with the version reply");
         _ = VersionMessage.TryParse(answer.Payload, out _, out Capabilities server, out _);
         return server.TwinSocket is { Supported: true } ? throw new BrokenRuleException("twin_socket.supported is true in the reply") : Finding.Passed;
     }
@@ -45,10 +45,10 @@ internal static class TwinSocketRules
         if (TwinSocketOutcome.Of(server, answer.FdCount).FdIndex is not { } index)
             throw new BrokenRuleException($"it is granted as descriptor {server.TwinSocket?.FdIndex} of {answer.FdCount}");
         using SafeFileHandle twin = answer.Fds!.Take(index);
-        return SocketCalls.IsConnectedStream(twin) ? Finding.Passed : throw new BrokenRuleException($"descriptor {index} is no connected socket");
+        return SocketCalls.IsConnectedStream(twin) ? Finding.Passed : throw new BrokenRuleException($"descriptor {index} is not a connected socket");
     }
 
-    private static Finding InStep(Subject subject)
+    private static Finding StaysOnMainSocket(Subject subject)
     {
         using Conversation session = subject.Connect();
         if (!Grants(session.Ask(Command.Version, Offer)))

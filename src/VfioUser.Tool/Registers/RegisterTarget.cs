@@ -8,7 +8,7 @@ namespace VfioUser.Tool.Registers;
 /// <summary>A register of a server, or a field of it.</summary>
 /// <param name="Register">The register.</param>
 /// <param name="Field">Null for the whole register.</param>
-internal sealed record RegisterPlace(MappedRegister Register, MappedField? Field)
+internal sealed record RegisterTarget(MappedRegister Register, MappedField? Field)
 {
     public string Name => Field is null ? Register.Name : $"{Register.Name}.{Field.Name}";
 
@@ -29,13 +29,13 @@ internal sealed record RegisterPlace(MappedRegister Register, MappedField? Field
         RegionTransfer.Write(client, Register.Region, Register.Offset, wide[..Register.Width]);
     }
 
-    /// <summary>What is asked for, of a value of the register.</summary>
+    /// <summary>The field's part of a value of the register, or the whole value.</summary>
     public ulong Of(ulong register) => Field?.Of(register) ?? register;
 
-    /// <summary>A value of the register in words; for a field only its part.</summary>
+    /// <summary>A value of the register as text; for a field only its part.</summary>
     public string Describe(ulong register) => RegisterText.Describe(this, register);
 
-    /// <summary>The value that a text says: a number, or a name that a field has for it.</summary>
+    /// <summary>The value of a text: a number, or a name that the field has for it.</summary>
     /// <exception cref="UsageException">It is neither, or does not fit.</exception>
     public ulong Parse(string text)
     {
@@ -50,20 +50,20 @@ internal sealed record RegisterPlace(MappedRegister Register, MappedField? Field
     }
 
     /// <summary>The value to write so that a field changes, and no other bit of the register.</summary>
-    /// <param name="register">What was read.</param>
+    /// <param name="register">The value that was read.</param>
     /// <param name="value">Of the field.</param>
-    /// <remarks>Ones that clear or set are not written back: they would do so.</remarks>
+    /// <remarks>Bits that a 1 clears or sets are written as 0.</remarks>
     public ulong Merge(ulong register, ulong value)
     {
         ulong kept = register & ~Field!.Mask & ~(Register.WriteOneToClear | Register.WriteOneToSet);
         return kept | value << Field.Bit;
     }
 
-    /// <exception cref="ToolException">To read the register and to write it back changes more than the field.</exception>
+    /// <exception cref="ToolException">Reading the register and writing it back changes more than the field.</exception>
     public void CheckMerge()
     {
         if (Register.ReadToClear != 0)
-            throw new ToolException($"A field of {Register.Name} cannot be written alone: to read the register clears bits 0x{Register.ReadToClear:x}. Write the whole register.");
+            throw new ToolException($"A field of {Register.Name} cannot be written alone: reading the register clears bits 0x{Register.ReadToClear:x}. Write the whole register.");
         if ((Register.WriteOnly & ~Field!.Mask) is not 0 and ulong hidden)
             throw new ToolException($"A field of {Register.Name} cannot be written alone: its bits 0x{hidden:x} cannot be read. Write the whole register.");
     }
