@@ -19,6 +19,12 @@ public abstract partial class PciDevice
         CommandWork.Post(action, untilReset);
     }
 
+    /// <summary>The clock of the device's timers, for times that need no timer: <see cref="VfioUserServerOptions.TimeProvider"/> of the
+    /// server that serves the device, or served it last; before that the system's.</summary>
+    /// <remarks>Any thread. Unlike timers it does not stand still while migration has stopped the device, and a timestamp of it means
+    /// nothing to another server.</remarks>
+    public TimeProvider TimeProvider => CommandWork.Time;
+
     /// <summary>Adds a timer.</summary>
     /// <param name="due">Called on the Command thread when the timer expires. An exception is logged and passed to
     /// <see cref="VfioUserServerOptions.DeviceException"/>.</param>

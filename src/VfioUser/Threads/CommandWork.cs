@@ -13,6 +13,7 @@ internal sealed class CommandWork(DeviceActivity activity)
     private readonly Lock _gate = new();
     private readonly object _idle = new();
     private ICommandThread? _thread; // guarded by _gate, so that no thread is woken after End
+    private TimeProvider _time = TimeProvider.System;
     private bool _isRunning; // under _idle
 
     /// <summary>Whether something can run now. Any thread; the Command thread asks before it sleeps.</summary>
@@ -24,6 +25,9 @@ internal sealed class CommandWork(DeviceActivity activity)
     /// <summary>When the next timer expires, as a timestamp of its clock, or <see cref="TimerSet.Never"/>.</summary>
     public long NextDue => _timers.Next;
 
+    /// <summary>The clock of the timers. Any thread.</summary>
+    public TimeProvider Time => Volatile.Read(ref _time);
+
     /// <summary>Size of the timers' migration state in bytes; 0 without timers.</summary>
     public int TimerStateSize => _timers.Count * TimerSet.StateSize;
 
@@ -32,6 +36,7 @@ internal sealed class CommandWork(DeviceActivity activity)
     {
         lock (_gate)
             _thread = thread;
+        Volatile.Write(ref _time, thread.Time);
         _timers.SetClock(thread.Time);
         Announce();
     }

@@ -41,6 +41,20 @@ public sealed class TimerTests
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
     [InlineData(ServedBy.Host)]
+    public void The_device_knows_the_clock_of_its_timers(ServedBy by)
+    {
+        TimeProvider before = _device.TimeProvider;
+        using WorkRig rig = Serve(by);
+        using RawClient client = rig.Attach();
+
+        before.Should().BeSameAs(TimeProvider.System);
+        _device.TimeProvider.Should().BeSameAs(_clock);
+    }
+
+    [Theory]
+    [InlineData(ServedBy.OwnThread)]
+    [InlineData(ServedBy.Poller)]
+    [InlineData(ServedBy.Host)]
     public void Timer_on_the_system_clock_calls_whoever_is_there_and_an_earlier_one_comes_first(ServedBy by)
     {
         DeviceTimer late = _device.AddTimer(() => _device.Tell("an hour later"));
