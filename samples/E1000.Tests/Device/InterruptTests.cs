@@ -150,17 +150,71 @@ public class InterruptTests
     {
         using Rig rig = new Rig().Start();
         rig["IMC"] = (ulong)InterruptCauses.TransmitQueueEmpty;
-        rig["TIDV"] = 100;
-        rig["TADV"] = 150;
+        rig["TIDV"] = 2000; // 2,048 us
+        rig["TADV"] = 3000;
         byte[] frame = Frames.To(Frames.Peer);
         VfioUser.Iova address = rig.Guest.Place(frame);
 
         rig.Transmit(Descriptors.Legacy(address, frame.Length, Descriptors.Whole | TransmitCommand.DelayInterrupt));
+        rig.Guest.Advance(2040 * Microsecond);
         rig.Guest.Intx.ExpectNone();
-        rig.Guest.Advance(103 * Microsecond);
+        rig.Guest.Advance(10 * Microsecond);
         rig.Guest.Intx.Service(() => _ = rig["ICR"]);
 
         rig.Transmit(Descriptors.Legacy(address, frame.Length));
         rig.Guest.Intx.WaitForNext();
+    }
+
+    [Fact]
+    public void A_delay_of_sent_frames_is_no_shorter_than_the_shortest()
+    {
+        using Rig rig = new Rig().Start();
+        rig["IMC"] = (ulong)InterruptCauses.TransmitQueueEmpty;
+        rig["TIDV"] = 8;
+        rig["TADV"] = 32;
+        TimeSpan shortest = new NetworkCardOptions().TransmitInterruptDelay;
+        byte[] frame = Frames.To(Frames.Peer);
+
+        rig.Transmit(Descriptors.Legacy(rig.Guest.Place(frame), frame.Length, Descriptors.Whole | TransmitCommand.DelayInterrupt));
+
+        rig.Guest.Advance(shortest - Microsecond);
+        rig.Guest.Intx.ExpectNone();
+        rig.Guest.Advance(2 * Microsecond);
+        rig.Guest.Intx.Service(() => (rig["ICR"] & (ulong)InterruptCauses.TransmitDescriptorWritten).Should().NotBe(0));
+    }
+
+    [Fact]
+    public void Half_a_ring_of_sent_frames_is_told_at_once()
+    {
+        using Rig rig = new Rig().Start();
+        rig["IMC"] = (ulong)InterruptCauses.TransmitQueueEmpty;
+        rig["TIDV"] = 2000;
+        byte[] frame = Frames.To(Frames.Peer);
+        var descriptor = Descriptors.Legacy(rig.Guest.Place(frame), frame.Length, Descriptors.Whole | TransmitCommand.DelayInterrupt);
+
+        rig.Transmit([.. Enumerable.Repeat(descriptor, (Rig.RingSize / 2) - 1)]);
+        rig.Guest.Intx.ExpectNone();
+        rig.Transmit(descriptor);
+
+        rig.Guest.Intx.Service(() => (rig["ICR"] & (ulong)InterruptCauses.TransmitDescriptorWritten).Should().NotBe(0));
+        rig.Transmit(descriptor);
+        rig.Guest.Intx.ExpectNone();
+    }
+
+    [Fact]
+    public void An_interrupt_for_something_else_tells_of_what_waits()
+    {
+        using Rig rig = new Rig().Start();
+        rig["IMC"] = (ulong)InterruptCauses.TransmitQueueEmpty;
+        rig["TIDV"] = 2000;
+        byte[] frame = Frames.To(Frames.Peer);
+        rig.Transmit(Descriptors.Legacy(rig.Guest.Place(frame), frame.Length, Descriptors.Whole | TransmitCommand.DelayInterrupt));
+
+        rig.Receive(Frames.To(Rig.Own));
+
+        InterruptCauses both = InterruptCauses.ReceiveTimer | InterruptCauses.TransmitDescriptorWritten;
+        rig.Guest.Intx.Service(() => (rig["ICR"] & (ulong)both).Should().Be((ulong)both));
+        rig.Guest.Advance(3000 * Microsecond);
+        rig.Guest.Intx.ExpectNone();
     }
 }

@@ -7,15 +7,19 @@ internal sealed class Interrupts
 {
     private const InterruptCauses All = (InterruptCauses)0x1FFFF;
 
+    private readonly PciDevice _card;
     private readonly Register<InterruptCauses> _causes, _mask;
     private readonly Register<uint> _interval; // 256 ns
     private readonly Intx _intx;
     private readonly DeviceTimer _throttle;
+    private readonly List<DelayedInterrupt> _delayed = [];
+    private long? _lastAssertion;
 
-    public Interrupts(RegisterBlock csr, Intx intx, Func<Action, DeviceTimer> addTimer)
+    public Interrupts(RegisterBlock csr, PciDevice card)
     {
-        _intx = intx;
-        _throttle = addTimer(Update);
+        _card = card;
+        _intx = card.AddIntx();
+        _throttle = card.AddTimer(Update);
         _causes = csr.AddRegister<InterruptCauses>(0x00C0, new()
         {
             Name = "ICR",
@@ -30,6 +34,9 @@ internal sealed class Interrupts
         csr.AddView(0x00D8, _mask, RegisterAccess.WriteOneToClear, "IMC");
     }
 
+    /// <summary>Has what waits there told to the guest with the next interrupt, if that comes earlier.</summary>
+    public void Add(DelayedInterrupt delayed) => _delayed.Add(delayed);
+
     public void Raise(InterruptCauses causes)
     {
         _causes.SetBits(causes);
@@ -40,6 +47,7 @@ internal sealed class Interrupts
     public void Reset()
     {
         _throttle.Stop();
+        _lastAssertion = null;
         Update();
     }
 
@@ -54,13 +62,30 @@ internal sealed class Interrupts
     {
         if ((_causes.Value & _mask.Value) == 0)
         {
-            _intx.Deassert();
+            if (_intx.IsAsserted)
+                _intx.Deassert();
         }
         else if (!_intx.IsAsserted && !_throttle.IsRunning)
         {
-            _intx.Assert();
-            if (_interval.Value != 0)
-                _throttle.Start(TimeSpan.FromTicks(_interval.Value * 256 / TimeSpan.NanosecondsPerTick));
+            AssertInTime();
         }
+    }
+
+    private void AssertInTime()
+    {
+        if (_interval.Value != 0)
+        {
+            // the timer runs only while there is something that waits for it: it costs more than a look at the clock
+            TimeSpan interval = TimeSpan.FromTicks(_interval.Value * 256 / TimeSpan.NanosecondsPerTick);
+            if (_lastAssertion is { } last && _card.TimeProvider.GetElapsedTime(last) is var elapsed && elapsed >= TimeSpan.Zero && elapsed < interval)
+            {
+                _throttle.Start(interval - elapsed);
+                return;
+            }
+            _lastAssertion = _card.TimeProvider.GetTimestamp();
+        }
+        foreach (DelayedInterrupt delayed in _delayed)
+            _causes.SetBits(delayed.Take());
+        _intx.Assert();
     }
 }

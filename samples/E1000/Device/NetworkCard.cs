@@ -88,12 +88,12 @@ public sealed class NetworkCard : PciDevice, INetworkPort
             _csr.AddRegister<uint>(offset, new() { Name = name, WriteMask = mask });
         AddTags();
 
-        _interrupts = new Interrupts(_csr, AddIntx(), AddTimer);
+        _interrupts = new Interrupts(_csr, this);
         Statistics = new Statistics(_csr);
         _eeprom = new Eeprom(_csr, Pci, options.Address);
         _phy = new Phy(_csr, AddDeviceRegion(DeviceRegion.VendorType(Pci.Vendor), subtype: 1, Phy.RegionSize), _interrupts, UpdateLink);
-        _receiver = new Receiver(_csr, this, options.ReceiveBufferSize, _interrupts, AddTimer, PostWork);
-        _transmitter = new Transmitter(_csr, this, _interrupts, AddTimer, PostWork);
+        _receiver = new Receiver(_csr, this, options.ReceiveBufferSize, _interrupts, PostWork);
+        _transmitter = new Transmitter(_csr, this, options.TransmitInterruptDelay, _interrupts, PostWork);
         _receiver.Filter.SetAddress(_eeprom.Address);
         EnableMigration(Save, Restore, Eeprom.StateSize + Transmitter.MaxStateSize);
     }

@@ -10,4 +10,8 @@ public sealed record NetworkCardOptions
 
     /// <summary>How many bytes of frames wait while the guest has no room for them; what is more is lost.</summary>
     public int ReceiveBufferSize { get; init; } = 1 << 20;
+
+    /// <summary>The shortest delay of an interrupt which the guest lets the card delay (TIDV), and which says only that frames have been
+    /// sent. An interrupt costs a virtual machine some hundred microseconds, and the next frame that it receives says the same.</summary>
+    public TimeSpan TransmitInterruptDelay { get; init; } = TimeSpan.FromMilliseconds(1);
 }

@@ -23,16 +23,15 @@ internal sealed class Receiver
     /// <param name="card">The card.</param>
     /// <param name="fifoSize">In bytes, of what waits.</param>
     /// <param name="interrupts">Its interrupts.</param>
-    /// <param name="addTimer">Adds a timer to the card.</param>
     /// <param name="resume">Has <see cref="Run"/> called again, later.</param>
-    public Receiver(RegisterBlock csr, NetworkCard card, int fifoSize, Interrupts interrupts, Func<Action, DeviceTimer> addTimer, Action resume)
+    public Receiver(RegisterBlock csr, NetworkCard card, int fifoSize, Interrupts interrupts, Action resume)
     {
         (_card, _interrupts, _resume) = (card, interrupts, resume);
         Waiting = new FrameFifo(fifoSize);
         Filter = new ReceiveFilter(csr);
         _checksums = new ReceiveChecksums(csr);
         _ring = new DescriptorRing(csr, 0x2800, "RD", Run);
-        _received = new DelayedInterrupt(csr, 0x2820, "RDTR", "RADV", addTimer, () => interrupts.Raise(InterruptCauses.ReceiveTimer));
+        _received = new DelayedInterrupt(csr, 0x2820, ("RDTR", "RADV"), card, interrupts, InterruptCauses.ReceiveTimer);
         _control = csr.AddRegister<ReceiveControl>(0x0100, new() { Name = "RCTL", WriteMask = (ReceiveControl)0x07FFFFFE, OnWrite = _ => Run() });
     }
 

@@ -27,15 +27,14 @@ internal sealed class Transmitter
 
     /// <param name="csr">The registers of the card.</param>
     /// <param name="card">The card.</param>
+    /// <param name="delay">The shortest one of its interrupts, if the guest wants one.</param>
     /// <param name="interrupts">Its interrupts.</param>
-    /// <param name="addTimer">Adds a timer to the card.</param>
     /// <param name="resume">Has <see cref="Run"/> called again, later.</param>
-    public Transmitter(RegisterBlock csr, NetworkCard card, Interrupts interrupts, Func<Action, DeviceTimer> addTimer, Action resume)
+    public Transmitter(RegisterBlock csr, NetworkCard card, TimeSpan delay, Interrupts interrupts, Action resume)
     {
         (_card, _interrupts, _resume) = (card, interrupts, resume);
         _ring = new DescriptorRing(csr, 0x3800, "TD", Run);
-        _written = new DelayedInterrupt(csr, 0x3820, "TIDV", "TADV", addTimer,
-            () => interrupts.Raise(InterruptCauses.TransmitDescriptorWritten));
+        _written = new DelayedInterrupt(csr, 0x3820, ("TIDV", "TADV"), card, interrupts, InterruptCauses.TransmitDescriptorWritten, delay);
         _control = csr.AddRegister<TransmitControl>(0x0400, new() { Name = "TCTL", OnWrite = _ => Run() });
     }
 
@@ -84,7 +83,7 @@ internal sealed class Transmitter
     {
         if ((_control.Value & TransmitControl.Enable) == 0 || !_card.Config.BusMasterEnabled || _ring.Ready == 0)
             return;
-        bool isWritten = false;
+        uint written = 0;
         bool isDelayed = true;
         bool isReadable = true;
         for (_cost = 0; _cost < Budget && _ring.Ready > 0; _cost++)
@@ -98,12 +97,12 @@ internal sealed class Transmitter
             if (!descriptor.Has(TransmitCommand.ReportStatus | TransmitCommand.ReportPacketSent))
                 continue;
             _card.Dma.TryWrite(address + TransmitDescriptor.StatusOffset, (descriptor.Upper & ~0xFu) | DescriptorDone);
-            isWritten = true;
+            written++;
             isDelayed &= descriptor.Has(TransmitCommand.DelayInterrupt);
         }
-        if (isWritten && isDelayed)
-            _written.Happened();
-        else if (isWritten)
+        if (written > 0 && isDelayed)
+            _written.Happened(written, enough: _ring.Count / 2); // the driver is to have some back before it has none
+        else if (written > 0)
             _interrupts.Raise(InterruptCauses.TransmitDescriptorWritten);
         if (_ring.Ready == 0)
             _interrupts.Raise(InterruptCauses.TransmitQueueEmpty);
