@@ -1,4 +1,5 @@
 using System.CommandLine;
+using VfioUser;
 
 namespace E1000.Cli;
 
@@ -26,10 +27,20 @@ internal static class CommandLine
             Arity = ArgumentArity.OneOrMore,
         };
         Option<string?> pcap = new("--pcap") { Description = "Writes what the cards send to this file, for tcpdump and Wireshark." };
+        Option<string?> tap = new("--tap") { Description = "Joins the cards with this TAP interface of the host, which is made unless it exists." };
+        Option<int> spin = new("--spin")
+        {
+            Description = "Microseconds for which a card waits for the next access without sleeping: faster, for a processor each.",
+        };
         Option<bool> trust = new("--trust-client-memory") { Description = "Map the machines' memory even if its file could shrink." };
-        Command serve = new("serve", "Serves cards until Ctrl-C.") { sockets, pcap, trust };
+        Command serve = new("serve", "Serves cards until Ctrl-C.") { sockets, pcap, tap, spin, trust };
         serve.SetAction((parsed, _) => Reported(() =>
-            Serve.RunAsync(parsed.GetRequiredValue(sockets), parsed.GetValue(pcap), parsed.GetValue(trust))));
+            Serve.RunAsync(parsed.GetRequiredValue(sockets), parsed.GetValue(pcap), parsed.GetValue(tap), new VfioUserServerOptions
+            {
+                TrustClientMemory = parsed.GetValue(trust),
+                Spin = TimeSpan.FromMicroseconds(Math.Max(0, parsed.GetValue(spin))),
+                RegisterMap = true,
+            })));
         return serve;
     }
 
@@ -40,7 +51,7 @@ internal static class CommandLine
             await run();
             return 0;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
             await Console.Error.WriteLineAsync($"e1000: {e.Message}");
             return 1;
