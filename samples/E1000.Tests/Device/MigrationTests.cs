@@ -1,12 +1,17 @@
+using System.Buffers.Binary;
+using System.Numerics;
 using E1000.Device;
 using E1000.Tests.Support;
 using VfioUser;
+using VfioUser.Client;
 using VfioUser.Testing;
 
 namespace E1000.Tests.Device;
 
 public class MigrationTests
 {
+    private const int EndRecordSize = 12; // kind, length, checksum
+
     [Fact]
     public void A_card_goes_on_where_it_was_moved_to()
     {
@@ -116,5 +121,68 @@ public class MigrationTests
             guest.Reset();
             guest.Registers["STATUS"].Read().Should().Be(0x281);
         }
+    }
+
+    [Theory]
+    [InlineData(4)]
+    [InlineData(5)]
+    [InlineData(6)]
+    public void A_stream_with_other_bytes_and_a_right_checksum_is_refused_or_does_no_harm(int seed)
+    {
+        byte[] state;
+        using (Rig rig = new Rig().Start())
+        {
+            EepromTests.Command(rig, 0b100_110000);
+            byte[] packet = Frames.Tcp(Frames.Peer, 4000);
+            rig.Transmit(
+                Descriptors.Context(ContextCommand.Tcp | ContextCommand.Ipv4 | ContextCommand.Segment, segmentSize: 1000, payload: 4000),
+                Descriptors.Data(rig.Guest.Place(packet), 1600, TransmitCommand.Segment));
+            state = rig.Guest.Migration.Save();
+        }
+        Random random = new(seed);
+        int accepted = 0;
+        for (int i = 0; i < 100; i++)
+        {
+            byte[] changed = [.. state];
+            for (int j = 0; j <= random.Next(4); j++)
+                changed[random.Next(changed.Length)] = (byte)random.Next(256);
+            SetChecksum(changed);
+            using Rig rig = new();
+            try
+            {
+                rig.Guest.Migration.Restore(changed);
+                accepted++;
+                Use(rig);
+            }
+            catch (VfioUserException)
+            {
+                // it was refused
+            }
+            rig.Guest.Reset();
+            rig.Guest.StartDriver(PciIrqTypes.Intx);
+            rig.Start();
+            byte[] frame = Frames.To(Rig.Own);
+            rig.Receive(frame);
+            rig.ReceivedBytes(0).Should().Equal(frame);
+        }
+        accepted.Should().BePositive("most bytes are registers, which may have any value");
+    }
+
+    // whatever the registers say: both rings, the timers, the wires of the EEPROM
+    private static void Use(Rig rig)
+    {
+        rig["TDT"] = (rig["TDT"] + 2) % Rig.RingSize;
+        rig["TCTL"] = (ulong)TransmitControl.Enable;
+        rig.Receive(Frames.To(Frames.Broadcast));
+        EepromTests.Command(rig, 0b110_000101);
+        rig.Guest.Advance(TimeSpan.FromSeconds(1));
+    }
+
+    private static void SetChecksum(Span<byte> stream)
+    {
+        uint checksum = uint.MaxValue;
+        foreach (byte b in stream[..^EndRecordSize])
+            checksum = BitOperations.Crc32C(checksum, b);
+        BinaryPrimitives.WriteUInt32LittleEndian(stream[^sizeof(uint)..], checksum);
     }
 }
