@@ -41,6 +41,12 @@ switch (args)
     case ["nvme-floor", string path]:
         NvmeFloorServer.Run(path);
         return 0;
+    case ["e1000-guest", .. string[] words]:
+        await E1000InGuests.Run(words);
+        return 0;
+    case ["e1000-server", string folder, string spin, string delay]:
+        E1000Server.Run(folder, int.Parse(spin, System.Globalization.CultureInfo.InvariantCulture), int.Parse(delay, System.Globalization.CultureInfo.InvariantCulture));
+        return 0;
     case ["micro", .. string[] rest]:
         BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(rest.Length == 0 ? ["--filter", "*"] : rest);
         return 0;
@@ -51,6 +57,8 @@ switch (args)
             nvme [DOORBELLS...] the NVMe sample beside the same copies and signals; doorbells are shadow, mapped, trapped
             nvme-guest [WORD...] fio in a guest on the NVMe sample beside QEMU's own device; words are memory, file (its disk),
                                 shadow, mapped, trapped (doorbells), 1, 2, 4 (processors of the guest)
+            e1000-guest [WORD...] TCP between two guests on the E1000 sample beside QEMU's own card; words are a number of alternations,
+                                pingpong or stream, spin=MICROSECONDS and delay=MICROSECONDS (of interrupts for sent frames)
             nvme-file [FOLDER]  the NVMe sample on a file beside fio, which has to be installed, on that file
             start PROGRAM       a published NVMe sample: size, time until a client is attached, resident memory
             micro [ARGS...]     BenchmarkDotNet: allocations and time of the hot paths

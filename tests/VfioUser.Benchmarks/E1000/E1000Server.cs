@@ -1,0 +1,38 @@
+using System.Globalization;
+using System.Net.NetworkInformation;
+using E1000.Device;
+using E1000.Network;
+
+namespace VfioUser.Benchmarks;
+
+/// <summary>The E1000 sample's cards with a switch, and the same switch for QEMU's own cards: each frame passes this process once.</summary>
+internal static class E1000Server
+{
+    public const int Cards = 2;
+
+    public static string CardPath(string folder, int guest) => Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"card{guest}.sock"));
+
+    public static string StreamPath(string folder) => Path.Combine(folder, "stream.sock");
+
+    /// <param name="folder">Where its sockets are.</param>
+    /// <param name="spin">Microseconds for which a Command thread polls before it sleeps.</param>
+    /// <param name="delay">Microseconds that an interrupt for sent frames waits at least.</param>
+    public static void Run(string folder, int spin, int delay)
+    {
+        Switch middle = new();
+        for (int i = 0; i < Cards; i++)
+        {
+            NetworkCard card = new(new()
+            {
+                Address = new PhysicalAddress([0x52, 0x54, 0x00, 0xE1, 0x00, (byte)i]),
+                TransmitInterruptDelay = TimeSpan.FromMicroseconds(delay),
+            });
+            card.Plug(middle.Connect(card));
+            VfioUserServer server = VfioUserServer.Bind(CardPath(folder, i), new() { Spin = TimeSpan.FromMicroseconds(spin) });
+            _ = server.RunAsync(card);
+        }
+        StreamStation.Serve(StreamPath(folder), new Switch());
+        Console.WriteLine("ready");
+        Console.ReadLine();
+    }
+}
