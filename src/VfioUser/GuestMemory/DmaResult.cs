@@ -64,6 +64,8 @@ public readonly record struct DmaResult
         DmaStatus.BusMasterOff => $"{Address}: bus mastering is off",
         DmaStatus.Misaligned => $"{Address}: not aligned",
         DmaStatus.NotInPlace => $"{Address}: not mapped into this process",
+        DmaStatus.NoDescriptor => $"{Address}: no descriptor",
+        DmaStatus.NotContiguous => $"{Address}: another region",
         DmaStatus.Refused => $"{Address}: refused by the client ({Errno})",
         DmaStatus.TimedOut => $"{Address}: no reply from the client",
         DmaStatus.Cancelled => $"{Address}: no reply from the client before a reset",

@@ -36,6 +36,12 @@ public enum DmaStatus
     /// atomically. The address is valid.</summary>
     NotInPlace,
 
+    /// <summary>The client sent no descriptor for the memory, or it is not kept. The address is valid.</summary>
+    NoDescriptor,
+
+    /// <summary>The range goes on in another DMA region, which another descriptor may be for. The address is valid.</summary>
+    NotContiguous,
+
     /// <summary>The client replied to DMA_READ or DMA_WRITE with an error, as QEMU does for addresses that are not RAM.
     /// <see cref="DmaResult.Errno"/> has its error.</summary>
     Refused,

@@ -51,6 +51,12 @@ internal abstract class GuestRegion(DmaRegion description)
             LetGo();
     }
 
+    /// <summary>The descriptor that is kept for it; null for none.</summary>
+    public GuestFile? File { get; init; }
+
+    /// <summary>Of its first byte in the client's file.</summary>
+    public ulong FileOffset { get; init; }
+
     /// <summary>Whether users can enter.</summary>
     public bool IsOpen => _uses.IsOpen;
 
@@ -110,6 +116,7 @@ internal abstract class GuestRegion(DmaRegion description)
     private void LetGo()
     {
         Release();
+        File?.Release();
         _isDrained = true;
         _drain?.Leave();
     }

@@ -57,9 +57,9 @@ internal sealed class GuestRegions(
         }
         finally
         {
-            // the only place that closes it: just a region with file I/O keeps the descriptor; a mapping does not need it
-            if (region is not FileGuestRegion through || through.File.File != file)
-                file?.Dispose();
+            // the only place that closes it, unless a region keeps it
+            if (file is not null && region?.File?.File != file)
+                file.Dispose();
         }
         if (region is null)
             return refusal;
@@ -200,15 +200,17 @@ internal sealed class GuestRegions(
         GuestFile? kept = backing == DmaBacking.FileIo ? Files.TryKeep(file!, facts) : null;
         if (backing == DmaBacking.FileIo && kept is null)
             return new Refusal(Errno.ENOSPC, "the process keeps as many descriptors for DMA regions as it may");
+        // not needed to access the memory; without one, it has none to give
+        GuestFile? toShare = _dma.KeepsDescriptors && kept is null && (facts.IsRegular || (trustClient && file is not null)) ? Files.TryKeep(file!, facts) : null;
         if (backing != DmaBacking.Mapped)
             _notMapped.Tell(map, file is null ? null : facts, backing, mayMap);
         DmaRegion description = new(new Iova(map.Address), map.Size, (map.Flags & DmaMapFlags.Readable) != 0, (map.Flags & DmaMapFlags.Writeable) != 0, backing);
         DmaMeter meter = observer.MeterOf(backing);
         region = backing switch
         {
-            DmaBacking.Mapped => new MappedGuestRegion(description, window!, map.Offset) { Meter = meter },
+            DmaBacking.Mapped => new MappedGuestRegion(description, window!, map.Offset) { Meter = meter, File = toShare, FileOffset = map.Offset },
             DmaBacking.FileIo => new FileGuestRegion(description, kept!, map.Offset) { Meter = meter },
-            _ => new MessageGuestRegion(description, messages) { Meter = meter },
+            _ => new MessageGuestRegion(description, messages) { Meter = meter, File = toShare, FileOffset = map.Offset },
         };
         return default;
     }

@@ -94,6 +94,23 @@ public class DmaGuideTests
         (await device.TryReadAsync(file, 0, [(buffer, uint.MaxValue)])).Should().BeFalse();
     }
 
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void A_simulator_has_the_memory_that_has_a_descriptor_until_it_is_unmapped(GuestMemoryKind kind)
+    {
+        Simulator simulator = new();
+        using var guest = TestGuest.Attach(simulator, kind);
+        Iova place = guest.Place([0x42]);
+        bool hasDescriptor = kind is GuestMemoryKind.Mapped or GuestMemoryKind.FileIo;
+
+        DmaResult given = simulator.Give(simulator.Dma.Regions[0]);
+
+        given.Status.Should().Be(hasDescriptor ? DmaStatus.Done : DmaStatus.NoDescriptor);
+        simulator.Peek(place).Should().Be(hasDescriptor ? (byte)0x42 : null);
+        guest.Memory.Unmap();
+        simulator.Count.Should().Be(0);
+    }
+
     [Fact]
     public void A_wrong_address_is_the_drivers_and_a_client_that_has_gone_is_not()
     {

@@ -26,6 +26,12 @@ internal sealed class BlankDevice : PciDevice
         set => base.RequiresBusMaster = value;
     }
 
+    public new bool KeepsDmaDescriptors
+    {
+        get => base.KeepsDmaDescriptors;
+        set => base.KeepsDmaDescriptors = value;
+    }
+
     public void EnableMigration() => base.EnableMigration();
 
     protected override void OnAttached() => WhenAttached?.Invoke();
