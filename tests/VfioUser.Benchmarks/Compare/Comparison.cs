@@ -52,7 +52,7 @@ internal static class Comparison
     }
 
     private static IEnumerable<Row> AllRows(Peer floor, Peer ours, Peer spinning, Peer client) =>
-        new SocketRows(floor, ours, spinning).All().Concat(new MessageDmaRows(client).All()).Concat(new LookupRows().All());
+        new SocketRows(floor, ours, spinning).All().Concat(new MessageDmaRows(client).All()).Concat(new LookupRows().All()).Concat(new ApiRows().All());
 
     private static bool Print(Row row)
     {

@@ -82,8 +82,8 @@ internal sealed class LookupRows
         }))];
         foreach (Thread thread in all)
             thread.Start();
+        long start = Stopwatch.GetTimestamp(); // before the barrier: with a real-time priority, they may be done when it returns
         ready.SignalAndWait();
-        long start = Stopwatch.GetTimestamp();
         foreach (Thread thread in all)
             thread.Join();
         return (double)threads * Times / Stopwatch.GetElapsedTime(start).TotalMicroseconds;
