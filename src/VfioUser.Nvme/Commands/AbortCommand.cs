@@ -1,6 +1,6 @@
 namespace VfioUser.Nvme;
 
-/// <summary>Abort: best effort, which here means requests for events; all else is soon done. NVMe 1.4 5.1.</summary>
+/// <summary>Abort: best effort: requests for events are, and disks are told. NVMe 1.4 5.1.</summary>
 internal sealed class AbortCommand(ControllerParts parts) : IAdminCommand
 {
     private const uint NotAborted = 1;
@@ -12,6 +12,9 @@ internal sealed class AbortCommand(ControllerParts parts) : IAdminCommand
         result = NotAborted;
         if (parts.Queues.Submission(sqId) is not { } queue)
             return Status.InvalidField;
+        // what was aborted says so itself: whether its disk gives it up, and when, is not known here
+        if (sqId != 0)
+            parts.Workers.Abort(queue, commandId);
         if (sqId != 0 || queue.Completions.Reserve(1) == 0)
             return Status.Success;
         if (!parts.Events.Cancel(commandId))

@@ -35,16 +35,17 @@ internal sealed class CommandSlot
     /// <summary>Cancelled when the answer is not wanted any more.</summary>
     public CancellationToken Cancellation => (_cancellation ??= new CancellationTokenSource()).Token;
 
+    /// <summary>Whether the thread that fetched the command has gone on without it.</summary>
+    public bool IsWaiting { get; set; }
+
     /// <summary>Begins with a command.</summary>
     public void Begin(SubmissionQueue queue, in Command command)
     {
         Queue = queue;
         Command = command;
+        // somebody may be about to cancel the last one: it is not disposed, and has no timer to be
         if (_cancellation?.TryReset() == false)
-        {
-            _cancellation.Dispose();
             _cancellation = null;
-        }
     }
 
     /// <summary>Has the command completed when its disk has answered. The slot is not the caller's any more.</summary>

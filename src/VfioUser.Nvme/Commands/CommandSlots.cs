@@ -9,6 +9,7 @@ internal sealed class CommandSlots(int count, Func<CommandSlot> create, Action w
 {
     private readonly Lock _lock = new();
     private readonly Stack<CommandSlot> _free = new();
+    private readonly List<CommandSlot> _all = [];
     private int _left = count;
     private bool _isStarved;
 
@@ -33,13 +34,36 @@ internal sealed class CommandSlots(int count, Func<CommandSlot> create, Action w
             if (_free.TryPop(out CommandSlot? slot))
                 return slot;
         }
-        return create();
+        CommandSlot made = create();
+        lock (_lock)
+            _all.Add(made);
+        return made;
+    }
+
+    /// <summary>Tells all disks that no answer is wanted any more: they are to be waited for, and some would never come.</summary>
+    public void CancelAll()
+    {
+        CommandSlot[] all;
+        lock (_lock)
+            all = [.. _all];
+        foreach (CommandSlot slot in all)
+            slot.Cancel();
+    }
+
+    /// <summary>Tells the disk of a command that no answer is wanted. It may answer all the same, or have answered.</summary>
+    public void Cancel(SubmissionQueue queue, ushort commandId)
+    {
+        CommandSlot? slot;
+        lock (_lock)
+            slot = _all.Find(slot => slot.IsWaiting && slot.Queue == queue && slot.Command.Id == commandId);
+        slot?.Cancel();
     }
 
     /// <summary>The command in a slot has ended.</summary>
     public void Return(CommandSlot slot)
     {
         slot.Context.TrimBounce();
+        slot.IsWaiting = false;
         bool wasStarved;
         lock (_lock)
         {

@@ -15,6 +15,9 @@ internal interface IQueueWorkers
     /// <summary>Takes all queues from all threads. When nobody is inside the guard.</summary>
     void RemoveAll();
 
+    /// <summary>Tells the disk of a command that it is not wanted any more. Admin thread.</summary>
+    void Abort(SubmissionQueue queue, ushort commandId);
+
     /// <summary>Returns when each thread has finished what it does now. Outside of the guard: it may wait for a disk.</summary>
     void WaitForRounds();
 }

@@ -34,7 +34,7 @@ internal sealed class IoPool
 
     private void Run(CancellationToken stop)
     {
-        using CancellationTokenRegistration stopping = stop.UnsafeRegister(static self => ((IoPool)self!).WakeAll(), this);
+        using CancellationTokenRegistration stopping = stop.UnsafeRegister(static self => ((IoPool)self!).Stop(), this);
         while (TryTake(stop) is { } slot)
         {
             if (!slot.Pass.TryEnter())
@@ -50,8 +50,10 @@ internal sealed class IoPool
         }
     }
 
-    private void WakeAll()
+    // the guest has gone, or is about to: what it waited for may never come
+    private void Stop()
     {
+        _end.Slots.CancelAll();
         lock (_gate)
             Monitor.PulseAll(_gate);
     }

@@ -255,6 +255,7 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
     private CommandSlot GiveSlot()
     {
         CommandSlot given = _slot;
+        given.IsWaiting = true;
         _slot = _slots.Take();
         _reserved--;
         return given;

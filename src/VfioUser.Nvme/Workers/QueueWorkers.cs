@@ -5,6 +5,7 @@ internal sealed class QueueWorkers : IQueueWorkers
 {
     private readonly AdminWorker _admin;
     private readonly IoWorker[] _io;
+    private readonly CommandSlots _slots;
 
     /// <param name="device">Whose threads they are.</param>
     /// <param name="parts">The controller.</param>
@@ -14,7 +15,7 @@ internal sealed class QueueWorkers : IQueueWorkers
         IoCommands commands = new(parts);
         CommandEnd end = new(parts);
         int slots = parts.Options.DiskCommands + parts.Options.WorkerCount * IoWorker.MaxBurst;
-        end.Slots = new CommandSlots(slots, () => new CommandSlot(parts, end.Complete), WakeIo);
+        end.Slots = _slots = new CommandSlots(slots, () => new CommandSlot(parts, end.Complete), WakeIo);
         IoPool pool = new(device, commands, end, parts.Namespaces.Any(space => space.MayBlock) ? parts.Options.DiskThreads : 1);
         _io = [.. Enumerable.Range(1, parts.Options.WorkerCount).Select(number => new IoWorker(device, parts, commands, pool, end.Slots, number))];
         _admin = new AdminWorker(device, parts, advance);
@@ -29,6 +30,8 @@ internal sealed class QueueWorkers : IQueueWorkers
     }
 
     public void Assign(SubmissionQueue queue) => _io.MinBy(worker => worker.Queues.Count)!.Add(queue);
+
+    public void Abort(SubmissionQueue queue, ushort commandId) => _slots.Cancel(queue, commandId);
 
     public void RemoveAll()
     {

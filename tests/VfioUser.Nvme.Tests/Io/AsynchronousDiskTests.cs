@@ -133,6 +133,38 @@ public class AsynchronousDiskTests
     }
 
     [Fact]
+    public void Aborted_command_ends_without_its_disk_and_others_go_on()
+    {
+        LaterDisk disk = new(1 << 20);
+        using Machine machine = new(options: OneThread, disks: [disk]);
+        DriverQueue queue = machine.Driver.CreateQueue(1);
+        ushort aborted = queue.Submit(NewCommand.Io(IoOpcode.Read, 0, 1, machine.NewPage()));
+        disk.Take();
+        ushort other = queue.Submit(NewCommand.Io(IoOpcode.Read, 1, 1, machine.NewPage()));
+        LaterDisk.Request second = disk.Take();
+
+        NvmeDriver.Expect(machine.Admin.Execute(NewCommand.Admin(AdminOpcode.Abort, dword10: 1u | (uint)aborted << 16)));
+        Completion completion = queue.Take();
+        second.Answer();
+        Completion next = queue.Take();
+
+        (completion.CommandId, completion.Status).Should().Be((aborted, Status.AbortRequested));
+        (next.CommandId, next.Status).Should().Be((other, Status.Success));
+    }
+
+    [Fact]
+    public void Server_stops_although_a_disk_never_answers()
+    {
+        LaterDisk disk = new(1 << 20);
+        Machine machine = new(options: OneThread, disks: [disk]);
+        DriverQueue queue = machine.Driver.CreateQueue(1);
+        queue.Submit(NewCommand.Io(IoOpcode.Read, 0, 1, machine.NewPage()));
+        disk.Take();
+
+        FluentActions.Invoking(machine.Dispose).Should().NotThrow();
+    }
+
+    [Fact]
     public void Deleting_a_queue_waits_for_its_commands_and_others_go_on()
     {
         LaterDisk disk = new(1 << 20);
