@@ -11,12 +11,15 @@ internal static class Serve
 {
     private const long DefaultMemorySize = 1L << 30;
 
+    // a server of a disk may be gone for good
+    private static readonly TimeSpan FlushLimit = TimeSpan.FromMinutes(1);
+
     public static async Task<int> Run(ServeOptions options)
     {
         List<NvmeDisk> disks = [];
         try
         {
-            OpenDisks(options, disks);
+            await OpenDisks(options, disks);
             return await Run(options, disks);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
@@ -84,9 +87,9 @@ internal static class Serve
         {
             try
             {
-                await disk.FlushAsync();
+                await disk.FlushAsync().AsTask().WaitAsync(FlushLimit);
             }
-            catch (IOException e)
+            catch (Exception e) when (e is IOException or TimeoutException)
             {
                 await Console.Error.WriteLineAsync($"nvme: {e.Message}");
                 flushed = false;
@@ -111,7 +114,7 @@ internal static class Serve
         }
     }
 
-    private static void OpenDisks(ServeOptions options, List<NvmeDisk> disks)
+    private static async Task OpenDisks(ServeOptions options, List<NvmeDisk> disks)
     {
         if (options.Disks.Count == 0)
             disks.Add(new MemoryDisk(options.Size ?? DefaultMemorySize));
@@ -119,6 +122,11 @@ internal static class Serve
         {
             try
             {
+                if (path.StartsWith("nbd", StringComparison.Ordinal) && path.Contains("://", StringComparison.Ordinal))
+                {
+                    disks.Add(await NbdDisk.ConnectAsync(path, new NbdDiskOptions { IsReadOnly = options.ReadOnly, Log = line => Console.Error.WriteLine($"nvme: {line}") }));
+                    continue;
+                }
                 disks.Add(FileDisk.Open(path, new FileDiskOptions
                 {
                     Size = options.Size,
