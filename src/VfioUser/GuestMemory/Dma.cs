@@ -8,8 +8,8 @@ namespace VfioUser;
 /// <remarks>
 /// Any thread, at any time, concurrently. The client's unmap waits for accesses in progress; once an unmap has started, new
 /// accesses to its range fail. Without a client every access fails. A bad address is guest input: it is a result, not an
-/// exception. Accesses of one thread take effect in the order in which it makes them, as the guest sees it; those of different threads
-/// are not ordered, and neither are the bytes of one access. While the guest has not enabled bus mastering, every access fails;
+/// exception. Accesses of one thread take effect in the order in which it makes them, as the guest sees it: each is a full fence. Those of
+/// different threads are not ordered, and neither are the bytes of one access. While the guest has not enabled bus mastering, every access fails;
 /// those in progress when it disables it are completed.
 /// </remarks>
 public sealed partial class Dma

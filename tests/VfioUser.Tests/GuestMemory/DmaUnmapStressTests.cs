@@ -91,14 +91,17 @@ public class DmaUnmapStressTests
     {
         if (!dma.TryLease(new Iova(At), Size, writable: true, out DmaLease lease))
             return false;
+        bool written;
         using (lease)
         {
             byte[] bytes = new byte[Size * 3 / 4];
             if (!lease.TryRead(0, bytes))
                 throw new InvalidOperationException("A lease holds the memory.");
             Check(bytes);
-            return lease.TryWrite(Size * 3 / 4, bytes.AsSpan(0, 16));
+            written = lease.TryWrite(Size * 3 / 4, bytes.AsSpan(0, 16));
         }
+        lease.Dispose(); // again: that ends no lease of another thread
+        return written;
     }
 
     // as I/O that is still in flight when its pin is disposed
