@@ -30,7 +30,9 @@ public sealed class TestMemory : IDisposable
         _memory = SharedMemory.Create(Size, "test-memory");
         _device.Dma.Holds ??= new DmaHolds();
         ServerLog log = new(NullLogger.Instance);
-        _regions = new GuestRegions(device, new TestDmaMessages(_memory, Address), maxMaps: 1, trustClient: false, maxDirtyBitmap: 0, log);
+        TestDmaMessages messages = new(_memory, Address);
+        _regions = new GuestRegions(device, messages, maxMaps: 1, trustClient: false, maxDirtyBitmap: 0, log);
+        device.Dma.ByMessage = new DmaMessageAccess(messages, ((IGuestMemoryObserver)log).MeterOf(DmaBacking.Message));
         try
         {
             Map();

@@ -17,7 +17,14 @@ internal sealed record RegisterTarget(MappedRegister Register, MappedField? Fiel
     {
         Span<byte> wide = stackalloc byte[sizeof(ulong)];
         wide.Clear();
-        RegionTransfer.Read(client, Register.Region, Register.Offset, wide[..Register.Width]);
+        try
+        {
+            RegionTransfer.Read(client, Register.Region, Register.Offset, wide[..Register.Width]);
+        }
+        catch (VfioUserException e) when (IsRefusal(e))
+        {
+            throw Refused("read", e);
+        }
         return WireFormat.Read<ulong>(wide);
     }
 
@@ -26,8 +33,21 @@ internal sealed record RegisterTarget(MappedRegister Register, MappedField? Fiel
     {
         Span<byte> wide = stackalloc byte[sizeof(ulong)];
         WireFormat.Write(wide, value);
-        RegionTransfer.Write(client, Register.Region, Register.Offset, wide[..Register.Width]);
+        try
+        {
+            RegionTransfer.Write(client, Register.Region, Register.Offset, wide[..Register.Width]);
+        }
+        catch (VfioUserException e) when (IsRefusal(e))
+        {
+            throw Refused("written", e);
+        }
     }
+
+    // and not a connection that has failed
+    private static bool IsRefusal(VfioUserException e) => e.Errno is not (Errno.None or Errno.ENOTCONN or Errno.ETIMEDOUT or Errno.EBADMSG);
+
+    private ToolException Refused(string what, VfioUserException refusal) =>
+        new($"{Register.Name} was not {what}: the server refused it with {refusal.Errno}.");
 
     /// <summary>The field's part of a value of the register, or the whole value.</summary>
     public ulong Of(ulong register) => Field?.Of(register) ?? register;

@@ -15,7 +15,7 @@ internal sealed class Modem : PciDevice
 
     public Register<uint> Status { get; }
 
-    protected override void OnDetached() => RequestResetAsync(); // the next client finds the device as new
+    protected override void OnDetached() => _ = RequestResetAsync(); // the next client finds the device as new
 
     private async Task WatchAsync(DeviceWork work, CancellationToken stop)
     {

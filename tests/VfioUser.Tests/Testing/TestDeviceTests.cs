@@ -30,6 +30,9 @@ public sealed class TestDeviceTests
         Iova address = device.Memory.Place([1, 2, 3, 4]);
         device.Dma.TryRead(address, out uint value).Status.Should().Be(DmaStatus.Done);
         value.Should().Be(0x04030201);
+        byte[] byMessage = new byte[2];
+        device.Dma.TryReadByMessage(address + 2, byMessage).IsDone.Should().BeTrue();
+        byMessage.Should().Equal(3, 4);
 
         device.WriteConfig<ushort>(4, 3);
         device.Dma.TryRead(address, out value).Status.Should().Be(DmaStatus.BusMasterOff);

@@ -75,6 +75,20 @@ public sealed class RequestedResetMigrationTests
     }
 
     [Fact]
+    public void State_stays_even_if_the_last_change_failed_and_only_the_client_resets_it()
+    {
+        using TestGuest guest = TestGuest.Attach(new PreCopyDevice());
+        guest.Migration.SetState(MigrationState.PreCopy);
+        guest.Migration.Invoking(migration => migration.SetState(MigrationState.Error)).Should().Throw<Client.VfioUserException>();
+
+        guest.Device.RequestResetAsync().ShouldGive(true);
+        guest.Migration.GetState().Should().Be(MigrationState.PreCopy);
+        guest.Reset();
+
+        guest.Migration.GetState().Should().Be(MigrationState.Running);
+    }
+
+    [Fact]
     public void Device_that_cannot_go_on_with_a_restored_state_is_reset_when_it_runs()
     {
         using TestGuest source = TestGuest.Attach(new PreCopyDevice());

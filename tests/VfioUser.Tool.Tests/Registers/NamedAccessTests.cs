@@ -78,6 +78,19 @@ public class NamedAccessTests
     }
 
     [Theory]
+    [InlineData("vfio-user: LOCKED was not read: the server refused it with EAGAIN.\n", "read")]
+    [InlineData("vfio-user: LOCKED was not written: the server refused it with EPERM.\n", "write", "1")]
+    public void A_refusal_names_the_register(string error, string command, params string[] more)
+    {
+        using Served served = new(new NamedCard(), WithMap);
+
+        ToolRun run = served.Run(command, ["LOCKED", .. more]);
+
+        run.ExitCode.Should().Be(1);
+        run.Error.Should().Be(error);
+    }
+
+    [Theory]
     [InlineData("CTLR", "There is no register 'CTLR'; did you mean CTRL?")]
     [InlineData("CTRL.SPED", "CTRL has no field 'SPED'; did you mean SPEED?")]
     [InlineData("DOORBELL", "There is no register 'DOORBELL'. The command 'info --registers' lists them.")]

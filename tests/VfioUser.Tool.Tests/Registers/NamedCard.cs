@@ -20,6 +20,12 @@ internal sealed class NamedCard : PciDevice
         bar.AddBlock(0x40, "RX").AddRegister<ulong>(0, new() { Name = "BASE" });
         bar.AddRegister<uint>(0x80, new() { Name = "SAME" });
         bar.AddRegister<uint>(0x90); // without a name
+        bar.AddRegister<uint>(0x94, new()
+        {
+            Name = "LOCKED",
+            OnRead = _ => throw new DeviceErrnoException(Protocol.Errno.EAGAIN),
+            OnWrite = _ => throw new DeviceErrnoException(Protocol.Errno.EPERM),
+        });
         Config.AddBlock(0x40, "VND").AddRegister<byte>(0, new() { Name = "TEST" });
         Config.AddRegister<byte>(0x41, new() { Name = "SAME" });
     }

@@ -22,7 +22,7 @@ public class UntrustedMapTests
     [InlineData("""{"version":1,"registers":[{"name":"CTRL","width":4,"fields":[{"name":"EN","bit":32,"width":1}]}]}""", "outside of its register: 'CTRL.EN'")]
     [InlineData("""{"version":1,"registers":[{"name":"CTRL","width":4,"fields":[{"name":"EN","bit":0,"width":0}]}]}""", "outside of its register")]
     [InlineData("""{"version":1,"registers":[{"name":"CTRL","width":4,"fields":[{"name":"EN","bit":2147483647,"width":64}]}]}""", "outside of its register")]
-    [InlineData("""{"version":1,"registers":[{"name":"CTRL","width":4,"region":4000000000}]}""", "refused RegionRead")]
+    [InlineData("""{"version":1,"registers":[{"name":"CTRL","width":4,"region":4000000000}]}""", "CTRL was not read: the server refused it with EINVAL")]
     [InlineData("""{"version":1,"registers":[{"name":"CTRL","width":4,"fields":{}}]}""", "not valid JSON")]
     public void An_invalid_map_is_one_line_and_exit_code_1(string map, string error)
     {

@@ -82,15 +82,14 @@ public sealed class DmaOnRequestTests : IDisposable
     }
 
     [Fact]
-    public void Client_that_leaves_ends_the_access_and_none_can_follow()
+    public async Task Client_that_leaves_ends_the_access_and_none_can_follow()
     {
         Task<DmaResult> result = Wait.Start(() => Dma.TryReadByMessage(new Iova(Memory), new byte[4]));
         _client.HearCommand(Command.DmaRead);
 
         _client.Dispose();
 
-        result.ShouldEnd();
-        result.Result.Status.Should().Be(DmaStatus.Disconnected);
+        (await result.WaitAsync(Wait.Bound)).Status.Should().Be(DmaStatus.Disconnected);
         _served.Device.ShouldTell("detached");
         Dma.TryReadByMessage(new Iova(Memory), new byte[4]).Status.Should().Be(DmaStatus.Disconnected);
     }
