@@ -55,6 +55,25 @@ public class DmaBudgetTests
     }
 
     [Fact]
+    public void Descriptors_that_are_kept_for_others_come_from_the_budget_and_memory_is_mapped_without_them()
+    {
+        DmaBudget budget = new(mappings: 100, mappedBytes: 1 << 30, files: 1);
+        _device.KeepsDmaDescriptors = true;
+        GuestRegions mappings = Within(budget);
+
+        Map(mappings, 0).Should().Be(Errno.None);
+        Map(mappings, 1).Should().Be(Errno.None);
+
+        _device.Dma.Regions.Should().OnlyContain(region => region.Backing == DmaBacking.Mapped);
+        _device.Dma.TryDuplicateDescriptor(_device.Dma.Regions[0].Address, 1, out SafeFileHandle file, out _).Should().BeTrue();
+        file.Dispose();
+        _device.Dma.TryDuplicateDescriptor(_device.Dma.Regions[1].Address, 1, out _, out _).Should().Be(DmaStatus.NoDescriptor);
+        budget.ToString().Should().EndWith(" 1 files");
+        mappings.UnmapAll();
+        budget.ToString().Should().EndWith(" 0 files");
+    }
+
+    [Fact]
     public async Task Many_threads_never_take_more_than_there_is()
     {
         DmaBudget budget = new(mappings: 3, mappedBytes: 3, files: 3);
