@@ -17,7 +17,7 @@ public sealed partial class VfioUserClient
     {
         uint argsz = RegionInfo.WireSize;
         ClientRegion? region = TryGetRegionInfo(index, ref argsz);
-        // the reply needs more room than argsz: ask again with the size that it gives; if that is too little, fail
+        // the reply is larger than argsz: request it once more with the size that it needs; fail if it has grown again
         region ??= TryGetRegionInfo(index, ref argsz);
         return region ?? throw new VfioUserException(Command.DeviceGetRegionInfo, Errno.EBADMSG);
     }

@@ -51,8 +51,8 @@ public sealed class GuestInterrupts : IReadOnlyList<GuestIrq>, IDisposable
         EnabledCount = 0;
     }
 
-    /// <summary>Takes the interrupts that have come and were not taken yet; does not wait.</summary>
-    /// <returns>One number a vector: how often it came since it was last taken.</returns>
+    /// <summary>Takes the received interrupts that were not taken yet; does not wait.</summary>
+    /// <returns>For each vector, the number of interrupts since it was last taken.</returns>
     public int[] TakeAll() => [.. _vectors.Select(vector => vector.Take())];
 
     /// <summary>Makes sure that no vector came since it was last taken.</summary>

@@ -23,7 +23,7 @@ public class GuestIrq
     /// <summary>Its number among those of its type, from 0.</summary>
     public uint Vector { get; }
 
-    /// <summary>How often it came since the guest attached.</summary>
+    /// <summary>Number of interrupts since the guest attached.</summary>
     public int Count
     {
         get
@@ -43,8 +43,8 @@ public class GuestIrq
 
     internal TestGuest Guest { get; }
 
-    /// <summary>Takes the interrupts that have come and were not taken yet; does not wait.</summary>
-    /// <returns>How often it came since it was last taken.</returns>
+    /// <summary>Takes the received interrupts that were not taken yet; does not wait.</summary>
+    /// <returns>Number of interrupts since it was last taken.</returns>
     public int Take()
     {
         lock (_lock)

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace VfioUser.Testing;
 
-/// <summary>A device that has nothing but what a test adds, for tests of a <see cref="DevicePart"/> by itself: without a server, sockets
+/// <summary>A device to which a test adds a <see cref="DevicePart"/>, to test that alone: without a server, sockets
 /// and threads.</summary>
 /// <remarks>
 /// <para>
@@ -12,14 +12,14 @@ namespace VfioUser.Testing;
 /// post before it returns. An exception of a handler, a posted action or a timer is that of the call.
 /// </para>
 /// <para>
-/// Add the parts first. The first access, reset or lapse of time completes the device: its parts hear <see cref="DevicePart.OnAttached"/>
-/// and <see cref="DevicePart.OnDmaMapped"/>, and the Command register enables memory, I/O and bus mastering. Workers do not run: test
+/// Add the parts first. The first access, reset or <see cref="Advance"/> completes the device: it calls <see cref="DevicePart.OnAttached"/>
+/// and <see cref="DevicePart.OnDmaMapped"/> of its parts, and the Command register enables memory, I/O and bus mastering. Workers do not run: test
 /// those with a <see cref="TestGuest"/>, and migration and quiescing, too.
 /// </para>
 /// </remarks>
 public sealed class TestDevice : PciDevice
 {
-    // a part that posts again and again
+    // a part may post endlessly
     private const int MostRounds = 10_000;
 
     private readonly FakeTimeProvider _clock = new();
@@ -27,17 +27,17 @@ public sealed class TestDevice : PciDevice
     private bool _isComplete;
 
     /// <summary>Creates a device with memory of its own.</summary>
-    /// <param name="memory">How parts reach the memory. <see cref="DmaBacking.Message"/>: piece by piece, as by messages, but without any.</param>
+    /// <param name="memory">How parts access the memory. <see cref="DmaBacking.Message"/>: in pieces, as by messages, but without a socket.</param>
     public TestDevice(DmaBacking memory = DmaBacking.Mapped)
         : base(new PciId(Vendor: 0x1B36, Device: 0x00FF), PciClass.Other)
     {
-        RequiresBusMaster = false; // until a guest could have enabled it
+        RequiresBusMaster = false; // until Complete enables it
         Memory = new TestMemory(this, memory);
         _thread = new TestCommandThread(this, _clock);
         CommandWork.Begin(_thread);
     }
 
-    /// <summary>The memory that <see cref="PciDevice.Dma"/> reaches.</summary>
+    /// <summary>The memory that <see cref="PciDevice.Dma"/> accesses.</summary>
     public TestMemory Memory { get; }
 
     /// <summary>Reads a value, little-endian, as the guest does, in one access.</summary>
@@ -95,7 +95,7 @@ public sealed class TestDevice : PciDevice
     }
 
     /// <summary>Lets time pass: timers are called in order, each at its time.</summary>
-    /// <exception cref="TestGuestException">Timers or posted actions go on without an end.</exception>
+    /// <exception cref="TestGuestException">Timers or posted actions do not end.</exception>
     public void Advance(TimeSpan time)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(time, TimeSpan.Zero);
@@ -112,8 +112,8 @@ public sealed class TestDevice : PciDevice
     }
 
     /// <summary>Runs what parts have posted, timers that are due, and a reset that was requested, until nothing is left.</summary>
-    /// <exception cref="TestGuestException">Timers or posted actions go on without an end.</exception>
-    /// <remarks>Accesses do this by themselves: for what another thread has posted, or a call of the test.</remarks>
+    /// <exception cref="TestGuestException">Timers or posted actions do not end.</exception>
+    /// <remarks>Accesses do this themselves; call it after a post by another thread, or by the test outside of an access.</remarks>
     public void RunPosted()
     {
         Complete();
@@ -150,7 +150,7 @@ public sealed class TestDevice : PciDevice
         RequiresBusMaster = true;
         Attached();
         if (Memory.IsMapped)
-            DmaMapped(Memory.Description); // when it was mapped, there was nobody to hear it
+            DmaMapped(Memory.Description); // it was mapped before there were parts
         Enable();
     }
 

@@ -2,7 +2,7 @@ using VfioUser.Protocol;
 
 namespace VfioUser.Testing;
 
-/// <summary>Answers accesses by DMA_READ and DMA_WRITE within the process. The device asks only for what is mapped.</summary>
+/// <summary>Answers accesses by DMA_READ and DMA_WRITE within the process. The device accesses only what is mapped.</summary>
 internal sealed class TestDmaMessages(SharedMemory memory, Iova start) : IDmaMessages
 {
     public DmaResult Read(ulong address, Span<byte> destination)

@@ -25,7 +25,7 @@ public sealed class TestIrq : IDisposable
         irq.SetTrigger(new EventFd(FileCalls.Duplicate(_eventFd.Handle)));
     }
 
-    /// <summary>How often it came.</summary>
+    /// <summary>Number of interrupts.</summary>
     public int Count
     {
         get
@@ -35,8 +35,8 @@ public sealed class TestIrq : IDisposable
         }
     }
 
-    /// <summary>Takes the interrupts that have come and were not taken yet.</summary>
-    /// <returns>How often it came since it was last taken.</returns>
+    /// <summary>Takes the received interrupts that were not taken yet.</summary>
+    /// <returns>Number of interrupts since it was last taken.</returns>
     public int Take()
     {
         lock (_lock)
@@ -50,7 +50,7 @@ public sealed class TestIrq : IDisposable
     /// <summary>Masks it: a trigger is delivered when it is unmasked.</summary>
     public void Mask() => _irq.Mask();
 
-    /// <summary>Unmasks it. For INTx, which masks itself when it is delivered, this ends the handling of an interrupt.</summary>
+    /// <summary>Unmasks it. For INTx, which is automasked when it is delivered, this ends the handling of an interrupt.</summary>
     public void Unmask() => _irq.Unmask();
 
     /// <summary>Disables the vector.</summary>

@@ -8,7 +8,7 @@ using VfioUser.Protocol.Interop;
 
 namespace VfioUser.Testing;
 
-/// <summary>Memory of a test, which the DMA of a <see cref="TestDevice"/> reaches.</summary>
+/// <summary>Memory of a test, which the DMA of a <see cref="TestDevice"/> accesses.</summary>
 /// <remarks>Any thread, except mapping: that of the test.</remarks>
 public sealed class TestMemory : IDisposable
 {
@@ -44,7 +44,7 @@ public sealed class TestMemory : IDisposable
         }
     }
 
-    /// <summary>IOVA of its first byte: 4 GiB, so that an address that a part forgets or truncates fails.</summary>
+    /// <summary>IOVA of its first byte: 4 GiB, so that an access fails whose address a part has not stored or has truncated.</summary>
     public static Iova Address { get; } = new(0x1_0000_0000);
 
     /// <summary>Whether it is mapped for DMA, as it is from the start.</summary>
@@ -67,8 +67,8 @@ public sealed class TestMemory : IDisposable
         _device.Dma.HasClient = true;
     }
 
-    /// <summary>Unmaps the memory: parts hear <see cref="DevicePart.OnDmaUnmapping"/>, and from then on their accesses fail.</summary>
-    /// <exception cref="TestGuestException">A part holds a lease or pin of it afterwards, for which a client would wait.</exception>
+    /// <summary>Unmaps the memory: it calls <see cref="DevicePart.OnDmaUnmapping"/> of the parts, and their later accesses fail.</summary>
+    /// <exception cref="TestGuestException">A part still holds a lease or pin of it, for which a client would wait.</exception>
     public void Unmap()
     {
         DmaDrain drain = _regions.UnmapBetween(0, ulong.MaxValue);

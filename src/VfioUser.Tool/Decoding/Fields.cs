@@ -89,7 +89,7 @@ internal sealed class Fields(int dataLimit, RegisterNames? names = null)
             Text("fields", words);
     }
 
-    /// <summary>The names of the registers at a place; of one of which only a part is accessed, with the first byte of that. Empty if
+    /// <summary>The names of the accessed registers; one that is accessed in part has the first accessed byte behind its name. Empty if
     /// there are none, or they are not known.</summary>
     public string NamesOf(uint region, ulong offset, ulong count)
     {

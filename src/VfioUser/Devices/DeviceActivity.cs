@@ -27,7 +27,7 @@ internal sealed class DeviceActivity
 
     public DeviceState State => _state;
 
-    /// <summary>Whether the device is quiesced, or stopped, and need not be asked to quiesce.</summary>
+    /// <summary>Whether the device is quiesced, or stopped, and need not quiesce.</summary>
     public bool IsQuiesced => _state >= DeviceState.Quiesced;
 
     /// <summary>Whether migration has stopped it.</summary>
@@ -57,7 +57,7 @@ internal sealed class DeviceActivity
         Apply(DeviceTransition.Detach);
     }
 
-    /// <summary>The device was asked to quiesce, and will answer later.</summary>
+    /// <summary>The device was requested to quiesce, and completes it later.</summary>
     public void Ask(QuiesceReason reason, Task<bool> answer)
     {
         (_reason, _answer) = (reason, answer);

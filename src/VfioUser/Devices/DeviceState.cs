@@ -10,7 +10,7 @@ internal enum DeviceState
     /// <summary>The device runs, with a client.</summary>
     Running,
 
-    /// <summary>The device was asked to quiesce and has not answered.</summary>
+    /// <summary>The device was requested to quiesce and has not completed it.</summary>
     Quiescing,
 
     /// <summary>The device's threads access no guest memory and trigger no interrupts.</summary>

@@ -9,7 +9,7 @@ internal enum DeviceTransition
     /// <summary>The client has disconnected.</summary>
     Detach,
 
-    /// <summary>The device was asked to quiesce, and will answer later.</summary>
+    /// <summary>The device was requested to quiesce, and completes it later.</summary>
     Ask,
 
     /// <summary>The device is quiesced.</summary>

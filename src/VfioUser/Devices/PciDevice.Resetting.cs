@@ -13,11 +13,11 @@ public abstract partial class PciDevice
     /// <para>
     /// Any thread; does not block. The reset begins between two commands, with or without a client, never within a handler: code that runs
     /// on the Command thread must not wait for the task. Posts that run before it run first. Requests that have not begun are one reset,
-    /// and a reset by the client or by the driver that comes before it is that one, too.
+    /// and an earlier reset by the client or by the driver completes them, too.
     /// </para>
     /// <para>
     /// A request waits while the device is not served, and while migration has stopped it; it is not part of the migration state. The
-    /// client and the driver are not told: configuration space has its initial values, bus mastering and MSI-X are off, so a driver that
+    /// client and the driver are not notified: configuration space has its initial values, bus mastering and MSI-X are off, so a driver that
     /// works with the device has to set it up again. To reset only registers, see <see cref="RegisterBlock.ResetRegisters"/>.
     /// </para>
     /// </remarks>

@@ -29,7 +29,7 @@ public partial class Region
     /// <returns>The page, to wake or to poll.</returns>
     /// <exception cref="ArgumentException">The doorbells do not lie in one shared area, or an option is out of range.</exception>
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
-    /// <remarks>Setup, after <see cref="ShareMemory(ReadOnlySpan{MemoryArea})"/>. If a guest writes 64 bits as two halves, a poll may come
+    /// <remarks>Setup, after <see cref="ShareMemory(ReadOnlySpan{MemoryArea})"/>. If a guest writes 64 bits as two halves, a poll may occur
     /// between them: then the handler is called twice, first with one new half.</remarks>
     public DoorbellPage AddDoorbellPage<T>(long offset, int count, Action<int, T> handler, DoorbellPageOptions? options = null)
         where T : unmanaged

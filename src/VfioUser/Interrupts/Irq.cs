@@ -330,6 +330,7 @@ public class Irq
     {
         while (!_lock.TryEnter(RetryInterval))
             Unblock();
+        // TryEnter returns no scope: enter once more for one, and leave once
         Lock.Scope scope = _lock.EnterScope();
         _lock.Exit();
         return scope;

@@ -1,7 +1,7 @@
 namespace VfioUser;
 
 /// <summary>The request interrupt. While a removal is requested, it stays pending until a client has an eventfd for it: clients that
-/// negotiate, or that have not set their interrupts yet, are asked when they can be.</summary>
+/// negotiate, or that have not bound an eventfd yet, get the request when they bind one.</summary>
 /// <remarks>Any thread.</remarks>
 internal sealed class RequestIrq() : Irq(PciIrq.Request, 0)
 {
@@ -16,7 +16,7 @@ internal sealed class RequestIrq() : Irq(PciIrq.Request, 0)
         Trigger();
     }
 
-    /// <summary>Ends a request: the client has gone, or is not asked any more.</summary>
+    /// <summary>Ends a request: the client has disconnected, or the request was cancelled.</summary>
     public void EndRequest()
     {
         if (Interlocked.Decrement(ref _requests) == 0)

@@ -4,7 +4,7 @@ namespace VfioUser;
 /// <param name="start">First byte.</param>
 /// <param name="banks">The registers.</param>
 /// <param name="name">Their common name.</param>
-/// <param name="bank">Gives the index of the selected one. It may come from the guest, so it may be any number.</param>
+/// <param name="bank">Returns the index of the selected bank. It may be the guest's, and so any number.</param>
 internal sealed class BankedPart(long start, RegisterPart[] banks, string name, Func<int> bank) : NamedPart(start, banks[0].Layout, name)
 {
     public override ulong Value

@@ -123,7 +123,7 @@ public abstract partial class RegisterBlock
         {
             Name = name,
             Access = RegisterAccess.WriteOnly,
-            Saved = Unsafe.SizeOf<T>() == sizeof(ulong), // a migration may come between the two halves of a write
+            Saved = Unsafe.SizeOf<T>() == sizeof(ulong), // a migration may occur between the two halves of a write
             WaitForAllBytes = Unsafe.SizeOf<T>() == sizeof(ulong),
             OnWrite = write => ring(write.New),
         });

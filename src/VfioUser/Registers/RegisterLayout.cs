@@ -111,7 +111,7 @@ internal sealed class RegisterLayout
         if (width > room)
             throw new ArgumentException($"The field {name} has {width} bits, and a {typeof(TValue).Name} {room}.");
         RegisterFieldInfo field = new(name, bit, width, typeof(TValue));
-        // a declared field replaces the names that come from members of an enumeration
+        // a declared field replaces the names from members of an enumeration
         _fields.RemoveAll(other => other.IsMember && (other.Mask & field.Mask) != 0);
         if (_fields.Find(other => string.Equals(other.Name, name, StringComparison.Ordinal) || (other.Mask & field.Mask) != 0) is { } taken)
             throw new ArgumentException($"The field {name} has the name or bits of {taken.Name}.");

@@ -1,7 +1,7 @@
 namespace VfioUser;
 
 /// <summary>What runs on a device's Command thread without a command: expired timers, posted actions and requested resets.</summary>
-/// <remarks>They run while the device is served, with or without a client, except from when it is asked to quiesce until it is resumed.</remarks>
+/// <remarks>They run while the device is served, with or without a client, except from the request to quiesce until it is resumed.</remarks>
 /// <param name="activity">The device's.</param>
 internal sealed class CommandWork(DeviceActivity activity)
 {

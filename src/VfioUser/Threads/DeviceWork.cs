@@ -17,7 +17,7 @@ public sealed class DeviceWork
 {
     private readonly object _changed = new();
     private RundownCount _count = RundownCount.Open;
-    private TaskCompletionSource? _opened; // null while nobody waits to enter
+    private TaskCompletionSource? _opened; // null while no thread waits to enter
     private TaskCompletionSource? _left;
     private CancellationToken _stop;
 
@@ -71,8 +71,8 @@ public sealed class DeviceWork
     /// <summary>The run ends: calls that wait to enter throw.</summary>
     internal void Stopped() => WakeAll();
 
-    /// <summary>Lets no user enter any more.</summary>
-    /// <returns>Completes when nobody is inside. Continuations do not run on the thread of the last user.</returns>
+    /// <summary>Admits no user any more.</summary>
+    /// <returns>Completes when no user is inside. Continuations do not run on the thread of the last user.</returns>
     internal Task Close()
     {
         _count.Close();

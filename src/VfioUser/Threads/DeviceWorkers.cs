@@ -37,7 +37,7 @@ internal sealed class DeviceWorkers
     }
 
     /// <summary>Closes the rundown protection of all: the device is about to be quiesced.</summary>
-    /// <returns>Completes when nobody is inside.</returns>
+    /// <returns>Completes when no worker is inside.</returns>
     public Task Close()
     {
         List<Task>? inside = null;
@@ -56,7 +56,7 @@ internal sealed class DeviceWorkers
             worker.Work.Open();
     }
 
-    /// <summary>Completes with the device's answer when nobody is inside any more.</summary>
+    /// <summary>Completes with the device's answer when no worker is inside any more.</summary>
     /// <param name="inside">From <see cref="Close"/>.</param>
     /// <param name="answer">The device's.</param>
     public async ValueTask<bool> QuiesceAsync(Task inside, ValueTask<bool> answer)

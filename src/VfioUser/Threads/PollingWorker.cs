@@ -5,7 +5,7 @@ namespace VfioUser;
 /// <summary>A thread of a device that polls for work, and sleeps until it is woken when there is none: for queues in guest memory.</summary>
 /// <remarks>
 /// <para>Create it in the constructor of the device. The thread runs while a server serves the device, as those of
-/// <see cref="PciDevice.AddWorkerThread"/> do. It polls while there is work; then waits as <see cref="Idle"/> says; then calls
+/// <see cref="PciDevice.AddWorkerThread"/> do. It polls while there is work; then waits as <see cref="Idle"/> defines; then calls
 /// <see cref="Arm"/>, and sleeps.</para>
 /// <para>Unless the constructor says otherwise, <see cref="Poll"/> and <see cref="Arm"/> are called inside <see cref="Work"/>: they may
 /// use guest memory, interrupts and registers, are not called while the device is quiesced, and must take milliseconds at most. An
@@ -66,7 +66,7 @@ public abstract class PollingWorker
     /// <remarks>On the worker's thread.</remarks>
     protected abstract bool Poll();
 
-    /// <summary>Called before a sleep: enables the notification of new work, and then checks for work that came before.</summary>
+    /// <summary>Called before a sleep: enables the notification of new work, and then checks for work that arrived before.</summary>
     /// <returns>Whether there is work already: then <see cref="Poll"/> is called instead of the sleep.</returns>
     /// <remarks>On the worker's thread. A <see cref="Wake"/> during the call is not lost.</remarks>
     protected abstract bool Arm();

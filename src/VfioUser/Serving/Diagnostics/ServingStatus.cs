@@ -10,7 +10,7 @@ internal sealed class ServingStatus
     private Exception? _lastError;
     private ClientDisconnect? _lastDisconnect;
     private bool _stopping;
-    private TaskCompletionSource? _clientLeft; // null while nobody waits for it
+    private TaskCompletionSource? _clientLeft; // null while no one waits for it
 
     public ServingState State
     {

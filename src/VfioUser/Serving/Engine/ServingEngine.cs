@@ -256,7 +256,7 @@ internal sealed class ServingEngine : ICommandThread, IDisposable
         _workers?.Cancel();
         try
         {
-            // before the memory goes, which the device may be using until it answers
+            // before the memory is unmapped, which the device may use until it has quiesced
             _reset.Await();
             CloseClient();
             _workers?.Await();
