@@ -5,7 +5,7 @@ public sealed class CommandTests : IDisposable
     private readonly FakeServer _server = FakeServer.Negotiated();
 
     [Fact]
-    public void An_error_carries_command_and_errno_and_the_connection_goes_on()
+    public void An_error_has_command_and_errno_and_the_connection_continues()
     {
         Background<VfioUserException> reading = Background.Run(() =>
             FluentActions.Invoking(() => _server.Client.ReadRegion(0, 0, new byte[4])).Should().Throw<VfioUserException>().Which);
@@ -139,7 +139,7 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
-    public void A_server_that_has_gone_is_no_connection()
+    public void A_server_that_has_ended_fails_the_connection()
     {
         _server.Peer.Dispose();
 

@@ -19,7 +19,7 @@ public sealed class ConnectingTests : IDisposable
     }
 
     [Fact]
-    public void A_full_queue_is_waited_for_as_long_as_is_said()
+    public void Connecting_to_a_full_queue_waits_for_the_timeout()
     {
         FillQueue();
 
@@ -29,7 +29,7 @@ public sealed class ConnectingTests : IDisposable
     }
 
     [Fact]
-    public async Task One_who_waits_in_front_of_a_full_queue_is_let_in_when_there_is_room()
+    public async Task A_client_that_waits_for_a_full_queue_connects_when_there_is_room()
     {
         FillQueue();
         Task<SafeSocketHandle> connect = Run(() => ConnectCalls.Connect(_path, Timeout));

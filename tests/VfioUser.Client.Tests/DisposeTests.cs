@@ -5,7 +5,7 @@ public class DisposeTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void Commands_of_the_server_that_are_pending_do_not_hold_it_up(bool handler)
+    public void Pending_commands_of_the_server_do_not_block_dispose(bool handler)
     {
         using TestFile file = new();
         using FakeServer server = FakeServer.Negotiated(FakeServer.NoTwin with { DmaHandler = handler ? new Memory() : null });
@@ -33,7 +33,7 @@ public class DisposeTests
     }
 
     [Fact]
-    public void The_handler_itself_may_do_it()
+    public void A_handler_can_dispose_the_client()
     {
         VfioUserClient? client = null;
         using ManualResetEventSlim disposed = new();
@@ -57,7 +57,7 @@ public class DisposeTests
     }
 
     [Fact]
-    public void A_server_that_does_not_read_does_not_hold_it_up()
+    public void A_server_that_does_not_read_does_not_block_dispose()
     {
         Memory memory = new();
         using FakeServer server = FakeServer.Negotiated(FakeServer.NoTwin with { DmaHandler = memory });

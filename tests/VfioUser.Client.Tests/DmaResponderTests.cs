@@ -28,7 +28,7 @@ public class DmaResponderTests
     }
 
     [Fact]
-    public void As_much_as_was_negotiated_goes_in_one_message()
+    public void The_negotiated_size_is_transferred_in_one_message()
     {
         Memory memory = new();
         Frame.Pattern(memory.Bytes.Length, 5).CopyTo(memory.Bytes, 0);
@@ -77,7 +77,7 @@ public class DmaResponderTests
     [InlineData(3)]
     [InlineData(5)]
     [InlineData(0)]
-    public void A_write_whose_data_are_not_as_long_as_it_says_is_refused(int length)
+    public void A_write_with_less_data_than_its_count_is_refused(int length)
     {
         using FakeServer server = Serving(new Memory());
 
@@ -137,7 +137,7 @@ public class DmaResponderTests
     }
 
     [Fact]
-    public void A_reply_that_nobody_waits_for_is_not_answered()
+    public void A_reply_that_no_command_awaits_is_not_answered()
     {
         using FakeServer server = Serving(new Memory());
 

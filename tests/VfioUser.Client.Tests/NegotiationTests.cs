@@ -88,7 +88,7 @@ public class NegotiationTests
     }
 
     [Fact]
-    public void A_server_that_says_nothing_is_given_up()
+    public void A_silent_server_times_out()
     {
         using FakeServer server = new(new VfioUserClientOptions { Timeout = TimeSpan.FromMilliseconds(20) });
 
@@ -96,7 +96,7 @@ public class NegotiationTests
     }
 
     [Fact]
-    public void A_server_that_hangs_up_is_gone()
+    public void A_server_that_disconnects_fails_negotiation()
     {
         using FakeServer server = new();
 
@@ -117,7 +117,7 @@ public class NegotiationTests
     }
 
     [Fact]
-    public void A_command_that_comes_before_the_version_reply_is_answered_after_it()
+    public void A_command_received_before_the_version_reply_is_answered_after_it()
     {
         using FakeServer server = new(FakeServer.NoTwin with { DmaHandler = new Memory() });
 
@@ -130,7 +130,7 @@ public class NegotiationTests
     [Theory]
     [InlineData("/tmp/there is no such folder/socket")]
     [InlineData("@there is no such name")]
-    public void Where_nobody_listens_the_message_says_where(string path) =>
+    public void A_refused_connection_has_the_path_in_its_message(string path) =>
         FluentActions.Invoking(() => VfioUserClient.Connect(path)).Should().Throw<IOException>().WithMessage($"*'{path}'*");
 
     [Fact]

@@ -39,7 +39,7 @@ public class RealServerTests
     }
 
     [Fact]
-    public void Refusals_carry_what_the_server_said()
+    public void Refusals_have_the_servers_reason()
     {
         using TestGuest guest = TestGuest.Attach(new Scratch());
 

@@ -37,7 +37,7 @@ public sealed class RegionInfoTests : IDisposable
     [InlineData(0ul, 0x1000ul)]
     [InlineData(0x40ul, 0x3000ul)] // all of it lies behind the end
     [InlineData(0x100000ul, 8ul)]
-    public void A_file_that_is_shorter_than_the_server_says_is_not_mapped(ulong offset, ulong size)
+    public void A_file_shorter_than_its_region_is_not_mapped(ulong offset, ulong size)
     {
         using ClientRegion region = Answer(new RegionInfo(32, Mappable, 0, 0, size, offset), []);
 
@@ -57,7 +57,7 @@ public sealed class RegionInfoTests : IDisposable
     }
 
     [Fact]
-    public void A_reply_that_needs_a_larger_argsz_is_asked_for_again()
+    public void A_reply_that_needs_a_larger_argsz_is_requested_again()
     {
         Background<ClientRegion> asking = Ask(0);
         byte[] capability = Sparse(next: 0, new SparseMmapArea(0x1000, 0x1000), new SparseMmapArea(0x2000, 0x800));
@@ -75,7 +75,7 @@ public sealed class RegionInfoTests : IDisposable
     }
 
     [Fact]
-    public void A_server_that_always_has_more_to_say_is_not_asked_for_ever()
+    public void A_server_that_always_raises_argsz_is_not_asked_endlessly()
     {
         Background<ClientRegion> asking = Ask(0);
 
@@ -90,7 +90,7 @@ public sealed class RegionInfoTests : IDisposable
     }
 
     [Fact]
-    public void Other_capabilities_are_passed_over()
+    public void Unknown_capabilities_are_skipped()
     {
         byte[] other = new byte[16];
         WireFormat.Write(other, new RegionCapHeader(RegionCapId.Type, 1, Next: 48));

@@ -19,7 +19,7 @@ public sealed class TwinSocketTests : IDisposable
     [InlineData("""{"capabilities":{"twin_socket":{}}}""")]
     [InlineData("""{"capabilities":{"twin_socket":{"supported":false}}}""")]
     [InlineData("""{"capabilities":{"twin_socket":{"supported":false,"fd_index":5}}}""")]
-    public void Case_1_absent_or_false_it_goes_on_without_or_refuses(string reply)
+    public void Case_1_absent_or_false_continues_without_or_refuses(string reply)
     {
         using FakeServer prefers = new(new VfioUserClientOptions { TwinSocket = TwinSocketPolicy.Prefer });
         using FakeServer requires = new(new VfioUserClientOptions { TwinSocket = TwinSocketPolicy.Require });
@@ -35,7 +35,7 @@ public sealed class TwinSocketTests : IDisposable
     [Theory]
     [InlineData(TwinSocketPolicy.Prefer)]
     [InlineData(TwinSocketPolicy.Require)]
-    public void Case_2_true_with_a_valid_index_it_is_used(TwinSocketPolicy policy)
+    public void Case_2_true_with_a_valid_index_is_used(TwinSocketPolicy policy)
     {
         using FakeServer server = new(new VfioUserClientOptions { TwinSocket = policy, DmaHandler = new Memory() });
 
@@ -47,7 +47,7 @@ public sealed class TwinSocketTests : IDisposable
     }
 
     [Fact]
-    public void Case_2_the_index_says_which_of_several()
+    public void Case_2_the_index_selects_one_of_several_descriptors()
     {
         using TestFile other = new();
         using FakeServer server = new(new VfioUserClientOptions { DmaHandler = new Memory() });
@@ -79,7 +79,7 @@ public sealed class TwinSocketTests : IDisposable
     }
 
     [Fact]
-    public void One_that_was_not_offered_aborts()
+    public void A_twin_socket_that_was_not_offered_aborts()
     {
         using FakeServer server = new(FakeServer.NoTwin);
 
@@ -126,7 +126,7 @@ public sealed class TwinSocketTests : IDisposable
     }
 
     [Fact]
-    public void When_the_server_closes_it_the_main_socket_goes_on()
+    public void The_main_socket_continues_when_the_server_closes_the_twin()
     {
         using FakeServer server = new(new VfioUserClientOptions { DmaHandler = new Memory() });
         server.AnswerVersion(Enabled, _clientEnd);
@@ -140,7 +140,7 @@ public sealed class TwinSocketTests : IDisposable
     }
 
     [Fact]
-    public void A_broken_message_on_it_ends_it_alone()
+    public void A_broken_message_on_the_twin_socket_ends_it_alone()
     {
         using FakeServer server = new(new VfioUserClientOptions { DmaHandler = new Memory() });
         server.AnswerVersion(Enabled, _clientEnd);

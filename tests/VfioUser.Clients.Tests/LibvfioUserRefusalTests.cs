@@ -9,7 +9,7 @@ public class LibvfioUserRefusalTests
     private const int PageSize = 4096;
 
     [Theory, InlineData(ServedBy.OwnThread), InlineData(ServedBy.Poller)]
-    public void A_refusal_leaves_it_where_it_is(ServedBy by)
+    public void A_refusal_keeps_the_client_in_sync(ServedBy by)
     {
         Card card = new();
         using Served served = new(by, card);

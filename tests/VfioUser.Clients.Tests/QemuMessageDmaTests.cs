@@ -37,7 +37,7 @@ public class QemuMessageDmaTests
     }
 
     [Theory, InlineData(ServedBy.OwnThread), InlineData(ServedBy.Poller)]
-    public void Without_bus_mastering_the_device_gets_no_memory_and_the_session_goes_on(ServedBy by)
+    public void Without_bus_mastering_the_device_accesses_no_memory_and_the_session_continues(ServedBy by)
     {
         Card card = new();
         using Served served = new(by, card);

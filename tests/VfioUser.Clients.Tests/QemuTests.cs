@@ -10,7 +10,7 @@ public class QemuTests
     private const ulong Ram = 64 << 20;
 
     [Theory, InlineData(ServedBy.OwnThread), InlineData(ServedBy.Poller)]
-    public void A_machine_starts_its_guest_runs_and_it_ends(ServedBy by)
+    public void A_machine_starts_runs_its_guest_and_ends(ServedBy by)
     {
         Card card = new();
         using Served served = new(by, card);
@@ -84,7 +84,7 @@ public class QemuTests
     }
 
     [Theory, InlineData(ServedBy.OwnThread), InlineData(ServedBy.Poller)]
-    public void A_refusal_fits_into_what_it_has_room_for(ServedBy by)
+    public void A_refusal_fits_into_QEMUs_buffer(ServedBy by)
     {
         Card card = new();
         using Served served = new(by, card);

@@ -10,7 +10,7 @@ public class RustCrateRefusalTests
     private const IrqSetFlags Off = IrqSetFlags.DataNone | IrqSetFlags.ActionTrigger;
 
     [Theory, InlineData(ServedBy.OwnThread), InlineData(ServedBy.Poller)]
-    public void A_refusal_is_as_long_as_what_it_waits_for(ServedBy by)
+    public void A_refusal_has_the_size_of_a_success(ServedBy by)
     {
         Card card = new();
         using Served served = new(by, card);
@@ -40,7 +40,7 @@ public class RustCrateRefusalTests
     }
 
     [Theory, InlineData(ServedBy.OwnThread), InlineData(ServedBy.Poller)]
-    public void Of_a_device_that_has_nothing(ServedBy by)
+    public void Refusals_of_a_device_without_bars_and_irqs_keep_the_client_in_sync(ServedBy by)
     {
         using Served served = new(by, new NullDevice());
         using RustCrateClient client = RustCrateClient.Connect(served.Address);

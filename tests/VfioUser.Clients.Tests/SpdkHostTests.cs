@@ -77,7 +77,7 @@ public class SpdkHostTests
 
     // without a single file for all of its memory it names the first file for a region that spans two
     [Theory, InlineData(ServedBy.OwnThread, false), InlineData(ServedBy.OwnThread, true), InlineData(ServedBy.Poller, true)]
-    public void A_region_that_goes_on_behind_its_file_is_refused_and_the_rest_works(ServedBy by, bool trusts)
+    public void A_region_beyond_its_file_is_refused_and_the_others_work(ServedBy by, bool trusts)
     {
         Card card = new();
         using Served served = new(by, card, trusts ? Trusting : null);
@@ -93,7 +93,7 @@ public class SpdkHostTests
     }
 
     [Theory, InlineData(ServedBy.OwnThread), InlineData(ServedBy.Poller)]
-    public void A_refusal_leaves_it_where_it_is(ServedBy by)
+    public void A_refusal_keeps_the_client_in_sync(ServedBy by)
     {
         Card card = new();
         using Served served = new(by, card);

@@ -70,7 +70,7 @@ public class ConfigurationTests
     }
 
     [Fact]
-    public async Task A_device_is_served_as_its_section_says()
+    public async Task A_device_is_served_as_configured()
     {
         using TestHost host = new();
         host.Builder.Configuration.AddInMemoryCollection([new("Cards:Left:SocketPath", host.PathOf("left")), new("Cards:Left:Server:SocketMode", "0600")]);

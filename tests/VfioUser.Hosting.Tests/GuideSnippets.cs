@@ -14,7 +14,7 @@ public sealed class GuideSnippets : IDisposable
     public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
-    public async Task One_device()
+    public async Task One_device_is_served()
     {
         string[] args = [];
         string socket = Path.Combine(_folder.FullName, "thermometer.sock");
@@ -35,7 +35,7 @@ public sealed class GuideSnippets : IDisposable
     }
 
     [Fact]
-    public async Task Devices_of_a_configuration()
+    public async Task Devices_of_a_configuration_are_served()
     {
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(settings: null);
         builder.Configuration.AddInMemoryCollection([
@@ -49,7 +49,7 @@ public sealed class GuideSnippets : IDisposable
     }
 
     [Fact]
-    public async Task A_device_of_ones_own_making()
+    public async Task A_device_of_a_factory_is_served()
     {
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(settings: null);
         string socket = PathOf("attic");
@@ -61,7 +61,7 @@ public sealed class GuideSnippets : IDisposable
     }
 
     [Fact]
-    public async Task Policies()
+    public async Task Policies_of_an_example_reach_the_server()
     {
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(settings: null);
         builder.Services.AddSingleton<ISensor, RoomSensor>();

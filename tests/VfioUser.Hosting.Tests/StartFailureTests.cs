@@ -11,7 +11,7 @@ public class StartFailureTests
     }
 
     [Fact]
-    public async Task A_device_that_cannot_be_made_fails_the_host_and_takes_the_others_with_it()
+    public async Task A_device_that_cannot_be_created_fails_the_host_and_stops_the_others()
     {
         using TestHost host = new();
         host.Services.AddVfioUserDevice<Card>("good", options => options.SocketPath = host.PathOf("good"));

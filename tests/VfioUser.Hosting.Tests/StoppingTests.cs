@@ -30,7 +30,7 @@ public class StoppingTests
     }
 
     [Fact]
-    public async Task A_device_that_does_not_come_back_delays_the_host_until_its_timeout()
+    public async Task A_device_that_blocks_delays_the_host_until_its_timeout()
     {
         using ManualResetEventSlim entered = new();
         using ManualResetEventSlim leave = new();

@@ -19,7 +19,7 @@ public class PackageContentTests(PackedFeed packed)
 
     [Theory]
     [MemberData(nameof(Packages))]
-    public void A_package_says_what_it_is(string name)
+    public void A_package_has_its_metadata(string name)
     {
         using ZipArchive package = ZipFile.OpenRead(packed.PackageOf(name));
 

@@ -116,7 +116,7 @@ public class DeviceGuideTests
     }
 
     [Fact]
-    public void A_device_hears_of_its_clients_in_order()
+    public void A_device_is_notified_of_its_clients_in_order()
     {
         Diary diary = new();
 
@@ -127,7 +127,7 @@ public class DeviceGuideTests
     }
 
     [Fact]
-    public void An_exception_in_a_handler_is_EIO_and_the_hook_hears_of_it()
+    public void An_exception_in_a_handler_is_EIO_and_the_hook_is_called()
     {
         List<DeviceExceptionContext> seen = [];
         VfioUserServerOptions server = new()

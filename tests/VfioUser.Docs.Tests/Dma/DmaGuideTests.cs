@@ -112,7 +112,7 @@ public class DmaGuideTests
     }
 
     [Fact]
-    public void A_wrong_address_is_the_drivers_and_a_client_that_has_gone_is_not()
+    public void A_wrong_address_is_an_error_of_the_driver_and_a_disconnect_is_not()
     {
         Completer completer = new();
         List<string> log = [];

@@ -16,7 +16,7 @@ public class SnippetTests
     }
 
     [Fact]
-    public void Every_block_says_what_it_is()
+    public void Every_block_has_a_known_language()
     {
         string[] known = ["csharp", "sh", "console", "xml", "json", "ini", "text", "c"];
 

@@ -37,7 +37,7 @@ public class InterruptGuideTests
     }
 
     [Fact]
-    public void A_masked_vector_is_pending_and_comes_when_it_is_unmasked()
+    public void A_masked_vector_is_pending_and_delivered_when_unmasked()
     {
         Moderated device = new();
         using var guest = TestGuest.Attach(device);

@@ -23,7 +23,7 @@ public class RegistersGuideTests
     }
 
     [Fact]
-    public async Task A_server_tells_the_names_of_registers_to_clients()
+    public async Task A_server_provides_the_names_of_registers_to_clients()
     {
         string path = Path.Combine(Path.GetTempPath(), $"vfio-user-nic-{Guid.NewGuid():N}.sock");
         using Nic nic = new();

@@ -7,7 +7,7 @@ namespace VfioUser.Docs.Tests.Workers;
 public class WorkersGuideTests
 {
     [Fact]
-    public void Moderated_interrupt_comes_when_its_time_has_passed()
+    public void Moderated_interrupt_is_delivered_after_its_interval()
     {
         using var guest = TestGuest.Attach(new LinkCard(), new TestGuestOptions { TimeProvider = new FakeTimeProvider() });
 

@@ -101,7 +101,7 @@ public sealed class SystemdTests : IDisposable
     }
 
     [Fact]
-    public async Task Systemd_hears_of_the_start_of_what_is_served_and_of_the_stop()
+    public async Task Systemd_is_notified_of_start_and_stop()
     {
         using ListeningSocket socket = new(PathOf("card"));
         using Socket notifications = new(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);

@@ -3,7 +3,7 @@ namespace VfioUser.Protocol.Tests.Negotiation;
 public class CapabilitiesTests
 {
     [Fact]
-    public void Absent_keys_read_as_the_specification_says()
+    public void Absent_keys_have_the_defaults_of_the_specification()
     {
         Capabilities none = Capabilities.Unspecified;
 

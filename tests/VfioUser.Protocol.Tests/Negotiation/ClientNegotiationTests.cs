@@ -8,7 +8,7 @@ public class ClientNegotiationTests
     [InlineData(TwinSocketPolicy.Never, "")]
     [InlineData(TwinSocketPolicy.Prefer, ""","twin_socket":{"supported":true}""")]
     [InlineData(TwinSocketPolicy.Require, ""","twin_socket":{"supported":true}""")]
-    public void The_proposal_offers_a_twin_socket_unless_told_not_to(TwinSocketPolicy policy, string twin)
+    public void The_proposal_offers_a_twin_socket_by_default(TwinSocketPolicy policy, string twin)
     {
         Capabilities proposal = Negotiator.Propose(Capabilities.ClientDefaults, policy);
 
@@ -57,7 +57,7 @@ public class ClientNegotiationTests
     }
 
     [Fact]
-    public void Without_one_the_client_goes_on_or_not_as_it_was_told()
+    public void A_client_without_a_twin_socket_continues_or_fails_as_configured()
     {
         Check("{}", 0, TwinSocketPolicy.Never, out _).Should().Be(Errno.None);
         Check("{}", 0, TwinSocketPolicy.Prefer, out _).Should().Be(Errno.None);
@@ -68,7 +68,7 @@ public class ClientNegotiationTests
     [InlineData(TwinSocketPolicy.Never)]
     [InlineData(TwinSocketPolicy.Prefer)]
     [InlineData(TwinSocketPolicy.Require)]
-    public void An_inconsistent_reply_ends_it_always(TwinSocketPolicy policy)
+    public void An_inconsistent_twin_socket_reply_ends_the_connection(TwinSocketPolicy policy)
     {
         Check(Granted, 0, policy, out TwinSocketOutcome outcome).Should().Be(Errno.EPROTO);
 
@@ -76,7 +76,7 @@ public class ClientNegotiationTests
     }
 
     [Fact]
-    public void A_twin_socket_that_was_not_asked_for_ends_it()
+    public void A_twin_socket_that_was_not_requested_ends_the_connection()
     {
         Check(Granted, 1, TwinSocketPolicy.Never, out TwinSocketOutcome outcome).Should().Be(Errno.EPROTO);
 

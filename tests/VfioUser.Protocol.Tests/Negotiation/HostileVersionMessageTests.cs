@@ -9,26 +9,26 @@ public class HostileVersionMessageTests
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(3)]
-    public void Fewer_bytes_than_the_version_takes(int length) => Refused(new byte[length], "*fewer*");
+    public void Fewer_bytes_than_the_version_are_refused(int length) => Refused(new byte[length], "*fewer*");
 
     [Fact]
-    public void No_terminating_NUL() => Refused(Payload.Raw("{}"u8), "*does not end in a NUL*");
+    public void Version_data_without_a_NUL_is_refused() => Refused(Payload.Raw("{}"u8), "*does not end in a NUL*");
 
     [Fact]
-    public void Bytes_after_the_NUL() => Refused(Payload.Raw("{}\0{}\0"u8), "*3 bytes after its NUL*");
+    public void Bytes_after_the_NUL_are_refused() => Refused(Payload.Raw("{}\0{}\0"u8), "*3 bytes after its NUL*");
 
     [Fact]
-    public void A_second_NUL() => Refused(Payload.Raw("{}\0\0"u8), "*1 bytes after its NUL*");
+    public void A_second_NUL_is_refused() => Refused(Payload.Raw("{}\0\0"u8), "*1 bytes after its NUL*");
 
     [Fact]
     public void Data_beyond_the_limit_is_refused() =>
         Refused(Payload.Of("{}".PadRight(ProtocolLimits.MaxVersionDataSize)), "*65537 bytes, more than 65536*");
 
     [Fact]
-    public void Invalid_utf8() => Refused(Payload.Raw([.. "{\"a\":\""u8, 0xC3, 0x28, .. "\"}\0"u8]), "*not UTF-8*");
+    public void Invalid_utf8_is_refused() => Refused(Payload.Raw([.. "{\"a\":\""u8, 0xC3, 0x28, .. "\"}\0"u8]), "*not UTF-8*");
 
     [Fact]
-    public void A_byte_order_mark() => Refused(Payload.Raw([0xEF, 0xBB, 0xBF, .. "{}\0"u8]), "*not the JSON*");
+    public void A_byte_order_mark_is_refused() => Refused(Payload.Raw([0xEF, 0xBB, 0xBF, .. "{}\0"u8]), "*not the JSON*");
 
     [Theory]
     [InlineData("")]
@@ -51,17 +51,17 @@ public class HostileVersionMessageTests
     [InlineData("{\"a\":\"\\q\"}")]
     [InlineData("{\"\\ud800\":1}")]
     [InlineData("{\"capabilities\":{\"\\udc00max_msg_fds\":1}}")]
-    public void Not_json(string json) => Refused(Payload.Of(json), "*not the JSON*");
+    public void Invalid_json_is_refused(string json) => Refused(Payload.Of(json), "*not the JSON*");
 
     [Theory]
     [InlineData("[]")]
     [InlineData("7")]
     [InlineData("true")]
     [InlineData("\"capabilities\"")]
-    public void Not_an_object_at_the_top(string json) => Refused(Payload.Of(json), "*not the JSON*");
+    public void Json_that_is_no_object_is_refused(string json) => Refused(Payload.Of(json), "*not the JSON*");
 
     [Fact]
-    public void Null_at_the_top() => Refused(Payload.Of("null"), "*null and not an object*");
+    public void Json_null_is_refused() => Refused(Payload.Of("null"), "*null and not an object*");
 
     [Theory]
     [InlineData("\"23\"")]
@@ -69,7 +69,7 @@ public class HostileVersionMessageTests
     [InlineData("[]")]
     [InlineData("1")]
     [InlineData("true")]
-    public void Capabilities_that_are_no_object(string value) =>
+    public void Capabilities_that_are_no_object_are_refused(string value) =>
         Refused(Payload.Of($$$"""{"capabilities":{{{value}}}}"""), "*at $.capabilities, byte *");
 
     [Theory]
@@ -77,7 +77,7 @@ public class HostileVersionMessageTests
     [InlineData("max_data_xfer_size")]
     [InlineData("max_dma_maps")]
     [InlineData("pgsizes")]
-    public void Numbers_of_another_type(string key)
+    public void Numbers_of_another_type_are_refused(string key)
     {
         foreach (string value in (string[])["\"foo\"", "\"16\"", "null", "true", "[]", "[1]", "{}", "1.5", "16.0", "1e1", "1e400"])
             RefusedCapability(key, value, $"*at $.capabilities.{key}, byte *");
@@ -88,7 +88,7 @@ public class HostileVersionMessageTests
     [InlineData("max_data_xfer_size")]
     [InlineData("max_dma_maps")]
     [InlineData("pgsizes")]
-    public void Negative_and_huge_numbers(string key)
+    public void Negative_and_huge_numbers_are_refused(string key)
     {
         string[] values = ["-1", "-9223372036854775808", "-9223372036854775809", "18446744073709551616", new string('9', 1000)];
         foreach (string value in values)
@@ -96,20 +96,20 @@ public class HostileVersionMessageTests
     }
 
     [Fact]
-    public void Nothing_can_be_transferred() => RefusedCapability("max_data_xfer_size", "0", "max_data_xfer_size is 0*at least 1");
+    public void A_transfer_size_of_0_is_refused() => RefusedCapability("max_data_xfer_size", "0", "max_data_xfer_size is 0*at least 1");
 
     [Fact]
-    public void No_page_size() => RefusedCapability("pgsizes", "0", "pgsizes is 0*");
+    public void A_page_size_mask_of_0_is_refused() => RefusedCapability("pgsizes", "0", "pgsizes is 0*");
 
     [Fact]
-    public void A_negative_descriptor_limit() => RefusedCapability("max_msg_fds", "-1", "max_msg_fds is -1*");
+    public void A_negative_descriptor_limit_is_refused() => RefusedCapability("max_msg_fds", "-1", "max_msg_fds is -1*");
 
     [Theory]
     [InlineData("\"true\"")]
     [InlineData("1")]
     [InlineData("null")]
     [InlineData("{}")]
-    public void Booleans_of_another_type(string value)
+    public void Booleans_of_another_type_are_refused(string value)
     {
         RefusedCapability("write_multiple", value, "*at $.capabilities.write_multiple, byte *");
         RefusedCapability("twin_socket", $$$"""{"supported":{{{value}}}}""", "*at $.capabilities.twin_socket.supported, byte *");
@@ -121,7 +121,7 @@ public class HostileVersionMessageTests
     [InlineData("true")]
     [InlineData("[]")]
     [InlineData("1")]
-    public void Objects_of_another_type(string value)
+    public void Objects_of_another_type_are_refused(string value)
     {
         RefusedCapability("migration", value, "*at $.capabilities.migration, byte *");
         RefusedCapability("twin_socket", value, "*at $.capabilities.twin_socket, byte *");
@@ -133,7 +133,7 @@ public class HostileVersionMessageTests
     [InlineData("0.5")]
     [InlineData("2147483648")]
     [InlineData("99999999999999999999")]
-    public void Descriptor_indexes_of_another_type(string value) =>
+    public void Descriptor_indexes_of_another_type_are_refused(string value) =>
         RefusedCapability("twin_socket", $$$"""{"fd_index":{{{value}}}}""", "*at $.capabilities.twin_socket.fd_index, byte *");
 
     [Theory]
@@ -141,7 +141,7 @@ public class HostileVersionMessageTests
     [InlineData("4095")]
     [InlineData("4097")]
     [InlineData("18446744073709551615")]
-    public void Migration_page_sizes_that_are_no_power_of_two(string value) =>
+    public void Migration_page_sizes_that_are_no_power_of_two_are_refused(string value) =>
         RefusedCapability("migration", $$$"""{"pgsize":{{{value}}}}""", $"migration.pgsize is {value}; it must be a power of two");
 
     [Theory]
@@ -150,7 +150,7 @@ public class HostileVersionMessageTests
     [InlineData("-4096")]
     [InlineData("4096.0")]
     [InlineData("18446744073709551616")]
-    public void Migration_numbers_of_another_type(string value)
+    public void Migration_numbers_of_another_type_are_refused(string value)
     {
         RefusedCapability("migration", $$$"""{"pgsize":{{{value}}}}""", "*at $.capabilities.migration.pgsize, byte *");
         RefusedCapability("migration", $$$"""{"max_bitmap_size":{{{value}}}}""", "*at $.capabilities.migration.max_bitmap_size, byte *");
@@ -162,12 +162,12 @@ public class HostileVersionMessageTests
     [InlineData("""{"capabilities":{"max_msg_fds":1,"max_msg_\u0066ds":1}}""")]
     [InlineData("""{"capabilities":{"twin_socket":{"supported":true,"supported":false}}}""")]
     [InlineData("""{"capabilities":{"migration":{"pgsize":4096},"migration":{}}}""")]
-    public void Duplicate_keys(string json) => Refused(Payload.Of(json), "*not the JSON*");
+    public void Duplicate_keys_are_refused(string json) => Refused(Payload.Of(json), "*not the JSON*");
 
     [Theory]
     [InlineData('[', ']')]
     [InlineData('[', ' ')]
-    public void Deep_nesting(char open, char close)
+    public void Deep_nesting_is_refused(char open, char close)
     {
         foreach (int depth in (int[])[VersionMessage.MaxJsonDepth, 64, 1000, 30_000])
         {

@@ -28,7 +28,7 @@ public class ServerNegotiationTests
     }
 
     [Fact]
-    public void The_Rust_client_gets_a_page_size_with_migration_even_if_nobody_named_one()
+    public void The_Rust_client_gets_a_page_size_with_migration_even_without_proposing_one()
     {
         Capabilities own = Capabilities.ServerDefaults with { Migration = new MigrationCapability() };
 
@@ -84,7 +84,7 @@ public class ServerNegotiationTests
     }
 
     [Fact]
-    public void Nobody_announces_more_than_the_buffers_hold()
+    public void Announced_limits_do_not_exceed_the_buffers()
     {
         Capabilities own = Capabilities.ServerDefaults with { MaxMessageFds = 253, MaxDataTransferSize = long.MaxValue };
 
@@ -109,7 +109,7 @@ public class ServerNegotiationTests
     }
 
     [Fact]
-    public void A_limit_below_the_default_is_said_even_if_it_was_not_asked()
+    public void A_limit_below_the_default_is_announced_even_if_not_proposed()
     {
         Capabilities own = new() { MaxDmaMaps = 10 };
 

@@ -3,7 +3,7 @@ namespace VfioUser.Protocol.Tests.Negotiation;
 public class SessionLimitsTests
 {
     [Fact]
-    public void Each_direction_goes_by_what_its_receiver_said()
+    public void Each_direction_has_the_limits_of_its_receiver()
     {
         Capabilities own = new() { MaxMessageFds = 8, MaxDataTransferSize = 65536, MaxDmaMaps = 100 };
         Capabilities peer = new() { MaxMessageFds = 2, MaxDataTransferSize = 4096, MaxDmaMaps = 50, WriteMultiple = true };
@@ -18,7 +18,7 @@ public class SessionLimitsTests
     }
 
     [Fact]
-    public void A_peer_that_said_nothing_takes_one_descriptor_and_a_MiB()
+    public void A_peer_without_limits_accepts_one_descriptor_and_1_MiB()
     {
         SessionLimits limits = SessionLimits.Between(Capabilities.ServerDefaults, Capabilities.Unspecified);
 

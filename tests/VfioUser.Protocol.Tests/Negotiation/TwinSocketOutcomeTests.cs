@@ -40,7 +40,7 @@ public class TwinSocketOutcomeTests
     [InlineData("""{"supported":true,"fd_index":1}""", 1)]
     [InlineData("""{"supported":true,"fd_index":-1}""", 1)]
     [InlineData("""{"supported":true,"fd_index":2147483647}""", 16)]
-    public void Anything_else_is_inconsistent(string twin, int fdCount)
+    public void Replies_of_no_other_case_are_inconsistent(string twin, int fdCount)
     {
         TwinSocketOutcome outcome = Of($$$"""{"twin_socket":{{{twin}}}}""", fdCount);
 

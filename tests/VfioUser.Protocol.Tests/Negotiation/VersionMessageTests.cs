@@ -76,7 +76,7 @@ public class VersionMessageTests
     [InlineData("""{"supported":true,"fd_index":0}""", true, 0)]
     [InlineData("""{"supported":true,"fd_index":-1}""", true, -1)]
     [InlineData("""{"fd_index":3}""", false, 3)]
-    public void Twin_socket_is_read_as_it_stands(string twin, bool supported, int? fdIndex) =>
+    public void Twin_socket_keys_are_parsed(string twin, bool supported, int? fdIndex) =>
         Payload.Parse($$$"""{"capabilities":{"twin_socket":{{{twin}}}}}""").TwinSocket
             .Should().Be(new TwinSocketCapability(supported, fdIndex));
 

@@ -10,7 +10,7 @@ public sealed class ChannelCallTests : IDisposable
     public ChannelCallTests() => (_peer, _channel) = RawPeer.ConnectChannel();
 
     [Fact]
-    public void A_command_is_sent_as_its_caller_says_and_the_reply_is_his()
+    public void A_command_is_sent_unchanged_and_its_caller_gets_the_reply()
     {
         using TestFile sent = new();
         using TestFile received = new();
@@ -58,7 +58,7 @@ public sealed class ChannelCallTests : IDisposable
     }
 
     [Fact]
-    public void An_error_is_what_the_peer_says()
+    public void An_error_reply_has_the_peers_errno()
     {
         Background<Errno> caller = Background.Run(() => _channel.AskInVain());
 
@@ -127,7 +127,7 @@ public sealed class ChannelCallTests : IDisposable
     }
 
     [Fact]
-    public void A_command_that_cannot_be_sent_leaves_the_channel_as_it_was()
+    public void A_command_that_cannot_be_sent_leaves_the_channel_usable()
     {
         using TestFile file = new();
         file.Dispose();
@@ -140,7 +140,7 @@ public sealed class ChannelCallTests : IDisposable
     }
 
     [Fact]
-    public void A_command_whose_descriptors_are_not_passed_on_says_so_and_leaves_the_channel_as_it_was()
+    public void A_command_whose_descriptors_cannot_be_sent_fails_and_leaves_the_channel_usable()
     {
         using TestFile file = new();
         SafeHandle[] tooMany = [.. Enumerable.Repeat<SafeHandle>(file.Handle, ProtocolLimits.MaxScmFds + 1)];
@@ -162,7 +162,7 @@ public sealed class ChannelCallTests : IDisposable
     }
 
     [Fact]
-    public void When_the_peer_has_gone_nothing_can_be_asked_or_posted()
+    public void Calls_and_posts_fail_after_the_peer_disconnected()
     {
         _peer.Dispose();
 
@@ -171,7 +171,7 @@ public sealed class ChannelCallTests : IDisposable
     }
 
     [Fact]
-    public void After_shutdown_and_after_dispose_nothing_can_be_asked_or_posted()
+    public void Calls_and_posts_fail_after_shutdown_and_dispose()
     {
         _channel.Shutdown();
         _channel.AskInVain().Should().Be(Errno.ENOTCONN);

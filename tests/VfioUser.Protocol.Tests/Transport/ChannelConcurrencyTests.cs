@@ -163,7 +163,7 @@ public sealed class ChannelConcurrencyTests : IDisposable
     }
 
     [Fact]
-    public void A_pump_alone_on_its_channel_hears_of_shutdown()
+    public void Shutdown_ends_a_pump_alone_on_its_channel()
     {
         Background<bool> pumping = Background.Run(_channel.PumpReplies);
 
@@ -173,7 +173,7 @@ public sealed class ChannelConcurrencyTests : IDisposable
     }
 
     [Fact]
-    public void Without_waiting_a_command_thread_comes_back_whoever_receives()
+    public void A_command_thread_that_does_not_wait_returns_whoever_receives()
     {
         _channel.ReceiveCommand(wait: false, out _).Should().Be(ReceiveStatus.Empty);
         Background<int> caller = Background.Run(() => _channel.Ask(1));

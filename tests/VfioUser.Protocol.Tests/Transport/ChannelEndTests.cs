@@ -20,7 +20,7 @@ public sealed class ChannelEndTests
     [InlineData(Ending.BrokenStream, true)]
     [InlineData(Ending.Dispose, false)]
     [InlineData(Ending.Dispose, true)]
-    public void All_who_ask_are_told_that_there_is_no_connection(Ending end, bool commandThread)
+    public void All_calls_fail_with_ENOTCONN_at_the_end_of_the_connection(Ending end, bool commandThread)
     {
         (RawPeer peer, MessageChannel channel) = RawPeer.ConnectChannel();
         using (channel)
@@ -43,7 +43,7 @@ public sealed class ChannelEndTests
     [InlineData(Ending.Shutdown)]
     [InlineData(Ending.BrokenStream)]
     [InlineData(Ending.Dispose)]
-    public void A_command_thread_alone_comes_back(Ending end)
+    public void A_command_thread_alone_returns_at_the_end_of_the_connection(Ending end)
     {
         for (int i = 0; i < 50; i++)
         {
@@ -84,7 +84,7 @@ public sealed class ChannelEndTests
     }
 
     [Fact]
-    public void Callers_that_wait_for_their_turn_are_told_of_the_end()
+    public void Callers_that_wait_for_their_turn_fail_at_the_end_of_the_connection()
     {
         (RawPeer peer, MessageChannel channel) = RawPeer.ConnectChannel();
         using (channel)

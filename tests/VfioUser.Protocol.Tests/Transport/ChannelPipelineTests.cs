@@ -46,7 +46,7 @@ public sealed class ChannelPipelineTests
     }
 
     [Fact]
-    public void One_who_has_none_waits_for_a_place()
+    public void A_call_without_a_free_slot_waits_for_one()
     {
         (RawPeer peer, MessageChannel channel) = RawPeer.ConnectChannel(Two);
         using (channel)
@@ -88,7 +88,7 @@ public sealed class ChannelPipelineTests
     }
 
     [Fact]
-    public void When_the_peer_goes_all_of_them_end()
+    public void All_pipelined_calls_fail_when_the_peer_disconnects()
     {
         (RawPeer peer, MessageChannel channel) = RawPeer.ConnectChannel();
         using (channel)
@@ -105,7 +105,7 @@ public sealed class ChannelPipelineTests
     }
 
     [Fact]
-    public void A_reply_that_belongs_to_nothing_is_told_with_the_call_that_has_its_number()
+    public void A_stray_reply_is_reported_with_the_call_that_has_its_id()
     {
         (RawPeer peer, MessageChannel channel) = RawPeer.ConnectChannel();
         using (channel)

@@ -3,7 +3,7 @@ namespace VfioUser.Protocol.Tests.Transport;
 public sealed class ChannelQueueTests
 {
     [Fact]
-    public void A_reply_that_nobody_waits_for_is_handed_out_as_a_message()
+    public void A_reply_that_no_call_awaits_is_returned_as_a_message()
     {
         (RawPeer peer, MessageChannel channel) = RawPeer.ConnectChannel();
         using (channel)
@@ -139,7 +139,7 @@ public sealed class ChannelQueueTests
     }
 
     [Fact]
-    public void Commands_that_nobody_ever_takes_break_the_stream_too()
+    public void Too_many_commands_that_are_never_taken_break_the_stream()
     {
         (RawPeer peer, MessageChannel channel) = RawPeer.ConnectChannel(new MessageChannelOptions { CallTimeout = Background.Timeout, MaxQueuedCommands = 100 });
         using (channel)
@@ -156,7 +156,7 @@ public sealed class ChannelQueueTests
     }
 
     [Fact]
-    public void As_many_commands_as_one_receive_brings_are_handled_however_many_may_wait()
+    public void All_commands_of_one_receive_are_handled_beyond_the_queue_limit()
     {
         (RawPeer peer, MessageChannel channel) = RawPeer.ConnectChannel(new MessageChannelOptions { MaxQueuedCommands = 1 });
         using (channel)
@@ -170,7 +170,7 @@ public sealed class ChannelQueueTests
     }
 
     [Fact]
-    public void A_broken_header_is_reported_after_what_came_before_and_names_itself()
+    public void A_broken_header_is_reported_with_its_fields_after_the_messages_before_it()
     {
         (RawPeer peer, MessageChannel channel) = RawPeer.ConnectChannel();
         using (channel)
@@ -190,7 +190,7 @@ public sealed class ChannelQueueTests
     }
 
     [Fact]
-    public void The_end_of_the_stream_is_reported_after_what_came_before()
+    public void The_end_of_the_stream_is_reported_after_the_messages_before_it()
     {
         (RawPeer peer, MessageChannel channel) = RawPeer.ConnectChannel();
         using (channel)
@@ -206,7 +206,7 @@ public sealed class ChannelQueueTests
     }
 
     [Fact]
-    public void A_tick_comes_when_no_command_does()
+    public void A_tick_is_returned_when_no_command_arrives()
     {
         (RawPeer peer, MessageChannel channel) = RawPeer.ConnectChannel();
         using (channel)

@@ -33,7 +33,7 @@ public sealed class ChannelTimeoutTests
     }
 
     [Fact]
-    public void Late_replies_to_several_calls_are_all_dropped_and_are_nobody_elses()
+    public void Late_replies_to_several_calls_are_dropped_and_answer_no_other_call()
     {
         (RawPeer peer, MessageChannel channel) = RawPeer.ConnectChannel(Impatient);
         using (channel)
@@ -56,7 +56,7 @@ public sealed class ChannelTimeoutTests
     }
 
     [Fact]
-    public void A_client_that_was_silent_for_long_answers_nobody_elses_call()
+    public void A_very_late_reply_answers_no_other_call()
     {
         (RawPeer peer, MessageChannel channel) = RawPeer.ConnectChannel(new MessageChannelOptions { CallTimeout = TimeSpan.FromMilliseconds(1) });
         using (channel)

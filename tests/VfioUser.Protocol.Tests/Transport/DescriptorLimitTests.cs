@@ -11,7 +11,7 @@ public sealed class DescriptorLimitTests : IDisposable
     public DescriptorLimitTests() => (_peer, _socket) = RawPeer.Connect();
 
     [Fact]
-    public void As_many_as_a_message_may_have_arrive()
+    public void The_maximum_number_of_descriptors_of_a_message_arrives()
     {
         _peer.Write(Frame.Command(1, Command.DeviceSetIrqs, new byte[20]), Handles(ProtocolLimits.MaxMessageFds));
 

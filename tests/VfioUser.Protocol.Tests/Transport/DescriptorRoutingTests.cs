@@ -239,7 +239,7 @@ public sealed class DescriptorRoutingTests : IDisposable
     }
 
     [Fact]
-    public void Where_no_message_may_carry_descriptors_the_last_one_gets_them()
+    public void Descriptors_that_no_message_may_carry_go_to_the_last_one()
     {
         _peer.Write(Frame.RegionRead(1));
         _peer.Write(Frame.RegionRead(2), _file.Handle);

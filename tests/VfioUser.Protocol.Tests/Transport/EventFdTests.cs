@@ -74,7 +74,7 @@ public sealed class EventFdTests
     }
 
     [Fact]
-    public void A_pipe_that_nobody_reads_is_written_until_it_is_full_and_never_waited_for()
+    public void A_pipe_that_is_not_read_is_written_until_full_without_blocking()
     {
         using AnonymousPipeServerStream pipe = new(PipeDirection.In);
         using EventFd noEventFd = new(new SafeFileHandle(pipe.ClientSafePipeHandle.DangerousGetHandle(), ownsHandle: false));
@@ -92,7 +92,7 @@ public sealed class EventFdTests
     }
 
     [Fact]
-    public void A_pipe_whose_reader_has_gone_is_no_signal()
+    public void A_pipe_whose_reader_is_closed_is_not_signalled()
     {
         using AnonymousPipeServerStream pipe = new(PipeDirection.In);
         using EventFd noEventFd = new(FileCalls.Duplicate(new SafeFileHandle(pipe.ClientSafePipeHandle.DangerousGetHandle(), ownsHandle: false)));
@@ -119,7 +119,7 @@ public sealed class EventFdTests
     }
 
     [Fact]
-    public void Disposed_it_closes_its_descriptor()
+    public void Dispose_closes_the_descriptor()
     {
         EventFd eventFd = new();
 

@@ -36,7 +36,7 @@ public sealed class FdListTests : IDisposable
     }
 
     [Fact]
-    public void Nothing_can_be_taken_twice()
+    public void Taking_a_descriptor_twice_throws()
     {
         _fds.Take(0).Dispose();
 
@@ -48,7 +48,7 @@ public sealed class FdListTests : IDisposable
     [InlineData(-1)]
     [InlineData(2)]
     [InlineData(int.MaxValue)]
-    public void Nothing_can_be_taken_that_did_not_come(int index) =>
+    public void Taking_a_descriptor_that_was_not_received_throws(int index) =>
         _fds.Invoking(fds => fds.Take(index)).Should().Throw<ArgumentOutOfRangeException>();
 
     [Fact]

@@ -99,7 +99,7 @@ public sealed class FramingTests : IDisposable
     [InlineData(ProtocolLimits.MaxMessageSize + 1)]
     [InlineData(0x80000000)]
     [InlineData(uint.MaxValue)]
-    public void A_size_that_no_message_has_breaks_the_stream_and_the_header_says_which(uint size)
+    public void An_impossible_size_breaks_the_stream_and_is_reported_with_its_header(uint size)
     {
         _peer.Write([.. Frame.RegionRead(1), .. Frame.Header(size, id: 77)]);
 
@@ -131,7 +131,7 @@ public sealed class FramingTests : IDisposable
     }
 
     [Fact]
-    public void The_end_of_the_stream_in_mid_message_drops_what_there_was_of_it()
+    public void The_end_of_the_stream_within_a_message_drops_its_part()
     {
         _peer.Write([.. Frame.RegionRead(1), .. Frame.RegionRead(2).AsSpan(0, 20)]);
         _peer.Dispose();
@@ -143,7 +143,7 @@ public sealed class FramingTests : IDisposable
     }
 
     [Fact]
-    public void Without_waiting_nothing_there_is_empty()
+    public void A_receive_without_waiting_returns_empty()
     {
         _socket.Receive(wait: false).Should().Be(ReceiveStatus.Empty);
         _peer.Write(Frame.RegionRead(1));
@@ -178,7 +178,7 @@ public sealed class FramingTests : IDisposable
     }
 
     [Fact]
-    public void A_spinning_socket_receives_what_comes_at_once_and_what_comes_late()
+    public void A_spinning_socket_receives_early_and_late_messages()
     {
         (RawPeer peer, MessageSocket socket) = RawPeer.Connect(new MessageSocketOptions { Spin = TimeSpan.FromMilliseconds(1) });
         using (socket)

@@ -16,7 +16,7 @@ public sealed class HeaderInOnePieceTests
 
     [Theory]
     [MemberData(nameof(BufferSizes))]
-    public void Many_messages_in_one_send(int? bufferSize)
+    public void Many_messages_of_one_send_arrive_with_whole_headers(int? bufferSize)
     {
         (RawPeer peer, MessageSocket socket) = RawPeer.Connect(new MessageSocketOptions { SocketBufferSize = bufferSize });
         using (socket)
@@ -33,7 +33,7 @@ public sealed class HeaderInOnePieceTests
 
     [Theory]
     [MemberData(nameof(BufferSizes))]
-    public void Commands_with_a_body_that_is_not_copied(int? bufferSize)
+    public void Commands_with_a_body_that_is_not_copied_arrive_with_whole_headers(int? bufferSize)
     {
         (RawPeer peer, MessageSocket socket) = RawPeer.Connect(new MessageSocketOptions { SocketBufferSize = bufferSize });
         using (socket)
@@ -54,7 +54,7 @@ public sealed class HeaderInOnePieceTests
 
     [Theory]
     [MemberData(nameof(BufferSizes))]
-    public void Messages_in_front_of_one_with_a_body_that_is_not_copied(int? bufferSize)
+    public void Messages_before_one_with_a_body_that_is_not_copied_arrive_with_whole_headers(int? bufferSize)
     {
         (RawPeer peer, MessageSocket socket) = RawPeer.Connect(new MessageSocketOptions { SocketBufferSize = bufferSize });
         using (socket)
@@ -73,7 +73,7 @@ public sealed class HeaderInOnePieceTests
 
     [Theory]
     [MemberData(nameof(BufferSizes))]
-    public void Replies_of_a_batch(int? bufferSize)
+    public void Replies_of_a_batch_arrive_with_whole_headers(int? bufferSize)
     {
         (RawPeer peer, MessageSocket socket) = RawPeer.Connect(new MessageSocketOptions { SocketBufferSize = bufferSize });
         using (socket)
@@ -91,7 +91,7 @@ public sealed class HeaderInOnePieceTests
 
     [Theory]
     [MemberData(nameof(BufferSizes))]
-    public void Replies_that_wait_for_the_peer_to_read(int? bufferSize)
+    public void Replies_that_wait_for_the_peer_arrive_with_whole_headers(int? bufferSize)
     {
         (RawPeer peer, MessageSocket socket) = RawPeer.Connect(new MessageSocketOptions { SocketBufferSize = bufferSize });
         using (socket)
@@ -154,7 +154,7 @@ public sealed class HeaderInOnePieceTests
     [InlineData(0u)]
     [InlineData(15u)]
     [InlineData(uint.MaxValue)]
-    public void A_size_that_is_not_to_be_believed_ends_the_cutting(uint size)
+    public void An_impossible_size_ends_the_split_at_headers(uint size)
     {
         byte[] bytes = new byte[100_000];
         WireFormat.Write(bytes, new MessageHeader(1, Command.RegionRead, size, MessageFlags.Reply, 0));

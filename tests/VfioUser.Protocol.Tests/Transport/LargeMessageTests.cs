@@ -9,7 +9,7 @@ public sealed class LargeMessageTests
     [InlineData(1)]
     [InlineData(100_000)]
     [InlineData(4 << 20)]
-    public void A_mebibyte_arrives_whatever_the_buffers_cut_it_into(int? bufferSize)
+    public void A_mebibyte_arrives_in_pieces_of_any_size(int? bufferSize)
     {
         byte[][] sent = [Frame.RegionWrite(1, 1 << 20), Frame.RegionRead(2), Frame.RegionWrite(3, 1 << 20)];
         (RawPeer peer, MessageSocket socket) = RawPeer.Connect(new MessageSocketOptions { SocketBufferSize = bufferSize });
@@ -77,7 +77,7 @@ public sealed class LargeMessageTests
     }
 
     [Fact]
-    public void A_send_that_waits_for_room_comes_back_when_the_peer_goes()
+    public void A_send_that_waits_for_room_returns_when_the_peer_disconnects()
     {
         (RawPeer peer, MessageSocket socket) = RawPeer.Connect(new MessageSocketOptions { SocketBufferSize = 1 });
         using (socket)
@@ -92,7 +92,7 @@ public sealed class LargeMessageTests
     }
 
     [Fact]
-    public void A_send_that_waits_for_room_comes_back_on_shutdown()
+    public void A_send_that_waits_for_room_returns_on_shutdown()
     {
         (RawPeer peer, MessageSocket socket) = RawPeer.Connect(new MessageSocketOptions { SocketBufferSize = 1 });
         using (socket)

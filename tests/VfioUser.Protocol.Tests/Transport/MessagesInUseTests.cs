@@ -52,7 +52,7 @@ public sealed class MessagesInUseTests : IDisposable
     }
 
     [Fact]
-    public void Messages_that_nobody_parsed_are_not_lost_when_more_is_received()
+    public void Unparsed_messages_are_kept_when_more_is_received()
     {
         byte[] small = Frame.RegionRead(1);
         const int Count = 6000; // more than the buffer has at first

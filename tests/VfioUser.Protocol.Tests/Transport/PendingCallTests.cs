@@ -6,7 +6,7 @@ public class PendingCallTests
     private readonly PendingCall _call = new(Slot, new ReplyBuffers());
 
     [Fact]
-    public void Each_call_has_another_number_of_the_same_slot()
+    public void Successive_calls_of_a_slot_have_different_ids()
     {
         ushort[] numbers = [.. Enumerable.Range(0, 256).Select(_ => Answered())];
 

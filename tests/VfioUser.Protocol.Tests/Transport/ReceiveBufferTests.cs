@@ -63,7 +63,7 @@ public sealed class ReceiveBufferTests
     }
 
     [Fact]
-    public void There_is_always_room_behind_what_is_not_parsed()
+    public void There_is_always_room_after_unparsed_bytes()
     {
         ReceiveBuffer buffer = new(Capacity);
 
@@ -102,7 +102,7 @@ public sealed class ReceiveBufferTests
     }
 
     [Fact]
-    public void Buffer_begins_small_grows_when_filled_and_shrinks_when_little_comes_for_long()
+    public void The_buffer_begins_small_grows_when_filled_and_shrinks_after_small_receives()
     {
         ReceiveBuffer buffer = new(first: 32, Capacity);
         Message(buffer, 20);

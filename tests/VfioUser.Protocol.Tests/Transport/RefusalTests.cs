@@ -16,7 +16,7 @@ public class RefusalTests
         Refusal.Invalid("0x{0:x} and {1} and {2}", 0x10, 2, 3).ToString().Should().Be("0x10 and 2 and 3");
 
     [Fact]
-    public void A_reason_in_words_is_shown_as_it_is() =>
+    public void A_text_reason_is_shown_unchanged() =>
         Refusal.Because(Errno.EINVAL, "a field is named {0}").ToString().Should().Be("a field is named {0}");
 
     [Fact]

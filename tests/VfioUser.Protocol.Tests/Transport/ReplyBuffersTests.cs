@@ -7,7 +7,7 @@ public class ReplyBuffersTests
     private readonly ReplyBuffers _buffers = new();
 
     [Fact]
-    public void However_many_large_replies_there_were_at_once_one_buffer_is_kept()
+    public void One_buffer_is_kept_after_many_large_replies()
     {
         PendingCall[] calls = [.. Enumerable.Range(0, 256).Select(slot => new PendingCall(slot, _buffers))];
         Array.ForEach(calls, call => Answer(call, Large));

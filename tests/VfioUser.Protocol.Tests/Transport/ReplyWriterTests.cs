@@ -30,7 +30,7 @@ public sealed class ReplyWriterTests : IDisposable
     }
 
     [Fact]
-    public void Nothing_built_is_nothing_sent()
+    public void A_writer_without_replies_sends_nothing()
     {
         _replies.Flush().Should().BeTrue();
         Build(1, [1]);
@@ -43,7 +43,7 @@ public sealed class ReplyWriterTests : IDisposable
     }
 
     [Fact]
-    public void A_reply_may_turn_out_shorter_than_it_was_begun()
+    public void A_reply_can_end_shorter_than_it_began()
     {
         _replies.Begin(Request(1), 100)[0] = 7;
         _replies.End(1);
@@ -81,7 +81,7 @@ public sealed class ReplyWriterTests : IDisposable
     }
 
     [Fact]
-    public void A_reply_with_descriptors_goes_alone_and_in_its_place()
+    public void A_reply_with_descriptors_is_sent_alone_and_in_order()
     {
         using TestFile file = new();
 
@@ -168,7 +168,7 @@ public sealed class ReplyWriterTests : IDisposable
     }
 
     [Fact]
-    public void When_the_peer_has_gone_it_says_so()
+    public void Sending_reports_a_peer_that_disconnected()
     {
         using TestFile file = new();
         _peer.Dispose();
@@ -180,7 +180,7 @@ public sealed class ReplyWriterTests : IDisposable
     }
 
     [Fact]
-    public void When_the_system_does_not_pass_descriptors_on_an_error_takes_the_replys_place()
+    public void A_reply_whose_descriptors_cannot_be_sent_becomes_an_error()
     {
         using TestFile file = new();
         Build(1, [1]).Should().BeTrue();

@@ -59,7 +59,7 @@ public sealed class SharedMemoryTests
     }
 
     [Fact]
-    public void Disposed_it_gives_no_slices_of_what_is_not_there_any_more()
+    public void Disposed_memory_gives_no_slices()
     {
         SharedMemory memory = SharedMemory.Create(100);
 
@@ -102,6 +102,6 @@ public sealed class SharedMemoryTests
     }
 
     [Fact]
-    public void None_at_all_is_refused() =>
+    public void A_size_of_0_is_refused() =>
         FluentActions.Invoking(() => SharedMemory.Create(0)).Should().Throw<ArgumentOutOfRangeException>();
 }

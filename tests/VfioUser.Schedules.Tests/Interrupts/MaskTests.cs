@@ -7,7 +7,7 @@ public class MaskTests(Sources sources, ITestOutputHelper output) : ScheduleTest
     private const string File = "Irq.cs";
 
     [Fact]
-    public void No_interrupt_is_lost_or_comes_through_the_mask() => ShouldHold<MaskWhileTriggered>(File);
+    public void No_interrupt_is_lost_or_passes_the_mask() => ShouldHold<MaskWhileTriggered>(File);
 
     [Theory]
     [InlineData("lock (_lock)\n            return Deliver();", "return Deliver();")]

@@ -56,7 +56,7 @@ public class ConfigAerTests
     [InlineData(0x02, 0x000, AerMessage.NonFatal)] // Non-Fatal Error Reporting Enable
     [InlineData(0x04, 0x000, AerMessage.None)]
     [InlineData(0x00, 0x100, AerMessage.NonFatal)] // SERR# Enable
-    public void A_report_says_which_message_a_bus_would_see(byte deviceControl, ushort command, AerMessage message)
+    public void A_report_returns_the_message_that_a_bus_would_get(byte deviceControl, ushort command, AerMessage message)
     {
         _config.Guest(Express + 0x08, deviceControl);
         _config.Guest(0x04, command);

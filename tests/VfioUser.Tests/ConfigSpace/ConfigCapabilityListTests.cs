@@ -146,7 +146,7 @@ public class ConfigCapabilityListTests
     }
 
     [Fact]
-    public void When_no_gap_is_large_enough_the_author_is_told()
+    public void A_capability_that_fits_in_no_gap_throws()
     {
         ConfigSpace config = NewConfig();
         config.AddVendorSpecific(new byte[180]);

@@ -19,7 +19,7 @@ public class ConfigFieldTests
     }
 
     [Fact]
-    public void Bytes_that_nobody_described_read_zero_and_drop_writes()
+    public void Undeclared_bytes_read_zero_and_drop_writes()
     {
         _config.Guest(0x80, 0xFFFF_FFFFu);
 

@@ -12,7 +12,7 @@ public class ConfigMsiTests
     [InlineData(1, false, 0x0080, 16)]
     [InlineData(16, false, 0x0088, 16)]
     [InlineData(32, true, 0x018A, 24)]
-    public void Message_control_says_how_many_vectors_there_are(int vectors, bool mask, ushort control, int size)
+    public void Message_control_has_the_number_of_vectors(int vectors, bool mask, ushort control, int size)
     {
         MsiCapability msi = _config.AddMsi(vectors, mask);
 
@@ -95,7 +95,7 @@ public class ConfigMsiTests
     }
 
     [Fact]
-    public void A_write_is_announced_after_it_has_been_stored()
+    public void A_write_handler_is_called_after_the_write_is_stored()
     {
         MsiCapability msi = _config.AddMsi(vectors: 4);
         List<int> seen = [];

@@ -76,7 +76,7 @@ public class ConfigMsiXTests
     }
 
     [Fact]
-    public void A_write_behind_control_leaves_it_enabled()
+    public void A_write_after_the_control_register_leaves_msi_x_enabled()
     {
         MsiXCapability msiX = Add();
         _config.Guest<ushort>(0x42, 0x8000);
@@ -88,7 +88,7 @@ public class ConfigMsiXTests
     }
 
     [Fact]
-    public void A_write_of_the_two_bits_is_announced_after_it_has_been_stored()
+    public void A_write_handler_is_called_after_the_two_bits_are_stored()
     {
         MsiXCapability msiX = Add();
         List<(bool, bool)> seen = [];

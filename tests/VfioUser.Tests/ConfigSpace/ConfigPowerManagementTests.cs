@@ -96,7 +96,7 @@ public class ConfigPowerManagementTests
     }
 
     [Fact]
-    public void Without_pme_its_bits_are_read_only_and_the_author_is_told()
+    public void Without_pme_the_bits_are_read_only_and_setting_the_status_throws()
     {
         PowerManagementCapability power = Add();
 
@@ -144,7 +144,7 @@ public class ConfigPowerManagementTests
     }
 
     [Fact]
-    public void A_handler_comes_before_serving()
+    public void A_handler_cannot_be_added_while_served()
     {
         PowerManagementCapability power = Add();
 

@@ -30,7 +30,7 @@ public class SriovTests
     }
 
     [Fact]
-    public void The_device_hears_of_the_functions_that_the_guest_wants()
+    public void The_device_is_notified_of_the_functions_that_the_guest_enables()
     {
         BlankDevice device = Card();
 

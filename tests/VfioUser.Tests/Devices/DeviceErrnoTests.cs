@@ -44,7 +44,7 @@ public class DeviceErrnoTests
     }
 
     [Fact]
-    public void The_log_says_which_register_refused()
+    public void The_log_names_the_register_that_refused()
     {
         using TestGuest guest = TestGuest.Attach(_card);
         (_card.Refused, _card.Errno) = ("register write", Errno.EBUSY);

@@ -5,7 +5,7 @@ namespace VfioUser.Tests;
 public class DevicePartTests
 {
     [Fact]
-    public void Parts_declare_what_the_device_has_and_hear_of_it_before_the_device()
+    public void Parts_declare_registers_and_are_called_before_the_device()
     {
         Assembled device = new();
         using (TestGuest guest = TestGuest.Attach(device))
@@ -21,7 +21,7 @@ public class DevicePartTests
     }
 
     [Fact]
-    public void Memory_that_goes_is_told_to_every_part()
+    public void Every_part_is_notified_of_unmapped_memory()
     {
         Assembled device = new();
         using TestGuest guest = TestGuest.Attach(device);

@@ -53,7 +53,7 @@ public class DoorbellPageTests
     }
 
     [Fact]
-    public void A_thread_notices_by_itself_however_long_it_was_idle()
+    public void A_polling_thread_notices_a_ring_after_any_idle_time()
     {
         using SemaphoreSlim rung = new(0);
         DoorbellPageOptions options = new() { Spin = TimeSpan.Zero, LongestWait = TimeSpan.FromMilliseconds(2) };

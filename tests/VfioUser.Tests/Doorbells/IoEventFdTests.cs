@@ -102,7 +102,7 @@ public class IoEventFdTests
     }
 
     [Fact]
-    public void Datamatch_tells_rings_at_one_place_apart()
+    public void Datamatch_distinguishes_rings_at_one_offset()
     {
         List<uint> rung = [];
         Recorder recorder = new();
@@ -127,7 +127,7 @@ public class IoEventFdTests
     }
 
     [Fact]
-    public void On_a_mapped_place_a_message_is_stored_and_rings()
+    public void A_message_to_a_mapped_doorbell_is_stored_and_rings()
     {
         int rung = 0;
         RegionMemory? memory = null;
@@ -280,7 +280,7 @@ public class IoEventFdTests
     }
 
     [Fact]
-    public void A_client_that_reads_the_eventfd_empty_and_makes_it_block_holds_nobody_up()
+    public void A_client_that_empties_a_blocking_eventfd_blocks_no_thread_of_the_server()
     {
         RegionIoEventFd? ioEventFd = null;
         using TestGuest guest = TestGuest.Attach(new OddDevice(d => ioEventFd = d.Bar(0, BarKind.Memory32, 0x1000)
@@ -310,7 +310,7 @@ public class IoEventFdTests
     }
 
     [Fact]
-    public void Eventfd_exists_only_while_a_client_has_asked_for_it()
+    public void An_eventfd_exists_only_while_a_client_has_requested_it()
     {
         RegionIoEventFd? ioEventFd = null;
         OddDevice device = new(d => ioEventFd = d.Bar(0, BarKind.Memory32, 0x1000).AddIoEventFd(0, () => { }));

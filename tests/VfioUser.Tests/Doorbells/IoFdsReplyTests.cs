@@ -36,7 +36,7 @@ public class IoFdsReplyTests
     [InlineData(512u, 0u, 9u, 0u)] // the first index that does not exist
     [InlineData(512u, 0u, 512u, 0u)]
     [InlineData(512u, 0u, uint.MaxValue, 0u)]
-    public void A_bad_request_is_einval_and_the_session_goes_on(uint argsz, uint flags, uint index, uint count)
+    public void A_bad_request_is_EINVAL_and_the_session_continues(uint argsz, uint flags, uint index, uint count)
     {
         using TestGuest guest = TestGuest.Attach(SixEventFds());
 
@@ -73,7 +73,7 @@ public class IoFdsReplyTests
     [InlineData(1u)] // mapped, no eventfds
     [InlineData(5u)] // neither
     [InlineData(7u)] // configuration space
-    public void A_region_without_any_says_so(uint index)
+    public void A_region_without_ioeventfds_replies_with_none(uint index)
     {
         using TestGuest guest = TestGuest.Attach(SixEventFds());
 
@@ -87,7 +87,7 @@ public class IoFdsReplyTests
     [Theory]
     [InlineData(16u)]
     [InlineData(16u + 6 * 40 - 1)]
-    public void Without_room_for_all_there_are_none_but_the_size_is_said(uint argsz)
+    public void A_reply_too_small_for_all_has_none_but_their_size(uint argsz)
     {
         using TestGuest guest = TestGuest.Attach(SixEventFds());
 
@@ -126,7 +126,7 @@ public class IoFdsReplyTests
     [InlineData(4, 0x1234_5678UL)]
     [InlineData(4, 0UL)]
     [InlineData(8, ulong.MaxValue)]
-    public void Size_and_datamatch_are_said(int size, ulong? datamatch)
+    public void The_reply_has_size_and_datamatch(int size, ulong? datamatch)
     {
         using TestGuest guest = TestGuest.Attach(new OddDevice(d => d.Bar(0, BarKind.Memory32, 0x1000).AddIoEventFd(0x10, Nothing, size, datamatch)));
 
@@ -173,7 +173,7 @@ public class IoFdsReplyTests
     }
 
     [Fact]
-    public void Asking_again_gives_the_same_eventfds()
+    public void A_second_request_gets_the_same_eventfds()
     {
         int rings = 0;
         RegionIoEventFd? ioEventFd = null;

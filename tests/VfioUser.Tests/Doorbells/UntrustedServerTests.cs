@@ -25,7 +25,7 @@ public class UntrustedServerTests
     [InlineData(15, 1, 1, 0UL, 4UL, 0u, 0u)]
     [InlineData(int.MaxValue, 1, 1, 0UL, 4UL, 0u, 0u)] // more than may be transferred
     [InlineData(2000, 1, 1, 0UL, 4UL, 0u, 0u)] // more to come, for ever
-    public void Is_ebadmsg(int argsz, int count, int fds, ulong offset, ulong size, uint fdIndex, uint type)
+    public void An_inconsistent_reply_is_EBADMSG(int argsz, int count, int fds, ulong offset, ulong size, uint fdIndex, uint type)
     {
         byte[] payload = new byte[56];
         WireFormat.Write(payload, new RegionIoFds((uint)argsz, 0, 0, (uint)count));

@@ -57,7 +57,7 @@ public class BusMasterTests
     }
 
     [Fact]
-    public void A_reset_disables_it_and_memory_mapped_meanwhile_waits_for_it()
+    public void A_reset_disables_bus_mastering_and_memory_mapped_then_waits_for_it()
     {
         using TestGuest guest = TestGuest.Attach(_device, new() { EnableBusMaster = false });
         guest.Config.Write(0x04, BusMaster);
@@ -75,7 +75,7 @@ public class BusMasterTests
     }
 
     [Theory, InlineData(true), InlineData(false)]
-    public void Migration_brings_it_along(bool isBusMaster)
+    public void Migration_restores_bus_mastering(bool isBusMaster)
     {
         BlankDevice target = new(device =>
         {
@@ -92,7 +92,7 @@ public class BusMasterTests
     }
 
     [Fact]
-    public void The_device_itself_may_set_the_bit_and_one_that_needs_none_says_so()
+    public void A_device_can_set_the_bit_itself_or_declare_that_it_needs_no_bus_mastering()
     {
         BlankDevice without = new();
         using (TestGuest guest = TestGuest.Attach(without, new() { EnableBusMaster = false }))
@@ -105,7 +105,7 @@ public class BusMasterTests
     }
 
     [Fact]
-    public void The_log_says_so_once_until_it_is_enabled()
+    public void A_refused_access_is_logged_once_until_the_guest_enables_bus_mastering()
     {
         using TestGuest guest = TestGuest.Attach(_device, new() { EnableBusMaster = false });
         Iova address = guest.Place([1]);
@@ -121,7 +121,7 @@ public class BusMasterTests
     }
 
     [Fact]
-    public void Messages_stay_pending_until_it_is_enabled_and_intx_comes()
+    public void Message_interrupts_stay_pending_until_bus_mastering_is_enabled_and_intx_does_not()
     {
         IrqDevice device = new();
         using TestGuest guest = TestGuest.Attach(device, new() { EnableBusMaster = false });
@@ -145,7 +145,7 @@ public class BusMasterTests
     }
 
     [Fact]
-    public void The_client_may_try_its_eventfds_without_it()
+    public void The_client_can_trigger_its_eventfds_without_bus_mastering()
     {
         IrqDevice device = new();
         using TestGuest guest = TestGuest.Attach(device, new() { EnableBusMaster = false });
@@ -156,7 +156,7 @@ public class BusMasterTests
     }
 
     [Fact]
-    public void A_reset_forgets_messages_that_waited_for_it()
+    public void A_reset_drops_messages_that_wait_for_bus_mastering()
     {
         IrqDevice device = new();
         using TestGuest guest = TestGuest.Attach(device, new() { EnableBusMaster = false });

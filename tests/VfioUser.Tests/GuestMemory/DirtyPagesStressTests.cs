@@ -65,7 +65,7 @@ public class DirtyPagesStressTests
     }
 
     [Fact]
-    public void Marks_of_many_threads_in_one_word_are_all_there_after_as_many_takes()
+    public void Marks_of_many_threads_in_one_word_are_all_reported()
     {
         DirtyPages pages = new(0, 64 * Page - 1, Page);
         const int Rounds = 200_000;

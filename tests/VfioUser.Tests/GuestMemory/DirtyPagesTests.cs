@@ -98,7 +98,7 @@ public class DirtyPagesTests
     [InlineData(4096ul, 4096ul)]
     [InlineData(65536ul, 65536ul)]
     [InlineData(ulong.MaxValue, 1ul << 30)]
-    public void A_page_size_is_chosen_and_said(ulong wanted, ulong chosen)
+    public void The_reply_has_the_chosen_page_size(ulong wanted, ulong chosen)
     {
         using var guest = TestGuest.Attach(new PlainDevice());
 
@@ -188,7 +188,7 @@ public class DirtyPagesTests
     }
 
     [Fact]
-    public void A_range_may_begin_anywhere_and_a_page_that_it_cuts_stays_for_the_other_part()
+    public void A_page_that_a_range_covers_in_part_stays_marked_for_the_other_part()
     {
         PlainDevice device = new();
         using var guest = Logged(device);
@@ -294,7 +294,7 @@ public class DirtyPagesTests
     [InlineData((256u << 20) + 41, 1u, 4096ul, 512ul, Errno.EINVAL)]
     [InlineData(40u + 512, 3u, 4096ul, 512ul, Errno.EINVAL)]
     [InlineData(40u + 512, 4u, 4096ul, 512ul, Errno.EINVAL)]
-    public void Unmap_with_a_bitmap_wants_it_to_fit_exactly(uint argsz, uint flags, ulong pageSize, ulong size, Errno expected)
+    public void Unmap_with_a_bitmap_of_another_size_is_refused(uint argsz, uint flags, ulong pageSize, ulong size, Errno expected)
     {
         PlainDevice device = new();
         using var guest = Logged(device);
@@ -317,7 +317,7 @@ public class DirtyPagesTests
     }
 
     [Fact]
-    public void Unmap_with_a_bitmap_of_part_of_a_region_is_refused_and_keeps_all_of_it()
+    public void Unmap_with_a_bitmap_of_part_of_a_region_is_refused_and_the_region_stays_mapped()
     {
         PlainDevice device = new();
         using var guest = Logged(device);
@@ -370,7 +370,7 @@ public class DirtyPagesTests
     }
 
     [Fact]
-    public void An_unmapped_region_is_gone_and_the_others_are_not()
+    public void An_unmapped_region_leaves_the_bitmap_and_the_others_stay()
     {
         PlainDevice device = new();
         using var guest = Logged(device);

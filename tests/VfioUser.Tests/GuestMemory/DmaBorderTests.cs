@@ -86,7 +86,7 @@ public class DmaBorderTests
     }
 
     [Fact]
-    public void No_access_goes_on_at_address_zero_after_the_last_one()
+    public void No_access_wraps_from_the_last_address_to_zero()
     {
         using DmaRig rig = new();
         rig.Map(0xFFFF_FFFF_FFFF_F000, 0x1000).Slice(0xFFF, 1).Fill(0x11);

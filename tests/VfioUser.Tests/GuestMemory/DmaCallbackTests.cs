@@ -9,7 +9,7 @@ public class DmaCallbackTests
     private const ulong At = 0x1_0000_0000;
 
     [Fact]
-    public void A_new_region_can_be_used_when_the_device_hears_of_it()
+    public void A_new_region_is_accessible_in_the_mapped_callback()
     {
         BlankDevice device = new();
         List<DmaRegion> heard = [];
@@ -27,7 +27,7 @@ public class DmaCallbackTests
     }
 
     [Fact]
-    public void A_device_that_throws_when_memory_is_mapped_does_not_get_it()
+    public void A_map_for_which_the_device_throws_is_refused()
     {
         List<Exception> hooked = [];
         BlankDevice device = new() { WhenMapped = _ => throw new FormatException() };
@@ -47,7 +47,7 @@ public class DmaCallbackTests
     }
 
     [Fact]
-    public void A_device_that_throws_when_memory_is_unmapped_loses_it_all_the_same()
+    public void Memory_is_unmapped_even_if_the_device_throws()
     {
         List<Exception> hooked = [];
         BlankDevice device = new() { WhenUnmapping = _ => throw new FormatException() };
@@ -64,7 +64,7 @@ public class DmaCallbackTests
     }
 
     [Fact]
-    public async Task A_device_that_throws_for_one_region_hears_of_the_others_and_they_are_waited_for()
+    public async Task A_device_that_throws_for_one_region_is_notified_of_the_others_and_their_leases_are_awaited()
     {
         BlankDevice device = new();
         List<ulong> asked = [];
@@ -111,7 +111,7 @@ public class DmaCallbackTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void While_a_region_is_unmapped_only_leases_of_it_work_on_and_the_others_as_ever(GuestMemoryKind way)
+    public void A_region_that_is_being_unmapped_is_accessible_by_its_leases_only(GuestMemoryKind way)
     {
         BlankDevice device = new();
         using DmaRig rig = new(way, device: device);

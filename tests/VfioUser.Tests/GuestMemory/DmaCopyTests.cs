@@ -106,7 +106,7 @@ public class DmaCopyTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void Nothing_can_be_read_and_written_anywhere(GuestMemoryKind way)
+    public void An_access_of_0_bytes_succeeds_at_any_address(GuestMemoryKind way)
     {
         using DmaRig rig = new(way);
 
@@ -179,7 +179,7 @@ public class DmaCopyTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void When_the_client_has_gone_so_has_its_memory(GuestMemoryKind way)
+    public void Memory_is_unmapped_when_its_client_disconnects(GuestMemoryKind way)
     {
         DmaRig rig = new(way);
         rig.Map(At, 0x1000);

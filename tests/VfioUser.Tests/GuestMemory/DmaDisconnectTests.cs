@@ -8,7 +8,7 @@ public class DmaDisconnectTests
     private const ulong At = 0x1_0000_0000;
 
     [Fact]
-    public async Task When_the_client_goes_the_session_ends_once_the_lease_is_back()
+    public async Task A_session_ends_after_the_last_lease_is_disposed()
     {
         WaitLogged waits = new();
         BlankDevice device = new();
@@ -70,7 +70,7 @@ public class DmaDisconnectTests
     [Theory]
     [InlineData(GuestMemoryKind.TwinSocket)]
     [InlineData(GuestMemoryKind.SingleSocket)]
-    public async Task A_client_that_goes_without_answering_fails_the_access(GuestMemoryKind way)
+    public async Task An_access_fails_when_the_client_disconnects_without_replying(GuestMemoryKind way)
     {
         using DmaRig rig = new(way, new VfioUserServerOptions { DmaTimeout = TimeSpan.FromMinutes(10) });
         rig.Map(At, 0x1000);

@@ -64,7 +64,7 @@ public class DmaFileTests
     [InlineData(0x1000, 0x1000, 1)]
     [InlineData(0x1000, 0x2000, 1)]
     [InlineData(0, 0, 1)]
-    public void A_file_that_is_shorter_than_it_claims_is_refused(int length, ulong offset, ulong size)
+    public void A_map_beyond_the_end_of_its_file_is_refused(int length, ulong offset, ulong size)
     {
         foreach (bool trust in new[] { false, true })
         {
@@ -98,7 +98,7 @@ public class DmaFileTests
     }
 
     [Fact]
-    public void Where_in_the_file_the_memory_begins_need_not_be_a_pages_start()
+    public void A_map_can_begin_within_a_page_of_its_file()
     {
         foreach (DmaMapFlags way in new[] { DmaMapFlags.None, DmaMapFlags.FileIo })
         {

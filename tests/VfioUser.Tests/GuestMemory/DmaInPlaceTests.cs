@@ -9,7 +9,7 @@ public class DmaInPlaceTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void The_action_sees_the_guests_bytes_and_changes_them_if_it_said_so(GuestMemoryKind way)
+    public void The_action_reads_the_guests_bytes_and_changes_them_if_it_declared_that(GuestMemoryKind way)
     {
         using DmaRig rig = new(way);
         SharedMemory memory = rig.Map(At, 0x1000);

@@ -9,7 +9,7 @@ public class DmaLeaseAccessTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void The_action_sees_the_guests_bytes_and_changes_them_if_it_said_so(GuestMemoryKind way)
+    public void The_action_reads_the_guests_bytes_and_changes_them_if_it_declared_that(GuestMemoryKind way)
     {
         using DmaRig rig = new(way);
         SharedMemory[] memories = [rig.Map(At, 0x1000), rig.Map(At + 0x1000, 0x1000)];
@@ -102,7 +102,7 @@ public class DmaLeaseAccessTests
     [InlineData(GuestMemoryKind.Mapped, DmaBacking.Mapped)]
     [InlineData(GuestMemoryKind.FileIo, DmaBacking.FileIo)]
     [InlineData(GuestMemoryKind.TwinSocket, DmaBacking.Message)]
-    public void An_address_tells_its_region_and_how_it_is_reached(GuestMemoryKind memory, DmaBacking way)
+    public void A_region_is_found_by_address_with_its_kind_of_access(GuestMemoryKind memory, DmaBacking way)
     {
         using DmaRig rig = new(memory);
         rig.Map(At, 0x1000);

@@ -63,7 +63,7 @@ public class DmaLeaseTests
     }
 
     [Fact]
-    public void After_its_end_it_cannot_be_used()
+    public void A_disposed_lease_cannot_be_used()
     {
         using DmaRig rig = new();
         rig.Map(At, 0x1000);
@@ -104,7 +104,7 @@ public class DmaLeaseTests
     }
 
     [Fact]
-    public async Task Disposed_while_another_thread_works_with_it_it_ends_when_that_one_is_done()
+    public async Task A_lease_disposed_during_an_access_of_another_thread_ends_after_that()
     {
         using DmaRig rig = new(GuestMemoryKind.TwinSocket);
         rig.Map(At, 0x1000).Slice(0, 4).Fill(0x31);

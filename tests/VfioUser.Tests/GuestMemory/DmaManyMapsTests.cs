@@ -93,7 +93,7 @@ public sealed class DmaManyMapsTests : IDisposable
     }
 
     [Fact]
-    public void A_page_that_was_touched_is_there_at_once_when_it_is_mapped_again()
+    public void A_page_that_was_accessed_is_present_when_it_is_mapped_again()
     {
         using SafeFileHandle file = Sealed(16 * Page);
         GuestRegions mappings = Session();
@@ -132,7 +132,7 @@ public sealed class DmaManyMapsTests : IDisposable
     }
 
     [Fact]
-    public void Of_the_mappings_without_a_region_only_so_many_are_kept()
+    public void A_limited_number_of_mappings_without_a_region_is_kept()
     {
         GuestRegions mappings = Session();
 
@@ -245,7 +245,7 @@ public sealed class DmaManyMapsTests : IDisposable
     }
 
     [Fact]
-    public void A_seal_that_comes_later_counts_from_then_on()
+    public void A_seal_that_is_added_later_takes_effect_then()
     {
         using SafeFileHandle file = TestFiles.Memory((long)Page, 0, _name);
         GuestRegions mappings = Session();

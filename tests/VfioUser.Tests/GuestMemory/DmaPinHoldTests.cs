@@ -112,7 +112,7 @@ public class DmaPinHoldTests
     }
 
     [Fact]
-    public void A_pin_that_is_never_disposed_fails_the_test_and_says_where_it_was_taken()
+    public void A_pin_that_is_never_disposed_fails_the_test_with_the_line_that_took_it()
     {
         BlankDevice device = new();
         TestGuest guest = TestGuest.Attach(device, new() { Timeout = TimeSpan.FromSeconds(1) });
@@ -122,7 +122,7 @@ public class DmaPinHoldTests
 
         string message = guest.Invoking(leaving => leaving.Dispose()).Should().Throw<TestGuestException>().Which.Message;
 
-        message.Should().Contain($"a pin of 512 bytes, the first at {buffer}").And.Contain(nameof(A_pin_that_is_never_disposed_fails_the_test_and_says_where_it_was_taken));
+        message.Should().Contain($"a pin of 512 bytes, the first at {buffer}").And.Contain(nameof(A_pin_that_is_never_disposed_fails_the_test_with_the_line_that_took_it));
         message.Should().NotContain("a pin of 0 bytes");
     }
 

@@ -161,7 +161,7 @@ public class DmaPinTests
     }
 
     [Fact]
-    public void Without_a_client_and_without_bus_mastering_the_result_says_so()
+    public void The_result_names_a_missing_client_and_disabled_bus_mastering()
     {
         BlankDevice device = new(device => device.RequiresBusMaster = true);
         device.Dma.TryPin(new Iova(At), 1, DmaPinAccess.Read, out _).Should().Be(DmaStatus.Disconnected);

@@ -23,7 +23,7 @@ public class DmaResultPlaceTests
     }
 
     [Fact]
-    public void A_region_that_does_not_allow_the_access_is_named_by_its_first_byte_and_what_it_lacks()
+    public void A_region_that_does_not_allow_the_access_is_named_with_its_address_and_missing_permission()
     {
         using DmaRig rig = new();
         rig.Map(At, 0x1000);
@@ -82,7 +82,7 @@ public class DmaResultPlaceTests
     [InlineData(DmaStatus.Refused, Errno.ENODEV, "0x100002000: refused by the client (ENODEV)")]
     [InlineData(DmaStatus.FileFailed, Errno.EIO, "0x100002000: the client's file failed (EIO)")]
     [InlineData(DmaStatus.Disconnected, Errno.None, "0x100002000: no client")]
-    public void The_text_says_where_and_why(DmaStatus status, Errno errno, string text)
+    public void The_text_has_the_address_and_the_reason(DmaStatus status, Errno errno, string text)
     {
         DmaResult result = new(status, new Iova(0x1_0000_2000), errno);
 

@@ -79,7 +79,7 @@ public class DmaSpecialFileTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public async Task Special_files_are_not_touched_and_memory_comes_by_message(string kind)
+    public async Task Special_files_are_not_mapped_and_memory_is_accessed_by_messages(string kind)
     {
         using DmaRig rig = new(GuestMemoryKind.TwinSocket);
         using Special special = new(kind);

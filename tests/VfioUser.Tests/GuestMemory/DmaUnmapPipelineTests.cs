@@ -10,7 +10,7 @@ public class DmaUnmapPipelineTests
     private const ulong At = 0x1_0000_0000;
 
     [Fact]
-    public async Task A_reply_that_is_ready_does_not_wait_for_the_unmap_behind_it()
+    public async Task A_finished_reply_does_not_wait_for_the_unmap_after_it()
     {
         // a virtual CPU waits for the first, and perhaps the lease ends only when it goes on
         (SafeSocketHandle serverEnd, SafeSocketHandle clientEnd) = SocketCalls.CreatePair();

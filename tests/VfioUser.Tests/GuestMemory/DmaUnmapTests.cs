@@ -47,7 +47,7 @@ public class DmaUnmapTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public async Task A_lease_works_on_while_the_unmap_waits_for_it(GuestMemoryKind way)
+    public async Task A_lease_stays_usable_while_the_unmap_waits_for_it(GuestMemoryKind way)
     {
         using DmaRig rig = new(way);
         SharedMemory memory = rig.Map(At, 0x1000);
@@ -85,7 +85,7 @@ public class DmaUnmapTests
     }
 
     [Fact]
-    public void The_device_is_asked_to_let_go_and_can_drop_its_lease_then()
+    public void The_device_can_dispose_its_lease_in_the_unmapping_callback()
     {
         using DmaRig rig = new();
         rig.Map(At, 0x1000);
@@ -104,7 +104,7 @@ public class DmaUnmapTests
     }
 
     [Fact]
-    public void When_all_is_unmapped_the_device_hears_of_all_before_the_server_waits_for_any()
+    public void An_unmap_of_all_notifies_the_device_of_each_region_before_it_waits()
     {
         using DmaRig rig = new();
         rig.Map(At, 0x1000);
@@ -124,7 +124,7 @@ public class DmaUnmapTests
     }
 
     [Fact]
-    public void Memory_can_be_mapped_again_where_it_was()
+    public void Memory_can_be_mapped_again_at_the_same_address()
     {
         using DmaRig rig = new();
         for (byte i = 1; i < 20; i++)

@@ -24,7 +24,7 @@ public class GuestRegionTableTests
     }
 
     [Fact]
-    public void Adjacent_regions_are_told_apart()
+    public void Adjacent_regions_are_distinguished()
     {
         GuestRegion low = Mapping(0x1000, 0x1000);
         GuestRegion high = Mapping(0x2000, 0x1000);
@@ -149,7 +149,7 @@ public class GuestRegionTableTests
     [InlineData(0x2000, 0x2FFF, false)]
     [InlineData(0x1000, 0x3FFF, false)]
     [InlineData(0x0000, ulong.MaxValue, false)]
-    public void A_range_cuts_a_region_of_which_it_has_a_part(ulong first, ulong last, bool cuts)
+    public void A_range_that_covers_part_of_a_region_is_found(ulong first, ulong last, bool cuts)
     {
         GuestRegionTable table = GuestRegionTable.Empty.Add(Mapping(0x1000, 0x1000)).Add(Mapping(0x3000, 0x1000));
 

@@ -30,7 +30,7 @@ public sealed class VfioUserHostTests : IDisposable
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(2)]
-    public void Each_device_tells_how_it_goes(int threads)
+    public void The_host_has_the_state_of_each_device(int threads)
     {
         using VfioUserHost host = NewHost(threads);
         ProbeDevice[] devices = [new(), new(), new()];
@@ -56,7 +56,7 @@ public sealed class VfioUserHostTests : IDisposable
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
-    public void Client_that_is_asked_to_release_the_device_is_waited_for(int threads)
+    public void Removal_waits_for_a_client_that_is_requested_to_release_the_device(int threads)
     {
         using VfioUserHost host = NewHost(threads);
         HostedDevice hosted = host.Add(new ProbeDevice(), NewServer());
@@ -77,7 +77,7 @@ public sealed class VfioUserHostTests : IDisposable
     }
 
     [Fact]
-    public void Device_stays_if_its_client_does_not_release_it_in_time()
+    public void A_device_stays_if_its_client_does_not_release_it_in_time()
     {
         using VfioUserHost host = NewHost(1);
         HostedDevice hosted = host.Add(new ProbeDevice(), NewServer());
@@ -106,7 +106,7 @@ public sealed class VfioUserHostTests : IDisposable
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
-    public void A_device_that_is_removed_is_gone_and_the_others_stay(int threads)
+    public void A_removed_device_is_not_served_and_the_others_are(int threads)
     {
         using VfioUserHost host = new(new VfioUserHostOptions { Threads = threads, DisposeDevices = false });
         ProbeDevice leaving = new(), staying = new();
@@ -153,7 +153,7 @@ public sealed class VfioUserHostTests : IDisposable
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
-    public void While_the_devices_code_runs_it_is_stopping(int threads)
+    public void A_device_whose_code_still_runs_is_stopping(int threads)
     {
         using ManualResetEvent reading = new(false), released = new(false);
         using VfioUserHost host = NewHost(threads);
@@ -181,7 +181,7 @@ public sealed class VfioUserHostTests : IDisposable
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
-    public void Neither_a_device_that_throws_nor_a_client_that_talks_nonsense_ends_others(int threads)
+    public void A_device_that_throws_or_a_client_with_invalid_messages_ends_no_other_device(int threads)
     {
         using VfioUserHost host = NewHost(threads);
         ProbeDevice throwing = new() { Happened = what => throw new InvalidOperationException(what) };
@@ -205,7 +205,7 @@ public sealed class VfioUserHostTests : IDisposable
     }
 
     [Fact]
-    public void A_device_with_a_thread_of_its_own_holds_up_nobody()
+    public void A_device_with_its_own_thread_blocks_no_other_device()
     {
         using ManualResetEvent reading = new(false), released = new(false);
         using VfioUserHost host = NewHost(1);
@@ -246,7 +246,7 @@ public sealed class VfioUserHostTests : IDisposable
     [Theory]
     [InlineData(0)]
     [InlineData(2)]
-    public void A_host_that_is_disposed_serves_nobody(int threads)
+    public void A_disposed_host_serves_no_client(int threads)
     {
         VfioUserHost host = NewHost(threads);
         HostedDevice[] hosted = [.. Enumerable.Range(0, 5).Select(_ => host.Add(new ProbeDevice(), NewServer()))];

@@ -46,7 +46,7 @@ public class CapabilityMaskTests
     }
 
     [Fact]
-    public void An_msi_vector_that_the_guest_masks_shows_as_pending_and_comes_when_it_is_unmasked()
+    public void An_msi_vector_that_the_guest_masks_is_pending_and_is_delivered_when_unmasked()
     {
         IrqVectors msi = null!;
         BlankDevice device = new(it => msi = it.AddMsi(4, perVectorMask: true));

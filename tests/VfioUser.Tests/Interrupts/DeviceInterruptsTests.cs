@@ -73,7 +73,7 @@ public class DeviceInterruptsTests
     }
 
     [Fact]
-    public void A_cause_that_goes_unseen_is_not_delivered_again()
+    public void A_cause_that_is_cleared_without_an_update_is_not_delivered_again()
     {
         using TestGuest guest = TestGuest.Attach(_card, new TestGuestOptions { EnableInterrupts = false });
         guest.StartDriver(PciIrqTypes.Intx);

@@ -15,7 +15,7 @@ public class EventFdToComeTests
     private readonly IrqDevice _device = new();
 
     [Fact]
-    public void Between_the_capability_and_the_eventfd_it_waits_shows_as_pending_and_comes()
+    public void An_interrupt_between_enabling_the_capability_and_the_eventfd_is_pending_and_then_delivered()
     {
         using TestGuest guest = Attach();
         EnableMsiX(guest);
@@ -31,7 +31,7 @@ public class EventFdToComeTests
     }
 
     [Fact]
-    public void While_the_client_hands_in_eventfds_again_none_is_lost()
+    public void No_interrupt_is_lost_while_the_client_binds_eventfds_again()
     {
         using TestGuest guest = Attach();
         EnableMsiX(guest);
@@ -62,7 +62,7 @@ public class EventFdToComeTests
     }
 
     [Fact]
-    public void The_function_mask_holds_it_back_still()
+    public void The_function_mask_still_holds_it_back()
     {
         using TestGuest guest = Attach();
         guest.Config.Write(Control, (ushort)(Enable | 0x4000));
@@ -92,7 +92,7 @@ public class EventFdToComeTests
     }
 
     [Fact]
-    public void A_reset_and_the_end_of_the_client_forget_it_too()
+    public void A_reset_and_a_disconnect_drop_a_pending_interrupt()
     {
         using (TestGuest guest = Attach())
         {
@@ -109,7 +109,7 @@ public class EventFdToComeTests
     }
 
     [Fact]
-    public void Where_nothing_is_enabled_nothing_waits()
+    public void An_interrupt_of_a_disabled_type_is_not_pending()
     {
         using TestGuest guest = Attach();
 

@@ -66,7 +66,7 @@ public class HostileEventFdTests
     }
 
     [Fact]
-    public async Task A_client_that_makes_an_assert_wait_and_leaves_holds_nobody_up()
+    public async Task A_client_that_blocks_an_assert_and_disconnects_blocks_no_thread()
     {
         using EventFd trigger = new();
         using (TestGuest guest = TestGuest.Attach(_device))
@@ -86,7 +86,7 @@ public class HostileEventFdTests
     }
 
     [Fact]
-    public async Task A_client_that_makes_unmasking_wait_and_leaves_holds_nobody_up()
+    public async Task A_client_that_blocks_unmasking_and_disconnects_blocks_no_thread()
     {
         using EventFd trigger = new();
         using EventFd handled = new();

@@ -185,7 +185,7 @@ public class IntxTests
     }
 
     [Fact]
-    public void The_command_register_holds_it_back_and_lets_it_go_once()
+    public void A_level_that_the_command_register_disables_is_delivered_once_when_enabled()
     {
         using var guest = TestGuest.Attach(_device);
         guest.Config.Write(Command, InterruptDisable);
@@ -199,7 +199,7 @@ public class IntxTests
     }
 
     [Fact]
-    public void Both_the_mask_and_the_command_register_must_let_it_through()
+    public void A_level_is_delivered_when_neither_mask_nor_command_register_holds_it_back()
     {
         using var guest = TestGuest.Attach(_device);
         guest.Config.Write(Command, InterruptDisable);
@@ -230,7 +230,7 @@ public class IntxTests
     }
 
     [Fact]
-    public void A_level_that_stands_already_comes_when_the_client_begins_to_listen()
+    public void A_level_asserted_before_the_client_binds_an_eventfd_is_delivered_then()
     {
         _device.Intx.Assert().Should().BeFalse("nobody listens yet");
 

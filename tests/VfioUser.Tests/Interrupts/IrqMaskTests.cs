@@ -98,7 +98,7 @@ public class IrqMaskTests
     }
 
     [Fact]
-    public void The_client_is_told_of_masking_and_unmasking_if_it_gave_eventfds_for_that()
+    public void Mask_and_unmask_eventfds_are_signalled()
     {
         using var guest = TestGuest.Attach(new IrqDevice());
         using EventFd masked = new();

@@ -36,7 +36,7 @@ public class IrqTriggerTests
     [InlineData(PciIrq.MsiX, 3, IrqInfoFlags.EventFd | IrqInfoFlags.Maskable)]
     [InlineData(PciIrq.Error, 1, IrqInfoFlags.EventFd)]
     [InlineData(PciIrq.Request, 1, IrqInfoFlags.EventFd)]
-    public void The_client_is_told_how_many_there_are_and_what_can_be_done_with_them(PciIrq type, uint count, IrqInfoFlags flags)
+    public void Get_irq_info_has_count_and_flags(PciIrq type, uint count, IrqInfoFlags flags)
     {
         using var guest = TestGuest.Attach(new IrqDevice());
 
@@ -62,7 +62,7 @@ public class IrqTriggerTests
     }
 
     [Fact]
-    public void Without_a_client_nobody_hears_of_it()
+    public void A_trigger_without_a_client_has_no_effect()
     {
         IrqDevice device = new();
 
@@ -73,7 +73,7 @@ public class IrqTriggerTests
     }
 
     [Fact]
-    public void When_the_client_has_gone_its_eventfds_are_closed()
+    public void A_disconnect_closes_the_eventfds()
     {
         IrqDevice device = new();
         using EventFd eventFd = new();

@@ -12,7 +12,7 @@ public class MaskChangeTests
     [InlineData(PciIrq.Intx)]
     [InlineData(PciIrq.Msi)]
     [InlineData(PciIrq.MsiX)]
-    public void The_device_hears_what_the_client_masks_and_unmasks(PciIrq type)
+    public void The_device_is_notified_of_masking_and_unmasking(PciIrq type)
     {
         IrqDevice device = new();
         Listen(device.All(type));
@@ -26,7 +26,7 @@ public class MaskChangeTests
     }
 
     [Fact]
-    public void Of_a_range_it_hears_vector_by_vector()
+    public void The_device_is_notified_of_each_vector_of_a_range()
     {
         IrqDevice device = new();
         Listen(device.Msi);
@@ -38,7 +38,7 @@ public class MaskChangeTests
     }
 
     [Fact]
-    public void When_it_hears_of_unmasking_what_waited_has_been_delivered()
+    public void A_pending_interrupt_is_delivered_before_the_unmask_notification()
     {
         IrqDevice device = new();
         List<int> counts = [];
@@ -55,7 +55,7 @@ public class MaskChangeTests
     }
 
     [Fact]
-    public void Self_masking_resets_and_the_clients_end_are_not_told()
+    public void Automasking_a_reset_and_a_disconnect_are_not_notified()
     {
         IrqDevice device = new();
         Listen(device.All(PciIrq.Intx));
@@ -86,7 +86,7 @@ public class MaskChangeTests
     }
 
     [Fact]
-    public async Task A_handler_that_throws_while_an_eventfd_unmasks_is_told_of_and_the_watch_goes_on()
+    public async Task A_handler_that_throws_while_an_eventfd_unmasks_is_logged_and_the_eventfd_stays_watched()
     {
         IrqDevice device = new();
         TaskCompletionSource<Exception> told = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -122,7 +122,7 @@ public class MaskChangeTests
     }
 
     [Fact]
-    public void A_handler_comes_before_serving()
+    public void A_handler_cannot_be_added_while_served()
     {
         IrqDevice device = new();
         using var guest = TestGuest.Attach(device);

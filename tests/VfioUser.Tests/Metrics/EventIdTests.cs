@@ -57,7 +57,7 @@ public class EventIdTests
     ];
 
     [Fact]
-    public void No_event_that_was_given_an_id_has_another_name_or_is_gone() =>
+    public void No_event_id_was_renamed_or_removed() =>
         Frozen.Should().OnlyContain(frozen => Events.Any(known => known.Id == frozen.Key && known.Name == frozen.Value));
 
     [Fact]

@@ -114,7 +114,7 @@ public sealed class ServerMetricsTests : IDisposable
     }
 
     [Fact]
-    public void Clients_that_are_turned_away_or_break_the_stream_are_errors_and_no_sessions()
+    public void Refused_clients_and_broken_streams_count_as_errors_not_sessions()
     {
         AcceptPeer = false;
         using (RawClient refused = _served.Connect())
@@ -153,7 +153,7 @@ public sealed class ServerMetricsTests : IDisposable
     }
 
     [Fact]
-    public void Without_a_factory_servers_share_the_processs_meter_and_are_told_apart_by_their_address()
+    public void Servers_without_a_factory_share_a_meter_and_differ_by_address()
     {
         using Recorder process = Recorder.OfProcess();
         using Served served = Served.Start();

@@ -54,7 +54,7 @@ public class DeviceFeatureTests
     }
 
     [Fact]
-    public void Get_migration_says_stop_copy_and_pre_copy()
+    public void Get_migration_has_the_flags_stop_copy_and_pre_copy()
     {
         using var guest = TestGuest.Attach(new MovingDevice());
 

@@ -48,7 +48,7 @@ public class DeviceRegionMigrationTests
     [InlineData(uint.MaxValue, 0x1000ul, 16u)]
     [InlineData(7u, 0x1000ul, 16u)] // the configuration space
     [InlineData(10u, 0x1000ul, uint.MaxValue - 16)]
-    public void Memory_that_a_stream_puts_elsewhere_is_refused_before_a_byte_of_it_is_taken(uint region, ulong offset, uint length)
+    public void Memory_that_a_stream_moves_elsewhere_is_refused_before_any_byte_is_stored(uint region, ulong offset, uint length)
     {
         OwnRegions target = new();
         target.Memory!.Span(0x1000, 0x1000).Fill(0x5A);

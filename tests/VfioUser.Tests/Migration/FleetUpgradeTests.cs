@@ -39,7 +39,7 @@ public class FleetUpgradeTests
     [InlineData(1, 3, "saved by version 1 of the device, and this one restores from 2 on")]
     [InlineData(2, 1, "saved by version 2 of the device, which needs 2 to be restored, and this is 1")]
     [InlineData(3, 1, "which needs 2 to be restored, and this is 1")]
-    public void A_release_that_cannot_take_a_stream_says_why(int from, int to, string reason)
+    public void A_release_that_refuses_a_stream_gives_the_reason(int from, int to, string reason)
     {
         byte[] stream = Saved(FleetDevice.Filled(from));
         using TestGuest guest = TestGuest.Attach(new FleetDevice(to));

@@ -59,7 +59,7 @@ public class MigrationDataTests
     [InlineData(11u, 4u, 4)]
     [InlineData(8u, 0u, 1)]
     [InlineData(uint.MaxValue, uint.MaxValue, 4)]
-    public void A_write_that_is_not_what_it_says_is_refused(uint argsz, uint size, int length)
+    public void A_write_with_another_size_than_its_field_is_refused(uint argsz, uint size, int length)
     {
         using var guest = TestGuest.Attach(new MovingDevice());
         guest.Migration.SetState(Resuming);
@@ -123,7 +123,7 @@ public class MigrationDataTests
     }
 
     [Fact]
-    public void A_reply_is_as_long_as_was_asked_for_and_says_how_much_of_it_is_data()
+    public void A_reply_has_the_requested_length_and_the_number_of_valid_bytes()
     {
         using var guest = TestGuest.Attach(new PlainDevice());
         guest.Migration.SetState(StopCopy);

@@ -45,7 +45,7 @@ public class MigrationSizeTests
     [InlineData(StopCopy)]
     [InlineData(Resuming)]
     [InlineData(Error)]
-    public void Size_can_be_asked_in_every_state(MigrationState state)
+    public void The_size_can_be_requested_in_every_state(MigrationState state)
     {
         using var guest = TestGuest.Attach(new MovingDevice());
         guest.BringTo(state);
@@ -100,7 +100,7 @@ public class MigrationSizeTests
     }
 
     [Fact]
-    public void In_pre_copy_it_tells_what_is_left_of_the_beginning_and_what_changed_since()
+    public void The_pre_copy_size_is_that_of_remaining_and_changed_data()
     {
         MovingDevice device = new() { Own = new byte[200_000] };
         using var guest = TestGuest.Attach(device, new TestGuestOptions { Server = WithPreCopyInfo });
@@ -123,7 +123,7 @@ public class MigrationSizeTests
     }
 
     [Fact]
-    public void After_a_reset_there_is_a_beginning_again()
+    public void A_reset_begins_the_pre_copy_size_again()
     {
         MovingDevice device = new() { Own = new byte[200_000] };
         using var guest = TestGuest.Attach(device, new TestGuestOptions { Server = WithPreCopyInfo });

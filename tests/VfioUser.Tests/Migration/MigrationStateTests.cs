@@ -28,7 +28,7 @@ public class MigrationStateTests
     }
 
     [Fact]
-    public void The_device_is_told_what_it_goes_through()
+    public void The_device_is_notified_of_each_transition()
     {
         MovingDevice device = new();
         using var guest = TestGuest.Attach(device);
@@ -68,7 +68,7 @@ public class MigrationStateTests
     [InlineData("BeginSave", Running, PreCopy, Running)]
     [InlineData("OnStarted", Stop, Running, Stop)]
     [InlineData("EndSave", StopCopy, Stop, StopCopy)]
-    public void A_device_that_throws_fails_the_step_and_stays_where_it_was(string where, MigrationState from, MigrationState to, MigrationState stays)
+    public void A_device_that_throws_fails_the_transition_and_keeps_its_state(string where, MigrationState from, MigrationState to, MigrationState stays)
     {
         MovingDevice device = new();
         using var guest = TestGuest.Attach(device);
@@ -225,7 +225,7 @@ public class MigrationStateTests
     }
 
     [Fact]
-    public void Migration_is_negotiated_when_client_and_device_have_it()
+    public void Migration_is_negotiated_if_client_and_device_support_it()
     {
         MigrationCapability wanted = new() { PageSize = 65536, MaxBitmapSize = 256 << 20 };
 

@@ -31,7 +31,7 @@ public sealed class RawMigrationTests
     [InlineData(1)]
     [InlineData(4)]
     [InlineData(4096)]
-    public void Stream_reaches_the_device_as_it_is(int writeSize)
+    public void Stream_is_passed_to_the_device_unchanged(int writeSize)
     {
         RawDevice device = new();
         using var guest = TestGuest.Attach(device);
@@ -47,7 +47,7 @@ public sealed class RawMigrationTests
     }
 
     [Fact]
-    public void Save_goes_on_from_pre_copy_to_stop_copy()
+    public void Save_continues_from_pre_copy_to_stop_copy()
     {
         RawDevice device = new() { Own = [1, 2, 3, 4, 5], Piece = 2 };
         using var guest = TestGuest.Attach(device);
@@ -76,7 +76,7 @@ public sealed class RawMigrationTests
     }
 
     [Fact]
-    public void State_that_is_none_is_refused_and_leaves_the_device_in_error_until_it_is_reset()
+    public void An_invalid_stream_is_refused_and_leaves_the_device_in_error_until_a_reset()
     {
         RawDevice device = new();
         using var guest = TestGuest.Attach(device);

@@ -19,7 +19,7 @@ public class ResetInPreCopyTests
     [InlineData(1000)] // in the middle of a record
     [InlineData(70_000)] // in the second one
     [InlineData(200_000)] // all that there was
-    public void A_device_that_is_reset_in_pre_copy_arrives_as_it_was_when_it_was_stopped(int readBefore)
+    public void A_device_that_is_reset_in_pre_copy_is_restored_to_its_state_when_stopped(int readBefore)
     {
         MovingDevice source = new() { Own = RandomNumberGenerator.GetBytes(300_000) };
         List<byte> stream = [];
@@ -172,7 +172,7 @@ public class ResetInPreCopyTests
     }
 
     [Fact]
-    public void However_often_a_stream_begins_again_the_end_of_it_counts()
+    public void The_last_start_of_a_repeated_stream_is_restored()
     {
         MovingDevice target = new();
         using var guest = TestGuest.Attach(target);

@@ -13,7 +13,7 @@ public class RestoreTests
     [InlineData(7, 13)]
     [InlineData(4096, 100)]
     [InlineData(1 << 20, 1 << 20)]
-    public void A_device_arrives_as_it_left_however_the_stream_is_cut(int readSize, int writeSize)
+    public void The_state_is_restored_from_pieces_of_any_size(int readSize, int writeSize)
     {
         MovingDevice source = Filled();
         byte[] stream = Saved(source, readSize);

@@ -6,7 +6,7 @@ namespace VfioUser.Tests;
 public class ConfigInterceptTests
 {
     [Fact]
-    public void The_handler_gets_every_access_as_it_came()
+    public void The_handler_gets_every_access_unchanged()
     {
         Recorder recorder = new();
         using TestGuest guest = TestGuest.Attach(new OddDevice(d => d.Config.Intercept(recorder)), new() { EnableBusMaster = false });
@@ -37,7 +37,7 @@ public class ConfigInterceptTests
     }
 
     [Fact]
-    public void The_handler_can_have_the_library_answer_and_change_it()
+    public void The_handler_can_call_the_library_and_change_its_answer()
     {
         List<int> written = [];
         OddDevice device = new(d =>

@@ -135,7 +135,7 @@ public class DeviceRegionTests
     [Theory]
     [InlineData(32)]
     [InlineData(95)]
-    public void Capabilities_that_do_not_fit_are_left_out_with_their_size_said(uint argsz)
+    public void Capabilities_that_do_not_fit_are_omitted_and_argsz_has_their_size(uint argsz)
     {
         OddDevice device = new(d => d.Own(3, 4, 0x4000).ShareMemory(new MemoryArea(0x1000, 0x1000), new MemoryArea(0x3000, 0x1000)));
         using TestGuest guest = TestGuest.Attach(device);
@@ -171,7 +171,7 @@ public class DeviceRegionTests
     }
 
     [Fact]
-    public void Nothing_can_be_added_while_it_is_served()
+    public void A_region_cannot_be_added_while_served()
     {
         OddDevice device = new(_ => { });
         using TestGuest guest = TestGuest.Attach(device);

@@ -22,7 +22,7 @@ public sealed class DevicePollerTests
     }
 
     [Fact]
-    public void A_client_comes_attaches_is_served_and_leaves_and_the_next_one_comes()
+    public void A_client_attaches_is_served_and_disconnects_and_the_next_one_attaches()
     {
         using PollerRig rig = new();
         for (int i = 0; i < 3; i++)
@@ -58,7 +58,7 @@ public sealed class DevicePollerTests
     }
 
     [Fact]
-    public void All_of_it_may_be_there_at_once()
+    public void Connection_commands_and_disconnect_can_be_ready_at_once()
     {
         using PollerRig rig = new();
         using RawClient client = rig.Connect();
@@ -91,7 +91,7 @@ public sealed class DevicePollerTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void The_server_stops_and_the_poller_says_so_for_ever(bool attached)
+    public void A_poller_of_a_stopped_server_keeps_reporting_that(bool attached)
     {
         using PollerRig rig = new();
         using RawClient? client = attached ? rig.Attach() : null;
@@ -124,7 +124,7 @@ public sealed class DevicePollerTests
     }
 
     [Fact]
-    public void With_one_connected_client_it_ends_when_that_leaves()
+    public void A_poller_for_one_client_ends_when_that_disconnects()
     {
         (var serverEnd, var clientEnd) = SocketCalls.CreatePair();
         using VfioUserServer server = VfioUserServer.FromConnected(serverEnd);
@@ -143,7 +143,7 @@ public sealed class DevicePollerTests
     }
 
     [Fact]
-    public void Two_threads_at_a_time_are_a_mistake_that_is_told()
+    public void Two_threads_at_a_time_throw()
     {
         using PollerRig rig = new();
         using RawClient client = rig.Attach();

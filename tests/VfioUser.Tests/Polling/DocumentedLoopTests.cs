@@ -30,7 +30,7 @@ public sealed class DocumentedLoopTests
     }
 
     [Fact]
-    public async Task A_host_adds_tells_and_removes()
+    public async Task A_host_adds_reports_and_removes()
     {
         string folder = Directory.CreateTempSubdirectory("vfio-user-").FullName;
         HostedDevice card;

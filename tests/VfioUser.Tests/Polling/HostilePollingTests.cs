@@ -38,7 +38,7 @@ public sealed class HostilePollingTests
     [InlineData(0)]
     [InlineData(10)]
     [InlineData(20)]
-    public void A_client_that_does_not_negotiate_in_time_is_cut_off_and_the_descriptor_tells_when(int length)
+    public void A_client_that_does_not_negotiate_in_time_is_disconnected_and_the_descriptor_is_ready_then(int length)
     {
         using PollerRig rig = new(new VfioUserServerOptions { NegotiationTimeout = TimeSpan.FromMilliseconds(300) });
         using RawClient client = rig.Connect();
@@ -75,7 +75,7 @@ public sealed class HostilePollingTests
     }
 
     [Fact]
-    public void A_flood_starves_nobody()
+    public void A_flood_of_one_client_does_not_starve_other_devices()
     {
         using PollerRig flooded = new(), other = new();
         using RawClient client = flooded.Attach(), quiet = other.Attach();

@@ -7,7 +7,7 @@ namespace VfioUser.Tests.Polling;
 public sealed class LastDisconnectTests
 {
     [Fact]
-    public void Without_a_client_that_has_gone_there_is_no_reason()
+    public void Without_an_earlier_client_there_is_no_disconnect_reason()
     {
         using PollerRig rig = new();
         rig.Poller.LastDisconnect.Should().BeNull();

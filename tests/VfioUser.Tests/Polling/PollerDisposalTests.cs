@@ -36,10 +36,10 @@ public sealed class PollerDisposalTests
     }
 
     [Fact]
-    public void Without_a_client() => ShouldLeaveNothing(rig => rig.Poller.Dispose());
+    public void Disposing_an_idle_poller_leaves_no_descriptor() => ShouldLeaveNothing(rig => rig.Poller.Dispose());
 
     [Fact]
-    public void With_a_client_that_was_not_let_in_yet() => ShouldLeaveNothing(rig =>
+    public void Disposing_before_a_client_is_accepted_leaves_no_descriptor() => ShouldLeaveNothing(rig =>
     {
         using RawClient client = rig.Connect();
         rig.Poller.Dispose();
@@ -48,7 +48,7 @@ public sealed class PollerDisposalTests
     [Theory]
     [InlineData(0)]
     [InlineData(18)]
-    public void With_a_client_that_has_not_negotiated(int length) => ShouldLeaveNothing(rig =>
+    public void Disposing_before_negotiation_disconnects_the_client_and_leaves_no_descriptor(int length) => ShouldLeaveNothing(rig =>
     {
         using RawClient client = rig.Connect();
         client.SayBytes(RawClient.Message(1, Command.Version, Served.Version(0, 1, "{}")).AsSpan(0, length));
@@ -62,7 +62,7 @@ public sealed class PollerDisposalTests
     [Theory]
     [InlineData(Served.QemuProposal)]
     [InlineData(Served.TwinProposal)]
-    public void With_a_session(string proposal) => ShouldLeaveNothing(rig =>
+    public void Disposing_during_a_session_leaves_no_descriptor(string proposal) => ShouldLeaveNothing(rig =>
     {
         using RawClient client = rig.Attach(proposal);
 
@@ -73,7 +73,7 @@ public sealed class PollerDisposalTests
     });
 
     [Fact]
-    public void With_descriptors_that_wait_to_be_sent() => ShouldLeaveNothing(rig =>
+    public void Disposing_with_unsent_descriptors_leaves_none() => ShouldLeaveNothing(rig =>
     {
         using RawClient client = rig.Attach();
         byte[] info = RawClient.Message(1, Command.DeviceGetRegionInfo, new RegionInfo(4096, 0, ProbeDevice.Shared, 0, 0, 0));
@@ -85,7 +85,7 @@ public sealed class PollerDisposalTests
     });
 
     [Fact]
-    public void When_the_server_was_disposed_before() => ShouldLeaveNothing(rig =>
+    public void Disposing_after_the_server_leaves_no_descriptor() => ShouldLeaveNothing(rig =>
     {
         using RawClient client = rig.Attach();
         rig.Server.Dispose();
@@ -95,7 +95,7 @@ public sealed class PollerDisposalTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void While_the_device_waits_for_the_clients_memory(bool twin) => ShouldLeaveNothing(rig =>
+    public void Disposing_during_an_access_by_message_leaves_no_descriptor(bool twin) => ShouldLeaveNothing(rig =>
     {
         bool? read = null;
         rig.Device.Read = (_, destination) => read = rig.Device.Dma.TryRead(new Iova(0x1000), destination);
@@ -114,7 +114,7 @@ public sealed class PollerDisposalTests
     });
 
     [Fact]
-    public void From_the_devices_code() => ShouldLeaveNothing(rig =>
+    public void Disposing_from_the_devices_code_leaves_no_descriptor() => ShouldLeaveNothing(rig =>
     {
         rig.Device.Read = (_, _) => rig.Poller.Dispose();
         using RawClient client = rig.Attach();
@@ -126,7 +126,7 @@ public sealed class PollerDisposalTests
     });
 
     [Fact]
-    public void And_processing_afterwards_does_nothing()
+    public void Processing_after_disposal_does_nothing()
     {
         using PollerRig rig = new();
 
@@ -137,7 +137,7 @@ public sealed class PollerDisposalTests
     }
 
     [Fact]
-    public void From_two_threads_while_a_third_processes()
+    public void A_poller_can_be_disposed_by_two_threads_while_a_third_processes()
     {
         for (int i = 0; i < 200; i++)
         {

@@ -51,7 +51,7 @@ public sealed class QuiescingPollerTests
     }
 
     [Fact]
-    public void An_answer_for_a_client_that_reads_no_replies_is_an_event_when_it_does()
+    public void The_end_of_a_quiesce_is_an_event_when_a_slow_client_reads_its_replies()
     {
         int fit = CountBatchesThatFit();
         QuiescingDevice device = new();
@@ -75,7 +75,7 @@ public sealed class QuiescingPollerTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void A_client_that_leaves_meanwhile_is_an_event_once_and_gone_when_the_device_has_answered(bool unsent)
+    public void A_client_that_disconnects_during_a_quiesce_is_one_event_and_detached_after_it(bool unsent)
     {
         int before = unsent ? CountBatchesThatFit() : 0;
         QuiescingDevice device = new();

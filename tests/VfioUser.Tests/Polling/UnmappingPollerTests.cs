@@ -22,7 +22,7 @@ public sealed class UnmappingPollerTests
     [InlineData("range")]
     [InlineData("all")]
     [InlineData("bitmap")]
-    public void An_unmap_is_pending_until_the_lease_is_over_and_the_commands_behind_it_wait(string what)
+    public void An_unmap_and_the_commands_after_it_wait_until_the_lease_ends(string what)
     {
         using PollerRig rig = new(served: _device);
         using RawClient client = Attach(rig);
@@ -89,7 +89,7 @@ public sealed class UnmappingPollerTests
     [InlineData(null)]
     [InlineData("one")]
     [InlineData("all")]
-    public void A_client_that_leaves_is_gone_when_the_last_lease_is_and_then_the_next_one_comes(string? pending)
+    public void A_client_that_disconnects_is_detached_after_the_last_lease_and_the_next_one_attaches(string? pending)
     {
         using PollerRig rig = new(served: _device);
         DmaLease lease;
@@ -125,7 +125,7 @@ public sealed class UnmappingPollerTests
     [InlineData("serving")]
     [InlineData("pending")]
     [InlineData("leaving")]
-    public void Disposing_leaves_a_lease_behind_that_nobody_gives_back(string state)
+    public void Disposing_abandons_a_lease_that_is_never_disposed(string state)
     {
         using PollerRig rig = new(served: _device);
         DmaLease lease;
@@ -190,7 +190,7 @@ public sealed class UnmappingPollerTests
     }
 
     [Fact]
-    public void A_quiesce_that_is_pending_is_told_as_well()
+    public void A_pending_quiesce_is_reported_as_well()
     {
         QuiescingDevice device = new();
         using PollerRig rig = new(served: device);

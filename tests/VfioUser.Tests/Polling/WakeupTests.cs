@@ -6,7 +6,7 @@ namespace VfioUser.Tests.Polling;
 public sealed class WakeupTests
 {
     [Fact]
-    public void A_signal_is_heard_once_however_it_meets_a_reset()
+    public void A_signal_that_races_with_a_reset_is_seen_once()
     {
         using Wakeup wakeup = new();
         using Barrier round = new(2);

@@ -70,7 +70,7 @@ public class DeviceActivityTests
     }
 
     [Fact]
-    public void An_answer_that_nobody_waited_for_is_there_for_the_next_client()
+    public void A_completed_quiesce_without_a_waiter_is_kept_for_the_next_client()
     {
         DeviceActivity activity = new();
         TaskCompletionSource<bool> answer = new();

@@ -96,7 +96,7 @@ public sealed class NotifiersWhileStoppedTests
     }
 
     [Fact]
-    public void A_device_that_cannot_stop_goes_on()
+    public void A_device_that_cannot_stop_keeps_running()
     {
         using SemaphoreSlim rung = new(0);
         IoEventFdDevice device = new(d => d.Bar.AddIoEventFd(IoEventFdOffset, () => rung.Release()))

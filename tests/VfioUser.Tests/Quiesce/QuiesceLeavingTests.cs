@@ -86,7 +86,7 @@ public sealed class QuiesceLeavingTests
     // As libvfio-user's test_dma_map_busy_reply_fail, but that the command is not carried out for nobody.
     [Theory]
     [MemberData(nameof(CommandsByEach))]
-    public void A_client_that_leaves_meanwhile_has_its_command_dropped_and_the_device_is_not_asked_twice(string what, ServedBy by)
+    public void A_client_that_disconnects_during_a_quiesce_drops_its_command_and_the_device_quiesces_once(string what, ServedBy by)
     {
         using QuiesceRig rig = new(by: by);
         RawClient client = rig.Attach();
@@ -115,7 +115,7 @@ public sealed class QuiesceLeavingTests
     [InlineData("gives up", ServedBy.Poller)]
     [InlineData("fails", ServedBy.OwnThread)]
     [InlineData("fails", ServedBy.Poller)]
-    public void A_device_that_did_not_quiesce_is_asked_again_after_a_disconnect(string how, ServedBy by)
+    public void A_device_that_did_not_quiesce_is_requested_again_after_a_disconnect(string how, ServedBy by)
     {
         using QuiesceRig rig = new(by: by);
         RawClient client = rig.Attach();
@@ -284,7 +284,7 @@ public sealed class QuiesceLeavingTests
     [Theory]
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
-    public void A_device_that_waits_in_its_answer_is_told_of_the_stop(ServedBy by)
+    public void The_token_of_a_waiting_quiesce_is_cancelled_by_a_stop(ServedBy by)
     {
         using QuiesceRig rig = new(by: by);
         using RawClient client = rig.Attach();

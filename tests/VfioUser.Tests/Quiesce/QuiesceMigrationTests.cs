@@ -7,7 +7,7 @@ namespace VfioUser.Tests.Quiesce;
 public sealed class QuiesceMigrationTests
 {
     [Fact]
-    public void A_stopped_device_resumes_when_it_runs_again_and_is_not_asked_in_between()
+    public void A_stopped_device_resumes_when_it_runs_and_is_not_quiesced_in_between()
     {
         using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
@@ -89,7 +89,7 @@ public sealed class QuiesceMigrationTests
     }
 
     [Fact]
-    public void A_device_stays_quiesced_without_a_client_and_resumes_when_one_comes()
+    public void A_device_stays_quiesced_without_a_client_and_resumes_when_one_attaches()
     {
         using QuiesceRig rig = new();
         using (RawClient client = rig.Attach())

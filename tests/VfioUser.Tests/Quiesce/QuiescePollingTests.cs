@@ -13,7 +13,7 @@ public sealed class QuiescePollingTests
 
     [Theory]
     [MemberData(nameof(Commands))]
-    public void The_command_goes_on_when_the_device_has_answered(string what)
+    public void The_command_continues_when_the_quiesce_completes(string what)
     {
         using Polled polled = new();
         using LateAnswer answer = polled.Device.AnswerLater();
@@ -64,7 +64,7 @@ public sealed class QuiescePollingTests
     }
 
     [Fact]
-    public void Descriptors_of_the_command_are_there_when_it_goes_on()
+    public void Descriptors_of_the_command_are_kept_until_it_continues()
     {
         using Polled polled = new();
         using LateAnswer answer = polled.Device.AnswerLater();
@@ -80,7 +80,7 @@ public sealed class QuiescePollingTests
     }
 
     [Fact]
-    public void Commands_that_came_in_one_piece_wait_behind_it()
+    public void Commands_received_in_one_piece_wait_for_the_quiesce()
     {
         using Polled polled = new();
         using LateAnswer answer = polled.Device.AnswerLater();

@@ -79,7 +79,7 @@ public sealed class QuiesceTests
     [InlineData("map", true)]
     [InlineData("unmap", false)]
     [InlineData("stop", true)]
-    public void An_exception_is_told_to_the_host_and_fails_the_command(string what, bool late)
+    public void An_exception_is_reported_to_the_host_and_fails_the_command(string what, bool late)
     {
         using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
@@ -193,7 +193,7 @@ public sealed class QuiesceTests
     }
 
     [Fact]
-    public void Each_reset_among_several_writes_asks()
+    public void Each_reset_among_several_writes_quiesces()
     {
         using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
@@ -206,7 +206,7 @@ public sealed class QuiesceTests
     }
 
     [Fact]
-    public void A_device_that_throws_where_it_resumes_has_resumed()
+    public void A_device_that_throws_in_resume_counts_as_resumed()
     {
         using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
@@ -274,7 +274,7 @@ public sealed class QuiesceTests
     }
 
     [Fact]
-    public void The_device_is_asked_on_the_command_thread_and_answers_on_any()
+    public void Quiesce_is_called_on_the_command_thread_and_completes_on_any()
     {
         using QuiesceRig rig = new();
         using RawClient client = rig.Attach();

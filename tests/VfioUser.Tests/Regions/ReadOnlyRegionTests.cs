@@ -9,7 +9,7 @@ public class ReadOnlyRegionTests
     private readonly RecordingHandler _handler = new();
 
     [Fact]
-    public void A_bar_that_is_not_writable_says_so_and_refuses_writes()
+    public void A_read_only_bar_has_no_write_flag_and_refuses_writes()
     {
         using var guest = TestGuest.Attach(new BlankDevice(device => device.AddBar(0, BarKind.Memory32, 0x1000, _handler, writable: false)));
 

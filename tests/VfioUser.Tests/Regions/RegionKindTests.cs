@@ -32,7 +32,7 @@ public class RegionKindTests
     }
 
     [Fact]
-    public void A_bar_knows_where_the_guest_has_placed_it()
+    public void A_bar_has_the_address_that_the_guest_assigned()
     {
         Bar bar = null!;
         using var guest = TestGuest.Attach(new BlankDevice(device => bar = device.AddBar(0, BarKind.Memory64, 0x10000)));

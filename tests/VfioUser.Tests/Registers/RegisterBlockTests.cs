@@ -138,7 +138,7 @@ public class RegisterBlockTests
     }
 
     [Fact]
-    public void A_guest_that_moves_between_the_two_halves_of_a_doorbell_rings_it()
+    public void A_doorbell_written_in_halves_around_a_migration_rings()
     {
         List<ulong> rung = [];
         BlankDevice Make() => new(device =>
@@ -199,7 +199,7 @@ public class RegisterBlockTests
     }
 
     [Fact]
-    public void A_handler_that_waits_for_all_bytes_hears_what_was_before_the_first_of_them()
+    public void A_handler_for_all_bytes_gets_the_value_from_before_the_first_byte()
     {
         List<(ulong Old, ulong New)> writes = [];
         using TestGuest guest = Attach(bar => bar.AddRegister<ulong>(0, new()

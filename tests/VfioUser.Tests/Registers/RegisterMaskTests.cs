@@ -15,7 +15,7 @@ public class RegisterMaskTests
     private const uint PortReset = 1u << 4;
 
     [Fact]
-    public void One_write_does_to_each_bit_what_its_mask_says()
+    public void One_write_affects_each_bit_as_its_mask_declares()
     {
         Register<uint> port = null!;
         using TestGuest guest = Attach(bar => port = bar.AddRegister<uint>(0, Port()));

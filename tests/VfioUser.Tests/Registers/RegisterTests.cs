@@ -59,7 +59,7 @@ public class RegisterTests
     }
 
     [Fact]
-    public void One_access_can_straddle_registers_gaps_and_all()
+    public void One_access_can_straddle_registers_and_gaps()
     {
         Register<uint> low = null!;
         Register<uint> high = null!;
@@ -79,7 +79,7 @@ public class RegisterTests
     }
 
     [Fact]
-    public void A_read_only_register_drops_writes_and_a_handler_hears_of_them()
+    public void A_read_only_register_drops_writes_and_its_handler_is_called()
     {
         Register<uint> register = null!;
         List<(uint, uint)> writes = [];
@@ -108,7 +108,7 @@ public class RegisterTests
     }
 
     [Fact]
-    public void Writing_ones_clears_bits_and_the_device_hears_which()
+    public void Writing_ones_clears_bits_and_the_handler_gets_them()
     {
         Register<ushort> events = null!;
         List<ushort> acknowledged = [];

@@ -5,7 +5,7 @@ namespace VfioUser.Tests;
 public class UnmodelledAccessTests
 {
     [Fact]
-    public void Each_place_is_told_of_once_and_every_access_is_counted()
+    public void Each_unmodelled_offset_is_logged_once_and_every_access_counted()
     {
         using TestGuest guest = TestGuest.Attach(new Card());
 
@@ -21,7 +21,7 @@ public class UnmodelledAccessTests
     }
 
     [Fact]
-    public void Ones_for_reserved_bits_are_told_of_and_change_nothing()
+    public void Ones_for_reserved_bits_are_logged_and_ignored()
     {
         using TestGuest guest = TestGuest.Attach(new Card());
 

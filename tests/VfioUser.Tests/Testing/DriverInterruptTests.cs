@@ -27,7 +27,7 @@ public class DriverInterruptTests
     [InlineData(8, 4)]
     [InlineData(3, 2)]
     [InlineData(1, 1)]
-    public void Of_msi_it_gets_a_power_of_two(int max, int expected)
+    public void A_driver_gets_a_power_of_two_of_msi_vectors(int max, int expected)
     {
         IrqDevice device = new();
         using var guest = TestGuest.Attach(device);
@@ -57,7 +57,7 @@ public class DriverInterruptTests
     }
 
     [Fact]
-    public void Asking_for_too_many_vectors_says_how_many_there_are()
+    public void A_request_for_too_many_vectors_throws_with_their_number()
     {
         using var guest = TestGuest.Attach(new IrqDevice());
         PciFunction function = guest.Enumerate();
@@ -101,7 +101,7 @@ public class DriverInterruptTests
     }
 
     [Fact]
-    public void Each_wait_takes_one()
+    public void Each_wait_takes_one_interrupt()
     {
         IrqDevice device = new();
         using var guest = TestGuest.Attach(device, new TestGuestOptions { Timeout = TimeSpan.FromMilliseconds(200) });
@@ -116,7 +116,7 @@ public class DriverInterruptTests
     }
 
     [Fact]
-    public void One_that_should_not_have_come_is_told_of()
+    public void An_unexpected_interrupt_is_reported()
     {
         IrqDevice device = new();
         using var guest = TestGuest.Attach(device);
@@ -128,7 +128,7 @@ public class DriverInterruptTests
     }
 
     [Fact]
-    public void One_that_a_thread_triggers_is_noticed_while_none_is_expected()
+    public void An_interrupt_of_a_thread_is_noticed_while_none_is_expected()
     {
         IrqDevice device = new();
         using var guest = TestGuest.Attach(device);

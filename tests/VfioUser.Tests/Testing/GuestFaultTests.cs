@@ -28,7 +28,7 @@ public class GuestFaultTests
     [InlineData(DisconnectPoint.InHeader, GuestMemoryKind.FileIo)]
     [InlineData(DisconnectPoint.InBody, GuestMemoryKind.TwinSocket)]
     [InlineData(DisconnectPoint.InBody, GuestMemoryKind.SingleSocket)]
-    public void A_guest_that_is_cut_off_comes_back_to_the_same_device(DisconnectPoint point, GuestMemoryKind memory)
+    public void A_disconnected_guest_reconnects_to_the_same_device(DisconnectPoint point, GuestMemoryKind memory)
     {
         using var guest = TestGuest.Attach(_device, memory);
         Iova place = guest.Place("here"u8);
@@ -81,7 +81,7 @@ public class GuestFaultTests
     [Theory]
     [InlineData(GuestMemoryKind.TwinSocket)]
     [InlineData(GuestMemoryKind.SingleSocket)]
-    public async Task A_device_that_waits_for_memory_is_told_when_the_guest_is_cut_off(GuestMemoryKind memory)
+    public async Task An_access_by_message_fails_when_the_guest_disconnects(GuestMemoryKind memory)
     {
         using var guest = TestGuest.Attach(_device, memory);
         Iova place = guest.Place("here"u8);
@@ -181,7 +181,7 @@ public class GuestFaultTests
     }
 
     [Fact]
-    public void An_access_that_does_not_come_is_told_of()
+    public void A_missing_access_is_reported()
     {
         using var guest = TestGuest.Attach(_device, new TestGuestOptions { Memory = GuestMemoryKind.TwinSocket, Timeout = TimeSpan.FromMilliseconds(200) });
         using GuestDmaFault held = guest.Faults.HoldDma(DmaDirection.Write);
@@ -217,7 +217,7 @@ public class GuestFaultTests
     [InlineData(GuestMemoryKind.FileIo)]
     [InlineData(GuestMemoryKind.TwinSocket)]
     [InlineData(GuestMemoryKind.SingleSocket)]
-    public void Memory_can_lose_its_end_and_get_it_back_empty(GuestMemoryKind memory)
+    public void Memory_can_be_shortened_and_extended_with_zeros(GuestMemoryKind memory)
     {
         using var guest = TestGuest.Attach(_device, new TestGuestOptions { Memory = memory, MemorySize = 0x4000 });
         Iova near = guest.Place("near"u8);

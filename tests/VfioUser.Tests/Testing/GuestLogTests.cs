@@ -54,7 +54,7 @@ public class GuestLogTests
     }
 
     [Fact]
-    public void A_hook_of_the_tests_own_is_told_and_has_seen_it()
+    public void A_hook_of_the_test_is_called_and_marks_exceptions_as_seen()
     {
         List<Exception> told = [];
         using (var guest = TestGuest.Attach(_device, new TestGuestOptions

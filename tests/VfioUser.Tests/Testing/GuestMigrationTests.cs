@@ -78,7 +78,7 @@ public class GuestMigrationTests
     }
 
     [Fact]
-    public void A_device_that_cannot_move_is_told_of()
+    public void A_device_without_migration_is_reported()
     {
         using var guest = TestGuest.Attach(new PlainDevice(migration: false));
 
@@ -138,7 +138,7 @@ public class GuestMigrationTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void Pages_that_the_device_writes_are_known_whichever_way_it_does(GuestMemoryKind memory)
+    public void Pages_that_the_device_writes_are_dirty_with_every_kind_of_access(GuestMemoryKind memory)
     {
         PlainDevice device = new();
         using var guest = TestGuest.Attach(device, memory);

@@ -100,7 +100,7 @@ public class PciFunctionTests
     }
 
     [Fact]
-    public void A_bar_that_is_not_as_large_as_its_region_is_told_of()
+    public void A_bar_of_another_size_than_its_region_is_reported()
     {
         BlankDevice device = new(it => it.AddBar(0, BarKind.Memory32, 0x1000));
         device.Config.Intercept(new Patch(device.Config, Bar0, value => value & 0xFFFF_E000));
@@ -111,7 +111,7 @@ public class PciFunctionTests
     }
 
     [Fact]
-    public void A_bar_whose_address_bits_have_a_gap_is_told_of()
+    public void A_bar_whose_address_bits_have_a_gap_is_reported()
     {
         BlankDevice device = new(it => it.AddBar(0, BarKind.Memory32, 0x1000));
         device.Config.Intercept(new Patch(device.Config, Bar0, value => value & 0xFFFE_F000));
@@ -124,7 +124,7 @@ public class PciFunctionTests
     [InlineData(0x40, "*loop*back to 0x40*")]
     [InlineData(0x10, "*to 0x10, which lies in the header*")]
     [InlineData(0xF0, "*to 0xf0, where there is none*")]
-    public void A_list_of_capabilities_that_goes_astray_is_told_of(byte next, string message)
+    public void A_capability_list_that_leaves_its_space_is_reported(byte next, string message)
     {
         BlankDevice device = new(it =>
         {
@@ -142,7 +142,7 @@ public class PciFunctionTests
     [InlineData(0x100, "*loop*back to 0x100*")]
     [InlineData(0x80, "*to 0x80, below 0x100*")]
     [InlineData(0x800, "*to 0x800, where there is none*")]
-    public void An_extended_list_that_goes_astray_is_told_of(int next, string message)
+    public void An_extended_capability_list_that_leaves_its_space_is_reported(int next, string message)
     {
         BlankDevice device = new(it => it.Config.AddDeviceSerialNumber(1));
         device.Config.Write(0x102, (ushort)(next << 4 | 1));

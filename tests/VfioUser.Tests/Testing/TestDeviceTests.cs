@@ -7,7 +7,7 @@ namespace VfioUser.Tests;
 public sealed class TestDeviceTests
 {
     [Fact]
-    public void Part_hears_each_call_once_and_in_order()
+    public void Part_gets_each_call_once_and_in_order()
     {
         TestDevice device = new();
         DiaryPart part = new(device);
@@ -24,7 +24,7 @@ public sealed class TestDeviceTests
     }
 
     [Fact]
-    public void Memory_is_reached_while_it_is_mapped_and_the_guest_has_enabled_bus_mastering()
+    public void Memory_is_accessible_while_mapped_and_bus_mastering_is_enabled()
     {
         using TestDevice device = new();
         Iova address = device.Memory.Place([1, 2, 3, 4]);
@@ -74,7 +74,7 @@ public sealed class TestDeviceTests
     }
 
     [Fact]
-    public void Part_that_posts_without_an_end_is_told_so()
+    public void A_part_that_posts_endlessly_is_reported()
     {
         using TestDevice device = new();
         device.Post(Again);
@@ -100,7 +100,7 @@ public sealed class TestDeviceTests
     }
 
     [Fact]
-    public void Level_masks_itself_until_the_test_unmasks_it()
+    public void A_level_is_automasked_until_the_test_unmasks_it()
     {
         using TestDevice device = new();
         Intx intx = device.AddIntx();

@@ -31,7 +31,7 @@ public class TestGuestTests
     }
 
     [Fact]
-    public void The_device_hears_of_every_guest_that_comes_and_goes()
+    public void The_device_is_notified_of_every_guest_that_attaches_and_disconnects()
     {
         List<string> heard = [];
         _device.WhenAttached = () => heard.Add("attached");
@@ -92,7 +92,7 @@ public class TestGuestTests
 
     [Theory]
     [ClassData(typeof(EachWay))]
-    public void The_guests_memory_is_reached_as_it_was_asked_for(GuestMemoryKind way)
+    public void The_guests_memory_is_accessed_in_the_configured_way(GuestMemoryKind way)
     {
         TestGuestOptions options = new() { Memory = way, MemorySize = 0x10000, MemoryAddress = new Iova(0x8000_0000) };
         using var guest = TestGuest.Attach(_device, options);
@@ -112,7 +112,7 @@ public class TestGuestTests
     }
 
     [Fact]
-    public void Allocations_are_pages_that_nobody_else_gets()
+    public void Allocations_are_distinct_pages()
     {
         using var guest = TestGuest.Attach(_device, new TestGuestOptions { MemorySize = 0x4000 });
 
@@ -141,7 +141,7 @@ public class TestGuestTests
     }
 
     [Fact]
-    public void An_interrupt_that_does_not_come_is_a_timeout_that_says_which()
+    public void A_missing_interrupt_is_a_timeout_that_names_it()
     {
         using var guest = TestGuest.Attach(_device, new TestGuestOptions { Timeout = TimeSpan.FromMilliseconds(200) });
         _msi[1].Trigger();
@@ -182,7 +182,7 @@ public class TestGuestTests
     }
 
     [Fact]
-    public void A_device_that_is_stuck_is_told_of_when_the_guest_leaves()
+    public void A_device_that_blocks_is_reported_when_the_guest_disconnects()
     {
         using ManualResetEventSlim release = new();
         _device.WhenReset = _ => release.Wait(Background.Timeout);

@@ -27,7 +27,7 @@ public class IdleStrategyTests
     [InlineData(80, 10)]
     [InlineData(8_000, 10)]
     [InlineData(60_000, -1)]
-    public void Sleeps_grow_with_the_time_that_nothing_came(int idle, int sleep)
+    public void Sleeps_grow_with_the_idle_time(int idle, int sleep)
     {
         IdleStrategy strategy = new() { LongestSleep = TimeSpan.FromMilliseconds(10), StopAfter = TimeSpan.FromMinutes(1) };
 

@@ -29,7 +29,7 @@ public class RundownCountTests
     }
 
     [Fact]
-    public async Task Of_many_threads_that_enter_leave_and_close_exactly_one_cleans_up()
+    public async Task Exactly_one_of_many_threads_that_enter_leave_and_close_cleans_up()
     {
         for (int round = 0; round < 40; round++)
         {

@@ -3,7 +3,7 @@ namespace VfioUser.Tests;
 public class RundownGuardTests
 {
     [Fact]
-    public void Closed_guard_lets_nobody_in_until_it_is_opened()
+    public void A_closed_guard_admits_no_thread_until_it_is_opened()
     {
         RundownGuard guard = new(isOpen: false);
 
@@ -36,7 +36,7 @@ public class RundownGuardTests
     }
 
     [Fact]
-    public async Task Wait_ends_when_somebody_opens_it_again()
+    public async Task A_wait_ends_when_the_guard_is_opened_again()
     {
         RundownGuard guard = new();
         guard.TryEnter().Should().BeTrue();
@@ -64,7 +64,7 @@ public class RundownGuardTests
     }
 
     [Fact]
-    public async Task Nobody_is_inside_when_a_wait_has_ended()
+    public async Task No_thread_is_inside_when_a_wait_has_ended()
     {
         RundownGuard guard = new();
         int inside = 0;

@@ -45,7 +45,7 @@ public sealed class CommandTurnTests
     }
 
     [Fact]
-    public void Nobody_sleeps_while_there_is_work()
+    public void No_thread_sleeps_while_there_is_work()
     {
         CommandWork work = new(new DeviceActivity());
         CommandTurn turn = new(work);

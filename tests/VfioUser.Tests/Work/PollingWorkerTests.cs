@@ -29,7 +29,7 @@ public sealed class PollingWorkerTests
     }
 
     [Fact]
-    public void Jobs_that_come_while_it_falls_asleep_are_found_or_announced()
+    public void Jobs_posted_while_the_worker_falls_asleep_are_found_or_wake_it()
     {
         QueueWorker worker = new(_device);
         using WorkRig rig = new(ServedBy.OwnThread, _device);
@@ -78,7 +78,7 @@ public sealed class PollingWorkerTests
     }
 
     [Fact]
-    public void Worker_begins_with_each_run_ends_with_it_and_is_asleep_in_between()
+    public void Worker_starts_and_ends_with_each_run_and_sleeps_in_between()
     {
         QueueWorker worker = new(_device);
         for (uint run = 1; run <= 3; run++)
@@ -105,7 +105,7 @@ public sealed class PollingWorkerTests
     }
 
     [Fact]
-    public void Idle_strategy_polls_for_work_that_nobody_announces()
+    public void Idle_strategy_polls_for_work_that_is_not_signalled()
     {
         QueueWorker worker = new(_device) { Strategy = new IdleStrategy { LongestSleep = TimeSpan.FromMilliseconds(5) } };
         using WorkRig rig = new(ServedBy.OwnThread, _device);

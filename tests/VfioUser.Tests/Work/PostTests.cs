@@ -10,7 +10,7 @@ public sealed class PostTests
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
     [InlineData(ServedBy.Host)]
-    public void Posted_action_runs_before_a_client_comes_while_it_is_idle_and_after_it_has_left(ServedBy by)
+    public void Posted_action_runs_before_during_and_after_a_session(ServedBy by)
     {
         WorkingDevice device = new();
         device.Post(() => device.Tell("before it was served"));
@@ -96,7 +96,7 @@ public sealed class PostTests
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
     [InlineData(ServedBy.Host)]
-    public void Exception_of_a_posted_action_is_told_and_ends_nothing(ServedBy by)
+    public void Exception_of_a_posted_action_is_reported_and_ends_nothing(ServedBy by)
     {
         using WorkRig rig = new(by);
         using RawClient client = rig.Attach();
@@ -252,7 +252,7 @@ public sealed class PostTests
     }
 
     [Fact]
-    public void Device_that_posts_without_an_end_is_told_so()
+    public void A_device_that_posts_endlessly_is_reported()
     {
         WorkingDevice device = new();
         for (int i = 0; i < PostQueue.Limit; i++)

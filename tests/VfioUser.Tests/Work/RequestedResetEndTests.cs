@@ -62,7 +62,7 @@ public sealed class RequestedResetEndTests
 
     [Theory]
     [MemberData(nameof(RequestedResetTests.Drivers), MemberType = typeof(RequestedResetTests))]
-    public void Device_that_is_disposed_cancels_it(ServedBy by)
+    public void Disposing_the_device_cancels_a_requested_reset(ServedBy by)
     {
         Task<bool> before = _device.RequestResetAsync();
         using (WorkRig rig = new(by, _device))
@@ -76,7 +76,7 @@ public sealed class RequestedResetEndTests
     }
 
     [Fact]
-    public void Device_that_is_disposed_without_a_server_cancels_it()
+    public void Disposing_a_device_without_a_server_cancels_a_requested_reset()
     {
         Task<bool> reset = _device.RequestResetAsync();
 

@@ -47,7 +47,7 @@ public sealed class RequestedResetMigrationTests
 
     [Theory]
     [MemberData(nameof(RequestedResetTests.Drivers), MemberType = typeof(RequestedResetTests))]
-    public void Stopped_device_whose_client_has_gone_is_reset_with_the_next_one(ServedBy by)
+    public void Stopped_device_whose_client_disconnected_is_reset_with_the_next_one(ServedBy by)
     {
         using WorkRig rig = new(by, _device);
         using (RawClient client = rig.Attach())
@@ -89,7 +89,7 @@ public sealed class RequestedResetMigrationTests
     }
 
     [Fact]
-    public void Device_that_cannot_go_on_with_a_restored_state_is_reset_when_it_runs()
+    public void Device_that_rejects_a_restored_state_is_reset_when_it_runs()
     {
         using TestGuest source = TestGuest.Attach(new PreCopyDevice());
         source.Bar0.Write(0, 7u);

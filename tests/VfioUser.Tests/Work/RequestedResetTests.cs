@@ -16,7 +16,7 @@ public sealed class RequestedResetTests
 
     [Theory]
     [MemberData(nameof(Drivers))]
-    public void Device_is_reset_without_a_client_with_one_and_after_it(ServedBy by)
+    public void Device_is_reset_before_during_and_after_a_session(ServedBy by)
     {
         using WorkRig rig = new(by, _device);
         _device.Register.Value = 1;
@@ -56,7 +56,7 @@ public sealed class RequestedResetTests
 
     [Theory]
     [MemberData(nameof(Drivers))]
-    public void Handler_that_requests_it_returns_first(ServedBy by)
+    public void A_handler_that_requests_a_reset_returns_before_it(ServedBy by)
     {
         using WorkRig rig = new(by, _device);
         using RawClient client = rig.Attach();
@@ -141,7 +141,7 @@ public sealed class RequestedResetTests
 
     [Theory]
     [MemberData(nameof(Drivers))]
-    public void Exception_of_the_reset_is_told_and_the_device_resumed(ServedBy by)
+    public void Exception_of_the_reset_is_reported_and_the_device_resumed(ServedBy by)
     {
         using WorkRig rig = new(by, _device);
         using RawClient client = rig.Attach();
@@ -176,7 +176,7 @@ public sealed class RequestedResetTests
 
     [Theory]
     [MemberData(nameof(Drivers))]
-    public void Device_that_requests_it_when_the_client_has_gone_is_reset_before_the_next_client(ServedBy by)
+    public void A_reset_requested_after_a_disconnect_precedes_the_next_client(ServedBy by)
     {
         using WorkRig rig = new(by, _device);
         Task<bool>? reset = null;
@@ -236,7 +236,7 @@ public sealed class RequestedResetTests
 
     [Theory]
     [MemberData(nameof(Drivers))]
-    public void Workers_have_left_before_the_reset_and_may_enter_after_it(ServedBy by)
+    public void Workers_are_outside_during_the_reset_and_enter_after_it(ServedBy by)
     {
         using ManualResetEvent leave = new(false);
         Task<bool>? reset = null;
@@ -262,7 +262,7 @@ public sealed class RequestedResetTests
 
     [Theory]
     [MemberData(nameof(Drivers))]
-    public void Posts_and_timers_until_a_reset_go_with_it(ServedBy by)
+    public void A_reset_drops_earlier_posts_and_timers(ServedBy by)
     {
         DeviceTimer timer = _device.AddTimer(() => _device.Tell("due"));
         using WorkRig rig = new(by, _device);

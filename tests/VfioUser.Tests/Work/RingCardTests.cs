@@ -7,7 +7,7 @@ namespace VfioUser.Tests.Work;
 public sealed class RingCardTests
 {
     [Fact]
-    public void Driver_that_writes_the_doorbell_only_when_asked_is_served_each_time()
+    public void A_driver_that_writes_the_doorbell_only_when_requested_is_served_each_time()
     {
         RingCard card = new();
         using TestGuest guest = TestGuest.Attach(card);

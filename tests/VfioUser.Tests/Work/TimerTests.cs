@@ -41,7 +41,7 @@ public sealed class TimerTests
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
     [InlineData(ServedBy.Host)]
-    public void The_device_knows_the_clock_of_its_timers(ServedBy by)
+    public void The_device_has_the_clock_of_its_timers(ServedBy by)
     {
         TimeProvider before = _device.TimeProvider;
         using WorkRig rig = Serve(by);
@@ -55,7 +55,7 @@ public sealed class TimerTests
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
     [InlineData(ServedBy.Host)]
-    public void Timer_on_the_system_clock_calls_whoever_is_there_and_an_earlier_one_comes_first(ServedBy by)
+    public void Timers_on_the_system_clock_call_in_the_order_of_their_due_times(ServedBy by)
     {
         DeviceTimer late = _device.AddTimer(() => _device.Tell("an hour later"));
         DeviceTimer chain = _device.AddTimer(() => _device.Tell("chained"));
@@ -86,7 +86,7 @@ public sealed class TimerTests
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
     [InlineData(ServedBy.Host)]
-    public void Periodic_timer_on_the_system_clock_goes_on_until_it_is_stopped(ServedBy by)
+    public void Periodic_timer_on_the_system_clock_runs_until_it_is_stopped(ServedBy by)
     {
         using WorkRig rig = new(by, _device);
         using RawClient client = rig.Attach();
@@ -133,7 +133,7 @@ public sealed class TimerTests
     [InlineData(ServedBy.Poller, true)]
     [InlineData(ServedBy.Host, false)]
     [InlineData(ServedBy.Host, true)]
-    public void Reset_stops_timers_before_the_device_hears_of_it(ServedBy by, bool functionLevel)
+    public void A_reset_stops_timers_before_it_calls_the_device(ServedBy by, bool functionLevel)
     {
         DeviceTimer afresh = _device.AddTimer(() => _device.Tell("started afresh"));
         _device.Happened = entry =>
@@ -162,7 +162,7 @@ public sealed class TimerTests
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
     [InlineData(ServedBy.Host)]
-    public void Timer_that_comes_due_while_the_device_is_quiesced_for_a_reset_does_not_call(ServedBy by)
+    public void Timer_due_while_the_device_is_quiesced_for_a_reset_does_not_call(ServedBy by)
     {
         using WorkRig rig = Serve(by);
         using RawClient client = rig.Attach();
@@ -187,7 +187,7 @@ public sealed class TimerTests
     [InlineData(ServedBy.Poller, false)]
     [InlineData(ServedBy.Poller, true)]
     [InlineData(ServedBy.Host, true)]
-    public void Timer_that_comes_due_while_the_device_is_quiesced_for_a_map_calls_when_it_is_resumed(ServedBy by, bool isFake)
+    public void Timer_due_while_the_device_is_quiesced_for_a_map_calls_when_it_is_resumed(ServedBy by, bool isFake)
     {
         using WorkRig rig = isFake ? Serve(by) : new WorkRig(by, _device);
         using RawClient client = rig.Attach();
@@ -234,7 +234,7 @@ public sealed class TimerTests
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
     [InlineData(ServedBy.Host)]
-    public void Exception_of_a_timer_is_told_and_ends_nothing(ServedBy by)
+    public void Exception_of_a_timer_is_reported_and_ends_nothing(ServedBy by)
     {
         DeviceTimer bad = _device.AddTimer(() => throw new InvalidOperationException("out of time"));
         using WorkRig rig = Serve(by);

@@ -15,7 +15,7 @@ public sealed class WorkerTests
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
     [InlineData(ServedBy.Host)]
-    public void Workers_begin_with_each_run_and_end_with_it(ServedBy by)
+    public void Workers_start_and_end_with_each_run(ServedBy by)
     {
         _device.AddWorker("task", async (_, stop) =>
         {
@@ -47,7 +47,7 @@ public sealed class WorkerTests
     [InlineData(ServedBy.Poller, true)]
     [InlineData(ServedBy.Host, false)]
     [InlineData(ServedBy.Host, true)]
-    public void Nobody_is_inside_while_the_device_is_reset_or_stopped_or_its_memory_unmapped(ServedBy by, bool onThread)
+    public void No_worker_runs_while_the_device_is_reset_stopped_or_its_memory_unmapped(ServedBy by, bool onThread)
     {
         int inside = 0;
         int entered = 0;
@@ -148,7 +148,7 @@ public sealed class WorkerTests
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
     [InlineData(ServedBy.Host)]
-    public void Device_that_cannot_be_quiesced_goes_on_working(ServedBy by)
+    public void Workers_continue_if_the_device_cannot_be_quiesced(ServedBy by)
     {
         using SemaphoreSlim enter = new(0);
         _device.AddWorker("task", async (work, stop) =>
@@ -181,7 +181,7 @@ public sealed class WorkerTests
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
     [InlineData(ServedBy.Host)]
-    public void Exception_of_a_worker_is_told_by_name_and_the_others_go_on(ServedBy by)
+    public void Exception_of_a_worker_is_reported_by_name_and_the_others_continue(ServedBy by)
     {
         using SemaphoreSlim begin = new(0);
         _device.AddWorker("bad", async (work, stop) =>

@@ -224,7 +224,7 @@ public sealed class DmaMapTests : IDisposable
     }
 
     [Fact]
-    public void Memory_that_may_not_be_written_is_refused_where_writing_is_asked_for()
+    public void A_writable_map_of_memory_that_cannot_be_written_is_refused()
     {
         string path = Path.GetTempFileName();
         try

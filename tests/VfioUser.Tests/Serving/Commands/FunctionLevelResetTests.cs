@@ -25,7 +25,7 @@ public sealed class FunctionLevelResetTests
     private long DeviceControl => _device.Config.PciExpress!.Offset + 8;
 
     [Fact]
-    public void The_device_is_told_why_and_starts_anew()
+    public void The_device_gets_the_reset_reason_and_its_initial_state()
     {
         using var guest = TestGuest.Attach(_device);
         guest.Bar0.Write(0, 5u);
@@ -55,7 +55,7 @@ public sealed class FunctionLevelResetTests
     }
 
     [Fact]
-    public void A_device_that_throws_fails_the_write_and_the_session_goes_on()
+    public void A_device_that_throws_fails_the_write_and_the_session_continues()
     {
         _device.WhenReset = _ => throw new InvalidOperationException("reset");
         using var guest = TestGuest.Attach(_device);

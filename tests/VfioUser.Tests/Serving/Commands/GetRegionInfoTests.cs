@@ -69,7 +69,7 @@ public sealed class GetRegionInfoTests : IDisposable
     [Theory]
     [InlineData(32u)]
     [InlineData(79u)]
-    public void Capabilities_that_do_not_fit_are_told_of_by_argsz_alone(uint argsz)
+    public void Capabilities_that_do_not_fit_are_omitted_and_argsz_is_their_size(uint argsz)
     {
         RawReply reply = _client.Ask(Command.DeviceGetRegionInfo, About(ProbeDevice.Sparse, argsz));
 
@@ -108,7 +108,7 @@ public sealed class GetRegionInfoTests : IDisposable
     }
 
     [Fact]
-    public void A_client_that_takes_no_descriptors_is_not_told_of_memory()
+    public void A_client_that_accepts_no_descriptors_gets_no_mmap_flag()
     {
         _client.Dispose();
         using RawClient client = _served.Attach("""{"capabilities": {"max_msg_fds": 0}}""");

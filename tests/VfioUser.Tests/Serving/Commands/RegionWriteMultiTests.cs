@@ -81,7 +81,7 @@ public sealed class RegionWriteMultiTests : IDisposable
     }
 
     [Fact]
-    public void Multi_write_is_refused_where_it_was_not_negotiated()
+    public void Multi_write_is_refused_unless_negotiated()
     {
         _client.Dispose();
         using RawClient client = _served.Attach("{}");

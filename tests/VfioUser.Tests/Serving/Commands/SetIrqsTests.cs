@@ -160,7 +160,7 @@ public sealed class SetIrqsTests : IDisposable
     }
 
     [Fact]
-    public void A_trigger_of_the_device_arrives_where_it_was_asked_for()
+    public void A_trigger_signals_the_eventfd_bound_to_the_vector()
     {
         Ask(Set(EventFds | Trigger, MsiXType, 8, 1), _first.Handle).ShouldBeGranted();
 
@@ -247,7 +247,7 @@ public sealed class SetIrqsTests : IDisposable
     }
 
     [Fact]
-    public void Intx_masks_itself_until_the_client_unmasks_it()
+    public void Intx_is_automasked_until_the_client_unmasks_it()
     {
         Ask(Set(EventFds | Trigger, IntxType, 0, 1), _first.Handle).ShouldBeGranted();
 

@@ -104,7 +104,7 @@ public sealed class BadDmaAnswerTests
     }
 
     [Fact]
-    public void A_client_that_goes_on_like_that_is_named_once()
+    public void A_client_with_repeated_bad_replies_is_logged_once()
     {
         using DmaSession session = new(twin: false);
 

@@ -79,7 +79,7 @@ public sealed class DmaInHandlerTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void Commands_that_come_while_the_handler_waits_are_served_after_it_and_in_order(bool twin)
+    public void Commands_received_while_the_handler_waits_are_served_after_it_in_order(bool twin)
     {
         using DmaSession session = new(twin);
 
@@ -98,7 +98,7 @@ public sealed class DmaInHandlerTests
     }
 
     [Fact]
-    public void As_many_posted_writes_as_a_guest_makes_may_come_before_the_answer()
+    public void Posted_writes_of_a_guest_may_arrive_before_the_DMA_reply()
     {
         const uint Writes = 100_000;
         using DmaSession session = new(twin: false);

@@ -12,7 +12,7 @@ public sealed class DmaPiecesTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void As_many_pieces_are_asked_for_at_once_as_may_be_and_their_answers_come_in_any_order(bool twin)
+    public void The_limit_of_pieces_is_in_flight_at_once_and_replies_come_in_any_order(bool twin)
     {
         using DmaSession session = new(twin);
         byte[] memory = Pattern((6 * Piece) + 1);
@@ -125,7 +125,7 @@ public sealed class DmaPiecesTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void Late_answers_to_pieces_are_nobody_elses(bool twin)
+    public void Late_replies_to_pieces_do_not_answer_other_calls(bool twin)
     {
         using DmaSession session = new(twin, new VfioUserServerOptions { DmaTimeout = TimeSpan.FromMilliseconds(100) });
         byte[] destination = new byte[3 * Piece];

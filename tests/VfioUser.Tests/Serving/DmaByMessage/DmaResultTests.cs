@@ -11,7 +11,7 @@ public sealed class DmaResultTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void An_address_that_is_not_mapped(bool twin)
+    public void An_unmapped_address_is_NotMapped_and_a_read_only_one_NotWritable(bool twin)
     {
         using DmaSession session = new(twin);
         const ulong ReadOnly = 0x1000_0000;
@@ -26,7 +26,7 @@ public sealed class DmaResultTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void Done(bool twin)
+    public void A_successful_access_is_Done(bool twin)
     {
         using DmaSession session = new(twin);
         Task<(DmaResult, byte)> read = Wait.Start(() => (session.Device.Dma.TryRead(Memory, out byte value), value));
@@ -44,7 +44,7 @@ public sealed class DmaResultTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void A_client_that_refuses(bool twin)
+    public void A_refusal_of_the_client_is_Refused_with_its_errno(bool twin)
     {
         using DmaSession session = new(twin);
 
@@ -67,7 +67,7 @@ public sealed class DmaResultTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void A_client_that_does_not_answer(bool twin)
+    public void A_client_that_does_not_reply_is_TimedOut(bool twin)
     {
         using DmaSession session = new(twin, new VfioUserServerOptions { DmaTimeout = TimeSpan.FromMilliseconds(50) });
 
@@ -81,7 +81,7 @@ public sealed class DmaResultTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void A_client_that_goes_during_the_access_and_after_it(bool twin)
+    public void An_access_fails_with_a_client_that_disconnects_during_and_after_it(bool twin)
     {
         using DmaSession session = new(twin);
         Task<DmaResult> small = Wait.Start(() => session.Device.Dma.TryRead(Memory, out byte _));
@@ -99,7 +99,7 @@ public sealed class DmaResultTests
     }
 
     [Fact]
-    public void A_device_that_has_no_client_yet()
+    public void An_access_before_the_first_client_is_Disconnected()
     {
         using Served served = Served.Start();
 
@@ -112,7 +112,7 @@ public sealed class DmaResultTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void A_stream_that_is_broken(bool twin)
+    public void A_broken_stream_is_Disconnected(bool twin)
     {
         using DmaSession session = new(twin);
         Task<DmaResult> read = Wait.Start(() => session.Device.Dma.TryRead(Memory, new byte[4]));
@@ -132,7 +132,7 @@ public sealed class DmaResultTests
     }
 
     [Fact]
-    public void A_file_that_fails()
+    public void A_failing_file_is_FileFailed_with_its_errno()
     {
         using DmaRig rig = new();
         using SafeFileHandle file = TestFiles.Memory(0x1000);

@@ -38,7 +38,7 @@ public sealed class ClientAfterClientTests
     }
 
     [Fact]
-    public void The_device_is_told_in_order()
+    public void The_device_is_notified_of_clients_in_order()
     {
         using Served served = Served.Start();
         using (RawClient client = served.Attach())

@@ -103,7 +103,7 @@ public class DeviceDisposalTests
     }
 
     [Fact]
-    public void A_host_that_was_told_to_keep_them_leaves_its_devices_alone()
+    public void A_host_with_leave_open_does_not_dispose_its_devices()
     {
         using Sharing device = new();
         using (VfioUserHost host = new(new VfioUserHostOptions { DisposeDevices = false }))
@@ -114,7 +114,7 @@ public class DeviceDisposalTests
     }
 
     [Fact]
-    public void A_device_that_is_served_stays_until_it_is_free()
+    public void A_served_device_is_disposed_after_it_was_detached()
     {
         Sharing device = new();
         using VfioUserServer server = VfioUserServer.BindAbstract(Name());
@@ -166,7 +166,7 @@ public class DeviceDisposalTests
     [Theory]
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
-    public void One_that_throws_at_its_end_is_told_of_and_the_run_ends(ServedBy by)
+    public void A_device_that_throws_in_dispose_is_logged_and_the_run_ends(ServedBy by)
     {
         CapturedLog log = new();
         Sharing device = new() { WhenDisposed = () => throw new InvalidOperationException("no end") };

@@ -11,7 +11,7 @@ public sealed class DeviceSessionTests
     [Theory]
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
-    public void Device_knows_its_client_while_it_is_attached(ServedBy by)
+    public void Device_has_its_session_while_a_client_is_attached(ServedBy by)
     {
         SessionDevice device = new();
         using Rig rig = new(by, device);
@@ -48,7 +48,7 @@ public sealed class DeviceSessionTests
     }
 
     [Fact]
-    public void Session_of_a_client_that_has_gone_disconnects_nobody_else()
+    public void A_stale_session_does_not_disconnect_the_next_client()
     {
         SessionDevice device = new();
         using Rig rig = new(ServedBy.OwnThread, device);
@@ -91,7 +91,7 @@ public sealed class DeviceSessionTests
     }
 
     [Fact]
-    public async Task Device_tells_when_it_is_disposed_after_its_server_has_stopped()
+    public async Task Disposal_of_a_device_after_its_server_stopped_is_signalled()
     {
         SessionDevice device = new();
         using VfioUserServer server = VfioUserServer.BindAbstract($"vfio-user-test-{Guid.NewGuid():N}");

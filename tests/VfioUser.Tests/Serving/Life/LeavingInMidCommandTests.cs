@@ -14,7 +14,7 @@ public sealed class LeavingInMidCommandTests
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void The_command_is_done_its_memory_goes_and_the_next_client_is_served(string when, Command command)
+    public void The_command_completes_its_memory_is_unmapped_and_the_next_client_is_served(string when, Command command)
     {
         using Served served = Served.Start();
         using RawClient client = served.Attach();

@@ -10,7 +10,7 @@ public sealed class NegotiationTimeoutTests
     [Theory]
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
-    public void A_client_that_says_nothing_is_cut_off_and_the_next_is_served(ServedBy by)
+    public void A_silent_client_is_disconnected_and_the_next_is_served(ServedBy by)
     {
         using Served served = Served.Start(by, new ProbeDevice(), Impatient);
         using RawClient silent = served.Connect();

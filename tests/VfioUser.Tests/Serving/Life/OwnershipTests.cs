@@ -70,7 +70,7 @@ public sealed class OwnershipTests
     }
 
     [Fact]
-    public void Declaring_while_being_served_throws_and_says_what_to_do()
+    public void Declaring_while_served_throws_with_advice()
     {
         LateDevice device = new();
         using VfioUserServer server = NewServer();

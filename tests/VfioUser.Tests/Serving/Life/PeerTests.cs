@@ -10,7 +10,7 @@ public sealed class PeerTests
         File.ReadLines("/proc/self/status").First(line => line.StartsWith(what, StringComparison.Ordinal)).Split('\t')[2], CultureInfo.InvariantCulture);
 
     [Fact]
-    public void The_server_is_told_who_connects()
+    public void The_server_gets_the_credentials_of_a_client()
     {
         PeerCredentials? seen = null;
         using Served served = Served.Start(new VfioUserServerOptions
@@ -28,7 +28,7 @@ public sealed class PeerTests
     }
 
     [Fact]
-    public void A_refused_peer_hears_nothing_and_the_next_one_is_judged_again()
+    public void A_refused_peer_gets_no_reply_and_the_next_one_is_checked_again()
     {
         int asked = 0;
         using Served served = Served.Start(new VfioUserServerOptions { AcceptPeer = _ => ++asked > 2 });

@@ -25,7 +25,7 @@ public sealed class SecondClientTests
     [Theory]
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
-    public void A_second_client_is_told_that_the_device_is_in_use_and_by_whom(ServedBy by)
+    public void A_second_client_gets_EBUSY_with_the_process_that_uses_the_device(ServedBy by)
     {
         using Served served = Served.Start(by, new ProbeDevice());
         using RawClient first = served.Attach();
@@ -44,7 +44,7 @@ public sealed class SecondClientTests
     [Theory]
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
-    public void One_that_comes_while_another_is_still_negotiating_is_told_too(ServedBy by)
+    public void A_client_that_connects_while_another_negotiates_gets_EBUSY(ServedBy by)
     {
         using Served served = Served.Start(by, new ProbeDevice());
         using RawClient first = served.Connect();
@@ -59,7 +59,7 @@ public sealed class SecondClientTests
     [Theory]
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
-    public void One_that_comes_while_the_device_is_busy_is_told_too(ServedBy by)
+    public void A_client_that_connects_while_the_device_is_busy_gets_EBUSY(ServedBy by)
     {
         using ManualResetEventSlim goOn = new();
         ProbeDevice device = new() { Read = (_, _) => goOn.Wait(Wait.Bound) };
@@ -82,7 +82,7 @@ public sealed class SecondClientTests
     [Theory]
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
-    public void One_that_follows_a_client_that_is_just_leaving_is_served(ServedBy by)
+    public void A_client_that_connects_while_another_disconnects_is_served(ServedBy by)
     {
         using ManualResetEventSlim gone = new();
         ProbeDevice device = new();
@@ -105,7 +105,7 @@ public sealed class SecondClientTests
     [Theory]
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
-    public void Each_of_many_is_told_and_the_next_one_after_the_first_is_served(ServedBy by)
+    public void Each_of_many_gets_EBUSY_and_the_next_one_after_the_first_is_served(ServedBy by)
     {
         using Served served = Served.Start(by, new ProbeDevice());
         using (RawClient first = served.Attach())
@@ -125,7 +125,7 @@ public sealed class SecondClientTests
     [Theory]
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
-    public void One_that_says_nothing_is_sent_away_and_does_not_stand_in_the_way_of_others(ServedBy by)
+    public void A_silent_second_client_is_disconnected_and_does_not_block_others(ServedBy by)
     {
         using Served served = Served.Start(by, new ProbeDevice());
         using RawClient first = served.Attach();
@@ -142,7 +142,7 @@ public sealed class SecondClientTests
     [Theory]
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
-    public void A_refusal_is_never_longer_than_what_was_asked(ServedBy by)
+    public void A_refusal_is_never_longer_than_the_proposal(ServedBy by)
     {
         using Served served = Served.Start(by, new ProbeDevice());
         using RawClient first = served.Attach();
@@ -157,7 +157,7 @@ public sealed class SecondClientTests
     [Theory]
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
-    public void Where_clients_are_chosen_the_process_is_not_named(ServedBy by)
+    public void A_server_that_checks_peers_does_not_name_the_process(ServedBy by)
     {
         using Served served = Served.Start(by, new ProbeDevice(), new VfioUserServerOptions { AcceptPeer = _ => true });
         using RawClient first = served.Attach();

@@ -25,7 +25,7 @@ public sealed class SessionLogTests
     }
 
     [Fact]
-    public void A_client_that_comes_and_goes_in_peace_is_two_lines()
+    public void A_session_without_errors_is_two_lines()
     {
         List<LogEntry> told = ToldOf(served =>
         {
@@ -41,7 +41,7 @@ public sealed class SessionLogTests
     }
 
     [Fact]
-    public void Why_a_client_went_is_told()
+    public void The_reason_of_a_disconnect_is_logged()
     {
         List<RawClient> stays = [];
         Reason(served => stays.Add(served.Attach())).Should().Contain("the server stops");
@@ -75,7 +75,7 @@ public sealed class SessionLogTests
     }
 
     [Fact]
-    public void The_first_refusal_of_a_kind_is_told_and_the_others_are_counted()
+    public void The_first_refusal_of_a_kind_is_logged_and_the_others_are_counted()
     {
         List<LogEntry> told = ToldOf(served =>
         {
@@ -92,7 +92,7 @@ public sealed class SessionLogTests
     }
 
     [Fact]
-    public void Asking_for_what_a_device_does_not_have_is_no_news()
+    public void Requests_for_absent_features_are_logged_at_debug_only()
     {
         List<LogEntry> told = ToldOf(served =>
         {
@@ -120,7 +120,7 @@ public sealed class SessionLogTests
     }
 
     [Fact]
-    public void Memory_that_is_not_mapped_is_told_of_once_for_each_reason()
+    public void Memory_that_is_not_mapped_is_logged_once_for_each_reason()
     {
         List<LogEntry> told = ToldOf(served =>
         {

@@ -71,7 +71,7 @@ public sealed class SocketFileOwnershipTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void Of_several_that_begin_at_once_one_gets_the_name_and_the_others_are_told(bool abandoned)
+    public void Of_several_servers_that_start_at_once_one_gets_the_path_and_the_others_throw(bool abandoned)
     {
         for (int round = 0; round < 40; round++)
         {
@@ -111,7 +111,7 @@ public sealed class SocketFileOwnershipTests : IDisposable
     [InlineData(99)]
     [InlineData(106)]
     [InlineData(107)]
-    public void A_path_may_be_as_long_as_a_client_can_say_it(int length)
+    public void A_path_may_have_the_length_of_a_socket_address(int length)
     {
         // a short name in a long folder: there is no room beside it
         string folder = Path.Combine(_folder, new string('x', length - _folder.Length - 3));

@@ -16,7 +16,7 @@ public sealed class SocketFileTests : IDisposable
     private void LeaveStaleFile() => SocketFiles.Abandon(SocketPath);
 
     [Fact]
-    public void A_client_attaches_by_path_and_the_file_goes_with_the_server()
+    public void A_client_attaches_by_path_and_the_server_deletes_the_file()
     {
         VfioUserServer server = VfioUserServer.Bind(SocketPath);
         server.Address.Should().Be(SocketPath);
@@ -34,7 +34,7 @@ public sealed class SocketFileTests : IDisposable
     }
 
     [Fact]
-    public void The_file_of_a_server_that_is_gone_is_replaced()
+    public void The_file_of_a_server_that_has_ended_is_replaced()
     {
         LeaveStaleFile();
         File.Exists(SocketPath).Should().BeTrue();
@@ -184,7 +184,7 @@ public sealed class SocketFileTests : IDisposable
     }
 
     [Fact]
-    public void A_connected_socket_that_nobody_served_is_closed_with_the_server()
+    public void A_connected_socket_that_was_not_served_is_closed_with_the_server()
     {
         (SafeSocketHandle ours, SafeSocketHandle theirs) = Protocol.Interop.SocketCalls.CreatePair();
         using RawClient client = new(theirs);

@@ -64,7 +64,7 @@ public sealed class StoppingTests
     [InlineData(Way.Cancel, ServedBy.Poller)]
     [InlineData(Way.Dispose, ServedBy.OwnThread)]
     [InlineData(Way.Dispose, ServedBy.Poller)]
-    public void With_no_client(Way way, ServedBy by)
+    public void Stopping_ends_a_server_without_a_client(Way way, ServedBy by)
     {
         using Stopped server = new(way, by);
 
@@ -78,7 +78,7 @@ public sealed class StoppingTests
     [InlineData(Way.Cancel, ServedBy.Poller)]
     [InlineData(Way.Dispose, ServedBy.OwnThread)]
     [InlineData(Way.Dispose, ServedBy.Poller)]
-    public void With_an_idle_client(Way way, ServedBy by)
+    public void Stopping_ends_an_idle_session(Way way, ServedBy by)
     {
         using Stopped server = new(way, by);
         using RawClient client = server.Connect();
@@ -101,7 +101,7 @@ public sealed class StoppingTests
     [InlineData(Way.Dispose, 0, ServedBy.Poller)]
     [InlineData(Way.Dispose, 20, ServedBy.OwnThread)]
     [InlineData(Way.Dispose, 20, ServedBy.Poller)]
-    public void With_a_client_that_has_not_negotiated(Way way, int length, ServedBy by)
+    public void Stopping_disconnects_a_client_that_has_not_negotiated(Way way, int length, ServedBy by)
     {
         using Stopped server = new(way, by);
         using RawClient client = server.Connect();
@@ -117,7 +117,7 @@ public sealed class StoppingTests
     [InlineData(Way.Cancel, ServedBy.Poller)]
     [InlineData(Way.Dispose, ServedBy.OwnThread)]
     [InlineData(Way.Dispose, ServedBy.Poller)]
-    public void With_a_client_in_mid_message(Way way, ServedBy by)
+    public void Stopping_disconnects_a_client_within_a_message(Way way, ServedBy by)
     {
         using Stopped server = new(way, by);
         using RawClient client = server.Connect();
@@ -134,7 +134,7 @@ public sealed class StoppingTests
     [InlineData(Way.Cancel, ServedBy.Poller)]
     [InlineData(Way.Dispose, ServedBy.OwnThread)]
     [InlineData(Way.Dispose, ServedBy.Poller)]
-    public void With_a_device_that_is_busy(Way way, ServedBy by)
+    public void Stopping_waits_for_a_busy_device(Way way, ServedBy by)
     {
         using ManualResetEvent reading = new(false), released = new(false);
         using Stopped server = new(way, by);
@@ -165,7 +165,7 @@ public sealed class StoppingTests
     [InlineData(Way.Cancel, true, ServedBy.Poller)]
     [InlineData(Way.Dispose, true, ServedBy.OwnThread)]
     [InlineData(Way.Dispose, true, ServedBy.Poller)]
-    public void With_a_device_that_waits_for_the_clients_memory(Way way, bool twin, ServedBy by)
+    public void Stopping_ends_an_access_to_the_clients_memory(Way way, bool twin, ServedBy by)
     {
         using Stopped server = new(way, by);
         bool? done = null;
@@ -187,7 +187,7 @@ public sealed class StoppingTests
     [InlineData(Way.Cancel, ServedBy.Poller)]
     [InlineData(Way.Dispose, ServedBy.OwnThread)]
     [InlineData(Way.Dispose, ServedBy.Poller)]
-    public void With_a_client_that_does_not_take_its_replies(Way way, ServedBy by)
+    public void Stopping_disconnects_a_client_that_does_not_read_replies(Way way, ServedBy by)
     {
         using Stopped server = new(way, by);
         using RawClient client = server.Connect();
@@ -209,7 +209,7 @@ public sealed class StoppingTests
     [InlineData(Way.Cancel, ServedBy.Poller)]
     [InlineData(Way.Dispose, ServedBy.OwnThread)]
     [InlineData(Way.Dispose, ServedBy.Poller)]
-    public void With_a_lease_that_is_never_given_back(Way way, ServedBy by)
+    public void Stopping_abandons_a_lease_that_is_never_disposed(Way way, ServedBy by)
     {
         using Stopped server = new(way, by);
         using RawClient client = server.Connect();
@@ -229,7 +229,7 @@ public sealed class StoppingTests
     [Theory]
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
-    public void Before_it_began(ServedBy by)
+    public void Stopping_before_the_start_ends_the_run(ServedBy by)
     {
         using CancellationTokenSource cancel = new();
         cancel.Cancel();
@@ -239,7 +239,7 @@ public sealed class StoppingTests
     }
 
     [Fact]
-    public void And_running_again()
+    public void A_stopped_server_can_run_again()
     {
         ProbeDevice device = new();
         using VfioUserServer server = VfioUserServer.BindAbstract($"vfio-user-test-{Guid.NewGuid():N}");

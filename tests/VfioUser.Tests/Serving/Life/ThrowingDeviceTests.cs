@@ -121,7 +121,7 @@ public sealed class ThrowingDeviceTests : IDisposable
     }
 
     [Fact]
-    public void An_unmap_of_everything_tells_of_each_region_that_failed()
+    public void An_unmap_of_everything_reports_each_region_that_failed()
     {
         _throwAt = "unmapping";
         _client.Ask(Command.DmaMap, Map(0x1000)).ShouldBeGranted();
@@ -134,7 +134,7 @@ public sealed class ThrowingDeviceTests : IDisposable
     }
 
     [Fact]
-    public void The_end_of_a_client_ends_it_all_the_same()
+    public void A_disconnect_ends_the_session_even_if_the_device_throws()
     {
         _client.Ask(Command.DmaMap, Map(0x1000)).ShouldBeGranted();
         _client.Ask(Command.DmaMap, Map(0x2000)).ShouldBeGranted();

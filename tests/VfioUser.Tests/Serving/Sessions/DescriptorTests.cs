@@ -54,7 +54,7 @@ public sealed class DescriptorTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Commands))]
-    public void Of_commands_that_bring_descriptors_uncalled_for(Command command) => ShouldLeaveNothing(client =>
+    public void Commands_with_surplus_descriptors_leave_none(Command command) => ShouldLeaveNothing(client =>
     {
         byte[] nonsense = [1, 2, 3];
         foreach (int count in (int[])[1, 2, 16, 17, 64, 65, 253])
@@ -84,7 +84,7 @@ public sealed class DescriptorTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Requests), DisableDiscoveryEnumeration = true)]
-    public void Of_commands_that_are_served_and_do_not_need_them(Command command, byte[] request) => ShouldLeaveNothing(client =>
+    public void Served_commands_with_surplus_descriptors_leave_none(Command command, byte[] request) => ShouldLeaveNothing(client =>
     {
         // 17 are more than a message may have, 253 all that Linux passes at once
         foreach (int count in (int[])[1, 2, 16, 17, 64, 65, 253])
@@ -97,7 +97,7 @@ public sealed class DescriptorTests : IDisposable
     });
 
     [Fact]
-    public void Of_an_unmap_with_the_descriptor_of_its_map_as_spdk_sends_it() => ShouldLeaveNothing(client =>
+    public void An_unmap_with_the_descriptor_of_its_map_leaves_none() => ShouldLeaveNothing(client =>
     {
         for (int i = 0; i < 20; i++)
         {
@@ -107,11 +107,11 @@ public sealed class DescriptorTests : IDisposable
     });
 
     [Fact]
-    public void Of_a_proposal_that_brings_them() => ShouldLeaveNothing(
+    public void A_proposal_with_descriptors_leaves_none() => ShouldLeaveNothing(
         client => client.Ask(Command.Version, Served.Version(0, 1, "{}"), Many(5)).ShouldBegin<ProtocolVersion>(out _), proposal: null);
 
     [Fact]
-    public void Of_replies_that_bring_descriptors() => ShouldLeaveNothing(client =>
+    public void Replies_with_descriptors_leave_none() => ShouldLeaveNothing(client =>
     {
         foreach (Command command in Enum.GetValues<Command>())
             client.Say(command, new byte[40], MessageFlags.Reply, Many(2));
@@ -119,7 +119,7 @@ public sealed class DescriptorTests : IDisposable
     });
 
     [Fact]
-    public void Of_a_bad_request_whose_descriptors_were_right() => ShouldLeaveNothing(client =>
+    public void A_bad_request_with_the_right_descriptors_leaves_none() => ShouldLeaveNothing(client =>
     {
         DmaMap map = new(32, DmaMapFlags.Readable, 0, 0x1000, 0x1000);
         client.Ask(Command.DmaMap, map, _sealed).ShouldBeGranted();
@@ -132,7 +132,7 @@ public sealed class DescriptorTests : IDisposable
     });
 
     [Fact]
-    public void Of_maps_and_interrupts_that_the_client_leaves_behind() => ShouldLeaveNothing(client =>
+    public void Maps_and_interrupts_of_a_disconnected_client_leave_no_descriptor() => ShouldLeaveNothing(client =>
     {
         for (ulong i = 0; i < 100; i++)
             client.Ask(Command.DmaMap, new DmaMap(32, DmaMapFlags.Readable, 0, i * 0x10000, 0x10000), i % 2 == 0 ? _sealed : _unsealed).ShouldBeGranted();
@@ -144,7 +144,7 @@ public sealed class DescriptorTests : IDisposable
     });
 
     [Fact]
-    public void Of_maps_and_interrupts_that_are_replaced_and_taken_back()
+    public void Replaced_and_removed_maps_and_interrupts_leave_no_descriptor()
     {
         using Served served = Served.Start(_device);
         using RawClient client = served.Attach();
@@ -167,11 +167,11 @@ public sealed class DescriptorTests : IDisposable
     [Theory]
     [InlineData(3)] // in the header
     [InlineData(20)] // in the body
-    public void Of_a_message_that_never_ends(int length) => ShouldLeaveNothing(client =>
+    public void An_unfinished_message_leaves_no_descriptor(int length) => ShouldLeaveNothing(client =>
         client.SayBytes(RawClient.Message(1, Command.DeviceSetIrqs, new IrqSet(20, (IrqSetFlags)0x24, 2, 0, 16)).AsSpan(0, length), Many(16)));
 
     [Fact]
-    public void Of_a_message_whose_every_byte_brings_descriptors() => ShouldLeaveNothing(client =>
+    public void A_message_with_descriptors_at_every_byte_leaves_none() => ShouldLeaveNothing(client =>
     {
         byte[] message = RawClient.Message(1, Command.DeviceSetIrqs, new IrqSet(20, (IrqSetFlags)0x24, 2, 0, 16));
         for (int i = 0; i < message.Length; i++)
@@ -181,7 +181,7 @@ public sealed class DescriptorTests : IDisposable
     });
 
     [Fact]
-    public void Of_requests_that_nobody_came_to_handle() => ShouldLeaveNothing(client =>
+    public void Unhandled_requests_leave_no_descriptor() => ShouldLeaveNothing(client =>
     {
         for (ushort id = 0; id < 50; id++)
             client.SayBytes(RawClient.Message(id, Command.DeviceSetIrqs, new IrqSet(20, (IrqSetFlags)0x24, 2, 0, 16)), Many(16));
@@ -189,22 +189,22 @@ public sealed class DescriptorTests : IDisposable
     });
 
     [Fact]
-    public void Of_a_proposal_that_was_refused() => ShouldLeaveNothing(
+    public void A_refused_proposal_leaves_no_descriptor() => ShouldLeaveNothing(
         client => client.Ask(Command.Version, Served.Version(7, 1, "{}"), Many(5)).ShouldBeRefused(Errno.EINVAL), proposal: null);
 
     [Fact]
-    public void Of_a_first_message_that_never_ends() => ShouldLeaveNothing(
+    public void An_unfinished_first_message_leaves_no_descriptor() => ShouldLeaveNothing(
         client => client.SayBytes(RawClient.Message(1, Command.Version, Served.Version(0, 1, "{}")).AsSpan(0, 17), Many(5)), proposal: null);
 
     [Fact]
-    public void Of_a_twin_socket() => ShouldLeaveNothing(client =>
+    public void A_twin_socket_leaves_no_descriptor() => ShouldLeaveNothing(client =>
     {
         client.Twin.Should().NotBeNull();
         client.ShouldBeServed();
     }, Served.TwinProposal);
 
     [Fact]
-    public void Of_what_comes_over_the_twin_socket_uncalled_for() => ShouldLeaveNothing(client =>
+    public void Unexpected_messages_on_the_twin_socket_leave_no_descriptor() => ShouldLeaveNothing(client =>
     {
         client.Ask(Command.DmaMap, new DmaMap(32, DmaMapFlags.Readable, 0, 0x1000, 0x1000)).ShouldBeGranted();
         Task<bool> access = Wait.Start<bool>(() => _device.Dma.TryRead(new Iova(0x1000), out int _));
@@ -216,7 +216,7 @@ public sealed class DescriptorTests : IDisposable
     }, Served.TwinProposal);
 
     [Fact]
-    public void Of_region_descriptors_that_the_client_was_given() => ShouldLeaveNothing(client =>
+    public void Region_descriptors_of_a_client_leave_none_in_the_server() => ShouldLeaveNothing(client =>
     {
         for (int i = 0; i < 20; i++)
         {

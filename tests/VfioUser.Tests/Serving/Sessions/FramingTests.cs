@@ -117,7 +117,7 @@ public sealed class FramingTests
     }
 
     [Fact]
-    public void A_client_that_says_no_more_still_hears_the_replies()
+    public void A_client_that_shut_down_sending_still_gets_the_replies()
     {
         using Served served = Served.Start();
         using RawClient client = served.Attach();

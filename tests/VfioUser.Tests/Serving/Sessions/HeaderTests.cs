@@ -97,7 +97,7 @@ public sealed class HeaderTests
     [InlineData(Command.DmaRead)] // an access that timed out, say
     [InlineData(Command.DmaWrite)]
     [InlineData((Command)999)]
-    public void A_reply_that_nobody_waits_for_is_dropped_and_not_answered(Command command)
+    public void A_reply_that_no_command_awaits_is_dropped_and_not_answered(Command command)
     {
         using Served served = Served.Start();
         using RawClient client = served.Attach();

@@ -49,7 +49,7 @@ public sealed class RefusalTests
         Table.Select(row => row.Command).Append(Command.Version).Should().Contain(Enum.GetValues<Command>());
 
     [Fact]
-    public void A_client_that_reads_the_size_of_a_success_gets_it_and_is_in_step()
+    public void A_client_that_reads_the_size_of_a_success_gets_it_and_stays_in_sync()
     {
         using Served served = Served.Start();
         using RawClient client = served.Attach();
@@ -84,7 +84,7 @@ public sealed class RefusalTests
     }
 
     [Fact]
-    public void Without_a_reply_wanted_there_is_none()
+    public void A_refused_command_with_no_reply_gets_none()
     {
         using Served served = Served.Start();
         using RawClient client = served.Attach();
@@ -108,7 +108,7 @@ public sealed class RefusalTests
     }
 
     [Fact]
-    public void A_refused_unmap_names_its_range_and_says_that_nothing_of_it_went()
+    public void A_refused_unmap_has_its_address_and_size_0()
     {
         using Served served = Served.Start();
         using RawClient client = served.Attach();

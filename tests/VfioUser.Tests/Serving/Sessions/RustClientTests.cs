@@ -62,7 +62,7 @@ public sealed class RustClientTests
     }
 
     [Fact]
-    public void Descriptors_with_the_header_belong_to_its_message_though_the_body_comes_later()
+    public void Descriptors_sent_with_a_header_belong_to_its_message()
     {
         using Served served = Served.Start();
         using RawClient client = served.Attach(Proposal);

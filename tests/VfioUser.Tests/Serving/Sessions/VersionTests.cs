@@ -93,7 +93,7 @@ public sealed class VersionTests
     }
 
     [Fact]
-    public void Descriptors_with_a_proposal_are_closed_and_it_is_served()
+    public void Descriptors_with_a_proposal_are_closed_and_the_client_is_served()
     {
         using Served served = Served.Start();
         using RawClient client = served.Connect();
@@ -105,7 +105,7 @@ public sealed class VersionTests
     }
 
     [Fact]
-    public void A_refusal_says_why_and_is_no_version_to_who_ignores_the_error_bit()
+    public void A_refusal_has_the_reason_and_is_no_version_to_a_client_that_ignores_the_error_bit()
     {
         using Served served = Served.Start();
         using RawClient client = served.Connect();
@@ -118,7 +118,7 @@ public sealed class VersionTests
     }
 
     [Fact]
-    public void A_second_proposal_is_refused_and_the_session_goes_on()
+    public void A_second_proposal_is_refused_and_the_session_continues()
     {
         using Served served = Served.Start();
         using RawClient client = served.Attach();
@@ -182,7 +182,7 @@ public sealed class VersionTests
     }
 
     [Fact]
-    public void Without_the_twin_socket_that_is_required_there_is_no_session()
+    public void A_client_without_the_required_twin_socket_is_refused()
     {
         using Served served = Served.Start(new VfioUserServerOptions { TwinSocket = TwinSocketPolicy.Require });
         using RawClient client = served.Connect();
