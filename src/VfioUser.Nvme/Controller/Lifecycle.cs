@@ -154,6 +154,9 @@ internal sealed class Lifecycle(ControllerParts parts)
             resets = _resets;
             shutdown = (parts.Registers.Status & StatusBits.ShutdownMask) == StatusBits.ShutdownOccurring;
         }
+        // nobody wants their answers any more, and some may never come
+        if (Array.Exists(draining, queue => queue.InFlight.Users > 0))
+            parts.Workers.AbortAll();
         foreach (SubmissionQueue queue in draining)
             queue.InFlight.Wait();
         if (shutdown)

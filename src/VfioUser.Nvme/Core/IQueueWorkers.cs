@@ -18,6 +18,9 @@ internal interface IQueueWorkers
     /// <summary>Tells the disk of a command that it is not wanted any more. Admin thread.</summary>
     void Abort(SubmissionQueue queue, ushort commandId);
 
+    /// <summary>The same for all commands that wait for disks. Admin thread, outside of the guard.</summary>
+    void AbortAll();
+
     /// <summary>Returns when each thread has finished what it does now. Outside of the guard: it may wait for a disk.</summary>
     void WaitForRounds();
 }

@@ -33,6 +33,8 @@ internal sealed class QueueWorkers : IQueueWorkers
 
     public void Abort(SubmissionQueue queue, ushort commandId) => _slots.Cancel(queue, commandId);
 
+    public void AbortAll() => _slots.CancelAll();
+
     public void RemoveAll()
     {
         foreach (IoWorker worker in _io)

@@ -153,6 +153,21 @@ public class AsynchronousDiskTests
     }
 
     [Fact]
+    public void Controller_comes_back_from_a_reset_although_a_disk_never_answers()
+    {
+        LaterDisk disk = new(1 << 20);
+        using Machine machine = new(options: OneThread, disks: [disk]);
+        DriverQueue queue = machine.Driver.CreateQueue(1);
+        queue.Submit(NewCommand.Io(IoOpcode.Read, 0, 1, machine.NewPage()));
+        disk.Take();
+
+        machine.Driver.Disable();
+        machine.Driver.Enable();
+
+        machine.Driver.Status.Should().Be(1);
+    }
+
+    [Fact]
     public void Server_stops_although_a_disk_never_answers()
     {
         LaterDisk disk = new(1 << 20);
