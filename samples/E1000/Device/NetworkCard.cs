@@ -159,13 +159,8 @@ public sealed class NetworkCard : PciDevice, INetworkPort
         {
             Name = "IODATA",
             Saved = false,
-            OnRead = _ =>
-            {
-                Span<byte> value = stackalloc byte[sizeof(uint)];
-                _csr.Read(address.Value & ~3u, value);
-                return BitConverter.ToUInt32(value);
-            },
-            OnWrite = write => _csr.Write(address.Value & ~3u, BitConverter.GetBytes(write.New)),
+            OnRead = _ => _csr.Read<uint>(address.Value & ~3u),
+            OnWrite = write => _csr.Write(address.Value & ~3u, write.New),
         });
     }
 

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using VfioUser;
 
 namespace E1000.Device;
@@ -112,18 +111,11 @@ internal sealed class Phy
             return; // a driver clears it to begin
         MdiOperation operation = write.Get(_operation);
         bool isOurs = write.Get(_address) == Address && operation is MdiOperation.Read or MdiOperation.Write;
-        Span<byte> value = stackalloc byte[sizeof(ushort)];
         long offset = write.Get(_register) * sizeof(ushort);
         if (isOurs && operation == MdiOperation.Read)
-        {
-            _region.Read(offset, value);
-            _data.Value = BinaryPrimitives.ReadUInt16LittleEndian(value);
-        }
+            _data.Value = _region.Read<ushort>(offset);
         else if (isOurs)
-        {
-            BinaryPrimitives.WriteUInt16LittleEndian(value, write.Get(_data));
-            _region.Write(offset, value);
-        }
+            _region.Write(offset, write.Get(_data));
         _error.Value = !isOurs;
         _ready.Value = true;
         if (write.Get(_interrupts))

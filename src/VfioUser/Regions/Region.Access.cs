@@ -1,3 +1,6 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+
 namespace VfioUser;
 
 /// <content>Dispatches accesses to registers, memory and handlers.</content>
@@ -31,6 +34,29 @@ public partial class Region
         ThrowIfOutside(offset, destination.Length);
         GuestRead(offset, destination);
     }
+
+    /// <summary>Reads a number as the guest does, for windows and aliases: handlers are called, and what reads clear is cleared.</summary>
+    /// <typeparam name="T">An unsigned integer, little-endian.</typeparam>
+    /// <param name="offset">Of its first byte, relative to the region.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The bytes do not all lie within the region.</exception>
+    /// <remarks>Command thread.</remarks>
+    public T Read<T>(long offset)
+        where T : unmanaged, IBinaryInteger<T>, IUnsignedNumber<T>
+    {
+        T value = default;
+        Read(offset, MemoryMarshal.AsBytes(new Span<T>(ref value)));
+        return value;
+    }
+
+    /// <summary>Writes a number as the guest does, for windows and aliases: handlers are called, and only what a guest may change
+    /// changes.</summary>
+    /// <typeparam name="T">An unsigned integer, little-endian.</typeparam>
+    /// <param name="offset">Of its first byte, relative to the region.</param>
+    /// <param name="value">What is written.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The bytes do not all lie within the region.</exception>
+    /// <remarks>Command thread.</remarks>
+    public void Write<T>(long offset, T value)
+        where T : unmanaged, IBinaryInteger<T>, IUnsignedNumber<T> => Write(offset, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
 
     /// <summary>Writes as the guest does, for windows and aliases: handlers are called, and only bits that a guest may change are changed.</summary>
     /// <param name="offset">First byte, relative to the region.</param>
