@@ -68,7 +68,7 @@ internal static class E1000InGuests
     };
 
     // the sample's card is net 0, QEMU's is net 1
-    private static Task Configure(VirtualMachine machine, int guest) => machine.Output(string.Join("; ",
+    private static async Task Configure(VirtualMachine machine, int guest) => await machine.Output(string.Join("; ",
     [
         "ip link set lo up",
         .. Enumerable.Range(0, 2).Select(net => string.Create(CultureInfo.InvariantCulture,
