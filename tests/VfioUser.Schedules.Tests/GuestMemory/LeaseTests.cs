@@ -19,6 +19,7 @@ public class LeaseTests(Sources sources, ITestOutputHelper output) : ScheduleTes
     [InlineData("LeaseSlots.cs", "if (!region.IsOpen)", "if (false)")]
     [InlineData("LeaseSlots.cs", "Interlocked.CompareExchange(ref place, slot, null) is not null", "Interlocked.Exchange(ref place, slot) is null && false")]
     [InlineData("GuestRegion.cs", "_leases.Retire();", "")]
+    [Trait("Category", "Long")]
     public void Schedules_of_an_unmap_find(string file, string text, string replacement) => ShouldFail<LeaseWhileUnmapped>(file, text, replacement);
 
     [Fact]
@@ -27,6 +28,7 @@ public class LeaseTests(Sources sources, ITestOutputHelper output) : ScheduleTes
     [Theory]
     [InlineData("LeaseSlot.cs", "Interlocked.Or(ref _state, Retired)", "Interlocked.Exchange(ref _state, Volatile.Read(ref _state) | Retired)")]
     [InlineData("LeaseSlot.cs", "Retired) & (Retired | Held | Uses)) == 0", "Retired) & (Retired | Uses)) == 0")]
+    [Trait("Category", "Long")]
     public void Schedules_of_a_lease_across_an_unmap_find(string file, string text, string replacement) => ShouldFail<LeaseAcrossUnmap>(file, text, replacement);
 
     [Theory]
@@ -34,5 +36,6 @@ public class LeaseTests(Sources sources, ITestOutputHelper output) : ScheduleTes
     [InlineData("LeaseSlot.cs", "if ((state & (Held | Uses)) == 0)", "if ((state & Uses) == 0)")]
     [InlineData("LeaseSlot.cs", "Interlocked.CompareExchange(ref _state, state + 1, state)", "Interlocked.Exchange(ref _state, state + 1)")]
     [InlineData("LeaseSlot.cs", "state >> GenerationShift == generation", "true")]
+    [Trait("Category", "Long")]
     public void Schedules_of_a_use_find(string file, string text, string replacement) => ShouldFail<LeaseEndsWhileUsed>(file, text, replacement);
 }
