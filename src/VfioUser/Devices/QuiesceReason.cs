@@ -6,7 +6,7 @@ public enum QuiesceReason
     /// <summary>A reset, by the client, by the driver, or requested by the device.</summary>
     Reset,
 
-    /// <summary>Guest memory is mapped.</summary>
+    /// <summary>Guest memory is mapped, with a descriptor. Memory without one, accessed by message, is mapped and unmapped without quiescing.</summary>
     DmaMap,
 
     /// <summary>Guest memory is unmapped.</summary>

@@ -54,6 +54,20 @@ internal sealed class GuestRegionTable
         return leaf.Regions[LastNotAbove(leaf.Starts, last)].Last >= first;
     }
 
+    /// <summary>Whether a region overlaps the range that the client does not access for the device.</summary>
+    public bool OverlapsInPlace(ulong first, ulong last)
+    {
+        for (int at = Math.Max(0, LastNotAbove(_starts, first)); at < _leaves.Length && _starts[at] <= last; at++)
+        {
+            foreach (GuestRegion region in _leaves[at].Regions)
+            {
+                if (region.Start <= last && region.Last >= first && region is not MessageGuestRegion)
+                    return true;
+            }
+        }
+        return false;
+    }
+
     /// <summary>The regions that overlap the range from <paramref name="first"/> to <paramref name="last"/>, both included.</summary>
     public IEnumerable<GuestRegion> Between(ulong first, ulong last)
     {

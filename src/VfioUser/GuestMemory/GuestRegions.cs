@@ -82,8 +82,8 @@ internal sealed class GuestRegions(
             : default;
     }
 
-    /// <summary>Whether a region overlaps a range with valid bounds.</summary>
-    public bool HasAny(ulong first, ulong last) => _dma.Table.Overlaps(first, last);
+    /// <summary>Whether a region overlaps a range with valid bounds whose memory is accessed here, and not by messages.</summary>
+    public bool HasAnyInPlace(ulong first, ulong last) => _dma.Table.OverlapsInPlace(first, last);
 
     /// <summary>Unmaps the regions of a range and waits for their users.</summary>
     public Errno Unmap(ulong address, ulong size)

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Time.Testing;
+using Microsoft.Win32.SafeHandles;
 using VfioUser.Protocol;
 using VfioUser.Tests.Quiesce;
 using VfioUser.Tests.Serving;
@@ -194,7 +195,8 @@ public sealed class TimerTests
         using LateAnswer answer = new();
         _device.Answer = answer.Ask;
 
-        ushort map = client.Say(Command.DmaMap, QuiesceRig.Map(QuiesceRig.Fresh));
+        using SafeFileHandle file = Files.Sealed(QuiesceRig.Page);
+        ushort map = client.Say(Command.DmaMap, QuiesceRig.Map(QuiesceRig.Fresh), MessageFlags.Command, file);
         answer.ShouldBeAsked();
         _timer.Start(Millisecond);
         _clock.Advance(Millisecond);

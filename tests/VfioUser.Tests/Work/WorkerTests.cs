@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using VfioUser.Protocol;
 using VfioUser.Tests.Quiesce;
 using VfioUser.Tests.Serving;
@@ -84,7 +85,8 @@ public sealed class WorkerTests
             int before = Volatile.Read(ref entered);
             WorkRig.Reset(client);
             rig.FunctionLevelReset(client);
-            client.Ask(Command.DmaMap, QuiesceRig.Map(QuiesceRig.Fresh)).ShouldBeGranted();
+            using SafeFileHandle file = Files.Sealed(QuiesceRig.Page);
+            client.Ask(Command.DmaMap, QuiesceRig.Map(QuiesceRig.Fresh), file).ShouldBeGranted();
             client.Ask(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, DmaUnmapFlags.All, 0, 0)).Header.Error.Should().Be(0u);
             WorkRig.GoTo(client, MigrationState.StopCopy);
             int stopped = Volatile.Read(ref entered);

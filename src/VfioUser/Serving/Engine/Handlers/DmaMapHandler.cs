@@ -17,7 +17,10 @@ internal sealed class DmaMapHandler : CommandHandler
         refusal = Check(map, message.FdCount);
         if (refusal.IsNone)
             refusal = session.GuestRegions.Check(map);
-        return refusal.IsNone ? CommandOutcome.NeedsQuiesce(QuiesceReason.DmaMap) : refusal;
+        if (!refusal.IsNone)
+            return refusal;
+        // nothing of it is held in place, and a client that waits for this reply may not answer what a thread of the device waits for
+        return message.FdCount == 0 ? Apply(session, message, 0) : CommandOutcome.NeedsQuiesce(QuiesceReason.DmaMap);
     }
 
     public override CommandOutcome Apply(Session session, in ReceivedMessage message, int position)

@@ -14,9 +14,10 @@ internal sealed class DmaUnmapHandler : CommandHandler
         refusal = Check(session, message, unmap);
         if (!refusal.IsNone)
             return refusal;
-        // if nothing is mapped there, the device need not be quiesced
+        // The device need not be quiesced for memory that nobody holds in place. A client that waits for this reply, as QEMU does, may
+        // not answer the message that a thread of the device waits for.
         (ulong first, ulong last) = RangeOf(unmap);
-        return session.GuestRegions.HasAny(first, last)
+        return session.GuestRegions.HasAnyInPlace(first, last)
             ? CommandOutcome.NeedsQuiesce(QuiesceReason.DmaUnmap)
             : Apply(session, message, 0);
     }
