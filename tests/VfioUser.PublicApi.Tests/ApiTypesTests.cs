@@ -15,6 +15,7 @@ public class ApiTypesTests
     [InlineData("VfioUser")]
     [InlineData("VfioUser.Testing")]
     [InlineData("VfioUser.Nvme")]
+    [InlineData("VfioUser.Virtio")]
     public void Offsets_and_lengths_are_signed(string assembly)
     {
         IEnumerable<string> unsigned =

@@ -24,6 +24,7 @@ public class PublicApiTests
     [InlineData("VfioUser.Testing")]
     [InlineData("VfioUser.Hosting")]
     [InlineData("VfioUser.Nvme")]
+    [InlineData("VfioUser.Virtio")]
     public void The_public_api_is_the_approved_one(string assembly)
     {
         string approved = Path.Combine(AppContext.BaseDirectory, "Approved", assembly + ".txt");

@@ -1,0 +1,15 @@
+using Microsoft.Extensions.Logging;
+
+namespace VfioUser.Virtio;
+
+internal static partial class Log
+{
+    [LoggerMessage(200, LogLevel.Warning, "The driver has broken the queue {Queue}, which is stopped until the device is reset: {Fault}.")]
+    public static partial void RingFailed(ILogger logger, string queue, string fault);
+
+    [LoggerMessage(201, LogLevel.Error, "The handler of the queue {Queue} has thrown an exception. The device asks to be reset.")]
+    public static partial void HandlerFailed(ILogger logger, string queue);
+
+    [LoggerMessage(202, LogLevel.Warning, "The driver does not keep to the specification: {Reason}.")]
+    public static partial void DriverFailed(ILogger logger, string reason);
+}

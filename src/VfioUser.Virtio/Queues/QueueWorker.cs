@@ -1,0 +1,26 @@
+namespace VfioUser.Virtio;
+
+/// <summary>The thread that serves one queue or several.</summary>
+internal sealed class QueueWorker(PciDevice device, string name) : PollingWorker(device, name)
+{
+    private readonly List<VirtioQueue> _queues = [];
+
+    /// <summary>Setup.</summary>
+    public void Add(VirtioQueue queue) => _queues.Add(queue);
+
+    protected override bool Poll()
+    {
+        bool worked = false;
+        foreach (VirtioQueue queue in _queues)
+            worked |= queue.Poll();
+        return worked;
+    }
+
+    protected override bool Arm()
+    {
+        bool more = false;
+        foreach (VirtioQueue queue in _queues)
+            more |= queue.Arm();
+        return more;
+    }
+}

@@ -1,0 +1,160 @@
+using System.Runtime.InteropServices;
+
+namespace VfioUser.Virtio;
+
+/// <summary>The device's side of a queue in guest memory. One thread at a time.</summary>
+/// <remarks>
+/// Each value that the guest writes is read once and checked before it is used. What is wrong with the ring itself is its
+/// <see cref="Fault"/>, and nothing is taken from it any more; memory that is not there for now, such as without bus mastering or a client,
+/// is no fault.
+/// </remarks>
+internal abstract class Ring
+{
+    // Linux makes indirect tables that are longer than a short ring
+    private const int MaxTable = 1024;
+
+    private readonly bool _hasIndirect;
+    private byte[] _table = [];
+
+    protected Ring(Dma dma, RingAddresses at, int size, VirtioFeatures features)
+    {
+        Dma = dma;
+        At = at;
+        Size = size;
+        HasEventIndex = (features & VirtioFeatures.EventIndex) != 0;
+        _hasIndirect = (features & VirtioFeatures.IndirectDescriptors) != 0;
+    }
+
+    /// <summary>What the driver has done wrong; null for nothing.</summary>
+    public string? Fault { get; private set; }
+
+    public abstract RingState State { get; }
+
+    protected Dma Dma { get; }
+
+    protected RingAddresses At { get; }
+
+    protected int Size { get; }
+
+    protected bool HasEventIndex { get; }
+
+    public static Ring Create(Dma dma, RingAddresses at, int size, VirtioFeatures features, RingState state) =>
+        (features & VirtioFeatures.RingPacked) != 0
+            ? new PackedRing(dma, at, size, features, state)
+            : new SplitRing(dma, at, size, features, state);
+
+    /// <summary>Takes the next available buffer.</summary>
+    /// <param name="chain">An empty one, which then has the buffer's memory.</param>
+    /// <returns>False if there is none.</returns>
+    public bool TryTake(VirtioChain chain) => Fault is null && Take(chain);
+
+    /// <summary>Gives a buffer back to the driver.</summary>
+    public void Return(VirtioChain chain)
+    {
+        if (Fault is null)
+            Use(chain);
+    }
+
+    /// <summary>Whether the driver wants an interrupt for what was used since it was asked last.</summary>
+    public bool TakeInterrupt() => Fault is null && IsInterruptWanted();
+
+    /// <summary>Has the driver notify the device of the next available buffer.</summary>
+    /// <returns>Whether there is one already.</returns>
+    public bool Arm() => Fault is null && EnableNotifications();
+
+    /// <summary>Tells the driver that the device looks for buffers itself.</summary>
+    public void Disarm()
+    {
+        if (Fault is null)
+            DisableNotifications();
+    }
+
+    protected abstract bool Take(VirtioChain chain);
+
+    protected abstract void Use(VirtioChain chain);
+
+    protected abstract bool IsInterruptWanted();
+
+    protected abstract bool EnableNotifications();
+
+    protected abstract void DisableNotifications();
+
+    /// <summary>The driver has broken the ring.</summary>
+    /// <returns>False.</returns>
+    protected bool Fail(string fault)
+    {
+        Fault ??= fault;
+        return false;
+    }
+
+    /// <summary>Whether an access was done; a wrong address is the driver's fault.</summary>
+    protected bool Check(DmaResult result, string what) => result || (result.IsBadAddress && Fail($"{what}: {result}"));
+
+    protected bool Read<T>(Iova address, string what, out T value)
+        where T : unmanaged => Check(Dma.TryRead(address, out value), what);
+
+    protected bool Write<T>(Iova address, T value, string what)
+        where T : unmanaged, System.Numerics.IBinaryInteger<T>, System.Numerics.IUnsignedNumber<T> => Check(Dma.TryWrite(address, value), what);
+
+    /// <summary>Adds the memory of one descriptor.</summary>
+    protected bool Add(VirtioChain chain, ulong address, uint length, DescriptorFlags flags)
+    {
+        if ((flags & DescriptorFlags.Write) != 0)
+            chain.Writable.Add(new Iova(address), length);
+        else if (chain.Writable.Count > 0)
+            return Fail("a readable descriptor follows a writable one");
+        else
+            chain.Readable.Add(new Iova(address), length);
+        return chain.Readable.Length + chain.Writable.Length <= uint.MaxValue || Fail("a buffer has more than 4 GiB");
+    }
+
+    /// <summary>Adds the memory of an indirect table.</summary>
+    /// <param name="chain">What to add to.</param>
+    /// <param name="address">First byte of the table.</param>
+    /// <param name="length">Its length in bytes.</param>
+    /// <param name="inOrder">Whether it is a packed ring's, of which all entries count; those of others are linked.</param>
+    protected bool AddTable(VirtioChain chain, ulong address, uint length, bool inOrder)
+    {
+        if (!_hasIndirect)
+            return Fail("an indirect descriptor without the feature");
+        if (length == 0 || length % Descriptor.Length != 0 || length / Descriptor.Length > Math.Max(Size, MaxTable))
+            return Fail($"an indirect table of {length} bytes");
+        int count = (int)(length / Descriptor.Length);
+        if (_table.Length < length)
+            _table = new byte[Math.Max(Size, MaxTable) * Descriptor.Length];
+        Span<byte> bytes = _table.AsSpan(0, (int)length);
+        if (!Check(Dma.TryRead(new Iova(address), bytes), "an indirect table"))
+            return false;
+        return inOrder ? AddAll(chain, MemoryMarshal.Cast<byte, PackedDescriptor>(bytes)) : AddLinked(chain, MemoryMarshal.Cast<byte, Descriptor>(bytes));
+    }
+
+    private bool AddLinked(VirtioChain chain, ReadOnlySpan<Descriptor> table)
+    {
+        for (int index = 0, added = 1; ; added++)
+        {
+            if (index >= table.Length)
+                return Fail($"entry {index} of an indirect table of {table.Length}");
+            if (added > table.Length)
+                return Fail("an indirect table has a loop");
+            Descriptor entry = table[index];
+            if (!AddEntry(chain, entry.Address, entry.BufferLength, entry.Flags))
+                return false;
+            if ((entry.Flags & DescriptorFlags.Next) == 0)
+                return true;
+            index = entry.Next;
+        }
+    }
+
+    private bool AddAll(VirtioChain chain, ReadOnlySpan<PackedDescriptor> table)
+    {
+        foreach (ref readonly PackedDescriptor entry in table)
+        {
+            if (!AddEntry(chain, entry.Address, entry.BufferLength, entry.Flags))
+                return false;
+        }
+        return true;
+    }
+
+    private bool AddEntry(VirtioChain chain, ulong address, uint length, DescriptorFlags flags) =>
+        (flags & DescriptorFlags.Indirect) != 0 ? Fail("an indirect table within another") : Add(chain, address, length, flags);
+}

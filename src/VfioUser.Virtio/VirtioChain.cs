@@ -1,0 +1,70 @@
+namespace VfioUser.Virtio;
+
+/// <summary>A buffer of the driver's: memory to read, then memory to write. The device gives it back with <see cref="Complete"/>.</summary>
+/// <remarks>
+/// <para>One thread at a time; any thread. The object and its lists belong to the queue: after <see cref="Complete"/> it may be another
+/// buffer, so do not use it any more.</para>
+/// <para>The guest changes the memory at any time: read what decides something once. Nothing of the chain says that its addresses are
+/// valid; that is a result of each access.</para>
+/// <para>VIRTIO 1.3 2.6 "Virtqueues".</para>
+/// </remarks>
+public sealed class VirtioChain
+{
+    private readonly VirtioQueue _queue;
+    private int _isTaken;
+
+    internal VirtioChain(VirtioQueue queue, Dma dma)
+    {
+        _queue = queue;
+        Readable = new DmaList(dma);
+        Writable = new DmaList(dma);
+    }
+
+    /// <summary>What the driver has written for the device. Read or pin it; do not change it.</summary>
+    public DmaList Readable { get; }
+
+    /// <summary>Where the device writes its answer. Write or pin it.</summary>
+    public DmaList Writable { get; }
+
+    /// <summary>The queue that it came from.</summary>
+    public VirtioQueue Queue => _queue;
+
+    /// <summary>The driver's name for it.</summary>
+    internal ushort Id { get; set; }
+
+    /// <summary>How many entries of a packed ring it takes.</summary>
+    internal int Slots { get; set; }
+
+    /// <summary>Bytes that the device has written.</summary>
+    internal uint Written { get; private set; }
+
+    /// <summary>Gives the buffer back to the driver.</summary>
+    /// <param name="written">How many bytes from the beginning of <see cref="Writable"/> were written: 0 to its length.</param>
+    /// <exception cref="InvalidOperationException">It was given back before.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">There is not as much memory to write.</exception>
+    /// <remarks>Any thread; does not block. Dispose pins of the memory first. If the driver has reset the device meanwhile, nothing happens.
+    /// VIRTIO 1.3 2.7.8, 2.8.6.</remarks>
+    public void Complete(long written = 0)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(written);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(written, Writable.Length);
+        if (Interlocked.Exchange(ref _isTaken, 0) == 0)
+            throw new InvalidOperationException("The chain was completed before.");
+        Written = (uint)written;
+        _queue.Completed(this);
+    }
+
+    /// <summary>It has a new buffer.</summary>
+    internal void Begin() => Volatile.Write(ref _isTaken, 1);
+
+    /// <summary>It has none any more, without an answer.</summary>
+    /// <returns>Whether it had one.</returns>
+    internal bool Abandon() => Interlocked.Exchange(ref _isTaken, 0) != 0;
+
+    internal void Clear()
+    {
+        Readable.Clear();
+        Writable.Clear();
+        (Id, Slots, Written) = (0, 0, 0);
+    }
+}

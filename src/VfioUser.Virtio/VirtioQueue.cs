@@ -1,0 +1,257 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+
+namespace VfioUser.Virtio;
+
+/// <summary>A queue of a virtio device. The driver makes buffers available in it, and the device gives them back.</summary>
+/// <remarks>
+/// <para>Its handler runs on the queue's worker: inside it the device may use guest memory and interrupts, and it is not called while the
+/// device is quiesced. The driver's buffers wait meanwhile.</para>
+/// <para>VIRTIO 1.3 2.6 "Virtqueues".</para>
+/// </remarks>
+public sealed class VirtioQueue
+{
+    // then the driver is told, and other queues have their turn
+    private const int MaxChainsPerPass = 64;
+
+    private readonly VirtioDevice _device;
+    private readonly QueueWorker _worker;
+    private readonly Action<VirtioChain>? _serve;
+    private readonly Func<VirtioQueue, bool>? _poll;
+    private readonly Stack<VirtioChain> _spare = new();
+    private readonly ConcurrentQueue<VirtioChain> _completed = new();
+    private readonly RundownGuard _use = new(isOpen: false); // passes of the worker, and chains that the device has
+    private Ring? _ring;
+    private bool _isInPass;
+    private bool _wasArmed;
+    private bool _isStarved;
+    private int _taken;
+    private int _isWoken; // since the handler was called last
+    private long _passBegan;
+
+    internal VirtioQueue(
+        VirtioDevice device, QueueWorker worker, int index, string name, int maxSize, Action<VirtioChain>? serve, Func<VirtioQueue, bool>? poll)
+    {
+        (_device, _worker, _serve, _poll) = (device, worker, serve, poll);
+        (Index, Name, MaxSize) = (index, name, maxSize);
+    }
+
+    /// <summary>Its number, from 0.</summary>
+    public int Index { get; }
+
+    /// <summary>Used in logs.</summary>
+    public string Name { get; }
+
+    /// <summary>Most entries; the driver may choose fewer.</summary>
+    public int MaxSize { get; }
+
+    /// <summary>Whether the driver has enabled it and is set up. Any thread; may change at once.</summary>
+    public bool IsRunning => _use.IsOpen;
+
+    /// <summary>Has the worker call the handler, for what the device has to say unasked. Any thread; does not block, and costs a system call
+    /// only if the worker sleeps.</summary>
+    public void Wake()
+    {
+        Interlocked.Exchange(ref _isWoken, 1);
+        _worker.Wake();
+    }
+
+    /// <summary>Takes the next buffer that the driver has made available.</summary>
+    /// <param name="chain">The buffer; complete it, at once or later.</param>
+    /// <returns>False if there is none: the handler is called again when there is one.</returns>
+    /// <exception cref="InvalidOperationException">It is not called from within the queue's handler.</exception>
+    public bool TryTake([NotNullWhen(true)] out VirtioChain? chain)
+    {
+        if (!_isInPass)
+            throw new InvalidOperationException($"Take buffers of the queue {Name} in its own handler only; Wake has it called.");
+        chain = null;
+        if (_taken == MaxChainsPerPass || _ring is not { } ring || !_use.TryEnter())
+            return false;
+        VirtioChain taken = _spare.TryPop(out VirtioChain? spare) ? spare : new VirtioChain(this, _device.Dma);
+        if (!ring.TryTake(taken))
+        {
+            taken.Clear();
+            _spare.Push(taken);
+            _use.Exit();
+            _isStarved = true;
+            return false;
+        }
+        _taken++;
+        taken.Begin();
+        chain = taken;
+        return true;
+    }
+
+    /// <summary>Whether the worker or the device's own code uses it.</summary>
+    internal bool IsIdle => _use.Users == 0;
+
+    /// <summary>How far the device has come; null if the driver has not enabled the queue.</summary>
+    internal RingState? State => _ring?.State;
+
+    /// <summary>Command thread, while it is idle: the driver has enabled the queue.</summary>
+    internal void SetRing(Ring ring)
+    {
+        Clear();
+        _ring = ring;
+    }
+
+    /// <summary>Command thread: buffers may be taken from now on.</summary>
+    internal void Start()
+    {
+        if (_ring is null)
+            return;
+        _use.Open();
+        _worker.Wake();
+    }
+
+    /// <summary>Command thread: no more buffers are taken. What was is awaited by <see cref="IsIdle"/>.</summary>
+    internal void Stop() => _use.Close();
+
+    /// <summary>Command thread, when it is stopped and idle.</summary>
+    internal void Clear()
+    {
+        _ring = null;
+        _wasArmed = false;
+        while (_completed.TryDequeue(out VirtioChain? chain))
+            Recycle(chain);
+    }
+
+    /// <summary>Command thread, while the device is quiesced and before it is stopped: what is done is in the ring that is saved.</summary>
+    internal void Flush()
+    {
+        if (_ring is { } ring && PostCompleted(ring) && ring.TakeInterrupt())
+            _device.InterruptQueue(Index);
+    }
+
+    /// <summary>Any thread.</summary>
+    internal void Completed(VirtioChain chain)
+    {
+        _completed.Enqueue(chain);
+        Leave();
+        _worker.Wake();
+    }
+
+    /// <summary>Worker: serves what there is.</summary>
+    internal bool Poll()
+    {
+        if (!_use.TryEnter())
+            return false;
+        try
+        {
+            return _ring is { Fault: null } ring && Pass(ring);
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
+    /// <summary>Worker, before it sleeps.</summary>
+    /// <returns>Whether there is something to do already.</returns>
+    internal bool Arm()
+    {
+        if (!_use.TryEnter())
+            return false;
+        try
+        {
+            if (_ring is not { Fault: null } ring)
+                return false;
+            if (!_completed.IsEmpty || Volatile.Read(ref _isWoken) != 0)
+                return true;
+            _wasArmed = true;
+            bool more = ring.Arm();
+            Report(ring);
+            // a handler that was content has left the rest on purpose
+            return more && _isStarved;
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
+    private bool Pass(Ring ring)
+    {
+        if (_wasArmed)
+        {
+            _wasArmed = false;
+            ring.Disarm();
+        }
+        (_taken, _isInPass, _isStarved, _passBegan) = (0, true, false, Environment.TickCount64);
+        Interlocked.Exchange(ref _isWoken, 0);
+        bool worked = PostCompleted(ring);
+        try
+        {
+            if (_serve is not null)
+                worked |= ServeAll(ring);
+            else
+                worked |= _poll!(this);
+        }
+        catch (Exception e)
+        {
+            _device.HandlerFailed(this, e);
+        }
+        finally
+        {
+            _isInPass = false;
+        }
+        PostCompleted(ring);
+        if (ring.TakeInterrupt())
+            _device.InterruptQueue(Index);
+        Report(ring);
+        return worked && ring.Fault is null;
+    }
+
+    private bool ServeAll(Ring ring)
+    {
+        bool worked = false;
+        while (TryTake(out VirtioChain? chain))
+        {
+            worked = true;
+            try
+            {
+                _serve!(chain);
+            }
+            catch
+            {
+                if (chain.Abandon())
+                    Leave();
+                throw;
+            }
+            // a handler that takes long does not hold up what came before
+            if (PostCompleted(ring) && Environment.TickCount64 != _passBegan && ring.TakeInterrupt())
+                _device.InterruptQueue(Index);
+        }
+        return worked;
+    }
+
+    private bool PostCompleted(Ring ring)
+    {
+        bool posted = false;
+        while (_completed.TryDequeue(out VirtioChain? chain))
+        {
+            ring.Return(chain);
+            Recycle(chain);
+            posted = true;
+        }
+        return posted;
+    }
+
+    private void Recycle(VirtioChain chain)
+    {
+        chain.Clear();
+        _spare.Push(chain);
+    }
+
+    private void Report(Ring ring)
+    {
+        if (ring.Fault is { } fault)
+            _device.RingFailed(this, fault);
+    }
+
+    private void Leave()
+    {
+        _use.Exit();
+        _device.LeftQueue();
+    }
+}

@@ -1,0 +1,121 @@
+namespace VfioUser.Virtio.Tests;
+
+public sealed class ResetTests
+{
+    public static TheoryData<Layout> AllLayouts => Layouts.All;
+
+    [Theory]
+    [MemberData(nameof(AllLayouts))]
+    public void Device_is_reset_once_it_has_let_go_of_the_buffers(Layout layout)
+    {
+        EchoDevice device = new() { Held = [] };
+        using TestGuest guest = TestGuest.Attach(device);
+        VirtioDriver driver = VirtioDriver.Start(guest, layout.Options());
+        int gone = device.DriversGone;
+        driver.Queues[0].Add(new VirtioPart(guest.Memory.Allocate(16), 16, writable: true));
+        driver.Queues[0].Notify();
+        VirtioChain chain = device.Held.Take();
+
+        driver.Write(0x14, (byte)0);
+
+        driver.ReadStatus().Should().NotBe(0, "the device still has a buffer");
+        device.DriversGone.Should().Be(gone);
+        chain.Complete(16);
+        driver.ReadStatus().Should().Be(0);
+        device.DriversGone.Should().Be(gone + 1);
+        device.Held = null;
+        driver.Start();
+        driver.Queues[0].Request([1, 2], 2).Should().Equal(2, 1);
+    }
+
+    [Theory]
+    [MemberData(nameof(AllLayouts))]
+    public void One_queue_is_reset_alone(Layout layout)
+    {
+        EchoDevice device = new();
+        using TestGuest guest = TestGuest.Attach(device);
+        VirtioDriver driver = VirtioDriver.Start(guest, layout.Options());
+        driver.Queues[0].Request([1], 1);
+
+        VirtioDriverQueue again = driver.ResetQueue(0);
+
+        again.Request([1, 2, 3], 3).Should().Equal(3, 2, 1);
+        driver.Queues[1].Add(new VirtioPart(guest.Memory.Allocate(4), 4, writable: true));
+        driver.Queues[1].Notify();
+        device.Tell([9]);
+        driver.Queues[1].Take().Written.Should().Be(1);
+    }
+
+    [Theory]
+    [MemberData(nameof(AllLayouts))]
+    public void Queue_is_reset_once_the_device_has_let_go_of_its_buffers(Layout layout)
+    {
+        EchoDevice device = new() { Held = [] };
+        using TestGuest guest = TestGuest.Attach(device);
+        VirtioDriver driver = VirtioDriver.Start(guest, layout.Options());
+        driver.Queues[0].Add(new VirtioPart(guest.Memory.Allocate(16), 16, writable: true));
+        driver.Queues[0].Notify();
+        VirtioChain chain = device.Held.Take();
+
+        driver.Write(0x16, (ushort)0);
+        driver.Write(0x3A, (ushort)1);
+
+        driver.Read<ushort>(0x3A).Should().Be(1);
+        driver.Read<ushort>(0x1C).Should().Be(0);
+        chain.Complete(16);
+        driver.Read<ushort>(0x3A).Should().Be(0);
+        device.Held = null;
+        driver.ResetQueue(0).Request([1, 2], 2).Should().Equal([2, 1], "what was completed too late is in no ring");
+    }
+
+    [Fact]
+    public async Task Reset_of_the_function_waits_for_buffers_that_the_device_has()
+    {
+        EchoDevice device = new() { Held = [] };
+        using TestGuest guest = TestGuest.Attach(device);
+        VirtioDriver driver = VirtioDriver.Start(guest);
+        driver.Queues[0].Add(new VirtioPart(guest.Memory.Allocate(16), 16, writable: true));
+        driver.Queues[0].Notify();
+        VirtioChain chain = device.Held.Take();
+
+        Task reset = Task.Run(guest.Reset);
+        await Task.WhenAny(reset, Task.Delay(TimeSpan.FromMilliseconds(50)));
+        bool early = reset.IsCompleted;
+        chain.Complete(16);
+
+        await reset.WaitAsync(TimeSpan.FromSeconds(30));
+        early.Should().BeFalse();
+        guest.Bar0.Read<byte>(0x14).Should().Be(0);
+    }
+
+    [Fact]
+    public void Driver_comes_back_fifty_times()
+    {
+        using TestGuest guest = TestGuest.Attach(new EchoDevice(), new TestGuestOptions { MemorySize = 64 << 20 });
+        VirtioDriver driver = VirtioDriver.Start(guest);
+        for (int i = 0; i < 50; i++)
+        {
+            driver.Queues[0].Add(new VirtioPart(guest.Memory.Allocate(16), 16, writable: true));
+            driver.Queues[0].Notify();
+            driver.Start();
+            driver.Queues[0].Request([1, 2], 2).Should().Equal(2, 1);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(AllLayouts))]
+    public void Rings_move_to_another_server_where_they_are(Layout layout)
+    {
+        EchoDevice source = new();
+        using TestGuest guest = TestGuest.Attach(source);
+        VirtioDriver driver = VirtioDriver.Start(guest, layout.Options(size: 4));
+        for (byte i = 0; i < 7; i++)
+            driver.Queues[0].Request([i, 1], 2).Should().Equal(1, i);
+
+        using TestGuest target = guest.MigrateTo(new EchoDevice());
+
+        driver.MoveTo(target);
+        for (byte i = 0; i < 9; i++)
+            driver.Queues[0].Request([i, 1], 2).Should().Equal(1, i);
+    }
+}
