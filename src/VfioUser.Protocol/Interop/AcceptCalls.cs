@@ -13,7 +13,7 @@ internal static unsafe partial class AcceptCalls
 
     /// <summary>Takes the first connection of a listening socket's queue.</summary>
     /// <param name="listener">In non-blocking mode.</param>
-    /// <param name="errno">EAGAIN when no client waits, or it has left; EMFILE when descriptors or memory are short for now.</param>
+    /// <param name="errno">EAGAIN when no client waits, or it has disconnected; EMFILE when descriptors or memory are short for now.</param>
     /// <returns>The connection, in blocking mode; null with <paramref name="errno"/> set.</returns>
     public static SafeSocketHandle? TryAccept(SafeSocketHandle listener, out Errno errno)
     {

@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace VfioUser.Protocol.Interop;
 
-/// <summary>Mapped bytes as <see cref="Memory{T}"/>. Whoever derives from it keeps the mapping alive while <see cref="IsHeld"/>, and from
+/// <summary>Mapped bytes as <see cref="Memory{T}"/>. A derived class keeps the mapping alive while <see cref="IsHeld"/>, and from
 /// each <see cref="TryEnter"/> to its <see cref="Exit"/>.</summary>
 /// <remarks>Any thread.</remarks>
 internal abstract unsafe class MappedMemoryManager(MappedBytes bytes) : MemoryManager<byte>

@@ -5,16 +5,16 @@ namespace VfioUser.Protocol.Interop;
 /// <summary>Waits for one or two descriptors with <c>poll(2)</c>.</summary>
 internal static unsafe class PollCalls
 {
-    /// <summary>Whether a write would not block, or fail at once, after waiting for at most <paramref name="timeoutMilliseconds"/>.</summary>
+    /// <summary>Waits until a write would not block. True also if it would fail at once; false on timeout.</summary>
     public static bool WaitWritable(SafeHandle file, int timeoutMilliseconds) => Poll(file, Libc.PollOut, timeoutMilliseconds) != 0;
 
-    /// <summary>Whether a read would not block, after waiting for at most <paramref name="timeoutMilliseconds"/>.</summary>
+    /// <summary>Waits until a read would not block. False on timeout.</summary>
     public static bool WaitReadable(SafeHandle file, int timeoutMilliseconds) => Poll(file, Libc.PollIn, timeoutMilliseconds) != 0;
 
     /// <summary>Whether a write would not block. POLLERR alone does not count: an eventfd whose counter has overflowed blocks.</summary>
     public static bool IsWritable(SafeHandle file) => (Poll(file, Libc.PollOut, 0) & Libc.PollOut) != 0;
 
-    /// <summary>Waits until one of two can be read. False if the second can, whether or not the first can, too.</summary>
+    /// <summary>Waits until one of two can be read. True if only the first can; false if the second can.</summary>
     public static bool WaitForFirst(SafeHandle first, SafeHandle second)
     {
         bool firstAdded = false;

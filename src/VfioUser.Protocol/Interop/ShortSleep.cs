@@ -3,7 +3,7 @@ namespace VfioUser.Protocol.Interop;
 /// <summary>Sleeps that are shorter than a millisecond.</summary>
 internal static class ShortSleep
 {
-    /// <summary>Sleeps about as long; what was asked for, and some 50 µs for the kernel to come back.</summary>
+    /// <summary>Sleeps for the time given, and some 50 µs more: the kernel's timer slack.</summary>
     public static void For(TimeSpan time)
     {
         Libc.TimeSpec wanted = new((long)time.TotalSeconds, time.Ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick);

@@ -34,7 +34,7 @@ internal sealed class OutputBuffer(int whole) : IDisposable
             {
                 if (_fds.Length != 0)
                     throw new InvalidOperationException("The descriptors of an earlier message are not sent yet.");
-                Hold(fds);
+                HoldFds(fds);
                 _fdsAt = _end;
             }
             if (_bytes.Length - _end < bytes.Length)
@@ -68,7 +68,7 @@ internal sealed class OutputBuffer(int whole) : IDisposable
                 _start += sent;
                 _piece -= sent;
                 if (carries)
-                    LetGo();
+                    ReleaseFds();
             }
             Clear();
             return Errno.None;
@@ -81,7 +81,7 @@ internal sealed class OutputBuffer(int whole) : IDisposable
             Clear();
     }
 
-    private void Hold(ReadOnlySpan<SafeHandle> fds)
+    private void HoldFds(ReadOnlySpan<SafeHandle> fds)
     {
         SafeHandle[] held = fds.ToArray();
         int count = 0;
@@ -102,7 +102,7 @@ internal sealed class OutputBuffer(int whole) : IDisposable
         _fds = held;
     }
 
-    private void LetGo()
+    private void ReleaseFds()
     {
         foreach (SafeHandle fd in _fds)
             fd.DangerousRelease();
@@ -112,7 +112,7 @@ internal sealed class OutputBuffer(int whole) : IDisposable
     // also releases the array: a client that reads its replies does not need it again
     private void Clear()
     {
-        LetGo();
+        ReleaseFds();
         _bytes = [];
         _start = _end = _piece = 0;
         _isEmpty = true;

@@ -31,7 +31,7 @@ internal sealed class PendingFds(int maxPerMessage) : IDisposable
             problem = Errno.EINVAL;
         if (problem != Errno.None)
         {
-            // some are lost, or there are too many: which is which is unknown
+            // if one is lost, the positions of the others are unknown, so none can be used
             fds?.Dispose();
             fds = null;
         }

@@ -32,7 +32,7 @@ public readonly struct ReceivedMessage : IEquatable<ReceivedMessage>
         ? default
         : _buffer.AsSpan(_offset + MessageHeader.WireSize, (int)Header.MessageSize - MessageHeader.WireSize);
 
-    /// <summary>Its descriptors, or null. Whoever handles the message disposes them.</summary>
+    /// <summary>Its descriptors, or null. The handler of the message disposes them.</summary>
     public FdList? Fds { get; }
 
     /// <summary>Number of its descriptors.</summary>

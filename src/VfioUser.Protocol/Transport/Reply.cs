@@ -19,7 +19,9 @@ public readonly ref struct Reply
 
     /// <summary>
     /// <see cref="Errno.None"/> for success. Otherwise the errno of the peer's error reply, <see cref="Errno.ETIMEDOUT"/> if there
-    /// was no reply in time, or <see cref="Errno.ENOTCONN"/> if the peer has disconnected.
+    /// was no reply in time, <see cref="Errno.ENOTCONN"/> if the peer has disconnected, <see cref="Errno.ENOMEM"/> if more commands
+    /// arrived before the reply than may be queued, <see cref="Errno.ECANCELED"/> if the channel's calls were cancelled, or the errno
+    /// of a system call that could not send the descriptors.
     /// </summary>
     public Errno Errno { get; }
 

@@ -1,6 +1,6 @@
 namespace VfioUser.Protocol;
 
-/// <summary>What the protocol knows of one command. Immutable.</summary>
+/// <summary>The definition of one command. Immutable.</summary>
 /// <param name="Command">Its number.</param>
 /// <param name="Name">As the specification spells it, without the prefix and in small letters: <c>dma_map</c>.</param>
 /// <param name="Sender">Which side sends it.</param>

@@ -9,7 +9,7 @@ namespace VfioUser.Protocol;
 /// <param name="Type"><see cref="IoFdType.IoRegionFd"/>.</param>
 /// <param name="Flags">For KVM.</param>
 /// <param name="Padding">Zero.</param>
-/// <param name="UserData">Comes back to the server in each message on the descriptor.</param>
+/// <param name="UserData">Repeated in each message to the server on the descriptor.</param>
 /// <remarks>Spec: Sub-Region IO FD info format (ioregionfd).</remarks>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public readonly record struct IoRegionFd(

@@ -1,6 +1,6 @@
 namespace VfioUser.Protocol;
 
-/// <summary>What a payload looks like. Immutable.</summary>
+/// <summary>The layout of a payload. Immutable.</summary>
 internal sealed class PayloadInfo
 {
     private readonly ToText? _toText;
@@ -28,7 +28,7 @@ internal sealed class PayloadInfo
     /// <summary>How many descriptors may come with it.</summary>
     public int MostFds { get; }
 
-    /// <summary>Whether it is bytes of a region, of guest memory or of a device's state that follow the structure.</summary>
+    /// <summary>Whether bytes of a region, of guest memory or of a device's state follow the structure.</summary>
     public bool HasData { get; }
 
     /// <summary>A payload that begins with a structure.</summary>

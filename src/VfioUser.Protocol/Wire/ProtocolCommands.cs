@@ -1,9 +1,10 @@
 namespace VfioUser.Protocol;
 
-/// <summary>All commands, by number: the one place that says what they are.</summary>
+/// <summary>All commands, by number: the only place that defines them.</summary>
 /// <remarks>
 /// Spec: "Commands", and each command's own section. A payload's structure is the one that it begins with, whatever follows.
-/// SPDK's host sends an unmap with the descriptor of the map: it must not go to a map without one in front of it.
+/// SPDK's host sends the descriptor of the map with the unmap, too. So an unmap may have one; otherwise it would be given to a map
+/// without a descriptor that was received just before (<see cref="FdRouting"/>).
 /// </remarks>
 internal static class ProtocolCommands
 {
