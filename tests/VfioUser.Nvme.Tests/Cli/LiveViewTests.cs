@@ -1,7 +1,7 @@
 using Nvme.Cli;
 using Nvme.Driver;
-using VfioUser.Nvme.Tests.Support;
 using Spectre.Console;
+using VfioUser.Nvme.Tests.Support;
 
 namespace VfioUser.Nvme.Tests.Cli;
 

@@ -1,6 +1,6 @@
 using Nvme.Driver;
-using VfioUser.Nvme.Tests.Support;
 using VfioUser.Client;
+using VfioUser.Nvme.Tests.Support;
 using VfioUser.Protocol;
 using VfioUser.Testing;
 

@@ -60,10 +60,8 @@ internal sealed class QuiesceRig : IDisposable
             case "flr by multi":
                 return client.Say(Command.RegionWriteMulti, RawClient.Bytes(new RegionWriteMulti(3), [.. Write(1), .. ResetByMulti(device), .. Write(2)]), flags);
             case "map":
-            {
-                using SafeFileHandle file = Files.Sealed(Page);
-                return client.Say(Command.DmaMap, Map(Fresh), flags, file);
-            }
+                using (SafeFileHandle file = Files.Sealed(Page))
+                    return client.Say(Command.DmaMap, Map(Fresh), flags, file);
             case "unmap":
                 return client.Say(Command.DmaUnmap, new DmaUnmap(DmaUnmap.WireSize, 0, Mapped, Page), flags);
             case "unmap all":
