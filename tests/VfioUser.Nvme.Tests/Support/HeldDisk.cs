@@ -4,8 +4,10 @@ namespace VfioUser.Nvme.Tests.Support;
 internal sealed class HeldDisk(long size, bool failing = false) : NvmeDisk
 {
     private readonly MemoryDisk _memory = new(size);
-    private readonly ManualResetEventSlim _released = new(initialState: false);
+    private readonly object _gate = new();
     private readonly SemaphoreSlim _entered = new(0);
+    private bool _isOpen;
+    private int _permits;
     private int _flushes;
 
     public override long Size => _memory.Size;
@@ -14,12 +16,31 @@ internal sealed class HeldDisk(long size, bool failing = false) : NvmeDisk
 
     public int Flushes => Volatile.Read(ref _flushes);
 
-    public void Release() => _released.Set();
+    /// <summary>No access waits from now on.</summary>
+    public void Release()
+    {
+        lock (_gate)
+        {
+            _isOpen = true;
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    /// <summary>One access goes on.</summary>
+    public void ReleaseOne()
+    {
+        lock (_gate)
+        {
+            _permits++;
+            Monitor.Pulse(_gate);
+        }
+    }
 
     /// <summary>Accesses wait again.</summary>
     public void Hold()
     {
-        _released.Reset();
+        lock (_gate)
+            (_isOpen, _permits) = (false, 0);
         while (_entered.Wait(TimeSpan.Zero))
         {
         }
@@ -57,14 +78,20 @@ internal sealed class HeldDisk(long size, bool failing = false) : NvmeDisk
 
     protected override void Dispose(bool disposing)
     {
-        _released.Set();
+        Release();
         base.Dispose(disposing);
     }
 
     private void Enter()
     {
         _entered.Release();
-        _released.Wait();
+        lock (_gate)
+        {
+            while (!_isOpen && _permits == 0)
+                Monitor.Wait(_gate);
+            if (!_isOpen)
+                _permits--;
+        }
         if (failing)
             throw new IOException("the disk is broken");
     }
