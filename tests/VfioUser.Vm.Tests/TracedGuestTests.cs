@@ -36,7 +36,7 @@ public class TracedGuestTests
         using StringWriter replayed = new() { NewLine = "\n" };
         int exitCode = Run(replayed, CancellationToken.None, "replay", recording, another.SocketPath);
 
-        replayed.ToString().Should().EndWith(" answers the same, 0 different\n");
+        replayed.ToString().Should().EndWith(" replies the same, 0 different\n");
         exitCode.Should().Be(0);
         another.Card.Outputs.Should().Be(0x0009);
         folder.Delete(recursive: true);
