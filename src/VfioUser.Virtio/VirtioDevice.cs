@@ -85,7 +85,7 @@ public abstract class VirtioDevice : PciDevice
     /// <param name="name">Used in logs.</param>
     /// <param name="maxSize">Most entries: a power of two, up to 32768.</param>
     /// <param name="serve">Called for each buffer, in order; it completes the chain, at once or later from any thread. An exception is
-    /// reported as the device's, and the device then asks its driver for a reset.</param>
+    /// reported as the device's; the queue is not served any more, and the device asks its driver for a reset.</param>
     /// <param name="ownThread">Whether it has a thread of its own; the others share one.</param>
     /// <exception cref="InvalidOperationException">All queues were added, or the device is being served.</exception>
     /// <remarks>Setup. Queues are numbered in the order in which they are added.</remarks>

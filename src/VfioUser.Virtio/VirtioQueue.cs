@@ -25,6 +25,7 @@ public sealed class VirtioQueue
     private bool _isInPass;
     private bool _wasArmed;
     private bool _isStarved;
+    private bool _hasThrown;
     private int _taken;
     private int _isWoken; // since the handler was called last
     private long _passBegan;
@@ -111,7 +112,7 @@ public sealed class VirtioQueue
     internal void Clear()
     {
         _ring = null;
-        _wasArmed = false;
+        (_wasArmed, _hasThrown) = (false, false);
         while (_completed.TryDequeue(out VirtioChain? chain))
             Recycle(chain);
     }
@@ -138,7 +139,7 @@ public sealed class VirtioQueue
             return false;
         try
         {
-            return _ring is { Fault: null } ring && Pass(ring);
+            return _ring is { Fault: null } ring && !_hasThrown && Pass(ring);
         }
         finally
         {
@@ -154,7 +155,7 @@ public sealed class VirtioQueue
             return false;
         try
         {
-            if (_ring is not { Fault: null } ring)
+            if (_ring is not { Fault: null } ring || _hasThrown)
                 return false;
             if (!_completed.IsEmpty || Volatile.Read(ref _isWoken) != 0)
                 return true;
@@ -189,6 +190,7 @@ public sealed class VirtioQueue
         }
         catch (Exception e)
         {
+            _hasThrown = true;
             _device.HandlerFailed(this, e);
         }
         finally
@@ -199,7 +201,7 @@ public sealed class VirtioQueue
         if (ring.TakeInterrupt())
             _device.InterruptQueue(Index);
         Report(ring);
-        return worked && ring.Fault is null;
+        return worked && ring.Fault is null && !_hasThrown;
     }
 
     private bool ServeAll(Ring ring)

@@ -222,6 +222,29 @@ public sealed class HostileDriverTests
         driver.Queues[0].Request([1, 2], 2).Should().Equal(2, 1);
     }
 
+    [Fact]
+    public void Vector_that_does_not_exist_is_used_by_nobody_not_even_for_a_moment()
+    {
+        EchoDevice device = new();
+        using TestGuest guest = TestGuest.Attach(device);
+        VirtioDriver driver = VirtioDriver.Start(guest);
+        using CancellationTokenSource stop = new();
+        Thread changing = new(() =>
+        {
+            for (uint i = 0; !stop.IsCancellationRequested; i++)
+                device.Config.Value = new EchoConfig { Generation = i };
+        });
+        changing.Start();
+        for (int i = 0; i < 2_000; i++)
+            driver.Write(0x10, (ushort)(i % 2 == 0 ? 500 : 0));
+        stop.Cancel();
+        changing.Join();
+
+        driver.Write(0x10, (ushort)500);
+        driver.Read<ushort>(0x10).Should().Be(0xFFFF);
+        driver.Queues[0].Request([1, 2], 2).Should().Equal(2, 1);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]

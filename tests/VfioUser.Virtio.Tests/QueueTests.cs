@@ -160,12 +160,16 @@ public sealed class QueueTests
         using TestGuest guest = TestGuest.Attach(device, new TestGuestOptions { FailOnDeviceException = false });
         VirtioDriver driver = VirtioDriver.Start(guest);
 
-        driver.Queues[0].Add(new VirtioPart(guest.Memory.Allocate(16), 16, writable: true));
+        for (int i = 0; i < 20; i++)
+            driver.Queues[0].Add(new VirtioPart(guest.Memory.Allocate(16), 16, writable: true));
         driver.Queues[0].Notify();
         driver.Interrupts[0].WaitFor(1);
 
         driver.ReadNeedsReset().Should().BeTrue();
         SpinWait.SpinUntil(() => guest.SeeDeviceExceptions().Count > 0, TimeSpan.FromSeconds(30)).Should().BeTrue();
+        driver.Queues[0].NotifyAlways();
+        driver.ReadNeedsReset().Should().BeTrue();
+        guest.SeeDeviceExceptions().Should().ContainSingle("the queue is not served any more");
         device.Throws = null;
         driver.Start();
         driver.Queues[0].Request([7, 8], 2).Should().Equal(8, 7);

@@ -111,7 +111,8 @@ internal sealed class CommonConfig
         }
     }
 
-    private static int? VectorOf(Register<ushort> register) => register.Value is var vector and not NoVector ? vector : null;
+    // it may have come from the guest at this moment, or from another server
+    private int? VectorOf(Register<ushort> register) => register.Value is var vector && vector < _vectors ? vector : null;
 
     private uint Offered() => _offeredSelect.Value switch
     {
