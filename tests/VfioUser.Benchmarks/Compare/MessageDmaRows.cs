@@ -51,7 +51,7 @@ internal sealed class MessageDmaRows(Peer client)
         for (int i = 0; i < Rounds; i++)
         {
             if (!access())
-                throw new InvalidOperationException("The client refused.");
+                throw new InvalidOperationException("The access failed.");
         }
         return Stopwatch.GetElapsedTime(start).TotalMicroseconds / Rounds;
     }
@@ -62,7 +62,7 @@ internal sealed class MessageDmaRows(Peer client)
         MessageChannel channel = new(new MessageSocket(SocketCalls.Duplicate(client.Handle)));
         if (twin)
             new Thread(channel.PumpReplies) { IsBackground = true }.Start();
-        Dma dma = new();
+        Dma dma = new() { MayMaster = true };
         DmaRegion region = new(new Iova(Page), Page, IsReadable: true, IsWritable: true, DmaBacking.Message);
         dma.Table = dma.Table.Add(new MessageGuestRegion(region, new DmaChannel(channel, 1 << 20, () => { }, new DmaTrouble(new ServerLog(NullLogger.Instance), TimeSpan.FromSeconds(5)))));
         return dma;
