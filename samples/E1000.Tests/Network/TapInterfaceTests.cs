@@ -160,7 +160,7 @@ public sealed class TapInterfaceTests : IDisposable
                 if (!Environment.GetEnvironmentVariable("PATH")!.Split(':').Append("/usr/sbin").Any(folder => File.Exists(Path.Combine(folder, "ip"))))
                     Skip = "There is no program 'ip'.";
             }
-            catch (IOException e)
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 Skip = $"A TAP interface cannot be made here: {e.Message}";
             }
