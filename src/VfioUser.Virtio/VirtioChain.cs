@@ -32,8 +32,11 @@ public sealed class VirtioChain
     /// <summary>The driver's name for it.</summary>
     internal ushort Id { get; set; }
 
-    /// <summary>How many entries of a packed ring it takes.</summary>
+    /// <summary>How many entries of the ring it takes.</summary>
     internal int Slots { get; set; }
+
+    /// <summary>How many ranges of memory it has.</summary>
+    internal int Ranges => Readable.Count + Writable.Count;
 
     /// <summary>Bytes that the device has written.</summary>
     internal uint Written { get; private set; }

@@ -14,6 +14,12 @@ public sealed class VirtioQueue
     // then the driver is told, and other queues have their turn
     private const int MaxChainsPerPass = 64;
 
+    // of all buffers that the device has: more wait in the ring, as indirect tables could have a thousand each
+    private const int MaxRanges = 1 << 16;
+
+    // an object whose lists have grown beyond that is not kept
+    private const int MaxKeptRanges = 256;
+
     private readonly VirtioDevice _device;
     private readonly QueueWorker _worker;
     private readonly Action<VirtioChain>? _serve;
@@ -27,6 +33,7 @@ public sealed class VirtioQueue
     private bool _isStarved;
     private bool _hasThrown;
     private int _taken;
+    private int _ranges;
     private int _isWoken; // since the handler was called last
     private long _passBegan;
 
@@ -66,7 +73,7 @@ public sealed class VirtioQueue
         if (!_isInPass)
             throw new InvalidOperationException($"Take buffers of the queue {Name} in its own handler only; Wake has it called.");
         chain = null;
-        if (_taken == MaxChainsPerPass || _ring is not { } ring || !_use.TryEnter())
+        if (_taken == MaxChainsPerPass || _ranges > MaxRanges || _ring is not { } ring || !_use.TryEnter())
             return false;
         VirtioChain taken = _spare.TryPop(out VirtioChain? spare) ? spare : new VirtioChain(this, _device.Dma);
         if (!ring.TryTake(taken))
@@ -78,6 +85,7 @@ public sealed class VirtioQueue
             return false;
         }
         _taken++;
+        _ranges += taken.Ranges;
         taken.Begin();
         chain = taken;
         return true;
@@ -115,6 +123,7 @@ public sealed class VirtioQueue
         (_wasArmed, _hasThrown) = (false, false);
         while (_completed.TryDequeue(out VirtioChain? chain))
             Recycle(chain);
+        _ranges = 0;
     }
 
     /// <summary>Command thread, while the device is quiesced and before it is stopped: what is done is in the ring that is saved.</summary>
@@ -241,6 +250,10 @@ public sealed class VirtioQueue
 
     private void Recycle(VirtioChain chain)
     {
+        int ranges = chain.Ranges;
+        _ranges -= ranges;
+        if (ranges > MaxKeptRanges)
+            return;
         chain.Clear();
         _spare.Push(chain);
     }

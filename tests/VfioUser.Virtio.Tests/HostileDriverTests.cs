@@ -37,6 +37,32 @@ public sealed class HostileDriverTests
         ShouldBreakSplit((guest, queue) => guest.Memory.Write(queue.DriverArea + 2, (ushort)17), "17 buffers available in a ring of 16");
 
     [Fact]
+    public void Buffers_that_are_made_available_again_before_they_are_used_break_the_queue()
+    {
+        EchoDevice device = new() { Held = [] };
+        using TestGuest guest = TestGuest.Attach(device);
+        VirtioDriver driver = VirtioDriver.Start(guest, Layout.Split.Options());
+        VirtioDriverQueue queue = driver.Queues[0];
+        Put(guest, queue.Descriptors, 0, guest.Memory.Allocate(16), 16, Write, 0);
+
+        // each entry of the available ring names descriptor 0
+        guest.Memory.Write(queue.DriverArea + 2, (ushort)16);
+        queue.NotifyAlways();
+        List<VirtioChain> held = [.. Enumerable.Range(0, 16).Select(_ => device.Held.Take())];
+        guest.Memory.Write(queue.DriverArea + 2, (ushort)17);
+        queue.NotifyAlways();
+
+        driver.Interrupts[0].WaitFor(1);
+        driver.ReadNeedsReset().Should().BeTrue();
+        guest.Log.Should().Contain(line => line.Contains("17 entries at once in a ring of 16", StringComparison.Ordinal));
+        device.Held.Should().BeEmpty();
+        held.ForEach(static chain => chain.Complete());
+        device.Held = null;
+        driver.Start();
+        driver.Queues[0].Request([1, 2], 2).Should().Equal(2, 1);
+    }
+
+    [Fact]
     public void Readable_memory_after_writable_breaks_the_queue() =>
         ShouldBreakSplit(
             (guest, queue) =>

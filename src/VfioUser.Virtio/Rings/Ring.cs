@@ -15,6 +15,7 @@ internal abstract class Ring
 
     private readonly bool _hasIndirect;
     private byte[] _table = [];
+    private int _outstanding; // entries of buffers that the device has taken and not returned
 
     protected Ring(Dma dma, RingAddresses at, int size, VirtioFeatures features)
     {
@@ -46,13 +47,21 @@ internal abstract class Ring
     /// <summary>Takes the next available buffer.</summary>
     /// <param name="chain">An empty one, which then has the buffer's memory.</param>
     /// <returns>False if there is none.</returns>
-    public bool TryTake(VirtioChain chain) => Fault is null && Take(chain);
+    public bool TryTake(VirtioChain chain)
+    {
+        if (Fault is not null || !Take(chain))
+            return false;
+        _outstanding += chain.Slots;
+        return _outstanding <= Size || Fail($"buffers with {_outstanding} entries at once in a ring of {Size}");
+    }
 
     /// <summary>Gives a buffer back to the driver.</summary>
     public void Return(VirtioChain chain)
     {
-        if (Fault is null)
-            Use(chain);
+        if (Fault is not null)
+            return;
+        _outstanding -= chain.Slots;
+        Use(chain);
     }
 
     /// <summary>Whether the driver wants an interrupt for what was used since it was asked last.</summary>

@@ -100,6 +100,7 @@ internal sealed class SplitRing : Ring
                 return Fail($"descriptor {index} of a table of {Size}");
             if (count > Size)
                 return Fail("a chain of descriptors has a loop");
+            chain.Slots = count;
             if (!Read(At.Descriptors + (ulong)index * Descriptor.Length, "the descriptor table", out Descriptor descriptor))
                 return false;
             if ((descriptor.Flags & DescriptorFlags.Indirect) != 0)
