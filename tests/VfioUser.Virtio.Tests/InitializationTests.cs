@@ -133,7 +133,7 @@ public sealed class InitializationTests
     }
 
     [Fact]
-    public void Interrupts_come_by_the_pin_without_message_signalled_ones()
+    public void Interrupts_come_by_intx_without_message_signalled_ones()
     {
         EchoDevice device = new();
         using TestGuest guest = TestGuest.Attach(device);

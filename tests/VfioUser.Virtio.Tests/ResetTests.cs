@@ -6,7 +6,7 @@ public sealed class ResetTests
 
     [Theory]
     [MemberData(nameof(AllLayouts))]
-    public void Device_is_reset_once_it_has_let_go_of_the_buffers(Layout layout)
+    public void Device_is_reset_once_it_has_completed_its_buffers(Layout layout)
     {
         EchoDevice device = new() { Held = [] };
         using TestGuest guest = TestGuest.Attach(device);
@@ -48,7 +48,7 @@ public sealed class ResetTests
 
     [Theory]
     [MemberData(nameof(AllLayouts))]
-    public void Queue_is_reset_once_the_device_has_let_go_of_its_buffers(Layout layout)
+    public void Queue_is_reset_once_the_device_has_completed_its_buffers(Layout layout)
     {
         EchoDevice device = new() { Held = [] };
         using TestGuest guest = TestGuest.Attach(device);

@@ -112,7 +112,7 @@ public sealed class VirtioDriver
         where T : unmanaged, System.Numerics.IBinaryInteger<T>, System.Numerics.IUnsignedNumber<T> => RegionOf(_config, out long at).Write(at + offset, value);
 
     /// <summary>Resets the device, and waits until it is.</summary>
-    /// <exception cref="TestGuestException">It does not become reset within the guest's patience.</exception>
+    /// <exception cref="TestGuestException">It does not become reset within the guest's timeout.</exception>
     public void Reset()
     {
         _queues = [];

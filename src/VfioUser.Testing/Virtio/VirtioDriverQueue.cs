@@ -73,7 +73,7 @@ public abstract class VirtioDriverQueue
     public abstract bool TryTake(out VirtioUsed used);
 
     /// <summary>Waits for a buffer that the device has used.</summary>
-    /// <exception cref="TestGuestException">None came within the guest's patience.</exception>
+    /// <exception cref="TestGuestException">None came within the guest's timeout.</exception>
     public VirtioUsed Take()
     {
         GuestIrq irq = _driver.Interrupts[Index + 1];

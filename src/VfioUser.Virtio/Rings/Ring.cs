@@ -71,7 +71,7 @@ internal abstract class Ring
     /// <returns>Whether there is one already.</returns>
     public bool Arm() => Fault is null && EnableNotifications();
 
-    /// <summary>Tells the driver that the device looks for buffers itself.</summary>
+    /// <summary>Tells the driver that the device polls, and needs no notification.</summary>
     public void Disarm()
     {
         if (Fault is null)

@@ -170,6 +170,7 @@ public abstract partial class PciDevice
 
     /// <summary>Called when the client unmaps a DMA region. New accesses fail already; the reply to the client waits for
     /// accesses in progress and for leases: dispose those soon.</summary>
+    /// <remarks>The device is quiesced, unless the memory is accessed by message.</remarks>
     protected virtual void OnDmaUnmapping(DmaRegion region)
     {
     }

@@ -8,9 +8,9 @@ namespace VfioUser;
 /// entering and leaving take one atomic operation each and allocate nothing.
 /// </para>
 /// <para>
-/// A reset, a DMA map or unmap, and a change of the migration state wait until nobody is inside. So stay inside for milliseconds, and
-/// do not wait inside for the Command thread, a posted action or a timer. Take jobs from a queue that a reset clears only inside: a
-/// job taken before entering could run after the reset.
+/// A reset, a DMA map or unmap of memory with a descriptor, and a change of the migration state wait until nobody is inside. So stay
+/// inside for milliseconds, and do not wait inside for the Command thread, a posted action or a timer. Take jobs from a queue that a
+/// reset clears only inside: a job taken before entering could run after the reset.
 /// </para>
 /// </remarks>
 public sealed class DeviceWork
