@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using VfioUser.Disks;
 using VfioUser.Nvme;
 using VfioUser.Protocol;
 using static VfioUser.Clients.Tests.SpdkHostClient;

@@ -14,6 +14,7 @@ public class ApiTypesTests
     [Theory]
     [InlineData("VfioUser")]
     [InlineData("VfioUser.Testing")]
+    [InlineData("VfioUser.Disks")]
     [InlineData("VfioUser.Nvme")]
     [InlineData("VfioUser.Virtio")]
     public void Offsets_and_lengths_are_signed(string assembly)

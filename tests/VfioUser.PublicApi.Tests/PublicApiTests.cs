@@ -23,6 +23,7 @@ public class PublicApiTests
     [InlineData("VfioUser.Client")]
     [InlineData("VfioUser.Testing")]
     [InlineData("VfioUser.Hosting")]
+    [InlineData("VfioUser.Disks")]
     [InlineData("VfioUser.Nvme")]
     [InlineData("VfioUser.Virtio")]
     public void The_public_api_is_the_approved_one(string assembly)

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using VfioUser.Disks;
 using VfioUser.Nvme;
 
 namespace VfioUser.Tool.Tests;

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using VfioUser.Disks;
 using VfioUser.Nvme;
 using Command = System.CommandLine.Command;
 

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using Nvme.Driver;
 using VfioUser;
+using VfioUser.Disks;
 using VfioUser.Nvme;
 using VfioUser.Testing;
 

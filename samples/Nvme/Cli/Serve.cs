@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using Spectre.Console;
 using VfioUser;
+using VfioUser.Disks;
 using VfioUser.Nvme;
 
 namespace Nvme.Cli;
@@ -16,7 +17,7 @@ internal static class Serve
 
     public static async Task<int> Run(ServeOptions options)
     {
-        List<NvmeDisk> disks = [];
+        List<Disk> disks = [];
         try
         {
             await OpenDisks(options, disks);
@@ -29,12 +30,12 @@ internal static class Serve
         }
         finally
         {
-            foreach (NvmeDisk disk in disks)
+            foreach (Disk disk in disks)
                 disk.Dispose();
         }
     }
 
-    private static async Task<int> Run(ServeOptions options, List<NvmeDisk> disks)
+    private static async Task<int> Run(ServeOptions options, List<Disk> disks)
     {
         using CancellationTokenSource stop = new();
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
@@ -80,10 +81,10 @@ internal static class Serve
     }
 
     // writes that the guest has not flushed must not be lost because this process ends, nor because another disk fails
-    private static async Task<bool> Flush(List<NvmeDisk> disks)
+    private static async Task<bool> Flush(List<Disk> disks)
     {
         bool flushed = true;
-        foreach (NvmeDisk disk in disks.Where(disk => disk.IsActive))
+        foreach (Disk disk in disks.Where(disk => disk.IsActive))
         {
             try
             {
@@ -114,7 +115,7 @@ internal static class Serve
         }
     }
 
-    private static async Task OpenDisks(ServeOptions options, List<NvmeDisk> disks)
+    private static async Task OpenDisks(ServeOptions options, List<Disk> disks)
     {
         if (options.Disks.Count == 0)
             disks.Add(new MemoryDisk(options.Size ?? DefaultMemorySize));

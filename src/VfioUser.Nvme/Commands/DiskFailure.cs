@@ -13,10 +13,10 @@ internal static class DiskFailure
     public static Status StatusOf(Exception exception, bool writes) => exception switch
     {
         FlushFailedException => Status.FlushFailed,
-        NvmeDiskException { Error: NvmeDiskError.NoSpace } => Status.CapacityExceeded,
-        NvmeDiskException { Error: NvmeDiskError.WriteProtected } => Status.NamespaceWriteProtected,
-        NvmeDiskException { Error: NvmeDiskError.Integrity } => Status.GuardCheckError,
-        NvmeDiskException { Error: NvmeDiskError.NotReady } => Status.NamespaceNotReady,
+        DiskException { Error: DiskError.NoSpace } => Status.CapacityExceeded,
+        DiskException { Error: DiskError.WriteProtected } => Status.NamespaceWriteProtected,
+        DiskException { Error: DiskError.Integrity } => Status.GuardCheckError,
+        DiskException { Error: DiskError.NotReady } => Status.NamespaceNotReady,
         IOException { HResult: NoSpace or QuotaExceeded } => Status.CapacityExceeded,
         OutOfMemoryException when writes => Status.CapacityExceeded, // a disk in memory grows when it is written
         OperationCanceledException => Status.AbortRequested,

@@ -94,7 +94,7 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
     private static void PutHints(Span<byte> page, Namespace space)
     {
         const int Atomic = 1 << 1, Optimal = 1 << 4; // in NSFEAT
-        NvmeDiskHints hints = space.Hints;
+        DiskHints hints = space.Hints;
         if (hints.AtomicWriteLength > 0)
         {
             page[24] |= Atomic;

@@ -13,7 +13,7 @@ internal sealed partial class IoCommands
             return Ended(status);
         long offset = OffsetOf(slot.Command, space);
         if (space.InPlace is { } inPlace)
-            return Ended(inPlace.TryRead(offset, slot.Context.Data) ? CountRead(slot) : Status.DataTransferError);
+            return Ended(inPlace.TryRead(offset, slot.Context.Data.Buffer) ? CountRead(slot) : Status.DataTransferError);
         Memory<byte> buffer = slot.Context.Bounce(slot.Context.Data.Length);
         if (space.MayBlock)
             pass.Leave();
@@ -67,7 +67,7 @@ internal sealed partial class IoCommands
         long offset = OffsetOf(slot.Command, space);
         bool durably = space.HasVolatileCache && IsWrittenThrough(slot.Command);
         if (space.InPlace is { } inPlace && !durably)
-            return Ended(inPlace.TryWrite(offset, slot.Context.Data) ? CountWrite(slot) : Status.DataTransferError);
+            return Ended(inPlace.TryWrite(offset, slot.Context.Data.Buffer) ? CountWrite(slot) : Status.DataTransferError);
         Memory<byte> buffer = slot.Context.Bounce(slot.Context.Data.Length);
         if (!slot.Context.Data.TryCopyTo(0, buffer.Span))
             return Ended(Status.DataTransferError);

@@ -25,7 +25,7 @@ public sealed class NvmeController : PciDevice
     /// <param name="disks">A namespace each, from number 1 on. The caller owns them and disposes them after the controller.</param>
     /// <param name="options">Null for the defaults.</param>
     /// <exception cref="ArgumentException">There is none, or one cannot be a namespace.</exception>
-    public NvmeController(IReadOnlyList<NvmeDisk> disks, NvmeControllerOptions? options = null)
+    public NvmeController(IReadOnlyList<Disk> disks, NvmeControllerOptions? options = null)
         : this(WithDefaults(disks), options)
     {
     }
@@ -42,7 +42,7 @@ public sealed class NvmeController : PciDevice
         options.Check();
         if (namespaces.Count == 0)
             throw new ArgumentException("A controller has at least one disk.", nameof(namespaces));
-        NvmeDisk[] disks = [.. namespaces.Select(space => space.Disk)];
+        Disk[] disks = [.. namespaces.Select(space => space.Disk)];
         Config.AddPowerManagement();
         Config.AddPciExpress();
         DoorbellWrites writes = new(() => _parts!);
@@ -84,7 +84,7 @@ public sealed class NvmeController : PciDevice
         ControllerState state = new(_parts, _lifecycle);
         EnableMigration(state.Save, state.Restore, ControllerState.MaxSize);
         events.Wake = _parts.Workers.WakeAdmin;
-        foreach (NvmeDisk disk in disks.Distinct())
+        foreach (Disk disk in disks.Distinct())
             disk.SizeChanged += DiskChanged;
     }
 
@@ -118,9 +118,9 @@ public sealed class NvmeController : PciDevice
         base.Dispose(disposing);
     }
 
-    private void DiskChanged(object? disk, EventArgs _) => _parts.DiskChanged((NvmeDisk)disk!);
+    private void DiskChanged(object? disk, EventArgs _) => _parts.DiskChanged((Disk)disk!);
 
-    private static NvmeNamespace[] WithDefaults(IReadOnlyList<NvmeDisk> disks)
+    private static NvmeNamespace[] WithDefaults(IReadOnlyList<Disk> disks)
     {
         ArgumentNullException.ThrowIfNull(disks);
         return [.. disks.Select(disk => new NvmeNamespace(disk))];

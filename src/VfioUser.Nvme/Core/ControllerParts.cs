@@ -184,20 +184,20 @@ internal sealed class ControllerParts
         }
     }
 
-    /// <summary>Takes the disks that are another's as yet. See <see cref="NvmeDisk.Activate"/>.</summary>
+    /// <summary>Takes the disks that are another's as yet. See <see cref="Disk.Activate"/>.</summary>
     /// <param name="all">Whether another host may have written to those, too, that are ours.</param>
     /// <exception cref="IOException">Another process has one: none is taken.</exception>
     public void ActivateDisks(bool all = false)
     {
-        NvmeDisk[] others = [.. Namespaces.Select(space => space.Disk).Where(disk => !disk.IsActive)];
+        Disk[] others = [.. Namespaces.Select(space => space.Disk).Where(disk => !disk.IsActive)];
         try
         {
-            foreach (NvmeDisk disk in all ? Namespaces.Select(space => space.Disk) : others)
+            foreach (Disk disk in all ? Namespaces.Select(space => space.Disk) : others)
                 disk.Activate();
         }
         catch
         {
-            foreach (NvmeDisk disk in others.Where(disk => disk.IsActive))
+            foreach (Disk disk in others.Where(disk => disk.IsActive))
                 disk.Inactivate();
             throw;
         }
@@ -214,7 +214,7 @@ internal sealed class ControllerParts
     }
 
     /// <summary>A disk has another size, perhaps. Any thread.</summary>
-    public void DiskChanged(NvmeDisk disk)
+    public void DiskChanged(Disk disk)
     {
         bool changed = false;
         foreach (Namespace space in Namespaces.Where(space => space.Disk == disk))

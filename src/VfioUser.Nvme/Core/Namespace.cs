@@ -18,7 +18,7 @@ internal sealed class Namespace
     /// <exception cref="ArgumentException">The disk cannot be one of such blocks.</exception>
     public Namespace(uint id, NvmeNamespace options, int blockSize, string name)
     {
-        NvmeDisk disk = options.Disk;
+        Disk disk = options.Disk;
         blockSize = options.BlockSize ?? blockSize;
         Hints = disk.Hints;
         Hints.Check();
@@ -32,7 +32,7 @@ internal sealed class Namespace
         Disk = disk;
         BlockSize = blockSize;
         _blockCount = disk.Size / blockSize;
-        InPlace = disk as INvmeInPlaceDisk;
+        InPlace = disk as IInPlaceDisk;
         MayBlock = disk.MayBlock;
         IsReadOnly = options.IsReadOnly || disk.IsReadOnly;
         HasVolatileCache = disk.HasVolatileCache;
@@ -42,10 +42,10 @@ internal sealed class Namespace
 
     public uint Id { get; }
 
-    public NvmeDisk Disk { get; }
+    public Disk Disk { get; }
 
     /// <summary>The same disk if its bytes are in memory.</summary>
-    public INvmeInPlaceDisk? InPlace { get; }
+    public IInPlaceDisk? InPlace { get; }
 
     // what a disk says of itself is asked once: a command has no call to spare
     public bool MayBlock { get; }
@@ -54,7 +54,7 @@ internal sealed class Namespace
 
     public bool HasVolatileCache { get; }
 
-    public NvmeDiskHints Hints { get; }
+    public DiskHints Hints { get; }
 
     public int BlockSize { get; }
 

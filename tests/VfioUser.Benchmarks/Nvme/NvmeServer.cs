@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.Extensions.Logging.Abstractions;
+using VfioUser.Disks;
 using VfioUser.Nvme;
 
 namespace VfioUser.Benchmarks;
@@ -12,7 +13,7 @@ internal static class NvmeServer
 
     public static void Run(string path, NvmeDoorbells doorbells, string? file)
     {
-        using NvmeDisk disk = file is null ? new MemoryDisk(DiskSize) : FileDisk.Open(file, DiskSize);
+        using Disk disk = file is null ? new MemoryDisk(DiskSize) : FileDisk.Open(file, DiskSize);
         disk.WriteAsync(0, new byte[DiskSize]).AsTask().GetAwaiter().GetResult(); // all of it is there before anything counts
         using NvmeController controller = new([disk], new NvmeControllerOptions
         {

@@ -1,10 +1,11 @@
 using System.Net.Sockets;
 using VfioUser.Client;
+using VfioUser.Disks;
 using VfioUser.Nvme;
 
 namespace VfioUser.Docs.Tests.Nvme;
 
-/// <summary>The snippets of docs/nvme.md, docs/nvme-disks.md and the package's README.</summary>
+/// <summary>The snippets of docs/nvme.md, docs/disks.md and the package's README.</summary>
 public sealed class NvmeGuideTests : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("vfio-user-docs-");

@@ -13,7 +13,7 @@ public sealed class DiskNameTests : IDisposable
 
     private FileDisk Disk(string name) => FileDisk.Open(Path.Combine(_folder.FullName, name), 1 << 20);
 
-    private static (string Serial, string Subsystem, string[] Disks) Names(IReadOnlyList<NvmeDisk> disks, NvmeControllerOptions? options = null)
+    private static (string Serial, string Subsystem, string[] Disks) Names(IReadOnlyList<Disk> disks, NvmeControllerOptions? options = null)
     {
         using Machine machine = new(disks: disks, options: options);
         byte[] controller = machine.Page(NewCommand.Identify(1, default));

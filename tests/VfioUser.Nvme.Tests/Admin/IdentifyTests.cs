@@ -29,7 +29,7 @@ public class IdentifyTests
     [Fact]
     public void Namespaces_have_size_format_and_names_that_last()
     {
-        NvmeDisk[] Disks() => [new MemoryDisk(1 << 20, "first"), new MemoryDisk(3 << 20, "second")];
+        Disk[] Disks() => [new MemoryDisk(1 << 20, "first"), new MemoryDisk(3 << 20, "second")];
         using Machine machine = new(disks: Disks());
         using Machine other = new(disks: Disks());
 

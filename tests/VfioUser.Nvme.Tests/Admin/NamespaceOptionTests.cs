@@ -6,11 +6,11 @@ namespace VfioUser.Nvme.Tests.Admin;
 
 public class NamespaceOptionTests
 {
-    private sealed class HintedDisk(NvmeDiskHints hints) : NvmeDisk
+    private sealed class HintedDisk(DiskHints hints) : Disk
     {
         public override long Size => 1 << 20;
 
-        public override NvmeDiskHints Hints => hints;
+        public override DiskHints Hints => hints;
 
         public override ValueTask ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellation = default) => default;
 
@@ -47,7 +47,7 @@ public class NamespaceOptionTests
     [Fact]
     public void Hints_of_a_disk_are_in_its_namespace_in_blocks_from_0()
     {
-        NvmeDiskHints hints = new() { AtomicWriteLength = 16 << 10, PreferredWriteLength = 64 << 10, DeallocationLength = 1 << 20 };
+        DiskHints hints = new() { AtomicWriteLength = 16 << 10, PreferredWriteLength = 64 << 10, DeallocationLength = 1 << 20 };
         using HintedDisk disk = new(hints);
         using NvmeController controller = new([disk], new NvmeControllerOptions { BlockSize = 4096 });
         using TestGuest guest = TestGuest.Attach(controller);
@@ -68,7 +68,7 @@ public class NamespaceOptionTests
     [InlineData(3000, 4096, "*powers of two*")]
     public void Disk_that_cannot_have_such_blocks_is_refused(int disks, int namespaces, string message)
     {
-        using HintedDisk disk = new(new NvmeDiskHints { BlockSize = disks });
+        using HintedDisk disk = new(new DiskHints { BlockSize = disks });
 
         FluentActions.Invoking(() => new NvmeController([new NvmeNamespace(disk) { BlockSize = namespaces }]))
             .Should().Throw<ArgumentException>().WithMessage(message);

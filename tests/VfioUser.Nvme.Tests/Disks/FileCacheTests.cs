@@ -39,20 +39,6 @@ public sealed class FileCacheTests : IDisposable
     }
 
     [Fact]
-    public void Memory_of_others_need_not_be_aligned_past_the_page_cache()
-    {
-        using FileDisk disk = FileDisk.Open(DiskPath, new FileDiskOptions { Size = 1 << 20, Cache = FileCacheMode.None });
-        byte[] data = Machine.Pattern(4096 + 1);
-        byte[] found = new byte[4096 + 1];
-
-        Wait.For(disk.WriteAsync(8192, data.AsMemory(1)));
-        Wait.For(disk.ReadAsync(8192, found.AsMemory(1)));
-
-        found[1..].Should().Equal(data[1..]);
-        disk.Hints.BlockSize.Should().BeOneOf(512, 4096);
-    }
-
-    [Fact]
     public void Growth_is_told_and_the_new_blocks_can_be_written()
     {
         using FileDisk disk = FileDisk.Open(DiskPath, 1 << 20);

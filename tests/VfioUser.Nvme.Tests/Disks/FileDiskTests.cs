@@ -76,38 +76,6 @@ public sealed class FileDiskTests : IDisposable
     }
 
     [Fact]
-    public void Zeroes_trim_and_format_leave_zeros()
-    {
-        File.WriteAllBytes(DiskPath, Machine.Pattern(4 << 20));
-        using FileDisk disk = FileDisk.Open(DiskPath);
-        byte[] found = new byte[4 << 20];
-
-        disk.WriteZeroes(4096, 100_000, deallocate: false);
-        disk.WriteZeroes(1 << 20, 1 << 20, deallocate: true);
-        disk.Read(0, found);
-        byte[] expected = Machine.Pattern(4 << 20);
-        expected.AsSpan(4096, 100_000).Clear();
-        expected.AsSpan(1 << 20, 1 << 20).Clear();
-        disk.Clear();
-
-        found.Should().Equal(expected);
-        disk.Read(0, found);
-        found.AsSpan().ContainsAnyExcept((byte)0).Should().BeFalse();
-        disk.Size.Should().Be(4 << 20);
-        new FileInfo(DiskPath).Length.Should().Be(4 << 20);
-    }
-
-    [Fact]
-    public void Flush_that_the_system_refuses_throws()
-    {
-        using SafeFileHandle none = new(0x7FFF_FFF0, ownsHandle: false);
-
-        // RandomAccess.FlushToDisk loses what fsync returns
-        FluentActions.Invoking(() => FileSystemCalls.Flush(none, "disk.img")).Should().Throw<IOException>().WithMessage("disk.img: *")
-            .Which.HResult.Should().Be(9, "the errno is EBADF");
-    }
-
-    [Fact]
     public void File_that_has_become_shorter_is_a_medium_that_lost_data()
     {
         File.WriteAllBytes(DiskPath, Machine.Pattern(1 << 20));
@@ -123,18 +91,5 @@ public sealed class FileDiskTests : IDisposable
         before.Status.Should().Be(Status.Success);
         across.Status.Should().Be(Status.UnrecoveredReadError);
         behind.Status.Should().Be(Status.UnrecoveredReadError);
-    }
-
-    [Fact]
-    public void Disk_in_use_or_of_another_size_or_empty_is_refused_by_name()
-    {
-        using (FileDisk.Open(DiskPath, 1 << 20))
-            FluentActions.Invoking(() => FileDisk.Open(DiskPath)).Should().Throw<IOException>().WithMessage($"*{DiskPath}*");
-        string empty = Path.Combine(_folder.FullName, "empty.img");
-        File.WriteAllBytes(empty, []);
-
-        FluentActions.Invoking(() => FileDisk.Open(DiskPath, 2 << 20)).Should().Throw<IOException>().WithMessage("*1048576 bytes, not 2097152*");
-        FluentActions.Invoking(() => FileDisk.Open(empty)).Should().Throw<IOException>().WithMessage("*empty*");
-        FluentActions.Invoking(() => FileDisk.Open(Path.Combine(_folder.FullName, "none"))).Should().Throw<FileNotFoundException>();
     }
 }

@@ -3,7 +3,7 @@ using VfioUser.Nvme.Tests.Support;
 
 namespace VfioUser.Nvme.Tests.Guide;
 
-/// <summary>The disks of docs/nvme-disks.md, as a guest's driver uses them.</summary>
+/// <summary>The disks of docs/disks.md, as a guest's driver uses them.</summary>
 public sealed class DiskGuideTests
 {
     private static readonly NvmeControllerOptions Blocks4096 = new() { BlockSize = 4096 };
@@ -81,7 +81,7 @@ public sealed class DiskGuideTests
         using Machine machine = new(options: Blocks4096, disks: [disk]);
         DriverQueue queue = machine.Driver.CreateQueue(1);
 
-        disk.Before = offset => offset == 8192 ? throw new NvmeDiskException(NvmeDiskError.Media) : Task.CompletedTask;
+        disk.Before = offset => offset == 8192 ? throw new DiskException(DiskError.Media) : Task.CompletedTask;
 
         Read(machine, queue, 1).Should().Equal(new byte[4096]);
         queue.Execute(NewCommand.Io(IoOpcode.Read, 2, 1, machine.NewPage())).Status.Should().Be(Status.UnrecoveredReadError);

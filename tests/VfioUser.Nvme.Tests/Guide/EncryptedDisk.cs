@@ -7,7 +7,7 @@ namespace VfioUser.Nvme.Tests.Guide;
 /// <summary>Encrypts each block with AES-GCM on another disk, so that a block that was changed there is found out.</summary>
 /// <remarks>On the disk below, a block of 4096 bytes is followed by one of 512 with a nonce and a tag. A write that a power
 /// loss has torn is found out, too. A key is good for 2³² writes.</remarks>
-public sealed class EncryptedDisk(NvmeDisk below, ReadOnlyMemory<byte> key) : NvmeDisk
+public sealed class EncryptedDisk(Disk below, ReadOnlyMemory<byte> key) : Disk
 {
     private const int Block = 4096, Sealed = Block + 512, NonceLength = 12, TagLength = 16;
 
@@ -17,7 +17,7 @@ public sealed class EncryptedDisk(NvmeDisk below, ReadOnlyMemory<byte> key) : Nv
 
     public override bool HasVolatileCache => below.HasVolatileCache;
 
-    public override NvmeDiskHints Hints { get; } = new() { BlockSize = Block };
+    public override DiskHints Hints { get; } = new() { BlockSize = Block };
 
     public override async ValueTask ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellation = default)
     {
@@ -81,7 +81,7 @@ public sealed class EncryptedDisk(NvmeDisk below, ReadOnlyMemory<byte> key) : Nv
         }
         catch (AuthenticationTagMismatchException e)
         {
-            throw new NvmeDiskException(NvmeDiskError.Integrity, $"Block {number} is not what was written.", e);
+            throw new DiskException(DiskError.Integrity, $"Block {number} is not what was written.", e);
         }
     }
 }

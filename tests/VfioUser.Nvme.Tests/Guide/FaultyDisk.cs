@@ -1,7 +1,7 @@
 namespace VfioUser.Nvme.Tests.Guide;
 
 /// <summary>Fails as it is told to, to see what a guest makes of it.</summary>
-public sealed class FaultyDisk(NvmeDisk below) : NvmeDisk
+public sealed class FaultyDisk(Disk below) : Disk
 {
     /// <summary>What is called before each access, with its offset: it throws, or waits, or does nothing.</summary>
     public Func<long, Task> Before { get; set; } = _ => Task.CompletedTask;

@@ -3,7 +3,7 @@ using System.Collections.Concurrent;
 namespace VfioUser.Nvme.Tests.Guide;
 
 /// <summary>A read-only image that a guest may write: what it writes goes to another disk, a cluster at a time.</summary>
-public sealed class OverlayDisk(NvmeDisk image, NvmeDisk written) : NvmeDisk
+public sealed class OverlayDisk(Disk image, Disk written) : Disk
 {
     private const int Cluster = 64 << 10;
 
@@ -14,14 +14,14 @@ public sealed class OverlayDisk(NvmeDisk image, NvmeDisk written) : NvmeDisk
 
     public override bool HasVolatileCache => written.HasVolatileCache;
 
-    public override NvmeDiskHints Hints { get; } = new() { PreferredWriteLength = Cluster };
+    public override DiskHints Hints { get; } = new() { PreferredWriteLength = Cluster };
 
     public override async ValueTask ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellation = default)
     {
         while (!destination.IsEmpty)
         {
             int length = (int)Math.Min(destination.Length, Cluster - offset % Cluster);
-            NvmeDisk disk = _copied.ContainsKey(offset / Cluster) ? written : image;
+            Disk disk = _copied.ContainsKey(offset / Cluster) ? written : image;
             await disk.ReadAsync(offset, destination[..length], cancellation);
             (offset, destination) = (offset + length, destination[length..]);
         }

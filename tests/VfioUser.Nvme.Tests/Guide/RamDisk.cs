@@ -1,7 +1,7 @@
 namespace VfioUser.Nvme.Tests.Guide;
 
 /// <summary>The smallest disk: an array.</summary>
-public sealed class RamDisk(byte[] bytes) : NvmeDisk
+public sealed class RamDisk(byte[] bytes) : Disk
 {
     public override long Size => bytes.Length;
 

@@ -20,7 +20,7 @@ public class AllocationTests
         string path = Path.GetTempFileName();
         try
         {
-            NvmeDisk disk = kind switch
+            Disk disk = kind switch
             {
                 "memory" => new MemoryDisk(8 << 20),
                 "file" => FileDisk.Open(path, 8 << 20),

@@ -83,14 +83,14 @@ public class AsynchronousDiskTests
     }
 
     [Theory]
-    [InlineData(NvmeDiskError.Media, (ushort)Status.UnrecoveredReadError, (ushort)Status.WriteFault, false)]
-    [InlineData(NvmeDiskError.NoSpace, (ushort)Status.CapacityExceeded, (ushort)Status.CapacityExceeded, true)]
-    [InlineData(NvmeDiskError.WriteProtected, (ushort)Status.NamespaceWriteProtected, (ushort)Status.NamespaceWriteProtected, true)]
-    [InlineData(NvmeDiskError.Integrity, (ushort)Status.GuardCheckError, (ushort)Status.GuardCheckError, true)]
-    [InlineData(NvmeDiskError.NotReady, (ushort)Status.NamespaceNotReady, (ushort)Status.NamespaceNotReady, false)]
-    public void Disk_says_why_it_fails_at_once_or_later(NvmeDiskError error, ushort read, ushort written, bool doNotRetry)
+    [InlineData(DiskError.Media, (ushort)Status.UnrecoveredReadError, (ushort)Status.WriteFault, false)]
+    [InlineData(DiskError.NoSpace, (ushort)Status.CapacityExceeded, (ushort)Status.CapacityExceeded, true)]
+    [InlineData(DiskError.WriteProtected, (ushort)Status.NamespaceWriteProtected, (ushort)Status.NamespaceWriteProtected, true)]
+    [InlineData(DiskError.Integrity, (ushort)Status.GuardCheckError, (ushort)Status.GuardCheckError, true)]
+    [InlineData(DiskError.NotReady, (ushort)Status.NamespaceNotReady, (ushort)Status.NamespaceNotReady, false)]
+    public void Disk_says_why_it_fails_at_once_or_later(DiskError error, ushort read, ushort written, bool doNotRetry)
     {
-        NvmeDiskException failure = new(error);
+        DiskException failure = new(error);
         LaterDisk later = new(1 << 20);
         ScriptedDisk atOnce = new(1 << 20, blocks: false) { OnRead = () => throw failure, OnWrite = () => throw failure };
         using Machine machine = new(options: OneThread, disks: [later, atOnce]);

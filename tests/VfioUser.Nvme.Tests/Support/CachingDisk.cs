@@ -1,7 +1,7 @@
 namespace VfioUser.Nvme.Tests.Support;
 
 /// <summary>A disk that several hosts reach, each through a cache of its own.</summary>
-internal sealed class CachingDisk(MemoryDisk medium) : NvmeDisk
+internal sealed class CachingDisk(MemoryDisk medium) : Disk
 {
     private const int LineSize = 512;
 

@@ -1,7 +1,7 @@
 namespace VfioUser.Nvme.Tests.Support;
 
 /// <summary>A disk that takes its time: accesses wait until the test lets them go.</summary>
-internal sealed class HeldDisk(long size, bool failing = false) : NvmeDisk
+internal sealed class HeldDisk(long size, bool failing = false) : Disk
 {
     private readonly MemoryDisk _memory = new(size);
     private readonly object _gate = new();

@@ -3,7 +3,7 @@ using System.Collections.Concurrent;
 namespace VfioUser.Nvme.Tests.Support;
 
 /// <summary>A disk that never blocks, and answers when the test says.</summary>
-internal sealed class LaterDisk(long size) : NvmeDisk
+internal sealed class LaterDisk(long size) : Disk
 {
     private readonly MemoryDisk _memory = new(size);
     private readonly BlockingCollection<Request> _requests = [];

@@ -6,9 +6,9 @@ namespace VfioUser.Nvme.Tests.Support;
 /// <summary>A controller with its disks, a guest that is attached to it, and a driver that has enabled it.</summary>
 internal sealed class Machine : IDisposable
 {
-    private readonly IReadOnlyList<NvmeDisk> _disks;
+    private readonly IReadOnlyList<Disk> _disks;
 
-    public Machine(GuestMemoryKind memory = GuestMemoryKind.Mapped, NvmeControllerOptions? options = null, IReadOnlyList<NvmeDisk>? disks = null,
+    public Machine(GuestMemoryKind memory = GuestMemoryKind.Mapped, NvmeControllerOptions? options = null, IReadOnlyList<Disk>? disks = null,
         bool enable = true, bool msiX = true)
     {
         _disks = disks ?? [new MemoryDisk(8 << 20)];
@@ -29,7 +29,7 @@ internal sealed class Machine : IDisposable
 
     public DriverQueue Admin => Driver.Admin;
 
-    public NvmeDisk Disk => _disks[0];
+    public Disk Disk => _disks[0];
 
     public Iova NewPage() => Guest.Memory.Allocate(4096);
 
@@ -56,7 +56,7 @@ internal sealed class Machine : IDisposable
         Driver.Dispose();
         Guest.Dispose();
         Controller.Dispose();
-        foreach (NvmeDisk disk in _disks)
+        foreach (Disk disk in _disks)
             disk.Dispose();
     }
 }

@@ -1,7 +1,7 @@
 namespace VfioUser.Nvme.Tests.Support;
 
 /// <summary>A disk that does as the test says before each access.</summary>
-internal sealed class ScriptedDisk(long size, bool blocks = true) : NvmeDisk
+internal sealed class ScriptedDisk(long size, bool blocks = true) : Disk
 {
     private readonly MemoryDisk _memory = new(size);
 

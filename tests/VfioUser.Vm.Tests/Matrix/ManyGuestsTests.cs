@@ -1,5 +1,6 @@
 using System.Globalization;
 using FluentAssertions;
+using VfioUser.Disks;
 using VfioUser.Nvme;
 using VfioUser.Vm.Tests.Harness;
 using VfioUser.Vm.Tests.Nvme;

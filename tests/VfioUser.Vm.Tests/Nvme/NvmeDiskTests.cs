@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using FluentAssertions;
+using VfioUser.Disks;
 using VfioUser.Nvme;
 using VfioUser.Vm.Tests.Harness;
 

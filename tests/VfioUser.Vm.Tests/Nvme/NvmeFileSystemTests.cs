@@ -1,4 +1,5 @@
 using FluentAssertions;
+using VfioUser.Disks;
 using VfioUser.Nvme;
 using VfioUser.Vm.Tests.Harness;
 

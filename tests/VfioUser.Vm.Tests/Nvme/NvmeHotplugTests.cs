@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using FluentAssertions;
+using VfioUser.Disks;
 using VfioUser.Nvme;
 using VfioUser.Vm.Tests.Harness;
 

@@ -1,3 +1,4 @@
+using VfioUser.Disks;
 using VfioUser.Nvme;
 using VfioUser.Vm.Tests.Harness;
 

@@ -1,3 +1,4 @@
+using VfioUser.Disks;
 using VfioUser.Nvme;
 using VfioUser.Vm.Tests.Harness;
 
@@ -6,7 +7,7 @@ namespace VfioUser.Vm.Tests.Nvme;
 /// <summary>An NVMe controller with one disk, served by this process on a socket of its own.</summary>
 internal sealed class ServedDisk : IAsyncDisposable
 {
-    private readonly NvmeDisk _disk;
+    private readonly Disk _disk;
     private readonly NvmeController _controller;
     private readonly ServedDevice _served;
 
@@ -14,7 +15,7 @@ internal sealed class ServedDisk : IAsyncDisposable
     /// <param name="options">Null for the defaults.</param>
     /// <param name="msiX">Whether it has MSI-X, or else the interrupt pin alone.</param>
     /// <param name="server">Null for the defaults.</param>
-    public ServedDisk(NvmeDisk disk, NvmeControllerOptions? options = null, bool msiX = true, VfioUserServerOptions? server = null)
+    public ServedDisk(Disk disk, NvmeControllerOptions? options = null, bool msiX = true, VfioUserServerOptions? server = null)
     {
         _disk = disk;
         _controller = new NvmeController([disk], (options ?? new NvmeControllerOptions()) with { Log = Failures.Enqueue });

@@ -1,0 +1,44 @@
+namespace VfioUser.Disks;
+
+/// <summary>The guest's memory that a disk reads into or writes from: part of a scatter-gather list, accessed as one buffer.</summary>
+/// <remarks>One thread, during one call: the list belongs to the device, and is used again for others. The guest changes the bytes at any
+/// time.</remarks>
+public readonly struct GuestBuffer
+{
+    private readonly DmaList _list;
+    private readonly long _offset;
+
+    /// <param name="list">The guest's memory.</param>
+    /// <param name="offset">Of the buffer's first byte in the list; at least 0.</param>
+    /// <param name="length">In bytes; at least 0. The list may be shorter: then accesses behind its end fail.</param>
+    public GuestBuffer(DmaList list, long offset, int length)
+    {
+        ArgumentNullException.ThrowIfNull(list);
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        (_list, _offset, Length) = (list, offset, length);
+    }
+
+    /// <summary>In bytes.</summary>
+    public int Length { get; }
+
+    /// <summary>Copies from the guest.</summary>
+    /// <param name="offset">Within the buffer, in bytes; at least 0.</param>
+    /// <param name="destination">Filled completely on success.</param>
+    /// <returns>False when some of it is not mapped, or behind the end.</returns>
+    public bool TryCopyTo(int offset, Span<byte> destination)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        return destination.Length <= Length - offset && _list.TryRead(_offset + offset, destination);
+    }
+
+    /// <summary>Copies to the guest.</summary>
+    /// <param name="offset">Within the buffer, in bytes; at least 0.</param>
+    /// <param name="source">The bytes.</param>
+    /// <returns>False when some of it is not mapped, or behind the end.</returns>
+    public bool TryCopyFrom(int offset, ReadOnlySpan<byte> source)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        return source.Length <= Length - offset && _list.TryWrite(_offset + offset, source);
+    }
+}

@@ -1,4 +1,0 @@
-namespace VfioUser.Nvme;
-
-/// <summary>An NBD server does not give the export.</summary>
-internal sealed class NbdRefusedException(string message) : IOException(message);
