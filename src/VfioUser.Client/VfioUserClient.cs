@@ -134,7 +134,7 @@ public sealed partial class VfioUserClient : IDisposable
             using Microsoft.Win32.SafeHandles.SafeFileHandle fd = reply.Fds!.Take(index);
             if (!SocketCalls.IsConnectedStream(fd))
                 throw new ProtocolException($"The server's version reply cannot be used: descriptor {index} is no connected socket.");
-            twinChannel = new MessageChannel(new MessageSocket(SocketCalls.Duplicate(fd)), ChannelOptions(options));
+            twinChannel = new MessageChannel(new MessageSocket(SocketCalls.Duplicate(fd), new MessageSocketOptions { Spin = options.Spin }), ChannelOptions(options));
         }
         return new VfioUserClient(channel, twinChannel, options, version, server);
     }
@@ -152,7 +152,7 @@ public sealed partial class VfioUserClient : IDisposable
     private static MessageSocketOptions SocketOptions(VfioUserClientOptions options)
     {
         ulong bitmap = Math.Min(options.Capabilities.Migration?.MaxBitmapSize ?? 0, ProtocolLimits.MaxBitmapSize);
-        return new MessageSocketOptions { MaxMessageSize = Math.Max(ProtocolLimits.MaxMessageSize, (int)bitmap + 4096) };
+        return new MessageSocketOptions { MaxMessageSize = Math.Max(ProtocolLimits.MaxMessageSize, (int)bitmap + 4096), Spin = options.Spin };
     }
 
     private static MessageChannelOptions ChannelOptions(VfioUserClientOptions options) => new() { CallTimeout = options.Timeout };

@@ -20,6 +20,10 @@ public sealed record VfioUserClientOptions
     /// <summary>How long the server may take to answer a command, or to read it.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>How long a thread polls for the server's reply before it sleeps, at most: it polls while the last replies came sooner
+    /// than that. Default 100 µs; zero to sleep at once. Uses a whole processor meanwhile.</summary>
+    public TimeSpan Spin { get; init; } = AdaptiveSpin.DefaultLimit;
+
     /// <summary>How long to wait for room in the queue of a server that accepts nobody.</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(30);
 

@@ -10,9 +10,16 @@ switch (args)
     case ["floor", string path]:
         FloorServer.Run(path);
         return 0;
+    case ["ours", string path, "adaptive"]:
+        OurServer.Run(path, spinMicroseconds: null);
+        return 0;
     case ["ours" or "ours-spinning", string path, string spin]:
         OurServer.Run(path, int.Parse(spin, System.Globalization.CultureInfo.InvariantCulture));
         return 0;
+    case ["waits", .. string[] words]:
+        return Waits.RunPinned(words);
+    case ["measure-waits", .. string[] words]:
+        return Waits.Measure(words);
     case ["many"]:
         return ManyDevices.RunPinned();
     case ["measure-many"]:
@@ -45,7 +52,7 @@ switch (args)
         await E1000InGuests.Run(words);
         return 0;
     case ["e1000-server", string folder, string spin, string delay]:
-        E1000Server.Run(folder, int.Parse(spin, System.Globalization.CultureInfo.InvariantCulture), int.Parse(delay, System.Globalization.CultureInfo.InvariantCulture));
+        E1000Server.Run(folder, int.TryParse(spin, System.Globalization.CultureInfo.InvariantCulture, out int fixedSpin) ? fixedSpin : null, int.Parse(delay, System.Globalization.CultureInfo.InvariantCulture));
         return 0;
     case ["micro", .. string[] rest]:
         BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(rest.Length == 0 ? ["--filter", "*"] : rest);
@@ -53,6 +60,8 @@ switch (args)
     default:
         Console.WriteLine("""
             compare [NAME...]   the library beside bare sockets, end to end; only rows whose name holds a NAME
+            waits               a server that adapts its polling beside one that sleeps at once and the floor
+            waits rates [SVG]   latency and processor time over the rate of register reads; draws them, too
             many                memory, threads, descriptors and latency with 1 to 500 attached devices
             nvme [DOORBELLS...] the NVMe sample beside the same copies and signals; doorbells are shadow, mapped, trapped
             nvme-guest [WORD...] fio in a guest on the NVMe sample beside QEMU's own device; words are memory, file (its disk),

@@ -28,21 +28,24 @@ internal static class CommandLine
         };
         Option<string?> pcap = new("--pcap") { Description = "Writes what the cards send to this file, for tcpdump and Wireshark." };
         Option<string?> tap = new("--tap") { Description = "Joins the cards with this TAP interface of the host, which is made unless it exists." };
-        Option<int> spin = new("--spin")
+        Option<int?> spin = new("--spin")
         {
-            Description = "Microseconds for which a card waits for the next access without sleeping: faster, for a processor each.",
+            Description = "Microseconds for which a card polls for the next access before each sleep, for a processor each. By default it polls when that pays.",
         };
         Option<bool> trust = new("--trust-client-memory") { Description = "Map the machines' memory even if its file could shrink." };
         Command serve = new("serve", "Serves cards until Ctrl-C.") { sockets, pcap, tap, spin, trust };
         serve.SetAction((parsed, _) => Reported(() =>
-            Serve.RunAsync(parsed.GetRequiredValue(sockets), parsed.GetValue(pcap), parsed.GetValue(tap), new VfioUserServerOptions
-            {
-                TrustClientMemory = parsed.GetValue(trust),
-                Spin = TimeSpan.FromMicroseconds(Math.Max(0, parsed.GetValue(spin))),
-                RegisterMap = true,
-            })));
+            Serve.RunAsync(parsed.GetRequiredValue(sockets), parsed.GetValue(pcap), parsed.GetValue(tap),
+                WithSpin(parsed.GetValue(spin), new VfioUserServerOptions
+                {
+                    TrustClientMemory = parsed.GetValue(trust),
+                    RegisterMap = true,
+                }))));
         return serve;
     }
+
+    private static VfioUserServerOptions WithSpin(int? microseconds, VfioUserServerOptions options) =>
+        microseconds is { } spin ? options with { Spin = TimeSpan.FromMicroseconds(Math.Max(0, spin)), IsSpinFixed = true } : options;
 
     private static async Task<int> Reported(Func<Task> run)
     {

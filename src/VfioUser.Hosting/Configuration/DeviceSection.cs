@@ -14,7 +14,7 @@ internal static class DeviceSection
         nameof(VfioUserServerOptions.SocketMode), nameof(VfioUserServerOptions.TwinSocket),
         nameof(VfioUserServerOptions.TrustClientMemory), nameof(VfioUserServerOptions.MaxDmaMaps),
         nameof(VfioUserServerOptions.MaxDirtyBitmapSize), nameof(VfioUserServerOptions.DmaTimeout),
-        nameof(VfioUserServerOptions.NegotiationTimeout), nameof(VfioUserServerOptions.Spin),
+        nameof(VfioUserServerOptions.NegotiationTimeout), nameof(VfioUserServerOptions.Spin), nameof(VfioUserServerOptions.IsSpinFixed),
         nameof(VfioUserServerOptions.Name), nameof(VfioUserServerOptions.RegisterMap),
     ];
 
@@ -44,6 +44,7 @@ internal static class DeviceSection
             DmaTimeout = section.Read(nameof(options.DmaTimeout), options.DmaTimeout),
             NegotiationTimeout = section.Read(nameof(options.NegotiationTimeout), options.NegotiationTimeout),
             Spin = section.Read(nameof(options.Spin), options.Spin),
+            IsSpinFixed = section.Read(nameof(options.IsSpinFixed), options.IsSpinFixed),
             RegisterMap = section.Read(nameof(options.RegisterMap), options.RegisterMap),
             Name = section[nameof(options.Name)] ?? options.Name,
         };

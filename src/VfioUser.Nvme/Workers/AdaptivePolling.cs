@@ -18,6 +18,7 @@ internal sealed class AdaptivePolling(NvmeControllerOptions options, bool mapped
     private readonly IdleStrategy _oneAtATime = new()
     {
         Spin = options.Spin,
+        IsSpinFixed = mapped,
         PauseUntil = mapped ? PollingIntervals.PauseUntil : TimeSpan.Zero,
         Pause = options.Pause,
         LongestSleep = mapped ? PollingIntervals.LongestSleep : Timeout.InfiniteTimeSpan,
@@ -26,6 +27,7 @@ internal sealed class AdaptivePolling(NvmeControllerOptions options, bool mapped
     private readonly IdleStrategy _several = new()
     {
         Spin = options.Spin < ShortSpin ? options.Spin : ShortSpin,
+        IsSpinFixed = mapped,
         PauseUntil = mapped ? PollingIntervals.PauseUntil : PauseUntil,
         Pause = options.Pause,
         LongestSleep = mapped ? PollingIntervals.LongestSleep : Timeout.InfiniteTimeSpan,

@@ -49,9 +49,11 @@ internal static unsafe class SocketCalls
     }
 
     /// <summary>As <see cref="Receive"/>, but never blocks: retries for <paramref name="spinTicks"/>, then fails with EAGAIN.</summary>
+    /// <remarks><paramref name="start"/> is when the first tries had failed; without that, the clock is not read.</remarks>
     [SkipLocalsInit]
-    public static int ReceiveSpinning(SafeSocketHandle socket, Span<byte> buffer, long spinTicks, ref FdList? fds, out bool truncated)
+    public static int ReceiveSpinning(SafeSocketHandle socket, Span<byte> buffer, long spinTicks, ref FdList? fds, out bool truncated, out long start)
     {
+        start = 0;
         byte* control = stackalloc byte[ControlMessage.Space(ControlMessage.MaxReceived)];
         bool held = false;
         try
@@ -63,9 +65,8 @@ internal static unsafe class SocketCalls
             {
                 Libc.IoVec iov = new() { Base = data, Length = (nuint)buffer.Length };
                 Libc.MsgHdr message = new() { Iov = &iov, IovLength = 1, Control = control };
-                long start = Stopwatch.GetTimestamp();
                 int tries = 0;
-                do
+                while (true)
                 {
                     message.ControlLength = (nuint)ControlMessage.Space(ControlMessage.MaxReceived);
                     nint received = Libc.RecvMsgNow(fd, &message, Libc.MsgDontWait | Libc.MsgCmsgCloexec);
@@ -82,8 +83,14 @@ internal static unsafe class SocketCalls
                         truncated = false;
                         return -(int)errno;
                     }
+                    if (++tries % TriesPerClockRead != 0)
+                        continue;
+                    long now = Stopwatch.GetTimestamp();
+                    if (start == 0)
+                        start = now;
+                    else if (now - start >= spinTicks)
+                        break;
                 }
-                while (++tries % TriesPerClockRead != 0 || Stopwatch.GetTimestamp() - start < spinTicks);
             }
         }
         finally

@@ -25,6 +25,7 @@ public sealed partial class MessageSocket : IDisposable
     private readonly ReceiveBuffer _buffer = new(FirstBufferSize, BufferSize);
     private readonly Lock _closeLock = new();
     private readonly PendingFds _pendingFds;
+    private AdaptiveSpin _spin; // of the thread that receives
     private IMessageTrace? _trace; // null while it is not enabled
     private long _parsed;
     private volatile bool _closed;
@@ -39,6 +40,7 @@ public sealed partial class MessageSocket : IDisposable
         _descriptor = (int)socket.DangerousGetHandle();
         _options = options ?? new MessageSocketOptions();
         _pendingFds = new PendingFds(_options.MaxMessageFds);
+        _spin = new AdaptiveSpin(_options.Spin, _options.IsSpinFixed);
         _trace = EnabledTrace();
         SocketCalls.SetBlocking(socket);
         if (_options.SocketBufferSize is int size)
@@ -75,12 +77,10 @@ public sealed partial class MessageSocket : IDisposable
         Span<byte> free = missing >= WaitForAll ? _buffer.Free[..missing] : _buffer.Free;
 
         FdList? fds = null;
-        int received;
-        bool truncated;
-        if (wait && _options.Spin > TimeSpan.Zero && TrySpin(free, ref fds, out received, out truncated))
-            flags = 0;
-        else
-            received = SocketCalls.Receive(_socket, free, flags, ref fds, out truncated);
+        // what is long arrives piece by piece: polling would take each
+        int received = wait && missing < WaitForAll
+            ? ReceiveAfterSpin(free, ref fds, out bool truncated)
+            : SocketCalls.Receive(_socket, free, flags, ref fds, out truncated);
 
         if (received <= 0)
             return Ended((Errno)(-received));
@@ -206,10 +206,26 @@ public sealed partial class MessageSocket : IDisposable
         return needed - _buffer.Unparsed.Length;
     }
 
-    private bool TrySpin(Span<byte> free, ref FdList? fds, out int received, out bool truncated)
+    private int ReceiveAfterSpin(Span<byte> free, ref FdList? fds, out bool truncated)
     {
-        received = SocketCalls.ReceiveSpinning(_socket, free, (long)(_options.Spin.TotalSeconds * Stopwatch.Frequency), ref fds, out truncated);
-        return received != -(int)Errno.EAGAIN;
+        long start = 0;
+        if (_spin.Length > 0)
+        {
+            int received = SocketCalls.ReceiveSpinning(_socket, free, _spin.Length, ref fds, out truncated, out start);
+            if (received != -(int)Errno.EAGAIN)
+            {
+                _spin.Found();
+                return received;
+            }
+        }
+        else if (_spin.Adapts)
+        {
+            start = Stopwatch.GetTimestamp();
+        }
+        int slept = SocketCalls.Receive(_socket, free, flags: 0, ref fds, out truncated);
+        if (_spin.Adapts)
+            _spin.Slept(Stopwatch.GetTimestamp() - start);
+        return slept;
     }
 
     private IMessageTrace? EnabledTrace() => _options.Trace is { IsEnabled: true } trace ? trace : null;

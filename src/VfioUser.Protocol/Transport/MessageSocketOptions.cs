@@ -12,11 +12,12 @@ public sealed record MessageSocketOptions
     /// <summary>Size of the largest message to receive, header included, in bytes.</summary>
     public int MaxMessageSize { get; init; } = ProtocolLimits.MaxMessageSize;
 
-    /// <summary>
-    /// How long a receive polls before it sleeps. Zero, the default, sleeps at once.
-    /// Some tens of microseconds reduce latency, but use a whole processor meanwhile.
-    /// </summary>
-    public TimeSpan Spin { get; init; }
+    /// <summary>How long a receive polls before it sleeps, at most: it polls where the last waits were shorter than that. Zero sleeps
+    /// at once. Uses a whole processor meanwhile.</summary>
+    public TimeSpan Spin { get; init; } = AdaptiveSpin.DefaultLimit;
+
+    /// <summary>Whether each receive polls for all of <see cref="Spin"/>.</summary>
+    public bool IsSpinFixed { get; init; }
 
     /// <summary>Receives all messages; null for none.</summary>
     public IMessageTrace? Trace { get; init; }

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace VfioUser;
 
 /// <summary>The thread that polls a page of doorbells: often after a write, rarely when idle.</summary>
@@ -14,7 +12,8 @@ internal sealed class DoorbellPoller : IDisposable
     public DoorbellPoller(DoorbellPage page, DoorbellPageOptions options)
     {
         _page = page;
-        _idle = new IdleStrategy { Spin = options.Spin, LongestSleep = options.LongestWait, StopAfter = options.StopAfter };
+        // how soon a write came cannot be told after a sleep that it did not end
+        _idle = new IdleStrategy { Spin = options.Spin, IsSpinFixed = true, LongestSleep = options.LongestWait, StopAfter = options.StopAfter };
         _thread = new Thread(Run) { Name = "vfio-user doorbells", IsBackground = true };
         _thread.Start();
     }
@@ -31,17 +30,13 @@ internal sealed class DoorbellPoller : IDisposable
 
     private void Run()
     {
-        long last = Stopwatch.GetTimestamp();
+        IdleWait wait = new();
         while (!Volatile.Read(ref _stopping))
         {
             if (_page.Poll() > 0)
-            {
-                last = Stopwatch.GetTimestamp();
-                continue;
-            }
-            TimeSpan idle = Stopwatch.GetElapsedTime(last);
-            if (!_idle.TryStayAwake(idle) && _wake.WaitOne(_idle.SleepAfter(idle)))
-                last = Stopwatch.GetTimestamp();
+                wait.Worked();
+            else if (wait.MustSleep(_idle, out TimeSpan longest) && _wake.WaitOne(longest))
+                wait.Woken();
         }
     }
 }

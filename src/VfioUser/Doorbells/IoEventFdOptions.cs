@@ -25,9 +25,9 @@ public sealed record IoEventFdOptions
     /// disconnected can still signal it, or make a write to it block. So use it with clients that you trust.</remarks>
     public EventFd? EventFd { get; init; }
 
-    /// <summary>How long the thread polls before it sleeps; the longest of the device's ioeventfds applies.
-    /// Uses a whole processor meanwhile, saves microseconds.</summary>
-    public TimeSpan Spin { get; init; }
+    /// <summary>How long the thread polls before it sleeps, at most; the longest of the device's ioeventfds applies. It polls while the
+    /// last signals came sooner than that. Default 100 µs; zero to sleep at once. Uses a whole processor meanwhile.</summary>
+    public TimeSpan Spin { get; init; } = AdaptiveSpin.DefaultLimit;
 
     /// <summary>
     /// Memory where the client also stores the value written, for the handler; borrowed, and to be open as long as the

@@ -48,7 +48,7 @@ internal sealed class IoEventFdWatcher : IDisposable
         try
         {
             RegionIoEventFd[] ioEventFds = [];
-            IdleStrategy idle = new();
+            AdaptiveSpin spin = default;
             while (!Volatile.Read(ref _stopping))
             {
                 if (set is null || TakeChange())
@@ -58,9 +58,9 @@ internal sealed class IoEventFdWatcher : IDisposable
                     lock (_lock)
                         ioEventFds = [.. _ioEventFds];
                     set = new PollSet([_wake.Handle, .. ioEventFds.Select(ioEventFd => ioEventFd.Handle!)]);
-                    idle = new IdleStrategy { Spin = ioEventFds.Length == 0 ? TimeSpan.Zero : ioEventFds.Max(ioEventFd => ioEventFd.Spin) };
+                    spin = new AdaptiveSpin(ioEventFds.Length == 0 ? TimeSpan.Zero : ioEventFds.Max(ioEventFd => ioEventFd.Spin));
                 }
-                Wait(set, idle);
+                Wait(set, ref spin);
                 if (set.IsReady(0))
                     _wake.Take();
                 for (int i = 0; i < ioEventFds.Length; i++)
@@ -81,15 +81,19 @@ internal sealed class IoEventFdWatcher : IDisposable
         }
     }
 
-    private static void Wait(PollSet set, IdleStrategy idle)
+    private static void Wait(PollSet set, ref AdaptiveSpin spin)
     {
         long start = Stopwatch.GetTimestamp();
-        while (idle.TryStayAwake(Stopwatch.GetElapsedTime(start)))
+        while (Stopwatch.GetTimestamp() - start < spin.Length)
         {
             if (set.Wait(0))
+            {
+                spin.Found();
                 return;
+            }
         }
         set.Wait(Timeout.Infinite);
+        spin.Slept(Stopwatch.GetTimestamp() - start);
     }
 
     // False if the eventfd cannot be read: it would be ready for ever.

@@ -84,8 +84,15 @@ public sealed record VfioUserServerOptions
     /// Chosen so that the reply arrives within a second, even with late timers.</summary>
     internal TimeSpan BusyAfter { get; init; } = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>How long the Command thread polls for the next command before it sleeps. Uses a whole processor, saves microseconds.</summary>
-    public TimeSpan Spin { get; init; }
+    /// <summary>How long the Command thread polls for the next command before it sleeps, at most, and a thread for the reply to a DMA
+    /// message. Default 100 µs; zero to sleep at once.</summary>
+    /// <remarks>It polls while the last waits were shorter than that, twice as long as they were, and not at all for commands that come
+    /// one by one. Polling uses a whole processor, and saves the time of a wake-up.</remarks>
+    public TimeSpan Spin { get; init; } = AdaptiveSpin.DefaultLimit;
+
+    /// <summary>Whether the Command thread polls for all of <see cref="Spin"/> before each sleep: for a server that has a processor of
+    /// its own.</summary>
+    public bool IsSpinFixed { get; init; }
 
     /// <summary>The clock of the device's timers; by default the system's. Times of the server's own, such as <see cref="DmaTimeout"/>,
     /// are the system's always.</summary>

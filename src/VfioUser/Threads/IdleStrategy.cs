@@ -27,7 +27,13 @@ public sealed record IdleStrategy
     private static readonly TimeSpan ShortestSleep = TimeSpan.FromMilliseconds(1);
 
     /// <summary>How long after its last work the thread polls without a pause. Uses a whole processor meanwhile.</summary>
+    /// <remarks>A <see cref="PollingWorker"/> polls so long at most: while work comes sooner than that, twice as long as it lately took
+    /// to come, and not at all while work comes later.</remarks>
     public TimeSpan Spin { get; init; }
+
+    /// <summary>Whether a <see cref="PollingWorker"/> polls for all of <see cref="Spin"/> after each work: where work does not wake it, for
+    /// then it cannot see how soon work came.</summary>
+    public bool IsSpinFixed { get; init; }
 
     /// <summary>How long after its last work it polls with pauses; without effect unless longer than <see cref="Spin"/>.</summary>
     public TimeSpan PauseUntil { get; init; }
@@ -45,9 +51,11 @@ public sealed record IdleStrategy
     /// <summary>Spins or pauses once, unless it is time to sleep.</summary>
     /// <param name="idle">Time since the last work.</param>
     /// <returns>False when it is time to sleep.</returns>
-    public bool TryStayAwake(TimeSpan idle)
+    public bool TryStayAwake(TimeSpan idle) => TryStayAwake(idle, Spin);
+
+    internal bool TryStayAwake(TimeSpan idle, TimeSpan spin)
     {
-        if (idle < Spin)
+        if (idle < spin)
         {
             Thread.SpinWait(SpinIterations);
             if (idle > YieldAfter)

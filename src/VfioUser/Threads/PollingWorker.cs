@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace VfioUser;
 
 /// <summary>A thread of a device that polls for work, and sleeps until it is woken when there is none: for queues in guest memory.</summary>
@@ -87,21 +85,13 @@ public abstract class PollingWorker
 
     private void Run(CancellationToken stop)
     {
-        long last = Stopwatch.GetTimestamp();
-        bool worked = false;
+        IdleWait wait = new();
         while (!stop.IsCancellationRequested)
         {
             if (PollInside())
-            {
-                worked = true;
-                continue;
-            }
-            if (worked)
-                (worked, last) = (false, Stopwatch.GetTimestamp());
-            TimeSpan idle = Stopwatch.GetElapsedTime(last);
-            IdleStrategy strategy = Idle;
-            if (!strategy.TryStayAwake(idle) && Sleep(strategy.SleepAfter(idle), stop))
-                last = Stopwatch.GetTimestamp();
+                wait.Worked();
+            else if (wait.MustSleep(Idle, out TimeSpan longest) && Sleep(longest, stop))
+                wait.Woken();
         }
     }
 

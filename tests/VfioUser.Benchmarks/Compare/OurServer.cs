@@ -20,13 +20,14 @@ internal sealed class OurServer : PciDevice
         bar2.ShareMemory();
     }
 
-    public static void Run(string path, int spinMicroseconds)
+    /// <param name="path">Of its socket.</param>
+    /// <param name="spinMicroseconds">For each wait; null for a server that adapts.</param>
+    public static void Run(string path, int? spinMicroseconds)
     {
-        using VfioUserServer server = VfioUserServer.Bind(path, new VfioUserServerOptions
-        {
-            Spin = TimeSpan.FromMicroseconds(spinMicroseconds),
-            Logger = NullLogger.Instance,
-        });
+        VfioUserServerOptions options = new() { Logger = NullLogger.Instance };
+        if (spinMicroseconds is { } spin)
+            options = options with { Spin = TimeSpan.FromMicroseconds(spin), IsSpinFixed = true };
+        using VfioUserServer server = VfioUserServer.Bind(path, options);
         server.Run(new OurServer());
     }
 }

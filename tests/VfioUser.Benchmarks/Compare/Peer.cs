@@ -25,6 +25,16 @@ internal sealed class Peer : IDisposable
 
     public SafeSocketHandle Handle => _socket.SafeHandle;
 
+    /// <summary>Processor time that the process has used.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.TotalProcessorTime;
+        }
+    }
+
     public int Socket => Bare.Raw(_socket.SafeHandle);
 
     public void Dispose()

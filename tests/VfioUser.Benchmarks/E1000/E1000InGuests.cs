@@ -14,13 +14,13 @@ internal static class E1000InGuests
     private static int _port = FirstPort;
 
     /// <param name="words">A number of alternations, by default 5; <c>pingpong</c> or <c>stream</c> for one of the two; <c>spin=</c> and
-    /// <c>delay=</c> with microseconds for the sample's server and cards, by default 0 and 1000.</param>
+    /// <c>delay=</c> with microseconds for the sample's server and cards, by default a server that adapts, and 1000.</param>
     public static async Task Run(string[] words)
     {
         int alternations = words.Select(word => int.TryParse(word, CultureInfo.InvariantCulture, out int one) ? one : 0).FirstOrDefault(one => one > 0, 5);
-        string spin = ValueOf(words, "spin=", "0");
+        string spin = ValueOf(words, "spin=", "adaptive");
         string delay = ValueOf(words, "delay=", "1000");
-        Console.WriteLine($"fio over TCP between two guests of one processor; each frame of either card passes one process with a switch; the server spins {spin} us.");
+        Console.WriteLine($"fio over TCP between two guests of one processor; each frame of either card passes one process with a switch; polling of the server, in us: {spin}.");
         Console.WriteLine($"{alternations} alternations of {Seconds} s, medians. Interrupts are those of both guests together.");
         Console.WriteLine();
         Console.WriteLine("| what | QEMU's e1000 | sample | ratio | target | | interrupts each: QEMU's | sample's |");

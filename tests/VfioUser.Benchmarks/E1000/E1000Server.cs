@@ -15,10 +15,11 @@ internal static class E1000Server
     public static string StreamPath(string folder) => Path.Combine(folder, "stream.sock");
 
     /// <param name="folder">Where its sockets are.</param>
-    /// <param name="spin">Microseconds for which a Command thread polls before it sleeps.</param>
+    /// <param name="spin">Microseconds for which a Command thread polls before each sleep; null for one that adapts.</param>
     /// <param name="delay">Microseconds that an interrupt for sent frames waits at least.</param>
-    public static void Run(string folder, int spin, int delay)
+    public static void Run(string folder, int? spin, int delay)
     {
+        VfioUserServerOptions options = spin is { } fixedSpin ? new() { Spin = TimeSpan.FromMicroseconds(fixedSpin), IsSpinFixed = true } : new();
         Switch middle = new();
         for (int i = 0; i < Cards; i++)
         {
@@ -28,7 +29,7 @@ internal static class E1000Server
                 TransmitInterruptDelay = TimeSpan.FromMicroseconds(delay),
             });
             card.Plug(middle.Connect(card));
-            VfioUserServer server = VfioUserServer.Bind(CardPath(folder, i), new() { Spin = TimeSpan.FromMicroseconds(spin) });
+            VfioUserServer server = VfioUserServer.Bind(CardPath(folder, i), options);
             _ = server.RunAsync(card);
         }
         StreamStation.Serve(StreamPath(folder), new Switch());

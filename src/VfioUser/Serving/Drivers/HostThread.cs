@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Globalization;
+using VfioUser.Protocol;
 using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
@@ -15,14 +17,16 @@ internal sealed class HostThread : IDisposable
     private readonly ConcurrentDictionary<int, Served> _devices = new();
     private readonly int _maxCommands;
     private readonly Lock _gate = new();
+    private AdaptiveSpin _spin; // of the thread
     private int _lastNumber = WakeupNumber;
     private volatile bool _mayEnd;
 
     private sealed record Served(DevicePoller Poller, TaskCompletionSource Done);
 
-    public HostThread(int number, int maxCommands)
+    public HostThread(int number, int maxCommands, TimeSpan spin)
     {
         _maxCommands = maxCommands;
+        _spin = new AdaptiveSpin(spin);
         _ready.Add(_wakeup.Handle, Ready.Readable, WakeupNumber);
         string name = string.Create(CultureInfo.InvariantCulture, $"vfio-user host {number}");
         new Thread(Run) { Name = name, IsBackground = true }.Start();
@@ -67,7 +71,7 @@ internal sealed class HostThread : IDisposable
         Span<int> ready = stackalloc int[MaxReady];
         while (!_mayEnd || !_devices.IsEmpty)
         {
-            int count = _ready.Wait(ready, Timeout.Infinite);
+            int count = Wait(ready);
             foreach (int number in ready[..count])
             {
                 if (number == WakeupNumber)
@@ -82,6 +86,23 @@ internal sealed class HostThread : IDisposable
             _ready.Dispose();
             _wakeup.Dispose();
         }
+    }
+
+    private int Wait(Span<int> ready)
+    {
+        long start = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetTimestamp() - start < _spin.Length)
+        {
+            int found = _ready.Wait(ready, 0);
+            if (found > 0)
+            {
+                _spin.Found();
+                return found;
+            }
+        }
+        int count = _ready.Wait(ready, Timeout.Infinite);
+        _spin.Slept(Stopwatch.GetTimestamp() - start);
+        return count;
     }
 
     private void Process(int number, Served served)

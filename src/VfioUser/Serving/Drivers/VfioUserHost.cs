@@ -112,7 +112,7 @@ public sealed class VfioUserHost : IDisposable, IAsyncDisposable
     private HostThread LeastBusy()
     {
         if (_threads.Count < _options.Threads && _threads.TrueForAll(thread => thread.Count > 0))
-            _threads.Add(new HostThread(_threads.Count, _options.MaxCommandsPerTurn));
+            _threads.Add(new HostThread(_threads.Count, _options.MaxCommandsPerTurn, _options.Spin));
         return _threads.MinBy(thread => thread.Count)!;
     }
 }

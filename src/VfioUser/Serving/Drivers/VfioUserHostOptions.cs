@@ -1,3 +1,5 @@
+using VfioUser.Protocol;
+
 namespace VfioUser;
 
 /// <summary>Options for a host. Immutable.</summary>
@@ -12,6 +14,11 @@ public sealed record VfioUserHostOptions
     /// <see cref="Environment.ProcessorCount"/>, gain nothing.
     /// </remarks>
     public int Threads { get; init; }
+
+    /// <summary>How long a shared thread polls for the next command of any device before it sleeps, at most: it polls while the last
+    /// waits were shorter than that. Default 100 µs; zero to sleep at once. Uses a whole processor meanwhile.</summary>
+    /// <remarks>For devices with a thread of their own, <see cref="VfioUserServerOptions.Spin"/> applies.</remarks>
+    public TimeSpan Spin { get; init; } = AdaptiveSpin.DefaultLimit;
 
     /// <summary>Whether a device is disposed when it is no longer served. Default true. Set it to false for devices that the caller
     /// disposes, or serves again.</summary>

@@ -68,7 +68,7 @@ internal sealed class ClientConnection : IDisposable
     /// <param name="wake">Called when another thread has queued work; null if no thread needs to be woken.</param>
     public static ClientConnection? TryOpen(ServerRun run, SafeSocketHandle socket, Action? wake)
     {
-        MessageSocket messages = new(socket, new MessageSocketOptions { Spin = run.Options.Spin, Trace = run.Log });
+        MessageSocket messages = new(socket, run.SocketOptions);
         MessageChannel channel = new(messages, new MessageChannelOptions { CallTimeout = run.Options.DmaTimeout, MaxConcurrentCalls = run.Options.MaxDmaInFlight }) { WorkQueued = wake };
         ClientConnection? connection = null;
         try

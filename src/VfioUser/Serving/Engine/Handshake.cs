@@ -118,7 +118,7 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, PeerCrede
         if (reply.HasTwinSocket)
         {
             (SafeSocketHandle serverEnd, clientEnd) = SocketCalls.CreatePair();
-            twin = new MessageChannel(new MessageSocket(serverEnd, new MessageSocketOptions { Trace = run.Log }),
+            twin = new MessageChannel(new MessageSocket(serverEnd, run.SocketOptions),
                 new MessageChannelOptions { CallTimeout = run.Options.DmaTimeout, MaxConcurrentCalls = run.Options.MaxDmaInFlight });
         }
         try

@@ -15,6 +15,9 @@ internal sealed record ServerRun(
     /// <summary>Whether the thread that serves may wait.</summary>
     public bool MayBlock => Turn is not null;
 
+    /// <summary>Of each socket to the client.</summary>
+    public MessageSocketOptions SocketOptions { get; } = new() { Spin = Options.Spin, IsSpinFixed = Options.IsSpinFixed, Trace = Log };
+
     /// <summary>A session ends because the server failed; the run continues.</summary>
     public void SessionFailed(Exception failure)
     {
