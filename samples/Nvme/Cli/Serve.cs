@@ -48,7 +48,7 @@ internal static class Serve
             .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
         using VfioUserServer server = VfioUserServer.Bind(options.Socket,
             new() { TrustClientMemory = options.TrustClientMemory, Logger = loggers.CreateLogger("nvme") });
-        Console.WriteLine($"{disks.Count} namespace{(disks.Count == 1 ? "" : "s")}, {string.Join(", ", disks.Select(disk => ByteSize.Text(disk.Size)))}, on {options.Socket}. QEMU 10.1 or newer attaches it with");
+        Console.WriteLine($"{disks.Count} namespace{(disks.Count == 1 ? "" : "s")}, {string.Join(", ", disks.Select(disk => ByteSize.Format(disk.Size)))}, on {options.Socket}. QEMU 10.1 or newer attaches it with");
         Console.WriteLine($"  {server.QemuArguments}");
         Console.WriteLine("and a guest whose memory is shared: -object memory-backend-memfd,id=ram,size=1G,share=on -machine q35,memory-backend=ram");
         Console.WriteLine("Ctrl-C ends it.");
@@ -119,27 +119,15 @@ internal static class Serve
     {
         if (options.Disks.Count == 0)
             disks.Add(new MemoryDisk(options.Size ?? DefaultMemorySize));
-        foreach (string path in options.Disks)
+        DiskOptions how = new()
         {
-            try
-            {
-                if (path.StartsWith("nbd", StringComparison.Ordinal) && path.Contains("://", StringComparison.Ordinal))
-                {
-                    disks.Add(await NbdDisk.ConnectAsync(path, new NbdDiskOptions { IsReadOnly = options.ReadOnly, Log = line => Console.Error.WriteLine($"nvme: {line}") }));
-                    continue;
-                }
-                disks.Add(FileDisk.Open(path, new FileDiskOptions
-                {
-                    Size = options.Size,
-                    IsReadOnly = options.ReadOnly,
-                    IsIncoming = options.Incoming,
-                    Cache = options.Cache,
-                }));
-            }
-            catch (FileNotFoundException e)
-            {
-                throw new IOException($"there is no {path}: give --size to make it.", e);
-            }
-        }
+            Size = options.Size,
+            IsReadOnly = options.ReadOnly,
+            IsIncoming = options.Incoming,
+            Cache = options.Cache,
+            Log = line => Console.Error.WriteLine($"nvme: {line}"),
+        };
+        foreach (string address in options.Disks)
+            disks.Add(await DiskAddress.Parse(address).OpenAsync(how));
     }
 }

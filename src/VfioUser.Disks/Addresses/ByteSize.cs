@@ -1,14 +1,15 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 
-namespace Nvme.Cli;
+namespace VfioUser.Disks;
 
-/// <summary>Sizes on the command line: 4096, 512M, 10G, 1T.</summary>
-internal static class ByteSize
+/// <summary>Sizes as people write them on a command line: 4096, 512M, 10G, 1T.</summary>
+public static class ByteSize
 {
     private const string Units = "KMGT";
 
-    /// <returns>Null if it is no size, or too large.</returns>
+    /// <summary>Parses a size. Units are powers of 1024; <c>iB</c> may follow one.</summary>
+    /// <returns>In bytes; null if it is no size, or too large.</returns>
     public static long? TryParse([NotNullWhen(true)] string? text)
     {
         if (string.IsNullOrEmpty(text))
@@ -23,8 +24,9 @@ internal static class ByteSize
         return value > long.MaxValue >> shift ? null : value << shift;
     }
 
-    /// <summary>The shortest exact form.</summary>
-    public static string Text(long size)
+    /// <summary>The shortest exact form, for people.</summary>
+    /// <param name="size">In bytes; at least 0.</param>
+    public static string Format(long size)
     {
         int unit = 0;
         while (size >= 1024 && size % 1024 == 0 && unit < Units.Length)

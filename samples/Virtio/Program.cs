@@ -1,0 +1,15 @@
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using Virtio.Cli;
+using Virtio.Kinds;
+
+// a kind of device is a file in Kinds and a line here
+DeviceKind[] kinds =
+[
+    new EntropyKind(),
+];
+
+ParseResult parsed = CommandLine.Create(kinds).Parse(args);
+if (parsed.Action is ParseErrorAction error)
+    error.ShowHelp = error.ShowTypoCorrections = false; // the message says enough
+return await parsed.InvokeAsync();

@@ -1,0 +1,20 @@
+namespace VfioUser.Disks;
+
+/// <summary>Options for a disk that is opened by its address. Immutable.</summary>
+public sealed record DiskOptions
+{
+    /// <summary>In bytes: creates a missing file, and gives a new or empty one this size. Null for one that must exist.</summary>
+    public long? Size { get; init; }
+
+    /// <summary>Whether it is only read.</summary>
+    public bool IsReadOnly { get; init; }
+
+    /// <summary>Whether another process has the file until a guest has migrated here: see <see cref="FileDiskOptions.IsIncoming"/>.</summary>
+    public bool IsIncoming { get; init; }
+
+    /// <summary>How files use the page cache.</summary>
+    public FileCacheMode Cache { get; init; } = FileCacheMode.Writeback;
+
+    /// <summary>Called with one line when the connection to an NBD server is lost, and when it is back. Any thread.</summary>
+    public Action<string>? Log { get; init; }
+}
