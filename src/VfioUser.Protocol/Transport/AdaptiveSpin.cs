@@ -72,9 +72,10 @@ internal struct AdaptiveSpin
         }
         if (_length > 0 && ++_failures >= FailuresBeforeRest)
             _rest = FirstRest << Math.Min(_failures - FailuresBeforeRest, MaxRestDoublings);
+        long half = Math.Min(_length, _limit) / 2;
         if (wait < _limit)
-            _length = Math.Clamp(2 * wait, Shortest, _limit);
+            _length = Math.Min(Math.Max(2 * wait, Shortest), _limit);
         else
-            _length = _length / 2 < Shortest ? 0 : _length / 2;
+            _length = half < Shortest ? 0 : half;
     }
 }
