@@ -24,6 +24,8 @@ internal sealed class AdminCommands
             [AdminOpcode.Abort] = new AbortCommand(parts),
             [AdminOpcode.AsyncEventRequest] = new AsyncEventRequestCommand(parts),
             [AdminOpcode.FormatNvm] = new FormatCommand(parts),
+            [AdminOpcode.NamespaceManagement] = new NamespaceManagementCommand(parts),
+            [AdminOpcode.NamespaceAttachment] = new NamespaceAttachmentCommand(parts),
         };
         if (parts.HasShadowDoorbells)
             _commands[AdminOpcode.DoorbellBufferConfig] = new DoorbellBufferConfigCommand(parts);

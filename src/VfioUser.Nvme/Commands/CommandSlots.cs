@@ -59,6 +59,16 @@ internal sealed class CommandSlots(int count, Func<CommandSlot> create, Action w
         slot?.Cancel();
     }
 
+    /// <summary>The same for all commands to a namespace.</summary>
+    public void Cancel(Namespace space)
+    {
+        CommandSlot[] waiting;
+        lock (_lock)
+            waiting = [.. _all.Where(slot => slot.IsWaiting && slot.Space == space)];
+        foreach (CommandSlot slot in waiting)
+            slot.Cancel();
+    }
+
     /// <summary>The command in a slot has ended.</summary>
     public void Return(CommandSlot slot)
     {

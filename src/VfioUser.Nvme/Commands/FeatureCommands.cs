@@ -14,7 +14,7 @@ internal sealed class FeatureCommands(ControllerParts parts)
 
     private Features Features => parts.Features;
 
-    private uint QueueCounts => (uint)(parts.Queues.LastId - 1) * 0x0001_0001;
+    private uint QueueCounts => (uint)(parts.Options.IoQueues - 1) * 0x0001_0001;
 
     public CommandOutcome Set(in Command command, CommandContext context, out uint result)
     {
@@ -87,7 +87,7 @@ internal sealed class FeatureCommands(ControllerParts parts)
 
     private bool IsSupported(FeatureId id) => id switch
     {
-        FeatureId.VolatileWriteCache => parts.Namespaces.Any(space => space.HasVolatileCache),
+        FeatureId.VolatileWriteCache => parts.OffersWriteCache,
         FeatureId.TemperatureThreshold or FeatureId.NumberOfQueues or FeatureId.InterruptVectorConfiguration or FeatureId.Timestamp => true,
         _ => Features.IsPlain(id),
     };
@@ -144,7 +144,7 @@ internal sealed class FeatureCommands(ControllerParts parts)
     private CommandOutcome FlushAll(CommandContext context)
     {
         context.Pass.Leave();
-        foreach (Namespace space in parts.Namespaces)
+        foreach (Namespace space in parts.Namespaces.All)
             parts.Flush(space);
         return context.Reenter(Status.Success);
     }

@@ -1,6 +1,6 @@
 namespace VfioUser.Nvme;
 
-/// <summary>Format NVM: makes all blocks zero; there is one format. NVMe 1.4 5.23.</summary>
+/// <summary>Format NVM: makes all blocks zero; of the size that the driver asks for. NVMe 1.4 5.23.</summary>
 internal sealed class FormatCommand(ControllerParts parts) : IAdminCommand
 {
     private const uint AllNamespaces = 0xFFFF_FFFF;
@@ -9,38 +9,58 @@ internal sealed class FormatCommand(ControllerParts parts) : IAdminCommand
     public CommandOutcome Execute(in Command command, CommandContext context, out uint result)
     {
         result = 0;
-        uint format = command.Dword10 & 0xF;
+        int format = (int)(command.Dword10 & 0xF | (command.Dword10 >> 12 & 3) << 4);
         bool metadataOrProtection = (command.Dword10 >> 4 & 0x1F) != 0;
         uint erase = command.Dword10 >> 9 & 7;
-        Namespace[] spaces = command.Nsid == AllNamespaces ? [.. parts.Namespaces]
-            : parts.Namespace(command.Nsid) is { } one ? [one] : [];
+        Namespace[] spaces = command.Nsid == AllNamespaces ? [.. parts.Namespaces.AllAttached]
+            : parts.Namespaces.Attached(command.Nsid) is { } one ? [one] : [];
         if (spaces.Length == 0)
-            return Status.InvalidNamespace;
-        if (format != 0 || metadataOrProtection)
+            return parts.Namespaces.Refusal(command.Nsid);
+        if (metadataOrProtection || Array.Exists(spaces, space => format >= space.Formats.Count))
             return Status.InvalidFormat;
         if (erase >= CryptographicErase)
             return Status.InvalidField;
         if (Array.Exists(spaces, space => space.IsReadOnly))
             return Status.NamespaceWriteProtected;
-        return Format(spaces, context);
+        return Format(spaces, format, context);
     }
 
-    private CommandOutcome Format(Namespace[] spaces, CommandContext context)
+    private CommandOutcome Format(Namespace[] spaces, int format, CommandContext context)
     {
         context.Pass.Leave();
         foreach (Namespace space in spaces)
         {
-            space.BeginFormat();
+            // removed meanwhile: then there is nothing to format
+            if (!space.TryUse())
+                return context.Reenter(parts.Namespaces.Refusal(space.Id));
             try
             {
-                Wait.For(space.Disk.WriteZeroesAsync(0, space.Length, deallocate: true));
-                parts.Flush(space);
+                Format(space, format);
             }
             finally
             {
-                space.EndFormat();
+                space.EndUse();
             }
         }
         return context.Reenter(Status.Success);
+    }
+
+    private void Format(Namespace space, int format)
+    {
+        bool changed;
+        space.BeginFormat();
+        try
+        {
+            // what was there goes even if blocks of another size leave a part of the disk out
+            Wait.For(space.Disk.WriteZeroesAsync(0, space.Length, deallocate: true));
+            parts.Flush(space);
+            changed = space.SetFormat(format);
+        }
+        finally
+        {
+            space.EndFormat();
+        }
+        if (changed)
+            parts.Namespaces.Report(space.Id);
     }
 }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace VfioUser.Nvme;
@@ -17,49 +18,63 @@ internal sealed class GetLogPageCommand(ControllerParts parts) : IAdminCommand
         LogPageId id = (LogPageId)(byte)command.Dword10;
         long length = ((long)(command.Dword10 >> 16 | (command.Dword11 & 0xFFFF) << 16) + 1) * sizeof(uint);
         ulong offset = command.Dword12 | (ulong)command.Dword13 << 32;
-        Span<byte> whole = stackalloc byte[LargestPage];
-        int size = Write(id, whole);
+        int size = SizeOf(id);
         if (size == 0)
             return Status.InvalidLogPage;
-        ReadOnlySpan<byte> page = whole[..size];
         if (offset % sizeof(uint) != 0 || offset > (ulong)size || length > CommandContext.MaxTransfer)
             return Status.InvalidField;
         // it is the controller's; none is of a single namespace
         if (id == LogPageId.Smart && command.Nsid is not (0 or AllNamespaces))
             return Status.InvalidField;
+        Status status = context.Map(command, (int)length, isAdmin: true);
+        if (status != Status.Success)
+            return status;
+        bool retains = (command.Dword10 & RetainEvent) != 0;
+        // before the page is made: what happens from here on is told again
+        if (!retains)
+            parts.Events.LogRead(id);
+        uint[] changed = id != LogPageId.ChangedNamespaces ? [] : retains ? parts.Namespaces.ChangedIds : parts.Namespaces.TakeChangedIds();
+        Span<byte> page = stackalloc byte[LargestPage];
+        page.Clear();
+        Write(id, page, changed);
         Span<byte> data = context.Bounce((int)length).Span;
         data.Clear(); // behind the end of a page there is nothing
-        ReadOnlySpan<byte> wanted = page[(int)offset..];
+        ReadOnlySpan<byte> wanted = page[(int)offset..size];
         wanted[..Math.Min(wanted.Length, data.Length)].CopyTo(data);
-        Status status = context.Return(command, data);
-        if (status == Status.Success && (command.Dword10 & RetainEvent) == 0)
-            parts.Events.LogRead(id);
-        return status;
+        if (context.Data.TryCopyFrom(0, data))
+            return Status.Success;
+        parts.Namespaces.ReturnChangedIds(changed);
+        return Status.DataTransferError;
     }
 
-    // The size of the page; 0 if there is none of this number.
-    private int Write(LogPageId id, Span<byte> page)
+    // 0 if there is no page of this number.
+    private static int SizeOf(LogPageId id) => id switch
     {
-        page.Clear();
+        LogPageId.Error => ErrorLog.Entries * ErrorLogEntry.EntrySize,
+        LogPageId.Smart or LogPageId.FirmwareSlot => 512,
+        LogPageId.ChangedNamespaces or LogPageId.CommandsSupportedAndEffects => 4096,
+        _ => 0,
+    };
+
+    private void Write(LogPageId id, Span<byte> page, ReadOnlySpan<uint> changed)
+    {
         switch (id)
         {
             case LogPageId.Error:
                 parts.Errors.Write(page);
-                return ErrorLog.Entries * ErrorLogEntry.EntrySize;
+                break;
             case LogPageId.Smart:
                 WriteSmart(page);
-                return 512;
+                break;
             case LogPageId.FirmwareSlot:
                 WriteFirmwareSlot(page);
-                return 512;
-            case LogPageId.ChangedNamespaces:
-                WriteChangedNamespaces(page);
-                return 4096;
+                break;
+            case LogPageId.ChangedNamespaces: // as many as there is room for. NVMe 1.4 5.14.1.4
+                MemoryMarshal.AsBytes(changed).CopyTo(page);
+                break;
             case LogPageId.CommandsSupportedAndEffects:
                 WriteEffects(page);
-                return 4096;
-            default:
-                return 0;
+                break;
         }
     }
 
@@ -93,34 +108,22 @@ internal sealed class GetLogPageCommand(ControllerParts parts) : IAdminCommand
         Encoding.ASCII.GetBytes(FirmwareRevision.PadRight(8), page[8..]);
     }
 
-    // NVMe 1.4 5.14.1.4. Reading it is what clears it.
-    private void WriteChangedNamespaces(Span<byte> page)
-    {
-        int at = 0;
-        foreach (Namespace space in parts.Namespaces.Where(space => space.TakeChanged()))
-        {
-            if (at == page.Length)
-            {
-                page.Clear(); // more than there is room for
-                BinaryPrimitives.WriteUInt32LittleEndian(page, AllNamespaces);
-                return;
-            }
-            BinaryPrimitives.WriteUInt32LittleEndian(page[at..], space.Id);
-            at += sizeof(uint);
-        }
-    }
-
     // NVMe 1.4 figure 198: admin commands first, I/O commands from byte 1024 on
     private void WriteEffects(Span<byte> page)
     {
-        const uint Supported = 1, ContentChange = 1 << 1;
+        const uint Supported = 1, ContentChange = 1 << 1, CapabilityChange = 1 << 2, InventoryChange = 1 << 3;
         foreach (AdminOpcode opcode in Enum.GetValues<AdminOpcode>())
         {
             bool absent = opcode is AdminOpcode.FirmwareCommit or AdminOpcode.FirmwareDownload
                 || (opcode == AdminOpcode.DoorbellBufferConfig && !parts.OffersShadowDoorbells);
             // while a namespace is formatted it had better be left alone
             const uint OneNamespaceAtATime = 1 << 16;
-            uint effects = opcode == AdminOpcode.FormatNvm ? Supported | ContentChange | OneNamespaceAtATime : Supported;
+            uint effects = opcode switch
+            {
+                AdminOpcode.FormatNvm => Supported | ContentChange | CapabilityChange | OneNamespaceAtATime,
+                AdminOpcode.NamespaceAttachment or AdminOpcode.NamespaceManagement => Supported | InventoryChange,
+                _ => Supported,
+            };
             BinaryPrimitives.WriteUInt32LittleEndian(page[((int)opcode * sizeof(uint))..], absent ? 0 : effects);
         }
         foreach (IoOpcode opcode in Enum.GetValues<IoOpcode>())

@@ -7,6 +7,10 @@ namespace VfioUser.Nvme;
 internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
 {
     private const int PageSize = 4096;
+    private const uint AllNamespaces = 0xFFFF_FFFF;
+
+    // DLFEAT: what was deallocated reads as zeros, and Write Zeroes can deallocate
+    private const byte DeallocationFeatures = 1 << 3 | 1;
 
     // a minute, in microseconds: the most that Linux waits
     private const uint LongTime = 60_000_000;
@@ -22,11 +26,18 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
         {
             0x00 => IdentifyNamespace(command.Nsid, page),
             0x01 => IdentifyController(page),
-            0x02 => ActiveNamespaces(command.Nsid, page),
+            0x02 => List(parts.Namespaces.AllAttached, command.Nsid, page),
             0x03 => Descriptors(command.Nsid, page),
             // what version 2.0 has beside them, which Linux asks for: nothing to add to the above
-            0x05 => otherSet ? Status.InvalidField : parts.Namespace(command.Nsid) is null ? Status.InvalidNamespace : Status.Success,
+            0x05 => otherSet ? Status.InvalidField : parts.Namespaces.IsValid(command.Nsid) ? Status.Success : Status.InvalidNamespace,
             0x06 => otherSet ? Status.InvalidField : Limits(page),
+            0x07 => otherSet ? Status.InvalidField : List(parts.Namespaces.AllAttached, command.Nsid, page),
+            0x08 => IdentifyIndependent(command.Nsid, page),
+            0x10 => List(parts.Namespaces.All, command.Nsid, page),
+            0x11 => IdentifyAllocated(command.Nsid, page),
+            0x12 => ControllersOf(command.Nsid, command.Dword10 >> 16, page),
+            0x13 => Controllers(command.Dword10 >> 16, page),
+            0x1A => otherSet ? Status.InvalidField : List(parts.Namespaces.All, command.Nsid, page),
             _ => Status.InvalidField,
         };
         return status == Status.Success ? context.Return(command, page) : status;
@@ -42,12 +53,13 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
         PutText(page[64..72], GetLogPageCommand.FirmwareRevision);
         page[72] = 5; // RAB: bursts of 32
         page[77] = CommandContext.MaxTransferExponent; // MDTS
+        Put16(page, 78, ControllerParts.ControllerId);
         Put32(page, 80, ControllerRegisters.Version14);
         Put32(page, 84, LongTime); // RTD3R
         Put32(page, 88, LongTime); // RTD3E: a shutdown flushes what the guest has left in the cache
         Put32(page, 92, 1 << 8); // OAES: namespaces that change
         page[111] = 1; // CNTRLTYPE: an I/O controller
-        Put16(page, 256, (ushort)(1 << 1 | (parts.OffersShadowDoorbells ? 1 << 8 : 0))); // OACS: format, doorbell buffers
+        Put16(page, 256, (ushort)(1 << 1 | 1 << 3 | (parts.OffersShadowDoorbells ? 1 << 8 : 0))); // OACS: format, namespaces, doorbell buffers
         page[258] = 3; // ACL: 4 aborts
         page[259] = AsyncEvents.MaxRequests - 1; // AERL
         page[260] = 1 << 1 | 1; // FRMW: one slot, read-only
@@ -57,13 +69,12 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
         Put16(page, 268, 353); // CCTEMP
         page[512] = 0x66; // SQES: 64 bytes
         page[513] = 0x44; // CQES: 16 bytes
-        Put32(page, 516, (uint)parts.Namespaces.Count); // NN
+        Put32(page, 516, (uint)parts.Namespaces.Largest); // NN
         Put16(page, 520, 1 << 0 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 | 1 << 7); // ONCS: compare, DSM, zeroes, select, timestamp, verify
-        bool cache = parts.Namespaces.Any(space => space.HasVolatileCache);
-        page[525] = (byte)(cache ? 0b111 : 0b110); // VWC, and that a flush may be for all namespaces
+        page[525] = (byte)(parts.OffersWriteCache ? 0b111 : 0b110); // VWC, and that a flush may be for all namespaces
         Put16(page, 526, 0); // AWUN: one block is written as a whole
         Put32(page, 536, 1); // SGLS: of any length at any byte
-        PutText(page.Slice(768, 256), $"nqn.2014-08.org.nvmexpress:uuid:{parts.Namespaces[0].Uuid}", '\0');
+        PutText(page.Slice(768, 256), $"nqn.2014-08.org.nvmexpress:uuid:{parts.SubsystemUuid}", '\0');
         Put16(page, 2048, 0); // the one power state takes no power
         return Status.Success;
     }
@@ -71,24 +82,69 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
     // NVM command set specification 1.0 figure 102: commands without data need not be as short as those with
     private Status Limits(Span<byte> page)
     {
-        page[1] = (byte)(4 + int.Log2(parts.Namespaces.Min(space => space.BlockSize))); // WZSL: 65,536 blocks, in pages
+        page[1] = 4 + 9; // WZSL: 65,536 blocks of 512 bytes, in pages
         return Status.Success;
     }
 
     // NVMe 1.4 figure 245
     private Status IdentifyNamespace(uint nsid, Span<byte> page)
     {
-        if (parts.Namespace(nsid) is not { } space)
-            return Status.InvalidNamespace;
+        if (nsid == AllNamespaces)
+            return IdentifyCommon(page);
+        // one that is not attached is a page of zeros
+        if (parts.Namespaces.Attached(nsid) is { } space)
+            PutNamespace(page, space);
+        return parts.Namespaces.IsValid(nsid) ? Status.Success : Status.InvalidNamespace;
+    }
+
+    // the same whether the driver sees the namespace or not
+    private Status IdentifyAllocated(uint nsid, Span<byte> page)
+    {
+        if (parts.Namespaces.Allocated(nsid) is { } space)
+            PutNamespace(page, space);
+        return parts.Namespaces.IsValid(nsid) ? Status.Success : Status.InvalidNamespace;
+    }
+
+    // what all namespaces can do: for drivers that would make one
+    private static Status IdentifyCommon(Span<byte> page)
+    {
+        page[33] = DeallocationFeatures;
+        PutFormats(page, [512, 4096], 0);
+        return Status.Success;
+    }
+
+    private static void PutNamespace(Span<byte> page, Namespace space)
+    {
         Put64(page, 0, space.BlockCount); // NSZE
         Put64(page, 8, space.BlockCount); // NCAP
         Put64(page, 16, space.BlockCount); // NUSE
         PutHints(page, space);
-        page[33] = 1 << 3 | 1; // DLFEAT: what was deallocated reads as zeros, and Write Zeroes can deallocate
+        page[33] = DeallocationFeatures;
         page[99] = (byte)(space.IsReadOnly ? 1 : 0); // NSATTR: write-protected
         space.Uuid.TryWriteBytes(page[104..120], bigEndian: true, out _); // NGUID
-        page[128 + 2] = (byte)int.Log2(space.BlockSize); // LBAF 0
-        return Status.Success;
+        PutFormats(page, space.Formats, space.Format);
+    }
+
+    private static void PutFormats(Span<byte> page, IReadOnlyList<int> blockSizes, int current)
+    {
+        page[25] = (byte)(blockSizes.Count - 1); // NLBAF
+        page[26] = (byte)current; // FLBAS
+        for (int i = 0; i < blockSizes.Count; i++)
+        {
+            // LBADS, and RP: large blocks are faster
+            Put32(page, 128 + i * sizeof(uint), (uint)int.Log2(blockSizes[i]) << 16 | (blockSizes[i] < PageSize ? 1u << 24 : 0));
+        }
+    }
+
+    // NVMe 2.0 figure 280, for any command set
+    private Status IdentifyIndependent(uint nsid, Span<byte> page)
+    {
+        if (parts.Namespaces.Attached(nsid) is { } space)
+        {
+            page[8] = (byte)(space.IsReadOnly ? 1 : 0); // NSATTR: write-protected
+            page[14] = 1; // NSTAT: ready
+        }
+        return parts.Namespaces.IsValid(nsid) ? Status.Success : Status.InvalidNamespace;
     }
 
     private static void PutHints(Span<byte> page, Namespace space)
@@ -116,12 +172,12 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
         }
     }
 
-    private Status ActiveNamespaces(uint above, Span<byte> page)
+    private static Status List(IEnumerable<Namespace> namespaces, uint above, Span<byte> page)
     {
         if (above >= 0xFFFF_FFFE)
             return Status.InvalidNamespace;
         int at = 0;
-        foreach (Namespace space in parts.Namespaces.Where(space => space.Id > above).Take(PageSize / sizeof(uint)))
+        foreach (Namespace space in namespaces.Where(space => space.Id > above).Take(PageSize / sizeof(uint)))
         {
             Put32(page, at, space.Id);
             at += sizeof(uint);
@@ -133,12 +189,30 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
     private Status Descriptors(uint nsid, Span<byte> page)
     {
         const byte Nguid = 2, Uuid = 3, Length = 16;
-        if (parts.Namespace(nsid) is not { } space)
-            return Status.InvalidNamespace;
+        if (parts.Namespaces.Attached(nsid) is not { } space)
+            return parts.Namespaces.Refusal(nsid);
         (page[0], page[1]) = (Nguid, Length);
         space.Uuid.TryWriteBytes(page[4..20], bigEndian: true, out _);
         (page[20], page[21]) = (Uuid, Length);
         space.Uuid.TryWriteBytes(page[24..40], bigEndian: true, out _);
+        return Status.Success;
+    }
+
+    // NVMe 1.4 figure 250: those that have a namespace attached
+    private Status ControllersOf(uint nsid, uint from, Span<byte> page)
+    {
+        if (parts.Namespaces.Allocated(nsid) is not { } space)
+            return parts.Namespaces.Refusal(nsid);
+        return space.IsAttached ? Controllers(from, page) : Status.Success;
+    }
+
+    private static Status Controllers(uint from, Span<byte> page)
+    {
+        if (from <= ControllerParts.ControllerId)
+        {
+            Put16(page, 0, 1);
+            Put16(page, 2, ControllerParts.ControllerId);
+        }
         return Status.Success;
     }
 

@@ -19,8 +19,8 @@ internal sealed partial class IoCommands
     private async ValueTask<CommandOutcome> FlushAll(GuestPass pass)
     {
         pass.Leave();
-        for (int i = 0; i < parts.Namespaces.Count; i++)
-            await parts.FlushAsync(parts.Namespaces[i]).ConfigureAwait(false);
+        foreach (Namespace space in parts.Namespaces.AllAttached)
+            await parts.FlushAsync(space).ConfigureAwait(false);
         return Status.Success;
     }
 
@@ -93,7 +93,7 @@ internal sealed partial class IoCommands
             await space.Disk.DeallocateAsync((long)range.StartingLba * space.BlockSize, (long)range.BlockCount * space.BlockSize, slot.Cancellation)
                 .ConfigureAwait(false);
         }
-        if (space.HasVolatileCache && !parts.Features.WriteCacheEnabled)
+        if (space.HasVolatileCache && parts.WritesThrough)
             await parts.FlushAsync(space).ConfigureAwait(false);
         return Status.Success;
     }

@@ -132,5 +132,5 @@ internal sealed partial class IoCommands
         return expected.Span.SequenceEqual(found.Span) ? CountRead(slot) : Status.CompareFailure;
     }
 
-    private bool IsWrittenThrough(in Command command) => command.IsForceUnitAccess || !parts.Features.WriteCacheEnabled;
+    private bool IsWrittenThrough(in Command command) => command.IsForceUnitAccess || parts.WritesThrough;
 }

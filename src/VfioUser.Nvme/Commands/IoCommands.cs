@@ -14,12 +14,12 @@ internal sealed partial class IoCommands(ControllerParts parts)
     /// <summary>Whether carrying a command out may block the thread, or is about so many blocks that it takes its time.</summary>
     public bool Blocks(in Command command) => command.Nsid == AllNamespaces
         || (IoOpcode)command.Opcode is IoOpcode.WriteZeroes or IoOpcode.DatasetManagement or IoOpcode.Verify
-        || parts.Namespace(command.Nsid) is { MayBlock: true };
+        || parts.Namespaces.Attached(command.Nsid) is { MayBlock: true };
 
     /// <summary>Whether a command that may block probably does not.</summary>
-    public bool IsFast(in Command command) => parts.Namespace(command.Nsid) is { LatencyTracker.IsFast: true }
+    public bool IsFast(in Command command) => parts.Namespaces.Attached(command.Nsid) is { LatencyTracker.IsFast: true }
         && !command.IsForceUnitAccess
-        && ((IoOpcode)command.Opcode is IoOpcode.Read || ((IoOpcode)command.Opcode is IoOpcode.Write && parts.Features.WriteCacheEnabled));
+        && ((IoOpcode)command.Opcode is IoOpcode.Read || ((IoOpcode)command.Opcode is IoOpcode.Write && !parts.WritesThrough));
 
     /// <summary>Carries a command out. Throws nothing, now or later: an exception of a disk is a status.</summary>
     /// <param name="slot">Has the command.</param>
@@ -74,10 +74,10 @@ internal sealed partial class IoCommands(ControllerParts parts)
         }
         if (opcode == IoOpcode.Flush && command.Nsid == AllNamespaces)
             return FlushAll(pass);
-        if (parts.Namespace(command.Nsid) is not { } space)
-            return Ended(Status.InvalidNamespace);
+        if (parts.Namespaces.Attached(command.Nsid) is not { } space)
+            return Ended(parts.Namespaces.Refusal(command.Nsid));
         if (!space.TryBegin())
-            return Ended(Status.FormatInProgress);
+            return Ended(space.IsAttached ? Status.FormatInProgress : parts.Namespaces.Refusal(command.Nsid));
         slot.Space = space;
         return opcode switch
         {

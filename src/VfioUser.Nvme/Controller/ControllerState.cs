@@ -7,14 +7,15 @@ namespace VfioUser.Nvme;
 /// <remarks>
 /// Command thread. The library carries registers and interrupts; nothing is in flight. The stream is untrusted.
 /// <code>
-/// header | feature values, u32 each | vectors without coalescing, a byte each | namespaces | counters
+/// header | feature values, u32 each | vectors without coalescing, a byte each | namespaces | counters | numbers of changed namespaces, u32
 ///        | ids of requests for events, u16 | events, u32 | error log | completion queues | submission queues
 /// </code>
 /// </remarks>
 internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle)
 {
     public const int MaxSize = 64 << 10;
-    private const uint FormatVersion = 3;
+    private const uint FormatVersion = 4;
+    private const uint OldestVersion = 3; // all namespaces attached, with the formats that they were given
     private const ulong Page = Prp.PageSize;
 
     public void Save(IBufferWriter<byte> writer)
@@ -24,38 +25,42 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
         ushort[] requests = parts.Events.Requests;
         uint[] events = parts.Events.Waiting;
         ErrorLogEntry[] errors = parts.Errors.Saved;
+        NamespaceState[] namespaces = [.. parts.Namespaces.All.Select(space => new NamespaceState(
+            space.BlockCount, space.Uuid, (uint)space.BlockSize, space.Id, space.IsAttached ? 1u : 0))];
+        uint[] changed = parts.Namespaces.ChangedIds;
         ShadowDoorbells? shadow = parts.Queues.Shadow;
         Header header = new(FormatVersion, lifecycle.IsEnabled ? 1u : 0, parts.Interrupts.Mask, parts.Features.UnderThreshold,
-            (ushort)requests.Length, parts.Features.Timestamp, shadow is null ? 0u : 1, 0,
+            (ushort)requests.Length, parts.Features.Timestamp, shadow is null ? 0u : 1, (ushort)(parts.OffersWriteCache ? 1 : 0), (ushort)changed.Length,
             shadow?.Doorbells ?? 0, shadow?.EventIndexes ?? 0,
-            (ushort)parts.Namespaces.Count, (ushort)completions.Length, (ushort)submissions.Length, (ushort)parts.Features.Values.Length,
+            (ushort)namespaces.Length, (ushort)completions.Length, (ushort)submissions.Length, (ushort)parts.Features.Values.Length,
             (ushort)events.Length, (ushort)errors.Length, parts.Events.Reported, parts.Errors.Count);
         Put<Header>(writer, [header]);
         Put(writer, parts.Features.Values);
         Put(writer, MemoryMarshal.AsBytes(parts.Features.CoalescingDisabled));
-        Put<NamespaceState>(writer, Namespaces);
+        Put<NamespaceState>(writer, namespaces);
         Put<StatisticsState>(writer, [parts.Statistics.State]);
+        Put<uint>(writer, changed);
         Put<ushort>(writer, requests);
         Put<uint>(writer, events);
         Put<ErrorLogEntry>(writer, errors);
         Put<CompletionQueueState>(writer, completions);
         Put<SubmissionQueueState>(writer, submissions);
         // from here on they may be another host's
-        foreach (Namespace space in parts.Namespaces)
+        foreach (Namespace space in parts.Namespaces.All)
             space.Disk.Inactivate();
     }
-
-    private NamespaceState[] Namespaces => [.. parts.Namespaces.Select(space => new NamespaceState(space.BlockCount, space.Uuid, (uint)space.BlockSize))];
 
     /// <exception cref="InvalidDataException">It is not the state of such a controller.</exception>
     public void Restore(ReadOnlySpan<byte> state)
     {
         Header header = Take<Header>(ref state, 1)[0];
-        Require(header.Version == FormatVersion, $"version {header.Version}");
+        Require(header.Version is >= OldestVersion and <= FormatVersion, $"version {header.Version}");
         ReadOnlySpan<uint> features = Take<uint>(ref state, header.Features);
         ReadOnlySpan<byte> uncoalesced = Take<byte>(ref state, parts.Features.CoalescingDisabled.Length);
-        ReadOnlySpan<NamespaceState> namespaces = Take<NamespaceState>(ref state, header.Namespaces);
+        NamespaceState[] namespaces = header.Version == OldestVersion ? TakeOldNamespaces(ref state, header.Namespaces)
+            : [.. Take<NamespaceState>(ref state, header.Namespaces)];
         StatisticsState statistics = Take<StatisticsState>(ref state, 1)[0];
+        ReadOnlySpan<uint> changed = Take<uint>(ref state, header.Changed);
         ReadOnlySpan<ushort> requests = Take<ushort>(ref state, header.Requests);
         ReadOnlySpan<uint> events = Take<uint>(ref state, header.Events);
         ReadOnlySpan<ErrorLogEntry> errors = Take<ErrorLogEntry>(ref state, header.Errors);
@@ -63,8 +68,7 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
         ReadOnlySpan<SubmissionQueueState> submissions = Take<SubmissionQueueState>(ref state, header.SubmissionQueues);
         Require(state.IsEmpty, "more than there should be");
         Require(features.Length == parts.Features.Values.Length, "other features");
-        // what is in memory, or not on storage that both hosts share, stays behind
-        Require(namespaces.SequenceEqual(Namespaces), "other disks, another serial number, or another block size");
+        Check(namespaces, changed);
         Require(requests.Length <= AsyncEvents.MaxRequests && events.Length <= AsyncEvents.MaxEvents, "too many events, or requests for them");
         Require(errors.Length <= ErrorLog.Entries && (ulong)errors.Length <= header.ErrorCount, "too many errors");
         Require(header.HasShadow == 0 || (parts.HasShadowDoorbells && header.Shadow % Page == 0 && header.EventIndexes % Page == 0), "shadow doorbells");
@@ -72,6 +76,11 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
 
         parts.ActivateDisks(all: true); // what is cached of them is from before the source wrote them
         lifecycle.BeginRestore(header.Enabled != 0);
+        foreach (NamespaceState space in namespaces)
+            Restore(space);
+        parts.Namespaces.TakeChangedIds();
+        parts.Namespaces.ReturnChangedIds(changed);
+        parts.OffersWriteCache = header.Version == OldestVersion ? parts.HasVolatileCache : header.OffersWriteCache != 0;
         parts.Interrupts.RestoreMask(header.Mask);
         parts.Features.Reset();
         parts.Features.Restore(features);
@@ -92,6 +101,58 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
                 parts.Workers.Assign(made);
         }
         parts.Queues.RestoreShadow(header.HasShadow == 0 ? null : new ShadowDoorbells(parts.Dma, header.Shadow, header.EventIndexes));
+    }
+
+    // Nothing is under way, and the disk is as it was: only what the driver knows of it is restored.
+    private void Restore(in NamespaceState state)
+    {
+        Namespace space = parts.Namespaces.Allocated(state.Id)!;
+        space.SetFormat(IndexOf(space.Formats, (int)state.BlockSize));
+        if (state.IsAttached != 0)
+            parts.Namespaces.Attach(space);
+        else
+            parts.Namespaces.Detach(space);
+    }
+
+    // what is in memory, or not on storage that both hosts share, stays behind
+    private void Check(ReadOnlySpan<NamespaceState> namespaces, ReadOnlySpan<uint> changed)
+    {
+        HashSet<uint> known = [];
+        foreach (NamespaceState state in namespaces)
+        {
+            Require(parts.Namespaces.Allocated(state.Id) is not null, $"a namespace {state.Id}, which is not here");
+            Namespace space = parts.Namespaces.Allocated(state.Id)!;
+            Require(known.Add(state.Id) && space.Uuid == state.Uuid, $"another disk as namespace {state.Id}, or another serial number");
+            Require(IndexOf(space.Formats, (int)state.BlockSize) >= 0, $"blocks of {state.BlockSize} bytes in namespace {state.Id}, which cannot have them here");
+            Require((ulong)Math.Max(space.Disk.Size, 0) / state.BlockSize == state.Blocks, $"another size of namespace {state.Id}");
+        }
+        foreach (Namespace space in parts.Namespaces.All)
+            Require(known.Contains(space.Id), $"no namespace {space.Id}, which is here");
+        foreach (uint id in changed)
+            Require(parts.Namespaces.IsValid(id), $"a change of namespace {id}");
+    }
+
+    // Of a release that had neither numbers nor attachments: one after the other from 1 on.
+    private static NamespaceState[] TakeOldNamespaces(ref ReadOnlySpan<byte> state, int count)
+    {
+        NamespaceState[] namespaces = new NamespaceState[count];
+        uint id = 0;
+        foreach (ref readonly OldNamespaceState old in Take<OldNamespaceState>(ref state, count))
+        {
+            namespaces[id] = new NamespaceState(old.Blocks, old.Uuid, old.BlockSize, id + 1, IsAttached: 1);
+            id++;
+        }
+        return namespaces;
+    }
+
+    private static int IndexOf(IReadOnlyList<int> formats, int blockSize)
+    {
+        for (int i = 0; i < formats.Count; i++)
+        {
+            if (formats[i] == blockSize)
+                return i;
+        }
+        return -1;
     }
 
     private void Check(bool enabled, ReadOnlySpan<CompletionQueueState> completions, ReadOnlySpan<SubmissionQueueState> submissions)
@@ -135,11 +196,14 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
     }
 
     [StructLayout(LayoutKind.Sequential, Pack = 1)]
-    private readonly record struct NamespaceState(ulong Blocks, Guid Uuid, uint BlockSize);
+    private readonly record struct NamespaceState(ulong Blocks, Guid Uuid, uint BlockSize, uint Id, uint IsAttached);
+
+    [StructLayout(LayoutKind.Sequential, Pack = 1)]
+    private readonly record struct OldNamespaceState(ulong Blocks, Guid Uuid, uint BlockSize);
 
     [StructLayout(LayoutKind.Sequential, Pack = 1)]
     private readonly record struct Header(
-        uint Version, uint Enabled, uint Mask, ushort UnderThreshold, ushort Requests, ulong Timestamp, uint HasShadow, uint Reserved,
+        uint Version, uint Enabled, uint Mask, ushort UnderThreshold, ushort Requests, ulong Timestamp, uint HasShadow, ushort OffersWriteCache, ushort Changed,
         ulong Shadow, ulong EventIndexes, ushort Namespaces, ushort CompletionQueues, ushort SubmissionQueues, ushort Features,
         ushort Events, ushort Errors, uint Reported, ulong ErrorCount);
 }

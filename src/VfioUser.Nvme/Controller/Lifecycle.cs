@@ -95,7 +95,7 @@ internal sealed class Lifecycle(ControllerParts parts)
             queue.InFlight.Close();
             queue.InFlight.Wait();
         }
-        foreach (Namespace space in parts.Namespaces.Where(space => space.Disk.IsActive))
+        foreach (Namespace space in parts.Namespaces.All.Where(space => space.Disk.IsActive))
             parts.Flush(space);
     }
 
@@ -221,6 +221,7 @@ internal sealed class Lifecycle(ControllerParts parts)
         parts.Queues.Add(new SubmissionQueueState(registers.AdminSubmissionQueue, 0, 0, registers.AdminSubmissionQueueSize, 0, 0), completions);
         parts.Features.Reset();
         parts.Events.Reset();
+        parts.OffersWriteCache = parts.HasVolatileCache;
         _enabled = true;
         registers.Status = StatusBits.Ready;
         parts.Guest.Open();
@@ -239,7 +240,7 @@ internal sealed class Lifecycle(ControllerParts parts)
 
     private void FlushAll()
     {
-        foreach (Namespace space in parts.Namespaces)
+        foreach (Namespace space in parts.Namespaces.All)
         {
             try
             {

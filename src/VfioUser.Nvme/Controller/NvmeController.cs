@@ -13,47 +13,49 @@ namespace VfioUser.Nvme;
 /// The controller's workers run all others. Without a client it is disabled. Migration
 /// does not carry the contents of disks.
 /// </remarks>
-public sealed class NvmeController : PciDevice
+public sealed partial class NvmeController : PciDevice
 {
     private const uint VectorTable = 0x2000;
     private const uint PendingBits = 0x3000;
+    private const int LeastQueues = 2;
     private const int MessageControl = 2; // in the MSI-X capability. PCI 3.0 6.8.2.3
 
     private readonly ControllerParts _parts;
     private readonly Lifecycle _lifecycle;
+    private readonly Lock _adding = new();
 
     /// <param name="disks">A namespace each, from number 1 on. The caller owns them and disposes them after the controller.</param>
     /// <param name="options">Null for the defaults.</param>
-    /// <exception cref="ArgumentException">There is none, or one cannot be a namespace.</exception>
+    /// <exception cref="ArgumentException">One cannot be a namespace, or they are more than there can be.</exception>
     public NvmeController(IReadOnlyList<Disk> disks, NvmeControllerOptions? options = null)
         : this(WithDefaults(disks), options)
     {
     }
 
     /// <summary>A controller.</summary>
-    /// <param name="namespaces">From number 1 on. The caller owns their disks and disposes them after the controller.</param>
+    /// <param name="namespaces">From number 1 on, unless they say; there may be none, and <see cref="AddNamespace"/> adds others. The caller
+    /// owns their disks and disposes them after the controller.</param>
     /// <param name="options">Null for the defaults.</param>
-    /// <exception cref="ArgumentException">There is none, or a disk cannot be one of such blocks.</exception>
+    /// <exception cref="ArgumentException">A disk cannot be one of such blocks, or there are more than there can be, or two of a number.</exception>
     public NvmeController(IReadOnlyList<NvmeNamespace> namespaces, NvmeControllerOptions? options = null)
         : base(new PciId(Vendor: 0x1B36, Device: 0x00F2, SubsystemVendor: 0x1B36, Subsystem: 0x00F2), PciClass.MassStorageNvme)
     {
         ArgumentNullException.ThrowIfNull(namespaces);
         options ??= new NvmeControllerOptions();
         options.Check();
-        if (namespaces.Count == 0)
-            throw new ArgumentException("A controller has at least one disk.", nameof(namespaces));
-        Disk[] disks = [.. namespaces.Select(space => space.Disk)];
+        if (namespaces.Count > options.Namespaces)
+            throw new ArgumentException($"The controller has room for {options.Namespaces} namespaces, not {namespaces.Count}.", nameof(namespaces));
         Config.AddPowerManagement();
         Config.AddPciExpress();
         DoorbellWrites writes = new(() => _parts!);
         Bar bar = AddBar(0, BarKind.Memory64, size: 0x4000, writes);
         IrqVectors vectors = bar.AddMsiX(VectorTable, options.IoQueues + 1, PendingBits);
         RundownGuard guest = new(isOpen: false);
-        DoorbellRegisters doorbells = new(bar, options.IoQueues + 1, options.Doorbells == NvmeDoorbellKind.Mapped);
+        DoorbellRegisters doorbells = new(bar, QueuesOf(options) + 1, options.Doorbells == NvmeDoorbellKind.Mapped);
         if (!doorbells.IsMapped)
-            writes.AddTo(bar, options.IoQueues + 1);
+            writes.AddTo(bar, QueuesOf(options) + 1);
         AsyncEvents events = new();
-        QueueSet queues = new(Dma, doorbells, options.IoQueues, (_, _) => events.Raise(AsyncEvent.InvalidDoorbellValue),
+        QueueSet queues = new(Dma, doorbells, QueuesOf(options), (_, _) => events.Raise(AsyncEvent.InvalidDoorbellValue),
             () => _parts!.WakeAll());
         Intx intx = AddIntx();
         Interrupts interrupts = new(vectors, intx, Config.MsiX!, doorbells, guest, () => queues);
@@ -63,8 +65,7 @@ public sealed class NvmeController : PciDevice
         doorbells.AddMessageHandler(interrupts.Update);
         MsiXCapability msiX = Config.MsiX!;
         Config.AddWriteHandler(msiX.Offset + MessageControl, sizeof(ushort), (_, _) => interrupts.Update());
-        string serialNumber = options.SerialNumber ?? DiskNames.SerialNumberOf(disks[0]);
-        string[] names = DiskNames.Of(serialNumber, disks);
+        string serialNumber = options.SerialNumber ?? DiskNames.SerialNumberOf(namespaces.Count > 0 ? namespaces[0].Disk.Identity : Guid.NewGuid().ToString());
         _parts = new ControllerParts
         {
             Options = options,
@@ -76,7 +77,8 @@ public sealed class NvmeController : PciDevice
             Doorbells = doorbells,
             Interrupts = interrupts,
             Queues = queues,
-            Namespaces = [.. namespaces.Select((space, i) => new Namespace((uint)i + 1, space, options.BlockSize, names[i]))],
+            Namespaces = new NamespaceSet(options.Namespaces),
+            SubsystemUuid = Namespace.UuidOf(namespaces.Count > 0 ? DiskNames.Of(serialNumber, namespaces[0].Disk, 0) : serialNumber),
             Events = events,
         };
         _lifecycle = new Lifecycle(_parts);
@@ -84,8 +86,10 @@ public sealed class NvmeController : PciDevice
         ControllerState state = new(_parts, _lifecycle);
         EnableMigration(state.Save, state.Restore, ControllerState.MaxSize);
         events.Wake = _parts.Workers.WakeAdmin;
-        foreach (Disk disk in disks.Distinct())
-            disk.SizeChanged += DiskChanged;
+        foreach (NvmeNamespace space in namespaces)
+            AddNamespace(space);
+        _parts.Namespaces.TakeChangedIds(); // there was no driver to see it
+        _parts.Namespaces.Changed = _parts.NamespacesChanged;
     }
 
     /// <summary>Counters of the controller. Any thread.</summary>
@@ -113,12 +117,13 @@ public sealed class NvmeController : PciDevice
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        foreach (Namespace space in _parts.Namespaces)
-            space.Disk.SizeChanged -= DiskChanged;
+        foreach (Namespace space in _parts.Namespaces.All)
+            space.Close(() => { });
         base.Dispose(disposing);
     }
 
-    private void DiskChanged(object? disk, EventArgs _) => _parts.DiskChanged((Disk)disk!);
+    // EDK2's driver makes two queues without asking how many there are
+    private static int QueuesOf(NvmeControllerOptions options) => Math.Max(options.IoQueues, LeastQueues);
 
     private static NvmeNamespace[] WithDefaults(IReadOnlyList<Disk> disks)
     {

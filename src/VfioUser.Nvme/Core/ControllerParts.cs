@@ -5,9 +5,13 @@ namespace VfioUser.Nvme;
 /// <summary>What a controller is made of; the parts know one another through it.</summary>
 internal sealed class ControllerParts
 {
+    /// <summary>CNTLID: there is one controller in its subsystem.</summary>
+    public const ushort ControllerId = 0;
+
     private readonly Lock _failing = new();
     private long _unexpected;
     private int _isLost;
+    private bool _offersWriteCache;
 
     public required NvmeControllerOptions Options { get; init; }
 
@@ -29,8 +33,10 @@ internal sealed class ControllerParts
 
     public required QueueSet Queues { get; init; }
 
-    /// <summary>Number 1 is the first one.</summary>
-    public required IReadOnlyList<Namespace> Namespaces { get; init; }
+    public required NamespaceSet Namespaces { get; init; }
+
+    /// <summary>Names the subsystem, and so this controller: it is the only one.</summary>
+    public required Guid SubsystemUuid { get; init; }
 
     public required AsyncEvents Events { get; init; }
 
@@ -61,8 +67,19 @@ internal sealed class ControllerParts
     /// </summary>
     public bool OffersShadowDoorbells => HasShadowDoorbells && !Interrupts.UsesIntx;
 
-    /// <summary>The namespace of a number, or null.</summary>
-    public Namespace? Namespace(uint id) => id - 1 < (uint)Namespaces.Count ? Namespaces[(int)(id - 1)] : null;
+    /// <summary>Whether some namespace has a cache that a power loss empties.</summary>
+    public bool HasVolatileCache => Namespaces.All.Any(space => space.HasVolatileCache);
+
+    /// <summary>Whether the driver was told of such a cache. It asks once, when it enables the controller: what a namespace has that comes
+    /// later, it would not flush.</summary>
+    public bool OffersWriteCache
+    {
+        get => Volatile.Read(ref _offersWriteCache);
+        set => Volatile.Write(ref _offersWriteCache, value);
+    }
+
+    /// <summary>Whether each write is to be durable when it is answered.</summary>
+    public bool WritesThrough => !OffersWriteCache || !Features.WriteCacheEnabled;
 
     /// <summary>Sets Controller Fatal Status: nothing is fetched any more until a reset. Any thread.</summary>
     public void Fail(string reason)
@@ -147,14 +164,18 @@ internal sealed class ControllerParts
         _ => $"{queue} at 0x{address:x} cannot be accessed: {result}",
     };
 
-    /// <summary>Makes what was written to a namespace durable. Outside of the guard; any thread.</summary>
+    /// <summary>Makes what was written to a namespace durable. Outside of the guard; any thread. Does
+    /// nothing for one that is removed.</summary>
     /// <exception cref="FlushFailedException">Writes are lost.</exception>
     public ValueTask FlushAsync(Namespace space)
     {
-        ValueTask flushing = space.Disk.FlushAsync();
+        if (!space.TryUse())
+            return default;
+        ValueTask flushing = space.Disk.FlushAsync(); // throws nothing, only its answer does
         if (!flushing.IsCompletedSuccessfully)
             return FlushAsync(space, flushing);
         flushing.GetAwaiter().GetResult();
+        space.EndUse();
         return default;
     }
 
@@ -182,6 +203,10 @@ internal sealed class ControllerParts
             LoseWrites(space, e);
             throw;
         }
+        finally
+        {
+            space.EndUse();
+        }
     }
 
     /// <summary>Takes the disks that are another's as yet. See <see cref="Disk.Activate"/>.</summary>
@@ -189,10 +214,12 @@ internal sealed class ControllerParts
     /// <exception cref="IOException">Another process has one: none is taken.</exception>
     public void ActivateDisks(bool all = false)
     {
-        Disk[] others = [.. Namespaces.Select(space => space.Disk).Where(disk => !disk.IsActive)];
+        // none is removed meanwhile
+        Namespace[] spaces = [.. Namespaces.All.Where(space => space.TryUse())];
+        Disk[] others = [.. spaces.Select(space => space.Disk).Where(disk => !disk.IsActive)];
         try
         {
-            foreach (Disk disk in all ? Namespaces.Select(space => space.Disk) : others)
+            foreach (Disk disk in all ? spaces.Select(space => space.Disk) : others)
                 disk.Activate();
         }
         catch
@@ -201,10 +228,15 @@ internal sealed class ControllerParts
                 disk.Inactivate();
             throw;
         }
+        finally
+        {
+            foreach (Namespace space in spaces)
+                space.EndUse();
+        }
     }
 
     /// <summary>Whether some namespace has lost writes.</summary>
-    public bool HasLostWrites => Namespaces.Any(space => space.HasLostWrites);
+    public bool HasLostWrites => Namespaces.All.Any(space => space.HasLostWrites);
 
     /// <summary>Tells the driver of lost writes, if it wants to know and there are any.</summary>
     public void RaiseLostWrites()
@@ -213,13 +245,10 @@ internal sealed class ControllerParts
             Events.Raise(AsyncEvent.Reliability);
     }
 
-    /// <summary>A disk has another size, perhaps. Any thread.</summary>
-    public void DiskChanged(Disk disk)
+    /// <summary>A namespace has come, gone or changed. Any thread.</summary>
+    public void NamespacesChanged()
     {
-        bool changed = false;
-        foreach (Namespace space in Namespaces.Where(space => space.Disk == disk))
-            changed |= space.UpdateSize();
-        if (changed && Features.ReportsNamespaces)
+        if (Features.ReportsNamespaces)
             Events.Raise(AsyncEvent.NamespaceAttributeChanged);
     }
 

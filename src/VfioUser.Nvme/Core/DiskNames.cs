@@ -7,12 +7,22 @@ namespace VfioUser.Nvme;
 internal static class DiskNames
 {
     /// <summary>A serial number that no controller with another first disk has: 18 characters.</summary>
-    public static string SerialNumberOf(Disk first) =>
-        $"VU{Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(first.Identity)), 0, 8)}";
+    public static string SerialNumberOf(string identity) =>
+        $"VU{Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(identity)), 0, 8)}";
 
-    /// <summary>Names of disks, which stay with their bytes if the order changes.</summary>
-    /// <param name="serialNumber">Of their controller.</param>
-    /// <param name="disks">The disks, of which one may be there twice.</param>
-    public static string[] Of(string serialNumber, IReadOnlyList<Disk> disks) =>
-        [.. disks.Select((disk, i) => $"{serialNumber}/{disk.Identity}/{disks.Take(i).Count(other => string.Equals(other.Identity, disk.Identity, StringComparison.Ordinal))}")];
+    /// <summary>The name of a disk, which stays with its bytes whatever its number is.</summary>
+    /// <param name="serialNumber">Of its controller.</param>
+    /// <param name="disk">The disk.</param>
+    /// <param name="copy">0, and more if the disk is there more than once.</param>
+    public static string Of(string serialNumber, Disk disk, int copy) => $"{serialNumber}/{disk.Identity}/{copy}";
+
+    /// <summary>A name of the disk that no namespace has.</summary>
+    public static string Of(string serialNumber, Disk disk, IEnumerable<Namespace> others)
+    {
+        HashSet<string> taken = [.. others.Select(other => other.Name)];
+        int copy = 0;
+        while (taken.Contains(Of(serialNumber, disk, copy)))
+            copy++;
+        return Of(serialNumber, disk, copy);
+    }
 }

@@ -18,6 +18,9 @@ internal interface IQueueWorkers
     /// <summary>Tells the disk of a command that it is not wanted any more. Admin thread.</summary>
     void Abort(SubmissionQueue queue, ushort commandId);
 
+    /// <summary>The same for all commands to a namespace. Any thread, outside of the guard.</summary>
+    void Abort(Namespace space);
+
     /// <summary>The same for all commands that wait for disks. Admin thread, outside of the guard.</summary>
     void AbortAll();
 

@@ -6,9 +6,16 @@ namespace VfioUser.Nvme;
 /// <summary>A namespace: blocks with a number that the guest knows them by.</summary>
 internal sealed class Namespace
 {
-    private readonly RundownGuard _commands = new();
+    private static readonly int[] BlockSizes = [512, 4096];
+
+    private readonly Lock _exclusive = new();
+    private readonly Lock _sizing = new();
+    private readonly RundownGuard _commands = new(isOpen: false);
+    private readonly RundownGuard _uses = new();
+    private Action<Namespace>? _sizeChanged;
+    private bool _isAttached;
     private int _flushFailed;
-    private int _hasChanged;
+    private int _blockSize;
     private long _blockCount;
 
     /// <param name="id">Its number.</param>
@@ -30,14 +37,15 @@ internal sealed class Namespace
             throw new ArgumentException($"A disk has at least one block of {blockSize} bytes: namespace {id} has {disk.Size} bytes.");
         Id = id;
         Disk = disk;
-        BlockSize = blockSize;
-        _blockCount = disk.Size / blockSize;
         InPlace = disk as IInPlaceDisk;
         MayBlock = disk.MayBlock;
         IsReadOnly = options.IsReadOnly || disk.IsReadOnly;
         HasVolatileCache = disk.HasVolatileCache;
-        byte[] hash = SHA256.HashData(Encoding.UTF8.GetBytes(name));
-        Uuid = new Guid(hash.AsSpan(0, 16), bigEndian: true);
+        Formats = IsReadOnly ? [blockSize] : [.. BlockSizes.Where(size => size >= Hints.BlockSize && (size == blockSize || size <= disk.Size))];
+        _blockSize = blockSize;
+        _blockCount = disk.Size / blockSize;
+        Name = name;
+        Uuid = UuidOf(name);
     }
 
     public uint Id { get; }
@@ -56,39 +64,88 @@ internal sealed class Namespace
 
     public DiskHints Hints { get; }
 
-    public int BlockSize { get; }
+    /// <summary>Sizes that its blocks can have, in bytes: an LBA format each.</summary>
+    public IReadOnlyList<int> Formats { get; }
+
+    /// <summary>Which of them it has.</summary>
+    public int Format => Array.IndexOf([.. Formats], BlockSize);
+
+    /// <summary>In bytes. A format changes it, while no command is under way.</summary>
+    public int BlockSize => Volatile.Read(ref _blockSize);
 
     /// <summary>It changes with the disk's size.</summary>
     public ulong BlockCount => (ulong)Volatile.Read(ref _blockCount);
 
     /// <summary>In bytes.</summary>
-    public long Length => (long)BlockCount * BlockSize;
+    public long Length
+    {
+        get
+        {
+            lock (_sizing)
+                return _blockCount * _blockSize;
+        }
+    }
+
+    /// <summary>Tells it from all other disks.</summary>
+    public string Name { get; }
 
     /// <summary>The same whenever the same disk is served.</summary>
     public Guid Uuid { get; }
 
     public LatencyTracker LatencyTracker { get; } = new();
 
+    /// <summary>Whether the driver can use it.</summary>
+    public bool IsAttached => Volatile.Read(ref _isAttached);
+
     /// <summary>Whether a flush has failed.</summary>
     public bool HasLostWrites => Volatile.Read(ref _flushFailed) != 0;
+
+    /// <summary>The identifier that is made of a name.</summary>
+    public static Guid UuidOf(string name) => new(SHA256.HashData(Encoding.UTF8.GetBytes(name)).AsSpan(0, 16), bigEndian: true);
 
     /// <summary>A flush has failed.</summary>
     /// <returns>Whether it is the first one.</returns>
     public bool LoseWrites() => Interlocked.Exchange(ref _flushFailed, 1) == 0;
 
-    /// <summary>Begins a command. False while the namespace is being formatted.</summary>
+    /// <summary>Begins a command. False while the namespace is being formatted, and when it is not attached.</summary>
     public bool TryBegin() => _commands.TryEnter();
 
     public void End() => _commands.Exit();
 
-    /// <summary>Lets no command begin any more, and waits for those that have.</summary>
+    /// <summary>Begins to use the disk otherwise, whether the driver sees it or not. False when the namespace is removed.</summary>
+    public bool TryUse() => _uses.TryEnter();
+
+    public void EndUse() => _uses.Exit();
+
+    /// <summary>Lets no command begin any more, and waits for those that have. The thread is the one that ends it.</summary>
     public void BeginFormat()
     {
+        _exclusive.Enter();
         _commands.Close();
         _commands.Wait();
     }
 
-    public void EndFormat() => _commands.Open();
+    public void EndFormat()
+    {
+        if (IsAttached)
+            _commands.Open();
+        _exclusive.Exit();
+    }
+
+    /// <summary>Gives it blocks of another size, during a format or before there are commands.</summary>
+    /// <param name="format">One of <see cref="Formats"/>, by number.</param>
+    /// <returns>Whether it had others before.</returns>
+    public bool SetFormat(int format)
+    {
+        lock (_sizing)
+        {
+            if (_blockSize == Formats[format])
+                return false;
+            Volatile.Write(ref _blockSize, Formats[format]);
+            Volatile.Write(ref _blockCount, Math.Max(Disk.Size, 0) / _blockSize);
+            return true;
+        }
+    }
 
     public bool Contains(ulong lba, ulong count)
     {
@@ -100,13 +157,75 @@ internal sealed class Namespace
     /// <returns>Whether it has.</returns>
     public bool UpdateSize()
     {
-        long blocks = Math.Max(Disk.Size, 0) / BlockSize;
-        if (Interlocked.Exchange(ref _blockCount, blocks) == blocks)
-            return false;
-        Volatile.Write(ref _hasChanged, 1);
-        return true;
+        lock (_sizing)
+        {
+            long blocks = Math.Max(Disk.Size, 0) / _blockSize;
+            if (blocks == _blockCount)
+                return false;
+            Volatile.Write(ref _blockCount, blocks);
+            return true;
+        }
     }
 
-    /// <summary>Whether it has changed since the last call: the driver reads it.</summary>
-    public bool TakeChanged() => Interlocked.Exchange(ref _hasChanged, 0) != 0;
+    /// <summary>Follows the size of its disk from now on.</summary>
+    /// <param name="sizeChanged">Called when it has changed. Any thread.</param>
+    public void Open(Action<Namespace> sizeChanged)
+    {
+        _sizeChanged = sizeChanged;
+        Disk.SizeChanged += DiskChanged;
+        DiskChanged(Disk, EventArgs.Empty);
+    }
+
+    /// <summary>Lets the driver use it.</summary>
+    /// <returns>False if it does already, or if the namespace is removed.</returns>
+    public bool Attach()
+    {
+        lock (_exclusive)
+        {
+            if (IsAttached || !_uses.IsOpen)
+                return false;
+            _commands.Open();
+            Volatile.Write(ref _isAttached, true);
+            return true;
+        }
+    }
+
+    /// <summary>Takes it away from the driver, and waits for its commands that have begun. Not inside the guard.</summary>
+    /// <param name="gone">Called before the wait.</param>
+    /// <returns>False if it is not attached.</returns>
+    public bool Detach(Action gone)
+    {
+        lock (_exclusive)
+        {
+            if (!IsAttached)
+                return false;
+            Volatile.Write(ref _isAttached, false);
+            gone();
+            _commands.Close();
+            _commands.Wait();
+            return true;
+        }
+    }
+
+    /// <summary>As <see cref="Detach"/>, and waits for all other uses of the disk, too: there are none from then on.</summary>
+    /// <returns>False if it is closed already.</returns>
+    public bool Close(Action gone)
+    {
+        lock (_exclusive)
+        {
+            if (!_uses.IsOpen)
+                return false;
+            Detach(gone);
+            Disk.SizeChanged -= DiskChanged;
+            _uses.Close();
+            _uses.Wait();
+            return true;
+        }
+    }
+
+    private void DiskChanged(object? disk, EventArgs e)
+    {
+        if (UpdateSize())
+            _sizeChanged?.Invoke(this);
+    }
 }

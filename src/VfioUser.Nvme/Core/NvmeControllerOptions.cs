@@ -6,6 +6,9 @@ public sealed record NvmeControllerOptions
     /// <summary>Most I/O queue pairs that a controller can have.</summary>
     public const int MaxIoQueues = 64;
 
+    /// <summary>Most namespaces that a controller can have.</summary>
+    public const int MaxNamespaces = 1024;
+
     /// <summary>Serial number, by which the guest tells controllers apart; up to 20 ASCII characters. Null for one that follows
     /// from the first disk.</summary>
     public string? SerialNumber { get; init; }
@@ -21,6 +24,9 @@ public sealed record NvmeControllerOptions
 
     /// <summary>Bytes in a logical block: 512 or 4096.</summary>
     public int BlockSize { get; init; } = 512;
+
+    /// <summary>The largest number that a namespace can have, and so how many there can be, from 1 to 1024. Firmware asks for each of them.</summary>
+    public int Namespaces { get; init; } = 16;
 
     /// <summary>How doorbells get from the guest to the controller.</summary>
     public NvmeDoorbellKind Doorbells { get; init; } = NvmeDoorbellKind.Trapped;
@@ -61,6 +67,8 @@ public sealed record NvmeControllerOptions
             throw new ArgumentException($"A queue has 2 to 4096 entries, not {QueueEntries}.");
         if (BlockSize is not (512 or 4096))
             throw new ArgumentException($"A block has 512 or 4096 bytes, not {BlockSize}.");
+        if (Namespaces is < 1 or > MaxNamespaces)
+            throw new ArgumentException($"A controller has room for 1 to {MaxNamespaces} namespaces, not {Namespaces}.");
         if (SerialNumber?.Length > 20 || ModelNumber.Length > 40)
             throw new ArgumentException("A serial number has at most 20 characters, a model number 40.");
         if (DiskThreads is < 1 or > 256)

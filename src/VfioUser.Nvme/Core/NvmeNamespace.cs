@@ -8,6 +8,14 @@ public sealed record NvmeNamespace(Disk Disk)
     /// <see cref="NvmeControllerOptions.BlockSize"/>.</summary>
     public int? BlockSize { get; init; }
 
+    /// <summary>Its number, from 1 to <see cref="NvmeControllerOptions.Namespaces"/>. Null for the lowest that is free. A driver that has
+    /// not noticed yet that the last namespace of a number has gone may take the next one for it: then it is not the lowest.</summary>
+    public uint? Id { get; init; }
+
+    /// <summary>Whether the driver sees it at once, and not only when it is attached: by <see cref="NvmeController.AttachNamespace"/>, or
+    /// by the driver's Namespace Attachment.</summary>
+    public bool IsAttached { get; init; } = true;
+
     /// <summary>Whether the controller refuses writes, even if the disk would take them.</summary>
     public bool IsReadOnly { get; init; }
 }

@@ -13,8 +13,10 @@ internal enum AdminOpcode : byte
     SetFeatures = 0x09,
     GetFeatures = 0x0A,
     AsyncEventRequest = 0x0C,
+    NamespaceManagement = 0x0D,
     FirmwareCommit = 0x10,
     FirmwareDownload = 0x11,
+    NamespaceAttachment = 0x15,
     DoorbellBufferConfig = 0x7C,
     FormatNvm = 0x80,
 }

@@ -17,6 +17,7 @@ internal enum Status : ushort
     DataSglLengthInvalid = 0x00F,
     SglTypeInvalid = 0x011,
     InvalidPrpOffset = 0x013,
+    OperationDenied = 0x015,
     NamespaceWriteProtected = 0x020,
     LbaOutOfRange = 0x080,
     CapacityExceeded = 0x081,
@@ -34,6 +35,10 @@ internal enum Status : ushort
     InvalidQueueDeletion = 0x10C,
     FeatureNotSaveable = 0x10D,
     FeatureNotChangeable = 0x10E,
+    NamespaceInsufficientCapacity = 0x115,
+    NamespaceAlreadyAttached = 0x118,
+    NamespaceNotAttached = 0x11A,
+    ControllerListInvalid = 0x11C,
 
     WriteFault = 0x280,
 

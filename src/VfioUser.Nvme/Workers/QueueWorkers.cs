@@ -16,7 +16,7 @@ internal sealed class QueueWorkers : IQueueWorkers
         CommandEnd end = new(parts);
         int slots = parts.Options.DiskCommands + parts.Options.WorkerCount * IoWorker.MaxBurst;
         end.Slots = _slots = new CommandSlots(slots, () => new CommandSlot(parts, end.Complete), WakeIo);
-        IoPool pool = new(device, commands, end, parts.Namespaces.Any(space => space.MayBlock) ? parts.Options.DiskThreads : 1);
+        IoPool pool = new(device, commands, end, parts.Options.DiskThreads);
         _io = [.. Enumerable.Range(1, parts.Options.WorkerCount).Select(number => new IoWorker(device, parts, commands, pool, end.Slots, number))];
         _admin = new AdminWorker(device, parts, advance);
     }
@@ -32,6 +32,8 @@ internal sealed class QueueWorkers : IQueueWorkers
     public void Assign(SubmissionQueue queue) => _io.MinBy(worker => worker.Queues.Count)!.Add(queue);
 
     public void Abort(SubmissionQueue queue, ushort commandId) => _slots.Cancel(queue, commandId);
+
+    public void Abort(Namespace space) => _slots.Cancel(space);
 
     public void AbortAll() => _slots.CancelAll();
 

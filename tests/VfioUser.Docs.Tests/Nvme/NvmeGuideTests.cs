@@ -28,6 +28,20 @@ public sealed class NvmeGuideTests : IDisposable
         new FileInfo(args[1]).Length.Should().Be(10L << 30);
     }
 
+    [Fact]
+    public async Task Namespaces_come_and_go()
+    {
+        using MemoryDisk disk = new(1 << 20);
+        using NvmeController controller = new(Array.Empty<Disk>());
+
+        uint id = controller.AddNamespace(new NvmeNamespace(disk));
+        int count = controller.Namespaces.Count;
+        await controller.RemoveNamespaceAsync(id);
+
+        count.Should().Be(1);
+        controller.Namespaces.Should().BeEmpty();
+    }
+
     private static void Serve(string[] args)
     {
         using FileDisk disk = FileDisk.Open(args[1], size: 10L << 30);

@@ -19,7 +19,7 @@ public class IdentifyTests
         BitConverter.ToUInt32(page, 80).Should().Be(0x0001_0400u);
         page[512].Should().Be(0x66);
         page[513].Should().Be(0x44);
-        BitConverter.ToUInt32(page, 516).Should().Be(1u);
+        BitConverter.ToUInt32(page, 516).Should().Be(16u, "a namespace has no larger number");
         BitConverter.ToUInt32(page, 84).Should().Be(60_000_000u, "it may take a minute to be ready");
         BitConverter.ToUInt32(page, 88).Should().Be(60_000_000u, "and to shut down, while the driver waits 5 seconds if it is told nothing");
         (page[525] & 1).Should().Be(0, "memory has no cache that could lose something");
@@ -49,12 +49,17 @@ public class IdentifyTests
 
     [Theory]
     [InlineData(0x00u, 0u, Status.InvalidNamespace)]
-    [InlineData(0x00u, 2u, Status.InvalidNamespace)]
-    [InlineData(0x00u, 0xFFFF_FFFFu, Status.InvalidNamespace)]
+    [InlineData(0x00u, 17u, Status.InvalidNamespace)]
+    [InlineData(0x00u, 0xFFFF_FFFEu, Status.InvalidNamespace)]
     [InlineData(0x02u, 0xFFFF_FFFEu, Status.InvalidNamespace)]
-    [InlineData(0x03u, 2u, Status.InvalidNamespace)]
-    [InlineData(0x08u, 1u, Status.InvalidField)] // version 2.0
-    [InlineData(0x10u, 0u, Status.InvalidField)] // namespace management
+    [InlineData(0x03u, 2u, Status.InvalidField)]
+    [InlineData(0x03u, 17u, Status.InvalidNamespace)]
+    [InlineData(0x08u, 17u, Status.InvalidNamespace)]
+    [InlineData(0x10u, 0xFFFF_FFFFu, Status.InvalidNamespace)]
+    [InlineData(0x11u, 0u, Status.InvalidNamespace)]
+    [InlineData(0x12u, 2u, Status.InvalidField)]
+    [InlineData(0x12u, 17u, Status.InvalidNamespace)]
+    [InlineData(0x09u, 1u, Status.InvalidField)]
     [InlineData(0xFFu, 0u, Status.InvalidField)]
     public void Identify_structures_that_do_not_exist_are_refused(uint cns, uint nsid, object status)
     {

@@ -162,7 +162,7 @@ public class LogAndEventTests
     [Theory]
     [InlineData((byte)AdminOpcode.FirmwareCommit)]
     [InlineData((byte)AdminOpcode.FirmwareDownload)]
-    [InlineData((byte)0x0D)] // namespace management
+    [InlineData((byte)0x19)] // directives
     [InlineData((byte)0xFF)]
     public void Command_that_the_controller_has_not_is_refused(byte opcode)
     {

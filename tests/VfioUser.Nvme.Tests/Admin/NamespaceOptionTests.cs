@@ -1,22 +1,12 @@
 using System.Buffers.Binary;
 using Nvme.Driver;
+using VfioUser.Nvme.Tests.Support;
 using VfioUser.Testing;
 
 namespace VfioUser.Nvme.Tests.Admin;
 
 public class NamespaceOptionTests
 {
-    private sealed class HintedDisk(DiskHints hints) : Disk
-    {
-        public override long Size => 1 << 20;
-
-        public override DiskHints Hints => hints;
-
-        public override ValueTask ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellation = default) => default;
-
-        public override ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> source, CancellationToken cancellation = default) => default;
-    }
-
     private static byte[] Identify(TestGuest guest, NvmeDriver driver, uint nsid)
     {
         Iova page = guest.Memory.Allocate(4096);

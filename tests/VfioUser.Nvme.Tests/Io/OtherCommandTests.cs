@@ -108,7 +108,8 @@ public class OtherCommandTests
     [InlineData((byte)0x04, 1u, 0, Status.InvalidOpcode)] // write uncorrectable
     [InlineData((byte)0x0D, 1u, 0, Status.InvalidOpcode)] // reservations
     [InlineData((byte)0x02, 0u, 0, Status.InvalidNamespace)]
-    [InlineData((byte)0x02, 2u, 0, Status.InvalidNamespace)]
+    [InlineData((byte)0x02, 2u, 0, Status.InvalidField)] // a number that has no namespace
+    [InlineData((byte)0x02, 17u, 0, Status.InvalidNamespace)]
     [InlineData((byte)0x02, 0xFFFF_FFFFu, 0, Status.InvalidNamespace)]
     [InlineData((byte)0x02, 1u, 1, Status.InvalidField)] // fused
     [InlineData((byte)0x02, 1u, 0xC0, Status.InvalidField)] // neither PRP nor SGL

@@ -10,9 +10,15 @@ internal sealed class Machine : IDisposable
 
     public Machine(GuestMemoryKind memory = GuestMemoryKind.Mapped, NvmeControllerOptions? options = null, IReadOnlyList<Disk>? disks = null,
         bool enable = true, bool msiX = true)
+        : this([.. (disks ?? [new MemoryDisk(8 << 20)]).Select(disk => new NvmeNamespace(disk))], memory, options, enable, msiX)
     {
-        _disks = disks ?? [new MemoryDisk(8 << 20)];
-        Controller = new NvmeController(_disks, (options ?? new NvmeControllerOptions()) with { Log = Log.Add });
+    }
+
+    public Machine(IReadOnlyList<NvmeNamespace> namespaces, GuestMemoryKind memory = GuestMemoryKind.Mapped, NvmeControllerOptions? options = null,
+        bool enable = true, bool msiX = true)
+    {
+        _disks = [.. namespaces.Select(space => space.Disk)];
+        Controller = new NvmeController(namespaces, (options ?? new NvmeControllerOptions()) with { Log = Log.Add });
         Guest = TestGuest.Attach(Controller, new TestGuestOptions { Memory = memory, Timeout = TimeSpan.FromSeconds(60) });
         Driver = new NvmeDriver(Guest, msiX);
         if (enable)

@@ -21,7 +21,7 @@ public class NvmeCommandTests(NvmeMachine shared) : IClassFixture<NvmeMachine>
         string health = await machine.Output("nvme smart-log /dev/nvme0");
 
         list.Should().MatchRegex($@"{Disk}\s.*VU[0-9A-F]{{16}}\s+VfioUser NVMe\s+0x1\s+67.11\s+MB /\s+67.11\s+MB\s+512\s+B \+\s+0 B");
-        controller.Should().MatchRegex(@"sn +: VU[0-9A-F]{16}").And.MatchRegex(@"ver +: 0x10400").And.MatchRegex(@"nn +: 1\n");
+        controller.Should().MatchRegex(@"sn +: VU[0-9A-F]{16}").And.MatchRegex(@"ver +: 0x10400").And.MatchRegex(@"nn +: 16\n");
         disk.Should().Contain($"nsze    : 0x{DiskBlocks:x}").And.MatchRegex(@"lbaf  0 : ms:0   lbads:9 .*\(in use\)");
         health.Should().MatchRegex(@"critical_warning\s+: 0\n").And.MatchRegex(@"media_errors\s+: 0\n");
     }

@@ -33,6 +33,8 @@ internal sealed class ServedDisk : IAsyncDisposable
     /// <summary>Why the controller failed, as often as it did.</summary>
     public System.Collections.Concurrent.ConcurrentQueue<string> Failures { get; } = new();
 
+    public NvmeController Controller => _controller;
+
     public NvmeStatistics Statistics => _controller.Statistics;
 
     public async ValueTask DisposeAsync()

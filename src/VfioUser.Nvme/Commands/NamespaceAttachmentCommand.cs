@@ -1,0 +1,52 @@
+using System.Buffers.Binary;
+
+namespace VfioUser.Nvme;
+
+/// <summary>Namespace Attachment: the driver decides which namespaces it sees. NVMe 1.4 5.19.</summary>
+internal sealed class NamespaceAttachmentCommand(ControllerParts parts) : IAdminCommand
+{
+    private const int ListLength = 4096;
+    private const int MostControllers = ListLength / sizeof(ushort) - 1;
+
+    private enum Selected
+    {
+        Attach = 0,
+        Detach = 1,
+    }
+
+    public CommandOutcome Execute(in Command command, CommandContext context, out uint result)
+    {
+        result = 0;
+        Selected selected = (Selected)(command.Dword10 & 0xF);
+        if (selected is not (Selected.Attach or Selected.Detach))
+            return Status.InvalidField;
+        if (parts.Namespaces.Allocated(command.Nsid) is not { } space)
+            return parts.Namespaces.Refusal(command.Nsid);
+        Status status = ReadList(command, context);
+        if (status != Status.Success)
+            return status;
+        context.Pass.Leave(); // what has begun may wait for its disk
+        bool done = selected == Selected.Attach ? parts.Namespaces.Attach(space) : parts.Namespaces.Detach(space);
+        return context.Reenter(done ? Status.Success : selected == Selected.Attach ? Status.NamespaceAlreadyAttached : Status.NamespaceNotAttached);
+    }
+
+    // there is one controller
+    private static Status ReadList(in Command command, CommandContext context)
+    {
+        Status status = context.Map(command, ListLength, isAdmin: true);
+        if (status != Status.Success)
+            return status;
+        Span<byte> list = context.Bounce(ListLength).Span;
+        if (!context.Data.TryCopyTo(0, list))
+            return Status.DataTransferError;
+        int count = BinaryPrimitives.ReadUInt16LittleEndian(list);
+        if (count is 0 or > MostControllers)
+            return Status.ControllerListInvalid;
+        for (int i = 1; i <= count; i++)
+        {
+            if (BinaryPrimitives.ReadUInt16LittleEndian(list[(i * sizeof(ushort))..]) != ControllerParts.ControllerId)
+                return Status.ControllerListInvalid;
+        }
+        return Status.Success;
+    }
+}

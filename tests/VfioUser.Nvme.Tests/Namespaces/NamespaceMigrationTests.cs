@@ -1,0 +1,79 @@
+using Nvme.Driver;
+using VfioUser.Client;
+using VfioUser.Nvme.Tests.Support;
+using VfioUser.Testing;
+
+namespace VfioUser.Nvme.Tests.Namespaces;
+
+public class NamespaceMigrationTests
+{
+    [Fact]
+    public void Formats_attachments_and_changes_that_were_not_read_move()
+    {
+        MemoryDisk[] disks = [new(1 << 20), new(2 << 20), new(3 << 20)];
+        NvmeNamespace[] namespaces = [.. disks.Select((disk, i) => new NvmeNamespace(disk) { Id = (uint)i * 2 + 1 })];
+        using Machine source = new(namespaces);
+        NvmeDriver.Expect(source.Admin.Execute(NewCommand.Admin(AdminOpcode.FormatNvm, 3, dword10: 1)));
+        source.ChangedNamespaces();
+        source.Attach(5, attach: false, 0);
+
+        using NvmeController target = new(namespaces);
+        using TestGuest guest = source.Guest.MigrateTo(target);
+
+        target.Namespaces.Should().Equal(source.Controller.Namespaces).And.Equal(
+            new NvmeNamespaceInfo(1, true, 512, 1 << 20), new NvmeNamespaceInfo(3, true, 4096, 2 << 20), new NvmeNamespaceInfo(5, false, 512, 3 << 20));
+        using NvmeDriver driver = NvmeDriver.Moved(source.Driver, guest);
+        Iova page = guest.Memory.Allocate(4096);
+        NvmeDriver.Expect(driver.Admin.Execute(NewCommand.Admin(AdminOpcode.GetLogPage, 0, page, (uint)LogPageId.ChangedNamespaces | 1023u << 16)));
+        guest.Memory.ReadBytes(page, 8).Should().Equal(5, 0, 0, 0, 0, 0, 0, 0);
+        DriverQueue queue = driver.CreateQueue(1);
+        queue.Execute(NewCommand.Io(IoOpcode.Read, 511, 1, page, nsid: 3)).Status.Should().Be(Status.Success);
+        queue.Execute(NewCommand.Io(IoOpcode.Read, 512, 1, page, nsid: 3)).Status.Should().Be(Status.LbaOutOfRange);
+        queue.Execute(NewCommand.Io(IoOpcode.Read, 0, 1, page, nsid: 5)).Status.Should().Be(Status.InvalidField);
+    }
+
+    [Fact]
+    public async Task Namespaces_that_came_and_went_are_those_that_the_target_must_have()
+    {
+        using MemoryDisk late = new(1 << 20, "late");
+        using Machine source = new(disks: [new MemoryDisk(1 << 20, "early"), new MemoryDisk(1 << 20, "gone")]);
+        source.Controller.AddNamespace(new NvmeNamespace(late) { Id = 4 });
+        await source.Controller.RemoveNamespaceAsync(2);
+        byte[] state = source.Guest.Migration.Save();
+        using Machine target = new(disks: [new MemoryDisk(1 << 20, "early")], enable: false);
+
+        FluentActions.Invoking(() => target.Guest.Migration.Restore(state)).Should().Throw<VfioUserException>("namespace 4 is not there");
+        target.Guest.Reset();
+        target.Controller.AddNamespace(new NvmeNamespace(late) { Id = 4 });
+        target.Guest.Migration.Restore(state);
+
+        target.Controller.Namespaces.Select(space => space.Id).Should().Equal(1, 4);
+    }
+
+    [Fact]
+    public void Namespace_that_the_source_had_not_is_refused()
+    {
+        using Machine source = new(disks: [new MemoryDisk(1 << 20, "first")]);
+        using Machine target = new(disks: [new MemoryDisk(1 << 20, "first"), new MemoryDisk(1 << 20, "second")], enable: false);
+        byte[] state = source.Guest.Migration.Save();
+
+        FluentActions.Invoking(() => target.Guest.Migration.Restore(state)).Should().Throw<VfioUserException>();
+    }
+
+    [Fact]
+    public void State_of_a_release_without_attachments_is_restored()
+    {
+        // Of two namespaces, an admin queue and an I/O queue; one failed command; error recovery is 42.
+        string golden = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Controller", "Golden", "state3.hex")).ReplaceLineEndings("");
+        using MemoryDisk first = new(1 << 20, "golden 1"), second = new(2 << 20, "golden 2");
+        using NvmeController target = new([new NvmeNamespace(first), new NvmeNamespace(second) { BlockSize = 4096 }], new NvmeControllerOptions { SerialNumber = "GOLDEN" });
+        using TestGuest guest = TestGuest.Attach(target);
+
+        guest.Migration.Restore(Convert.FromHexString(golden));
+
+        target.Namespaces.Should().Equal(new NvmeNamespaceInfo(1, true, 512, 1 << 20), new NvmeNamespaceInfo(2, true, 4096, 2 << 20));
+        target.Queues.Select(queue => (queue.Id, queue.Entries)).Should().Equal((0, 32), (1, 8));
+        target.Statistics.Writes.Should().Be(11);
+        guest.Bar0.Read<uint>(0x1C).Should().Be(1u, "it is ready");
+    }
+}
