@@ -3,10 +3,10 @@ using VfioUser.Benchmarks;
 
 switch (args)
 {
-    case ["compare", .. string[] filters]:
-        return Comparison.RunPinned(filters);
-    case ["measure", .. string[] filters]:
-        return Comparison.Measure(filters);
+    case ["compare", .. string[] options]:
+        return Comparison.RunPinned(options);
+    case ["measure", .. string[] options]:
+        return Comparison.Measure(options);
     case ["floor", string path]:
         FloorServer.Run(path);
         return 0;
@@ -60,6 +60,8 @@ switch (args)
     default:
         Console.WriteLine("""
             compare [NAME...]   the library beside bare sockets, end to end; only rows whose name holds a NAME
+              --quick           fewer alternations; fails only where a target is missed by half
+              --peer NAME=COMMAND  another server of the same device beside it; {socket} in COMMAND is where it is to listen
             waits               a server that adapts its polling beside one that sleeps at once and the floor
             waits rates [SVG]   latency and processor time over the rate of register reads; draws them, too
             many                memory, threads, descriptors and latency with 1 to 500 attached devices

@@ -9,19 +9,25 @@ internal sealed class Peer : IDisposable
     private readonly Process _process;
     private readonly Socket _socket;
 
+    /// <summary>This program, as a server of a kind.</summary>
     public Peer(string folder, string kind, int core, params string[] arguments)
+        : this(Path.Combine(folder, kind + ".sock"), core, path => [Environment.ProcessPath!, kind, path, .. arguments])
     {
-        string path = Path.Combine(folder, kind + ".sock");
-        ProcessStartInfo start = new("taskset")
-        {
-            ArgumentList = { "-c", core.ToString(System.Globalization.CultureInfo.InvariantCulture), Environment.ProcessPath!, kind, path },
-        };
-        foreach (string argument in arguments)
-            start.ArgumentList.Add(argument);
-        _process = Process.Start(start)!;
+    }
+
+    private Peer(string path, int core, Func<string, string[]> command)
+    {
+        _process = Process.Start("taskset", ["-c", core.ToString(System.Globalization.CultureInfo.InvariantCulture), .. command(path)]);
         _socket = Connect(path);
         _socket.SendBufferSize = _socket.ReceiveBufferSize = 1 << 20;
     }
+
+    /// <summary>A server of another program.</summary>
+    /// <param name="command">For the shell; <c>{socket}</c> in it becomes the path of the socket to serve.</param>
+    /// <param name="path">That path.</param>
+    /// <param name="core">To run on.</param>
+    public static Peer Other(string command, string path, int core) =>
+        new(path, core, socket => ["sh", "-c", "exec " + command.Replace("{socket}", socket, StringComparison.Ordinal)]);
 
     public SafeSocketHandle Handle => _socket.SafeHandle;
 

@@ -15,4 +15,11 @@ internal sealed record Row(string Name, string Unit, double Target, Func<double>
 
     /// <summary>Whether the target bounds what we need more than the floor, in the unit, and not the ratio.</summary>
     public bool IsDifference { get; init; }
+
+    /// <summary>Measures each of the other servers once, in the unit; empty where only the library can be measured.</summary>
+    public IReadOnlyList<Func<double>> Others { get; init; } = [];
+
+    /// <summary>Whether a ratio, or a difference, is within so many times the target.</summary>
+    public bool Meets(double ratio, double factor = 1) =>
+        IsExplanation || (MoreIsBetter ? ratio >= Target / factor : ratio <= Target * factor);
 }

@@ -5,7 +5,7 @@ using VfioUser.Protocol;
 namespace VfioUser.Benchmarks;
 
 /// <summary>The rows that cross a socket. The client does the same calls to both servers.</summary>
-internal sealed class SocketRows(Peer floor, Peer ours, Peer oursSpinning)
+internal sealed class SocketRows(Peer floor, Peer ours, Peer oursSpinning, IReadOnlyList<Peer> others)
 {
     private const int Large = 1 << 20;
     private const int SpinMicroseconds = 50;
@@ -18,6 +18,8 @@ internal sealed class SocketRows(Peer floor, Peer ours, Peer oursSpinning)
     {
         Negotiate(ours);
         Negotiate(oursSpinning);
+        foreach (Peer other in others)
+            Negotiate(other);
         byte[] read = Requests.Read(PciRegion.Bar0, 0, 4);
         byte[] write = Requests.Write(PciRegion.Bar0, 8, 8, posted: true);
         byte[] largeRead = Requests.Read(PciRegion.Bar2, 0, Large);
@@ -49,8 +51,13 @@ internal sealed class SocketRows(Peer floor, Peer ours, Peer oursSpinning)
                 Plan(new FloorPlan(FloorMode.PingPong, request.Length, replyBytes, rounds, serverSpins ? SpinMicroseconds : 0));
                 return RoundTrips(floor, request, replyBytes, rounds, clientSpin);
             },
-            () => RoundTrips(serverSpins ? oursSpinning : ours, request, replyBytes, rounds, clientSpin));
+            () => RoundTrips(serverSpins ? oursSpinning : ours, request, replyBytes, rounds, clientSpin))
+        {
+            Others = serverSpins ? [] : Each(other => RoundTrips(other, request, replyBytes, rounds, clientSpin)),
+        };
     }
+
+    private Func<double>[] Each(Func<Peer, double> measure) => [.. others.Select(other => (Func<double>)(() => measure(other)))];
 
     // what a server costs that is slower by so much than the floor is where the client sleeps
     private Row PausingFloor(byte[] request, int replyBytes, int rounds, int nanoseconds)
@@ -77,7 +84,10 @@ internal sealed class SocketRows(Peer floor, Peer ours, Peer oursSpinning)
                 Plan(new FloorPlan(FloorMode.Sink, batch.Length, Requests.ReadSize + 4, writes / perSend, 0));
                 return Sends(floor, batch, null, writes / perSend) / perSend;
             },
-            () => Sends(ours, batch, sync, writes / perSend) / perSend);
+            () => Sends(ours, batch, sync, writes / perSend) / perSend)
+        {
+            Others = Each(other => Sends(other, batch, sync, writes / perSend) / perSend),
+        };
     }
 
     // beside our own single writes: this is what the command is for
@@ -100,7 +110,10 @@ internal sealed class SocketRows(Peer floor, Peer ours, Peer oursSpinning)
                 Plan(new FloorPlan(FloorMode.PingPong, batch.Length, replyBytes, rounds, 0));
                 return RoundTrips(floor, batch, replyBytes, rounds) / depth;
             },
-            () => RoundTrips(ours, batch, replyBytes, rounds) / depth);
+            () => RoundTrips(ours, batch, replyBytes, rounds) / depth)
+        {
+            Others = Each(other => RoundTrips(other, batch, replyBytes, rounds) / depth),
+        };
     }
 
     private Row Bandwidth(string name, byte[] request, int replyBytes, int rounds) => new(name, "GB/s", 0.75,
@@ -109,25 +122,32 @@ internal sealed class SocketRows(Peer floor, Peer ours, Peer oursSpinning)
             Plan(new FloorPlan(FloorMode.PingPong, request.Length, replyBytes, rounds, 0));
             return Large / 1e3 / RoundTrips(floor, request, replyBytes, rounds);
         },
-        () => Large / 1e3 / RoundTrips(ours, request, replyBytes, rounds));
+        () => Large / 1e3 / RoundTrips(ours, request, replyBytes, rounds))
+    {
+        Others = Each(other => Large / 1e3 / RoundTrips(other, request, replyBytes, rounds)),
+    };
 
     private Row Interrupt(int rounds)
     {
         byte[] ring = Requests.Write(PciRegion.Bar0, OurServer.DoorbellOffset, 4, posted: true);
-        bool bound = false;
+        HashSet<Peer> bound = [];
         return new Row("eventfd from doorbell write, round trip", "µs", 1.10,
             () =>
             {
                 Plan(new FloorPlan(FloorMode.Signal, ring.Length, 0, rounds, 0), _event.Handle);
                 return Rings(floor, ring, rounds);
             },
-            () =>
-            {
-                if (!bound)
-                    Exchange(ours, Requests.SetIrq(), MessageHeader.WireSize, _event.Handle);
-                bound = true;
-                return Rings(ours, ring, rounds);
-            });
+            () => BoundRings(ours))
+        {
+            Others = Each(BoundRings),
+        };
+
+        double BoundRings(Peer peer)
+        {
+            if (bound.Add(peer))
+                Exchange(peer, Requests.SetIrq(), MessageHeader.WireSize, _event.Handle);
+            return Rings(peer, ring, rounds);
+        }
     }
 
     private Row MapOrUnmap(string name, double target, bool timeMap, int rounds, FloorMode floorMode)
@@ -141,7 +161,10 @@ internal sealed class SocketRows(Peer floor, Peer ours, Peer oursSpinning)
                 Plan(new FloorPlan(floorMode, map.Length, UnmapReply, rounds, 0));
                 return MapsAndUnmaps(floor, map, unmap, timeMap, rounds);
             },
-            () => MapsAndUnmaps(ours, map, unmap, timeMap, rounds));
+            () => MapsAndUnmaps(ours, map, unmap, timeMap, rounds))
+        {
+            Others = Each(other => MapsAndUnmaps(other, map, unmap, timeMap, rounds)),
+        };
     }
 
     private double MapsAndUnmaps(Peer peer, byte[] map, byte[] unmap, bool timeMap, int rounds)
