@@ -77,6 +77,27 @@ public sealed class ReplyWriter
         return _ended - _sent < SendFrom || Flush();
     }
 
+    /// <summary>Whether <see cref="SendLong"/> may be used: not if output can be buffered, for that is a copy.</summary>
+    internal bool SendsAtOnce => !_buffersOutput;
+
+    /// <summary>Sends the replies that have ended, and then the open one, whose payload goes on with bytes that are not copied.</summary>
+    /// <param name="tail">The bytes, which are read until this returns.</param>
+    /// <returns>False if the peer has disconnected.</returns>
+    internal bool SendLong(ReadOnlySpan<byte> tail)
+    {
+        if (_request.NoReply)
+        {
+            _isOpen = false;
+            return true;
+        }
+        // a long message is sent alone, so that no header is split
+        bool sent = Flush();
+        _isOpen = false;
+        Span<byte> head = _bytes.AsSpan(_ended, MessageHeader.WireSize + _openLength);
+        WireFormat.Write(head, new MessageHeader(_request.MessageId, _request.Command, (uint)(head.Length + tail.Length), MessageFlags.Reply, 0));
+        return sent && _socket.Send(head, tail, default, Deadline.Never) == Errno.None;
+    }
+
     /// <summary>Ends the open reply, and sends it with descriptors, which it borrows. If the system cannot send them, sends an error
     /// reply instead.</summary>
     /// <returns>False if the peer has disconnected.</returns>

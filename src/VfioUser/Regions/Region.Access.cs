@@ -103,6 +103,15 @@ public partial class Region
         _interceptor.Read(offset, destination);
     }
 
+    /// <summary>The memory that a guest's read would be answered from, if nothing else takes part. Command thread; the range was checked
+    /// against <see cref="Size"/>.</summary>
+    internal bool IsMemory(long offset, int length, out ReadOnlySpan<byte> bytes)
+    {
+        bool isMemory = _interceptor is null && Find(offset, out long until) is MemoryPart && length <= until - offset;
+        bytes = isMemory ? _memory!.Span(offset, length) : default;
+        return isMemory;
+    }
+
     /// <summary>A guest writes. Command thread; the range was checked against <see cref="Size"/>.</summary>
     internal void GuestWrite(long offset, ReadOnlySpan<byte> source)
     {

@@ -5,6 +5,9 @@ namespace VfioUser;
 /// <summary>Spec: VFIO_USER_REGION_READ.</summary>
 internal sealed class RegionReadHandler : CommandHandler
 {
+    // shorter replies are better sent together
+    private const int SendInPlaceFrom = 64 << 10;
+
     public override CommandOutcome Handle(Session session, in ReceivedMessage message)
     {
         if (!TryRead(message, out RegionAccess access, out Refusal refusal))
@@ -13,6 +16,12 @@ internal sealed class RegionReadHandler : CommandHandler
             return RegionBounds.TooMany(access, session.Limits.MaxTransferToReceive);
         if (!RegionBounds.Contains(session.Device, access, write: false, out Region? region))
             return RegionBounds.Explain(session.Device, access);
+        if (access.Count >= SendInPlaceFrom && session.Replies.SendsAtOnce && region?.IsMemory((long)access.Offset, (int)access.Count, out ReadOnlySpan<byte> memory) == true)
+        {
+            WireFormat.Write(session.Replies.Begin(message.Header, RegionAccess.WireSize), access);
+            session.Replies.SendLong(memory);
+            return CommandOutcome.Replied;
+        }
         Span<byte> payload = session.Replies.Begin(message.Header, RegionAccess.WireSize + (int)access.Count);
         WireFormat.Write(payload, access);
         Span<byte> data = payload[RegionAccess.WireSize..];
