@@ -8,7 +8,7 @@ namespace Gpio;
 /// <summary>The card and a guest in one process, over a real socket: the steps of a driver.</summary>
 internal static class Demo
 {
-    private const uint Bar2 = (uint)PciRegion.Bar2;
+    private const uint Bar2 = (uint)RegionIndex.Bar2;
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
 
     public static int Run()
@@ -22,11 +22,11 @@ internal static class Demo
 
         using VfioUserClient guest = VfioUserClient.Connect(path);
         Span<byte> id = stackalloc byte[4];
-        guest.ReadRegion((uint)PciRegion.Config, 0, id);
+        guest.ReadRegion((uint)RegionIndex.Config, 0, id);
         Console.WriteLine($"  guest: found a device {BitConverter.ToUInt16(id):x4}:{BitConverter.ToUInt16(id[2..]):x4}, protocol version {guest.Version.Major}.{guest.Version.Minor}");
 
         using EventFd interrupt = new();
-        guest.SetIrqEventFds((uint)PciIrq.Intx, 0, interrupt.Handle);
+        guest.SetIrqEventFds((uint)IrqType.Intx, 0, interrupt.Handle);
 
         Console.WriteLine("  guest: switches outputs 0, 3 and 15 on");
         Write(guest, 0x0, 0x09);

@@ -23,10 +23,10 @@ public class NullDeviceTests
     {
         using var guest = TestGuest.Attach(new NullDevice());
 
-        PciRegion[] regions = [.. Enum.GetValues<PciRegion>().Where(region => guest.Region(region).GetSize() > 0)];
-        PciIrq[] irqs = [.. Enum.GetValues<PciIrq>().Where(irq => guest.Client.GetIrqInfo((uint)irq).Count > 0)];
+        RegionIndex[] regions = [.. Enum.GetValues<RegionIndex>().Where(region => guest.Region(region).GetSize() > 0)];
+        IrqType[] irqs = [.. Enum.GetValues<IrqType>().Where(irq => guest.Client.GetIrqInfo((uint)irq).Count > 0)];
 
-        regions.Should().Equal(PciRegion.Config);
+        regions.Should().Equal(RegionIndex.Config);
         irqs.Should().BeEmpty();
     }
 
@@ -84,7 +84,7 @@ public class NullDeviceTests
         {
             using VfioUserClient guest = VfioUserClient.Connect(path);
             guest.MapDma(address: 0, size: 0x1000);
-            guest.ReadRegion((uint)PciRegion.Config, 0, vendor);
+            guest.ReadRegion((uint)RegionIndex.Config, 0, vendor);
             vendor.Should().Equal(0x36, 0x1B);
         }
         server.Dispose();

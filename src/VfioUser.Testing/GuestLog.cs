@@ -34,14 +34,14 @@ internal sealed class GuestLog(TestGuestOptions options) : ILogger
         {
             _exceptions.Add(context);
             // a hook of the test's own sees the exception
-            if (options.Server.DeviceException is null)
+            if (options.Server.OnDeviceException is null)
                 _unseen.Add(context);
         }
-        options.Server.DeviceException?.Invoke(context);
+        options.Server.OnDeviceException?.Invoke(context);
     }
 
     /// <summary>All exceptions of the device; marks them as seen.</summary>
-    public DeviceExceptionContext[] SeeExceptions()
+    public DeviceExceptionContext[] Accept()
     {
         lock (_lock)
         {

@@ -10,14 +10,14 @@ public sealed partial class GuestRegion
 {
     private readonly TestGuest _guest;
 
-    internal GuestRegion(TestGuest guest, PciRegion index)
+    internal GuestRegion(TestGuest guest, RegionIndex index)
     {
         _guest = guest;
         Index = index;
     }
 
     /// <summary>Index of the region.</summary>
-    public PciRegion Index { get; }
+    public RegionIndex Index { get; }
 
     /// <summary>Asks the server for the size.</summary>
     /// <returns>In bytes; 0 if the device has no such region.</returns>

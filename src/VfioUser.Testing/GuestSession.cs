@@ -25,7 +25,7 @@ internal sealed class GuestSession
             TwinSocket = TwinSocketPolicy.Prefer,
             TimeProvider = options.TimeProvider ?? options.Server.TimeProvider,
             Logger = log,
-            DeviceException = log.DeviceThrew,
+            OnDeviceException = log.DeviceThrew,
         });
         Serving = Task.CompletedTask;
         try

@@ -31,10 +31,10 @@ public sealed partial class TestGuest : IDisposable
         Memory = new GuestRam(options, Faults, new GuestLeaks(device, options));
         Migration = new GuestMigration(this);
         _interrupts = [];
-        _bars = [.. Enumerable.Range(0, 6).Select(bar => new GuestRegion(this, (PciRegion)bar))];
-        Config = AddRegion(PciRegion.Config);
-        Rom = AddRegion(PciRegion.Rom);
-        Vga = AddRegion(PciRegion.Vga);
+        _bars = [.. Enumerable.Range(0, 6).Select(bar => new GuestRegion(this, (RegionIndex)bar))];
+        Config = AddRegion(RegionIndex.Config);
+        Rom = AddRegion(RegionIndex.Rom);
+        Vga = AddRegion(RegionIndex.Vga);
         try
         {
             _session = new GuestSession(device, options, _log, Memory);
@@ -48,7 +48,7 @@ public sealed partial class TestGuest : IDisposable
         {
             Try(() => Memory.MapInto(Client));
             EnableBusMaster();
-            _interrupts = [.. Enum.GetValues<PciIrq>().Select(type => new GuestInterrupts(this, type))];
+            _interrupts = [.. Enum.GetValues<IrqType>().Select(type => new GuestInterrupts(this, type))];
             if (options.EnableInterrupts)
             {
                 foreach (GuestInterrupts interrupts in _interrupts)
@@ -85,7 +85,7 @@ public sealed partial class TestGuest : IDisposable
 
     /// <summary>The exceptions of the device's code since the guest attached, which are then seen: <see cref="Dispose"/> does not throw
     /// for them. Any thread.</summary>
-    public IReadOnlyList<DeviceExceptionContext> SeeDeviceExceptions() => _log.SeeExceptions();
+    public IReadOnlyList<DeviceExceptionContext> AcceptDeviceExceptions() => _log.Accept();
 
     /// <summary>The configuration space.</summary>
     public GuestRegion Config { get; }
@@ -118,13 +118,13 @@ public sealed partial class TestGuest : IDisposable
     public GuestRegion Bar5 => _bars[5];
 
     /// <summary>INTx.</summary>
-    public GuestIntx Intx => (GuestIntx)Interrupts(PciIrq.Intx)[0];
+    public GuestIntx Intx => (GuestIntx)Interrupts(IrqType.Intx)[0];
 
     /// <summary>The MSI vectors.</summary>
-    public GuestInterrupts Msi => Interrupts(PciIrq.Msi);
+    public GuestInterrupts Msi => Interrupts(IrqType.Msi);
 
     /// <summary>The MSI-X vectors.</summary>
-    public GuestInterrupts MsiX => Interrupts(PciIrq.MsiX);
+    public GuestInterrupts MsiX => Interrupts(IrqType.MsiX);
 
     /// <summary>Attaches a guest to a device.</summary>
     public static TestGuest Attach(PciDevice device, GuestMemoryKind memory = GuestMemoryKind.Mapped) =>
@@ -140,10 +140,10 @@ public sealed partial class TestGuest : IDisposable
     }
 
     /// <summary>The vectors of any type.</summary>
-    public GuestInterrupts Interrupts(PciIrq type) => _interrupts[(int)type];
+    public GuestInterrupts Interrupts(IrqType type) => _interrupts[(int)type];
 
     /// <summary>Any region by its index, such as a device-specific one.</summary>
-    public GuestRegion Region(PciRegion index) => (int)index < _bars.Length
+    public GuestRegion Region(RegionIndex index) => (int)index < _bars.Length
         ? _bars[(int)index]
         : _others.FirstOrDefault(region => region.Index == index) ?? AddRegion(index);
 
@@ -239,7 +239,7 @@ public sealed partial class TestGuest : IDisposable
 
     internal string WithLog(string message) => _log.WithLog(message);
 
-    private GuestRegion AddRegion(PciRegion index)
+    private GuestRegion AddRegion(RegionIndex index)
     {
         GuestRegion region = new(this, index);
         _others.Add(region);

@@ -32,7 +32,7 @@ public sealed record TestGuestOptions
     public bool EnableBusMaster { get; init; } = true;
 
     /// <summary>Whether Dispose throws for an exception of the device that the test has not seen: neither as the cause of a failed
-    /// access, nor in <see cref="TestGuest.SeeDeviceExceptions"/>, nor through a hook of its own in <see cref="Server"/>.</summary>
+    /// access, nor in <see cref="TestGuest.AcceptDeviceExceptions"/>, nor through a hook of its own in <see cref="Server"/>.</summary>
     public bool FailOnDeviceException { get; init; } = true;
 
     /// <summary>Whether an access to what the device does not model is an exception of the device: to an offset without register, memory or

@@ -308,7 +308,7 @@ public abstract class VirtioDevice : PciDevice
 
     private void Interrupt(int? vector, byte cause)
     {
-        if (_interrupts.Type == PciIrq.Intx)
+        if (_interrupts.Type == IrqType.Intx)
         {
             _isr.SetBits(cause);
             _interrupts.Update();

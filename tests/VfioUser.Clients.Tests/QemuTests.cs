@@ -23,12 +23,12 @@ public class QemuTests
             card.Dma.Regions.Select(region => region.Address.Value).Should().Equal(0ul, 0xC0000ul, 0xE0000ul, 0x100000ul, 0xFFFC0000ul);
             LooksAtTheDevice(qemu);
             SetsUpConfigurationSpace(qemu);
-            qemu.SetEventFds(PciIrq.Intx, 0, intx).Should().Be(Errno.None);
-            qemu.SetEventFds(PciIrq.Error, 0, error).Should().Be(Errno.None);
-            qemu.SetEventFds(PciIrq.Request, 0, request).Should().Be(Errno.None);
-            qemu.DisableIrqs(PciIrq.Intx).Should().Be(Errno.None);
+            qemu.SetEventFds(IrqType.Intx, 0, intx).Should().Be(Errno.None);
+            qemu.SetEventFds(IrqType.Error, 0, error).Should().Be(Errno.None);
+            qemu.SetEventFds(IrqType.Request, 0, request).Should().Be(Errno.None);
+            qemu.DisableIrqs(IrqType.Intx).Should().Be(Errno.None);
             qemu.Reset();
-            qemu.SetEventFds(PciIrq.Intx, 0, intx).Should().Be(Errno.None);
+            qemu.SetEventFds(IrqType.Intx, 0, intx).Should().Be(Errno.None);
             FirmwareRemapsLowMemory(qemu, ram);
 
             // the guest: a command by DMA, an interrupt by INTx, then MSI-X
@@ -50,9 +50,9 @@ public class QemuTests
 
             // and a reboot
             qemu.WriteConfig(MsiXControl(card), 0x00, 0x00).Should().Be(Errno.None);
-            qemu.DisableIrqs(PciIrq.MsiX).Should().Be(Errno.None);
-            qemu.SetEventFds(PciIrq.Intx, 0, intx).Should().Be(Errno.None);
-            qemu.DisableIrqs(PciIrq.Intx).Should().Be(Errno.None);
+            qemu.DisableIrqs(IrqType.MsiX).Should().Be(Errno.None);
+            qemu.SetEventFds(IrqType.Intx, 0, intx).Should().Be(Errno.None);
+            qemu.DisableIrqs(IrqType.Intx).Should().Be(Errno.None);
             qemu.Reset();
             card.Resets.Should().Be(2);
             qemu.Errors.Should().BeEmpty();
@@ -71,14 +71,14 @@ public class QemuTests
         using QemuClient qemu = QemuClient.Connect(served.Address);
         EventFd?[] eventFds = [.. Enumerable.Range(0, Card.Vectors).Select(vector => vector % 20 is 3 or 4 ? null : new EventFd())];
 
-        qemu.SetEventFds(PciIrq.MsiX, 0, [null]).Should().Be(Errno.None); // MSI-X without a vector
-        qemu.SetEventFds(PciIrq.MsiX, 0, eventFds).Should().Be(Errno.None);
+        qemu.SetEventFds(IrqType.MsiX, 0, [null]).Should().Be(Errno.None); // MSI-X without a vector
+        qemu.SetEventFds(IrqType.MsiX, 0, eventFds).Should().Be(Errno.None);
         foreach (Irq irq in card.MsiX)
             irq.Trigger().Should().Be(eventFds[irq.Vector] is not null);
 
         eventFds.Should().OnlyContain(eventFd => eventFd == null || eventFd.Take() == 1);
-        qemu.SetEventFds(PciIrq.MsiX, Card.Vectors, [null]).Should().Be(Errno.EINVAL);
-        qemu.SetEventFds((PciIrq)9, 0, [null]).Should().Be(Errno.EINVAL);
+        qemu.SetEventFds(IrqType.MsiX, Card.Vectors, [null]).Should().Be(Errno.EINVAL);
+        qemu.SetEventFds((IrqType)9, 0, [null]).Should().Be(Errno.EINVAL);
         qemu.Leave();
         Array.ForEach(eventFds, eventFd => eventFd?.Dispose());
     }
@@ -182,12 +182,12 @@ public class QemuTests
             if (index == Card.Halves)
                 WireFormat.Read<RegionCapHeader>(caps).Id.Should().Be(RegionCapId.SparseMmap);
         }
-        qemu.GetIrqInfo((uint)PciIrq.Error, out IrqInfo error).Should().Be(Errno.None);
+        qemu.GetIrqInfo((uint)IrqType.Error, out IrqInfo error).Should().Be(Errno.None);
         error.Count.Should().Be(1);
-        qemu.GetIrqInfo((uint)PciIrq.Request, out _).Should().Be(Errno.None);
-        qemu.GetIrqInfo((uint)PciIrq.Intx, out IrqInfo intx).Should().Be(Errno.None);
+        qemu.GetIrqInfo((uint)IrqType.Request, out _).Should().Be(Errno.None);
+        qemu.GetIrqInfo((uint)IrqType.Intx, out IrqInfo intx).Should().Be(Errno.None);
         intx.Flags.Should().HaveFlag(IrqInfoFlags.Maskable);
-        qemu.GetIrqInfo((uint)PciIrq.MsiX, out IrqInfo msiX).Should().Be(Errno.None);
+        qemu.GetIrqInfo((uint)IrqType.MsiX, out IrqInfo msiX).Should().Be(Errno.None);
         msiX.Count.Should().Be(Card.Vectors);
     }
 
@@ -210,17 +210,17 @@ public class QemuTests
     private static void EnablesMsiX(QemuClient qemu, Card card, EventFd vector0, EventFd vector3)
     {
         qemu.WriteConfig(MsiXControl(card), 0x00, 0x80).Should().Be(Errno.None);
-        qemu.DisableIrqs(PciIrq.Intx).Should().Be(Errno.None);
-        qemu.SetEventFds(PciIrq.MsiX, 0, [null]).Should().Be(Errno.None);
+        qemu.DisableIrqs(IrqType.Intx).Should().Be(Errno.None);
+        qemu.SetEventFds(IrqType.MsiX, 0, [null]).Should().Be(Errno.None);
         card.MsiX[0].Trigger().Should().BeTrue("the guest has not unmasked it yet");
-        qemu.SetEventFds(PciIrq.MsiX, 0, vector0).Should().Be(Errno.None);
+        qemu.SetEventFds(IrqType.MsiX, 0, vector0).Should().Be(Errno.None);
         vector0.Take().Should().Be(1);
 
         // for one vector more it takes all back first
-        qemu.DisableIrqs(PciIrq.MsiX).Should().Be(Errno.None);
+        qemu.DisableIrqs(IrqType.MsiX).Should().Be(Errno.None);
         card.MsiX[0].Trigger().Should().BeTrue();
         card.MsiX[3].Trigger().Should().BeTrue();
-        qemu.SetEventFds(PciIrq.MsiX, 0, vector0, null, null, vector3).Should().Be(Errno.None);
+        qemu.SetEventFds(IrqType.MsiX, 0, vector0, null, null, vector3).Should().Be(Errno.None);
         vector0.Take().Should().Be(1);
         vector3.Take().Should().Be(1);
         card.MsiX[3].Trigger().Should().BeTrue();

@@ -32,7 +32,7 @@ public class RustCrateRefusalTests
         client.DmaMap(0, 0x18000, 0x1000, ram); // where there is a mapping
         client.DmaMap(0x800000, 0x80000, 0x1000, ram); // beyond the file
         client.SetIrqs(9, Trigger, 0, 0);
-        client.SetIrqs((uint)PciIrq.MsiX, Off, Card.Vectors, 1);
+        client.SetIrqs((uint)IrqType.MsiX, Off, Card.Vectors, 1);
 
         card.Dma.Regions.Should().ContainSingle();
         client.RegionRead<ushort>(Card.ConfigSpace, 0).Should().Be(Card.Vendor);

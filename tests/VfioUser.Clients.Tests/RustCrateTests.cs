@@ -63,25 +63,25 @@ public class RustCrateTests
         EventFd[] eventFds = [.. Enumerable.Range(0, Card.Vectors).Select(_ => new EventFd())];
         using EventFd intx = new();
 
-        client.GetIrqInfo((uint)PciIrq.MsiX).Count.Should().Be(Card.Vectors);
-        client.GetIrqInfo((uint)PciIrq.Msi).Count.Should().Be(0);
-        client.SetIrqs((uint)PciIrq.Intx, Trigger, 0, 1, intx.Handle);
+        client.GetIrqInfo((uint)IrqType.MsiX).Count.Should().Be(Card.Vectors);
+        client.GetIrqInfo((uint)IrqType.Msi).Count.Should().Be(0);
+        client.SetIrqs((uint)IrqType.Intx, Trigger, 0, 1, intx.Handle);
         card.Intx.Assert();
         intx.Take().Should().Be(1);
         card.Intx.Deassert();
-        client.SetIrqs((uint)PciIrq.Intx, IrqSetFlags.DataNone | IrqSetFlags.ActionUnmask, 0, 1);
-        client.SetIrqs((uint)PciIrq.Intx, Off, 0, 0);
+        client.SetIrqs((uint)IrqType.Intx, IrqSetFlags.DataNone | IrqSetFlags.ActionUnmask, 0, 1);
+        client.SetIrqs((uint)IrqType.Intx, Off, 0, 0);
         for (int sent = 0; sent < Card.Vectors; sent += 16)
         {
             SafeHandle[] some = [.. eventFds.Skip(sent).Take(16).Select(eventFd => eventFd.Handle)];
-            client.SetIrqs((uint)PciIrq.MsiX, Trigger, (uint)sent, (uint)some.Length, some);
+            client.SetIrqs((uint)IrqType.MsiX, Trigger, (uint)sent, (uint)some.Length, some);
         }
 
         foreach (Irq irq in card.MsiX)
             irq.Trigger().Should().BeTrue();
 
         eventFds.Select(eventFd => eventFd.Take()).Should().OnlyContain(count => count == 1);
-        client.SetIrqs((uint)PciIrq.MsiX, Off, 0, 0);
+        client.SetIrqs((uint)IrqType.MsiX, Off, 0, 0);
         card.MsiX.Should().OnlyContain(irq => !irq.IsEnabled);
         client.Shutdown();
         Array.ForEach(eventFds, eventFd => eventFd.Dispose());
@@ -96,7 +96,7 @@ public class RustCrateTests
         using EventFd intx = new();
 
         client.RegionRead<uint>(Card.ConfigSpace, 0).Should().Be(0x0DC8494F);
-        client.SetIrqs((uint)PciIrq.Intx, Trigger, 0, 1, intx.Handle);
+        client.SetIrqs((uint)IrqType.Intx, Trigger, 0, 1, intx.Handle);
         client.RegionWrite(2, 0, 0x5A);
         client.RegionWrite(2, 4, 0xA5);
         client.RegionRead(2, 2, 1).Should().Equal(0); // enables the interrupt
@@ -117,7 +117,7 @@ public class RustCrateTests
         using RustCrateClient client = RustCrateClient.Connect(served.Address);
 
         client.RegionRead<uint>(Card.ConfigSpace, 0).Should().Be(0x00F01B36);
-        client.GetIrqInfo((uint)PciIrq.Intx).Count.Should().Be(0);
+        client.GetIrqInfo((uint)IrqType.Intx).Count.Should().Be(0);
         client.Reset();
         client.Shutdown();
     }

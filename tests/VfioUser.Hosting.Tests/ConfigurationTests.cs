@@ -16,7 +16,7 @@ public class ConfigurationTests
         VfioUserDeviceOptions options = Configured(
             ("SocketPath", "/run/card"), ("WhenServingFails", "restart"), ("RestartDelay", "00:00:07"), ("OwnThread", "true"),
             ("Server:SocketMode", "0660"), ("Server:TwinSocket", "Never"), ("Server:TrustClientMemory", "true"),
-            ("Server:MaxDmaMaps", "17"), ("Server:MaxDirtyBitmapSize", "5000000000"), ("Server:DmaTimeout", "00:00:02"),
+            ("Server:MaxDmaMaps", "17"), ("Server:MaxDirtyBitmapMemory", "5000000000"), ("Server:DmaTimeout", "00:00:02"),
             ("Server:NegotiationTimeout", "00:01:00"), ("Server:Spin", "00:00:00.0001"), ("Server:Name", "the card"),
             ("Server:RegisterMap", "true"));
 
@@ -33,7 +33,7 @@ public class ConfigurationTests
             TwinSocket = TwinSocketPolicy.Never,
             TrustClientMemory = true,
             MaxDmaMaps = 17,
-            MaxDirtyBitmapSize = 5_000_000_000,
+            MaxDirtyBitmapMemory = 5_000_000_000,
             DmaTimeout = TimeSpan.FromSeconds(2),
             NegotiationTimeout = TimeSpan.FromMinutes(1),
             Spin = TimeSpan.FromMicroseconds(100),

@@ -97,7 +97,7 @@ public sealed class GuideSnippets : IDisposable
     {
         using VfioUserClient client = VfioUserClient.Connect(socket);
         Span<byte> value = stackalloc byte[sizeof(uint)];
-        client.ReadRegion((uint)PciRegion.Bar0, 0, value);
+        client.ReadRegion((uint)RegionIndex.Bar0, 0, value);
         return BitConverter.ToUInt32(value);
     }
 

@@ -49,7 +49,7 @@ public class StoppingTests
         host.Services.AddVfioUserDevice<Card>(options => options.SocketPath = host.PathOf("card"));
         await host.StartAsync();
         using VfioUserClient client = host.Connect("card");
-        client.PostRegionWrite((uint)PciRegion.Bar0, Card.Doorbell, [1, 0, 0, 0]);
+        client.PostRegionWrite((uint)RegionIndex.Bar0, Card.Doorbell, [1, 0, 0, 0]);
         entered.Wait();
 
         await host.Running.StopAsync();

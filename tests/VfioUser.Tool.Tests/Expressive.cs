@@ -12,7 +12,7 @@ internal sealed class Expressive : PciDevice
         Config.AddAcs(AcsFeatures.RequestRedirect);
         Config.AddAts();
         Config.AddLtr();
-        AddResizableBars(new ResizableBar(bar) { Smallest = 4 << 20, Initial = 4 << 20 });
+        AddResizableBars(new ResizableBar(bar) { SmallestSize = 4 << 20, InitialSize = 4 << 20 });
         AddSriov(new SriovOptions { TotalVirtualFunctions = 4, DeviceId = 0x00F2, Bars = [new(0, BarKind.Memory64, 0x4000)] });
     }
 }

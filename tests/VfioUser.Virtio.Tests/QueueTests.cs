@@ -166,10 +166,10 @@ public sealed class QueueTests
         driver.Interrupts[0].WaitFor(1);
 
         driver.ReadNeedsReset().Should().BeTrue();
-        SpinWait.SpinUntil(() => guest.SeeDeviceExceptions().Count > 0, TimeSpan.FromSeconds(30)).Should().BeTrue();
+        SpinWait.SpinUntil(() => guest.AcceptDeviceExceptions().Count > 0, TimeSpan.FromSeconds(30)).Should().BeTrue();
         driver.Queues[0].NotifyAlways();
         driver.ReadNeedsReset().Should().BeTrue();
-        guest.SeeDeviceExceptions().Should().ContainSingle("the queue is not served any more");
+        guest.AcceptDeviceExceptions().Should().ContainSingle("the queue is not served any more");
         device.Throws = null;
         driver.Start();
         driver.Queues[0].Request([7, 8], 2).Should().Equal(8, 7);

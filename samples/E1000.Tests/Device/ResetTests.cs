@@ -93,5 +93,5 @@ public class ResetTests
 
     // the PHY and the window in I/O space have registers that the card's own reset leaves
     private static Dictionary<string, ulong> RegistersOf(Rig rig, bool all = true) =>
-        rig.Card.GetRegisters().Where(register => all || register.Region == PciRegion.Bar0).ToDictionary(register => register.Name, register => register.Value, StringComparer.Ordinal);
+        rig.Card.GetRegisters().Where(register => all || register.Region == RegionIndex.Bar0).ToDictionary(register => register.Name, register => register.Value, StringComparer.Ordinal);
 }

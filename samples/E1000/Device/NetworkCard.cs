@@ -158,7 +158,7 @@ public sealed class NetworkCard : PciDevice, INetworkPort
         io.AddRegister<uint>(0x04, new()
         {
             Name = "IODATA",
-            Saved = false,
+            Migration = RegisterMigration.Skip,
             OnRead = _ => _csr.Read<uint>(address.Value & ~3u),
             OnWrite = write => _csr.Write(address.Value & ~3u, write.New),
         });

@@ -61,7 +61,7 @@ internal sealed class Receiver
             Waiting.Clear();
             return;
         }
-        if (!_card.Config.BusMasterEnabled)
+        if (!_card.Config.IsBusMasterEnabled)
             return;
         for (int i = 0; Waiting.TryPeek(_buffer, out int length); i++)
         {

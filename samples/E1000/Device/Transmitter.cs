@@ -81,7 +81,7 @@ internal sealed class Transmitter
     /// <summary>Sends what is in the ring.</summary>
     public void Run()
     {
-        if ((_control.Value & TransmitControl.Enable) == 0 || !_card.Config.BusMasterEnabled || _ring.Ready == 0)
+        if ((_control.Value & TransmitControl.Enable) == 0 || !_card.Config.IsBusMasterEnabled || _ring.Ready == 0)
             return;
         uint written = 0;
         bool isDelayed = true;

@@ -32,7 +32,7 @@ internal sealed class PollingGuest : IDisposable
         _client = VfioUserClient.Connect(socket);
         _memory = SharedMemory.Create(MemorySize);
         _client.MapDma(MemoryAddress, MemorySize, _memory.File);
-        _client.WriteRegion((uint)PciRegion.Config, 0x04, [0x06, 0]); // memory space and bus mastering
+        _client.WriteRegion((uint)RegionIndex.Config, 0x04, [0x06, 0]); // memory space and bus mastering
 
         byte[] address = new byte[6];
         for (uint word = 0; word < 3; word++)
@@ -102,7 +102,7 @@ internal sealed class PollingGuest : IDisposable
     private uint Read(ulong register)
     {
         Span<byte> value = stackalloc byte[sizeof(uint)];
-        _client.ReadRegion((uint)PciRegion.Bar0, register, value);
+        _client.ReadRegion((uint)RegionIndex.Bar0, register, value);
         return BinaryPrimitives.ReadUInt32LittleEndian(value);
     }
 
@@ -110,6 +110,6 @@ internal sealed class PollingGuest : IDisposable
     {
         Span<byte> bytes = stackalloc byte[sizeof(uint)];
         BinaryPrimitives.WriteUInt32LittleEndian(bytes, value);
-        _client.WriteRegion((uint)PciRegion.Bar0, register, bytes);
+        _client.WriteRegion((uint)RegionIndex.Bar0, register, bytes);
     }
 }

@@ -14,7 +14,7 @@ internal sealed class DisplayDriver : IDisposable
     public DisplayDriver(BochsDisplay display)
     {
         Guest = TestGuest.Attach(display);
-        using ClientRegion bar0 = Guest.Client.GetRegionInfo((uint)VfioUser.PciRegion.Bar0);
+        using ClientRegion bar0 = Guest.Client.GetRegionInfo((uint)VfioUser.RegionIndex.Bar0);
         _memory = bar0.Map(bar0.Areas[0]);
     }
 

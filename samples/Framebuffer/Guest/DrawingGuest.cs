@@ -27,7 +27,7 @@ internal sealed class DrawingGuest : IDisposable
         _width = width;
         _height = height;
         _client = VfioUserClient.Connect(socket);
-        using ClientRegion bar0 = _client.GetRegionInfo((uint)PciRegion.Bar0);
+        using ClientRegion bar0 = _client.GetRegionInfo((uint)RegionIndex.Bar0);
         _memory = bar0.Map(bar0.Areas[0]);
         Write(EnableRegister, 0);
         Write(WidthRegister, (ushort)width);
@@ -63,6 +63,6 @@ internal sealed class DrawingGuest : IDisposable
     {
         Span<byte> bytes = stackalloc byte[2];
         BinaryPrimitives.WriteUInt16LittleEndian(bytes, value);
-        _client.WriteRegion((uint)PciRegion.Bar2, register, bytes);
+        _client.WriteRegion((uint)RegionIndex.Bar2, register, bytes);
     }
 }

@@ -13,7 +13,7 @@ internal static class DeviceSection
     [
         nameof(VfioUserServerOptions.SocketMode), nameof(VfioUserServerOptions.TwinSocket),
         nameof(VfioUserServerOptions.TrustClientMemory), nameof(VfioUserServerOptions.MaxDmaMaps),
-        nameof(VfioUserServerOptions.MaxDirtyBitmapSize), nameof(VfioUserServerOptions.DmaTimeout),
+        nameof(VfioUserServerOptions.MaxDirtyBitmapMemory), nameof(VfioUserServerOptions.DmaTimeout),
         nameof(VfioUserServerOptions.NegotiationTimeout), nameof(VfioUserServerOptions.Spin), nameof(VfioUserServerOptions.IsSpinFixed),
         nameof(VfioUserServerOptions.Name), nameof(VfioUserServerOptions.RegisterMap),
     ];
@@ -40,7 +40,7 @@ internal static class DeviceSection
             TwinSocket = section.Read(nameof(options.TwinSocket), options.TwinSocket),
             TrustClientMemory = section.Read(nameof(options.TrustClientMemory), options.TrustClientMemory),
             MaxDmaMaps = section.ReadNumber(nameof(options.MaxDmaMaps), options.MaxDmaMaps),
-            MaxDirtyBitmapSize = section.ReadNumber(nameof(options.MaxDirtyBitmapSize), options.MaxDirtyBitmapSize),
+            MaxDirtyBitmapMemory = section.ReadNumber(nameof(options.MaxDirtyBitmapMemory), options.MaxDirtyBitmapMemory),
             DmaTimeout = section.Read(nameof(options.DmaTimeout), options.DmaTimeout),
             NegotiationTimeout = section.Read(nameof(options.NegotiationTimeout), options.NegotiationTimeout),
             Spin = section.Read(nameof(options.Spin), options.Spin),

@@ -29,7 +29,7 @@ internal sealed class DoorbellWrites(Func<ControllerParts> controller) : IRegion
         Name = name,
         Stride = Stride,
         Access = RegisterAccess.WriteOnly,
-        Saved = false, // the queue has it
+        Migration = RegisterMigration.Skip, // the queue has it
         OnWrite = (id, write) =>
         {
             if (write.Lanes == uint.MaxValue)

@@ -24,8 +24,8 @@ internal sealed class ControllerRegisters
             | 1ul << 37; // CSS: the NVM command set; pages of 4 KiB only, doorbells 4 bytes apart
         bar.AddRegister<ulong>(0x00, new() { Name = "CAP", Access = RegisterAccess.ReadOnly, ResetValue = capabilities });
         bar.AddRegister<uint>(0x08, new() { Name = "VS", Access = RegisterAccess.ReadOnly, ResetValue = Version14 });
-        bar.AddRegister<uint>(0x0C, new() { Name = "INTMS", Saved = false, OnRead = _ => interrupts().Mask, OnWrite = write => interrupts().SetMask(write.Written) });
-        bar.AddRegister<uint>(0x10, new() { Name = "INTMC", Saved = false, OnRead = _ => interrupts().Mask, OnWrite = write => interrupts().ClearMask(write.Written) });
+        bar.AddRegister<uint>(0x0C, new() { Name = "INTMS", Migration = RegisterMigration.Skip, OnRead = _ => interrupts().Mask, OnWrite = write => interrupts().SetMask(write.Written) });
+        bar.AddRegister<uint>(0x10, new() { Name = "INTMC", Migration = RegisterMigration.Skip, OnRead = _ => interrupts().Mask, OnWrite = write => interrupts().ClearMask(write.Written) });
         _cc = bar.AddRegister<uint>(0x14, new() { Name = "CC", WriteMask = 0x00FF_FFF1, OnWrite = _ => configurationWritten() });
         _csts = bar.AddRegister<uint>(0x1C, new() { Name = "CSTS", Access = RegisterAccess.ReadOnly });
         _aqa = bar.AddRegister<uint>(0x24, new() { Name = "AQA", WriteMask = 0x0FFF_0FFF });

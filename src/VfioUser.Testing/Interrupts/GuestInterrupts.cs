@@ -8,16 +8,16 @@ public sealed class GuestInterrupts : IReadOnlyList<GuestIrq>, IDisposable
     private readonly TestGuest _guest;
     private readonly GuestIrq[] _vectors;
 
-    internal GuestInterrupts(TestGuest guest, PciIrq type)
+    internal GuestInterrupts(TestGuest guest, IrqType type)
     {
         _guest = guest;
         Type = type;
         int count = (int)guest.Client.GetIrqInfo((uint)type).Count;
-        _vectors = [.. Enumerable.Range(0, count).Select(vector => type == PciIrq.Intx ? new GuestIntx(guest) : new GuestIrq(guest, type, (uint)vector))];
+        _vectors = [.. Enumerable.Range(0, count).Select(vector => type == IrqType.Intx ? new GuestIntx(guest) : new GuestIrq(guest, type, vector))];
     }
 
     /// <summary>The interrupt type.</summary>
-    public PciIrq Type { get; }
+    public IrqType Type { get; }
 
     /// <summary>Number of vectors that the device has.</summary>
     public int Count => _vectors.Length;

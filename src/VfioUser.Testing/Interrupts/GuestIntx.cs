@@ -7,7 +7,7 @@ public sealed class GuestIntx : GuestIrq
     private const ushort InterruptStatus = 0x0008;
 
     internal GuestIntx(TestGuest guest)
-        : base(guest, PciIrq.Intx, 0)
+        : base(guest, IrqType.Intx, 0)
     {
     }
 

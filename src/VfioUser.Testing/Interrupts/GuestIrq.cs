@@ -10,7 +10,7 @@ public class GuestIrq
     private ulong _count;
     private ulong _taken;
 
-    internal GuestIrq(TestGuest guest, PciIrq type, uint vector)
+    internal GuestIrq(TestGuest guest, IrqType type, int vector)
     {
         Guest = guest;
         Type = type;
@@ -18,10 +18,10 @@ public class GuestIrq
     }
 
     /// <summary>The interrupt type.</summary>
-    public PciIrq Type { get; }
+    public IrqType Type { get; }
 
     /// <summary>Its number among those of its type, from 0.</summary>
-    public uint Vector { get; }
+    public int Vector { get; }
 
     /// <summary>Number of interrupts since the guest attached.</summary>
     public int Count
@@ -122,5 +122,5 @@ public class GuestIrq
     private TestGuestException Failure(string what) => new(Guest.WithLog($"{Type} vector {Vector} {what}"));
 
     private void Act(IrqSetFlags action) =>
-        Guest.Try(() => Guest.Client.SetIrqs(new IrqSet(IrqSet.WireSize, IrqSetFlags.DataNone | action, (uint)Type, Vector, 1)));
+        Guest.Try(() => Guest.Client.SetIrqs(new IrqSet(IrqSet.WireSize, IrqSetFlags.DataNone | action, (uint)Type, (uint)Vector, 1)));
 }

@@ -10,7 +10,7 @@ internal sealed class GuestMove(TestGuest source, TestGuest target, GuestMigrati
     public void Run()
     {
         target.Memory.ContinueFrom(source.Memory);
-        foreach (PciIrq type in Enum.GetValues<PciIrq>())
+        foreach (IrqType type in Enum.GetValues<IrqType>())
             target.Interrupts(type).ContinueFrom(source.Interrupts(type));
         target.Migration.SetState(MigrationState.Resuming);
         source.Memory.StartDirtyLog();

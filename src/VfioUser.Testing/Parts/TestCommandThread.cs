@@ -26,7 +26,7 @@ internal sealed class TestCommandThread(PciDevice device, TimeProvider time) : I
         bool isReset = false;
         try
         {
-            device.Reset(ResetReason.Requested);
+            device.Reset(ResetReason.DeviceRequested);
             isReset = true;
         }
         catch (Exception e)

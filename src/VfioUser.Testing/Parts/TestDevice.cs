@@ -86,7 +86,7 @@ public sealed class TestDevice : PciDevice
     }
 
     /// <summary>Resets the device as a client does, and enables memory, I/O and bus mastering again.</summary>
-    public new void Reset(ResetReason reason = ResetReason.Device)
+    public new void Reset(ResetReason reason = ResetReason.ClientRequested)
     {
         Complete();
         base.Reset(reason);

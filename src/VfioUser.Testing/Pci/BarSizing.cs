@@ -19,7 +19,7 @@ internal sealed class BarSizing(TestGuest guest)
     private readonly Window _memory32 = new(0x8000_0000, uint.MaxValue);
     private readonly Window _memory64 = new(0x80_0000_0000, ulong.MaxValue);
 
-    private readonly record struct Measured(PciRegion Index, BarKind Kind, long Size, ulong Address);
+    private readonly record struct Measured(RegionIndex Index, BarKind Kind, long Size, ulong Address);
 
     /// <summary>Sizes and places the BARs, and the ROM if there is one.</summary>
     public (List<GuestBar> Bars, GuestBar? Rom) Run()
@@ -33,21 +33,21 @@ internal sealed class BarSizing(TestGuest guest)
         for (int index = 0; index < Bars; index++)
         {
             Measured? bar = Measure(index);
-            CheckRegion((PciRegion)index, bar?.Size ?? 0);
+            CheckRegion((RegionIndex)index, bar?.Size ?? 0);
             if (bar is null)
                 continue;
             measured.Add(bar.Value);
             if (IsWide(bar.Value.Kind))
-                CheckRegion((PciRegion)(++index), 0);
+                CheckRegion((RegionIndex)(++index), 0);
         }
         Measured? rom = MeasureRom();
-        CheckRegion(PciRegion.Rom, rom?.Size ?? 0);
+        CheckRegion(RegionIndex.Rom, rom?.Size ?? 0);
         // the largest first, so that alignment leaves no gaps
-        Dictionary<PciRegion, GuestBar> placed = measured.Concat(rom is { } it ? [it] : Array.Empty<Measured>())
+        Dictionary<RegionIndex, GuestBar> placed = measured.Concat(rom is { } it ? [it] : Array.Empty<Measured>())
             .OrderByDescending(bar => bar.Size).ToDictionary(bar => bar.Index, Place);
         if (decoding != 0)
             guest.Config.Write(ConfigRegister.Command, command);
-        return ([.. measured.Select(bar => placed[bar.Index])], placed.GetValueOrDefault(PciRegion.Rom));
+        return ([.. measured.Select(bar => placed[bar.Index])], placed.GetValueOrDefault(RegionIndex.Rom));
     }
 
     private Measured? Measure(int index)
@@ -59,17 +59,17 @@ internal sealed class BarSizing(TestGuest guest)
         {
             // the upper half may be hardwired to zero
             uint mask = ones & ~0x3u;
-            return new Measured((PciRegion)index, BarKind.Io, SizeOf(index, (mask & 0xFFFF_0000) == 0 ? mask | 0xFFFF_0000 : mask, 32), old & ~0x3u);
+            return new Measured((RegionIndex)index, BarKind.Io, SizeOf(index, (mask & 0xFFFF_0000) == 0 ? mask | 0xFFFF_0000 : mask, 32), old & ~0x3u);
         }
         bool prefetchable = (ones & Prefetchable) != 0;
         switch (ones & MemoryTypeMask)
         {
             case 0:
-                return new Measured((PciRegion)index, prefetchable ? BarKind.Memory32Prefetchable : BarKind.Memory32,
+                return new Measured((RegionIndex)index, prefetchable ? BarKind.Memory32Prefetchable : BarKind.Memory32,
                     SizeOf(index, ones & ~0xFu, 32), old & ~0xFu);
             case Memory64 when index < Bars - 1:
                 (uint oldHigh, uint onesHigh) = WriteOnes(OffsetOf(index + 1), uint.MaxValue);
-                return new Measured((PciRegion)index, prefetchable ? BarKind.Memory64Prefetchable : BarKind.Memory64,
+                return new Measured((RegionIndex)index, prefetchable ? BarKind.Memory64Prefetchable : BarKind.Memory64,
                     SizeOf(index, (ulong)onesHigh << 32 | (ones & ~0xFu), 64), (ulong)oldHigh << 32 | (old & ~0xFu));
             default:
                 throw Failure($"BAR {index} reads 0x{ones:x8} after all ones were written: its type bits are reserved, or it is 64-bit and the last.");
@@ -80,7 +80,7 @@ internal sealed class BarSizing(TestGuest guest)
     {
         (uint old, uint ones) = WriteOnes(ConfigRegister.ExpansionRom, RomAddress);
         return ones is 0 or uint.MaxValue ? null
-            : new Measured(PciRegion.Rom, BarKind.Memory32, SizeOf((int)PciRegion.Rom, ones & RomAddress, 32), old & RomAddress);
+            : new Measured(RegionIndex.Rom, BarKind.Memory32, SizeOf((int)RegionIndex.Rom, ones & RomAddress, 32), old & RomAddress);
     }
 
     private (uint Old, uint Ones) WriteOnes(int offset, uint ones)
@@ -97,10 +97,10 @@ internal sealed class BarSizing(TestGuest guest)
         ulong size = mask & (0 - mask);
         ulong top = bits == 64 ? 0 : 1ul << bits;
         return mask != 0 && unchecked(mask + size) == top && size <= long.MaxValue ? (long)size
-            : throw Failure($"The writable address bits of {(PciRegion)index} are 0x{mask:x}: they must be all from one bit on.");
+            : throw Failure($"The writable address bits of {(RegionIndex)index} are 0x{mask:x}: they must be all from one bit on.");
     }
 
-    private void CheckRegion(PciRegion index, long size)
+    private void CheckRegion(RegionIndex index, long size)
     {
         long declared = guest.Region(index).GetSize();
         if (declared != size)
@@ -124,7 +124,7 @@ internal sealed class BarSizing(TestGuest guest)
     private void Write(Measured bar, ulong address)
     {
         int offset = OffsetOf(bar.Index);
-        uint enable = bar.Index == PciRegion.Rom ? guest.Config.Read<uint>(offset) & RomEnable : 0;
+        uint enable = bar.Index == RegionIndex.Rom ? guest.Config.Read<uint>(offset) & RomEnable : 0;
         guest.Config.Write(offset, (uint)address | enable);
         if (IsWide(bar.Kind))
             guest.Config.Write(offset + sizeof(uint), (uint)(address >> 32));
@@ -133,13 +133,13 @@ internal sealed class BarSizing(TestGuest guest)
     private ulong Read(Measured bar)
     {
         int offset = OffsetOf(bar.Index);
-        uint low = guest.Config.Read<uint>(offset) & (bar.Index == PciRegion.Rom ? RomAddress : bar.Kind == BarKind.Io ? ~0x3u : ~0xFu);
+        uint low = guest.Config.Read<uint>(offset) & (bar.Index == RegionIndex.Rom ? RomAddress : bar.Kind == BarKind.Io ? ~0x3u : ~0xFu);
         return IsWide(bar.Kind) ? (ulong)guest.Config.Read<uint>(offset + sizeof(uint)) << 32 | low : low;
     }
 
     private static int OffsetOf(int index) => ConfigRegister.Bar0 + index * sizeof(uint);
 
-    private static int OffsetOf(PciRegion index) => index == PciRegion.Rom ? ConfigRegister.ExpansionRom : OffsetOf((int)index);
+    private static int OffsetOf(RegionIndex index) => index == RegionIndex.Rom ? ConfigRegister.ExpansionRom : OffsetOf((int)index);
 
     private static bool IsWide(BarKind kind) => kind is BarKind.Memory64 or BarKind.Memory64Prefetchable;
 

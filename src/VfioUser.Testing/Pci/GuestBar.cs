@@ -14,7 +14,7 @@ public sealed class GuestBar
     }
 
     /// <summary>Its index; the lower of the two of a 64-bit BAR.</summary>
-    public PciRegion Index => Region.Index;
+    public RegionIndex Index => Region.Index;
 
     /// <summary>Address space, width and prefetchability. The ROM is 32-bit memory.</summary>
     public BarKind Kind { get; }

@@ -32,8 +32,8 @@ public sealed partial class PciFunction
         if (types.HasFlag(PciIrqTypes.Intx) && HasIntx && min == 1)
         {
             ClearCommand(PciCommands.InterruptDisable);
-            _guest.Interrupts(PciIrq.Intx).Enable();
-            return Interrupts = _guest.Interrupts(PciIrq.Intx);
+            _guest.Interrupts(IrqType.Intx).Enable();
+            return Interrupts = _guest.Interrupts(IrqType.Intx);
         }
         throw new TestGuestException(
             $"{min} vectors of {types} were wanted, and the device has {MsiXVectors} of MSI-X, {MsiVectors} of MSI, and {(HasIntx ? "" : "no ")}INTx.");
@@ -44,7 +44,7 @@ public sealed partial class PciFunction
     {
         SetControl(ConfigRegister.CapabilityMsiX, ConfigRegister.MsiXEnable, 0);
         SetControl(ConfigRegister.CapabilityMsi, ConfigRegister.MsiEnable | ConfigRegister.MsiMultipleEnable, 0);
-        foreach (PciIrq type in new[] { PciIrq.MsiX, PciIrq.Msi, PciIrq.Intx })
+        foreach (IrqType type in new[] { IrqType.MsiX, IrqType.Msi, IrqType.Intx })
         {
             if (_guest.Interrupts(type).EnabledCount > 0)
                 _guest.Interrupts(type).Disable();
@@ -53,12 +53,12 @@ public sealed partial class PciFunction
     }
 
     private int MsiXVectors => FindCapability(ConfigRegister.CapabilityMsiX) is not { } capability ? 0
-        : Agreed(PciIrq.MsiX, (capability.Read<ushort>(ConfigRegister.MessageControl) & ConfigRegister.MsiXTableSize) + 1);
+        : Agreed(IrqType.MsiX, (capability.Read<ushort>(ConfigRegister.MessageControl) & ConfigRegister.MsiXTableSize) + 1);
 
     private int MsiVectors => FindCapability(ConfigRegister.CapabilityMsi) is not { } capability ? 0
-        : Agreed(PciIrq.Msi, 1 << (capability.Read<ushort>(ConfigRegister.MessageControl) >> 1 & 7));
+        : Agreed(IrqType.Msi, 1 << (capability.Read<ushort>(ConfigRegister.MessageControl) >> 1 & 7));
 
-    private bool HasIntx => _guest.Config.Read<byte>(ConfigRegister.InterruptPin) != 0 && Agreed(PciIrq.Intx, 1) == 1;
+    private bool HasIntx => _guest.Config.Read<byte>(ConfigRegister.InterruptPin) != 0 && Agreed(IrqType.Intx, 1) == 1;
 
     private GuestInterrupts EnableMsiX(int vectors)
     {
@@ -94,6 +94,6 @@ public sealed partial class PciFunction
     }
 
     // the configuration space and the server must announce the same number of vectors
-    private int Agreed(PciIrq type, int vectors) => _guest.Interrupts(type).Count == vectors ? vectors
+    private int Agreed(IrqType type, int vectors) => _guest.Interrupts(type).Count == vectors ? vectors
         : throw new TestGuestException($"The configuration space has {vectors} {type} vectors, and the server {_guest.Interrupts(type).Count}.");
 }

@@ -21,7 +21,7 @@ public sealed class VirtioDriver
     private const byte FeaturesOk = 8;
     private const byte NeedsReset = 64;
 
-    private readonly (PciRegion Region, long Offset)? _common, _isr, _config, _notify;
+    private readonly (RegionIndex Region, long Offset)? _common, _isr, _config, _notify;
     private readonly uint _notifyMultiplier;
     private List<VirtioDriverQueue> _queues = [];
 
@@ -32,7 +32,7 @@ public sealed class VirtioDriver
         Interrupts = guest.MsiX;
         foreach (GuestCapability capability in Function.Capabilities.Where(static capability => !capability.IsExtended && capability.Id == VendorCapability))
         {
-            (PciRegion, long) place = ((PciRegion)capability.Read<byte>(4), capability.Read<uint>(8));
+            (RegionIndex, long) place = ((RegionIndex)capability.Read<byte>(4), capability.Read<uint>(8));
             switch (capability.Read<byte>(3))
             {
                 case CommonType:
@@ -171,7 +171,7 @@ public sealed class VirtioDriver
     internal void Notify(int queue, ushort notifyOffset) =>
         RegionOf(_notify, out long at).Write(at + notifyOffset * _notifyMultiplier, (ushort)queue);
 
-    private GuestRegion RegionOf((PciRegion Region, long Offset)? place, out long offset)
+    private GuestRegion RegionOf((RegionIndex Region, long Offset)? place, out long offset)
     {
         if (place is not { } found)
             throw new TestGuestException("The device has no such structure.");

@@ -19,7 +19,7 @@ public sealed partial class ConfigSpace
     /// <returns>The base address without the type bits. 0 until the guest assigns one, and meaningless while
     /// the guest probes the size.</returns>
     /// <exception cref="ArgumentException">No BAR is declared at <paramref name="index"/>.</exception>
-    /// <remarks>Any thread. The BAR decodes it only while <see cref="MemoryEnabled"/>, or <see cref="IoEnabled"/>. A 64-bit
+    /// <remarks>Any thread. The BAR decodes it only while <see cref="IsMemoryEnabled"/>, or <see cref="IsIoEnabled"/>. A 64-bit
     /// address is written in two halves. PCI 3.0 6.2.5.1.</remarks>
     public ulong BarAddress(int index)
     {
@@ -32,9 +32,9 @@ public sealed partial class ConfigSpace
         return (high << 32) | (low & ~PciRegister.BarMemoryFlags);
     }
 
-    /// <summary>Whether the guest has enabled the ROM; <see cref="MemoryEnabled"/> must be set as well.</summary>
+    /// <summary>Whether the guest has enabled the ROM; <see cref="IsMemoryEnabled"/> must be set as well.</summary>
     /// <remarks>Any thread. False without a ROM. PCI 3.0 6.2.5.2.</remarks>
-    public bool RomEnabled => (ReadByte(PciRegister.ExpansionRom) & PciRegister.RomEnable) != 0;
+    public bool IsRomEnabled => (ReadByte(PciRegister.ExpansionRom) & PciRegister.RomEnable) != 0;
 
     /// <summary>The address that the guest has assigned to the ROM; 0 without one.</summary>
     /// <remarks>Any thread. PCI 3.0 6.2.5.2.</remarks>

@@ -10,19 +10,19 @@ public sealed partial class ConfigSpace
 
     /// <summary>Whether the guest has enabled the device's memory space.</summary>
     /// <remarks>Any thread. Command register, bit 1; PCI 3.0 6.2.2.</remarks>
-    public bool MemoryEnabled => HasCommand(PciRegister.CommandMemorySpace);
+    public bool IsMemoryEnabled => HasCommand(PciRegister.CommandMemorySpace);
 
     /// <summary>Whether the guest has enabled the device's I/O space.</summary>
     /// <remarks>Any thread. Command register, bit 0; PCI 3.0 6.2.2.</remarks>
-    public bool IoEnabled => HasCommand(PciRegister.CommandIoSpace);
+    public bool IsIoEnabled => HasCommand(PciRegister.CommandIoSpace);
 
     /// <summary>Whether the guest has enabled bus mastering: DMA and message-signalled interrupts.</summary>
     /// <remarks>Any thread. Command register, bit 2; PCI 3.0 6.2.2.</remarks>
-    public bool BusMasterEnabled => HasCommand(PciRegister.CommandBusMaster);
+    public bool IsBusMasterEnabled => HasCommand(PciRegister.CommandBusMaster);
 
     /// <summary>Whether the guest has disabled INTx.</summary>
     /// <remarks>Any thread. Command register, bit 10; PCI 3.0 6.2.2.</remarks>
-    public bool IntxDisabled => HasCommand(PciRegister.CommandInterruptDisable);
+    public bool IsIntxDisabled => HasCommand(PciRegister.CommandInterruptDisable);
 
     /// <summary>Whether the guest has enabled reports of fatal and non-fatal errors. Any thread. Command register, bit 8.</summary>
     internal bool SystemErrorEnabled => HasCommand(PciRegister.CommandSerrEnable);
@@ -44,7 +44,7 @@ public sealed partial class ConfigSpace
         Write(PciRegister.InterruptPin, pin);
     }
 
-    /// <summary>Shows the level of INTx in the status register, regardless of <see cref="IntxDisabled"/>. Any thread. A reset
+    /// <summary>Shows the level of INTx in the status register, regardless of <see cref="IsIntxDisabled"/>. Any thread. A reset
     /// leaves it alone, since it is the device's state and not the guest's.</summary>
     internal void SetInterruptStatus(bool asserted) =>
         SetBits(PciRegister.Status, (byte)PciRegister.StatusInterrupt, asserted ? (byte)0xFF : (byte)0);

@@ -20,7 +20,7 @@ public sealed partial class ConfigSpace
                 SetBits(i, mask, saved[i]);
         }
 
-        foreach (NamedPart register in _registers.Where(register => register.Layout.Saved))
+        foreach (NamedPart register in _registers.Where(register => register.Layout.Migration != RegisterMigration.Skip))
             register.Replace(0, saved.Slice((int)register.Start, (int)register.Length));
 
         PowerManagement?.OnReset();

@@ -98,9 +98,9 @@ public sealed partial class ConfigSpace : RegisterBlock
     public void Write(int offset, ReadOnlySpan<byte> source)
     {
         ThrowIfOutside(offset, source.Length);
-        bool wasBusMaster = BusMasterEnabled;
+        bool wasBusMaster = IsBusMasterEnabled;
         source.CopyTo(_bytes.AsSpan(offset));
-        if (BusMasterEnabled != wasBusMaster)
+        if (IsBusMasterEnabled != wasBusMaster)
             BusMasterChanged?.Invoke();
         WriteRegisters(offset, source, asGuest: false);
     }

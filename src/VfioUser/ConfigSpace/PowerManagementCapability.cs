@@ -48,7 +48,7 @@ public sealed class PowerManagementCapability : PciCapability
 
     /// <summary>Whether the guest has enabled wake-up events.</summary>
     /// <remarks>Always false without <see cref="PowerManagementOptions.Pme"/>.</remarks>
-    public bool PmeEnabled => (_config.ReadByte(Offset + Pmcsr + 1) & PmeEnableHigh) != 0;
+    public bool IsPmeEnabled => (_config.ReadByte(Offset + Pmcsr + 1) & PmeEnableHigh) != 0;
 
     /// <summary>Whether a wake-up event is pending. The device sets it, the guest clears it.</summary>
     /// <exception cref="InvalidOperationException">On setting: the device was described without

@@ -13,16 +13,15 @@ public sealed class ResizableBar(Bar bar)
     public Bar Bar { get; } = bar ?? throw new ArgumentNullException(nameof(bar));
 
     /// <summary>The smallest size in bytes: a power of two from 1 MiB. By default 1 MiB.</summary>
-    public long Smallest { get; init; } = Unit;
+    public long SmallestSize { get; init; } = Unit;
 
-    /// <summary>The size in bytes after a reset; null for the largest.</summary>
-    public long? Initial { get; init; }
+    /// <summary>The size in bytes after a reset. By default the largest.</summary>
+    public long InitialSize { get; init; } = bar.Size;
 
     /// <summary>Called when the guest has chosen another size, in bytes; a reset and a restore do not call it.</summary>
     /// <remarks>Command thread.</remarks>
     public Action<long>? OnResize { get; init; }
 
-    internal long InitialSize => Initial ?? Bar.Size;
 
     /// <summary>The size as the control register encodes it: 0 for 1 MiB.</summary>
     internal static int Encode(long size) => BitOperations.Log2((ulong)size) - BitOperations.Log2((ulong)Unit);
@@ -35,10 +34,10 @@ public sealed class ResizableBar(Bar bar)
             throw new ArgumentException($"BAR {Bar.Number} belongs to another device.");
         if (Bar.Kind == BarKind.Io || Bar.Size < Unit)
             throw new ArgumentException($"BAR {Bar.Number} cannot be resized: it has to be in memory space, with 1 MiB at least.");
-        foreach (long size in (long[])[Smallest, InitialSize])
+        foreach (long size in (long[])[SmallestSize, InitialSize])
         {
-            if (!BitOperations.IsPow2(size) || size < Unit || size > Bar.Size || size < Smallest)
-                throw new ArgumentException($"BAR {Bar.Number} cannot have 0x{size:x} bytes: a power of two from 0x{Smallest:x} (1 MiB or more) to its own size 0x{Bar.Size:x}.");
+            if (!BitOperations.IsPow2(size) || size < Unit || size > Bar.Size || size < SmallestSize)
+                throw new ArgumentException($"BAR {Bar.Number} cannot have 0x{size:x} bytes: a power of two from 0x{SmallestSize:x} (1 MiB or more) to its own size 0x{Bar.Size:x}.");
         }
     }
 }

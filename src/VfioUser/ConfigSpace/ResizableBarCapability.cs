@@ -71,7 +71,7 @@ public sealed class ResizableBarCapability : PciCapability
     private static ulong SizesOf(ResizableBar bar)
     {
         ulong sizes = 0;
-        for (long size = bar.Smallest; size <= bar.Bar.Size && size > 0; size <<= 1)
+        for (long size = bar.SmallestSize; size <= bar.Bar.Size && size > 0; size <<= 1)
             sizes |= 1ul << ResizableBar.Encode(size);
         return sizes;
     }

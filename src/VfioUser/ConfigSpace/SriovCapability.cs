@@ -71,7 +71,7 @@ public sealed class SriovCapability : PciCapability
     public int Count => Volatile.Read(ref _count);
 
     /// <summary>Whether the guest has enabled the memory space of the virtual functions.</summary>
-    public bool MemoryEnabled => (_config.ReadByte(Offset + Control) & VfMemorySpaceEnable) != 0;
+    public bool IsMemoryEnabled => (_config.ReadByte(Offset + Control) & VfMemorySpaceEnable) != 0;
 
     /// <summary>The address that the guest has assigned to a BAR of a virtual function; 0 before.</summary>
     /// <param name="function">From 0 to <see cref="TotalCount"/> - 1.</param>

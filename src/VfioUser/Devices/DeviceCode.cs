@@ -9,13 +9,13 @@ namespace VfioUser;
 /// <param name="Register">The name of the register there.</param>
 /// <param name="Worker">Of a worker: its name.</param>
 internal readonly record struct DeviceCode(
-    DeviceCallback Callback, PciRegion? Region = null, long? Offset = null, string? Register = null, string? Worker = null)
+    DeviceCallback Callback, RegionIndex? Region = null, long? Offset = null, string? Register = null, string? Worker = null)
 {
     public static implicit operator DeviceCode(DeviceCallback callback) => new(callback);
 
     /// <summary>What an access of a guest called.</summary>
     public static DeviceCode At(PciDevice device, DeviceCallback callback, uint region, long offset) =>
-        new(callback, (PciRegion)region, offset, device.RegisterAt((PciRegion)region, offset) is { Layout.Name: not null } register ? register.Name : null);
+        new(callback, (RegionIndex)region, offset, device.RegisterAt((RegionIndex)region, offset) is { Layout.Name: not null } register ? register.Name : null);
 
     /// <summary>The callback, and for code of a region its offset and region.</summary>
     public override string ToString() => Region is { } region

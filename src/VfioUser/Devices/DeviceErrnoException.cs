@@ -7,7 +7,7 @@ namespace VfioUser;
 /// <para>From what a command calls: handlers of regions, registers and configuration space, <see cref="PciDevice.OnQuiesceAsync"/>,
 /// <see cref="PciDevice.OnReset"/>, <see cref="PciDevice.OnStopped"/> and <see cref="PciDevice.OnStarted"/>, and
 /// <see cref="IMigrationState"/>. The command is refused, which is logged as any refusal; it counts as no failure of the device, and
-/// <see cref="VfioUserServerOptions.DeviceException"/> is not called. Elsewhere it is an exception like others.</para>
+/// <see cref="VfioUserServerOptions.OnDeviceException"/> is not called. Elsewhere it is an exception like others.</para>
 /// <para>A guest sees no error of its accesses: a read gives all ones, as does one without a device, and QEMU prints a line.</para>
 /// </remarks>
 public sealed class DeviceErrnoException : Exception

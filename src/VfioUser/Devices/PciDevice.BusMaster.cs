@@ -24,7 +24,7 @@ public abstract partial class PciDevice
     }
 
     /// <summary>Whether the device may access guest memory and send interrupt messages. Any thread.</summary>
-    internal bool MayMaster => !_requiresBusMaster || Config.BusMasterEnabled;
+    internal bool MayMaster => !_requiresBusMaster || Config.IsBusMasterEnabled;
 
     // Command thread, and setup
     private void ApplyBusMaster()
@@ -32,7 +32,7 @@ public abstract partial class PciDevice
         Dma.MayMaster = MayMaster;
         if (!MayMaster)
             return;
-        _irqs[(int)PciIrq.Msi]?.RetryDelivery();
-        _irqs[(int)PciIrq.MsiX]?.RetryDelivery();
+        _irqs[(int)IrqType.Msi]?.RetryDelivery();
+        _irqs[(int)IrqType.MsiX]?.RetryDelivery();
     }
 }

@@ -14,7 +14,7 @@ public abstract partial class PciDevice
     /// Called on the Command thread; completes on any thread. The client's commands wait meanwhile, and QEMU times out after five
     /// seconds. Guest memory stays accessible until it completes, whatever its backing. It is not called again before
     /// it has completed, nor while the device is quiesced. An exception is logged, passed to
-    /// <see cref="VfioUserServerOptions.DeviceException"/>, and fails the command with EIO.
+    /// <see cref="VfioUserServerOptions.OnDeviceException"/>, and fails the command with EIO.
     /// After a disconnect there is no command to refuse: the memory is unmapped whatever the answer is.
     /// </remarks>
     protected virtual ValueTask<bool> OnQuiesceAsync(QuiesceReason reason, CancellationToken cancellation) => new(true);

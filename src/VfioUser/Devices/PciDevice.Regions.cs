@@ -16,7 +16,7 @@ public abstract partial class PciDevice
     {
         ArgumentOutOfRangeException.ThrowIfNegative(size);
         ThrowIfServed();
-        DeviceRegion region = new(this, (PciRegion)_regions.Length, type, subtype, size, writable, handler);
+        DeviceRegion region = new(this, (RegionIndex)_regions.Length, type, subtype, size, writable, handler);
         _regions = [.. _regions, region];
         return region;
     }

@@ -12,7 +12,7 @@ public abstract partial class PciDevice
            where region is not null
            from part in region.Declared.OfType<NamedPart>()
            select new RegisterInfo(region.Index, part),
-        .. Config.Declared.OfType<NamedPart>().Select(part => new RegisterInfo(PciRegion.Config, part)),
+        .. Config.Declared.OfType<NamedPart>().Select(part => new RegisterInfo(RegionIndex.Config, part)),
     ];
 
     /// <summary>How often guests accessed what the device does not model: offsets without register, memory or handler, tags, and reserved
@@ -21,7 +21,7 @@ public abstract partial class PciDevice
 
     /// <summary>Appends the region with the register map, which is there while the device is served.</summary>
     private void AddRegisterMap(RegisterMap map) =>
-        _regions = [.. _regions, new DeviceRegion(this, (PciRegion)_regions.Length, RegisterMap.Type, RegisterMap.Subtype, map.Size, writable: false, map)];
+        _regions = [.. _regions, new DeviceRegion(this, (RegionIndex)_regions.Length, RegisterMap.Type, RegisterMap.Subtype, map.Size, writable: false, map)];
 
     private void RemoveRegisterMap()
     {
@@ -32,9 +32,9 @@ public abstract partial class PciDevice
     internal UnmodelledAccesses Unmodelled { get; } = new();
 
     /// <summary>The register at a byte of a region; null if there is none.</summary>
-    internal NamedPart? RegisterAt(PciRegion region, long offset)
+    internal NamedPart? RegisterAt(RegionIndex region, long offset)
     {
-        RegisterBlock? block = region == PciRegion.Config ? Config : RegionAt((uint)region);
+        RegisterBlock? block = region == RegionIndex.Config ? Config : RegionAt((uint)region);
         return block?.Declared.OfType<NamedPart>().FirstOrDefault(part => offset >= part.Start && offset < part.End);
     }
 }

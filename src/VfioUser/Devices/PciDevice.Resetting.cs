@@ -4,7 +4,7 @@ namespace VfioUser;
 public abstract partial class PciDevice
 {
     /// <summary>Resets the device as the client's VFIO_USER_DEVICE_RESET does: it is quiesced, gets its initial values,
-    /// <see cref="OnReset"/> is called with <see cref="ResetReason.Requested"/>, and it is resumed.</summary>
+    /// <see cref="OnReset"/> is called with <see cref="ResetReason.DeviceRequested"/>, and it is resumed.</summary>
     /// <returns>
     /// Completes when the device runs again. False if it could not be quiesced, or its code threw: then it may be reset in part.
     /// Cancelled when the device is disposed before.

@@ -49,7 +49,7 @@ public abstract partial class PciDevice
         {
             // a migration of the previous client has ended
             if (Migration is { NeedsReset: true })
-                Reset(ResetReason.Device);
+                Reset(ResetReason.ClientRequested);
             else
                 Migration?.BackToRunning();
         }

@@ -4,7 +4,7 @@ namespace VfioUser;
 public abstract partial class PciDevice
 {
     /// <summary>Queues an action to run on the Command thread, between commands.</summary>
-    /// <param name="action">Runs once. An exception is logged and passed to <see cref="VfioUserServerOptions.DeviceException"/>.</param>
+    /// <param name="action">Runs once. An exception is logged and passed to <see cref="VfioUserServerOptions.OnDeviceException"/>.</param>
     /// <param name="untilReset">True to drop the action if the device is reset before it has run.</param>
     /// <exception cref="InvalidOperationException">65,536 actions are queued already.</exception>
     /// <remarks>
@@ -27,7 +27,7 @@ public abstract partial class PciDevice
 
     /// <summary>Adds a timer.</summary>
     /// <param name="due">Called on the Command thread when the timer expires. An exception is logged and passed to
-    /// <see cref="VfioUserServerOptions.DeviceException"/>.</param>
+    /// <see cref="VfioUserServerOptions.OnDeviceException"/>.</param>
     /// <returns>A stopped timer. If it is started before the device is served, its time begins when the device is served.</returns>
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
     /// <remarks>Setup. Its remaining time is part of the migration state.</remarks>
@@ -44,7 +44,7 @@ public abstract partial class PciDevice
     /// Started on the thread pool whenever a server starts to serve the device. It enters its <see cref="DeviceWork"/> to use guest
     /// memory and interrupts, and then needs no <see cref="OnQuiesceAsync"/>. The token is cancelled when the server stops serving the
     /// device; <see cref="OperationCanceledException"/> is no error then. Any other exception ends the worker, is logged and passed to
-    /// <see cref="VfioUserServerOptions.DeviceException"/>.
+    /// <see cref="VfioUserServerOptions.OnDeviceException"/>.
     /// </param>
     /// <exception cref="InvalidOperationException">The device is being served.</exception>
     /// <remarks>Setup. The server waits for the task to end before it releases the device; a poller waits up to one second.</remarks>

@@ -14,8 +14,8 @@ public abstract partial class PciDevice
     private Region?[] _regions = new Region?[PciRegionCount];
     private readonly IrqVectors?[] _irqs = new IrqVectors?[PciIrqCount];
 
-    internal const int PciRegionCount = (int)PciRegion.Vga + 1;
-    internal const int PciIrqCount = (int)PciIrq.Request + 1;
+    internal const int PciRegionCount = (int)RegionIndex.Vga + 1;
+    internal const int PciIrqCount = (int)IrqType.Request + 1;
 
     /// <summary>Creates a device without regions and interrupts.</summary>
     /// <param name="id">The IDs that drivers match.</param>
@@ -88,8 +88,8 @@ public abstract partial class PciDevice
         ArgumentNullException.ThrowIfNull(handler);
         ThrowIfServed();
         Config.SetRom(size);
-        Region rom = new(this, PciRegion.Rom, size, writable: false, handler);
-        _regions[(int)PciRegion.Rom] = rom;
+        Region rom = new(this, RegionIndex.Rom, size, writable: false, handler);
+        _regions[(int)RegionIndex.Rom] = rom;
         return rom;
     }
 
@@ -99,10 +99,10 @@ public abstract partial class PciDevice
     {
         ArgumentNullException.ThrowIfNull(handler);
         ThrowIfServed();
-        if (_regions[(int)PciRegion.Vga] is not null)
+        if (_regions[(int)RegionIndex.Vga] is not null)
             throw new InvalidOperationException("The device has a VGA region already.");
-        Region vga = new(this, PciRegion.Vga, 0xC0000, writable: true, handler);
-        _regions[(int)PciRegion.Vga] = vga;
+        Region vga = new(this, RegionIndex.Vga, 0xC0000, writable: true, handler);
+        _regions[(int)RegionIndex.Vga] = vga;
         return vga;
     }
 
@@ -111,7 +111,7 @@ public abstract partial class PciDevice
     public Intx AddIntx()
     {
         Intx intx = new(Config);
-        AddIrqs(new IrqVectors(PciIrq.Intx, intx));
+        AddIrqs(new IrqVectors(IrqType.Intx, intx));
         Config.SetInterruptPin(1);
         Config.CommandWritten += intx.CommandWritten;
         return intx;
@@ -141,11 +141,11 @@ public abstract partial class PciDevice
 
     /// <summary>Adds the error interrupt, which reports an unrecoverable error to the client.</summary>
     /// <remarks>Setup. QEMU stops the machine then.</remarks>
-    public Irq AddErrorIrq() => AddIrqs(new IrqVectors(PciIrq.Error, new Irq(PciIrq.Error, 0)))[0];
+    public Irq AddErrorIrq() => AddIrqs(new IrqVectors(IrqType.Error, new Irq(IrqType.Error, 0)))[0];
 
     /// <summary>Adds the request interrupt, which asks the client to release the device, usually by unplugging it.</summary>
     /// <remarks>Setup.</remarks>
-    public Irq AddRequestIrq() => AddIrqs(new IrqVectors(PciIrq.Request, new RequestIrq()))[0];
+    public Irq AddRequestIrq() => AddIrqs(new IrqVectors(IrqType.Request, new RequestIrq()))[0];
 
     /// <summary>Called when a client has attached. It has not mapped memory or set interrupts yet.</summary>
     protected virtual void OnAttached()

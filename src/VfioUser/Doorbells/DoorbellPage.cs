@@ -16,14 +16,14 @@ namespace VfioUser;
 /// writes only the last is. Values come from the guest and may be anything. The handler never runs concurrently with itself;
 /// other code of the device may run on the Command thread meanwhile, except resets. A reset and a restore mark the values in
 /// memory as seen. While migration has stopped the device, polls detect nothing; writes before the stop are handled. An
-/// exception is logged and passed to <see cref="VfioUserServerOptions.DeviceException"/>.
+/// exception is logged and passed to <see cref="VfioUserServerOptions.OnDeviceException"/>.
 /// </para>
 /// </remarks>
 public sealed class DoorbellPage : INotifier
 {
     private readonly Lock _gate = new();
     private readonly PciDevice _device;
-    private readonly PciRegion _region;
+    private readonly RegionIndex _region;
     private readonly RegionMemory _memory;
     private readonly long _offset;
     private readonly int _length;

@@ -16,7 +16,7 @@ namespace VfioUser;
 /// handler, and discards pending signals. So does a disconnect. While migration has stopped the device the handler does not run:
 /// signals before the stop are handled before <see cref="PciDevice.OnStopped"/>, later ones when the device runs again. An eventfd
 /// counts signals and does not queue them: one call may stand for several writes. An exception is logged and passed to
-/// <see cref="VfioUserServerOptions.DeviceException"/>.
+/// <see cref="VfioUserServerOptions.OnDeviceException"/>.
 /// </para>
 /// <para>
 /// Every client gets its own eventfd, which is closed when it disconnects, so that an earlier client cannot signal; unless the device

@@ -1,10 +1,30 @@
 namespace VfioUser;
 
 /// <summary>Guest memory that the client has mapped for the device.</summary>
-/// <param name="Address">First byte.</param>
-/// <param name="Length">In bytes.</param>
-/// <param name="IsReadable">Whether the device may read it.</param>
-/// <param name="IsWritable">Whether the device may write it.</param>
-/// <param name="Backing">How it is accessed.</param>
 /// <remarks>Immutable. Spec: VFIO_USER_DMA_MAP.</remarks>
-public sealed record DmaRegion(Iova Address, ulong Length, bool IsReadable, bool IsWritable, DmaBacking Backing);
+public sealed record DmaRegion
+{
+    internal DmaRegion(Iova address, ulong length, bool isReadable, bool isWritable, DmaBacking backing)
+    {
+        Address = address;
+        Length = length;
+        IsReadable = isReadable;
+        IsWritable = isWritable;
+        Backing = backing;
+    }
+
+    /// <summary>First byte.</summary>
+    public Iova Address { get; }
+
+    /// <summary>In bytes.</summary>
+    public ulong Length { get; }
+
+    /// <summary>Whether the device may read it.</summary>
+    public bool IsReadable { get; }
+
+    /// <summary>Whether the device may write it.</summary>
+    public bool IsWritable { get; }
+
+    /// <summary>How it is accessed.</summary>
+    public DmaBacking Backing { get; }
+}

@@ -26,7 +26,7 @@ public enum DmaStatus
     EndOfList,
 
     /// <summary>The guest has not enabled bus mastering: bit 2 of the Command register is 0. The address may be valid.
-    /// See <see cref="ConfigSpace.BusMasterEnabled"/>.</summary>
+    /// See <see cref="ConfigSpace.IsBusMasterEnabled"/>.</summary>
     BusMasterOff,
 
     /// <summary>The address of an atomic change is not a multiple of the size.</summary>

@@ -49,9 +49,9 @@ public sealed class DeviceInterrupts
     public int Count { get; }
 
     /// <summary>The kind that the driver has enabled; INTx if it has enabled no other. Null if it has not and the device has no INTx.</summary>
-    public PciIrq? Type => _config.MsiX is { IsEnabled: true } ? PciIrq.MsiX
-        : _config.Msi is { IsEnabled: true } ? PciIrq.Msi
-        : _intx is null ? null : PciIrq.Intx;
+    public IrqType? Type => _config.MsiX is { IsEnabled: true } ? IrqType.MsiX
+        : _config.Msi is { IsEnabled: true } ? IrqType.Msi
+        : _intx is null ? null : IrqType.Intx;
 
     /// <summary>Interrupts the guest, after a cause has been set.</summary>
     /// <param name="vector">0 to <see cref="Count"/> - 1.</param>
@@ -81,7 +81,7 @@ public sealed class DeviceInterrupts
             _intx.Unblock();
         try
         {
-            bool assert = Type == PciIrq.Intx && _hasCause!();
+            bool assert = Type == IrqType.Intx && _hasCause!();
             if (assert == _intx.IsAsserted)
                 return;
             if (assert)

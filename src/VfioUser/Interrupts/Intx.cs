@@ -15,7 +15,7 @@ public sealed class Intx : Irq
     private Action? _resample;
 
     internal Intx(ConfigSpace config)
-        : base(PciIrq.Intx, 0, autoMask: true)
+        : base(IrqType.Intx, 0, autoMask: true)
     {
         _config = config;
     }
@@ -48,7 +48,7 @@ public sealed class Intx : Irq
             _resample?.Invoke();
     }
 
-    private protected override bool IsInhibited => _config.IntxDisabled;
+    private protected override bool IsInhibited => _config.IsIntxDisabled;
 
     /// <summary>Asserts INTx, which interrupts the guest, and keeps it asserted.</summary>
     /// <returns>As <see cref="Irq.Trigger"/>.</returns>
@@ -81,7 +81,7 @@ public sealed class Intx : Irq
     /// <summary>The guest wrote the command register, which may have cleared Interrupt Disable.</summary>
     internal void CommandWritten()
     {
-        if (!_config.IntxDisabled)
+        if (!_config.IsIntxDisabled)
             RetryDelivery();
     }
 }

@@ -22,7 +22,7 @@ public class Irq
     private Action<bool>? _maskChanged;
     private IrqMeter? _meter;
 
-    internal Irq(PciIrq type, int vector, bool autoMask = false)
+    internal Irq(IrqType type, int vector, bool autoMask = false)
     {
         Type = type;
         Vector = vector;
@@ -30,7 +30,7 @@ public class Irq
     }
 
     /// <summary>The interrupt type.</summary>
-    public PciIrq Type { get; }
+    public IrqType Type { get; }
 
     /// <summary>Its number within its type, from 0.</summary>
     public int Vector { get; }

@@ -8,14 +8,14 @@ public sealed class IrqVectors : IReadOnlyList<Irq>
 {
     private readonly Irq[] _vectors;
 
-    internal IrqVectors(PciIrq type, params Irq[] vectors)
+    internal IrqVectors(IrqType type, params Irq[] vectors)
     {
         Type = type;
         _vectors = vectors;
     }
 
     /// <summary>The interrupt type.</summary>
-    public PciIrq Type { get; }
+    public IrqType Type { get; }
 
     /// <summary>Number of vectors of this type.</summary>
     public int Count => _vectors.Length;
@@ -25,8 +25,8 @@ public sealed class IrqVectors : IReadOnlyList<Irq>
 
     internal IrqInfoFlags Flags => Type switch
     {
-        PciIrq.Intx => IrqInfoFlags.EventFd | IrqInfoFlags.Maskable | IrqInfoFlags.AutoMasked,
-        PciIrq.Msi or PciIrq.MsiX => IrqInfoFlags.EventFd | IrqInfoFlags.Maskable,
+        IrqType.Intx => IrqInfoFlags.EventFd | IrqInfoFlags.Maskable | IrqInfoFlags.AutoMasked,
+        IrqType.Msi or IrqType.MsiX => IrqInfoFlags.EventFd | IrqInfoFlags.Maskable,
         _ => IrqInfoFlags.EventFd,
     };
 
@@ -37,14 +37,14 @@ public sealed class IrqVectors : IReadOnlyList<Irq>
 
     internal static IrqVectors Of(MsiCapability msi)
     {
-        IrqVectors irqs = new(PciIrq.Msi, [.. Enumerable.Range(0, msi.Vectors).Select(vector => new MsiIrq(msi, vector))]);
+        IrqVectors irqs = new(IrqType.Msi, [.. Enumerable.Range(0, msi.Vectors).Select(vector => new MsiIrq(msi, vector))]);
         msi.Written = irqs.CapabilityWritten;
         return irqs;
     }
 
     internal static IrqVectors Of(MsiXCapability msiX)
     {
-        IrqVectors irqs = new(PciIrq.MsiX, [.. Enumerable.Range(0, msiX.Vectors).Select(vector => new MsiXIrq(msiX, vector))]);
+        IrqVectors irqs = new(IrqType.MsiX, [.. Enumerable.Range(0, msiX.Vectors).Select(vector => new MsiXIrq(msiX, vector))]);
         msiX.Written = irqs.CapabilityWritten;
         return irqs;
     }

@@ -1,7 +1,7 @@
 namespace VfioUser;
 
 /// <summary>An MSI-X vector. The guest can mask all vectors at once in the capability. PCI 3.0 6.8.2.3.</summary>
-internal sealed class MsiXIrq(MsiXCapability msiX, int vector) : Irq(PciIrq.MsiX, vector)
+internal sealed class MsiXIrq(MsiXCapability msiX, int vector) : Irq(IrqType.MsiX, vector)
 {
     private protected override bool IsInhibited => msiX.IsFunctionMasked;
 

@@ -3,7 +3,7 @@ namespace VfioUser;
 /// <summary>The request interrupt. While a removal is requested, it stays pending until a client has an eventfd for it: clients that
 /// negotiate, or that have not bound an eventfd yet, get the request when they bind one.</summary>
 /// <remarks>Any thread.</remarks>
-internal sealed class RequestIrq() : Irq(PciIrq.Request, 0)
+internal sealed class RequestIrq() : Irq(IrqType.Request, 0)
 {
     private int _requests;
 

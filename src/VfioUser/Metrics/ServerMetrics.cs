@@ -26,7 +26,7 @@ internal sealed class ServerMetrics
         _received = Tags(MetricTags.IoDirection, "receive");
         _sent = Tags(MetricTags.IoDirection, "transmit");
         _dma = [.. Enum.GetValues<DmaBacking>().Select(MeterOf)];
-        _irqs = [.. Enum.GetValues<PciIrq>().Select(type => new IrqMeter(instruments.Irqs, Tags(MetricTags.IrqType, MetricTags.NameOf(type))))];
+        _irqs = [.. Enum.GetValues<IrqType>().Select(type => new IrqMeter(instruments.Irqs, Tags(MetricTags.IrqType, MetricTags.NameOf(type))))];
     }
 
     /// <summary>Whether commands are measured. Check it once for commands received together.</summary>

@@ -46,9 +46,9 @@ internal sealed class DeviceMigration
     public bool AllowsAccess(uint region, bool write) => State switch
     {
         MigrationState.Running or MigrationState.PreCopy => true,
-        MigrationState.Stop => !write || region == (uint)PciRegion.Config,
-        MigrationState.StopCopy => !write && region == (uint)PciRegion.Config,
-        MigrationState.Resuming => region == (uint)PciRegion.Config,
+        MigrationState.Stop => !write || region == (uint)RegionIndex.Config,
+        MigrationState.StopCopy => !write && region == (uint)RegionIndex.Config,
+        MigrationState.Resuming => region == (uint)RegionIndex.Config,
         _ => false,
     };
 
@@ -119,7 +119,7 @@ internal sealed class DeviceMigration
     /// state transition, and then expects RUNNING. Of a reset that the device requested, a client knows nothing, and the state stays.</remarks>
     public void Reset(ResetReason reason)
     {
-        bool isRequested = reason == ResetReason.Requested;
+        bool isRequested = reason == ResetReason.DeviceRequested;
         if (State == MigrationState.PreCopy && (!_failed || isRequested) && _content.CanRead)
             _content.SaveAgain();
         else if (!isRequested)

@@ -10,7 +10,7 @@ namespace VfioUser;
 /// A restore gets the bytes in the order in which they were saved, but split differently, and no others. A damaged or
 /// incomplete stream never reaches <see cref="EndRestore"/>.
 /// </para>
-/// An exception fails the client's command and is passed to <see cref="VfioUserServerOptions.DeviceException"/>.
+/// An exception fails the client's command and is passed to <see cref="VfioUserServerOptions.OnDeviceException"/>.
 /// Spec: VFIO_USER_MIG_DATA_READ, VFIO_USER_MIG_DATA_WRITE.
 /// </remarks>
 public interface IMigrationState

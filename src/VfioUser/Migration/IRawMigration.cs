@@ -10,7 +10,7 @@ namespace VfioUser;
 /// is complete or damaged, so the implementation must refuse one that is: it comes from the client, which is not trusted. State
 /// machine, quiescing and the commands served while the device is stopped are as for every device: see <see cref="PciDevice.OnStopped"/>.
 /// </para>
-/// An exception fails the client's command and is passed to <see cref="VfioUserServerOptions.DeviceException"/>;
+/// An exception fails the client's command and is passed to <see cref="VfioUserServerOptions.OnDeviceException"/>;
 /// <see cref="DeviceErrnoException"/> chooses the error. Spec: VFIO_USER_MIG_DATA_READ, VFIO_USER_MIG_DATA_WRITE.
 /// </remarks>
 public interface IRawMigration

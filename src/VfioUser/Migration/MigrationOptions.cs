@@ -6,7 +6,7 @@ namespace VfioUser;
 /// state differs from that of the release before it has a higher <see cref="Version"/>. For migration to a newer release, each new
 /// register declares the version that introduced it (<see cref="RegisterDefinition{T}.Since"/>), and <see cref="MinimumVersion"/> is the
 /// oldest version whose streams are accepted. For migration back, <see cref="ReadableFrom"/> is the oldest version that accepts the
-/// streams of this one, and that may ignore registers that are <see cref="RegisterDefinition{T}.Optional"/>.</para>
+/// streams of this one, and that may ignore registers that are <see cref="RegisterMigration.Optional"/>.</para>
 /// </remarks>
 public sealed record MigrationOptions
 {

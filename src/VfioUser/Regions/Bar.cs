@@ -9,7 +9,7 @@ public sealed class Bar : Region
     private const int TableEntrySize = 16;
 
     internal Bar(PciDevice device, int number, BarKind kind, long size, bool writable, IRegionHandler? handler)
-        : base(device, (PciRegion)number, size, writable, handler)
+        : base(device, (RegionIndex)number, size, writable, handler)
     {
         Number = number;
         Kind = kind;

@@ -6,7 +6,7 @@ public sealed class DeviceRegion : Region
 {
     private const uint VendorTypeFlag = 1u << 31;
 
-    internal DeviceRegion(PciDevice device, PciRegion index, uint type, uint subtype, long size, bool writable, IRegionHandler? handler)
+    internal DeviceRegion(PciDevice device, RegionIndex index, uint type, uint subtype, long size, bool writable, IRegionHandler? handler)
         : base(device, index, size, writable, handler)
     {
         Type = type;

@@ -17,7 +17,7 @@ public partial class Region : RegisterBlock
     private RegionPart[]? _decoded; // _parts as an array, made at the first access, when no more are added
     private RegionMemory? _memory;
 
-    internal Region(PciDevice device, PciRegion index, long size, bool writable, IRegionHandler? handler)
+    internal Region(PciDevice device, RegionIndex index, long size, bool writable, IRegionHandler? handler)
     {
         Device = device;
         Index = index;
@@ -27,7 +27,7 @@ public partial class Region : RegisterBlock
     }
 
     /// <summary>Its index among the device's regions.</summary>
-    public PciRegion Index { get; }
+    public RegionIndex Index { get; }
 
     /// <summary>In bytes.</summary>
     public long Size { get; }

@@ -14,7 +14,7 @@ internal abstract class NamedPart(long start, RegisterLayout layout, string name
 
     public override int Since => Layout.Since;
 
-    public override bool IsOptional => Layout.Optional;
+    public override bool IsOptional => Layout.Migration == RegisterMigration.Optional;
 
     /// <summary>The stored value.</summary>
     public abstract ulong Value { get; set; }

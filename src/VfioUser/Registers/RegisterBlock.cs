@@ -123,7 +123,8 @@ public abstract partial class RegisterBlock
         {
             Name = name,
             Access = RegisterAccess.WriteOnly,
-            Saved = Unsafe.SizeOf<T>() == sizeof(ulong), // a migration may occur between the two halves of a write
+            // a migration may occur between the two halves of a write
+            Migration = Unsafe.SizeOf<T>() == sizeof(ulong) ? RegisterMigration.Required : RegisterMigration.Skip,
             WaitForAllBytes = Unsafe.SizeOf<T>() == sizeof(ulong),
             OnWrite = write => ring(write.New),
         });

@@ -51,14 +51,11 @@ public abstract record RegisterDefinition<T>
     public T Reserved { get; init; }
 
     /// <summary>Whether a migration carries it.</summary>
-    public bool Saved { get; init; } = true;
+    public RegisterMigration Migration { get; init; }
 
     /// <summary>The first <see cref="MigrationOptions.Version"/> of the device that has it: a stream of an older one leaves it at its reset
     /// value.</summary>
     public int Since { get; init; } = 1;
-
-    /// <summary>Whether a migration to or from a version without it may do without it.</summary>
-    public bool Optional { get; init; }
 
     /// <summary>
     /// Whether the write handler is called once for all bytes, however many accesses a driver takes, in any order: as 32-bit guests

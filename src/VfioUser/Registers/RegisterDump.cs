@@ -22,7 +22,7 @@ public sealed class RegisterDump
     public string Diff(RegisterDump later)
     {
         ArgumentNullException.ThrowIfNull(later);
-        Dictionary<(PciRegion, long), ulong> after = later._values.ToDictionary(entry => (entry.Register.Region, entry.Register.Offset), entry => entry.Value);
+        Dictionary<(RegionIndex, long), ulong> after = later._values.ToDictionary(entry => (entry.Register.Region, entry.Register.Offset), entry => entry.Value);
         StringBuilder text = new();
         foreach ((RegisterInfo register, ulong before) in _values)
         {

@@ -6,7 +6,7 @@ public sealed class RegisterInfo
 {
     private readonly NamedPart _part;
 
-    internal RegisterInfo(PciRegion region, NamedPart part)
+    internal RegisterInfo(RegionIndex region, NamedPart part)
     {
         Region = region;
         _part = part;
@@ -15,7 +15,7 @@ public sealed class RegisterInfo
     internal RegisterLayout Layout => _part.Layout;
 
     /// <summary>Which region of the device it is in.</summary>
-    public PciRegion Region { get; }
+    public RegionIndex Region { get; }
 
     /// <summary>As it was declared, with the names of the blocks around it; without a name its offset.</summary>
     public string Name => _part.Name;

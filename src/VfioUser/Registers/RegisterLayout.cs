@@ -41,11 +41,9 @@ internal sealed class RegisterLayout
 
     public ulong Reserved { get; private init; }
 
-    public bool Saved { get; private init; }
+    public RegisterMigration Migration { get; private init; }
 
     public int Since { get; private init; }
-
-    public bool Optional { get; private init; }
 
     public bool WaitForAllBytes { get; private init; }
 
@@ -89,9 +87,8 @@ internal sealed class RegisterLayout
             Writable = selfClearing & ~oneToSet,
             Sticky = RegisterBits.Of(definition.Sticky),
             Reserved = reserved,
-            Saved = definition.Saved,
+            Migration = definition.Migration,
             Since = definition.Since,
-            Optional = definition.Optional,
             WaitForAllBytes = definition.WaitForAllBytes,
         };
         ulong named = oneToClear | oneToSet | readToClear | selfClearing | reserved;

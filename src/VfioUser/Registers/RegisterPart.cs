@@ -87,7 +87,7 @@ internal abstract class RegisterPart(long start, RegisterLayout layout, string n
     }
 
     // a migration may occur between the two halves of a write
-    public override int StateSize => !Layout.Saved ? 0 : Layout.WaitForAllBytes ? 3 * sizeof(ulong) : sizeof(ulong);
+    public override int StateSize => Layout.Migration == RegisterMigration.Skip ? 0 : Layout.WaitForAllBytes ? 3 * sizeof(ulong) : sizeof(ulong);
 
     public override void SaveState(Span<byte> destination)
     {

@@ -11,7 +11,7 @@ public static class RegisterReference
     {
         ArgumentNullException.ThrowIfNull(device);
         StringBuilder text = new();
-        foreach (IGrouping<PciRegion, RegisterInfo> region in device.GetRegisters().GroupBy(register => register.Region))
+        foreach (IGrouping<RegionIndex, RegisterInfo> region in device.GetRegisters().GroupBy(register => register.Region))
         {
             text.AppendLine(CultureInfo.InvariantCulture, $"## {region.Key}").AppendLine()
                 .AppendLine("| offset | register | bytes | access | reset value | |").AppendLine("|---|---|---|---|---|---|");

@@ -9,7 +9,7 @@ internal sealed class UnmodelledAccesses
     // bounded, since a guest can access any offset
     private const int MaxReported = 64;
 
-    private readonly HashSet<(string? Name, PciRegion Region, long Offset)> _reported = [];
+    private readonly HashSet<(string? Name, RegionIndex Region, long Offset)> _reported = [];
     private long _count;
 
     /// <summary>How many there were. Any thread.</summary>
@@ -22,7 +22,7 @@ internal sealed class UnmodelledAccesses
     public IUnmodelledObserver? Observer { get; set; }
 
     /// <summary>An access to an offset at which nothing is declared.</summary>
-    public void At(PciRegion region, long offset, int length, bool write)
+    public void At(RegionIndex region, long offset, int length, bool write)
     {
         if (ShouldReport(null, region, offset))
             Report($"{Verb(write)} {length} bytes at 0x{offset:x} of {region}, where nothing is declared");
@@ -45,7 +45,7 @@ internal sealed class UnmodelledAccesses
     private static string Verb(bool write) => write ? "writes" : "reads";
 
     // checked before the text is formatted, since a guest may repeat an access any number of times
-    private bool ShouldReport(string? name, PciRegion region, long offset)
+    private bool ShouldReport(string? name, RegionIndex region, long offset)
     {
         Interlocked.Increment(ref _count);
         return IsStrict || (Observer is not null && _reported.Count < MaxReported && _reported.Add((name, region, offset)));

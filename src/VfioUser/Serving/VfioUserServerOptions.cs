@@ -37,7 +37,7 @@ public sealed record VfioUserServerOptions
 
     /// <summary>Most bytes of all dirty bitmaps together; what needs more is refused. A bitmap has one bit per page: 32 KiB for
     /// 1 GiB of guest memory with pages of 4 KiB.</summary>
-    public long MaxDirtyBitmapSize { get; init; } = 256 << 20;
+    public long MaxDirtyBitmapMemory { get; init; } = 256 << 20;
 
     /// <summary>Whether to serve command 19 of libvfio-user's pull request 823, which returns how much there is to read in
     /// pre-copy. It is not in the specification, and the number may get another meaning: only for clients known to use it.</summary>
@@ -109,5 +109,5 @@ public sealed record VfioUserServerOptions
 
     /// <summary>Called when code of the device has thrown, after it was logged; the session continues. On the thread that ran the
     /// code. It must not throw.</summary>
-    public Action<DeviceExceptionContext>? DeviceException { get; init; }
+    public Action<DeviceExceptionContext>? OnDeviceException { get; init; }
 }

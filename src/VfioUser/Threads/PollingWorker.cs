@@ -7,7 +7,7 @@ namespace VfioUser;
 /// <see cref="Arm"/>, and sleeps.</para>
 /// <para>Unless the constructor says otherwise, <see cref="Poll"/> and <see cref="Arm"/> are called inside <see cref="Work"/>: they may
 /// use guest memory, interrupts and registers, are not called while the device is quiesced, and must take milliseconds at most. An
-/// exception ends the worker, is logged and passed to <see cref="VfioUserServerOptions.DeviceException"/>.</para>
+/// exception ends the worker, is logged and passed to <see cref="VfioUserServerOptions.OnDeviceException"/>.</para>
 /// <code>
 /// internal sealed class RingWorker(Ring device) : PollingWorker(device, "ring")
 /// {

@@ -162,7 +162,7 @@ internal sealed class LookupRows
     {
         Dma dma = new() { MayMaster = true };
         for (int i = 0; i < regions; i++)
-            dma.Table = dma.Table.Add(make(new DmaRegion(AddressOf(i), Page, IsReadable: true, IsWritable: true, way)));
+            dma.Table = dma.Table.Add(make(new DmaRegion(AddressOf(i), Page, isReadable: true, isWritable: true, way)));
         return dma;
     }
 

@@ -63,7 +63,7 @@ internal sealed class MessageDmaRows(Peer client)
         if (twin)
             new Thread(channel.PumpReplies) { IsBackground = true }.Start();
         Dma dma = new() { MayMaster = true };
-        DmaRegion region = new(new Iova(Page), Page, IsReadable: true, IsWritable: true, DmaBacking.Message);
+        DmaRegion region = new(new Iova(Page), Page, isReadable: true, isWritable: true, DmaBacking.Message);
         dma.Table = dma.Table.Add(new MessageGuestRegion(region, new DmaChannel(channel, 1 << 20, () => { }, new DmaTrouble(new ServerLog(NullLogger.Instance), TimeSpan.FromSeconds(5)))));
         return dma;
     }

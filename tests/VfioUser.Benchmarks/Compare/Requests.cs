@@ -13,21 +13,21 @@ internal static class Requests
         return Message(Command.Version, MessageFlags.Command, payload);
     }
 
-    public static byte[] Read(PciRegion region, ulong offset, int count) =>
+    public static byte[] Read(RegionIndex region, ulong offset, int count) =>
         Message(Command.RegionRead, MessageFlags.Command, Payload(new RegionAccess(offset, (uint)region, (uint)count)));
 
-    public static byte[] Write(PciRegion region, ulong offset, int count, bool posted) =>
+    public static byte[] Write(RegionIndex region, ulong offset, int count, bool posted) =>
         Message(Command.RegionWrite, posted ? MessageFlags.NoReply : MessageFlags.Command,
             [.. Payload(new RegionAccess(offset, (uint)region, (uint)count)), .. new byte[count]]);
 
-    public static byte[] WriteMulti(PciRegion region, ulong offset, int count, int writes)
+    public static byte[] WriteMulti(RegionIndex region, ulong offset, int count, int writes)
     {
         byte[] entry = Payload(new RegionWriteMultiEntry(offset, (uint)region, (uint)count, 0));
         return Message(Command.RegionWriteMulti, MessageFlags.NoReply, [.. Payload(new RegionWriteMulti((ulong)writes)), .. Repeat(entry, writes)]);
     }
 
     public static byte[] SetIrq() => Message(Command.DeviceSetIrqs, MessageFlags.Command, Payload(
-        new IrqSet(IrqSet.WireSize, IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, (uint)PciIrq.MsiX, 0, 1)));
+        new IrqSet(IrqSet.WireSize, IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, (uint)IrqType.MsiX, 0, 1)));
 
     public static byte[] Map(ulong address) => Message(Command.DmaMap, MessageFlags.Command, Payload(
         new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable | DmaMapFlags.Writeable, 0, address, 4096)));

@@ -20,10 +20,10 @@ internal sealed class SocketRows(Peer floor, Peer ours, Peer oursSpinning, IRead
         Negotiate(oursSpinning);
         foreach (Peer other in others)
             Negotiate(other);
-        byte[] read = Requests.Read(PciRegion.Bar0, 0, 4);
-        byte[] write = Requests.Write(PciRegion.Bar0, 8, 8, posted: true);
-        byte[] largeRead = Requests.Read(PciRegion.Bar2, 0, Large);
-        byte[] largeWrite = Requests.Write(PciRegion.Bar2, 0, Large, posted: false);
+        byte[] read = Requests.Read(RegionIndex.Bar0, 0, 4);
+        byte[] write = Requests.Write(RegionIndex.Bar0, 8, 8, posted: true);
+        byte[] largeRead = Requests.Read(RegionIndex.Bar2, 0, Large);
+        byte[] largeWrite = Requests.Write(RegionIndex.Bar2, 0, Large, posted: false);
         yield return PingPong("4-byte region read, round trip", 1.10, read, Requests.ReadSize + 4, 5_000);
         yield return PingPong("the same, server spinning", 1.10, read, Requests.ReadSize + 4, 5_000, serverSpins: true);
         yield return PingPong("the same, client spinning too", 1.10, read, Requests.ReadSize + 4, 5_000, serverSpins: true, clientSpins: true);
@@ -77,7 +77,7 @@ internal sealed class SocketRows(Peer floor, Peer ours, Peer oursSpinning, IRead
     private Row Posted(string name, double target, byte[] write, int perSend, int writes)
     {
         byte[] batch = Requests.Repeat(write, perSend);
-        byte[] sync = Requests.Read(PciRegion.Bar0, 0, 4);
+        byte[] sync = Requests.Read(RegionIndex.Bar0, 0, 4);
         return new Row(name, "µs", target,
             () =>
             {
@@ -93,8 +93,8 @@ internal sealed class SocketRows(Peer floor, Peer ours, Peer oursSpinning, IRead
     // beside our own single writes: this is what the command is for
     private Row Multi(byte[] write, int perMessage, int writes)
     {
-        byte[] multi = Requests.WriteMulti(PciRegion.Bar0, 8, 8, perMessage);
-        byte[] sync = Requests.Read(PciRegion.Bar0, 0, 4);
+        byte[] multi = Requests.WriteMulti(RegionIndex.Bar0, 8, 8, perMessage);
+        byte[] sync = Requests.Read(RegionIndex.Bar0, 0, 4);
         return new Row($"{perMessage} writes in one REGION_WRITE_MULTI, beside single posted ones", "µs", 0.2,
             () => Sends(ours, write, sync, writes / perMessage),
             () => Sends(ours, multi, sync, writes / perMessage) / perMessage);
@@ -129,7 +129,7 @@ internal sealed class SocketRows(Peer floor, Peer ours, Peer oursSpinning, IRead
 
     private Row Interrupt(int rounds)
     {
-        byte[] ring = Requests.Write(PciRegion.Bar0, OurServer.DoorbellOffset, 4, posted: true);
+        byte[] ring = Requests.Write(RegionIndex.Bar0, OurServer.DoorbellOffset, 4, posted: true);
         HashSet<Peer> bound = [];
         return new Row("eventfd from doorbell write, round trip", "µs", 1.10,
             () =>

@@ -6,7 +6,7 @@ namespace VfioUser.Benchmarks;
 /// <summary>A client that has attached, and reads a register over and over.</summary>
 internal sealed class ManyClient : IDisposable
 {
-    private static readonly byte[] Request = Requests.Read(PciRegion.Bar0, 0, sizeof(uint));
+    private static readonly byte[] Request = Requests.Read(RegionIndex.Bar0, 0, sizeof(uint));
     private static readonly int ReplySize = Request.Length + sizeof(uint);
 
     private readonly Socket _socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);

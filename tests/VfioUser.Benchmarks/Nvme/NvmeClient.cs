@@ -26,9 +26,9 @@ internal sealed class NvmeClient : IDisposable
         _client = VfioUserClient.Connect(path);
         _client.MapDma(Base, MemorySize, _memory.File);
         EventFd[] irqs = [.. Enumerable.Range(0, NvmeServer.Queues + 1).Select(_ => new EventFd())];
-        _client.SetIrqEventFds((uint)PciIrq.MsiX, 0, [.. irqs.Select(irq => irq.Handle)]);
+        _client.SetIrqEventFds((uint)IrqType.MsiX, 0, [.. irqs.Select(irq => irq.Handle)]);
         Enable();
-        using (ClientRegion region = _client.GetRegionInfo((uint)PciRegion.Bar0))
+        using (ClientRegion region = _client.GetRegionInfo((uint)RegionIndex.Bar0))
             _doorbells = region.Areas.Count > 0 ? region.Map(region.Areas[0]) : null;
 
         NvmeClientQueue admin = new(this, 0, irqs[0]);
@@ -89,7 +89,7 @@ internal sealed class NvmeClient : IDisposable
             return;
         }
         lock (_socket)
-            _client.PostRegionWrite((uint)PciRegion.Bar0, DoorbellPage + at, MemoryMarshal.AsBytes(new ReadOnlySpan<uint>(in value)));
+            _client.PostRegionWrite((uint)RegionIndex.Bar0, DoorbellPage + at, MemoryMarshal.AsBytes(new ReadOnlySpan<uint>(in value)));
     }
 
     public void Dispose()
@@ -102,21 +102,21 @@ internal sealed class NvmeClient : IDisposable
     private uint Read(ulong register)
     {
         uint value = 0;
-        _client.ReadRegion((uint)PciRegion.Bar0, register, MemoryMarshal.AsBytes(new Span<uint>(ref value)));
+        _client.ReadRegion((uint)RegionIndex.Bar0, register, MemoryMarshal.AsBytes(new Span<uint>(ref value)));
         return value;
     }
 
     private void Write<T>(ulong register, T value)
-        where T : unmanaged => _client.WriteRegion((uint)PciRegion.Bar0, register, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
+        where T : unmanaged => _client.WriteRegion((uint)RegionIndex.Bar0, register, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
 
     private void Enable()
     {
-        _client.WriteRegion((uint)PciRegion.Config, 0x04, [0x06, 0]); // memory space and bus mastering
+        _client.WriteRegion((uint)RegionIndex.Config, 0x04, [0x06, 0]); // memory space and bus mastering
         byte[] config = new byte[256];
-        _client.ReadRegion((uint)PciRegion.Config, 0, config);
+        _client.ReadRegion((uint)RegionIndex.Config, 0, config);
         byte at = config[0x34];
         while (config[at] != 0x11)
             at = config[at + 1];
-        _client.WriteRegion((uint)PciRegion.Config, (ulong)at + 3, [0x80]); // MSI-X
+        _client.WriteRegion((uint)RegionIndex.Config, (ulong)at + 3, [0x80]); // MSI-X
     }
 }

@@ -7,7 +7,7 @@ namespace VfioUser.Benchmarks;
 /// <summary>A server that waits in one of the ways, and a client that reads a register.</summary>
 internal sealed class WaitServer : IDisposable
 {
-    private static readonly byte[] Request = Requests.Read(PciRegion.Bar0, 0, sizeof(uint));
+    private static readonly byte[] Request = Requests.Read(RegionIndex.Bar0, 0, sizeof(uint));
 
     private readonly Peer _peer;
     private readonly ServerWait _wait;

@@ -10,7 +10,7 @@ internal sealed partial class QemuClient
 
     /// <summary>Hands in eventfds, and nulls for vectors that the guest does not use. Runs of either kind are messages of their
     /// own, and none has more than was negotiated.</summary>
-    public Errno SetEventFds(PciIrq type, uint start, params EventFd?[] eventFds)
+    public Errno SetEventFds(IrqType type, uint start, params EventFd?[] eventFds)
     {
         for (int sent = 0; sent < eventFds.Length;)
         {
@@ -26,11 +26,11 @@ internal sealed partial class QemuClient
     }
 
     /// <summary>Turns a kind of interrupt off.</summary>
-    public Errno DisableIrqs(PciIrq type) => SetIrqs(type, IrqSetFlags.DataNone | IrqSetFlags.ActionTrigger, 0);
+    public Errno DisableIrqs(IrqType type) => SetIrqs(type, IrqSetFlags.DataNone | IrqSetFlags.ActionTrigger, 0);
 
     /// <summary>After the next access to a BAR.</summary>
-    public Errno UnmaskIntx() => SetIrqs(PciIrq.Intx, IrqSetFlags.DataNone | IrqSetFlags.ActionUnmask, 1);
+    public Errno UnmaskIntx() => SetIrqs(IrqType.Intx, IrqSetFlags.DataNone | IrqSetFlags.ActionUnmask, 1);
 
-    private Errno SetIrqs(PciIrq type, IrqSetFlags flags, uint count) =>
+    private Errno SetIrqs(IrqType type, IrqSetFlags flags, uint count) =>
         Ask(Command.DeviceSetIrqs, Wire.Bytes(new IrqSet(20, flags, (uint)type, 0, count))).Error;
 }

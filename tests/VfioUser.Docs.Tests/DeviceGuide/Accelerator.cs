@@ -18,7 +18,7 @@ internal sealed class Accelerator : PciDevice
         _aer = Config.AddAer();
         _failed = AddErrorIrq();
         Bar vram = AddBar(2, BarKind.Memory64Prefetchable, size: 8L << 30);
-        AddResizableBars(new ResizableBar(vram) { Smallest = 256L << 20, Initial = 256L << 20, OnResize = size => Window = size });
+        AddResizableBars(new ResizableBar(vram) { SmallestSize = 256L << 20, InitialSize = 256L << 20, OnResize = size => Window = size });
         _functions = AddSriov(new SriovOptions { TotalVirtualFunctions = 4, DeviceId = 0x00E7, Bars = [new(0, BarKind.Memory64, size: 0x4000)] });
         _functions.AddCountHandler(Serve);
     }

@@ -100,7 +100,7 @@ public class DeviceGuideTests
         guest.Config.GetSize().Should().Be(4096);
         guest.Rom.Read<ushort>(0).Should().Be(0xAA55);
         guest.Rom.GetSize().Should().Be(2048);
-        guest.Region((PciRegion)9).GetSize().Should().Be(0x1000);
+        guest.Region((RegionIndex)9).GetSize().Should().Be(0x1000);
     }
 
     [Fact]
@@ -123,7 +123,7 @@ public class DeviceGuideTests
         using (var guest = TestGuest.Attach(diary))
             guest.Reset();
 
-        diary.Lines.Should().Equal("attached", "mapped", "reset: Device", "unmapping", "detached");
+        diary.Lines.Should().Equal("attached", "mapped", "reset: ClientRequested", "unmapping", "detached");
     }
 
     [Fact]
@@ -132,7 +132,7 @@ public class DeviceGuideTests
         List<DeviceExceptionContext> seen = [];
         VfioUserServerOptions server = new()
         {
-            DeviceException = context => seen.Add(context),
+            OnDeviceException = context => seen.Add(context),
         };
         var guest = TestGuest.Attach(new Diary(), new TestGuestOptions { Server = server });
 

@@ -99,8 +99,8 @@ internal sealed class ReleasedDevice : PciDevice
         Bar bar0 = AddBar(0, BarKind.Memory32, size: 0x1000);
         bar0.AddRegister<uint>(0x00, new() { Name = "CTRL" });
         bar0.AddRegister<uint>(0x08, new() { Name = "LIMIT", ResetValue = 100, Since = 2 });
-        bar0.AddRegister<uint>(0x0C, new() { Name = "TRACE", Since = 2, Optional = true });
-        bar0.AddRegister<uint>(0x10, new() { Name = "CACHE", Saved = false });
+        bar0.AddRegister<uint>(0x0C, new() { Name = "TRACE", Since = 2, Migration = RegisterMigration.Optional });
+        bar0.AddRegister<uint>(0x10, new() { Name = "CACHE", Migration = RegisterMigration.Skip });
         EnableMigration(new MigrationOptions { Version = 2, MinimumVersion = 1, ReadableFrom = 2 });
     }
 }

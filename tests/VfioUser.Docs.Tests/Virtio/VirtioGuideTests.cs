@@ -33,7 +33,7 @@ public sealed class VirtioGuideTests : IDisposable
         SpinWait.SpinUntil(() => File.Exists(args[0]), TimeSpan.FromSeconds(60)).Should().BeTrue();
         using VfioUser.Client.VfioUserClient client = VfioUser.Client.VfioUserClient.Connect(args[0]);
         Span<byte> id = stackalloc byte[4];
-        client.ReadRegion((uint)PciRegion.Config, 0, id);
+        client.ReadRegion((uint)RegionIndex.Config, 0, id);
 
         id.ToArray().Should().Equal(0xF4, 0x1A, 0x44, 0x10);
     }

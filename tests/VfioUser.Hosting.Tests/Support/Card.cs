@@ -46,7 +46,7 @@ public sealed class Card : PciDevice
     public static uint ReadLevel(VfioUserClient client)
     {
         Span<byte> value = stackalloc byte[sizeof(uint)];
-        client.ReadRegion((uint)PciRegion.Bar0, Level, value);
+        client.ReadRegion((uint)RegionIndex.Bar0, Level, value);
         return BitConverter.ToUInt32(value);
     }
 

@@ -54,7 +54,7 @@ public sealed class DiskHandOverTests : IDisposable
         FluentActions.Invoking(() => source.Guest.Migration.Save()).Should().Throw<VfioUserException>();
 
         source.Guest.Migration.GetState().Should().Be(MigrationState.Running);
-        source.Guest.SeeDeviceExceptions().Should().NotBeEmpty();
+        source.Guest.AcceptDeviceExceptions().Should().NotBeEmpty();
         WriteBlock(source.Guest, queue, Machine.Pattern(512));
         ReadBlock(source.Guest, queue).Should().Equal(Machine.Pattern(512));
         source.Guest.Reset();
@@ -114,7 +114,7 @@ public sealed class DiskHandOverTests : IDisposable
         using NvmeDriver driver = NvmeDriver.Moved(source.Driver, guest);
         ReadBlock(guest, driver.Move(queue)).Should().Equal(Machine.Pattern(512));
         FluentActions.Invoking(source.Guest.Migration.Resume).Should().Throw<VfioUserException>("the target has the disk now");
-        source.Guest.SeeDeviceExceptions().Should().Contain(failure => failure.Exception.Message.Contains(DiskPath));
+        source.Guest.AcceptDeviceExceptions().Should().Contain(failure => failure.Exception.Message.Contains(DiskPath));
     }
 
     [Fact]

@@ -98,8 +98,15 @@ public class ClientNegotiationTests
 
         errno.Should().Be(Errno.None);
         outcome.IsEnabled.Should().Be(policy == TwinSocketPolicy.Prefer);
-        SessionLimits.Between(proposal, reply.Capabilities).Should().Be(
-            new SessionLimits(16, 16, 1 << 20, 1 << 20, 65535, WriteMultiple: true));
+        SessionLimits.Between(proposal, reply.Capabilities).Should().Be(new SessionLimits
+        {
+            MaxFdsToSend = 16,
+            MaxFdsToReceive = 16,
+            MaxTransferToSend = 1 << 20,
+            MaxTransferToReceive = 1 << 20,
+            MaxDmaMaps = 65535,
+            WriteMultiple = true,
+        });
     }
 
     private static Errno Check(string json, int fdCount, TwinSocketPolicy policy, out TwinSocketOutcome outcome)

@@ -8,13 +8,15 @@ public class SessionLimitsTests
         Capabilities own = new() { MaxMessageFds = 8, MaxDataTransferSize = 65536, MaxDmaMaps = 100 };
         Capabilities peer = new() { MaxMessageFds = 2, MaxDataTransferSize = 4096, MaxDmaMaps = 50, WriteMultiple = true };
 
-        SessionLimits.Between(own, peer).Should().Be(new SessionLimits(
-            MaxFdsToSend: 2,
-            MaxFdsToReceive: 8,
-            MaxTransferToSend: 4096,
-            MaxTransferToReceive: 65536,
-            MaxDmaMaps: 50,
-            WriteMultiple: false));
+        SessionLimits.Between(own, peer).Should().Be(new SessionLimits
+        {
+            MaxFdsToSend = 2,
+            MaxFdsToReceive = 8,
+            MaxTransferToSend = 4096,
+            MaxTransferToReceive = 65536,
+            MaxDmaMaps = 50,
+            WriteMultiple = false,
+        });
     }
 
     [Fact]
@@ -32,7 +34,14 @@ public class SessionLimitsTests
     {
         Capabilities boundless = new() { MaxMessageFds = 253, MaxDataTransferSize = long.MaxValue, MaxDmaMaps = long.MaxValue };
 
-        SessionLimits.Between(Capabilities.ServerDefaults, boundless).Should().Be(
-            new SessionLimits(16, 16, 1 << 20, 1 << 20, 65535, WriteMultiple: false));
+        SessionLimits.Between(Capabilities.ServerDefaults, boundless).Should().Be(new SessionLimits
+        {
+            MaxFdsToSend = 16,
+            MaxFdsToReceive = 16,
+            MaxTransferToSend = 1 << 20,
+            MaxTransferToReceive = 1 << 20,
+            MaxDmaMaps = 65535,
+            WriteMultiple = false,
+        });
     }
 }

@@ -57,7 +57,7 @@ internal sealed class LeaseAcrossUnmap : Scenario
     }
 
     private sealed class Memory()
-        : GuestRegion(new DmaRegion(default, Size, IsReadable: true, IsWritable: true, default))
+        : GuestRegion(new DmaRegion(default, Size, isReadable: true, isWritable: true, default))
     {
         public int Freed { get; private set; }
 

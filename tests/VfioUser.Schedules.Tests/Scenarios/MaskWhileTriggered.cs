@@ -5,7 +5,7 @@ namespace VfioUser.Schedules;
 /// <summary>A device triggers a vector while the client masks and unmasks it.</summary>
 internal sealed class MaskWhileTriggered : Scenario
 {
-    private readonly Irq _irq = new(PciIrq.MsiX, 0);
+    private readonly Irq _irq = new(IrqType.MsiX, 0);
     private readonly EventFd _eventFd = new();
     private ulong _interrupts;
 

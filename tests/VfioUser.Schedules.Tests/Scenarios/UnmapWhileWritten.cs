@@ -50,7 +50,7 @@ internal sealed class UnmapWhileWritten : Scenario
     }
 
     private sealed class Memory(ulong address)
-        : GuestRegion(new DmaRegion(new Iova(address), Size, IsReadable: true, IsWritable: true, default))
+        : GuestRegion(new DmaRegion(new Iova(address), Size, isReadable: true, isWritable: true, default))
     {
         public int Freed { get; private set; }
 

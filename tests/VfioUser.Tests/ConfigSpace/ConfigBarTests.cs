@@ -107,7 +107,7 @@ public class ConfigBarTests
         config.Guest(0x30, 0xFFFF_F800u); // what QEMU and Linux write: all ones but for the enable bit
 
         config.Guest<uint>(0x30).Should().Be(sized);
-        config.RomEnabled.Should().BeFalse();
+        config.IsRomEnabled.Should().BeFalse();
     }
 
     [Fact]
@@ -120,7 +120,7 @@ public class ConfigBarTests
 
         config.Guest<uint>(0x30).Should().Be(0xFEB1_0001u);
         config.RomAddress.Should().Be(0xFEB1_0000u);
-        config.RomEnabled.Should().BeTrue();
+        config.IsRomEnabled.Should().BeTrue();
     }
 
     [Fact]

@@ -120,7 +120,7 @@ public class ConfigFieldTests
         for (int i = 0; i < 500_000; i++)
         {
             _config.Guest<byte>(0x45, (byte)(i & 1)); // never clears
-            if (power.PmeEnabled != ((i & 1) == 1))
+            if (power.IsPmeEnabled != ((i & 1) == 1))
                 Volatile.Write(ref lost, true);
         }
 

@@ -55,10 +55,10 @@ public class ConfigHeaderTests
 
         config.Guest(0x04, command);
 
-        config.IoEnabled.Should().Be(io);
-        config.MemoryEnabled.Should().Be(memory);
-        config.BusMasterEnabled.Should().Be(busMaster);
-        config.IntxDisabled.Should().Be(intxDisabled);
+        config.IsIoEnabled.Should().Be(io);
+        config.IsMemoryEnabled.Should().Be(memory);
+        config.IsBusMasterEnabled.Should().Be(busMaster);
+        config.IsIntxDisabled.Should().Be(intxDisabled);
     }
 
     [Fact]

@@ -118,7 +118,7 @@ public class ConfigPciExpressTests
 
         _config.Guest<ushort>(0x48).Should().Be(0x2810);
         _config.Guest<uint>(0x10).Should().Be(0);
-        _config.BusMasterEnabled.Should().BeFalse();
+        _config.IsBusMasterEnabled.Should().BeFalse();
     }
 
     [Fact]

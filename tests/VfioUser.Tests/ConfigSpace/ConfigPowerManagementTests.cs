@@ -90,7 +90,7 @@ public class ConfigPowerManagementTests
 
         raised.Should().Be(0x810B);
         kept.Should().BeTrue();
-        power.PmeEnabled.Should().BeTrue();
+        power.IsPmeEnabled.Should().BeTrue();
         _config.Guest<ushort>(0x44).Should().Be(0x010B);
         _changes.Should().Equal(PowerState.D3Hot);
     }

@@ -29,7 +29,7 @@ public class HostileExtendedCapabilityTests
             }
         }
 
-        device.Reset(ResetReason.Device);
+        device.Reset(ResetReason.ClientRequested);
 
         config.GuestBytes(0, 4096).Should().Equal(before);
         config.Sriov!.Count.Should().Be(0);
@@ -66,7 +66,7 @@ public class HostileExtendedCapabilityTests
             it.Config.AddAcs(AcsFeatures.RequestRedirect);
             it.Config.AddAts();
             it.Config.AddLtr();
-            it.AddResizableBars(new ResizableBar(bar) { Smallest = 4 * MiB });
+            it.AddResizableBars(new ResizableBar(bar) { SmallestSize = 4 * MiB });
             it.AddSriov(new SriovOptions { TotalVirtualFunctions = 4, DeviceId = 0x00F2, Bars = [new(0, BarKind.Memory32, 0x1000), new(2, BarKind.Memory64, 0x10_0000)] });
         });
         device.Config.Seal();

@@ -88,7 +88,7 @@ public class ResizableBarTests
     {
         BlankDevice device = new(it => it.AddResizableBars(
             new ResizableBar(it.AddBar(0, BarKind.Memory64Prefetchable, 1L << 50)),
-            new ResizableBar(it.AddBar(4, BarKind.Memory32, 2 * MiB)) { Smallest = 2 * MiB }));
+            new ResizableBar(it.AddBar(4, BarKind.Memory32, 2 * MiB)) { SmallestSize = 2 * MiB }));
 
         device.Config.Guest<uint>(0x104).Should().Be(0xFFFF_FFF0u);
         device.Config.Guest<uint>(0x108).Should().Be(0x0007_1E40u, "1 PiB, and sizes from 256 TiB on");
@@ -104,8 +104,8 @@ public class ResizableBarTests
 
         foreach (ResizableBar wrong in (ResizableBar[])
         [
-            new(small), new(bar) { Smallest = 8 * MiB }, new(bar) { Smallest = 3 * MiB }, new(bar) { Smallest = 0x1000 }, new(bar) { Smallest = -1 },
-            new(bar) { Smallest = 2 * MiB, Initial = MiB }, new(bar) { Initial = 8 * MiB }, new(other.AddBar(0, BarKind.Memory32, MiB)),
+            new(small), new(bar) { SmallestSize = 8 * MiB }, new(bar) { SmallestSize = 3 * MiB }, new(bar) { SmallestSize = 0x1000 }, new(bar) { SmallestSize = -1 },
+            new(bar) { SmallestSize = 2 * MiB, InitialSize = MiB }, new(bar) { InitialSize = 8 * MiB }, new(other.AddBar(0, BarKind.Memory32, MiB)),
         ])
         {
             device.Invoking(it => it.AddResizableBars(wrong)).Should().Throw<ArgumentException>();
@@ -120,7 +120,7 @@ public class ResizableBarTests
         BlankDevice device = new(it =>
         {
             _bar = it.AddBar(2, BarKind.Memory32Prefetchable, 32 * MiB);
-            _resizable = it.AddResizableBars(new ResizableBar(_bar) { Smallest = 4 * MiB, Initial = 8 * MiB, OnResize = _resized.Add });
+            _resizable = it.AddResizableBars(new ResizableBar(_bar) { SmallestSize = 4 * MiB, InitialSize = 8 * MiB, OnResize = _resized.Add });
             it.EnableMigration();
         });
         device.Config.Seal();

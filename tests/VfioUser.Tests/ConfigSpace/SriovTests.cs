@@ -40,7 +40,7 @@ public class SriovTests
         device.Config.Guest<ushort>(Control, 0x0009);
         device.Config.Guest<ushort>(NumVfs, 5); // too late
         _sriov.Count.Should().Be(3);
-        _sriov.MemoryEnabled.Should().BeTrue();
+        _sriov.IsMemoryEnabled.Should().BeTrue();
         _sriov.BarAddress(function: 2, bar: 0).Should().Be(0x10_0000_8000);
         device.Config.Guest<ushort>(NumVfs).Should().Be(3);
         device.Config.Guest<ushort>(Control, 0);

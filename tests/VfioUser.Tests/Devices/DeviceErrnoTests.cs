@@ -39,7 +39,7 @@ public class DeviceErrnoTests
         command.Should().Throw<VfioUserException>().Which.Errno.Should().Be(errno);
 
         _card.Refused = "";
-        guest.SeeDeviceExceptions().Should().BeEmpty("it is no failure of the device");
+        guest.AcceptDeviceExceptions().Should().BeEmpty("it is no failure of the device");
         guest.Client.GetDeviceInfo().RegionCount.Should().BePositive("the session lives");
     }
 

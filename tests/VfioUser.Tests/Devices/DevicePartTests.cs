@@ -17,7 +17,7 @@ public class DevicePartTests
         device.Dispose();
 
         device.Diary.Should().ContainInOrder("LEFT attached", "RIGHT attached", "attached", "LEFT written 5", "RIGHT written 6",
-            "LEFT reset Device", "RIGHT reset Device", "reset", "LEFT detached", "RIGHT detached", "LEFT disposed", "RIGHT disposed");
+            "LEFT reset ClientRequested", "RIGHT reset ClientRequested", "reset", "LEFT detached", "RIGHT detached", "LEFT disposed", "RIGHT disposed");
     }
 
     [Fact]
@@ -39,7 +39,7 @@ public class DevicePartTests
 
         guest.Invoking(g => g.Reset()).Should().Throw<Client.VfioUserException>().WithInnerException<InvalidDataException>();
 
-        device.Diary.Should().ContainInOrder("LEFT reset Device", "RIGHT reset Device", "reset");
+        device.Diary.Should().ContainInOrder("LEFT reset ClientRequested", "RIGHT reset ClientRequested", "reset");
         guest.Registers["LEFT.CTRL"].Read().Should().Be(0);
     }
 

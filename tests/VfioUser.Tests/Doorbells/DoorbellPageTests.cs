@@ -121,7 +121,7 @@ public class DoorbellPageTests
         }, Polling));
         using TestGuest guest = TestGuest.Attach(device, new TestGuestOptions
         {
-            Server = new VfioUserServerOptions { DeviceException = context => threw.Add(context.Exception) },
+            Server = new VfioUserServerOptions { OnDeviceException = context => threw.Add(context.Exception) },
         });
         using SharedMemory mapped = Map(guest);
         Put(mapped, 0, 1);

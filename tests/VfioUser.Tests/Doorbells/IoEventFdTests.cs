@@ -176,7 +176,7 @@ public class IoEventFdTests
         RegionIoEventFd? ioEventFd = null;
         OddDevice device = new(d => ioEventFd = d.Bar(0, BarKind.Memory32, 0x1000).AddIoEventFd(
             0, () => throw new InvalidOperationException("bang"), new IoEventFdOptions { Mode = NotificationMode.Polling }));
-        using TestGuest guest = TestGuest.Attach(device, new TestGuestOptions { Server = new VfioUserServerOptions { DeviceException = threw.Add } });
+        using TestGuest guest = TestGuest.Attach(device, new TestGuestOptions { Server = new VfioUserServerOptions { OnDeviceException = threw.Add } });
 
         guest.Bar0.Write(0, 1u);
 
@@ -196,7 +196,7 @@ public class IoEventFdTests
                 throw new InvalidOperationException("bang");
             rung.Release();
         }));
-        using TestGuest guest = TestGuest.Attach(device, new TestGuestOptions { Server = new VfioUserServerOptions { DeviceException = _ => threw.Release() } });
+        using TestGuest guest = TestGuest.Attach(device, new TestGuestOptions { Server = new VfioUserServerOptions { OnDeviceException = _ => threw.Release() } });
 
         guest.Bar0.Ring(0, 1u);
         threw.Wait(Timeout).Should().BeTrue();

@@ -135,7 +135,7 @@ public class BusMasterTests
         guest.Msi[2].Count.Should().Be(0);
         device.MsiX[1].IsPending.Should().BeTrue();
         guest.Bar0.Read<byte>(IrqDevice.PendingOffset).Should().Be(0b010);
-        guest.Interrupts(PciIrq.Error)[0].Count.Should().Be(1);
+        guest.Interrupts(IrqType.Error)[0].Count.Should().Be(1);
         guest.Intx.Count.Should().Be(1);
 
         guest.Config.Write(0x04, BusMaster);
@@ -150,7 +150,7 @@ public class BusMasterTests
         IrqDevice device = new();
         using TestGuest guest = TestGuest.Attach(device, new() { EnableBusMaster = false });
 
-        guest.Set(IrqSetFlags.DataNone | IrqSetFlags.ActionTrigger, PciIrq.MsiX, 0, 2);
+        guest.Set(IrqSetFlags.DataNone | IrqSetFlags.ActionTrigger, IrqType.MsiX, 0, 2);
 
         guest.MsiX.TakeAll().Should().Equal(1, 1, 0);
     }

@@ -389,7 +389,7 @@ public class DirtyPagesTests
     public void Bitmaps_have_a_limit_that_a_client_cannot_pass()
     {
         PlainDevice device = new();
-        using var guest = TestGuest.Attach(device, new TestGuestOptions { Server = new VfioUserServerOptions { MaxDirtyBitmapSize = 1024 } });
+        using var guest = TestGuest.Attach(device, new TestGuestOptions { Server = new VfioUserServerOptions { MaxDirtyBitmapMemory = 1024 } });
         using SharedMemory memory = SharedMemory.Create(Page);
         DmaMap huge = new(DmaMap.WireSize, DmaMapFlags.Readable | DmaMapFlags.Writeable | DmaMapFlags.FileIo, 0, 1ul << 62, 1ul << 61);
 

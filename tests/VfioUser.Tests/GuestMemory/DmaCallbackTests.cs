@@ -31,7 +31,7 @@ public class DmaCallbackTests
     {
         List<Exception> hooked = [];
         BlankDevice device = new() { WhenMapped = _ => throw new FormatException() };
-        using DmaRig rig = new(server: new VfioUserServerOptions { DeviceException = context => hooked.Add(context.Exception) }, device: device);
+        using DmaRig rig = new(server: new VfioUserServerOptions { OnDeviceException = context => hooked.Add(context.Exception) }, device: device);
         string name = OpenFiles.UniqueName();
 
         rig.Invoking(it => it.Map(At, 0x1000, name: name)).Should().Throw<VfioUserException>().Which.Errno.Should().Be(Errno.EIO);
@@ -51,7 +51,7 @@ public class DmaCallbackTests
     {
         List<Exception> hooked = [];
         BlankDevice device = new() { WhenUnmapping = _ => throw new FormatException() };
-        using DmaRig rig = new(server: new VfioUserServerOptions { DeviceException = context => hooked.Add(context.Exception) }, device: device);
+        using DmaRig rig = new(server: new VfioUserServerOptions { OnDeviceException = context => hooked.Add(context.Exception) }, device: device);
         string name = OpenFiles.UniqueName();
         rig.Map(At, 0x1000, name: name);
 
@@ -77,7 +77,7 @@ public class DmaCallbackTests
         List<string> order = [];
         device.WhenDetached = () => order.Add("detached");
         List<Exception> hooked = [];
-        using DmaRig rig = new(server: new VfioUserServerOptions { DeviceException = context => hooked.Add(context.Exception) }, device: device);
+        using DmaRig rig = new(server: new VfioUserServerOptions { OnDeviceException = context => hooked.Add(context.Exception) }, device: device);
         rig.Map(At, 0x1000);
         rig.Map(At + 0x1000, 0x1000);
         rig.Dma.TryLease(new Iova(At + 0x1000), 0x1000, writable: false, out DmaLease lease).Should().BeTrue();

@@ -108,7 +108,7 @@ public class DmaLeaseAccessTests
         rig.Map(At, 0x1000);
         rig.Map(At + 0x2000, 0x1000, DmaMapFlags.Readable);
 
-        rig.Dma.Find(new Iova(At + 0xFFF)).Should().Be(new DmaRegion(new Iova(At), 0x1000, IsReadable: true, IsWritable: true, way));
+        rig.Dma.Find(new Iova(At + 0xFFF)).Should().Be(new DmaRegion(new Iova(At), 0x1000, isReadable: true, isWritable: true, way));
         rig.Dma.Find(new Iova(At + 0x2000))!.IsWritable.Should().BeFalse();
         rig.Dma.Find(new Iova(At + 0x1000)).Should().BeNull();
         rig.Dma.Find(new Iova(At - 1)).Should().BeNull();

@@ -90,5 +90,5 @@ public sealed class RequestRemovalTests : IDisposable
     }
 
     private void SetInterrupt(RawClient client) => client.Ask(Command.DeviceSetIrqs,
-        new IrqSet(IrqSet.WireSize, IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, (uint)PciIrq.Request, 0, 1), _request.Handle).ShouldBeGranted();
+        new IrqSet(IrqSet.WireSize, IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, (uint)IrqType.Request, 0, 1), _request.Handle).ShouldBeGranted();
 }

@@ -63,7 +63,7 @@ public sealed class VfioUserHostTests : IDisposable
         using RawClient client = Attach(hosted);
         using EventFd request = new();
         client.Ask(Command.DeviceSetIrqs,
-            new IrqSet(IrqSet.WireSize, IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, (uint)PciIrq.Request, 0, 1), request.Handle).ShouldBeGranted();
+            new IrqSet(IrqSet.WireSize, IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, (uint)IrqType.Request, 0, 1), request.Handle).ShouldBeGranted();
 
         Task removal = hosted.RequestRemovalAsync();
         request.Wait(Wait.Bound).Should().BeTrue();

@@ -9,10 +9,10 @@ public class DeviceInterruptsTests
     private readonly Card _card = new();
 
     [Theory]
-    [InlineData(PciIrqTypes.MsiX, PciIrq.MsiX)]
-    [InlineData(PciIrqTypes.Msi, PciIrq.Msi)]
-    [InlineData(PciIrqTypes.Intx, PciIrq.Intx)]
-    public void The_driver_chooses_the_kind(PciIrqTypes wanted, PciIrq type)
+    [InlineData(PciIrqTypes.MsiX, IrqType.MsiX)]
+    [InlineData(PciIrqTypes.Msi, IrqType.Msi)]
+    [InlineData(PciIrqTypes.Intx, IrqType.Intx)]
+    public void The_driver_chooses_the_kind(PciIrqTypes wanted, IrqType type)
     {
         using TestGuest guest = TestGuest.Attach(_card, new TestGuestOptions { EnableInterrupts = false });
         PciFunction driver = guest.StartDriver(wanted);
@@ -20,9 +20,9 @@ public class DeviceInterruptsTests
         _card.Finish(2).Should().BeTrue();
 
         _card.Interrupts.Type.Should().Be(type);
-        int[] expected = type == PciIrq.Intx ? [1] : type == PciIrq.Msi ? [0, 0, 1, 0, 0, 0, 0, 0] : [0, 0, 1, 0, 0];
+        int[] expected = type == IrqType.Intx ? [1] : type == IrqType.Msi ? [0, 0, 1, 0, 0, 0, 0, 0] : [0, 0, 1, 0, 0];
         driver.Interrupts!.TakeAll().Should().Equal(expected);
-        guest.Interrupts(PciIrq.Intx).EnabledCount.Should().Be(type == PciIrq.Intx ? 1 : 0);
+        guest.Interrupts(IrqType.Intx).EnabledCount.Should().Be(type == IrqType.Intx ? 1 : 0);
     }
 
     [Theory]

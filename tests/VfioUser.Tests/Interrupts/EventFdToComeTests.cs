@@ -36,13 +36,13 @@ public class EventFdToComeTests
         using TestGuest guest = Attach();
         EnableMsiX(guest);
         using EventFd first = new(), second = new();
-        guest.Set(Trigger, PciIrq.MsiX, 0, 1, null, first);
+        guest.Set(Trigger, IrqType.MsiX, 0, 1, null, first);
 
-        guest.Set(IrqSetFlags.DataNone | IrqSetFlags.ActionTrigger, PciIrq.MsiX, 0, 0);
+        guest.Set(IrqSetFlags.DataNone | IrqSetFlags.ActionTrigger, IrqType.MsiX, 0, 0);
         _device.MsiX[0].Trigger().Should().BeTrue();
-        guest.Set(Trigger, PciIrq.MsiX, 1, 1);
+        guest.Set(Trigger, IrqType.MsiX, 1, 1);
         _device.MsiX[1].Trigger().Should().BeTrue();
-        guest.Set(Trigger, PciIrq.MsiX, 0, 2, null, first, second);
+        guest.Set(Trigger, IrqType.MsiX, 0, 2, null, first, second);
 
         first.Take().Should().Be(1);
         second.Take().Should().Be(1);

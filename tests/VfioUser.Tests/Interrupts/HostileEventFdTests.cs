@@ -71,7 +71,7 @@ public class HostileEventFdTests
         using EventFd trigger = new();
         using (TestGuest guest = TestGuest.Attach(_device))
         {
-            guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, PciIrq.Intx, 0, 1, null, trigger);
+            guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, IrqType.Intx, 0, 1, null, trigger);
             FillAndBlock(trigger);
 
             Task assert = Background.Run(() => _device.Intx.Assert());
@@ -92,8 +92,8 @@ public class HostileEventFdTests
         using EventFd handled = new();
         using (TestGuest guest = TestGuest.Attach(_device))
         {
-            guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, PciIrq.Intx, 0, 1, null, trigger);
-            guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionUnmask, PciIrq.Intx, 0, 1, null, handled);
+            guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, IrqType.Intx, 0, 1, null, trigger);
+            guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionUnmask, IrqType.Intx, 0, 1, null, handled);
             _device.Intx.Assert().Should().BeTrue();
             _device.Intx.IsMasked.Should().BeTrue();
             trigger.Take();
@@ -116,7 +116,7 @@ public class HostileEventFdTests
     }
 
     private static void Bind(TestGuest guest, SafeHandle handle) =>
-        guest.Client.SetIrqs(new IrqSet(IrqSet.WireSize, IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, (uint)PciIrq.MsiX, 0, 1),
+        guest.Client.SetIrqs(new IrqSet(IrqSet.WireSize, IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, (uint)IrqType.MsiX, 0, 1),
             default, [handle]);
 
     private static void Write(SafeFileHandle handle, ulong value)

@@ -41,14 +41,14 @@ public class IntxTests
     {
         using var guest = TestGuest.Attach(_device);
         using EventFd handled = new();
-        guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionUnmask, PciIrq.Intx, 0, 1, null, handled);
+        guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionUnmask, IrqType.Intx, 0, 1, null, handled);
 
         _device.Intx.Assert();
         guest.Intx.WaitFor(1);
         handled.Signal();
 
         guest.Intx.WaitFor(2);
-        guest.Interrupts(PciIrq.Intx).Disable();
+        guest.Interrupts(IrqType.Intx).Disable();
         OpenFiles.Descriptors(handled).Should().Be(1, "only the client's own is left");
     }
 
@@ -66,7 +66,7 @@ public class IntxTests
         using var guest = TestGuest.Attach(_device);
         using EventFd handled = new();
         if (byEventFd)
-            guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionUnmask, PciIrq.Intx, 0, 1, null, handled);
+            guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionUnmask, IrqType.Intx, 0, 1, null, handled);
         void Unmask()
         {
             if (byEventFd)

@@ -30,17 +30,17 @@ internal sealed class IrqDevice : PciDevice
 
     public Irq Request { get; }
 
-    public IrqVectors All(PciIrq type) => type switch
+    public IrqVectors All(IrqType type) => type switch
     {
-        PciIrq.Msi => Msi,
-        PciIrq.MsiX => MsiX,
-        _ => new IrqVectors(type, type switch { PciIrq.Intx => Intx, PciIrq.Error => Error, _ => Request }),
+        IrqType.Msi => Msi,
+        IrqType.MsiX => MsiX,
+        _ => new IrqVectors(type, type switch { IrqType.Intx => Intx, IrqType.Error => Error, _ => Request }),
     };
 }
 
 internal static class GuestIrqCommands
 {
-    public static void Set(this TestGuest guest, IrqSetFlags flags, PciIrq type, uint start, uint count, byte[]? bools = null, params EventFd[] eventFds) =>
+    public static void Set(this TestGuest guest, IrqSetFlags flags, IrqType type, uint start, uint count, byte[]? bools = null, params EventFd[] eventFds) =>
         guest.Client.SetIrqs(new IrqSet((uint)(IrqSet.WireSize + (bools?.Length ?? 0)), flags, (uint)type, start, count), bools,
             [.. eventFds.Select(eventFd => eventFd.Handle)]);
 }

@@ -6,9 +6,9 @@ namespace VfioUser.Tests;
 public class IrqMaskTests
 {
     [Theory]
-    [InlineData(PciIrq.Msi)]
-    [InlineData(PciIrq.MsiX)]
-    public void A_vector_triggered_while_masked_is_delivered_once_when_unmasked(PciIrq type)
+    [InlineData(IrqType.Msi)]
+    [InlineData(IrqType.MsiX)]
+    public void A_vector_triggered_while_masked_is_delivered_once_when_unmasked(IrqType type)
     {
         IrqDevice device = new();
         using var guest = TestGuest.Attach(device);
@@ -49,7 +49,7 @@ public class IrqMaskTests
     {
         IrqDevice device = new();
         device.Config.Write<ushort>(0x04, 0x0004); // bus mastering
-        Irq irq = device.All(PciIrq.MsiX)[0];
+        Irq irq = device.All(IrqType.MsiX)[0];
         irq.RestoreState(1);
 
         irq.Unmask();
@@ -103,8 +103,8 @@ public class IrqMaskTests
         using var guest = TestGuest.Attach(new IrqDevice());
         using EventFd masked = new();
         using EventFd unmasked = new();
-        guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionMask, PciIrq.MsiX, 2, 1, null, masked);
-        guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionUnmask, PciIrq.MsiX, 2, 1, null, unmasked);
+        guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionMask, IrqType.MsiX, 2, 1, null, masked);
+        guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionUnmask, IrqType.MsiX, 2, 1, null, unmasked);
 
         guest.MsiX[2].Mask();
         masked.Take().Should().Be(1);

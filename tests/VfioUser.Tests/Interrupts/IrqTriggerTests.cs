@@ -6,14 +6,14 @@ namespace VfioUser.Tests;
 public class IrqTriggerTests
 {
     [Theory]
-    [InlineData(PciIrq.Intx, 0)]
-    [InlineData(PciIrq.Msi, 0)]
-    [InlineData(PciIrq.Msi, 3)]
-    [InlineData(PciIrq.MsiX, 0)]
-    [InlineData(PciIrq.MsiX, 2)]
-    [InlineData(PciIrq.Error, 0)]
-    [InlineData(PciIrq.Request, 0)]
-    public void A_trigger_arrives_at_its_vector_and_no_other(PciIrq type, int vector)
+    [InlineData(IrqType.Intx, 0)]
+    [InlineData(IrqType.Msi, 0)]
+    [InlineData(IrqType.Msi, 3)]
+    [InlineData(IrqType.MsiX, 0)]
+    [InlineData(IrqType.MsiX, 2)]
+    [InlineData(IrqType.Error, 0)]
+    [InlineData(IrqType.Request, 0)]
+    public void A_trigger_arrives_at_its_vector_and_no_other(IrqType type, int vector)
     {
         IrqDevice device = new();
         using var guest = TestGuest.Attach(device);
@@ -23,7 +23,7 @@ public class IrqTriggerTests
 
         irq.Type.Should().Be(type);
         irq.Vector.Should().Be(vector);
-        foreach (PciIrq other in Enum.GetValues<PciIrq>())
+        foreach (IrqType other in Enum.GetValues<IrqType>())
         {
             for (int i = 0; i < guest.Interrupts(other).Count; i++)
                 guest.Interrupts(other)[i].Count.Should().Be(other == type && i == vector ? 1 : 0);
@@ -31,12 +31,12 @@ public class IrqTriggerTests
     }
 
     [Theory]
-    [InlineData(PciIrq.Intx, 1, IrqInfoFlags.EventFd | IrqInfoFlags.Maskable | IrqInfoFlags.AutoMasked)]
-    [InlineData(PciIrq.Msi, 4, IrqInfoFlags.EventFd | IrqInfoFlags.Maskable)]
-    [InlineData(PciIrq.MsiX, 3, IrqInfoFlags.EventFd | IrqInfoFlags.Maskable)]
-    [InlineData(PciIrq.Error, 1, IrqInfoFlags.EventFd)]
-    [InlineData(PciIrq.Request, 1, IrqInfoFlags.EventFd)]
-    public void Get_irq_info_has_count_and_flags(PciIrq type, uint count, IrqInfoFlags flags)
+    [InlineData(IrqType.Intx, 1, IrqInfoFlags.EventFd | IrqInfoFlags.Maskable | IrqInfoFlags.AutoMasked)]
+    [InlineData(IrqType.Msi, 4, IrqInfoFlags.EventFd | IrqInfoFlags.Maskable)]
+    [InlineData(IrqType.MsiX, 3, IrqInfoFlags.EventFd | IrqInfoFlags.Maskable)]
+    [InlineData(IrqType.Error, 1, IrqInfoFlags.EventFd)]
+    [InlineData(IrqType.Request, 1, IrqInfoFlags.EventFd)]
+    public void Get_irq_info_has_count_and_flags(IrqType type, uint count, IrqInfoFlags flags)
     {
         using var guest = TestGuest.Attach(new IrqDevice());
 
@@ -79,7 +79,7 @@ public class IrqTriggerTests
         using EventFd eventFd = new();
         using (var guest = TestGuest.Attach(device))
         {
-            guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, PciIrq.MsiX, 0, 1, null, eventFd);
+            guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, IrqType.MsiX, 0, 1, null, eventFd);
             guest.MsiX[1].Mask();
             device.MsiX[1].Trigger().Should().BeTrue();
             OpenFiles.Descriptors(eventFd).Should().Be(2);
@@ -125,13 +125,13 @@ public class IrqTriggerTests
             return delivered;
         }))];
 
-        guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, PciIrq.MsiX, 0, 1);
+        guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, IrqType.MsiX, 0, 1);
         ulong before = (ulong)guest.MsiX[0].Count;
         for (int i = 0; i < 300; i++)
         {
-            guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, PciIrq.MsiX, 0, 1, null, i % 2 == 0 ? first : second);
+            guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, IrqType.MsiX, 0, 1, null, i % 2 == 0 ? first : second);
             if (i % 10 == 0)
-                guest.Set(IrqSetFlags.DataNone | IrqSetFlags.ActionTrigger, PciIrq.MsiX, 0, 0);
+                guest.Set(IrqSetFlags.DataNone | IrqSetFlags.ActionTrigger, IrqType.MsiX, 0, 0);
         }
         await done.CancelAsync();
         long[] delivered = await Task.WhenAll(triggers).WaitAsync(Background.Timeout);
@@ -159,9 +159,9 @@ public class IrqTriggerTests
     {
         using var guest = TestGuest.Attach(new BlankDevice());
 
-        guest.Client.GetIrqInfo((uint)PciIrq.MsiX).Count.Should().Be(0);
+        guest.Client.GetIrqInfo((uint)IrqType.MsiX).Count.Should().Be(0);
         guest.MsiX.Count.Should().Be(0);
-        guest.Invoking(it => it.Set(IrqSetFlags.DataNone | IrqSetFlags.ActionTrigger, PciIrq.MsiX, 0, 0))
+        guest.Invoking(it => it.Set(IrqSetFlags.DataNone | IrqSetFlags.ActionTrigger, IrqType.MsiX, 0, 0))
             .Should().Throw<Client.VfioUserException>().Which.Errno.Should().Be(Errno.EINVAL);
     }
 }

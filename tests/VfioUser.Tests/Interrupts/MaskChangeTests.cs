@@ -6,13 +6,13 @@ namespace VfioUser.Tests;
 
 public class MaskChangeTests
 {
-    private readonly List<(PciIrq Type, int Vector, bool Masked)> _seen = [];
+    private readonly List<(IrqType Type, int Vector, bool Masked)> _seen = [];
 
     [Theory]
-    [InlineData(PciIrq.Intx)]
-    [InlineData(PciIrq.Msi)]
-    [InlineData(PciIrq.MsiX)]
-    public void The_device_is_notified_of_masking_and_unmasking(PciIrq type)
+    [InlineData(IrqType.Intx)]
+    [InlineData(IrqType.Msi)]
+    [InlineData(IrqType.MsiX)]
+    public void The_device_is_notified_of_masking_and_unmasking(IrqType type)
     {
         IrqDevice device = new();
         Listen(device.All(type));
@@ -32,9 +32,9 @@ public class MaskChangeTests
         Listen(device.Msi);
         using var guest = TestGuest.Attach(device);
 
-        guest.Set(IrqSetFlags.DataNone | IrqSetFlags.ActionMask, PciIrq.Msi, start: 1, count: 2);
+        guest.Set(IrqSetFlags.DataNone | IrqSetFlags.ActionMask, IrqType.Msi, start: 1, count: 2);
 
-        _seen.Should().Equal((PciIrq.Msi, 1, true), (PciIrq.Msi, 2, true));
+        _seen.Should().Equal((IrqType.Msi, 1, true), (IrqType.Msi, 2, true));
     }
 
     [Fact]
@@ -58,7 +58,7 @@ public class MaskChangeTests
     public void Automasking_a_reset_and_a_disconnect_are_not_notified()
     {
         IrqDevice device = new();
-        Listen(device.All(PciIrq.Intx));
+        Listen(device.All(IrqType.Intx));
         Listen(device.MsiX);
         using (var guest = TestGuest.Attach(device))
         {
@@ -68,7 +68,7 @@ public class MaskChangeTests
             guest.MsiX[1].Mask();
         }
 
-        _seen.Should().Equal((PciIrq.MsiX, 0, true), (PciIrq.MsiX, 1, true));
+        _seen.Should().Equal((IrqType.MsiX, 0, true), (IrqType.MsiX, 1, true));
     }
 
     [Fact]
@@ -93,10 +93,10 @@ public class MaskChangeTests
         device.Intx.AddMaskChangeHandler(_ => throw new InvalidOperationException("unmask"));
         using var guest = TestGuest.Attach(device, new TestGuestOptions
         {
-            Server = new VfioUserServerOptions { DeviceException = context => told.TrySetResult(context.Exception) },
+            Server = new VfioUserServerOptions { OnDeviceException = context => told.TrySetResult(context.Exception) },
         });
         using EventFd handled = new();
-        guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionUnmask, PciIrq.Intx, start: 0, count: 1, bools: null, handled);
+        guest.Set(IrqSetFlags.DataEventFd | IrqSetFlags.ActionUnmask, IrqType.Intx, start: 0, count: 1, bools: null, handled);
         device.Intx.Assert();
 
         handled.Signal();

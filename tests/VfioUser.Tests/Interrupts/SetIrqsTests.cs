@@ -20,7 +20,7 @@ public class SetIrqsTests
     {
         using var guest = TestGuest.Attach(_device);
 
-        guest.Set(None | Trigger, PciIrq.MsiX, 1, 3);
+        guest.Set(None | Trigger, IrqType.MsiX, 1, 3);
 
         Counts(guest).Should().Equal(0, 1, 1, 1, 0);
     }
@@ -30,7 +30,7 @@ public class SetIrqsTests
     {
         using var guest = TestGuest.Attach(_device);
 
-        guest.Set(Bool | Trigger, PciIrq.MsiX, 1, 3, [1, 0, 0xFF]);
+        guest.Set(Bool | Trigger, IrqType.MsiX, 1, 3, [1, 0, 0xFF]);
 
         Counts(guest).Should().Equal(0, 1, 0, 1, 0);
     }
@@ -40,9 +40,9 @@ public class SetIrqsTests
     {
         using var guest = TestGuest.Attach(_device);
 
-        guest.Set(None | Mask, PciIrq.MsiX, 1, 4);
+        guest.Set(None | Mask, IrqType.MsiX, 1, 4);
         Masked().Should().Equal(false, true, true, true, true);
-        guest.Set(None | Unmask, PciIrq.MsiX, 0, 3);
+        guest.Set(None | Unmask, IrqType.MsiX, 0, 3);
         Masked().Should().Equal(false, false, false, true, true);
     }
 
@@ -51,9 +51,9 @@ public class SetIrqsTests
     {
         using var guest = TestGuest.Attach(_device);
 
-        guest.Set(Bool | Mask, PciIrq.MsiX, 0, 5, [1, 1, 0, 1, 1]);
+        guest.Set(Bool | Mask, IrqType.MsiX, 0, 5, [1, 1, 0, 1, 1]);
         Masked().Should().Equal(true, true, false, true, true);
-        guest.Set(Bool | Unmask, PciIrq.MsiX, 0, 2, [0, 1]);
+        guest.Set(Bool | Unmask, IrqType.MsiX, 0, 2, [0, 1]);
         Masked().Should().Equal(true, false, false, true, true);
     }
 
@@ -64,7 +64,7 @@ public class SetIrqsTests
         using EventFd first = new();
         using EventFd second = new();
 
-        guest.Set(Fd | Trigger, PciIrq.MsiX, 3, 2, null, first, second);
+        guest.Set(Fd | Trigger, IrqType.MsiX, 3, 2, null, first, second);
         _device.MsiX[4].Trigger();
 
         first.Take().Should().Be(0);
@@ -76,7 +76,7 @@ public class SetIrqsTests
     {
         using var guest = TestGuest.Attach(_device);
 
-        guest.Set(Fd | Trigger, PciIrq.MsiX, 1, 2);
+        guest.Set(Fd | Trigger, IrqType.MsiX, 1, 2);
 
         _device.MsiX.Select(irq => irq.Trigger()).Should().Equal(true, false, false, true, true);
         Counts(guest).Should().Equal(1, 0, 0, 1, 1);
@@ -87,7 +87,7 @@ public class SetIrqsTests
     {
         using var guest = TestGuest.Attach(_device);
 
-        guest.Set(None | Trigger, PciIrq.MsiX, 0, 0);
+        guest.Set(None | Trigger, IrqType.MsiX, 0, 0);
 
         _device.MsiX.Should().OnlyContain(irq => !irq.IsEnabled);
         _device.Msi.Should().OnlyContain(irq => irq.IsEnabled);
@@ -100,10 +100,10 @@ public class SetIrqsTests
         using var guest = TestGuest.Attach(_device);
         using EventFd old = new();
         using EventFd fresh = new();
-        guest.Set(Fd | Trigger, PciIrq.MsiX, 0, 1, null, old);
+        guest.Set(Fd | Trigger, IrqType.MsiX, 0, 1, null, old);
         OpenFiles.Descriptors(old).Should().Be(2);
 
-        guest.Set(Fd | Trigger, PciIrq.MsiX, 0, 1, null, fresh);
+        guest.Set(Fd | Trigger, IrqType.MsiX, 0, 1, null, fresh);
         _device.MsiX[0].Trigger();
 
         OpenFiles.Descriptors(old).Should().Be(1);
@@ -117,7 +117,7 @@ public class SetIrqsTests
         using var guest = TestGuest.Attach(_device);
         using EventFd shared = new();
 
-        guest.Set(Fd | Trigger, PciIrq.MsiX, 0, 2, null, shared, shared);
+        guest.Set(Fd | Trigger, IrqType.MsiX, 0, 2, null, shared, shared);
         _device.MsiX[0].Trigger();
         _device.MsiX[1].Trigger();
 
@@ -141,22 +141,22 @@ public class SetIrqsTests
     }
 
     [Theory]
-    [InlineData(None | Trigger, PciIrq.MsiX, 5, 1)]
-    [InlineData(None | Trigger, PciIrq.MsiX, 0, 6)]
-    [InlineData(None | Trigger, PciIrq.MsiX, 1, 0)]
-    [InlineData(None | Trigger, PciIrq.MsiX, uint.MaxValue, 2)]
-    [InlineData(None | Trigger, PciIrq.MsiX, 1, uint.MaxValue)]
-    [InlineData(None | Mask, PciIrq.MsiX, 0, 0)]
-    [InlineData(None | Mask, PciIrq.Error, 0, 1)]
-    [InlineData(None | Unmask, PciIrq.Request, 0, 1)]
-    [InlineData(None | Bool | Trigger, PciIrq.MsiX, 0, 1)]
-    [InlineData(None | Mask | Unmask, PciIrq.MsiX, 0, 1)]
-    [InlineData(None, PciIrq.MsiX, 0, 1)]
-    [InlineData(Trigger, PciIrq.MsiX, 0, 1)]
-    [InlineData(None | Trigger | (IrqSetFlags)0x40, PciIrq.MsiX, 0, 1)]
-    [InlineData(None | Trigger, (PciIrq)5, 0, 1)]
-    [InlineData(None | Trigger, (PciIrq)(-1), 0, 1)]
-    public void Invalid_commands_are_refused_and_change_nothing(IrqSetFlags flags, PciIrq type, uint start, uint count)
+    [InlineData(None | Trigger, IrqType.MsiX, 5, 1)]
+    [InlineData(None | Trigger, IrqType.MsiX, 0, 6)]
+    [InlineData(None | Trigger, IrqType.MsiX, 1, 0)]
+    [InlineData(None | Trigger, IrqType.MsiX, uint.MaxValue, 2)]
+    [InlineData(None | Trigger, IrqType.MsiX, 1, uint.MaxValue)]
+    [InlineData(None | Mask, IrqType.MsiX, 0, 0)]
+    [InlineData(None | Mask, IrqType.Error, 0, 1)]
+    [InlineData(None | Unmask, IrqType.Request, 0, 1)]
+    [InlineData(None | Bool | Trigger, IrqType.MsiX, 0, 1)]
+    [InlineData(None | Mask | Unmask, IrqType.MsiX, 0, 1)]
+    [InlineData(None, IrqType.MsiX, 0, 1)]
+    [InlineData(Trigger, IrqType.MsiX, 0, 1)]
+    [InlineData(None | Trigger | (IrqSetFlags)0x40, IrqType.MsiX, 0, 1)]
+    [InlineData(None | Trigger, (IrqType)5, 0, 1)]
+    [InlineData(None | Trigger, (IrqType)(-1), 0, 1)]
+    public void Invalid_commands_are_refused_and_change_nothing(IrqSetFlags flags, IrqType type, uint start, uint count)
     {
         using var guest = TestGuest.Attach(_device);
 
@@ -173,17 +173,17 @@ public class SetIrqsTests
         using var guest = TestGuest.Attach(_device);
         using EventFd eventFd = new();
 
-        Refused(guest, Bool | Trigger, PciIrq.MsiX, 0, 2, [1]);
-        Refused(guest, Bool | Trigger, PciIrq.MsiX, 0, 2, [1, 1, 1]);
-        Refused(guest, None | Trigger, PciIrq.MsiX, 0, 2, [1, 1]);
-        Refused(guest, Fd | Trigger, PciIrq.MsiX, 0, 2, null, eventFd);
-        Refused(guest, Fd | Trigger, PciIrq.MsiX, 0, 1, null, eventFd, eventFd);
+        Refused(guest, Bool | Trigger, IrqType.MsiX, 0, 2, [1]);
+        Refused(guest, Bool | Trigger, IrqType.MsiX, 0, 2, [1, 1, 1]);
+        Refused(guest, None | Trigger, IrqType.MsiX, 0, 2, [1, 1]);
+        Refused(guest, Fd | Trigger, IrqType.MsiX, 0, 2, null, eventFd);
+        Refused(guest, Fd | Trigger, IrqType.MsiX, 0, 1, null, eventFd, eventFd);
 
         Counts(guest).Should().Equal(0, 0, 0, 0, 0);
         OpenFiles.Descriptors(eventFd).Should().Be(1, "the server has closed what it did not want");
     }
 
-    private static void Refused(TestGuest guest, IrqSetFlags flags, PciIrq type, uint start, uint count, byte[]? bools = null, params EventFd[] fds) =>
+    private static void Refused(TestGuest guest, IrqSetFlags flags, IrqType type, uint start, uint count, byte[]? bools = null, params EventFd[] fds) =>
         guest.Invoking(it => it.Set(flags, type, start, count, bools, fds)).Should().Throw<VfioUserException>()
             .Which.Errno.Should().Be(Errno.EINVAL);
 

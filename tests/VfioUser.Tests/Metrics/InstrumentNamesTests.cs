@@ -53,7 +53,7 @@ public sealed class InstrumentNamesTests : IDisposable
         IReadOnlyList<string[]> tags = ObservabilityDocument.Table("tag", "values");
 
         ValuesOf(tags, "vfio_user.dma.backing").Should().Equal(Enum.GetValues<DmaBacking>().Select(way => MetricTags.NameOf(way)));
-        ValuesOf(tags, "vfio_user.irq.type").Should().Equal(Enum.GetValues<PciIrq>().Select(type => MetricTags.NameOf(type)));
+        ValuesOf(tags, "vfio_user.irq.type").Should().Equal(Enum.GetValues<IrqType>().Select(type => MetricTags.NameOf(type)));
     }
 
     private static string[] ValuesOf(IReadOnlyList<string[]> tags, string tag) => tags.Single(row => tag.Equals(row[0], StringComparison.Ordinal))[1].Split(", ");

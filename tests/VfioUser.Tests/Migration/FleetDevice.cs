@@ -14,11 +14,11 @@ internal sealed class FleetDevice : PciDevice
         bar.AddRegister<uint>(0x00, new() { Name = "CTRL", OnWrite = _ => Derived = Control!.Value * 2 });
         Control = bar.AddRegister<uint>(0x04, new() { Name = "VALUE" });
         Count = bar.AddRegister<ulong>(release == 1 ? 0x10u : 0x20u, new() { Name = "COUNT" });
-        bar.AddRegister<uint>(0x30, new() { Name = "CACHE", Saved = false });
+        bar.AddRegister<uint>(0x30, new() { Name = "CACHE", Migration = RegisterMigration.Skip });
         if (release >= 2)
             Limit = bar.AddRegister<uint>(0x40, new() { Name = "LIMIT", ResetValue = 100, Since = 2 });
         if (release >= 3)
-            Trace = bar.AddRegister<uint>(0x50, new() { Name = "TRACE", Since = 3, Optional = true });
+            Trace = bar.AddRegister<uint>(0x50, new() { Name = "TRACE", Since = 3, Migration = RegisterMigration.Optional });
         if (release >= 2)
             Tick = AddTimer(() => { });
         Memory = AddBar(1, BarKind.Memory32, 0x2000).ShareMemory();

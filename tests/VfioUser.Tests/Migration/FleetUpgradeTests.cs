@@ -96,7 +96,7 @@ public class FleetUpgradeTests
 
         guest.Migration.Invoking(migration => migration.Restore(stream)).Should().Throw<VfioUserException>();
 
-        guest.SeeDeviceExceptions().Should().ContainSingle().Which.Callback.Should().Be(DeviceCallback.Restored);
+        guest.AcceptDeviceExceptions().Should().ContainSingle().Which.Callback.Should().Be(DeviceCallback.Restored);
         guest.Migration.GetState().Should().Be(MigrationState.Error);
     }
 

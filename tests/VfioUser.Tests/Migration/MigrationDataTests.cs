@@ -92,7 +92,7 @@ public class MigrationDataTests
     {
         MovingDevice device = new();
         List<string> told = [];
-        using var guest = TestGuest.Attach(device, new TestGuestOptions { Server = new VfioUserServerOptions { DeviceException = context => told.Add(context.Exception.Message) } });
+        using var guest = TestGuest.Attach(device, new TestGuestOptions { Server = new VfioUserServerOptions { OnDeviceException = context => told.Add(context.Exception.Message) } });
         guest.Migration.SetState(StopCopy);
         device.Throws["Save"] = new InvalidOperationException("on purpose");
 
@@ -111,7 +111,7 @@ public class MigrationDataTests
     {
         MovingDevice device = new();
         List<string> told = [];
-        using var guest = TestGuest.Attach(device, new TestGuestOptions { Server = new VfioUserServerOptions { DeviceException = context => told.Add(context.Exception.Message) } });
+        using var guest = TestGuest.Attach(device, new TestGuestOptions { Server = new VfioUserServerOptions { OnDeviceException = context => told.Add(context.Exception.Message) } });
         guest.Migration.SetState(StopCopy);
         device.Throws["EndSave"] = new InvalidOperationException("on purpose");
         guest.Client.TrySetState(Stop).Should().Be(Errno.EIO);

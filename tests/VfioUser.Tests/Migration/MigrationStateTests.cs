@@ -77,7 +77,7 @@ public class MigrationStateTests
 
         guest.Client.TrySetState(to).Should().Be(Errno.EIO);
         guest.Migration.GetState().Should().Be(stays);
-        guest.SeeDeviceExceptions().Should().ContainSingle().Which.Exception.Message.Should().Be("on purpose");
+        guest.AcceptDeviceExceptions().Should().ContainSingle().Which.Exception.Message.Should().Be("on purpose");
 
         device.Throws.Clear();
         guest.Client.TrySetState(Running).Should().Be(Errno.None);
@@ -119,7 +119,7 @@ public class MigrationStateTests
         guest.Client.GetDeviceInfo();
         guest.Client.GetRegionInfo(0).Dispose();
         guest.Client.GetIrqInfo(0);
-        guest.Client.SetIrqEventFds((uint)PciIrq.MsiX, 0, eventFd.Handle);
+        guest.Client.SetIrqEventFds((uint)IrqType.MsiX, 0, eventFd.Handle);
         guest.Client.DisableIrqs(2);
         guest.Client.MapDma(0x10_0000, 0x1000);
         device.Mapped.Should().NotBeNull("memory is plugged into a machine that is paused");

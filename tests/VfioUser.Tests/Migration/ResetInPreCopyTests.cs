@@ -94,7 +94,7 @@ public class ResetInPreCopyTests
         device.Throws["OnStopped"] = new InvalidOperationException("on purpose");
         guest.Client.TrySetState(StopCopy).Should().Be(Errno.EIO);
         guest.Migration.GetState().Should().Be(PreCopy);
-        guest.SeeDeviceExceptions().Should().ContainSingle();
+        guest.AcceptDeviceExceptions().Should().ContainSingle();
         device.Throws.Clear();
 
         guest.Reset();
@@ -110,7 +110,7 @@ public class ResetInPreCopyTests
         guest.Migration.SetState(PreCopy);
         device.Throws["Save"] = new InvalidOperationException("on purpose");
         guest.Client.Try(Command.MigDataRead, ClientFeatures.MigrationData(108, 100)).Errno.Should().Be(Errno.EIO);
-        guest.SeeDeviceExceptions().Should().ContainSingle();
+        guest.AcceptDeviceExceptions().Should().ContainSingle();
         device.Throws.Clear();
 
         guest.Reset();

@@ -33,7 +33,7 @@ public class ConfigInterceptTests
         guest.Config.Write(0x04, (ushort)0x0006);
 
         device.Config.BarAddress(0).Should().Be(0);
-        device.Config.MemoryEnabled.Should().BeFalse();
+        device.Config.IsMemoryEnabled.Should().BeFalse();
     }
 
     [Fact]

@@ -7,7 +7,7 @@ namespace VfioUser.Tests;
 
 public class DeviceRegionTests
 {
-    private const PciRegion First = (PciRegion)9;
+    private const RegionIndex First = (RegionIndex)9;
 
     [Fact]
     public void Regions_of_the_device_come_after_the_nine_of_pci()
@@ -15,7 +15,7 @@ public class DeviceRegionTests
         OddDevice device = new(d =>
         {
             d.Own(2, 1, 0x100).Index.Should().Be(First);
-            d.Own(2, 2, 0x200).Index.Should().Be((PciRegion)10);
+            d.Own(2, 2, 0x200).Index.Should().Be((RegionIndex)10);
         });
         using TestGuest guest = TestGuest.Attach(device);
 

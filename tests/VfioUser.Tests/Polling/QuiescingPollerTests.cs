@@ -11,7 +11,7 @@ public sealed class QuiescingPollerTests
     private const int ReadsInABatch = 8;
 
     private static byte[] Reads() => [.. Enumerable.Range(1, ReadsInABatch).SelectMany(id =>
-        RawClient.Message((ushort)id, Command.RegionRead, new RegionAccess(0, (uint)PciRegion.Bar0, Length)))];
+        RawClient.Message((ushort)id, Command.RegionRead, new RegionAccess(0, (uint)RegionIndex.Bar0, Length)))];
 
     private static byte[] Reset() => RawClient.Message(99, Command.DeviceReset);
 
@@ -68,7 +68,7 @@ public sealed class QuiescingPollerTests
         HearReads(rig, client, fit + 1);
         rig.UntilIdle();
         client.HearReply(99, Command.DeviceReset).Header.Error.Should().Be(0u);
-        device.Diary.Should().EndWith(["reset Device", "resumed Reset"]);
+        device.Diary.Should().EndWith(["reset ClientRequested", "resumed Reset"]);
         rig.UntilIdle().Should().Be(0);
     }
 

@@ -22,7 +22,7 @@ public sealed class QuiesceDmaTests
 
         ushort reset = rig.Say(client, "reset");
         RawReply wanted = back.HearCommand(Command.DmaRead);
-        ushort behind = client.Say(Command.RegionWrite, RawClient.Bytes(new RegionAccess(0, (uint)PciRegion.Bar0, 4), [9, 0, 0, 0]));
+        ushort behind = client.Say(Command.RegionWrite, RawClient.Bytes(new RegionAccess(0, (uint)RegionIndex.Bar0, 4), [9, 0, 0, 0]));
         back.Answer(wanted, RawClient.Bytes(new DmaAccess(Asked, 4), [1, 2, 3, 4]));
         RawReply written = back.HearCommand(Command.DmaWrite);
         rig.Device.Answer = (_, _) => new(true);
@@ -31,7 +31,7 @@ public sealed class QuiesceDmaTests
         client.HearReply(reset, Command.DeviceReset).ShouldBeGranted();
         client.HearReply(behind, Command.RegionWrite).Header.Error.Should().Be(0u);
         read.Should().Equal(1, 2, 3, 4);
-        rig.Device.Diary.Should().Equal("asked Reset", "reset Device", "resumed Reset", "written 9");
+        rig.Device.Diary.Should().Equal("asked Reset", "reset ClientRequested", "resumed Reset", "written 9");
     }
 
     [Fact]

@@ -78,7 +78,7 @@ public sealed class QuiesceLeavingTests
         rig.Device.Answer = (_, _) => new(true);
         using RawClient next = rig.Attach();
         next.Ask(Command.DeviceReset).ShouldBeGranted();
-        rig.Device.Diary.Should().Equal("asked Reset", "reset Device", "resumed Reset");
+        rig.Device.Diary.Should().Equal("asked Reset", "reset ClientRequested", "resumed Reset");
         rig.Threw.Should().HaveCount(throws ? 1 : 0);
         rig.Log.Has(QuiesceFailed).Should().Be(!throws);
     }
@@ -95,7 +95,7 @@ public sealed class QuiesceLeavingTests
 
         rig.Say(client, what);
         answer.ShouldBeAsked();
-        client.Say(Command.RegionWrite, RawClient.Bytes(new RegionAccess(0, (uint)PciRegion.Bar0, 4), [9, 0, 0, 0]));
+        client.Say(Command.RegionWrite, RawClient.Bytes(new RegionAccess(0, (uint)RegionIndex.Bar0, 4), [9, 0, 0, 0]));
         client.Dispose();
         answer.ShouldBeCancelled();
         rig.Device.Diary.Should().EndWith($"asked {reason}");
@@ -180,7 +180,7 @@ public sealed class QuiesceLeavingTests
 
         client.HearReply(id, Command.DeviceReset).ShouldBeGranted();
         rig.ShouldTell("resumed ClientGone");
-        rig.Device.Diary.Should().StartWith(["asked Reset", "reset Device", "resumed Reset"]);
+        rig.Device.Diary.Should().StartWith(["asked Reset", "reset ClientRequested", "resumed Reset"]);
     }
 
     // libvfio-user does not ask when it is destroyed; but the memory goes then as well.

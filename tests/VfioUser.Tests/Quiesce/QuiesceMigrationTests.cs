@@ -19,7 +19,7 @@ public sealed class QuiesceMigrationTests
         client.Ask(Command.DeviceReset).ShouldBeGranted();
 
         rig.Device.Diary.Should().Equal("asked Migration", "stopped", "mapped", "started", "resumed Migration",
-            "asked Reset", "reset Device", "resumed Reset");
+            "asked Reset", "reset ClientRequested", "resumed Reset");
     }
 
     [Theory]
@@ -34,7 +34,7 @@ public sealed class QuiesceMigrationTests
         client.Ask(Command.DeviceFeature, QuiesceRig.State(state)).Header.Error.Should().Be(0u);
         client.Ask(Command.DeviceReset).ShouldBeGranted();
 
-        rig.Device.Diary.Should().Equal("asked Migration", "stopped", "reset Device", "started", "resumed Migration");
+        rig.Device.Diary.Should().Equal("asked Migration", "stopped", "reset ClientRequested", "started", "resumed Migration");
     }
 
     [Fact]
@@ -85,7 +85,7 @@ public sealed class QuiesceMigrationTests
         rig.Device.Diary.Should().Equal("asked Migration", "stopped");
         client.Ask(Command.DeviceReset).ShouldBeGranted();
 
-        rig.Device.Diary.Should().Equal("asked Migration", "stopped", "reset Device", "started", "resumed Migration");
+        rig.Device.Diary.Should().Equal("asked Migration", "stopped", "reset ClientRequested", "started", "resumed Migration");
     }
 
     [Fact]

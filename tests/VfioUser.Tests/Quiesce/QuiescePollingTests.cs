@@ -84,7 +84,7 @@ public sealed class QuiescePollingTests
     {
         using Polled polled = new();
         using LateAnswer answer = polled.Device.AnswerLater();
-        byte[] write = RawClient.Message(1, Command.RegionWrite, RawClient.Bytes(new RegionAccess(0, (uint)PciRegion.Bar0, 4), [9, 0, 0, 0]), MessageFlags.NoReply);
+        byte[] write = RawClient.Message(1, Command.RegionWrite, RawClient.Bytes(new RegionAccess(0, (uint)RegionIndex.Bar0, 4), [9, 0, 0, 0]), MessageFlags.NoReply);
 
         polled.Client.SayBytes([.. write, .. RawClient.Message(2, Command.DeviceReset), .. write]);
         polled.RunUntilPending();
@@ -93,7 +93,7 @@ public sealed class QuiescePollingTests
         polled.Device.Answer = (_, _) => new(true);
         polled.Run();
 
-        polled.Device.Diary.Should().Equal("written 9", "asked Reset", "reset Device", "resumed Reset", "written 9");
+        polled.Device.Diary.Should().Equal("written 9", "asked Reset", "reset ClientRequested", "resumed Reset", "written 9");
     }
 
     [Fact]

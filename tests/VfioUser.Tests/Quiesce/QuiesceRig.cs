@@ -19,7 +19,7 @@ internal sealed class QuiesceRig : IDisposable
         Server = VfioUserServer.BindAbstract($"vfio-user-test-{Guid.NewGuid():N}", new VfioUserServerOptions
         {
             Logger = Log,
-            DeviceException = context => Threw.Enqueue(context),
+            OnDeviceException = context => Threw.Enqueue(context),
             DmaTimeout = Wait.Bound,
         });
         Running = by == ServedBy.OwnThread ? Server.RunAsync(Device) : Polled.RunAsync(Server, Device);
@@ -56,7 +56,7 @@ internal sealed class QuiesceRig : IDisposable
             case "reset":
                 return client.Say(Command.DeviceReset, default, flags);
             case "flr":
-                return client.Say(Command.RegionWrite, RawClient.Bytes(new RegionAccess((ulong)device.ResetControl - 1, (uint)PciRegion.Config, 2), [0, 0x80]), flags);
+                return client.Say(Command.RegionWrite, RawClient.Bytes(new RegionAccess((ulong)device.ResetControl - 1, (uint)RegionIndex.Config, 2), [0, 0x80]), flags);
             case "flr by multi":
                 return client.Say(Command.RegionWriteMulti, RawClient.Bytes(new RegionWriteMulti(3), [.. Write(1), .. ResetByMulti(device), .. Write(2)]), flags);
             case "map":
@@ -94,7 +94,7 @@ internal sealed class QuiesceRig : IDisposable
     /// <summary>What the device is told when the command is carried out, without the rest around it.</summary>
     public static string[] CallsOf(string what) => what switch
     {
-        "reset" => ["reset Device"],
+        "reset" => ["reset ClientRequested"],
         "flr" or "flr by multi" => ["reset FunctionLevel"],
         "map" => ["mapped"],
         "unmap" or "unmap all" => ["unmapping"],
@@ -109,9 +109,9 @@ internal sealed class QuiesceRig : IDisposable
 
     /// <summary>Writes the register, which the device tells.</summary>
     public static byte[] Write(uint value) =>
-        RawClient.Bytes(new RegionWriteMultiEntry(0, (uint)PciRegion.Bar0, sizeof(uint), value));
+        RawClient.Bytes(new RegionWriteMultiEntry(0, (uint)RegionIndex.Bar0, sizeof(uint), value));
 
-    public static byte[] ResetByMulti(QuiescingDevice device) => RawClient.Bytes(new RegionWriteMultiEntry((ulong)device.ResetControl, (uint)PciRegion.Config, 1, 0x80));
+    public static byte[] ResetByMulti(QuiescingDevice device) => RawClient.Bytes(new RegionWriteMultiEntry((ulong)device.ResetControl, (uint)RegionIndex.Config, 1, 0x80));
 
     /// <summary>Waits for an entry of the diary.</summary>
     public void ShouldTell(string what) =>

@@ -33,7 +33,7 @@ public sealed class QuiesceTests
         ushort first = rig.Say(client, what);
         answer.ShouldBeAsked();
         string[] before = [.. rig.Device.Diary];
-        ushort second = client.Say(Command.RegionWrite, RawClient.Bytes(new RegionAccess(0, (uint)PciRegion.Bar0, 4), [9, 0, 0, 0]), MessageFlags.NoReply);
+        ushort second = client.Say(Command.RegionWrite, RawClient.Bytes(new RegionAccess(0, (uint)RegionIndex.Bar0, 4), [9, 0, 0, 0]), MessageFlags.NoReply);
         ushort third = client.Say(Command.DeviceFeature, QuiesceRig.State(0, DeviceFeatureFlags.Get));
         rig.Device.Answer = (_, _) => new(true);
         answer.Quiesced();
@@ -168,7 +168,7 @@ public sealed class QuiesceTests
         using QuiesceRig rig = new();
         using RawClient client = rig.Attach();
 
-        client.Ask(Command.RegionWrite, RawClient.Bytes(new RegionAccess((ulong)(rig.Device.ResetControl + offset), (uint)PciRegion.Config, 2), [first, second]))
+        client.Ask(Command.RegionWrite, RawClient.Bytes(new RegionAccess((ulong)(rig.Device.ResetControl + offset), (uint)RegionIndex.Config, 2), [first, second]))
             .Header.Error.Should().Be(0u);
 
         rig.Device.Diary.Should().BeEmpty();
@@ -219,12 +219,12 @@ public sealed class QuiesceTests
         client.Ask(Command.DeviceReset).ShouldBeGranted();
         client.Ask(Command.DeviceReset).ShouldBeGranted();
 
-        rig.Device.Diary.Should().Equal("asked Reset", "reset Device", "resumed Reset", "asked Reset", "reset Device", "resumed Reset");
+        rig.Device.Diary.Should().Equal("asked Reset", "reset ClientRequested", "resumed Reset", "asked Reset", "reset ClientRequested", "resumed Reset");
         rig.Threw.Select(threw => threw.Exception.Message).Should().Equal("no strength", "no strength");
     }
 
     [Theory]
-    [InlineData("reset", "reset Device")]
+    [InlineData("reset", "reset ClientRequested")]
     [InlineData("flr", "reset FunctionLevel")]
     [InlineData("map", "mapped")]
     [InlineData("unmap", "unmapping")]
@@ -294,7 +294,7 @@ public sealed class QuiesceTests
 
     private static string[] Expected(string what) => what switch
     {
-        "reset" => ["asked Reset", "reset Device", "resumed Reset"],
+        "reset" => ["asked Reset", "reset ClientRequested", "resumed Reset"],
         "flr" => ["asked Reset", "reset FunctionLevel", "resumed Reset"],
         "flr by multi" => ["written 1", "asked Reset", "reset FunctionLevel", "resumed Reset", "written 2"],
         "map" => ["asked DmaMap", "mapped", "resumed DmaMap"],

@@ -7,7 +7,7 @@ namespace VfioUser.Tests;
 
 public class RegionKindTests
 {
-    private const uint Vga = (uint)PciRegion.Vga;
+    private const uint Vga = (uint)RegionIndex.Vga;
 
     [Fact]
     public void A_64_bit_bar_may_be_larger_than_4_gibibytes()
@@ -91,7 +91,7 @@ public class RegionKindTests
         guest.Rom.Invoking(rom => rom.Write<byte>(0, 1)).Should().Throw<VfioUserException>().Which.Errno.Should().Be(Errno.EINVAL);
 
         guest.Rom.Read<byte>(0).Should().Be((byte)'R');
-        using ClientRegion region = guest.Client.GetRegionInfo((uint)PciRegion.Rom);
+        using ClientRegion region = guest.Client.GetRegionInfo((uint)RegionIndex.Rom);
         (region.Info.Flags & (RegionFlags.Read | RegionFlags.Write)).Should().Be(RegionFlags.Read);
     }
 

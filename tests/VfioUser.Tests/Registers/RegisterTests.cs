@@ -166,7 +166,7 @@ public class RegisterTests
         uint seen = 0;
         ((BlankDevice)guest.Device).WhenReset = reason =>
         {
-            reason.Should().Be(ResetReason.Device);
+            reason.Should().Be(ResetReason.ClientRequested);
             seen = register.Value;
         };
         guest.Bar0.Write(0, 1u);

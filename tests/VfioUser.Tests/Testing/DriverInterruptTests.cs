@@ -34,7 +34,7 @@ public class DriverInterruptTests
 
         GuestInterrupts msi = guest.Enumerate().AllocateIrqVectors(max: max, types: PciIrqTypes.Msi | PciIrqTypes.Intx);
 
-        msi.Type.Should().Be(PciIrq.Msi);
+        msi.Type.Should().Be(IrqType.Msi);
         msi.EnabledCount.Should().Be(expected);
         device.Config.Msi!.EnabledVectors.Should().Be(expected);
         device.Msi[expected - 1].Trigger().Should().BeTrue();
@@ -49,7 +49,7 @@ public class DriverInterruptTests
         IrqDevice device = new();
         using var guest = TestGuest.Attach(device, AsAMachineStarts);
 
-        guest.StartDriver(PciIrqTypes.Intx).Interrupts!.Type.Should().Be(PciIrq.Intx);
+        guest.StartDriver(PciIrqTypes.Intx).Interrupts!.Type.Should().Be(IrqType.Intx);
         device.Intx.Assert().Should().BeTrue();
 
         guest.Intx.Service(() => device.Intx.Deassert());
@@ -64,7 +64,7 @@ public class DriverInterruptTests
 
         function.Invoking(it => it.AllocateIrqVectors(min: 5)).Should().Throw<TestGuestException>()
             .WithMessage("5 vectors of All were wanted, and the device has 3 of MSI-X, 4 of MSI, and INTx.");
-        function.AllocateIrqVectors(min: 4).Type.Should().Be(PciIrq.Msi, "MSI-X has too few");
+        function.AllocateIrqVectors(min: 4).Type.Should().Be(IrqType.Msi, "MSI-X has too few");
     }
 
     [Fact]

@@ -32,7 +32,7 @@ public class GuestLogTests
 
         guest.Dispose();
         using var next = TestGuest.Attach(_device);
-        next.SeeDeviceExceptions().Should().BeEmpty("it belongs to the guest before");
+        next.AcceptDeviceExceptions().Should().BeEmpty("it belongs to the guest before");
     }
 
     [Fact]
@@ -42,7 +42,7 @@ public class GuestLogTests
         guest.Bar0.Post(0, 1u);
         guest.Bar0.Read<uint>(4);
 
-        guest.SeeDeviceExceptions().Should().ContainSingle().Which.Exception.Should().BeOfType<FormatException>();
+        guest.AcceptDeviceExceptions().Should().ContainSingle().Which.Exception.Should().BeOfType<FormatException>();
     }
 
     [Fact]
@@ -59,7 +59,7 @@ public class GuestLogTests
         List<Exception> told = [];
         using (var guest = TestGuest.Attach(_device, new TestGuestOptions
         {
-            Server = new VfioUserServerOptions { DeviceException = context => told.Add(context.Exception) },
+            Server = new VfioUserServerOptions { OnDeviceException = context => told.Add(context.Exception) },
         }))
         {
             guest.Bar0.Post(0, 1u);

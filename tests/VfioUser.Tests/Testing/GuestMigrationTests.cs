@@ -33,7 +33,7 @@ public class GuestMigrationTests
         target.MsiX[1].Unmask();
         target.MsiX[1].WaitForNext();
         (guest.Migration.GetState(), target.Migration.GetState()).Should().Be((MigrationState.Stop, MigrationState.Running));
-        target.Interrupts(PciIrq.Intx).EnabledCount.Should().Be(0);
+        target.Interrupts(IrqType.Intx).EnabledCount.Should().Be(0);
     }
 
     [Fact]

@@ -38,7 +38,7 @@ public class GuideSnippets
         (function.VendorId, function.DeviceId).Should().Be((0x1B36, 0x00F7));
         function.Bar(0).Size.Should().Be(0x1000);
         function.FindCapability(0x11).Should().NotBeNull(); // MSI-X
-        vectors.Type.Should().Be(PciIrq.MsiX);
+        vectors.Type.Should().Be(IrqType.MsiX);
         vectors.EnabledCount.Should().Be(2);
     }
 

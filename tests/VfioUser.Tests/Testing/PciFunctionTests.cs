@@ -38,9 +38,9 @@ public class PciFunctionTests
         function.FindExtendedCapability(0x0003)!.Version.Should().Be(1);
         function.FindCapability(0x10).Should().BeNull();
         function.Bars.Select(bar => (bar.Index, bar.Kind, bar.Size)).Should().Equal(
-            (PciRegion.Bar0, BarKind.Memory64Prefetchable, 0x20000L),
-            (PciRegion.Bar2, BarKind.Memory32, 0x1000L),
-            (PciRegion.Bar3, BarKind.Io, 0x20L));
+            (RegionIndex.Bar0, BarKind.Memory64Prefetchable, 0x20000L),
+            (RegionIndex.Bar2, BarKind.Memory32, 0x1000L),
+            (RegionIndex.Bar3, BarKind.Io, 0x20L));
         function.Rom!.Size.Should().Be(0x800);
     }
 
@@ -96,7 +96,7 @@ public class PciFunctionTests
         guest.Enumerate();
 
         commands.Should().NotBeEmpty().And.OnlyContain(command => (command & 0b11) == 0);
-        (config.MemoryEnabled, config.IoEnabled).Should().Be((true, true));
+        (config.IsMemoryEnabled, config.IsIoEnabled).Should().Be((true, true));
     }
 
     [Fact]

@@ -19,7 +19,7 @@ public sealed class TestDeviceTests
         device.Reset(ResetReason.FunctionLevel);
         device.Dispose();
 
-        part.Diary.Should().Equal("attached", "mapped", "written 7", "unmapping", "mapped", "reset Device", "reset FunctionLevel",
+        part.Diary.Should().Equal("attached", "mapped", "written 7", "unmapping", "mapped", "reset ClientRequested", "reset FunctionLevel",
             "unmapping", "detached", "disposed");
     }
 
@@ -96,7 +96,7 @@ public sealed class TestDeviceTests
 
         reset.ShouldGive(true);
         device.Read<uint>(part.Bar, 0).Should().Be(0u);
-        part.Diary.Should().EndWith("reset Requested");
+        part.Diary.Should().EndWith("reset DeviceRequested");
     }
 
     [Fact]

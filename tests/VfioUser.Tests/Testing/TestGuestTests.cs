@@ -177,7 +177,7 @@ public class TestGuestTests
         _msi[0].Trigger().Should().BeTrue();
 
         guest.Msi[0].Count.Should().Be(1);
-        guest.Msi.Type.Should().Be(PciIrq.Msi);
+        guest.Msi.Type.Should().Be(IrqType.Msi);
         guest.Msi.Should().HaveCount(2);
     }
 

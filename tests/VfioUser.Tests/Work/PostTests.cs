@@ -156,7 +156,7 @@ public sealed class PostTests
         answer.Quiesced();
         client.HearReply(reset, Command.DeviceReset).ShouldBeGranted();
 
-        rig.Device.ShouldTell("reset Device", "first", "second");
+        rig.Device.ShouldTell("reset ClientRequested", "first", "second");
         rig.Device.Answer = (_, _) => new(true);
         rig.Device.Post(() => rig.Device.Tell("later"), untilReset: true);
         rig.Device.ShouldTell("later");

@@ -35,7 +35,7 @@ public sealed class RequestedResetEndTests
         using WorkRig second = new(by, _device);
 
         reset.ShouldGive(true);
-        _device.ShouldTell("reset Requested");
+        _device.ShouldTell("reset DeviceRequested");
     }
 
     [Theory]
@@ -68,7 +68,7 @@ public sealed class RequestedResetEndTests
         using (WorkRig rig = new(by, _device))
         {
             before.ShouldGive(true);
-            _device.ShouldTell("reset Requested");
+            _device.ShouldTell("reset DeviceRequested");
             _device.Dispose();
         }
 
@@ -107,7 +107,7 @@ public sealed class RequestedResetEndTests
         rig.Until(PollEvents.Commands);
         client.HearReply(id, Command.DeviceReset).ShouldBeGranted();
         reset.ShouldGive(true);
-        _device.ShouldTell("reset Requested", "reset Device");
+        _device.ShouldTell("reset DeviceRequested", "reset ClientRequested");
     }
 
     [Theory]

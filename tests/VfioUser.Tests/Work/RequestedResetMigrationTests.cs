@@ -25,7 +25,7 @@ public sealed class RequestedResetMigrationTests
         WorkRig.GoTo(client, MigrationState.Running);
 
         reset.ShouldGive(true);
-        _device.ShouldTell("started", "reset Requested");
+        _device.ShouldTell("started", "reset DeviceRequested");
     }
 
     [Theory]
@@ -42,7 +42,7 @@ public sealed class RequestedResetMigrationTests
         reset.ShouldGive(true);
         client.ShouldBeServed();
         _device.Post(() => _device.Tell("later"));
-        _device.ShouldTell("stopped", "reset Device", "started", "later");
+        _device.ShouldTell("stopped", "reset ClientRequested", "started", "later");
     }
 
     [Theory]
@@ -58,7 +58,7 @@ public sealed class RequestedResetMigrationTests
         using RawClient next = rig.Attach();
 
         reset.ShouldGive(true);
-        _device.ShouldTell("started", "reset Requested");
+        _device.ShouldTell("started", "reset DeviceRequested");
     }
 
     [Fact]

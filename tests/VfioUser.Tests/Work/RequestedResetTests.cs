@@ -21,21 +21,21 @@ public sealed class RequestedResetTests
         using WorkRig rig = new(by, _device);
         _device.Register.Value = 1;
         _device.RequestResetAsync().ShouldGive(true);
-        _device.ShouldTell("reset Requested");
+        _device.ShouldTell("reset DeviceRequested");
         _device.Register.Value.Should().Be(0);
 
         using (RawClient client = rig.Attach())
         {
             WorkRig.Write(client, 2);
             _device.RequestResetAsync().ShouldGive(true);
-            _device.ShouldTell("reset Requested");
+            _device.ShouldTell("reset DeviceRequested");
             _device.Register.Value.Should().Be(0);
             client.ShouldBeServed();
         }
 
         _device.ShouldTell("detached");
         _device.RequestResetAsync().ShouldGive(true);
-        _device.ShouldTell("reset Requested");
+        _device.ShouldTell("reset DeviceRequested");
     }
 
     [Theory]
@@ -49,7 +49,7 @@ public sealed class RequestedResetTests
 
         device.RequestResetAsync().ShouldGive(true);
 
-        device.Diary.Should().Equal("asked Reset", "reset Requested", "resumed Reset");
+        device.Diary.Should().Equal("asked Reset", "reset DeviceRequested", "resumed Reset");
         server.Dispose();
         running.ShouldEnd();
     }
@@ -69,7 +69,7 @@ public sealed class RequestedResetTests
 
         WorkRig.Write(client, 1);
 
-        _device.ShouldTell("written 1", "reset Requested");
+        _device.ShouldTell("written 1", "reset DeviceRequested");
         WorkRig.Write(client, 2);
         _device.ShouldTell("written 2");
     }
@@ -94,7 +94,7 @@ public sealed class RequestedResetTests
         reset.ShouldGive(true);
         client.HearReply(write, Command.RegionWrite).Header.Error.Should().Be(0u);
         client.HearReply(clientReset, Command.DeviceReset).ShouldBeGranted();
-        _device.ShouldTell("reset Requested", "written 5", "reset Device");
+        _device.ShouldTell("reset DeviceRequested", "written 5", "reset ClientRequested");
     }
 
     [Theory]
@@ -116,7 +116,7 @@ public sealed class RequestedResetTests
         first.ShouldGive(true);
         second.ShouldGive(true);
         during!.ShouldGive(true);
-        _device.ShouldTell("reset Requested", "reset Requested");
+        _device.ShouldTell("reset DeviceRequested", "reset DeviceRequested");
         _device.Diary.Should().BeEmpty();
     }
 
@@ -152,7 +152,7 @@ public sealed class RequestedResetTests
         rig.ShouldThrow().Callback.Should().Be(DeviceCallback.Reset);
         _device.Happened = null;
         _device.Post(() => _device.Tell("runs"));
-        _device.ShouldTell("reset Requested", "runs");
+        _device.ShouldTell("reset DeviceRequested", "runs");
     }
 
     [Theory]
@@ -188,7 +188,7 @@ public sealed class RequestedResetTests
         rig.Attach().Dispose();
         using RawClient next = rig.Attach();
 
-        _device.ShouldTell("detached", "reset Requested");
+        _device.ShouldTell("detached", "reset DeviceRequested");
         reset!.ShouldGive(true);
     }
 
@@ -208,7 +208,7 @@ public sealed class RequestedResetTests
         answer.Quiesced();
 
         reset.ShouldGive(true);
-        _device.ShouldTell("reset Requested", "detached");
+        _device.ShouldTell("reset DeviceRequested", "detached");
         using RawClient next = rig.Attach();
     }
 
@@ -256,7 +256,7 @@ public sealed class RequestedResetTests
 
         leave.Set();
 
-        _device.ShouldTell("leaves", "reset Requested", "enters");
+        _device.ShouldTell("leaves", "reset DeviceRequested", "enters");
         reset!.ShouldGive(true);
     }
 
@@ -276,7 +276,7 @@ public sealed class RequestedResetTests
         answer.Quiesced();
 
         reset.ShouldGive(true);
-        _device.ShouldTell("reset Requested", "posted");
+        _device.ShouldTell("reset DeviceRequested", "posted");
         timer.IsRunning.Should().BeFalse();
     }
 

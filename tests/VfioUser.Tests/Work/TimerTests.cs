@@ -154,7 +154,7 @@ public sealed class TimerTests
         bool running = _timer.IsRunning;
         _clock.Advance(Millisecond);
 
-        _device.ShouldTell(functionLevel ? "reset FunctionLevel" : "reset Device", "started afresh");
+        _device.ShouldTell(functionLevel ? "reset FunctionLevel" : "reset ClientRequested", "started afresh");
         ShouldTellNothing();
         running.Should().BeFalse();
     }
@@ -178,7 +178,7 @@ public sealed class TimerTests
         client.HearReply(reset, Command.DeviceReset).ShouldBeGranted();
         _device.Answer = (_, _) => new(true);
 
-        _device.ShouldTell("reset Device");
+        _device.ShouldTell("reset ClientRequested");
         ShouldTellNothing();
     }
 

@@ -16,7 +16,7 @@ internal sealed class WorkRig : IDisposable
         Server = VfioUserServer.BindAbstract($"vfio-user-test-{Guid.NewGuid():N}", (options ?? new VfioUserServerOptions()) with
         {
             Logger = Log,
-            DeviceException = context => Threw.Add(context),
+            OnDeviceException = context => Threw.Add(context),
         });
         if (by == ServedBy.Host)
         {
@@ -53,7 +53,7 @@ internal sealed class WorkRig : IDisposable
             .ShouldBegin<RegionAccess>(out _).Count.Should().Be(sizeof(uint));
 
     public void FunctionLevelReset(RawClient client) => client.Ask(Command.RegionWrite,
-        RawClient.Bytes(new RegionAccess((ulong)Device.ResetControl - 1, (uint)PciRegion.Config, 2), [0, 0x80])).Header.Error.Should().Be(0u);
+        RawClient.Bytes(new RegionAccess((ulong)Device.ResetControl - 1, (uint)RegionIndex.Config, 2), [0, 0x80])).Header.Error.Should().Be(0u);
 
     public static void Reset(RawClient client) => client.Ask(Command.DeviceReset).ShouldBeGranted();
 

@@ -135,7 +135,7 @@ public sealed class WorkerTests
             SpinWait.SpinUntil(() => _device.Activity.State == DeviceState.Quiescing, Wait.Bound).Should().BeTrue();
             leave.Release();
             client.HearReply(reset, Command.DeviceReset).ShouldBeGranted();
-            _device.ShouldTell("leaves", "reset Device", "inside");
+            _device.ShouldTell("leaves", "reset ClientRequested", "inside");
             client.Say(Command.DeviceReset);
             SpinWait.SpinUntil(() => _device.Activity.State == DeviceState.Quiescing, Wait.Bound).Should().BeTrue();
         }

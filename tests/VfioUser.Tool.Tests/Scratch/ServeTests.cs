@@ -23,8 +23,8 @@ public class ServeTests
         Read<uint>(client, 0, 0x40).Should().Be(0xCAFE0001);
         Read<uint>(client, 0, 0x50).Should().Be(0xEFBEADDE);
         Read<uint>(client, 4, 0).Should().Be(0x12345678);
-        client.GetIrqInfo((uint)PciIrq.Msi).Count.Should().Be(2);
-        client.GetIrqInfo((uint)PciIrq.MsiX).Count.Should().Be(2);
+        client.GetIrqInfo((uint)IrqType.Msi).Count.Should().Be(2);
+        client.GetIrqInfo((uint)IrqType.MsiX).Count.Should().Be(2);
         client.GetMigrationFlags().Should().NotBe(MigrationFlags.None);
         byte[] config = new byte[4096];
         client.ReadRegion(Config, 0, config);
@@ -57,8 +57,8 @@ public class ServeTests
         using EventFd second = new();
         using VfioUserClient client = served.Connect();
         client.MapDma(0x10000, 8192, memory.File);
-        client.WriteRegion((uint)PciRegion.Config, 0x04, [0x04, 0]); // bus mastering
-        client.SetIrqEventFds((uint)PciIrq.MsiX, 0, first.Handle, second.Handle);
+        client.WriteRegion((uint)RegionIndex.Config, 0x04, [0x04, 0]); // bus mastering
+        client.SetIrqEventFds((uint)IrqType.MsiX, 0, first.Handle, second.Handle);
         "out of memory"u8.CopyTo(memory.Slice(0, 13));
 
         Copy(client, 0x10000, 13, 0x18);
@@ -80,7 +80,7 @@ public class ServeTests
         using ServedScratch served = new();
         using EventFd pin = new();
         using VfioUserClient client = served.Connect();
-        client.SetIrqEventFds((uint)PciIrq.Intx, 0, pin.Handle);
+        client.SetIrqEventFds((uint)IrqType.Intx, 0, pin.Handle);
 
         client.WriteRegion(0, 0x20, [1, 0, 0, 0]);
 

@@ -114,7 +114,7 @@ public class RecordingTests
             using (SharedMemory memory = SharedMemory.Create(8192))
             using (EventFd interrupt = new())
             {
-                client.SetIrqEventFds((uint)PciIrq.MsiX, 0, interrupt.Handle);
+                client.SetIrqEventFds((uint)IrqType.MsiX, 0, interrupt.Handle);
                 client.MapDma(Memory.Start, 4096);
                 client.MapDma(0x20000, 8192, memory.File);
                 client.WriteRegion(0, Engine.Address, RawClient.Bytes(Memory.Start));

@@ -20,7 +20,7 @@ public class TraceTests
         using EventFd interrupt = new();
         using VfioUserClient client = traced.Connect();
         client.MapDma(Memory.Start, 4096, memory.File);
-        client.SetIrqEventFds((uint)PciIrq.MsiX, 0, interrupt.Handle);
+        client.SetIrqEventFds((uint)IrqType.MsiX, 0, interrupt.Handle);
         memory.Slice(0, 4).Fill(0x11);
 
         Ring(client, 4);
@@ -88,7 +88,7 @@ public class TraceTests
         using Traced traced = new(device);
         using EventFd interrupt = new();
         using RawClient client = new(traced.Socket);
-        IrqSet set = new(IrqSet.WireSize, IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, (uint)PciIrq.MsiX, 1, 1);
+        IrqSet set = new(IrqSet.WireSize, IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, (uint)IrqType.MsiX, 1, 1);
         byte[] message = RawClient.Message(3, Command.DeviceSetIrqs, RawClient.Bytes(set));
 
         client.Send(Read(2));

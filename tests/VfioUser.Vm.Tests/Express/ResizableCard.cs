@@ -9,7 +9,7 @@ internal sealed class ResizableCard : PciDevice
         Config.AddPciExpress();
         Bar small = AddBar(2, BarKind.Memory64Prefetchable, size: 64 << 20);
         Bar full = AddBar(4, BarKind.Memory64Prefetchable, size: 32 << 20);
-        AddResizableBars(new ResizableBar(small) { Initial = 16 << 20, OnResize = _ => Resizes++ }, new ResizableBar(full) { OnResize = _ => Resizes++ });
+        AddResizableBars(new ResizableBar(small) { InitialSize = 16 << 20, OnResize = _ => Resizes++ }, new ResizableBar(full) { OnResize = _ => Resizes++ });
         Functions = AddSriov(new SriovOptions { TotalVirtualFunctions = 4, DeviceId = 0x00FE, Bars = [new(0, BarKind.Memory64, size: 0x4000)] });
     }
 

@@ -21,7 +21,7 @@ public sealed class DeviceExceptionContext
     public Command? Command { get; internal init; }
 
     /// <summary>The region, if the code is a handler of a region, register or doorbell; otherwise null.</summary>
-    public PciRegion? Region { get; internal init; }
+    public RegionIndex? Region { get; internal init; }
 
     /// <summary>First byte of the access or of the doorbell, relative to <see cref="Region"/>.</summary>
     public long? Offset { get; internal init; }

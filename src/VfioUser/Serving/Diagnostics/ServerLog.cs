@@ -96,7 +96,7 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
     [LoggerMessage(14, LogLevel.Trace, "{Direction} {Message}")]
     public partial void Message(string direction, string message);
 
-    [LoggerMessage(15, LogLevel.Error, "The DeviceException callback threw.", EventName = nameof(HookThrew))]
+    [LoggerMessage(15, LogLevel.Error, "The OnDeviceException callback threw.", EventName = nameof(HookThrew))]
     private partial void LogHookThrew(Exception exception);
 
     public void HookThrew(Exception exception)

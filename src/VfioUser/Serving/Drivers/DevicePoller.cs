@@ -76,7 +76,7 @@ public sealed partial class DevicePoller : IDisposable
     /// <returns>What was done.</returns>
     /// <exception cref="InvalidOperationException">Another thread is in this call, or code of the device calls it.</exception>
     /// <remarks>If there are commands, makes one receive and one send. Exceptions of the device are logged and passed to
-    /// <see cref="VfioUserServerOptions.DeviceException"/>; failures of the system end serving, see <see cref="LastError"/>.</remarks>
+    /// <see cref="VfioUserServerOptions.OnDeviceException"/>; failures of the system end serving, see <see cref="LastError"/>.</remarks>
     public PollResult Process(int maxCommands = DefaultMaxCommands)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxCommands, 1);

@@ -60,7 +60,7 @@ public sealed class HostedDevice
     /// requested when it has; one that never does is waited for. A guest may refuse to release a device that it uses.</remarks>
     public async Task RequestRemovalAsync(CancellationToken cancellation = default)
     {
-        if (Device.IrqsAt((int)PciIrq.Request) is not { } request)
+        if (Device.IrqsAt((int)IrqType.Request) is not { } request)
             throw new InvalidOperationException("The device has no request interrupt. Add it with AddRequestIrq in its constructor.");
         Task without = _status.WithoutClient;
         if (!without.IsCompleted)

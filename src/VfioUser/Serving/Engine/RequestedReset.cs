@@ -134,7 +134,7 @@ internal sealed class RequestedReset : IDisposable
     {
         // taken here and not by the device's reset, so that who waits finds a device that runs again
         TaskCompletionSource<bool>? requested = _device.CommandWork.Resets.Take();
-        bool isReset = Guarded(DeviceCallback.Reset, static device => device.Reset(ResetReason.Requested));
+        bool isReset = Guarded(DeviceCallback.Reset, static device => device.Reset(ResetReason.DeviceRequested));
         Guarded(DeviceCallback.Resume, static device => device.Resume());
         _run.Log.ResetOnRequest();
         requested?.TrySetResult(isReset);

@@ -25,7 +25,7 @@ internal sealed record ServerRun(
         Status.SessionFailed(failure);
     }
 
-    /// <summary>Reports an exception of the device: in the log, and to <see cref="VfioUserServerOptions.DeviceException"/>. Any thread.</summary>
+    /// <summary>Reports an exception of the device: in the log, and to <see cref="VfioUserServerOptions.OnDeviceException"/>. Any thread.</summary>
     /// <param name="where">The code that threw, unless the exception is a <see cref="DeviceCodeException"/>, which has it.</param>
     /// <param name="command">The command being handled; null if there is none.</param>
     /// <param name="caught">The exception, or the one that wraps it.</param>
@@ -35,7 +35,7 @@ internal sealed record ServerRun(
         Log.DeviceThrew(code, exception);
         try
         {
-            Options.DeviceException?.Invoke(new DeviceExceptionContext(Device, code.Callback, exception)
+            Options.OnDeviceException?.Invoke(new DeviceExceptionContext(Device, code.Callback, exception)
             {
                 Command = command,
                 Region = code.Region,

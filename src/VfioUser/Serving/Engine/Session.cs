@@ -44,7 +44,7 @@ internal sealed class Session : IDisposable
         DmaMessages = new DmaChannel(twin ?? channel, maxTransfer, FlushBeforeCall, trouble);
         int maxMaps = (int)Math.Min(options.MaxDmaMaps, limits.MaxDmaMaps);
         Quiescence = new Quiescence(this, channel.Socket.Handle, run.Stopping);
-        GuestRegions = new GuestRegions(device, DmaMessages, maxMaps, options.TrustClientMemory, options.MaxDirtyBitmapSize, log)
+        GuestRegions = new GuestRegions(device, DmaMessages, maxMaps, options.TrustClientMemory, options.MaxDirtyBitmapMemory, log)
         {
             Stopping = run.Stopping,
             Threw = (callback, e) => DeviceThrew(callback, _command, e),

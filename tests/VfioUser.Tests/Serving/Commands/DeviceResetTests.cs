@@ -12,12 +12,12 @@ public sealed class DeviceResetTests
         using RawClient client = served.Attach();
         using EventFd eventFd = new();
         client.Ask(Command.DmaMap, new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable, 0, 0x1000, 0x1000)).ShouldBeGranted();
-        client.Ask(Command.DeviceSetIrqs, new IrqSet(IrqSet.WireSize, IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, (uint)PciIrq.MsiX, 0, 1), eventFd.Handle)
+        client.Ask(Command.DeviceSetIrqs, new IrqSet(IrqSet.WireSize, IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, (uint)IrqType.MsiX, 0, 1), eventFd.Handle)
             .ShouldBeGranted();
 
         client.Ask(Command.DeviceReset).ShouldBeGranted();
 
-        served.Device.ShouldTell("reset by Device");
+        served.Device.ShouldTell("reset by ClientRequested");
         served.Device.Dma.Regions.Should().HaveCount(1);
         served.Device.MsiX[0].Trigger().Should().BeTrue();
         eventFd.Take().Should().Be(1);
@@ -32,6 +32,6 @@ public sealed class DeviceResetTests
         client.Ask(Command.DeviceReset, new byte[] { 0 }).ShouldBeRefused(Errno.EINVAL);
 
         client.ShouldBeServed();
-        served.Device.Diary.Should().NotContain("reset by Device");
+        served.Device.Diary.Should().NotContain("reset by ClientRequested");
     }
 }

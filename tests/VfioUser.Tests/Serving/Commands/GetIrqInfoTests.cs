@@ -17,12 +17,12 @@ public sealed class GetIrqInfoTests : IDisposable
     }
 
     [Theory]
-    [InlineData(PciIrq.Intx, IrqInfoFlags.EventFd | IrqInfoFlags.Maskable | IrqInfoFlags.AutoMasked, 1u)]
-    [InlineData(PciIrq.Msi, IrqInfoFlags.EventFd, 0u)] // it has none
-    [InlineData(PciIrq.MsiX, IrqInfoFlags.EventFd | IrqInfoFlags.Maskable, 2048u)]
-    [InlineData(PciIrq.Error, IrqInfoFlags.EventFd, 1u)]
-    [InlineData(PciIrq.Request, IrqInfoFlags.EventFd, 1u)]
-    public void Each_interrupt_type_is_described(PciIrq type, IrqInfoFlags flags, uint count)
+    [InlineData(IrqType.Intx, IrqInfoFlags.EventFd | IrqInfoFlags.Maskable | IrqInfoFlags.AutoMasked, 1u)]
+    [InlineData(IrqType.Msi, IrqInfoFlags.EventFd, 0u)] // it has none
+    [InlineData(IrqType.MsiX, IrqInfoFlags.EventFd | IrqInfoFlags.Maskable, 2048u)]
+    [InlineData(IrqType.Error, IrqInfoFlags.EventFd, 1u)]
+    [InlineData(IrqType.Request, IrqInfoFlags.EventFd, 1u)]
+    public void Each_interrupt_type_is_described(IrqType type, IrqInfoFlags flags, uint count)
     {
         foreach (uint argsz in (uint[])[16, 32])
         {

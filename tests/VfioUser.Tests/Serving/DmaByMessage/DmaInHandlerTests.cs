@@ -147,8 +147,8 @@ public sealed class DmaInHandlerTests
 
         session.Client.SayBytes(DmaSession.Read(1, 0, 4));
         RawReply request = session.HearRead(0, 4);
-        ushort two = session.Client.Say(Command.DeviceSetIrqs, new IrqSet(IrqSet.WireSize, Flags, (uint)PciIrq.MsiX, 0, 1), MessageFlags.Command, first.Handle);
-        ushort three = session.Client.Say(Command.DeviceSetIrqs, new IrqSet(IrqSet.WireSize, Flags, (uint)PciIrq.MsiX, 1, 1), MessageFlags.Command, second.Handle);
+        ushort two = session.Client.Say(Command.DeviceSetIrqs, new IrqSet(IrqSet.WireSize, Flags, (uint)IrqType.MsiX, 0, 1), MessageFlags.Command, first.Handle);
+        ushort three = session.Client.Say(Command.DeviceSetIrqs, new IrqSet(IrqSet.WireSize, Flags, (uint)IrqType.MsiX, 1, 1), MessageFlags.Command, second.Handle);
         session.Answer(request, 1, 2, 3, 4);
 
         session.ShouldHaveRead(1, 1, 2, 3, 4);

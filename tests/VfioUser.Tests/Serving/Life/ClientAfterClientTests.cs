@@ -18,9 +18,9 @@ public sealed class ClientAfterClientTests
             client.Ask(Command.DmaMap, new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable, 0, 0x1000, 0x1000)).ShouldBeGranted();
             client.Ask(Command.DmaMap, new DmaMap(DmaMap.WireSize, DmaMapFlags.Readable, 0, 0x2000, 0x1000), file).ShouldBeGranted();
             client.Ask(Command.DeviceSetIrqs,
-                new IrqSet(IrqSet.WireSize, IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, (uint)PciIrq.MsiX, 0, 1), eventFd.Handle).ShouldBeGranted();
+                new IrqSet(IrqSet.WireSize, IrqSetFlags.DataEventFd | IrqSetFlags.ActionTrigger, (uint)IrqType.MsiX, 0, 1), eventFd.Handle).ShouldBeGranted();
             client.Ask(Command.DeviceSetIrqs,
-                new IrqSet(IrqSet.WireSize, IrqSetFlags.DataNone | IrqSetFlags.ActionMask, (uint)PciIrq.MsiX, 1, 1)).ShouldBeGranted();
+                new IrqSet(IrqSet.WireSize, IrqSetFlags.DataNone | IrqSetFlags.ActionMask, (uint)IrqType.MsiX, 1, 1)).ShouldBeGranted();
         }
 
         served.Device.ShouldTell("detached");

@@ -9,7 +9,7 @@ public sealed class LeavingInMidCommandTests
     {
         { "mapped 0x1000", Command.DmaMap },
         { "unmapping 0x1000", Command.DmaUnmap },
-        { "reset by Device", Command.DeviceReset },
+        { "reset by ClientRequested", Command.DeviceReset },
     };
 
     [Theory]

@@ -12,7 +12,7 @@ public sealed class ThrowingDeviceTests : IDisposable
 
     public ThrowingDeviceTests()
     {
-        _served = Served.Start(new VfioUserServerOptions { DeviceException = _told.Add });
+        _served = Served.Start(new VfioUserServerOptions { OnDeviceException = _told.Add });
         _served.Device.Happened = what =>
         {
             if (_throwAt is not null && what.StartsWith(_throwAt, StringComparison.Ordinal))
@@ -28,7 +28,7 @@ public sealed class ThrowingDeviceTests : IDisposable
         _served.Dispose();
     }
 
-    private void ShouldHaveBeenTold(DeviceCallback callback, Command? command, string message, PciRegion? region = null, long? offset = null)
+    private void ShouldHaveBeenTold(DeviceCallback callback, Command? command, string message, RegionIndex? region = null, long? offset = null)
     {
         _told.Should().ContainSingle();
         _told[0].Callback.Should().Be(callback);
@@ -55,7 +55,7 @@ public sealed class ThrowingDeviceTests : IDisposable
 
         data.Should().Equal(Enumerable.Repeat((byte)0xFF, 8));
         _client.ShouldBeServed();
-        ShouldHaveBeenTold(DeviceCallback.RegionRead, Command.RegionRead, "read", (PciRegion)ProbeDevice.Plain, 4);
+        ShouldHaveBeenTold(DeviceCallback.RegionRead, Command.RegionRead, "read", (RegionIndex)ProbeDevice.Plain, 4);
     }
 
     [Fact]
@@ -66,7 +66,7 @@ public sealed class ThrowingDeviceTests : IDisposable
         _client.Ask(Command.RegionWrite, RawClient.Bytes(new RegionAccess(0, ProbeDevice.Plain, 1), 1)).ShouldBeRefused(Errno.EIO);
 
         _client.ShouldBeServed();
-        ShouldHaveBeenTold(DeviceCallback.RegionWrite, Command.RegionWrite, "write", (PciRegion)ProbeDevice.Plain, 0);
+        ShouldHaveBeenTold(DeviceCallback.RegionWrite, Command.RegionWrite, "write", (RegionIndex)ProbeDevice.Plain, 0);
     }
 
     [Fact]
@@ -78,7 +78,7 @@ public sealed class ThrowingDeviceTests : IDisposable
             .ShouldBeRefused(Errno.EIO);
 
         _client.ShouldBeServed();
-        ShouldHaveBeenTold(DeviceCallback.RegionWrite, Command.RegionWriteMulti, "write", (PciRegion)ProbeDevice.Plain, 0);
+        ShouldHaveBeenTold(DeviceCallback.RegionWrite, Command.RegionWriteMulti, "write", (RegionIndex)ProbeDevice.Plain, 0);
     }
 
     [Fact]
@@ -89,7 +89,7 @@ public sealed class ThrowingDeviceTests : IDisposable
         _client.Ask(Command.DeviceReset).ShouldBeRefused(Errno.EIO);
 
         _client.ShouldBeServed();
-        ShouldHaveBeenTold(DeviceCallback.Reset, Command.DeviceReset, "reset by Device");
+        ShouldHaveBeenTold(DeviceCallback.Reset, Command.DeviceReset, "reset by ClientRequested");
     }
 
     [Fact]
@@ -185,7 +185,7 @@ public sealed class ThrowingDeviceTests : IDisposable
     [Fact]
     public void A_hook_that_throws_changes_nothing()
     {
-        using Served served = Served.Start(new VfioUserServerOptions { DeviceException = _ => throw new InvalidOperationException("hook") });
+        using Served served = Served.Start(new VfioUserServerOptions { OnDeviceException = _ => throw new InvalidOperationException("hook") });
         using RawClient client = served.Attach();
         served.Device.Read = (_, _) => throw new InvalidOperationException("read");
         served.Device.Written = (_, _) => throw new InvalidOperationException("write");

@@ -107,7 +107,7 @@ public sealed class HeaderTests
 
         client.ShouldBeServed();
         served.Log.Entries.Count(entry => entry.Id == CapturedLog.ReplyDropped).Should().Be(2);
-        served.Device.Diary.Should().NotContain("reset by Device");
+        served.Device.Diary.Should().NotContain("reset by ClientRequested");
     }
 
     [Theory]

@@ -26,19 +26,19 @@ public sealed class QemuDialogueTests
         qemu.Ask(Command.DeviceReset).ShouldBeGranted();
 
         // the interrupts, first INTx and then MSI-X, each turned off in between
-        Sets(qemu, PciIrq.Error, 0, error);
-        Sets(qemu, PciIrq.Request, 0, request);
-        Sets(qemu, PciIrq.Intx, 0, intx);
-        TurnsOff(qemu, PciIrq.Intx);
-        Sets(qemu, PciIrq.MsiX, 0, msix0, msix1);
-        Sets(qemu, PciIrq.MsiX, 1, msix1);
+        Sets(qemu, IrqType.Error, 0, error);
+        Sets(qemu, IrqType.Request, 0, request);
+        Sets(qemu, IrqType.Intx, 0, intx);
+        TurnsOff(qemu, IrqType.Intx);
+        Sets(qemu, IrqType.MsiX, 0, msix0, msix1);
+        Sets(qemu, IrqType.MsiX, 1, msix1);
         served.Device.MsiX[1].Trigger().Should().BeTrue();
         msix1.Take().Should().Be(1);
         intx.Take().Should().Be(0);
 
         PostsWritesAndReadsThemBack(qemu);
         RemapsLowMemory(qemu, served.Device, ram);
-        TurnsOff(qemu, PciIrq.MsiX);
+        TurnsOff(qemu, IrqType.MsiX);
         served.Device.MsiX.Should().OnlyContain(irq => !irq.IsEnabled);
         qemu.Ask(Command.DeviceReset).ShouldBeGranted();
     }
@@ -103,11 +103,11 @@ public sealed class QemuDialogueTests
         rom.Should().Equal(sizing, "the ROM has 2 KiB");
     }
 
-    private static void Sets(RawClient qemu, PciIrq type, uint start, params EventFd[] eventFds) =>
+    private static void Sets(RawClient qemu, IrqType type, uint start, params EventFd[] eventFds) =>
         qemu.Ask(Command.DeviceSetIrqs, new IrqSet(20, EventFdTrigger, (uint)type, start, (uint)eventFds.Length),
             [.. eventFds.Select(eventFd => eventFd.Handle)]).ShouldBeGranted();
 
-    private static void TurnsOff(RawClient qemu, PciIrq type) =>
+    private static void TurnsOff(RawClient qemu, IrqType type) =>
         qemu.Ask(Command.DeviceSetIrqs, new IrqSet(20, NoneTrigger, (uint)type, 0, 0)).ShouldBeGranted();
 
     private static void PostsWritesAndReadsThemBack(RawClient qemu)

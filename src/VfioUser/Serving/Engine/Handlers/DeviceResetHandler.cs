@@ -13,7 +13,7 @@ internal sealed class DeviceResetHandler : CommandHandler
 
     public override CommandOutcome Apply(Session session, in ReceivedMessage message, int position)
     {
-        session.Device.Reset(ResetReason.Device);
+        session.Device.Reset(ResetReason.ClientRequested);
         return Reply(session, message);
     }
 }

@@ -34,5 +34,5 @@ internal static class RegionBounds
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong SizeOf(PciDevice device, uint index, Region? region) =>
-        (ulong)(region?.Size ?? (index == (uint)PciRegion.Config ? device.Config.Size : 0));
+        (ulong)(region?.Size ?? (index == (uint)RegionIndex.Config ? device.Config.Size : 0));
 }

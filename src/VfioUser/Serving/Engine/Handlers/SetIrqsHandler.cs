@@ -69,7 +69,7 @@ internal sealed class SetIrqsHandler : CommandHandler
         if ((set.Flags & ~Known) != 0 || !IsOne((uint)data) || !IsOne((uint)action))
             return Refusal.Invalid("flags 0x{0:x} are not one data type and one action", (ulong)set.Flags);
         // error and request interrupts cannot be masked
-        if (set.Index is (uint)PciIrq.Error or (uint)PciIrq.Request && action != IrqSetFlags.ActionTrigger)
+        if (set.Index is (uint)IrqType.Error or (uint)IrqType.Request && action != IrqSetFlags.ActionTrigger)
             return Refusal.Invalid("interrupts of type {0} cannot be masked", set.Index);
         // a count of 0 only has a meaning with DATA_NONE and ACTION_TRIGGER: it disables all vectors of the type
         if (set.Count == 0 && (set.Start != 0 || data != IrqSetFlags.DataNone || action != IrqSetFlags.ActionTrigger))

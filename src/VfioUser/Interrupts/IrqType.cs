@@ -1,7 +1,7 @@
 namespace VfioUser;
 
-/// <summary>Indices of a PCI device's interrupt types. Source: <c>linux/vfio.h</c>, VFIO_PCI_*_IRQ_INDEX.</summary>
-public enum PciIrq
+/// <summary>The types of interrupts, by their index. Source: <c>linux/vfio.h</c>, VFIO_PCI_*_IRQ_INDEX.</summary>
+public enum IrqType
 {
     /// <summary>INTx: one vector, level-triggered.</summary>
     Intx = 0,

@@ -1,7 +1,8 @@
 namespace VfioUser;
 
-/// <summary>Indices of a PCI device's regions. Source: <c>linux/vfio.h</c>, VFIO_PCI_*_REGION_INDEX.</summary>
-public enum PciRegion
+/// <summary>Indices of a device's regions: the nine of PCI have names. A <see cref="DeviceRegion"/> has one of the numbers from 9 on, in the
+/// order of declaration. Source: <c>linux/vfio.h</c>, VFIO_PCI_*_REGION_INDEX.</summary>
+public enum RegionIndex
 {
     /// <summary>Base address register 0.</summary>
     Bar0 = 0,
