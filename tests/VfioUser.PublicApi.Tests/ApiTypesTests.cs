@@ -16,6 +16,7 @@ public class ApiTypesTests
     [InlineData("VfioUser.Testing")]
     [InlineData("VfioUser.Disks")]
     [InlineData("VfioUser.Nvme")]
+    [InlineData("VfioUser.Network")]
     [InlineData("VfioUser.Virtio")]
     public void Offsets_and_lengths_are_signed(string assembly)
     {

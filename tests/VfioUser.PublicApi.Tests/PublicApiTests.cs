@@ -25,6 +25,7 @@ public class PublicApiTests
     [InlineData("VfioUser.Hosting")]
     [InlineData("VfioUser.Disks")]
     [InlineData("VfioUser.Nvme")]
+    [InlineData("VfioUser.Network")]
     [InlineData("VfioUser.Virtio")]
     public void The_public_api_is_the_approved_one(string assembly)
     {

@@ -1,5 +1,4 @@
 using E1000.Device;
-using E1000.Network;
 using E1000.Tests.Support;
 using VfioUser;
 using VfioUser.Testing;
@@ -200,7 +199,7 @@ public class HostileGuestTests
         {
             byte[] frame = Frames.To(Rig.Own, 1000);
             while (!stop.IsCancellationRequested)
-                rig.Card.Send(frame);
+                rig.Card.Send(new NetworkFrame(frame));
         });
 
         for (int i = 0; i < 30; i++)

@@ -40,7 +40,7 @@ public class MigrationTests
         rig["MTA[7]"].Should().Be(0x80);
         rig["GPRC"].Should().Be(1);
         (rig["ICR"] & (ulong)InterruptCauses.ReceiveTimer).Should().NotBe(0);
-        target.Send(Frames.To(Rig.Own, 111));
+        target.Send(new NetworkFrame(Frames.To(Rig.Own, 111)));
         rig.Settle();
         rig.ReceivedBytes(1).Should().HaveCount(111);
     }

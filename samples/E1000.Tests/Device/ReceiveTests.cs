@@ -59,7 +59,7 @@ public class ReceiveTests
     [Fact]
     public void Frames_for_which_there_is_no_place_are_lost_and_counted()
     {
-        using Rig rig = new Rig(receiveBufferSize: 4096).Start();
+        using Rig rig = new Rig(receiveBufferSize: 4200).Start();
         rig["RDT"] = 0;
 
         for (int i = 0; i < 6; i++)

@@ -1,5 +1,4 @@
 using E1000.Device;
-using E1000.Network;
 using E1000.Tests.Support;
 using VfioUser;
 
@@ -10,7 +9,7 @@ public class TwoCardsTests
     [Fact]
     public void Cards_that_a_switch_joins_send_to_one_another()
     {
-        Switch middle = new();
+        NetworkSwitch middle = new();
         using Rig first = new Rig().Start();
         using Rig second = new Rig().Start();
         first.Card.Plug(middle.Connect(first.Card));
@@ -27,7 +26,7 @@ public class TwoCardsTests
     [Fact]
     public async Task Both_may_send_at_once()
     {
-        Switch middle = new();
+        NetworkSwitch middle = new();
         using Rig first = new Rig(receiveBufferSize: 1 << 20).Start();
         using Rig second = new Rig(receiveBufferSize: 1 << 20).Start();
         first.Card.Plug(middle.Connect(first.Card));

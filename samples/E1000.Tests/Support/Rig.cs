@@ -1,6 +1,5 @@
 using System.Net.NetworkInformation;
 using E1000.Device;
-using E1000.Network;
 using Microsoft.Extensions.Time.Testing;
 using VfioUser;
 using VfioUser.Testing;
@@ -85,7 +84,7 @@ internal sealed class Rig : IDisposable
     /// <summary>A frame comes from the cable.</summary>
     public void Receive(ReadOnlySpan<byte> frame)
     {
-        Card.Send(frame);
+        Card.Send(new NetworkFrame(frame));
         Settle();
     }
 

@@ -2,8 +2,8 @@ using System.Net.NetworkInformation;
 using System.Text;
 using E1000.Device;
 using E1000.Guest;
-using E1000.Network;
 using VfioUser;
+using VfioUser.Network;
 
 namespace E1000.Cli;
 
@@ -15,7 +15,7 @@ internal static class Demo
     public static async Task RunAsync()
     {
         string[] paths = [.. Enumerable.Range(1, 2).Select(i => Path.Combine(Path.GetTempPath(), $"e1000-{Environment.ProcessId}-{i}.sock"))];
-        Switch middle = new();
+        NetworkSwitch middle = new();
         await using VfioUserHost host = new(new() { DisposeDevices = true });
         for (int i = 0; i < paths.Length; i++)
         {

@@ -1,9 +1,9 @@
 using System.Net.NetworkInformation;
 using System.Runtime.InteropServices;
 using E1000.Device;
-using E1000.Network;
 using Microsoft.Extensions.Logging;
 using VfioUser;
+using VfioUser.Network;
 
 namespace E1000.Cli;
 
@@ -20,7 +20,7 @@ internal static class Serve
             .AddSimpleConsole(line => line.SingleLine = true)
             .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
         using PcapFile? file = pcap is null ? null : new PcapFile(File.Create(pcap));
-        Switch middle = new();
+        NetworkSwitch middle = new();
         using TapInterface? hostInterface = tap is null ? null : TapInterface.Open(tap);
         // a card with a thread of its own answers soonest; many would only take turns
         int threads = sockets.Length > Environment.ProcessorCount ? Environment.ProcessorCount : 0;

@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using E1000.Network;
+using VfioUser.Network;
 
 namespace E1000.Device;
 

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Net.NetworkInformation;
-using E1000.Network;
 using VfioUser;
+using VfioUser.Network;
 
 namespace E1000.Device;
 
@@ -123,9 +123,9 @@ public sealed class NetworkCard : PciDevice, INetworkPort
 
     /// <summary>A frame comes from the cable.</summary>
     /// <inheritdoc/>
-    public void Send(ReadOnlySpan<byte> frame)
+    public void Send(in NetworkFrame frame)
     {
-        if (frame.Length < Ethernet.HeaderLength || Volatile.Read(ref _cable) is null)
+        if (Volatile.Read(ref _cable) is null)
             return;
         _receiver.Waiting.Add(frame);
         PostWork();
@@ -137,12 +137,12 @@ public sealed class NetworkCard : PciDevice, INetworkPort
         Statistics.CountTransmitted(frame, Math.Max(frame.Length, Ethernet.MinLength) + Ethernet.CheckSequenceLength);
         if (_phy.IsLoopback || _receiver.IsLoopback)
         {
-            _receiver.Waiting.Add(frame);
+            _receiver.Waiting.Add(new NetworkFrame(frame));
             PostWork();
         }
         else if (_linkUp.Value)
         {
-            Volatile.Read(ref _cable)?.Send(frame);
+            Volatile.Read(ref _cable)?.Send(new NetworkFrame(frame));
         }
     }
 

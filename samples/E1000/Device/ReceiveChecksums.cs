@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
-using E1000.Network;
 using VfioUser;
+using VfioUser.Network;
 
 namespace E1000.Device;
 

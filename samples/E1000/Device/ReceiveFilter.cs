@@ -1,5 +1,5 @@
-using E1000.Network;
 using VfioUser;
+using VfioUser.Network;
 
 namespace E1000.Device;
 

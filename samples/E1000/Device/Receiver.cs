@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
-using E1000.Network;
 using VfioUser;
+using VfioUser.Network;
 
 namespace E1000.Device;
 
@@ -18,6 +18,7 @@ internal sealed class Receiver
     private readonly Register<ReceiveControl> _control;
     private readonly Action _resume;
     private readonly byte[] _buffer = new byte[Ethernet.MaxJumboLength + Ethernet.CheckSequenceLength];
+    private long _dropped;
 
     /// <param name="csr">The registers of the card.</param>
     /// <param name="card">The card.</param>
@@ -27,7 +28,7 @@ internal sealed class Receiver
     public Receiver(RegisterBlock csr, NetworkCard card, int fifoSize, Interrupts interrupts, Action resume)
     {
         (_card, _interrupts, _resume) = (card, interrupts, resume);
-        Waiting = new FrameFifo(fifoSize);
+        Waiting = new FrameQueue(fifoSize);
         Filter = new ReceiveFilter(csr);
         _checksums = new ReceiveChecksums(csr);
         _ring = new DescriptorRing(csr, 0x2800, "RD", Run);
@@ -36,7 +37,7 @@ internal sealed class Receiver
     }
 
     /// <summary>Frames that have come and that the guest does not have. Any thread adds to it.</summary>
-    public FrameFifo Waiting { get; }
+    public FrameQueue Waiting { get; }
 
     public ReceiveFilter Filter { get; }
 
@@ -51,9 +52,10 @@ internal sealed class Receiver
     /// <summary>Takes frames while there are some, and descriptors for them.</summary>
     public void Run()
     {
-        if (Waiting.TakeLost() is > 0 and uint lost)
+        if (Waiting.Dropped - _dropped is > 0 and long lost)
         {
-            _card.Statistics.Count(Statistic.MPC, lost);
+            _dropped += lost;
+            _card.Statistics.Count(Statistic.MPC, (uint)lost);
             _interrupts.Raise(InterruptCauses.ReceiverOverrun);
         }
         if ((_control.Value & ReceiveControl.Enable) == 0)
@@ -63,7 +65,7 @@ internal sealed class Receiver
         }
         if (!_card.Config.IsBusMasterEnabled)
             return;
-        for (int i = 0; Waiting.TryPeek(_buffer, out int length); i++)
+        for (int i = 0; Waiting.TryPeek(out NetworkFrame frame); i++)
         {
             if (i == Budget)
             {
@@ -72,8 +74,8 @@ internal sealed class Receiver
             }
             ReceiveStatus status = default;
             ushort tag = 0;
-            int kept = length;
-            if (length <= Ethernet.MaxJumboLength && Takes(_buffer.AsSpan(0, length), out status))
+            int kept = frame.Length;
+            if (kept <= Ethernet.MaxJumboLength && frame.TryCopyTo(0, _buffer.AsSpan(0, kept)) && Takes(_buffer.AsSpan(0, kept), out status))
             {
                 status |= TakeTag(ref kept, out tag);
                 if (!TryStore(kept, status, tag))

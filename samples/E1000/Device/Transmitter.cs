@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
-using E1000.Network;
 using VfioUser;
+using VfioUser.Network;
 
 namespace E1000.Device;
 

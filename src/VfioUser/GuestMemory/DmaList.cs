@@ -76,6 +76,45 @@ public sealed class DmaList(Dma dma)
         return result;
     }
 
+    /// <summary>Copies from this list's memory to that of another, also of another device, without a buffer between them.</summary>
+    /// <param name="offset">First byte to read, relative to the list; at least 0.</param>
+    /// <param name="destination">What to write. It must not overlap with what is read.</param>
+    /// <param name="destinationOffset">First byte to write, relative to <paramref name="destination"/>; at least 0.</param>
+    /// <param name="length">In bytes, at least 0.</param>
+    /// <returns>Done; <see cref="DmaStatus.NotInPlace"/> if a byte of either is accessed by system calls or messages: then use a buffer.
+    /// Otherwise why and where it failed, in one or the other memory: bytes before may have been written, but none if a list is too
+    /// short.</returns>
+    /// <remarks>One thread at a time for each list. Does not block, and allocates nothing.</remarks>
+    public DmaResult TryCopyTo(long offset, DmaList destination, long destinationOffset, int length)
+    {
+        ArgumentNullException.ThrowIfNull(destination);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        DmaResult result = Bounds(offset, length);
+        if (result)
+            result = destination.Bounds(destinationOffset, length);
+        for (int done = 0; done < length && result;)
+        {
+            (Iova from, int readable) = Find(offset + done, length - done);
+            (Iova to, int count) = destination.Find(destinationOffset + done, readable);
+            result = Dma.CopyInPlace(_dma, from, destination._dma, to, count);
+            done += count;
+        }
+        return result;
+    }
+
+    /// <summary>Whether all of it is mapped into this process now, so that an access makes no system call and sends no message.</summary>
+    /// <param name="writable">Whether it must be writable; else readable.</param>
+    /// <remarks>Nothing is held: inside a worker's <see cref="DeviceWork"/> it stays so.</remarks>
+    public bool IsMapped(bool writable)
+    {
+        foreach ((Iova address, _, ulong length) in _ranges)
+        {
+            if (!_dma.IsMapped(address, length, writable))
+                return false;
+        }
+        return true;
+    }
+
     /// <summary>Pins all ranges, for I/O without a copy.</summary>
     /// <inheritdoc cref="Dma.TryPin"/>
     public DmaResult TryPin(DmaPinAccess access, out DmaPin pin) => _dma.Pin(this, access, out pin);

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Net.NetworkInformation;
 using E1000.Device;
-using E1000.Network;
+using VfioUser.Network;
 
 namespace VfioUser.Benchmarks;
 
@@ -20,7 +20,7 @@ internal static class E1000Server
     public static void Run(string folder, int? spin, int delay)
     {
         VfioUserServerOptions options = spin is { } fixedSpin ? new() { Spin = TimeSpan.FromMicroseconds(fixedSpin), IsSpinFixed = true } : new();
-        Switch middle = new();
+        NetworkSwitch middle = new();
         for (int i = 0; i < Cards; i++)
         {
             NetworkCard card = new(new()
@@ -32,7 +32,7 @@ internal static class E1000Server
             VfioUserServer server = VfioUserServer.Bind(CardPath(folder, i), options);
             _ = server.RunAsync(card);
         }
-        StreamStation.Serve(StreamPath(folder), new Switch());
+        StreamStation.Serve(StreamPath(folder), new NetworkSwitch());
         Console.WriteLine("ready");
         Console.ReadLine();
     }

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using System.Net.Sockets;
-using E1000.Network;
+using VfioUser.Network;
 
 namespace VfioUser.Benchmarks;
 
@@ -8,21 +8,21 @@ namespace VfioUser.Benchmarks;
 internal sealed class StreamStation : INetworkPort
 {
     private const int PrefixLength = sizeof(uint);
-    private const int MaxFrame = 65_535;
+    private const int MaxFrame = NetworkFrame.MaxLength;
 
     private readonly Socket _socket;
     private readonly Lock _sending = new();
     private readonly byte[] _output = new byte[PrefixLength + MaxFrame];
-    private readonly SwitchPort _port;
+    private readonly NetworkSwitchPort _port;
 
-    private StreamStation(Socket socket, Switch middle)
+    private StreamStation(Socket socket, NetworkSwitch middle)
     {
         _socket = socket;
         _port = middle.Connect(this);
     }
 
     /// <summary>Accepts machines on a path, and joins them by a switch, for as long as the process lives.</summary>
-    public static void Serve(string path, Switch middle)
+    public static void Serve(string path, NetworkSwitch middle)
     {
         Socket listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         listener.Bind(new UnixDomainSocketEndPoint(path));
@@ -38,12 +38,12 @@ internal sealed class StreamStation : INetworkPort
     }
 
     /// <inheritdoc/>
-    public void Send(ReadOnlySpan<byte> frame)
+    public void Send(in NetworkFrame frame)
     {
         lock (_sending)
         {
             BinaryPrimitives.WriteInt32BigEndian(_output, frame.Length);
-            frame.CopyTo(_output.AsSpan(PrefixLength));
+            frame.TryCopyTo(0, _output.AsSpan(PrefixLength, frame.Length));
             for (ReadOnlySpan<byte> rest = _output.AsSpan(0, PrefixLength + frame.Length); rest.Length > 0;)
                 rest = rest[_socket.Send(rest)..];
         }
@@ -61,7 +61,7 @@ internal sealed class StreamStation : INetworkPort
             int start = 0;
             while (used - start >= PrefixLength && BinaryPrimitives.ReadInt32BigEndian(buffer.AsSpan(start)) is var length && used - start - PrefixLength >= length)
             {
-                _port.Send(buffer.AsSpan(start + PrefixLength, length));
+                _port.Send(new NetworkFrame(buffer.AsSpan(start + PrefixLength, length)));
                 start += PrefixLength + length;
             }
             buffer.AsSpan(start..used).CopyTo(buffer);

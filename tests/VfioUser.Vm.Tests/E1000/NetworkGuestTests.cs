@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using E1000.Device;
-using E1000.Network;
 using FluentAssertions;
+using VfioUser.Network;
 using VfioUser.Vm.Tests.Harness;
 
 namespace VfioUser.Vm.Tests.E1000;
@@ -78,7 +78,7 @@ public class NetworkGuestTests
     [VmFact]
     public async Task Firmware_finds_the_card_and_asks_for_an_address()
     {
-        Switch middle = new();
+        NetworkSwitch middle = new();
         FirstFrame asked = new();
         middle.Connect(asked);
         using NetworkCard card = new(new() { Address = NetworkedGuests.AddressOf(7) });
@@ -105,6 +105,6 @@ public class NetworkGuestTests
 
         public Task<byte[]> Frame => _frame.Task;
 
-        public void Send(ReadOnlySpan<byte> frame) => _frame.TrySetResult(frame.ToArray());
+        public void Send(in NetworkFrame frame) => _frame.TrySetResult(frame.Head.ToArray());
     }
 }

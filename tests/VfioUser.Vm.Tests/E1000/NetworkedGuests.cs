@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Net.NetworkInformation;
 using E1000.Device;
-using E1000.Network;
 using FluentAssertions;
+using VfioUser.Network;
 using VfioUser.Vm.Tests.Harness;
 
 namespace VfioUser.Vm.Tests.E1000;
@@ -15,9 +15,9 @@ internal sealed class NetworkedGuests : IAsyncDisposable
     private static readonly Initramfs Guest = new(modules: ["e1000"], programs: ["ethtool"]);
     private static readonly TimeSpan TransferTimeout = TimeSpan.FromMinutes(10);
 
-    private readonly Switch _switch = new();
+    private readonly NetworkSwitch _switch = new();
     private readonly NetworkCard[] _cards = new NetworkCard[2];
-    private readonly SwitchPort[] _ports = new SwitchPort[2];
+    private readonly NetworkSwitchPort[] _ports = new NetworkSwitchPort[2];
     private readonly ServedDevice[] _served = new ServedDevice[2];
     private readonly List<VirtualMachine> _machines = [];
 

@@ -4,16 +4,16 @@ using System.Net;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using System.Text;
-using E1000.Network;
-using E1000.Tests.Support;
 using Microsoft.Win32.SafeHandles;
 
-namespace E1000.Tests.Network;
+namespace VfioUser.Network.Tests;
 
 public sealed class TapInterfaceTests : IDisposable
 {
     private const int Port = 9; // discard
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
+
+    private static readonly byte[] NoOffload = new byte[10];
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("tap-");
 
@@ -30,13 +30,58 @@ public sealed class TapInterfaceTests : IDisposable
         byte[] frame = Frames.To(Frames.Peer, 1514);
 
         tap.Plug(behind);
-        await host.SendAsync(frame);
-        tap.Send(frame);
+        await host.SendAsync((byte[])[.. NoOffload, .. frame]);
+        tap.Send(new NetworkFrame(frame));
 
         (await behind.Frame.WaitAsync(Timeout)).Should().Equal(frame);
         byte[] arrived = new byte[2000];
         int length = await host.ReceiveAsync(arrived);
-        arrived[..length].Should().Equal(frame);
+        arrived[..length].Should().Equal([.. NoOffload, .. frame]);
+    }
+
+    [Fact]
+    public async Task Work_that_a_frame_leaves_goes_with_it_both_ways()
+    {
+        using Socket host = DatagramSocket("host");
+        using Socket ours = DatagramSocket("ours");
+        await host.ConnectAsync(ours.LocalEndPoint!);
+        await ours.ConnectAsync(host.LocalEndPoint!);
+        ours.Blocking = false;
+        using TapInterface tap = new(new SafeFileHandle(ours.Handle, ownsHandle: false), "tap0");
+        CollectingPort behind = new(PortOffloads.All);
+        (byte[] bytes, FrameOffload offload) = Frames.Unfinished(Frames.Tcp(Frames.Peer, payload: 60_000), segmentSize: 1448);
+        byte[] header = [1, 1, 54, 0, 0xA8, 5, 34, 0, 16, 0]; // checksum and segments of TCP over IPv4 to be made
+
+        tap.Plug(behind);
+        await host.SendAsync((byte[])[.. header, .. bytes]);
+        new NetworkFrame(bytes, offload).SendTo(tap);
+
+        behind.WaitFor(1);
+        behind.Sent[0].Should().BeEquivalentTo((bytes, offload));
+        byte[] arrived = new byte[70_000];
+        int length = await host.ReceiveAsync(arrived);
+        arrived[..length].Should().Equal([.. header, .. bytes]);
+    }
+
+    [Fact]
+    public async Task Frames_of_the_host_that_are_none_are_dropped()
+    {
+        using Socket host = DatagramSocket("host");
+        using Socket ours = DatagramSocket("ours");
+        await host.ConnectAsync(ours.LocalEndPoint!);
+        ours.Blocking = false;
+        using TapInterface tap = new(new SafeFileHandle(ours.Handle, ownsHandle: false), "tap0");
+        CollectingPort behind = new(PortOffloads.All);
+        byte[] frame = Frames.To(Frames.Peer);
+        tap.Plug(behind);
+
+        await host.SendAsync(new byte[9]);
+        await host.SendAsync((byte[])[.. NoOffload, .. frame[..13]]);
+        await host.SendAsync((byte[])[0, 3, 0, 0, 0, 0, 0, 0, 0, 0, .. frame]); // UFO, which nobody has asked for
+        await host.SendAsync((byte[])[1, 0, 0, 0, 0, 0, 98, 0, 1, 0, .. frame]); // a checksum behind the end
+        await host.SendAsync((byte[])[.. NoOffload, .. frame]);
+
+        behind.WaitFor(1).Should().ContainSingle().Which.Should().Equal(frame);
     }
 
     [Fact]
@@ -49,9 +94,10 @@ public sealed class TapInterfaceTests : IDisposable
         using TapInterface tap = new(new SafeFileHandle(ours.Handle, ownsHandle: false), "tap0");
 
         for (int i = 0; i < 10_000; i++)
-            tap.Send(Frames.To(Frames.Peer, 1514));
+            tap.Send(new NetworkFrame(Frames.To(Frames.Peer, 1514)));
 
         host.Poll(0, SelectMode.SelectRead).Should().BeTrue("the first ones are there");
+        tap.Dropped.Should().BePositive();
     }
 
     [Fact]
@@ -96,7 +142,7 @@ public sealed class TapInterfaceTests : IDisposable
 
         await socket.SendAsync("to the guest"u8.ToArray(), new IPEndPoint(peer, Port));
         byte[] frame = await behind.Frame.WaitAsync(Timeout);
-        tap.Send(Udp(frame, host, (ushort)hostPort, "to the host"u8));
+        tap.Send(new NetworkFrame(Udp(frame, host, (ushort)hostPort, "to the host"u8)));
 
         frame[..6].Should().Equal(Frames.Peer.GetAddressBytes());
         frame[6..12].Should().Equal(host.GetAddressBytes());
@@ -141,9 +187,9 @@ public sealed class TapInterfaceTests : IDisposable
 
         public Task<byte[]> Frame => _frame.Task;
 
-        public void Send(ReadOnlySpan<byte> frame)
+        public void Send(in NetworkFrame frame)
         {
-            if (frame.ToArray() is var copy && wanted?.Invoke(copy) != false)
+            if (frame.Head.ToArray() is var copy && wanted?.Invoke(copy) != false)
                 _frame.TrySetResult(copy);
         }
     }

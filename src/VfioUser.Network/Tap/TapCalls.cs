@@ -1,9 +1,10 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 
-namespace E1000.Network;
+namespace VfioUser.Network;
 
 /// <summary>System calls for TAP interfaces. Linux: <c>Documentation/networking/tuntap.rst</c>.</summary>
 internal static partial class TapCalls
@@ -19,8 +20,12 @@ internal static partial class TapCalls
 
     // linux/if_tun.h, linux/if.h
     private const nuint SetInterface = 0x4004_54CA; // TUNSETIFF
+    private const nuint SetOffload = 0x4004_54D0; // TUNSETOFFLOAD
+    private const nuint SetHeaderSize = 0x4004_54D8; // TUNSETVNETHDRSZ
     private const ushort Tap = 0x0002;
     private const ushort NoPacketInformation = 0x1000;
+    private const ushort VirtioHeader = 0x4000; // IFF_VNET_HDR
+    private const nuint ChecksumAndTcp = 0x01 | 0x02 | 0x04 | 0x08; // TUN_F_CSUM, TSO4, TSO6, TSO_ECN
     private const int RequestSize = 40; // struct ifreq
     private const int FlagsOffset = 16;
 
@@ -30,6 +35,7 @@ internal static partial class TapCalls
     /// <summary>Attaches to an interface, which is made unless it exists.</summary>
     /// <param name="name">Of at most <see cref="MaxNameLength"/> bytes. With <c>%d</c> in it, the kernel chooses a number.</param>
     /// <param name="actual">The interface's name.</param>
+    /// <returns>Each frame has an <see cref="OffloadHeader"/> before it.</returns>
     /// <exception cref="IOException">The kernel refuses it.</exception>
     public static SafeFileHandle Attach(string name, out string actual)
     {
@@ -41,8 +47,11 @@ internal static partial class TapCalls
         Span<byte> request = stackalloc byte[RequestSize];
         request.Clear();
         Encoding.UTF8.GetBytes(name, request[..MaxNameLength]);
-        BinaryPrimitives.WriteUInt16LittleEndian(request[FlagsOffset..], Tap | NoPacketInformation);
-        if (Ioctl(device, SetInterface, ref MemoryMarshal.GetReference(request)) != 0)
+        BinaryPrimitives.WriteUInt16LittleEndian(request[FlagsOffset..], Tap | NoPacketInformation | VirtioHeader);
+        int headerLength = OffloadHeader.Length;
+        if (Ioctl(device, SetInterface, ref MemoryMarshal.GetReference(request)) != 0
+            || Ioctl(device, SetHeaderSize, ref Unsafe.As<int, byte>(ref headerLength)) != 0
+            || Ioctl(device, SetOffload, ChecksumAndTcp) != 0)
         {
             IOException failure = Failure(name);
             device.Dispose();
@@ -78,9 +87,10 @@ internal static partial class TapCalls
         return Marshal.GetLastPInvokeError() is Again or Interrupted ? null : throw Failure("The TAP interface cannot be read");
     }
 
-    /// <summary>Writes a frame, or loses it: the interface may be down, or have no room.</summary>
-    public static void Write(SafeFileHandle device, ReadOnlySpan<byte> frame) =>
-        _ = Write(device, in MemoryMarshal.GetReference(frame), (nuint)frame.Length);
+    /// <summary>Writes a frame.</summary>
+    /// <returns>False if it is lost: the interface may be down, or have no room.</returns>
+    public static bool Write(SafeFileHandle device, ReadOnlySpan<byte> frame) =>
+        Write(device, in MemoryMarshal.GetReference(frame), (nuint)frame.Length) == frame.Length;
 
     private static IOException Failure(string what)
     {
@@ -93,6 +103,9 @@ internal static partial class TapCalls
 
     [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
     private static partial int Ioctl(SafeFileHandle file, nuint request, ref byte argument);
+
+    [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
+    private static partial int Ioctl(SafeFileHandle file, nuint request, nuint argument);
 
     [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
     private static partial int Poll(ref PollEntry entries, nuint count, int timeoutMilliseconds);

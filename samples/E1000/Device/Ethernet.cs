@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 
-namespace E1000.Network;
+namespace E1000.Device;
 
 /// <summary>Numbers and fields of Ethernet frames. IEEE 802.3 3, 802.1Q 9.</summary>
 internal static class Ethernet

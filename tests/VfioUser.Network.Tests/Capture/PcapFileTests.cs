@@ -1,8 +1,6 @@
-using E1000.Network;
-using E1000.Tests.Support;
 using Microsoft.Extensions.Time.Testing;
 
-namespace E1000.Tests.Network;
+namespace VfioUser.Network.Tests;
 
 public class PcapFileTests
 {
@@ -15,11 +13,11 @@ public class PcapFileTests
         byte[] frame = Frames.To(Frames.Peer, 60);
 
         using (PcapFile file = new(stream, time))
-            file.InFrontOf(behind).Send(frame);
+            file.InFrontOf(behind).Send(new NetworkFrame(frame));
 
         stream.ToArray().Should().Equal(
         [
-            0xD4, 0xC3, 0xB2, 0xA1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0, 0, 1, 0, 0, 0,
+            0xD4, 0xC3, 0xB2, 0xA1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0,
             3, 0, 0, 0, 7, 0, 0, 0, 60, 0, 0, 0, 60, 0, 0, 0, .. frame,
         ]);
         behind.Frames.Should().ContainSingle().Which.Should().Equal(frame);
@@ -34,13 +32,28 @@ public class PcapFileTests
         stream.IsFull = true;
         INetworkPort tap = file.InFrontOf(behind);
 
-        tap.Send(Frames.To(Frames.Peer));
+        tap.Send(new NetworkFrame(Frames.To(Frames.Peer)));
         stream.IsFull = false;
-        tap.Send(Frames.To(Frames.Peer));
+        tap.Send(new NetworkFrame(Frames.To(Frames.Peer)));
 
         behind.Frames.Should().HaveCount(2);
         file.Failure!.Message.Should().Be("full");
         stream.Length.Should().Be(24, "a file with a gap would say that nothing passed there");
+    }
+
+    [Fact]
+    public void Frames_pass_with_what_they_leave_to_do()
+    {
+        CollectingPort behind = new(PortOffloads.All);
+        using MemoryStream stream = new();
+        using PcapFile file = new(stream);
+        (byte[] bytes, FrameOffload offload) = Frames.Unfinished(Frames.Tcp(Frames.Peer, payload: 60_000), segmentSize: 1000);
+
+        INetworkPort port = file.InFrontOf(behind);
+        new NetworkFrame(bytes, offload).SendTo(port);
+
+        behind.Sent.Should().ContainSingle().Which.Should().BeEquivalentTo((bytes, offload));
+        stream.Length.Should().Be(24 + 16 + bytes.Length);
     }
 
     private sealed class FullStream : MemoryStream

@@ -1,26 +1,27 @@
+using System.Buffers;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 using VfioUser.Protocol;
 
-namespace E1000.Network;
+namespace VfioUser.Network;
 
 /// <summary>A TAP interface of the host: what is sent to it the host receives, and the other way round.</summary>
 /// <remarks>
-/// Any thread; <see cref="Plug"/> and <see cref="Dispose"/> on one. Frames of guests come to the host as the card sends them: the host
-/// is to treat that interface like a cable to strangers.
+/// Any thread; <see cref="Plug"/> and <see cref="Dispose"/> on one. Frames of guests come to the host as they send them: the host is to
+/// treat that interface like a cable to strangers. The kernel completes checksums and cuts segments where that is needed, and leaves
+/// both to the guests in its own frames. Linux: <c>Documentation/networking/tuntap.rst</c>.
 /// </remarks>
 public sealed class TapInterface : INetworkPort, IDisposable
 {
-    // longer than the kernel's largest frame without offloads: an MTU of 65,535 at most, with header and tag
-    private const int MaxFrame = 65_535 + Ethernet.HeaderLength + Ethernet.TagLength;
-
     private readonly SafeFileHandle _device;
     private readonly EventFd _stop = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Thread? _reading;
     private INetworkPort? _cable;
+    private long _dropped;
 
-    /// <param name="device">Gives and takes a frame with each call, and does not block. Becomes this object's.</param>
+    /// <summary>An interface that is attached.</summary>
+    /// <param name="device">Gives and takes a frame with its offload header with each call, and does not block. Becomes this object's.</param>
     /// <param name="name">Of the interface.</param>
     internal TapInterface(SafeFileHandle device, string name)
     {
@@ -30,6 +31,12 @@ public sealed class TapInterface : INetworkPort, IDisposable
 
     /// <summary>Its name.</summary>
     public string Name { get; }
+
+    /// <inheritdoc/>
+    public PortOffloads Offloads => PortOffloads.All;
+
+    /// <summary>How many frames the host did not take: the interface was down, or had no room.</summary>
+    public long Dropped => Interlocked.Read(ref _dropped);
 
     /// <summary>Completes when it is disposed; faulted with an <see cref="IOException"/> if the interface is gone.</summary>
     public Task Completion => _ended.Task;
@@ -60,7 +67,16 @@ public sealed class TapInterface : INetworkPort, IDisposable
     }
 
     /// <inheritdoc/>
-    public void Send(ReadOnlySpan<byte> frame) => TapCalls.Write(_device, frame);
+    public void Send(in NetworkFrame frame)
+    {
+        int length = OffloadHeader.Length + frame.Length;
+        byte[] rented = ArrayPool<byte>.Shared.Rent(length);
+        Span<byte> bytes = rented.AsSpan(0, length);
+        OffloadHeader.Write(bytes, frame.Offload);
+        if (!frame.TryCopyTo(0, bytes[OffloadHeader.Length..]) || !TapCalls.Write(_device, bytes))
+            Interlocked.Increment(ref _dropped);
+        ArrayPool<byte>.Shared.Return(rented);
+    }
 
     /// <summary>Ends the thread, and detaches from the interface. Nobody may send any more.</summary>
     public void Dispose()
@@ -74,18 +90,28 @@ public sealed class TapInterface : INetworkPort, IDisposable
 
     private void Forward()
     {
-        byte[] frame = new byte[MaxFrame];
+        byte[] buffer = new byte[OffloadHeader.Length + NetworkFrame.MaxLength];
         try
         {
             while (TapCalls.WaitForFirst(_device, _stop.Handle))
             {
-                if (TapCalls.Read(_device, frame) is { } length)
-                    _cable!.Send(frame.AsSpan(0, length));
+                if (TapCalls.Read(_device, buffer) is { } length)
+                    Forward(buffer.AsSpan(0, length));
             }
         }
         catch (IOException e)
         {
             _ended.TrySetException(e);
         }
+    }
+
+    private void Forward(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length < OffloadHeader.Length + NetworkFrame.MinLength)
+            return;
+        ReadOnlySpan<byte> frame = bytes[OffloadHeader.Length..];
+        if (!OffloadHeader.TryRead(bytes, out FrameOffload offload) || !offload.IsValidFor(frame.Length))
+            return;
+        new NetworkFrame(frame, offload).SendTo(_cable!);
     }
 }
