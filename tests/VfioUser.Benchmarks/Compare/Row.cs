@@ -19,7 +19,8 @@ internal sealed record Row(string Name, string Unit, double Target, Func<double>
     /// <summary>Measures each of the other servers once, in the unit; empty where only the library can be measured.</summary>
     public IReadOnlyList<Func<double>> Others { get; init; } = [];
 
-    /// <summary>Whether a ratio, or a difference, is within so many times the target.</summary>
+    /// <summary>Whether a ratio is within so many times the target, and a difference, which grows with the machine's own speed, within
+    /// twice as many.</summary>
     public bool Meets(double ratio, double factor = 1) =>
-        IsExplanation || (MoreIsBetter ? ratio >= Target / factor : ratio <= Target * factor);
+        IsExplanation || (MoreIsBetter ? ratio >= Target / factor : ratio <= Target * (IsDifference && factor > 1 ? 2 * factor : factor));
 }
