@@ -258,9 +258,12 @@ public abstract class VirtioDevice : PciDevice
         Post(() => ExceptionDispatchInfo.Throw(exception));
     }
 
-    /// <summary>Command thread: the driver does not keep to the specification.</summary>
+    /// <summary>Command thread or worker: the driver does not keep to the specification. Only the first time is logged, until the reset
+    /// that the device asks for.</summary>
     internal void DriverFailed(string reason)
     {
+        if ((Status & VirtioStatus.NeedsReset) != 0)
+            return;
         Log.DriverFailed(Logger, reason);
         NeedReset();
     }
