@@ -7,6 +7,9 @@ using Virtio.Kinds;
 DeviceKind[] kinds =
 [
     new EntropyKind(),
+    new ConsoleKind(),
+    new InputKind(),
+    new VsockKind(),
 ];
 
 ParseResult parsed = CommandLine.Create(kinds).Parse(args);

@@ -12,4 +12,7 @@ internal static partial class Log
 
     [LoggerMessage(202, LogLevel.Warning, "The driver does not keep to the specification: {Reason}.")]
     public static partial void DriverFailed(ILogger logger, string reason);
+
+    [LoggerMessage(203, LogLevel.Warning, "No program of the host can be accepted on {Path}, which is tried again: {Reason}.")]
+    public static partial void HostSocketFailed(ILogger logger, string path, string reason);
 }

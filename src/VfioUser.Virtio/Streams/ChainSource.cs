@@ -39,11 +39,12 @@ internal sealed class ChainSource(PipeReader reader, Action wake)
     /// <summary>Writes as much as there is, and as fits, into the driver's buffer.</summary>
     /// <param name="chain">The buffer, not completed yet.</param>
     /// <param name="offset">Where to begin in it.</param>
+    /// <param name="most">No more bytes than that.</param>
     /// <returns>How many bytes were taken; they are lost if the memory cannot be written.</returns>
-    public long WriteTo(VirtioChain chain, long offset = 0)
+    public long WriteTo(VirtioChain chain, long offset = 0, long most = long.MaxValue)
     {
         ReadOnlySequence<byte> rest = Peek();
-        long count = Math.Min(rest.Length, Math.Max(0, chain.Writable.Length - offset));
+        long count = Math.Min(Math.Min(rest.Length, most), Math.Max(0, chain.Writable.Length - offset));
         foreach (ReadOnlyMemory<byte> piece in rest.Slice(0, count))
         {
             if (!chain.Writable.TryWrite(offset, piece.Span))
@@ -52,6 +53,17 @@ internal sealed class ChainSource(PipeReader reader, Action wake)
         }
         Advance(count);
         return count;
+    }
+
+    /// <summary>Nothing is taken any more; the author's writes are dropped.</summary>
+    public void Close()
+    {
+        if (IsCompleted)
+            return;
+        Release();
+        IsCompleted = true;
+        _rest = default;
+        reader.Complete();
     }
 
     // whether it is worth looking again

@@ -17,14 +17,14 @@ internal sealed class ReceiveQueue
     }
 
     /// <summary>Waits for the next buffer, and gives the device another.</summary>
-    public byte[] Receive()
+    public byte[] Receive() => Replace(_queue.Take());
+
+    /// <summary>Takes the next buffer if there is one, and gives the device another.</summary>
+    public bool TryReceive(out byte[] bytes)
     {
-        VirtioUsed used = _queue.Take();
-        _buffers.Remove(used.Id, out Iova at);
-        byte[] bytes = _driver.Guest.Memory.ReadBytes(at, (int)used.Written);
-        Add(at);
-        _queue.Notify();
-        return bytes;
+        bool isThere = _queue.TryTake(out VirtioUsed used);
+        bytes = isThere ? Replace(used) : [];
+        return isThere;
     }
 
     /// <summary>Waits for as many bytes as there should be.</summary>
@@ -34,6 +34,15 @@ internal sealed class ReceiveQueue
         while (all.Count < count)
             all.AddRange(Receive());
         return [.. all];
+    }
+
+    private byte[] Replace(VirtioUsed used)
+    {
+        _buffers.Remove(used.Id, out Iova at);
+        byte[] bytes = _driver.Guest.Memory.ReadBytes(at, (int)used.Written);
+        Add(at);
+        _queue.Notify();
+        return bytes;
     }
 
     private void Add(Iova at) => _buffers[_queue.Add(new VirtioPart(at, _length, writable: true))] = at;
