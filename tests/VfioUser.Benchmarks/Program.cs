@@ -25,7 +25,10 @@ switch (args)
     case ["measure-many"]:
         return ManyDevices.Measure();
     case ["devices", string folder, string threads]:
-        DevicesProcess.Run(folder, int.Parse(threads, System.Globalization.CultureInfo.InvariantCulture));
+        DevicesProcess.Run(folder, int.Parse(threads, System.Globalization.CultureInfo.InvariantCulture), spins: true);
+        return 0;
+    case ["devices", string folder, string threads, "sleeping"]:
+        DevicesProcess.Run(folder, int.Parse(threads, System.Globalization.CultureInfo.InvariantCulture), spins: false);
         return 0;
     case ["hammer", string folder, string first, string count]:
         Hammer.Run(folder, int.Parse(first, System.Globalization.CultureInfo.InvariantCulture), int.Parse(count, System.Globalization.CultureInfo.InvariantCulture));

@@ -29,6 +29,16 @@ internal sealed class Child : IDisposable
         _process = Process.Start(start)!;
     }
 
+    /// <summary>Processor time that the process has used.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.TotalProcessorTime;
+        }
+    }
+
     public string Ask(string line)
     {
         _process.StandardInput.WriteLine(line);

@@ -5,9 +5,13 @@ namespace VfioUser.Benchmarks;
 /// <summary>A process that serves devices, as it is told line by line.</summary>
 internal static class DevicesProcess
 {
-    public static void Run(string folder, int threads)
+    /// <param name="folder">Where its sockets are.</param>
+    /// <param name="threads">For all devices; 0 for one each.</param>
+    /// <param name="spins">Whether threads poll before they sleep, as by default.</param>
+    public static void Run(string folder, int threads, bool spins)
     {
-        using VfioUserHost host = new(new VfioUserHostOptions { Threads = threads });
+        VfioUserServerOptions options = spins ? new() : new() { Spin = TimeSpan.Zero };
+        using VfioUserHost host = new(new VfioUserHostOptions { Threads = threads, Spin = options.Spin });
         int added = 0;
         while (Console.ReadLine() is { } line)
         {
@@ -15,7 +19,7 @@ internal static class DevicesProcess
             {
                 case ["add", string count]:
                     for (int left = int.Parse(count, CultureInfo.InvariantCulture); left > 0; left--)
-                        host.Add(new SmallDevice(), PathOf(folder, added++));
+                        host.Add(new SmallDevice(), PathOf(folder, added++), options);
                     break;
                 case ["clear"]:
                     host.RemoveAllAsync().GetAwaiter().GetResult();

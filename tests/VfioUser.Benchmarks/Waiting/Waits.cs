@@ -44,6 +44,7 @@ internal static class Waits
         Row(folder, ServerCore, "a register read each millisecond", static server => server.Regular(1_000, 300).Median);
         Row(folder, ServerCore, "a single read after 5 ms", static server => server.Burst(1, 60, TimeSpan.FromMilliseconds(5)));
         Row(folder, ClientCore, "register reads, both processes on one core", static server => server.Burst(2_000, 3, TimeSpan.FromMilliseconds(5)));
+        ManyWaits.Measure(folder);
     }
 
     private static void Row(DirectoryInfo folder, int core, string name, Func<WaitServer, double> measure)
