@@ -6,6 +6,7 @@ using Virtio.Kinds;
 // a kind of device is a file in Kinds and a line here
 DeviceKind[] kinds =
 [
+    new BlockKind(),
     new EntropyKind(),
     new ConsoleKind(),
     new InputKind(),

@@ -110,6 +110,14 @@ public abstract class Disk : IDisposable
     /// <inheritdoc cref="WriteZeroesAsync"/>
     public virtual ValueTask DeallocateAsync(long offset, long length, CancellationToken cancellation = default) => default;
 
+    /// <summary>Whether it has <see cref="SecureEraseAsync"/>.</summary>
+    public virtual bool CanSecureErase => false;
+
+    /// <summary>Erases bytes so that nobody can get them back, whoever has the storage. Their contents are open afterwards.</summary>
+    /// <exception cref="NotSupportedException">It cannot: see <see cref="CanSecureErase"/>.</exception>
+    /// <inheritdoc cref="WriteZeroesAsync"/>
+    public virtual ValueTask SecureEraseAsync(long offset, long length, CancellationToken cancellation = default) => throw new NotSupportedException();
+
     /// <summary>Makes all writes durable that were answered before the call. Calls at the same time share one
     /// <see cref="WriteBackAsync"/>.</summary>
     /// <exception cref="FlushFailedException">Some are lost. From then on every flush fails: none could make up for them.</exception>

@@ -41,4 +41,17 @@ public readonly struct GuestBuffer
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         return source.Length <= Length - offset && _list.TryWrite(_offset + offset, source);
     }
+
+    /// <summary>Runs an action on the memory itself, a piece at a time and in order: for system calls that read into it or write from it.</summary>
+    /// <param name="writable">Whether the action changes the memory.</param>
+    /// <param name="state">Passed to <paramref name="action"/>.</param>
+    /// <param name="action">Called for each piece, with its offset in the buffer.</param>
+    /// <returns>False when some of it is not mapped: the action may have been called for what is before.</returns>
+    /// <remarks>Does not allocate for memory that is mapped into this process; other memory is copied.</remarks>
+    public bool TryAccess<TState>(bool writable, TState state, DmaListAction<TState> action) =>
+        _list.TryAccess(_offset, Length, writable, state, action);
+
+    /// <summary>Whether all pieces begin at a multiple of a number, and are multiples of it long.</summary>
+    /// <param name="alignment">A power of two.</param>
+    public bool IsAligned(int alignment) => _list.IsAligned(_offset, Length, alignment);
 }

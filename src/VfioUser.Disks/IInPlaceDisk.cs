@@ -1,8 +1,9 @@
 namespace VfioUser.Disks;
 
-/// <summary>What a disk has beside <see cref="Disk"/> if its bytes are in memory: it copies them straight to and from the guest's
-/// memory, without a buffer in between.</summary>
-/// <remarks>On the thread that serves the queue; others may call at the same time. Such a disk waits for nothing but other copies.</remarks>
+/// <summary>What a disk has beside <see cref="Disk"/> if it can read into the guest's memory and write from it, without a buffer in
+/// between: since its bytes are in memory, or by system calls.</summary>
+/// <remarks>Calls are made as those of <see cref="Disk"/>: several at once, and on a thread of their own if <see cref="Disk.MayBlock"/>. The
+/// guest's unmap waits for a call, so such a disk does not wait for a network. Exceptions are those of <see cref="Disk"/>.</remarks>
 public interface IInPlaceDisk
 {
     /// <summary>Copies bytes to the guest.</summary>

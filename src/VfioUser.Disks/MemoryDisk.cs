@@ -112,6 +112,13 @@ public sealed class MemoryDisk : Disk, IInPlaceDisk
     public override ValueTask DeallocateAsync(long offset, long length, CancellationToken cancellation = default) =>
         WriteZeroesAsync(offset, length, deallocate: true, cancellation);
 
+    /// <inheritdoc/>
+    public override bool CanSecureErase => true;
+
+    /// <inheritdoc/>
+    public override ValueTask SecureEraseAsync(long offset, long length, CancellationToken cancellation = default) =>
+        WriteZeroesAsync(offset, length, deallocate: false, cancellation);
+
     /// <summary>The lock to hold while a window is copied, so that each block is seen as a whole.</summary>
     /// <param name="offset">Of the window's first byte.</param>
     internal Lock LockOf(long offset) => _locks[(int)(offset / WindowSize % _locks.Length)];

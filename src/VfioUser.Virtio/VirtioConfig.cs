@@ -33,4 +33,14 @@ public sealed class VirtioConfig<T>
             _device.InterruptConfig();
         }
     }
+
+    /// <summary>Sets what the driver reads, without an interrupt: the driver has changed it itself.</summary>
+    internal void SetUnnoticed(T value)
+    {
+        lock (_lock)
+        {
+            _value = value;
+            _device.SetConfig(MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
+        }
+    }
 }

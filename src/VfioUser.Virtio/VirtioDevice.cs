@@ -136,6 +136,14 @@ public abstract class VirtioDevice : PciDevice
     {
     }
 
+    /// <summary>Called when the driver resets a queue, or the device with all of its queues: nothing more is taken from the queue, and the
+    /// driver waits for the buffers that are not completed. Complete them soon: cancel what they wait for.</summary>
+    /// <param name="queue">The queue.</param>
+    /// <remarks>Command thread.</remarks>
+    protected virtual void OnQueueStopping(VirtioQueue queue)
+    {
+    }
+
     /// <summary>Called when the driver writes to the configuration structure. By default nothing changes.</summary>
     /// <param name="offset">First byte.</param>
     /// <param name="source">What was written.</param>
@@ -198,6 +206,13 @@ public abstract class VirtioDevice : PciDevice
         (features & ~OfferedFeatures) == 0 && (features & Required) == Required && AcceptFeatures((ulong)features);
 
     internal void DriverReady() => OnDriverReady();
+
+    /// <summary>Command thread: the driver resets a queue.</summary>
+    internal void StopQueue(VirtioQueue queue)
+    {
+        queue.Stop();
+        OnQueueStopping(queue);
+    }
 
     internal void DriverGone()
     {

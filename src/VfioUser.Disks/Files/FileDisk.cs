@@ -4,7 +4,7 @@ namespace VfioUser.Disks;
 
 /// <summary>Blocks in a file or on a block device.</summary>
 /// <remarks>Any thread. <see cref="FileCacheMode"/> says when a write is durable.</remarks>
-public sealed class FileDisk : Disk
+public sealed partial class FileDisk : Disk, IInPlaceDisk
 {
     private const int NotSupported = 95; // EOPNOTSUPP
     private const int InvalidArgument = 22; // EINVAL
@@ -125,24 +125,14 @@ public sealed class FileDisk : Disk
     /// <inheritdoc/>
     public override ValueTask ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellation = default)
     {
-        for (Span<byte> left = destination.Span; !left.IsEmpty;)
-        {
-            int count = Read(left, offset);
-            if (count == 0)
-                throw new EndOfStreamException($"{_path} ends at {offset}: it had {Size} bytes.");
-            left = left[count..];
-            offset += count;
-        }
+        ReadAll(destination.Span, offset);
         return default;
     }
 
     /// <inheritdoc/>
     public override ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> source, CancellationToken cancellation = default)
     {
-        if (AlignedMemory.IsAligned(source.Span, _alignment))
-            RandomAccess.Write(_file, source.Span, offset);
-        else
-            WriteCopy(source.Span, offset);
+        WriteAll(source.Span, offset);
         return FlushIfDue();
     }
 
@@ -172,6 +162,26 @@ public sealed class FileDisk : Disk
     }
 
     private ValueTask FlushIfDue() => HasVolatileCache ? default : FlushAsync();
+
+    private void ReadAll(Span<byte> destination, long offset)
+    {
+        while (!destination.IsEmpty)
+        {
+            int count = Read(destination, offset);
+            if (count == 0)
+                throw new EndOfStreamException($"{_path} ends at {offset}: it had {Size} bytes.");
+            destination = destination[count..];
+            offset += count;
+        }
+    }
+
+    private void WriteAll(ReadOnlySpan<byte> source, long offset)
+    {
+        if (AlignedMemory.IsAligned(source, _alignment))
+            RandomAccess.Write(_file, source, offset);
+        else
+            WriteCopy(source, offset);
+    }
 
     // Past the page cache, memory has to be aligned: that of devices is, and others are copied.
     private int Read(Span<byte> destination, long offset)

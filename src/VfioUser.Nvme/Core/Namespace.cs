@@ -37,7 +37,7 @@ internal sealed class Namespace
             throw new ArgumentException($"A disk has at least one block of {blockSize} bytes: namespace {id} has {disk.Size} bytes.");
         Id = id;
         Disk = disk;
-        InPlace = disk as IInPlaceDisk;
+        InPlace = disk.MayBlock ? null : disk as IInPlaceDisk; // a reset does not wait for a disk that blocks
         MayBlock = disk.MayBlock;
         IsReadOnly = options.IsReadOnly || disk.IsReadOnly;
         HasVolatileCache = disk.HasVolatileCache;

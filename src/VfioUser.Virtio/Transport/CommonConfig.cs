@@ -139,7 +139,7 @@ internal sealed class CommonConfig
         {
             _isResetting = true;
             foreach (VirtioQueue queue in _device.Queues)
-                queue.Stop();
+                _device.StopQueue(queue);
             TryFinishReset();
             return;
         }
@@ -214,7 +214,7 @@ internal sealed class CommonConfig
         if (index >= _device.Queues.Count || (Features & VirtioFeatures.RingReset) == 0 || !write.Has((ushort)1))
             return;
         VirtioQueue queue = _device.Queues[index];
-        queue.Stop();
+        _device.StopQueue(queue);
         _queueEnable[index].Reset();
         _queueSize[index].Value = (ushort)queue.MaxSize;
         _queueVector[index].Reset();

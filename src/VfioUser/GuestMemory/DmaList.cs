@@ -115,6 +115,50 @@ public sealed class DmaList(Dma dma)
         return true;
     }
 
+    /// <summary>Runs an action on the memory, a piece at a time and in order: in place where it is mapped, otherwise on a copy that is
+    /// written back afterwards if <paramref name="writable"/>.</summary>
+    /// <param name="offset">First byte, relative to the list; at least 0.</param>
+    /// <param name="length">In bytes; at least 0.</param>
+    /// <param name="writable">Whether the action changes the memory.</param>
+    /// <param name="state">Passed to <paramref name="action"/>.</param>
+    /// <param name="action">Called once for each range that is part of the access, until one cannot be accessed.</param>
+    /// <returns>Done; otherwise why and where it failed: the action may have been called for what is before.</returns>
+    /// <remarks>As <see cref="Dma.TryAccess"/>: does not allocate for memory that is mapped, and an unmap waits for the action.</remarks>
+    public DmaResult TryAccess<TState>(long offset, int length, bool writable, TState state, DmaListAction<TState> action)
+    {
+        ArgumentNullException.ThrowIfNull(action);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        DmaResult result = Bounds(offset, length);
+        for (int done = 0; done < length && result;)
+        {
+            (Iova address, int count) = Find(offset + done, length - done);
+            result = _dma.TryAccess(address, count, writable, (Done: done, State: state, Action: action),
+                static (memory, piece) => piece.Action(piece.Done, memory, piece.State));
+            done += count;
+        }
+        return result;
+    }
+
+    /// <summary>Whether all ranges of a part begin at a multiple of a number, and are multiples of it long.</summary>
+    /// <param name="offset">First byte, relative to the list; at least 0.</param>
+    /// <param name="length">In bytes; at least 0.</param>
+    /// <param name="alignment">A power of two.</param>
+    public bool IsAligned(long offset, int length, int alignment)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        ArgumentOutOfRangeException.ThrowIfLessThan(alignment, 1);
+        if (!Bounds(offset, length))
+            return false;
+        for (int done = 0; done < length;)
+        {
+            (Iova address, int count) = Find(offset + done, length - done);
+            if (((address.Value | (uint)count) & (uint)(alignment - 1)) != 0)
+                return false;
+            done += count;
+        }
+        return true;
+    }
+
     /// <summary>Pins all ranges, for I/O without a copy.</summary>
     /// <inheritdoc cref="Dma.TryPin"/>
     public DmaResult TryPin(DmaPinAccess access, out DmaPin pin) => _dma.Pin(this, access, out pin);

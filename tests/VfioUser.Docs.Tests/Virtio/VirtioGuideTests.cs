@@ -1,3 +1,4 @@
+using VfioUser.Disks;
 using VfioUser.Testing;
 using VfioUser.Virtio;
 
@@ -36,6 +37,30 @@ public sealed class VirtioGuideTests : IDisposable
         client.ReadRegion((uint)RegionIndex.Config, 0, id);
 
         id.ToArray().Should().Equal(0xF4, 0x1A, 0x44, 0x10);
+    }
+
+    [Fact]
+    public void Disk_is_served()
+    {
+        string[] args = [Path.Combine(_folder.FullName, "disk.sock"), Path.Combine(_folder.FullName, "disk.img")];
+        Thread serving = new(() => ServeDisk(args)) { IsBackground = true };
+        serving.Start();
+
+        SpinWait.SpinUntil(() => File.Exists(args[0]), TimeSpan.FromSeconds(60)).Should().BeTrue();
+        using VfioUser.Client.VfioUserClient client = VfioUser.Client.VfioUserClient.Connect(args[0]);
+        Span<byte> id = stackalloc byte[4];
+        client.ReadRegion((uint)RegionIndex.Config, 0, id);
+
+        id.ToArray().Should().Equal(0xF4, 0x1A, 0x42, 0x10);
+    }
+
+    private static void ServeDisk(string[] args)
+    {
+        using FileDisk disk = FileDisk.Open(args[1], size: 10L << 30);
+        using VirtioBlock device = new(disk, new VirtioBlockOptions { SerialNumber = "data-1" });
+        using VfioUserServer server = VfioUserServer.Bind(args[0]);
+        Console.WriteLine(server.QemuArguments);
+        server.Run(device);
     }
 
     private static void Serve(string[] args)

@@ -30,6 +30,59 @@ public class DmaListTests
         memory.Slice(0x2000, 4).ToArray().Should().Equal(8, 9, 10, 0);
     }
 
+    [Theory]
+    [ClassData(typeof(EachWay))]
+    public void Ranges_are_accessed_one_after_the_other_from_any_offset(GuestMemoryKind way)
+    {
+        using DmaRig rig = new(way);
+        SharedMemory memory = rig.Map(At, 0x4000);
+        DmaList list = new(rig.Dma);
+        list.Add(new Iova(At + 0x3000), 5);
+        list.Add(new Iova(At + 0x1000), 3);
+        List<(int Offset, int Length)> pieces = [];
+
+        DmaResult result = list.TryAccess(2, 5, writable: true, pieces, static (offset, piece, seen) =>
+        {
+            seen.Add((offset, piece.Length));
+            piece.Fill((byte)(offset + 1));
+        });
+
+        result.Should().BeTrue();
+        pieces.Should().Equal((0, 3), (3, 2));
+        memory.Slice(0x3000, 6).ToArray().Should().Equal(0, 0, 1, 1, 1, 0);
+        memory.Slice(0x1000, 3).ToArray().Should().Equal(4, 4, 0);
+    }
+
+    [Fact]
+    public void Access_beyond_the_end_of_a_list_is_not_begun()
+    {
+        using DmaRig rig = new();
+        rig.Map(At, 0x4000);
+        DmaList list = new(rig.Dma);
+        list.Add(new Iova(At), 16);
+
+        list.TryAccess(8, 9, writable: true, 0, static (_, _, _) => throw new InvalidOperationException()).Should().Be(DmaStatus.EndOfList);
+    }
+
+    [Theory]
+    [InlineData(0, 1024, true)]
+    [InlineData(512, 1024, true)]
+    [InlineData(1, 512, false)]
+    [InlineData(0, 1023, false)]
+    [InlineData(512, 1536, false)] // the third range begins in between
+    [InlineData(1024, 1536, false)] // beyond the end
+    public void Ranges_are_aligned_if_each_is(long offset, int length, bool expected)
+    {
+        using DmaRig rig = new();
+        rig.Map(At, 0x4000);
+        DmaList list = new(rig.Dma);
+        list.Add(new Iova(At + 0x1000), 512);
+        list.Add(new Iova(At + 0x2000), 1024);
+        list.Add(new Iova(At + 0x3001), 512);
+
+        list.IsAligned(offset, length, 512).Should().Be(expected);
+    }
+
     [Fact]
     public void Adjacent_ranges_are_merged_and_empty_ones_left_out()
     {
