@@ -248,15 +248,20 @@ internal sealed class BlockCommands(Disk disk, BlockLimits limits, Action<Except
             BlockRange range = MemoryMarshal.Read<BlockRange>(ranges.Span[at..]);
             if (range.Count == 0)
                 continue;
-            (long offset, long length) = (OffsetOf(range.Sector), OffsetOf(range.Count));
-            await (type switch
-            {
-                BlockRequestType.Discard => disk.DeallocateAsync(offset, length, request.Cancellation),
-                BlockRequestType.WriteZeroes => disk.WriteZeroesAsync(offset, length, (range.Flags & BlockRange.Unmap) != 0, request.Cancellation),
-                _ => disk.SecureEraseAsync(offset, length, request.Cancellation),
-            }).ConfigureAwait(false);
+            await Change(type, range, request.Cancellation).ConfigureAwait(false);
         }
         return WritesDurably ? await Flush().ConfigureAwait(false) : BlockStatus.Ok;
+    }
+
+    private ValueTask Change(BlockRequestType type, in BlockRange range, CancellationToken cancellation)
+    {
+        (long offset, long length) = (OffsetOf(range.Sector), OffsetOf(range.Count));
+        return type switch
+        {
+            BlockRequestType.Discard => disk.DeallocateAsync(offset, length, cancellation),
+            BlockRequestType.WriteZeroes => disk.WriteZeroesAsync(offset, length, (range.Flags & BlockRange.Unmap) != 0, cancellation),
+            _ => disk.SecureEraseAsync(offset, length, cancellation),
+        };
     }
 
     private BlockStatus Check(in BlockRange range, BlockRequestType type)
@@ -264,7 +269,7 @@ internal sealed class BlockCommands(Disk disk, BlockLimits limits, Action<Except
         uint allowed = type == BlockRequestType.WriteZeroes ? BlockRange.Unmap : 0;
         if ((range.Flags & ~allowed) != 0)
             return BlockStatus.Unsupported;
-        uint most = type == BlockRequestType.WriteZeroes ? limits.MaxZeroesSectors : limits.MaxRangeSectors;
+        uint most = type == BlockRequestType.WriteZeroes ? BlockLimits.MaxZeroesSectors : BlockLimits.MaxRangeSectors;
         return range.Count <= most && Contains(range.Sector, range.Count) ? BlockStatus.Ok : BlockStatus.IoError;
     }
 

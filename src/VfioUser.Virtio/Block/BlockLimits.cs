@@ -9,12 +9,14 @@ internal sealed class BlockLimits
     /// <summary>Most ranges in a request.</summary>
     public const int MaxRanges = 64;
 
+    /// <summary>Most sectors of a range that is zeroed: it may be written, and a reset waits for that.</summary>
+    public const uint MaxZeroesSectors = (256 << 20) / BlockRequest.SectorSize;
+
+    /// <summary>Most sectors of a range that is discarded or erased.</summary>
+    public const uint MaxRangeSectors = (1 << 30) / BlockRequest.SectorSize;
+
     // what Linux makes of pages that lie side by side, at most
     private const int MaxSegmentLength = 64 << 10;
-
-    // ranges that are zeroed may be written, and a reset waits for that
-    private const uint MostZeroes = 256 << 20;
-    private const uint MostRange = 1 << 30;
 
     private readonly DiskHints _hints;
     private readonly int _queues;
@@ -50,10 +52,6 @@ internal sealed class BlockLimits
 
     /// <summary>Most bytes of data in a request.</summary>
     public long MaxTransfer => (long)MaxSegments * MaxSegmentLength;
-
-    public uint MaxZeroesSectors => MostZeroes / BlockRequest.SectorSize;
-
-    public uint MaxRangeSectors => MostRange / BlockRequest.SectorSize;
 
     public BlockFeatures Features
     {
