@@ -11,6 +11,7 @@ DeviceKind[] kinds =
     new ConsoleKind(),
     new InputKind(),
     new VsockKind(),
+    new FolderKind(),
 ];
 
 ParseResult parsed = CommandLine.Create(kinds).Parse(args);

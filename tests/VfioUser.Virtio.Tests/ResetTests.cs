@@ -21,7 +21,8 @@ public sealed class ResetTests
         driver.ReadStatus().Should().NotBe(0, "the device still has a buffer");
         device.DriversGone.Should().Be(gone);
         chain.Complete(16);
-        driver.ReadStatus().Should().Be(0);
+        // the worker may look at the queue at this moment
+        SpinWait.SpinUntil(() => driver.ReadStatus() == 0, TimeSpan.FromSeconds(30)).Should().BeTrue();
         device.DriversGone.Should().Be(gone + 1);
         device.Held = null;
         driver.Start();

@@ -37,7 +37,7 @@ public class VirtioInput : VirtioDevice
 
     /// <summary>Called with what the guest sets: a light, a sound.</summary>
     /// <remarks>On a worker of the device: return soon, and wait for nothing of the device.</remarks>
-    public event Action<InputEvent>? StatusReceived;
+    public event EventHandler<InputStatusEventArgs>? StatusReceived;
 
     /// <summary>Reports that were dropped, since no driver has taken the device or it did not take the reports before.</summary>
     public long DroppedReports => _reports.Dropped;
@@ -76,7 +76,7 @@ public class VirtioInput : VirtioDevice
     }
 
     /// <summary>Worker: the guest has set something.</summary>
-    private protected virtual void OnStatus(InputEvent status) => StatusReceived?.Invoke(status);
+    private protected virtual void OnStatus(InputEvent status) => StatusReceived?.Invoke(this, new InputStatusEventArgs(status));
 
     private void Select(InputSelector selector, byte of)
     {

@@ -58,7 +58,7 @@ public sealed class VirtioVsock : VirtioDevice
         }
         catch (OperationCanceledException)
         {
-            _connections.Reset(connection);
+            connection.Cancel();
             throw;
         }
     }

@@ -73,6 +73,13 @@ internal sealed class VsockConnection
         _all.Ready(this);
     }
 
+    /// <summary>Any thread: nobody waits for the connection any more.</summary>
+    public void Cancel()
+    {
+        IsInputClosed = true;
+        Send(VsockDue.Reset);
+    }
+
     /// <summary>Any thread: the author has read.</summary>
     public void Read(int count)
     {

@@ -69,13 +69,6 @@ internal sealed class VsockConnections(VirtioVsock device, VirtioVsockOptions op
         }
     }
 
-    /// <summary>Ends a connection at once.</summary>
-    public void Reset(VsockConnection connection)
-    {
-        connection.IsInputClosed = true;
-        connection.Send(VsockDue.Reset);
-    }
-
     public VsockListener Listen(uint? port, Func<uint, bool>? accepts = null)
     {
         VsockListener listener = new(this, port);

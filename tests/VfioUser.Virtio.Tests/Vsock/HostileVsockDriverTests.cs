@@ -205,8 +205,8 @@ public sealed class HostileVsockDriverTests : IDisposable
     private static byte[] Bytes(VsockHeader header) =>
         System.Runtime.InteropServices.MemoryMarshal.AsBytes(new ReadOnlySpan<VsockHeader>(in header)).ToArray();
 
-    private static Task ShouldBeReset(VsockStream stream) =>
-        FluentActions.Awaiting(() => stream.ReadAsync(new byte[1]).AsTask().WaitAsync(Timeout)).Should().ThrowAsync<IOException>();
+    private static async Task ShouldBeReset(VsockStream stream) =>
+        await FluentActions.Awaiting(() => stream.ReadAsync(new byte[1]).AsTask().WaitAsync(Timeout)).Should().ThrowAsync<IOException>();
 
     private async Task<VsockStream> Connect(uint port)
     {
