@@ -35,6 +35,11 @@ switch (args)
         return 0;
     case ["nvme", .. string[] doorbells]:
         return NvmeComparison.Run(doorbells);
+    case ["virtio-block", .. string[] layouts]:
+        return VirtioComparison.Run(layouts);
+    case ["virtio-block-server", string path]:
+        VirtioServer.Run(path);
+        return 0;
     case ["nvme-file", .. string[] folder]:
         return NvmeFile.Run(folder.FirstOrDefault());
     case ["start", string program]:
@@ -69,6 +74,7 @@ switch (args)
             waits rates [SVG]   latency and processor time over the rate of register reads; draws them, too
             many                memory, threads, descriptors and latency with 1 to 500 attached devices
             nvme [DOORBELLS...] the NVMe sample beside the same copies and signals; doorbells are shadow, mapped, trapped
+            virtio-block [LAYOUT...] the virtio disk beside the same copies and signals; layouts are split, packed
             nvme-guest [WORD...] fio in a guest on the NVMe sample beside QEMU's own device; words are memory, file (its disk),
                                 shadow, mapped, trapped (doorbells), 1, 2, 4 (processors of the guest)
             e1000-guest [WORD...] TCP between two guests on the E1000 sample beside QEMU's own card; words are a number of alternations,

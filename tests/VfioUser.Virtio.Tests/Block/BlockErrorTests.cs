@@ -129,7 +129,7 @@ public sealed class BlockErrorTests
         int failures = 0;
         using ScriptedDisk disk = new(1 << 20, hasCache: true)
         {
-            Before = (call, _, _) => call == "flush" && failures++ == 0 ? throw new IOException("lost") : Task.CompletedTask,
+            Before = (call, _, _) => call is "flush" && failures++ == 0 ? throw new IOException("lost") : Task.CompletedTask,
         };
         using BlockGuest guest = new(disk);
         guest.Write(0, new byte[512]);

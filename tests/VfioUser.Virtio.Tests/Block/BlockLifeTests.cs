@@ -5,7 +5,7 @@ public sealed class BlockLifeTests
 {
     private static ScriptedDisk NeverAnswering() => new(1 << 20)
     {
-        Before = static (call, _, cancellation) => call == "write" ? Task.Delay(Timeout.Infinite, cancellation) : Task.CompletedTask,
+        Before = static (call, _, cancellation) => call is "write" ? Task.Delay(Timeout.Infinite, cancellation) : Task.CompletedTask,
     };
 
     [Fact]
@@ -55,7 +55,7 @@ public sealed class BlockLifeTests
     public async Task Migration_waits_for_the_disk_and_the_driver_goes_on(Layout layout)
     {
         TaskCompletionSource held = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        using ScriptedDisk disk = new(1 << 20, hasCache: true) { Before = (call, _, _) => call == "write" ? held.Task : Task.CompletedTask };
+        using ScriptedDisk disk = new(1 << 20, hasCache: true) { Before = (call, _, _) => call is "write" ? held.Task : Task.CompletedTask };
         using BlockGuest guest = new(disk, layout: layout);
         guest.Driver.WriteConfig(BlockConfig.WritebackOffset, (byte)1);
         PendingRequest request = guest.Post(BlockRequestType.Write, 0, BlockGuest.Pattern(512));
