@@ -4,7 +4,7 @@ using System.Text;
 
 namespace VfioUser.Virtio;
 
-/// <summary>A block device, which every guest has a driver for and can boot from.</summary>
+/// <summary>A block device: a disk that every guest has a driver for.</summary>
 /// <remarks>
 /// <para>All requests of the driver are with the disk at the same time, in no order. A disk in memory or in a file reads into the guest's
 /// memory and writes from it; for others there is a buffer in between. A reset by the driver, and a migration, wait for the disk.</para>
