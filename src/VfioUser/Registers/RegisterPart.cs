@@ -65,11 +65,6 @@ internal abstract class RegisterPart(long start, RegisterLayout layout, string n
     public override void Write(long offset, ReadOnlySpan<byte> source)
     {
         ulong written = Load(source);
-        if (Layout.IsReplaced && source.Length == Layout.Width)
-        {
-            Replace(written);
-            return;
-        }
         ulong lanes = RegisterBits.OfBytes(source.Length) << (8 * (int)offset);
         written <<= 8 * (int)offset;
         if ((written & Layout.Reserved) != 0)
@@ -139,14 +134,19 @@ internal abstract class RegisterPart(long start, RegisterLayout layout, string n
     /// <summary>The guest wrote.</summary>
     protected abstract void Written(ulong old, ulong @new, ulong written, ulong lanes);
 
-    // A plain store, since the whole value is replaced and no bit can be lost: most writes, and all writes of doorbells.
-    private void Replace(ulong written)
+    /// <summary>Replaces the value of a register without special bits. A plain store, since no bit of the old one can be lost: most writes,
+    /// and all writes of doorbells.</summary>
+    /// <returns>The value before the first of the pieces that this write completes.</returns>
+    protected ulong Replace(ulong written)
     {
-        ulong old = _pieces == 0 ? Stored : _before;
-        _pieces = 0;
+        ulong old = Stored;
+        if (_pieces != 0)
+        {
+            old = _before;
+            _pieces = 0;
+        }
         Volatile.Write(ref _value, written);
-        if (hasWriteHandler)
-            Written(old, written, written, ulong.MaxValue);
+        return old;
     }
 
     private bool IsComplete(ulong old, ulong lanes)
