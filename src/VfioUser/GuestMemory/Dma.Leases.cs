@@ -10,8 +10,8 @@ public sealed partial class Dma
     /// <param name="lease">Dispose it soon: the client's unmap waits for it. On failure, one that has ended.</param>
     /// <returns>Done if all bytes are mapped readable, and writable when <paramref name="writable"/> asks for it. Otherwise why and where
     /// not.</returns>
-    /// <remarks>Any thread; so is the lease. Allocates nothing for a range in one region, for up to 64 leases of it at a time; more, and
-    /// a range that spans regions, need an object.</remarks>
+    /// <remarks>Any thread; so is the lease. Allocates nothing for up to 64 leases of a region at a time, and 16 that span regions, of up to
+    /// 64 each, once there were as many before; more need an object.</remarks>
     public DmaResult TryLease(Iova address, ulong length, bool writable, out DmaLease lease)
     {
         // nearly always in one region
@@ -25,13 +25,17 @@ public sealed partial class Dma
         return LeaseSeveral(address, length, writable, out lease);
     }
 
+    /// <summary>For leases over several regions.</summary>
+    internal LeaseSlotPool SeveralSlots { get; }
+
     private DmaResult LeaseSeveral(Iova address, ulong length, bool writable, out DmaLease lease)
     {
         lease = default;
         if (Wraps(address, length))
             return Overflow(address.Value);
         Current regions = new(this);
-        List<GuestRegion> entered = [];
+        LeaseSlot slot = SeveralSlots.Take();
+        DmaMeter? meter = null;
         ulong at = address.Value;
         for (ulong left = length; left > 0;)
         {
@@ -39,16 +43,17 @@ public sealed partial class Dma
             if (region is not { IsReadable: true })
             {
                 region?.Exit();
-                entered.ForEach(other => other.Exit());
+                slot.Abandon();
                 return Missing(at, region is null && writable);
             }
-            entered.Add(region);
+            slot.Add(region);
+            meter ??= region.Meter;
             ulong count = Math.Min(left - 1, region.Last - at) + 1;
             left -= count;
             at = unchecked(at + count);
         }
-        entered.FirstOrDefault()?.Meter?.Leased();
-        lease = Begin(LeaseSlot.Once(this, entered.FirstOrDefault(), [.. entered.Skip(1)]), 0, address, length, writable);
+        meter?.Leased();
+        lease = Begin(slot, slot.Begin(), address, length, writable);
         return DmaResult.Done;
     }
 

@@ -21,9 +21,7 @@ public sealed partial class Dma
     private IGuestMemoryObserver? _observer;
     private int _toldOfBusMaster;
 
-    internal Dma()
-    {
-    }
+    internal Dma() => SeveralSlots = new LeaseSlotPool(this);
 
     /// <summary>The DMA regions mapped now, in order of address.</summary>
     public IReadOnlyList<DmaRegion> Regions => [.. _table.All.Select(region => region.Description)];

@@ -20,15 +20,15 @@ internal sealed class LeaseSlot
     private const ulong Uses = Held - 1;
 
     private readonly GuestRegion? _first;
-    private readonly GuestRegion[] _more;
     private readonly int _index;
+    private GuestRegion?[] _several = []; // of a lease over several regions, which has no first
+    private int _count; // of those
     private ulong _state;
 
-    private LeaseSlot(Dma dma, GuestRegion? first, GuestRegion[] more, int index, ulong state)
+    private LeaseSlot(Dma dma, GuestRegion? first, int index, ulong state)
     {
         Dma = dma;
         _first = first;
-        _more = more;
         _index = index;
         _state = state;
     }
@@ -48,13 +48,37 @@ internal sealed class LeaseSlot
     /// <param name="dma">Where its leases are taken.</param>
     /// <param name="region">Entered for the slot.</param>
     /// <param name="index">For the region, to find it again.</param>
-    public static LeaseSlot Of(Dma dma, GuestRegion region, int index) => new(dma, region, [], index, Held);
+    public static LeaseSlot Of(Dma dma, GuestRegion region, int index) => new(dma, region, index, Held);
 
     /// <summary>A slot for one lease, of generation 0.</summary>
     /// <param name="dma">Where the lease is taken.</param>
-    /// <param name="first">The region of the first byte, entered; null for a lease of 0 bytes.</param>
-    /// <param name="more">The regions behind it, entered.</param>
-    public static LeaseSlot Once(Dma dma, GuestRegion? first, GuestRegion[] more) => new(dma, first, more, 0, Held | Retired);
+    /// <param name="region">Entered for the lease.</param>
+    public static LeaseSlot Once(Dma dma, GuestRegion region) => new(dma, region, 0, Held | Retired);
+
+    /// <summary>A slot without a region, for leases over any number of them, one after the other: it goes back to the device's
+    /// <see cref="LeaseSlotPool"/> when a lease has ended and nobody uses it any more.</summary>
+    /// <param name="dma">Where the leases are taken.</param>
+    public static LeaseSlot Several(Dma dma) => new(dma, null, 0, Retired);
+
+    /// <summary>Begins a lease of a slot of several regions, which nobody else has.</summary>
+    /// <returns>Its generation.</returns>
+    public ulong Begin()
+    {
+        ulong state = Volatile.Read(ref _state);
+        Volatile.Write(ref _state, state | Held);
+        return state >> GenerationShift;
+    }
+
+    /// <summary>Adds a region that was entered for the lease, before the lease begins.</summary>
+    public void Add(GuestRegion region)
+    {
+        if (_count == _several.Length)
+            Array.Resize(ref _several, Math.Max(4, 2 * _count));
+        _several[_count++] = region;
+    }
+
+    /// <summary>Exits the regions of a slot of several, and gives it back, when no lease of it can begin.</summary>
+    public void Abandon() => ExitRegions();
 
     /// <summary>Takes the slot for a lease.</summary>
     /// <returns>False if it is in use or retired.</returns>
@@ -137,10 +161,12 @@ internal sealed class LeaseSlot
     /// <summary>The region of an address of the lease, for one who has entered.</summary>
     public GuestRegion RegionOf(ulong address)
     {
-        GuestRegion region = _first!;
-        for (int i = 0; address < region.Start || address > region.Last; i++)
-            region = _more[i];
-        return region;
+        if (_first is { } only)
+            return only;
+        int at = 0;
+        while (address > _several[at]!.Last)
+            at++; // they are in the order of their addresses, and without gaps
+        return _several[at]!;
     }
 
     // neither held nor used: by the one whose step made it so
@@ -155,8 +181,18 @@ internal sealed class LeaseSlot
 
     private void ExitRegions()
     {
-        _first?.Exit();
-        foreach (GuestRegion region in _more)
-            region.Exit();
+        if (_first is { } only)
+        {
+            only.Exit();
+            return;
+        }
+        for (int i = 0; i < _count; i++)
+        {
+            _several[i]!.Exit();
+            _several[i] = null; // a region that is unmapped is not kept
+        }
+        _count = 0;
+        if (_several.Length <= LeaseSlotPool.MostRegions)
+            Dma.SeveralSlots.Return(this);
     }
 }

@@ -57,7 +57,7 @@ internal struct LeaseSlots
         if (count < others.Length)
             return Add(ref others[count], dma, region, count + 1, out generation);
         generation = 0;
-        return region.TryEnter() ? LeaseSlot.Once(dma, region, []) : null;
+        return region.TryEnter() ? LeaseSlot.Once(dma, region) : null;
     }
 
     private LeaseSlot? Add(ref LeaseSlot? place, Dma dma, GuestRegion region, int index, out ulong generation)

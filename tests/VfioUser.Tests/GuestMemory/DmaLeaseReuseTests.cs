@@ -139,6 +139,64 @@ public class DmaLeaseReuseTests
     }
 
     [Theory]
+    [InlineData(1)]
+    [InlineData(16)]
+    public void Leases_over_several_regions_allocate_nothing(int atOnce)
+    {
+        using DmaRig rig = new();
+        for (ulong i = 0; i < 8; i++)
+            rig.Map(At + (i * 0x1000), 0x1000);
+        DmaLease[] leases = new DmaLease[atOnce];
+        void LeaseAll()
+        {
+            for (int i = 0; i < atOnce; i++)
+            {
+                if (!rig.Dma.TryLease(new Iova(At + 0x10), 0x7000, writable: true, out leases[i]))
+                    throw new InvalidOperationException("The memory cannot be leased.");
+            }
+            foreach (DmaLease lease in leases)
+                lease.Dispose();
+        }
+        LeaseAll();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+
+        for (int i = 0; i < 100; i++)
+            LeaseAll();
+
+        (GC.GetAllocatedBytesForCurrentThread() - before).Should().Be(0);
+    }
+
+    [Fact]
+    public void A_lease_over_several_regions_that_ended_is_not_the_next_one()
+    {
+        using DmaRig rig = new();
+        rig.Map(At, 0x1000);
+        rig.Map(At + 0x1000, 0x1000);
+        rig.Dma.TryLease(new Iova(At), 0x2000, writable: true, out DmaLease ended);
+        ended.Dispose();
+
+        rig.Dma.TryLease(new Iova(At + 0xFF0), 0x20, writable: true, out DmaLease next);
+
+        ended.Invoking(lease => lease.TryRead(0, new byte[1])).Should().Throw<ObjectDisposedException>();
+        ended.Dispose();
+        next.TryWrite(0, new byte[0x20]).IsDone.Should().BeTrue();
+        next.Dispose();
+    }
+
+    [Fact]
+    public void A_lease_over_several_regions_that_fails_holds_none_of_them()
+    {
+        using DmaRig rig = new();
+        rig.Map(At, 0x1000);
+        rig.Map(At + 0x1000, 0x1000);
+
+        rig.Dma.TryLease(new Iova(At), 0x2001, writable: true, out _).Status.Should().Be(DmaStatus.NotMapped);
+
+        rig.Client.UnmapDma(At, 0x1000); // is answered
+        rig.Dma.Regions.Should().ContainSingle();
+    }
+
+    [Theory]
     [InlineData(At, ulong.MaxValue, DmaStatus.AddressOverflow, At)]
     [InlineData(ulong.MaxValue, 2, DmaStatus.AddressOverflow, ulong.MaxValue)]
     [InlineData(At, 0x1001, DmaStatus.NotMapped, At + 0x1000)]
