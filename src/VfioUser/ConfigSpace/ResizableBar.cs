@@ -22,7 +22,6 @@ public sealed class ResizableBar(Bar bar)
     /// <remarks>Command thread.</remarks>
     public Action<long>? OnResize { get; init; }
 
-
     /// <summary>The size as the control register encodes it: 0 for 1 MiB.</summary>
     internal static int Encode(long size) => BitOperations.Log2((ulong)size) - BitOperations.Log2((ulong)Unit);
 
