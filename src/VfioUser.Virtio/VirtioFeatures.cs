@@ -26,6 +26,10 @@ public enum VirtioFeatures : ulong
     /// <summary>Memory is ordered as for hardware. Always offered.</summary>
     OrderPlatform = 1ul << 36,
 
+    /// <summary>A notification says how far the driver has come in the queue. A device that offers it takes such notifications; it looks at
+    /// the queue itself, as a driver could write anything.</summary>
+    NotificationData = 1ul << 38,
+
     /// <summary>A single queue can be reset.</summary>
     RingReset = 1ul << 40,
 }

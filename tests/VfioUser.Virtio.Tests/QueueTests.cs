@@ -19,6 +19,22 @@ public sealed class QueueTests
     }
 
     [Theory]
+    [InlineData(Layout.Split)]
+    [InlineData(Layout.Packed)]
+    public void Notifications_may_have_data(Layout layout)
+    {
+        using EchoDevice device = new((ulong)(VirtioFeatures.RingPacked | VirtioFeatures.NotificationData));
+        using TestGuest guest = TestGuest.Attach(device);
+        VirtioDriverOptions options = layout.Options();
+        VirtioDriver driver = VirtioDriver.Start(guest, options with { Features = options.Features | (ulong)VirtioFeatures.NotificationData });
+
+        for (byte i = 0; i < 40; i++)
+            driver.Queues[0].Request([i, 2], 2).Should().Equal(2, i);
+
+        ((VirtioFeatures)device.Features).Should().HaveFlag(VirtioFeatures.NotificationData);
+    }
+
+    [Theory]
     [MemberData(nameof(AllMemories))]
     public void Each_request_has_its_answer(Layout layout, GuestMemoryKind memory)
     {

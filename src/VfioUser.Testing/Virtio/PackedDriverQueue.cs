@@ -69,6 +69,8 @@ internal sealed class PackedDriverQueue : VirtioDriverQueue
         return id;
     }
 
+    private protected override ushort Progress => (ushort)(_next | (_nextWrap ? 1 << WrapBit : 0));
+
     private protected override bool WantsNotification()
     {
         Interlocked.MemoryBarrier();

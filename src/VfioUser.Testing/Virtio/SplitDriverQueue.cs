@@ -60,6 +60,8 @@ internal sealed class SplitDriverQueue : VirtioDriverQueue
         return at[0];
     }
 
+    private protected override ushort Progress => _available;
+
     private protected override bool WantsNotification()
     {
         Interlocked.MemoryBarrier();

@@ -21,6 +21,8 @@ public sealed class VirtioDriver
     private const byte FeaturesOk = 8;
     private const byte NeedsReset = 64;
 
+    private const ulong NotificationData = 1ul << 38;
+
     private readonly (RegionIndex Region, long Offset)? _common, _isr, _config, _notify;
     private readonly uint _notifyMultiplier;
     private List<VirtioDriverQueue> _queues = [];
@@ -167,9 +169,16 @@ public sealed class VirtioDriver
     public T Read<T>(long offset)
         where T : unmanaged => RegionOf(_common, out long at).Read<T>(at + offset);
 
-    /// <summary>Tells the device that a queue has buffers.</summary>
-    internal void Notify(int queue, ushort notifyOffset) =>
-        RegionOf(_notify, out long at).Write(at + notifyOffset * _notifyMultiplier, (ushort)queue);
+    /// <summary>Tells the device that a queue has buffers. VIRTIO 1.3 4.1.5.2 "Available Buffer Notifications".</summary>
+    internal void Notify(int queue, ushort notifyOffset, ushort progress)
+    {
+        GuestRegion region = RegionOf(_notify, out long at);
+        at += notifyOffset * _notifyMultiplier;
+        if ((Features & NotificationData) != 0)
+            region.Write(at, (uint)(queue | progress << 16));
+        else
+            region.Write(at, (ushort)queue);
+    }
 
     private GuestRegion RegionOf((RegionIndex Region, long Offset)? place, out long offset)
     {

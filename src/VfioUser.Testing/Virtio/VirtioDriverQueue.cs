@@ -67,7 +67,7 @@ public abstract class VirtioDriverQueue
     }
 
     /// <summary>Notifies the device, whether it wants that or not.</summary>
-    public void NotifyAlways() => _driver.Notify(Index, _notifyOffset);
+    public void NotifyAlways() => _driver.Notify(Index, _notifyOffset, Progress);
 
     /// <summary>Takes a buffer that the device has used, if there is one.</summary>
     public abstract bool TryTake(out VirtioUsed used);
@@ -109,6 +109,9 @@ public abstract class VirtioDriverQueue
     private protected abstract ushort AddParts(ReadOnlySpan<VirtioPart> parts, ushort flags);
 
     private protected abstract bool WantsNotification();
+
+    /// <summary>How far the driver has come, as a notification with data says it.</summary>
+    private protected abstract ushort Progress { get; }
 
     /// <summary>Asks for an interrupt for the next buffer.</summary>
     /// <returns>True: look again.</returns>
