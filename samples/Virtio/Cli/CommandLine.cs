@@ -29,8 +29,12 @@ internal static class CommandLine
             Description = kind.MaxSockets == 1 ? "Path of the socket that the virtual machine connects to."
                 : "Path of a socket that a virtual machine connects to; may be given several times, for a device each.",
             Required = true,
-            Arity = new ArgumentArity(1, kind.MaxSockets),
         };
+        socket.Validators.Add(result =>
+        {
+            if (result.Tokens.Count > kind.MaxSockets)
+                result.AddError($"{kind.Name} is served on {kind.MaxSockets} socket{(kind.MaxSockets == 1 ? "" : "s")} at most.");
+        });
         Option<bool> trust = new("--trust-client-memory") { Description = "Map the machine's memory even if its file could shrink, or has huge pages." };
         Command command = new(kind.Name, kind.Description) { socket, trust };
         foreach (Option option in kind.Options)
