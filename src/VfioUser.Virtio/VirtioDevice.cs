@@ -98,8 +98,8 @@ public abstract class VirtioDevice : PciDevice
     /// <summary>Adds the next queue, whose buffers the device takes when it needs them: for what it sends unasked.</summary>
     /// <param name="name">Used in logs.</param>
     /// <param name="maxSize">Most entries: a power of two, up to 32768.</param>
-    /// <param name="poll">Called when the driver has made buffers available, and after <see cref="VirtioQueue.Wake"/>; takes what it needs
-    /// by <see cref="VirtioQueue.TryTake"/>, and says whether it has done anything.</param>
+    /// <param name="poll">Called after <see cref="VirtioQueue.Wake"/>, and when the driver has made buffers available after there were none;
+    /// takes what it needs by <see cref="VirtioQueue.TryTake"/>, and says whether it has done anything.</param>
     /// <param name="ownThread">Whether it has a thread of its own; the others share one.</param>
     /// <inheritdoc cref="AddQueue(string, int, Action{VirtioChain}, bool)"/>
     public VirtioQueue AddQueue(string name, int maxSize, Func<VirtioQueue, bool> poll, bool ownThread = false)
@@ -107,6 +107,10 @@ public abstract class VirtioDevice : PciDevice
         ArgumentNullException.ThrowIfNull(poll);
         return Add(name, maxSize, serve: null, poll, ownThread);
     }
+
+    /// <summary>The same, with another limit for one pass of the handler.</summary>
+    internal VirtioQueue AddQueue(string name, int maxSize, Func<VirtioQueue, bool> poll, bool ownThread, int maxChainsPerPass) =>
+        Add(name, maxSize, serve: null, poll, ownThread, maxChainsPerPass);
 
     /// <summary>Gives the device a configuration structure.</summary>
     /// <typeparam name="T">The structure, at most 4096 bytes.</typeparam>
@@ -306,7 +310,8 @@ public abstract class VirtioDevice : PciDevice
         _ => PciClass.Other,
     };
 
-    private VirtioQueue Add(string name, int maxSize, Action<VirtioChain>? serve, Func<VirtioQueue, bool>? poll, bool ownThread)
+    private VirtioQueue Add(string name, int maxSize, Action<VirtioChain>? serve, Func<VirtioQueue, bool>? poll, bool ownThread,
+        int maxChainsPerPass = VirtioQueue.UsualChainsPerPass)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         ArgumentOutOfRangeException.ThrowIfLessThan(maxSize, 1);
@@ -316,7 +321,7 @@ public abstract class VirtioDevice : PciDevice
         if (_queues.Count == _queueCount)
             throw new InvalidOperationException($"The device was created with {_queueCount} queues, and has them.");
         QueueWorker worker = ownThread ? new QueueWorker(this, $"virtio {name}") : _sharedWorker ??= new QueueWorker(this, "virtio queues");
-        VirtioQueue queue = new(this, worker, _queues.Count, name, maxSize, serve, poll);
+        VirtioQueue queue = new(this, worker, _queues.Count, name, maxSize, serve, poll) { MaxChainsPerPass = maxChainsPerPass };
         worker.Add(queue);
         _queues.Add(queue);
         _common.SetMaxSize(queue);

@@ -12,7 +12,7 @@ namespace VfioUser.Virtio;
 public sealed class VirtioQueue
 {
     // then the driver is told, and other queues have their turn
-    private const int MaxChainsPerPass = 64;
+    internal const int UsualChainsPerPass = 64;
 
     // of all buffers that the device has: more wait in the ring, as indirect tables could have a thousand each
     private const int MaxRanges = 1 << 16;
@@ -27,6 +27,7 @@ public sealed class VirtioQueue
     private readonly Stack<VirtioChain> _spare = new();
     private readonly ConcurrentQueue<VirtioChain> _completed = new();
     private readonly RundownGuard _use = new(isOpen: false); // passes of the worker, and chains that the device has
+    private readonly Lock _pass = new(); // the worker's, or that of another device's thread
     private Ring? _ring;
     private bool _isInPass;
     private bool _wasArmed;
@@ -53,6 +54,9 @@ public sealed class VirtioQueue
     /// <summary>Most entries; the driver may choose fewer.</summary>
     public int MaxSize { get; }
 
+    /// <summary>How many buffers one pass takes at most.</summary>
+    internal int MaxChainsPerPass { get; init; } = UsualChainsPerPass;
+
     /// <summary>Whether the driver has enabled it and is set up. Any thread; may change at once.</summary>
     public bool IsRunning => _use.IsOpen;
 
@@ -70,7 +74,7 @@ public sealed class VirtioQueue
     /// <exception cref="InvalidOperationException">It is not called from within the queue's handler.</exception>
     public bool TryTake([NotNullWhen(true)] out VirtioChain? chain)
     {
-        if (!_isInPass)
+        if (!_pass.IsHeldByCurrentThread || !_isInPass)
             throw new InvalidOperationException($"Take buffers of the queue {Name} in its own handler only; Wake has it called.");
         chain = null;
         if (_taken == MaxChainsPerPass || _ranges > MaxRanges || _ring is not { } ring || !_use.TryEnter())
@@ -91,6 +95,55 @@ public sealed class VirtioQueue
         return true;
     }
 
+    /// <summary>Leaves the buffer that was taken last, to be taken again: in the same pass, the later ones first.</summary>
+    internal void PutBack(VirtioChain chain)
+    {
+        if (!chain.Abandon())
+            return;
+        _ring?.PutBack(chain);
+        _taken--;
+        Recycle(chain);
+        _use.Exit();
+    }
+
+    /// <summary>In a pass: how many entries the driver has given it.</summary>
+    internal int Size => _ring!.Size;
+
+    /// <summary>Any thread: begins a pass on it, in which buffers are taken as in the handler. Memory that is not mapped is left to the
+    /// worker: the thread is another device's, and does not wait for this one's client.</summary>
+    /// <returns>False if it is not running, or it is the worker's to do: wake it.</returns>
+    internal bool TryBeginPass()
+    {
+        if (!_worker.TryEnter())
+            return false;
+        if (_use.TryEnter())
+        {
+            _pass.Enter();
+            if (_ring is { Fault: null, IsMapped: true } ring && !_hasThrown)
+            {
+                ring.InPlaceOnly = true;
+                Begin(ring);
+                return true;
+            }
+            _pass.Exit();
+            Leave();
+        }
+        _worker.Exit();
+        return false;
+    }
+
+    /// <summary>Ends a pass that another thread has begun. What was completed in it is told to the driver.</summary>
+    internal void EndPass()
+    {
+        Ring ring = _ring!;
+        _isInPass = false;
+        ring.InPlaceOnly = false;
+        Tell(ring);
+        _pass.Exit();
+        Leave();
+        _worker.Exit();
+    }
+
     /// <summary>Whether the worker or the device's own code uses it.</summary>
     internal bool IsIdle => _use.Users == 0;
 
@@ -102,6 +155,8 @@ public sealed class VirtioQueue
     {
         Clear();
         _ring = ring;
+        // a queue that is polled says itself when it lacks buffers
+        _wasArmed = _poll is not null;
     }
 
     /// <summary>Command thread: buffers may be taken from now on.</summary>
@@ -129,7 +184,10 @@ public sealed class VirtioQueue
     /// <summary>Command thread, while the device is quiesced and before it is stopped: what is done is in the ring that is saved.</summary>
     internal void Flush()
     {
-        if (_ring is { } ring && PostCompleted(ring) && ring.TakeInterrupt())
+        if (_ring is not { } ring)
+            return;
+        PostCompleted(ring);
+        if (ring.TakeInterrupt())
             _device.InterruptQueue(Index);
     }
 
@@ -138,7 +196,9 @@ public sealed class VirtioQueue
     {
         _completed.Enqueue(chain);
         Leave();
-        _worker.Wake();
+        // within a pass its end posts it
+        if (!_pass.IsHeldByCurrentThread)
+            _worker.Wake();
     }
 
     /// <summary>Worker: serves what there is.</summary>
@@ -148,7 +208,8 @@ public sealed class VirtioQueue
             return false;
         try
         {
-            return _ring is { Fault: null } ring && !_hasThrown && Pass(ring);
+            lock (_pass)
+                return _ring is { Fault: null } ring && !_hasThrown && Pass(ring);
         }
         finally
         {
@@ -164,15 +225,8 @@ public sealed class VirtioQueue
             return false;
         try
         {
-            if (_ring is not { Fault: null } ring || _hasThrown)
-                return false;
-            if (!_completed.IsEmpty || Volatile.Read(ref _isWoken) != 0)
-                return true;
-            _wasArmed = true;
-            bool more = ring.Arm();
-            Report(ring);
-            // a handler that was content has left the rest on purpose
-            return more && _isStarved;
+            lock (_pass)
+                return _ring is { Fault: null } ring && !_hasThrown && Arm(ring);
         }
         finally
         {
@@ -180,14 +234,41 @@ public sealed class VirtioQueue
         }
     }
 
-    private bool Pass(Ring ring)
+    private bool Arm(Ring ring)
+    {
+        if (!_completed.IsEmpty || Volatile.Read(ref _isWoken) != 0)
+            return true;
+        // a handler that was content has left the rest on purpose, and needs no notification of more
+        if (_poll is not null && !_isStarved)
+            return false;
+        _wasArmed = true;
+        bool more = ring.Arm();
+        Report(ring);
+        return more && _isStarved;
+    }
+
+    private void Begin(Ring ring)
     {
         if (_wasArmed)
         {
             _wasArmed = false;
             ring.Disarm();
         }
-        (_taken, _isInPass, _isStarved, _passBegan) = (0, true, false, Environment.TickCount64);
+        (_taken, _isInPass, _isStarved) = (0, true, false);
+    }
+
+    private void Tell(Ring ring)
+    {
+        PostCompleted(ring);
+        if (ring.TakeInterrupt())
+            _device.InterruptQueue(Index);
+        Report(ring);
+    }
+
+    private bool Pass(Ring ring)
+    {
+        Begin(ring);
+        _passBegan = Environment.TickCount64;
         Interlocked.Exchange(ref _isWoken, 0);
         bool worked = PostCompleted(ring);
         try
@@ -206,10 +287,7 @@ public sealed class VirtioQueue
         {
             _isInPass = false;
         }
-        PostCompleted(ring);
-        if (ring.TakeInterrupt())
-            _device.InterruptQueue(Index);
-        Report(ring);
+        Tell(ring);
         return worked && ring.Fault is null && !_hasThrown;
     }
 
@@ -245,6 +323,8 @@ public sealed class VirtioQueue
             Recycle(chain);
             posted = true;
         }
+        if (posted)
+            ring.Publish();
         return posted;
     }
 

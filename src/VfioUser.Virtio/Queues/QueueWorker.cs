@@ -8,6 +8,13 @@ internal sealed class QueueWorker(PciDevice device, string name) : PollingWorker
     /// <summary>Setup.</summary>
     public void Add(VirtioQueue queue) => _queues.Add(queue);
 
+    /// <summary>Any thread: enters as the worker does. Without waiting.</summary>
+    /// <returns>False while the device is quiesced, and when it is not served.</returns>
+    public bool TryEnter() => Work.TryEnter();
+
+    /// <summary>Leaves, after <see cref="TryEnter"/>.</summary>
+    public void Exit() => Work.Exit();
+
     protected override bool Poll()
     {
         bool worked = false;

@@ -6,6 +6,7 @@ internal sealed class PackedRing : Ring
 {
     // of the event suppression structures: offset and wrap counter, flags
     private const int EventFlagsOffset = 2;
+    private const int EventLength = 4;
     private const ushort EventsEnabled = 0;
     private const ushort EventsDisabled = 1;
     private const ushort EventsAtDescriptor = 2;
@@ -15,17 +16,22 @@ internal sealed class PackedRing : Ring
     private bool _nextWrap;
     private int _used;
     private bool _usedWrap;
+    private int _putBack; // descriptors, since a buffer was taken last
+    private (Iova At, DescriptorFlags Flags)? _unpublished; // the first one that was used, which hides those behind it
     private int _unsignalled; // descriptors used since the driver was asked last
 
     public PackedRing(Dma dma, RingAddresses at, int size, VirtioFeatures features, RingState state)
         : base(dma, at, size, features) =>
         (_next, _used, _nextWrap, _usedWrap) = (state.Next % size, state.Used % size, state.NextWrap, state.UsedWrap);
 
+    public override bool IsMapped => Dma.IsMapped(At.Descriptors, (ulong)(Size * Descriptor.Length), writable: true)
+        && Dma.IsMapped(At.Driver, EventLength, writable: false) && Dma.IsMapped(At.Device, EventLength, writable: true);
+
     public override RingState State => new((ushort)_next, (ushort)_used, _nextWrap, _usedWrap);
 
     protected override bool Take(VirtioChain chain)
     {
-        if (!IsAvailable())
+        if (!IsAvailable(_next, _nextWrap))
             return false;
         int at = _next;
         bool wrap = _nextWrap;
@@ -53,25 +59,39 @@ internal sealed class PackedRing : Ring
                 continue;
             (chain.Id, chain.Slots) = (descriptor.Id, count);
             (_next, _nextWrap) = (at, wrap);
+            _putBack = 0;
             return true;
         }
+    }
+
+    protected override void Rewind(VirtioChain chain)
+    {
+        (_next, _nextWrap) = Move(_next, _nextWrap, -chain.Slots);
+        _putBack += chain.Slots;
     }
 
     protected override void Use(VirtioChain chain)
     {
         Iova at = Of(_used);
         DescriptorFlags flags = (chain.Written > 0 ? DescriptorFlags.Write : 0) | (_usedWrap ? DescriptorFlags.Available | DescriptorFlags.Used : 0);
-        // the flags give the descriptor to the driver
         if (!Write(at + PackedDescriptor.LengthOffset, chain.Written, "the descriptor ring")
-            || !Write(at + PackedDescriptor.IdOffset, chain.Id, "the descriptor ring")
-            || !Write(at + PackedDescriptor.FlagsOffset, (ushort)flags, "the descriptor ring"))
+            || !Write(at + PackedDescriptor.IdOffset, chain.Id, "the descriptor ring"))
         {
             return;
         }
-        _used += chain.Slots;
+        // the flags give the descriptor to the driver
+        if (_unpublished is null)
+            _unpublished = (at, flags);
+        else if (!Write(at + PackedDescriptor.FlagsOffset, (ushort)flags, "the descriptor ring"))
+            return;
+        (_used, _usedWrap) = Move(_used, _usedWrap, chain.Slots);
         _unsignalled += chain.Slots;
-        if (_used >= Size)
-            (_used, _usedWrap) = (_used - Size, !_usedWrap);
+    }
+
+    protected override void PublishUsed()
+    {
+        if (_unpublished is { } first && Write(first.At + PackedDescriptor.FlagsOffset, (ushort)first.Flags, "the descriptor ring"))
+            _unpublished = null;
     }
 
     protected override bool IsInterruptWanted()
@@ -96,22 +116,30 @@ internal sealed class PackedRing : Ring
 
     protected override bool EnableNotifications()
     {
-        if (HasEventIndex && !Write(At.Device, (ushort)(_next | (_nextWrap ? 1 << WrapBit : 0)), "the device's event suppression"))
+        // what was put back is no news
+        (int at, bool wrap) = Move(_next, _nextWrap, _putBack);
+        if (HasEventIndex && !Write(At.Device, (ushort)(at | (wrap ? 1 << WrapBit : 0)), "the device's event suppression"))
             return false;
         if (!Write(At.Device + EventFlagsOffset, HasEventIndex ? EventsAtDescriptor : EventsEnabled, "the device's event suppression"))
             return false;
         // the driver makes a descriptor available before it reads what was written here
         Interlocked.MemoryBarrier();
-        return IsAvailable();
+        return IsAvailable(at, wrap);
     }
 
     protected override void DisableNotifications() => Write(At.Device + EventFlagsOffset, EventsDisabled, "the device's event suppression");
 
     // The flags are read before the rest: the driver writes them last.
-    private bool IsAvailable() =>
-        Read(Of(_next) + PackedDescriptor.FlagsOffset, "the descriptor ring", out DescriptorFlags flags)
-        && (flags & DescriptorFlags.Available) != 0 == _nextWrap
-        && (flags & DescriptorFlags.Used) != 0 != _nextWrap;
+    private bool IsAvailable(int at, bool wrap) =>
+        Read(Of(at) + PackedDescriptor.FlagsOffset, "the descriptor ring", out DescriptorFlags flags)
+        && (flags & DescriptorFlags.Available) != 0 == wrap
+        && (flags & DescriptorFlags.Used) != 0 != wrap;
+
+    private (int At, bool Wrap) Move(int at, bool wrap, int slots)
+    {
+        at += slots;
+        return at >= Size ? (at - Size, !wrap) : at < 0 ? (at + Size, !wrap) : (at, wrap);
+    }
 
     private Iova Of(int index) => At.Descriptors + (ulong)index * Descriptor.Length;
 }

@@ -26,6 +26,13 @@ internal abstract class Ring
         _hasIndirect = (features & VirtioFeatures.IndirectDescriptors) != 0;
     }
 
+    /// <summary>Whether only memory that is mapped may be accessed: it is used on another device's thread, which must not wait for this
+    /// one's client.</summary>
+    public bool InPlaceOnly { get; set; }
+
+    /// <summary>Whether the ring itself is mapped.</summary>
+    public abstract bool IsMapped { get; }
+
     /// <summary>What the driver has done wrong; null for nothing.</summary>
     public string? Fault { get; private set; }
 
@@ -35,7 +42,7 @@ internal abstract class Ring
 
     protected RingAddresses At { get; }
 
-    protected int Size { get; }
+    public int Size { get; }
 
     protected bool HasEventIndex { get; }
 
@@ -55,7 +62,23 @@ internal abstract class Ring
         return _outstanding <= Size || Fail($"buffers with {_outstanding} entries at once in a ring of {Size}");
     }
 
-    /// <summary>Gives a buffer back to the driver.</summary>
+    /// <summary>Leaves the buffer that was taken last to be taken again.</summary>
+    public void PutBack(VirtioChain chain)
+    {
+        if (Fault is not null)
+            return;
+        _outstanding -= chain.Slots;
+        Rewind(chain);
+    }
+
+    /// <summary>Makes all that was returned visible to the driver, at once.</summary>
+    public void Publish()
+    {
+        if (Fault is null)
+            PublishUsed();
+    }
+
+    /// <summary>Gives a buffer back to the driver, which sees it after <see cref="Publish"/>.</summary>
     public void Return(VirtioChain chain)
     {
         if (Fault is not null)
@@ -80,7 +103,11 @@ internal abstract class Ring
 
     protected abstract bool Take(VirtioChain chain);
 
+    protected abstract void Rewind(VirtioChain chain);
+
     protected abstract void Use(VirtioChain chain);
+
+    protected abstract void PublishUsed();
 
     protected abstract bool IsInterruptWanted();
 
@@ -131,6 +158,8 @@ internal abstract class Ring
         int count = (int)(length / Descriptor.Length);
         if (_table.Length < length)
             _table = new byte[Math.Max(Size, MaxTable) * Descriptor.Length];
+        if (InPlaceOnly && !Dma.IsMapped(new Iova(address), length, writable: false))
+            return false;
         Span<byte> bytes = _table.AsSpan(0, (int)length);
         if (!Check(Dma.TryRead(new Iova(address), bytes), "an indirect table"))
             return false;

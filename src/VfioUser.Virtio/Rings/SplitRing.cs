@@ -15,11 +15,17 @@ internal sealed class SplitRing : Ring
     private ushort _next;
     private ushort _available; // the last index of the driver's that was seen
     private ushort _used;
+    private ushort _published;
+    private int _putBack; // since a buffer was taken last
     private ushort _signalled;
 
     public SplitRing(Dma dma, RingAddresses at, int size, VirtioFeatures features, RingState state)
         : base(dma, at, size, features) =>
-        (_next, _available, _used, _signalled) = (state.Next, state.Next, state.Used, state.Used);
+        (_next, _available, _used, _published, _signalled) = (state.Next, state.Next, state.Used, state.Used, state.Used);
+
+    public override bool IsMapped => Dma.IsMapped(At.Descriptors, (ulong)(Size * Descriptor.Length), writable: false)
+        && Dma.IsMapped(At.Driver, (ulong)(EntriesOffset + AvailableEntryLength * (Size + 1)), writable: false)
+        && Dma.IsMapped(At.Device, (ulong)(EntriesOffset + UsedEntryLength * Size + sizeof(ushort)), writable: true);
 
     public override RingState State => new(_next, _used, NextWrap: true, UsedWrap: true);
 
@@ -38,17 +44,28 @@ internal sealed class SplitRing : Ring
             return false;
         chain.Id = head;
         _next++;
+        _putBack = 0;
         return true;
+    }
+
+    protected override void Rewind(VirtioChain chain)
+    {
+        _next--;
+        _putBack++;
     }
 
     protected override void Use(VirtioChain chain)
     {
         ulong slot = (ulong)(_used & (Size - 1));
         ulong entry = chain.Id | (ulong)chain.Written << 32;
-        if (!Write(At.Device + EntriesOffset + slot * UsedEntryLength, entry, "the used ring"))
-            return;
-        if (Write(At.Device + IndexOffset, (ushort)(_used + 1), "the used ring"))
+        if (Write(At.Device + EntriesOffset + slot * UsedEntryLength, entry, "the used ring"))
             _used++;
+    }
+
+    protected override void PublishUsed()
+    {
+        if (_published != _used && Write(At.Device + IndexOffset, _used, "the used ring"))
+            _published = _used;
     }
 
     protected override bool IsInterruptWanted()
@@ -66,12 +83,15 @@ internal sealed class SplitRing : Ring
 
     protected override bool EnableNotifications()
     {
-        bool written = HasEventIndex ? Write(AvailableEvent, _next, "the used ring") : Write(At.Device, (ushort)0, "the used ring");
+        // what was put back is no news
+        ushort at = (ushort)(_next + _putBack);
+        bool written = HasEventIndex ? Write(AvailableEvent, at, "the used ring") : Write(At.Device, (ushort)0, "the used ring");
         if (!written)
             return false;
         // the driver writes its index before it reads what was written here
         Interlocked.MemoryBarrier();
-        return _available != _next || SeesMore();
+        _ = SeesMore();
+        return Fault is null && _available != at;
     }
 
     protected override void DisableNotifications()
