@@ -34,10 +34,14 @@ public sealed class FrameQueue
 
     /// <summary>Copies a frame to the end, or loses it.</summary>
     /// <returns>Whether there was room, and the sender's memory is there.</returns>
-    public bool Add(in NetworkFrame frame)
+    public bool Add(in NetworkFrame frame) => Add(frame, out _);
+
+    /// <summary>As <see cref="Add(in NetworkFrame)"/>, and says whether it is the first one: then whoever takes them is to be woken.</summary>
+    internal bool Add(in NetworkFrame frame, out bool isFirst)
     {
         lock (_lock)
         {
+            isFirst = _count == 0;
             int length = PrefixLength + frame.Length;
             _bytes ??= new byte[_capacity];
             if (PlaceFor(length) is { } place && frame.TryCopyTo(0, _bytes.AsSpan(place + PrefixLength, frame.Length)))

@@ -29,7 +29,12 @@ internal static class OffloadHeader
             IsChecksumValid = (flags & DataValid) != 0 && !needsChecksum,
             ChecksumStart = needsChecksum ? BinaryPrimitives.ReadUInt16LittleEndian(header[6..]) : 0,
             ChecksumOffset = needsChecksum ? BinaryPrimitives.ReadUInt16LittleEndian(header[8..]) : 0,
-            Segmentation = type == TcpOverIPv4 ? FrameSegmentation.TcpOverIPv4 : type == TcpOverIPv6 ? FrameSegmentation.TcpOverIPv6 : FrameSegmentation.None,
+            Segmentation = type switch
+            {
+                TcpOverIPv4 => FrameSegmentation.TcpOverIPv4,
+                TcpOverIPv6 => FrameSegmentation.TcpOverIPv6,
+                _ => FrameSegmentation.None,
+            },
             HasEcn = isCut && (header[1] & Ecn) != 0,
             HeaderLength = isCut ? BinaryPrimitives.ReadUInt16LittleEndian(header[2..]) : 0,
             SegmentSize = isCut ? BinaryPrimitives.ReadUInt16LittleEndian(header[4..]) : 0,
