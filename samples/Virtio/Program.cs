@@ -12,6 +12,7 @@ DeviceKind[] kinds =
     new InputKind(),
     new VsockKind(),
     new FolderKind(),
+    new NetKind(),
 ];
 
 ParseResult parsed = CommandLine.Create(kinds).Parse(args);
