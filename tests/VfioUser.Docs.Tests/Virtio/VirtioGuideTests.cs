@@ -1,4 +1,6 @@
+using System.Net.NetworkInformation;
 using VfioUser.Disks;
+using VfioUser.Network;
 using VfioUser.Testing;
 using VfioUser.Virtio;
 
@@ -52,6 +54,22 @@ public sealed class VirtioGuideTests : IDisposable
         client.ReadRegion((uint)RegionIndex.Config, 0, id);
 
         id.ToArray().Should().Equal(0xF4, 0x1A, 0x42, 0x10);
+    }
+
+    [Fact]
+    public void Cards_are_joined()
+    {
+        NetworkSwitch middle = new();
+        using VirtioNet first = new(new VirtioNetOptions { Address = PhysicalAddress.Parse("52-54-00-12-01-00") });
+        using VirtioNet second = new(new VirtioNetOptions { QueuePairs = 4, Mtu = 9000 });
+        first.Plug(middle.Connect(first));
+        second.Plug(middle.Connect(second));
+
+        using TestGuest guest = TestGuest.Attach(first);
+        VirtioDriver driver = VirtioDriver.Start(guest);
+        driver.Queues[1].Request([.. new byte[12], 2, 0, 0, 0, 0, 1, .. first.Address.GetAddressBytes(), .. new byte[50]], answerLength: 0);
+
+        middle.Find(first.Address).Should().NotBeNull("it has sent");
     }
 
     private static void ServeDisk(string[] args)
