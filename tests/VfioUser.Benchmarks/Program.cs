@@ -57,10 +57,13 @@ switch (args)
         NvmeFloorServer.Run(path);
         return 0;
     case ["e1000-guest", .. string[] words]:
-        await E1000InGuests.Run(words);
+        await CardsInGuests.Run(CardKind.E1000, words);
         return 0;
-    case ["e1000-server", string folder, string spin, string delay]:
-        E1000Server.Run(folder, int.TryParse(spin, System.Globalization.CultureInfo.InvariantCulture, out int fixedSpin) ? fixedSpin : null, int.Parse(delay, System.Globalization.CultureInfo.InvariantCulture));
+    case ["virtio-net-guest", .. string[] words]:
+        await CardsInGuests.Run(CardKind.VirtioNet, words);
+        return 0;
+    case ["card-server", string kind, string folder, string spin, string delay]:
+        CardServer.Run(CardKind.Named(kind), folder, int.TryParse(spin, System.Globalization.CultureInfo.InvariantCulture, out int fixedSpin) ? fixedSpin : null, int.Parse(delay, System.Globalization.CultureInfo.InvariantCulture));
         return 0;
     case ["micro", .. string[] rest]:
         BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(rest.Length == 0 ? ["--filter", "*"] : rest);
@@ -79,6 +82,7 @@ switch (args)
                                 shadow, mapped, trapped (doorbells), 1, 2, 4 (processors of the guest)
             e1000-guest [WORD...] TCP between two guests on the E1000 sample beside QEMU's own card; words are a number of alternations,
                                 pingpong or stream, spin=MICROSECONDS and delay=MICROSECONDS (of interrupts for sent frames)
+            virtio-net-guest [WORD...] the same for VirtioNet beside QEMU's own; the latter's backend has no offloads
             nvme-file [FOLDER]  the NVMe sample on a file beside fio, which has to be installed, on that file
             start PROGRAM       a published NVMe sample: size, time until a client is attached, resident memory
             micro [ARGS...]     BenchmarkDotNet: allocations and time of the hot paths
