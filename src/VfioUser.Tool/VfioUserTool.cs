@@ -15,9 +15,9 @@ internal static class VfioUserTool
         // @name is an abstract socket here, not a response file
         ParserConfiguration parser = new() { ResponseFileTokenReplacer = null };
         ParseResult parsed = Commands.Create(terminal).Parse(args, parser);
-        if (parsed.Errors.Count > 0)
+        if (UsageErrors.First(parsed) is { } error)
         {
-            terminal.Error.WriteLine($"vfio-user: {OneLine(parsed.Errors[0].Message)} See vfio-user --help.");
+            terminal.Error.WriteLine($"vfio-user: {OneLine(error)}");
             return ExitCode.Usage;
         }
         try

@@ -33,10 +33,23 @@ public class AccessTests
         File.WriteAllBytes(served.PathOf("bytes"), bytes);
         ToolRun back = served.Run("write", "bar0", "0", "--input", served.PathOf("bytes"));
 
-        dump.Out.Should().Be("20: ab" + string.Concat(Enumerable.Repeat(" 00", 15)) + "\n30: 00 00 00 00\n");
+        dump.Out.Should().Be("00000020  ab" + string.Concat(Enumerable.Repeat(" 00", 15)) + "  ................\n" +
+            "00000030  00 00 00 00" + new string(' ', 12 * 3) + "  ....\n");
         bytes.Should().HaveCount(0x1000);
         back.ExitCode.Should().Be(0);
         device[0x21].Should().Be(0xCD);
+    }
+
+    [Theory]
+    [InlineData("2", "00000010  6548 6c6c 2c6f 6920 206f 6572 2067 2131  Hello, io reg 1!\n")]
+    [InlineData("8", "00000010  69202c6f6c6c6548 213120676572206f  Hello, io reg 1!\n")]
+    public void A_dump_has_words_of_the_width_and_ascii(string width, string text)
+    {
+        Everything device = new();
+        "Hello, io reg 1!"u8.ToArray().Select((value, at) => device[0x10 + at] = value).Should().HaveCount(16);
+        using Served served = new(device);
+
+        served.Run("read", "bar0", "0x10", "--length", "16", "--width", width).Out.Should().Be(text);
     }
 
     [Theory]
@@ -81,7 +94,7 @@ public class AccessTests
         ToolRun run = served.Run("write", "bar0", "0", "0x100", "--width", "1");
 
         run.ExitCode.Should().Be(2);
-        run.Error.Should().Contain("0x100 does not fit into 1 bytes");
+        run.Error.Should().Contain("0x100 does not fit into 1 byte.");
         device[0].Should().Be(0);
     }
 

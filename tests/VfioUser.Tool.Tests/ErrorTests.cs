@@ -33,12 +33,12 @@ public class ErrorTests
     [InlineData("trace", "@never", "@never", "--record", "")]
     [InlineData("trace", "--read", "")]
     [InlineData("replay", "", "@never")]
-    public void An_empty_path_is_one_clear_line(params string[] args)
+    public void An_empty_path_of_a_file_is_one_clear_line(params string[] args)
     {
         ToolRun run = ToolRun.Of(args);
 
         run.ExitCode.Should().Be(2);
-        run.Error.Should().Be("vfio-user: A file's path is empty. See vfio-user --help.\n");
+        run.Error.Should().Be($"vfio-user: A file's path is empty. See vfio-user {args[0]} --help.\n");
     }
 
     [Fact]

@@ -14,10 +14,18 @@ public class InfoTests
         run.Error.Should().BeEmpty();
         run.ExitCode.Should().Be(0);
         run.Out.Should().Contain("version             0.1").And.Contain("1234:5678").And.Contain("twin_socket         yes");
-        run.Out.Should().Contain("0  bar0       0x00001000  read write");
+        run.Out.Should().Contain("0  bar0       0x00001000  read write, 32-bit memory\n");
         run.Out.Should().Contain("sparse mmap v1\n         0x00001000 + 0x1000");
         run.Out.Should().Contain("2  msix           4  eventfd");
         run.Out.Should().NotContain("\e", "colours are for terminals");
+    }
+
+    [Fact]
+    public void What_a_device_does_not_have_is_none()
+    {
+        using Served served = new(new NullDevice());
+
+        served.Run("info").Out.Should().EndWith("Interrupts\n  none\n");
     }
 
     [Fact]
@@ -29,6 +37,7 @@ public class InfoTests
 
         JsonElement bar2 = json.RootElement.GetProperty("regions").EnumerateArray().Single(region => region.GetProperty("name").ValueEquals("bar2"));
         bar2.GetProperty("size").GetUInt64().Should().Be(0x4000);
+        bar2.GetProperty("kind").GetString().Should().Be("64-bit memory");
         bar2.GetProperty("hasDescriptor").GetBoolean().Should().BeTrue();
         JsonElement sparse = bar2.GetProperty("capabilities").EnumerateArray().Single();
         sparse.GetProperty("areas")[0].GetProperty("offset").GetUInt64().Should().Be(0x1000);
@@ -43,6 +52,6 @@ public class InfoTests
 
         ToolRun run = served.Run("info");
 
-        run.Out.Should().Contain("494f:0dc8").And.Contain("2  bar2       0x00000100").And.Contain("0  intx           1");
+        run.Out.Should().Contain("494f:0dc8").And.MatchRegex("2  bar2       0x00000100  .*, I/O\n").And.Contain("0  intx           1");
     }
 }

@@ -62,6 +62,18 @@ public class WaitingTests
     }
 
     [Fact]
+    public void A_watch_without_changes_ends_after_the_timeout()
+    {
+        using Served served = new(new Everything());
+
+        ToolRun forever = served.Run("watch", "bar0", "--length", "4", "--timeout", "0.01");
+        ToolRun counted = served.Run("watch", "bar0", "--length", "4", "--timeout", "0.01", "--count", "1");
+
+        forever.ExitCode.Should().Be(0);
+        counted.ExitCode.Should().Be(1);
+    }
+
+    [Fact]
     public void A_type_without_vectors_cannot_be_waited_for()
     {
         using Served served = new(new Everything());

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using VfioUser.Tool.Benching;
 using VfioUser.Tool.Checking;
 using VfioUser.Tool.Describing;
@@ -13,8 +14,13 @@ namespace VfioUser.Tool.CommandLine;
 /// <summary>All commands of the tool.</summary>
 internal static class Commands
 {
-    public static RootCommand Create(Terminal terminal) => new("Shows, reads, writes, watches, checks and measures any vfio-user server.")
+    /// <summary>The tool's name. Not that of the assembly, which is what a RootCommand has.</summary>
+    public const string ToolName = "vfio-user";
+
+    public static Command Create(Terminal terminal) => new(ToolName, "Shows, reads, writes, watches, checks and measures any vfio-user server.")
     {
+        new HelpOption(),
+        new VersionOption(),
         InfoCommand.Create(terminal),
         ConfigCommand.Create(terminal),
         ReadCommand.Create(terminal),
@@ -26,5 +32,7 @@ internal static class Commands
         TraceCommand.Create(terminal),
         ReplayCommand.Create(terminal),
         ServeCommand.Create(terminal),
+        CompletionCommand.Create(terminal),
+        CompleteCommand.Create(terminal),
     };
 }

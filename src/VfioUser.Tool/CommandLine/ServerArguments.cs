@@ -57,6 +57,8 @@ internal sealed class ServerArguments
         // the limit includes the NUL
         if (socket.Length == 0 || Encoding.UTF8.GetByteCount(socket) >= MaxPathBytes)
             throw new UsageException($"'{socket}' cannot be a socket's path: it is empty or too long.");
+        if (socket[0] != '@' && Directory.Exists(socket))
+            throw new ToolException($"Cannot connect to '{socket}': it is a folder, not a socket.");
         // a clearer message than the system's, that the address cannot be assigned
         return socket[0] == '@' || File.Exists(socket) ? socket : throw new ToolException($"Cannot connect to '{socket}': no such file.");
     }

@@ -24,7 +24,7 @@ internal static class ConfigCommand
             RegionTransfer.Read(client, RegionName.Config, 0, bytes);
             // lspci ignores the name after the slot
             terminal.Out.Write("00:00.0 vfio-user device\n");
-            HexDump.Write(terminal.Out, 0, bytes);
+            HexDump.WriteForLspci(terminal.Out, bytes);
             terminal.Out.Write('\n');
             return ExitCode.Success;
         });

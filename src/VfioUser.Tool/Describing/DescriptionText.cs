@@ -26,9 +26,13 @@ internal static class DescriptionText
         to.WriteLine($"  flags               {Join(device.Flags)}");
         to.WriteLine($"  migration           {Join(device.Migration)}");
         to.WriteLine(terminal.Bold("Regions"));
+        if (device.Regions.Count == 0)
+            to.WriteLine("  none");
         foreach (RegionDescription region in device.Regions)
             Write(to, region);
         to.WriteLine(terminal.Bold("Interrupts"));
+        if (device.Irqs.Count == 0)
+            to.WriteLine("  none");
         foreach (IrqDescription irq in device.Irqs)
             to.WriteLine($"  {irq.Index}  {irq.Name,-10} {irq.Count,5}  {Join(irq.Flags)}");
         if (device.Registers is { } registers)
@@ -38,7 +42,7 @@ internal static class DescriptionText
     private static void Write(TextWriter to, RegionDescription region)
     {
         string file = region.HasDescriptor ? $", file offset 0x{region.FileOffset:x}" : "";
-        to.WriteLine($"  {region.Index}  {region.Name,-10} 0x{region.Size:x8}  {Join(region.Flags)}{file}");
+        to.WriteLine($"  {region.Index}  {region.Name,-10} 0x{region.Size:x8}  {Join(region.Flags)}{(region.Kind is { } kind ? $", {kind}" : "")}{file}");
         foreach (CapabilityDescription capability in region.Capabilities)
         {
             to.WriteLine($"       {capability.Name} v{capability.Version}{(capability.Type is { } type ? " " + type : "")}");

@@ -25,7 +25,12 @@ internal sealed record PciDescription(string Vendor, string Device, string Subsy
 
 /// <summary>A region with bytes or a type. Sizes and offsets in bytes.</summary>
 internal sealed record RegionDescription(uint Index, string Name, ulong Size, IReadOnlyList<string> Flags, ulong FileOffset,
-    bool HasDescriptor, IReadOnlyList<CapabilityDescription> Capabilities);
+    bool HasDescriptor, IReadOnlyList<CapabilityDescription> Capabilities)
+{
+    /// <summary>Of a BAR: I/O or memory, as its register in configuration space says. Null for another region.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Kind { get; init; }
+}
 
 /// <summary>A region's capability.</summary>
 internal sealed record CapabilityDescription(string Name, int Version, IReadOnlyList<AreaDescription> Areas, string? Type);

@@ -11,6 +11,8 @@ namespace VfioUser.Tool.Describing;
 internal static class DeviceSurvey
 {
     private const int HeaderSize = 64;
+    private const int FirstBar = 0x10;
+    private const uint Bars = 6;
     // a server may claim four billion regions or interrupt types
     private const uint MaxListed = 1024;
 
@@ -30,7 +32,9 @@ internal static class DeviceSurvey
             if (irq.Count > 0)
                 irqs.Add(new IrqDescription(i, IrqName.Of(i), irq.Count, Flags((uint)irq.Flags, "eventfd", "maskable", "automasked", "noresize")));
         }
-        return new DeviceDescription(Negotiation(client), Flags((uint)device.Flags, "reset", "pci"), Pci(client, regions), Migration(client), regions, irqs);
+        byte[]? header = Header(client, regions);
+        return new DeviceDescription(Negotiation(client), Flags((uint)device.Flags, "reset", "pci"), header is null ? null : Pci(header), Migration(client),
+            header is null ? regions : [.. regions.Select(region => region with { Kind = BarKind(header, region.Index) })], irqs);
     }
 
     private static NegotiationDescription Negotiation(VfioUserClient client)
@@ -71,15 +75,29 @@ internal static class DeviceSurvey
     }, capability.Header.Version, [.. capability.Areas.Select(area => new AreaDescription(area.Offset, area.Size))],
         capability.Type is { } type ? string.Create(CultureInfo.InvariantCulture, $"0x{type.Type:x}:0x{type.Subtype:x}") : null);
 
-    private static PciDescription? Pci(VfioUserClient client, List<RegionDescription> regions)
+    private static byte[]? Header(VfioUserClient client, List<RegionDescription> regions)
     {
         if (!regions.Exists(region => region is { Index: RegionName.Config, Size: >= HeaderSize }))
             return null;
         byte[] header = new byte[HeaderSize];
         RegionTransfer.Read(client, RegionName.Config, 0, header);
-        return new PciDescription(Hex16(header, 0x00), Hex16(header, 0x02), Hex16(header, 0x2C), Hex16(header, 0x2E),
-            $"{header[0x0B]:x2}{header[0x0A]:x2}{header[0x09]:x2}", $"{header[0x08]:x2}");
+        return header;
     }
+
+    // PCI 3.0 6.2.5.1
+    private static string? BarKind(byte[] header, uint region)
+    {
+        if (region >= Bars)
+            return null;
+        byte bar = header[FirstBar + sizeof(uint) * region];
+        if ((bar & 1) != 0)
+            return "I/O";
+        return $"{((bar & 6) == 4 ? "64" : "32")}-bit {((bar & 8) != 0 ? "prefetchable " : "")}memory";
+    }
+
+    private static PciDescription Pci(byte[] header) =>
+        new(Hex16(header, 0x00), Hex16(header, 0x02), Hex16(header, 0x2C), Hex16(header, 0x2E),
+            $"{header[0x0B]:x2}{header[0x0A]:x2}{header[0x09]:x2}", $"{header[0x08]:x2}");
 
     private static List<string> Migration(VfioUserClient client)
     {

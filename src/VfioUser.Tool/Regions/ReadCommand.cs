@@ -21,7 +21,7 @@ internal static class ReadCommand
         Argument<string> argument = RegionName.OrRegister();
         Argument<ulong?> offset = Numbers.OptionalArgument("OFFSET", "First byte, relative to the region");
         Option<int> width = Width();
-        Option<ulong?> length = Numbers.Option("--length", "Bytes to dump, in place of one value");
+        Option<ulong?> length = Numbers.Option("--length", "Bytes to dump, in place of one value; in words of --width");
         Option<FileInfo?> output = new("--output") { Description = "Write the bytes to a file" };
         Option<bool> json = new("--json") { Description = "A register by name as JSON" };
         command.Add(argument);
@@ -52,7 +52,7 @@ internal static class ReadCommand
             if (parsed.GetValue(output) is { } file)
                 File.WriteAllBytes(file.FullName, bytes);
             else if (parsed.GetValue(length) is not null)
-                HexDump.Write(terminal.Out, at, bytes);
+                HexDump.Write(terminal.Out, at, bytes, parsed.GetResult(width) is { Implicit: false } ? parsed.GetValue(width) : 1);
             else
                 terminal.Out.WriteLine(Value(bytes));
             return ExitCode.Success;

@@ -20,16 +20,20 @@ internal static class WatchCommand
         Option<ulong?> length = Numbers.Option("--length", "Bytes to watch; without it the rest of the region, 1 MiB at most");
         Option<double> interval = new("--interval") { Description = "Seconds between reads", DefaultValueFactory = _ => 0.5 };
         Option<ulong?> count = Numbers.Option("--count", "End after that many changes");
+        Option<double?> timeout = new("--timeout") { Description = "Seconds after which it ends; a failure if --count was not reached by then" };
         command.Add(argument);
         command.Add(offset);
         command.Add(length);
         command.Add(interval);
         command.Add(count);
+        command.Add(timeout);
         command.SetAction(parsed =>
         {
             double seconds = parsed.GetValue(interval);
             if (seconds is not (>= 0 and <= LongestInterval))
                 throw new UsageException("--interval takes seconds, a day at most.");
+            if (parsed.GetValue(timeout) is not (null or >= 0 and <= LongestInterval))
+                throw new UsageException("--timeout takes seconds, a day at most.");
             if (parsed.GetValue(length) is { } asked and (0 or > MaxLength))
                 throw new UsageException($"A length of {asked} bytes cannot be watched; 1 to {MaxLength} can.");
             string name = parsed.GetRequiredValue(argument);
@@ -38,11 +42,15 @@ internal static class WatchCommand
                 RegionName.Refuse(parsed, offset, length);
             using CancellationTokenSource end = terminal.UntilEnded();
             using VfioUserClient client = server.Connect(parsed, end.Token);
+            if (parsed.GetValue(timeout) is { } limit)
+                end.CancelAfter(TimeSpan.FromSeconds(limit));
             WatchLoop loop = new(terminal, TimeSpan.FromSeconds(seconds), parsed.GetValue(count), end.Token);
             ulong changes = isRegister
                 ? loop.Watch(client, MapReader.Read(client).Find(name))
                 : loop.Watch(client, region, parsed.GetValue(offset) ?? 0, Length(client, region, parsed.GetValue(offset) ?? 0, parsed.GetValue(length)));
-            return changes < parsed.GetValue(count) ? ExitCode.Interrupted : ExitCode.Success;
+            if (!(changes < parsed.GetValue(count)))
+                return ExitCode.Success;
+            return terminal.Stop.IsCancellationRequested || terminal.OutputClosed.IsCancellationRequested ? ExitCode.Interrupted : ExitCode.Failure;
         });
         return command;
     }

@@ -41,7 +41,7 @@ internal static class WriteCommand
             byte[] bytes = Bytes(parsed.GetValue(value), parsed.GetValue(width), parsed.GetValue(input));
             using VfioUserClient client = server.Connect(parsed, terminal.Stop);
             RegionTransfer.Write(client, region, at, bytes);
-            terminal.Out.WriteLine($"{bytes.Length} bytes written");
+            terminal.Out.WriteLine($"{bytes.Length} {(bytes.Length == 1 ? "byte" : "bytes")} written");
             return ExitCode.Success;
         });
         return command;
@@ -72,7 +72,7 @@ internal static class WriteCommand
         if (!Numbers.TryParse(text!, out ulong value))
             throw new UsageException($"'{text}' is no number; write 4096 or 0x1000.");
         if (width < sizeof(ulong) && value >> (8 * width) != 0)
-            throw new UsageException($"0x{value:x} does not fit into {width} bytes.");
+            throw new UsageException($"0x{value:x} does not fit into {width} {(width == 1 ? "byte" : "bytes")}.");
         byte[] wide = new byte[sizeof(ulong)];
         WireFormat.Write(wide, value);
         return wide[..width];

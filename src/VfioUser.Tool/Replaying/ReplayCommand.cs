@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using VfioUser.Client;
 using VfioUser.Tool.CommandLine;
 using VfioUser.Tool.Faults;
 using VfioUser.Tool.Recording;
@@ -18,6 +19,8 @@ internal static class ReplayCommand
         ServerArguments server = ServerArguments.AddTo(command);
         Option<double?> speed = new("--speed") { Description = "1 for the pace of the recording, 2 for twice that; as fast as possible without it" };
         Option<string[]> ignore = new("--ignore") { Description = "A command whose replies need not be the same" };
+        Option<bool> reset = new("--reset") { Description = "Reset the device first, so that it keeps nothing of earlier clients" };
+        command.Add(reset);
         command.Add(speed);
         command.Add(ignore);
         command.Validators.Add(result =>
@@ -35,6 +38,11 @@ internal static class ReplayCommand
             using RecordingReader recording = new(parsed.GetRequiredValue(file));
             string socket = server.Socket(parsed);
             TimeSpan timeout = server.Timeout(parsed);
+            if (parsed.GetValue(reset))
+            {
+                using VfioUserClient client = server.Connect(parsed, terminal.Stop);
+                client.ResetDevice();
+            }
             Replayer replayer = new(() => Endpoints.Connect(socket, timeout, terminal.Stop), timeout, parsed.GetValue(speed), Ignored(parsed.GetValue(ignore)),
                 terminal.Out.WriteLine, terminal.Stop);
             Stopwatch time = Stopwatch.StartNew();

@@ -24,7 +24,7 @@ internal static class TraceCommand
         Option<int> data = new("--data") { Description = "Bytes of data to print of a message", DefaultValueFactory = _ => 16 };
         Option<double> timeout = ServerArguments.TimeoutOption("Seconds that the server may take to accept a client");
         Option<bool> names = new("--names") { Description = "Name registers and fields: reads the names over a connection before the first client's" };
-        Option<bool> quiet = new("--quiet") { Description = "Print no messages" };
+        Option<bool> quiet = new("--quiet") { Description = "Print no messages; with --read only what is wrong with the recording" };
         record.Validators.Add(FilePath.NotEmpty);
         read.Validators.Add(FilePath.NotEmpty);
         command.Add(listen);
@@ -53,7 +53,7 @@ internal static class TraceCommand
                 ? new JsonTrace(terminal.Out, parsed.GetValue(data), registers)
                 : new TextTrace(terminal, parsed.GetValue(data), registers);
             if (parsed.GetValue(read) is { } file)
-                return Read(terminal, file, printed);
+                return Read(terminal, file, parsed.GetValue(quiet) ? null : printed);
             using RecordingWriter? recording = parsed.GetValue(record) is { } path ? new RecordingWriter(path) : null;
             List<ITraceSink> sinks = parsed.GetValue(quiet) ? [] : [printed];
             if (recording is not null)
@@ -88,11 +88,14 @@ internal static class TraceCommand
         return MapReader.Read(client);
     }
 
-    private static int Read(Terminal terminal, string file, ITraceSink printed)
+    private static int Read(Terminal terminal, string file, ITraceSink? printed)
     {
         using RecordingReader recording = new(file);
         while (!terminal.Stop.IsCancellationRequested && recording.Next() is { } record)
-            record.PassTo(printed);
+        {
+            if (printed is not null)
+                record.PassTo(printed);
+        }
         if (recording.IsCutOff)
             terminal.Error.WriteLine(RecordingReader.CutOff);
         return terminal.Stop.IsCancellationRequested ? ExitCode.Interrupted : ExitCode.Success;

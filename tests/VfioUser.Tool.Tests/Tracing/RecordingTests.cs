@@ -96,6 +96,38 @@ public class RecordingTests
         ignoring.Out.Should().NotContain("RegionRead");
     }
 
+    [Fact]
+    public void A_device_that_is_reset_first_has_nothing_of_earlier_clients()
+    {
+        string file = Path.Combine(Path.GetTempPath(), $"vfio-user-recording-{Guid.NewGuid():n}");
+        using (Traced traced = new(new Engine(), "--record", file))
+        {
+            using (VfioUserClient client = traced.Connect(TwinSocketPolicy.Never))
+            {
+                client.ReadRegion(0, Engine.Length, new byte[4]);
+                client.WriteRegion(0, Engine.Length, RawClient.Bytes(4u));
+            }
+            traced.LineWith("disconnected");
+        }
+        using Served served = new(new Engine());
+        ToolRun.Of("replay", file, served.Socket).ExitCode.Should().Be(0);
+
+        ToolRun kept = ToolRun.Of("replay", file, served.Socket);
+        ToolRun reset = ToolRun.Of("replay", file, served.Socket, "--reset");
+
+        File.Delete(file);
+        kept.Out.Should().EndWith(" 1 different\n");
+        reset.Out.Should().EndWith(" 0 different\n");
+    }
+
+    [Fact]
+    public void A_recording_that_is_read_quietly_prints_no_messages()
+    {
+        using Recorded recorded = new(new Engine(), TwinSocketPolicy.Never);
+
+        ToolRun.Of("trace", "--read", recorded.File, "--quiet").Should().Be(new ToolRun(0, "", ""));
+    }
+
     private static string WithoutTimes(string line)
     {
         int latency = line.IndexOf(" after ", StringComparison.Ordinal);
