@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using VfioUser.Client;
 
 namespace VfioUser.Testing;
@@ -10,7 +11,7 @@ internal sealed class GuestLog(TestGuestOptions options) : ILogger
     private const int MaxLines = 1000;
     private const int LastLines = 5;
 
-    private readonly ILogger _next = options.Server.Logger;
+    private readonly ILogger _next = ReferenceEquals(options.Server.Logger, StandardErrorLogger.Instance) ? NullLogger.Instance : options.Server.Logger;
     private readonly Lock _lock = new();
     private readonly Queue<string> _lines = new();
     private readonly List<DeviceExceptionContext> _exceptions = [];

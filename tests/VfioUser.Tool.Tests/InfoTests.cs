@@ -21,7 +21,7 @@ public class InfoTests
     }
 
     [Fact]
-    public void What_a_device_does_not_have_is_none()
+    public void Absent_regions_and_interrupts_are_none()
     {
         using Served served = new(new NullDevice());
 

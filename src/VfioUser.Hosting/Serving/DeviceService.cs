@@ -5,7 +5,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 
 namespace VfioUser.Hosting;
@@ -13,6 +12,9 @@ namespace VfioUser.Hosting;
 /// <summary>Serves the devices of a host from its start to its stop.</summary>
 internal sealed class DeviceService : IHostedService, IDisposable
 {
+    // of options that name no logger
+    private static readonly ILogger DefaultLogger = new VfioUserServerOptions().Logger;
+
     private readonly IServiceProvider _services;
     private readonly DeviceRegistration[] _registrations;
     private readonly IOptionsMonitor<VfioUserDeviceOptions> _options;
@@ -128,7 +130,7 @@ internal sealed class DeviceService : IHostedService, IDisposable
     private VfioUserServerOptions ServerOptions(string name, VfioUserServerOptions options) => options with
     {
         Name = options.Name ?? name,
-        Logger = options.Logger is NullLogger ? _loggers.CreateLogger("VfioUser.Device." + name) : options.Logger,
+        Logger = ReferenceEquals(options.Logger, DefaultLogger) ? _loggers.CreateLogger("VfioUser.Device." + name) : options.Logger,
         MeterFactory = options.MeterFactory ?? _services.GetService<IMeterFactory>(),
     };
 

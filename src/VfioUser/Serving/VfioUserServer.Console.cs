@@ -9,23 +9,21 @@ public sealed partial class VfioUserServer
 {
     /// <summary>The argument of <c>qemu-system-...</c> that attaches the device, quoted for a shell. The machine's memory, which must be
     /// shared, is not part of it.</summary>
-    /// <exception cref="InvalidOperationException">The server does not listen on a path.</exception>
-    public string QemuArguments => _clients is SocketListener && !Address.StartsWith('@')
-        ? QemuArgumentsFor(Address)
-        : throw new InvalidOperationException($"QEMU connects to a path, and the server's address is {Address}.");
+    /// <exception cref="InvalidOperationException">The server listens neither on a path nor on an abstract name.</exception>
+    public string QemuArguments => _clients is SocketListener listener
+        ? QemuArgumentsOf(listener)
+        : throw new InvalidOperationException($"QEMU connects to a path or an abstract name, and the server's address is {Address}.");
 
     /// <summary>As <see cref="QemuArguments"/>, for a server that listens on a path.</summary>
     /// <param name="path">Of the socket file.</param>
     public static string QemuArgumentsFor(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        string socket = JsonEncodedText.Encode(Path.GetFullPath(path), JavaScriptEncoder.UnsafeRelaxedJsonEscaping).ToString();
-        string device = $"{{\"driver\":\"vfio-user-pci\",\"socket\":{{\"type\":\"unix\",\"path\":\"{socket}\"}}}}";
-        return $"-device '{device.Replace("'", "'\\''", StringComparison.Ordinal)}'";
+        return QemuArgumentsFor(Path.GetFullPath(path), isAbstract: false);
     }
 
     /// <summary>A program that serves one device: prints how QEMU attaches it, and serves until Ctrl-C or SIGTERM.</summary>
-    /// <param name="path">Of the socket file, as in <see cref="Bind"/>.</param>
+    /// <param name="path">Of the socket file, as in <see cref="Bind"/>; or <c>@name</c> for one in the abstract namespace.</param>
     /// <param name="device">The caller's, who disposes it.</param>
     /// <param name="options">Null for the defaults, and <see cref="VfioUserServerOptions.RegisterMap"/>.</param>
     /// <param name="cancellation">Ends it, too.</param>
@@ -41,7 +39,7 @@ public sealed partial class VfioUserServer
         using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
         try
         {
-            using VfioUserServer server = Bind(path, options ?? new VfioUserServerOptions { RegisterMap = true });
+            using VfioUserServer server = Listen(path, options ?? new VfioUserServerOptions { RegisterMap = true });
             Console.WriteLine($"The device is on {path}. QEMU 10.1 or newer attaches it with");
             Console.WriteLine($"  {server.QemuArguments}");
             Console.WriteLine("and a guest whose memory is shared: -object memory-backend-memfd,id=ram,size=512M,share=on -machine q35,memory-backend=ram");
@@ -49,7 +47,7 @@ public sealed partial class VfioUserServer
             await server.RunAsync(device, stop.Token);
             return 0;
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             await Console.Error.WriteLineAsync(e.Message);
             return 1;
@@ -60,5 +58,29 @@ public sealed partial class VfioUserServer
             signal.Cancel = true;
             stop.Cancel();
         }
+    }
+
+    private static VfioUserServer Listen(string address, VfioUserServerOptions options)
+    {
+        try
+        {
+            return address is ['@', .. { Length: > 0 } name] ? BindAbstract(name, options) : Bind(address, options);
+        }
+        catch (ArgumentException e)
+        {
+            // what the user of the program gave is empty or too long
+            throw new IOException(e.Message, e);
+        }
+    }
+
+    private static string QemuArgumentsOf(SocketListener listener) => listener.IsAbstract
+        ? QemuArgumentsFor(listener.Address[1..], isAbstract: true)
+        : QemuArgumentsFor(listener.Address);
+
+    private static string QemuArgumentsFor(string path, bool isAbstract)
+    {
+        string socket = JsonEncodedText.Encode(path, JavaScriptEncoder.UnsafeRelaxedJsonEscaping).ToString();
+        string device = $"{{\"driver\":\"vfio-user-pci\",\"socket\":{{\"type\":\"unix\",\"path\":\"{socket}\"{(isAbstract ? ",\"abstract\":true" : "")}}}}}";
+        return $"-device '{device.Replace("'", "'\\''", StringComparison.Ordinal)}'";
     }
 }

@@ -1,6 +1,6 @@
 using System.Diagnostics.Metrics;
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 using VfioUser.Protocol;
 
 namespace VfioUser;
@@ -32,12 +32,12 @@ public sealed record VfioUserServerOptions
     /// SPDK's has room for ten.</summary>
     public bool RegisterMap { get; init; }
 
-    /// <summary>Most DMA regions mapped at the same time.</summary>
-    public int MaxDmaMaps { get; init; } = ProtocolLimits.MaxDmaMaps;
+    /// <summary>Most DMA regions mapped at the same time; at least 1.</summary>
+    public int MaxDmaMaps { get; init => field = AtLeast(1, value); } = ProtocolLimits.MaxDmaMaps;
 
     /// <summary>Most bytes of all dirty bitmaps together; what needs more is refused. A bitmap has one bit per page: 32 KiB for
     /// 1 GiB of guest memory with pages of 4 KiB.</summary>
-    public long MaxDirtyBitmapMemory { get; init; } = 256 << 20;
+    public long MaxDirtyBitmapMemory { get; init => field = AtLeast(0, value); } = 256 << 20;
 
     /// <summary>Whether to serve command 19 of libvfio-user's pull request 823, which returns how much there is to read in
     /// pre-copy. It is not in the specification, and the number may get another meaning: only for clients known to use it.</summary>
@@ -48,8 +48,8 @@ public sealed record VfioUserServerOptions
     /// longer bitmaps in pieces, and cannot unmap a range with a bitmap that is longer.</summary>
     public int MaxBitmapSize { get; init; } = ProtocolLimits.MaxBitmapSize;
 
-    /// <summary>Timeout for a client's reply to DMA_READ or DMA_WRITE; then the access fails.</summary>
-    public TimeSpan DmaTimeout { get; init; } = TimeSpan.FromSeconds(5);
+    /// <summary>Timeout for a client's reply to DMA_READ or DMA_WRITE; then the access fails. Above 0.</summary>
+    public TimeSpan DmaTimeout { get; init => field = Above0(value); } = TimeSpan.FromSeconds(5);
 
     /// <summary>
     /// Most bytes in one DMA_READ or DMA_WRITE, from 1 to 1,048,576, and at most what the client accepts; a longer
@@ -77,8 +77,8 @@ public sealed record VfioUserServerOptions
             : throw new ArgumentOutOfRangeException(nameof(value), value, $"The range is 1 to {PendingCall.MaxConcurrent}.");
     } = 4;
 
-    /// <summary>Timeout for a client from the connection to the end of negotiation.</summary>
-    public TimeSpan NegotiationTimeout { get; init; } = TimeSpan.FromSeconds(10);
+    /// <summary>Timeout for a client from the connection to the end of negotiation. Above 0.</summary>
+    public TimeSpan NegotiationTimeout { get; init => field = Above0(value); } = TimeSpan.FromSeconds(10);
 
     /// <summary>How long a client that connects while another is attached waits for that one to disconnect, before it is refused.
     /// Chosen so that the reply arrives within a second, even with late timers.</summary>
@@ -88,7 +88,7 @@ public sealed record VfioUserServerOptions
     /// message. Default 100 µs; zero to sleep at once.</summary>
     /// <remarks>It polls while the last waits were shorter than that, twice as long as they were, and not at all for commands that come
     /// one by one. Polling uses a whole processor, and saves the time of a wake-up.</remarks>
-    public TimeSpan Spin { get; init; } = AdaptiveSpin.DefaultLimit;
+    public TimeSpan Spin { get; init => field = AtLeast(TimeSpan.Zero, value); } = AdaptiveSpin.DefaultLimit;
 
     /// <summary>Whether the Command thread polls for all of <see cref="Spin"/> before each sleep: for a server that has a processor of
     /// its own.</summary>
@@ -98,8 +98,9 @@ public sealed record VfioUserServerOptions
     /// are the system's always.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
-    /// <summary>The log of the server; level Trace has a line for each message.</summary>
-    public ILogger Logger { get; init; } = NullLogger.Instance;
+    /// <summary>The log of the server; level Trace has a line for each message. By default warnings and errors go to standard error, a
+    /// line each; <c>NullLogger.Instance</c> drops them.</summary>
+    public ILogger Logger { get; init; } = StandardErrorLogger.Instance;
 
     /// <summary>Name of the device in metrics, the tag <c>vfio_user.device</c>. Null for the server's address.</summary>
     public string? Name { get; init; }
@@ -110,4 +111,10 @@ public sealed record VfioUserServerOptions
     /// <summary>Called when code of the device has thrown, after it was logged; the session continues. On the thread that ran the
     /// code. It must not throw.</summary>
     public Action<DeviceExceptionContext>? OnDeviceException { get; init; }
+
+    private static T AtLeast<T>(T least, T value, [CallerMemberName] string name = "")
+        where T : IComparable<T> => value.CompareTo(least) >= 0 ? value : throw new ArgumentOutOfRangeException(name, value, $"{name} is at least {least}.");
+
+    private static TimeSpan Above0(TimeSpan value, [CallerMemberName] string name = "") =>
+        value > TimeSpan.Zero ? value : throw new ArgumentOutOfRangeException(name, value, $"{name} is a time above 0.");
 }

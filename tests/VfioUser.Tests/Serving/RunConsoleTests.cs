@@ -41,10 +41,52 @@ public sealed class RunConsoleTests : IDisposable
         VfioUserServer.QemuArgumentsFor(path).Should().Be(arguments);
 
     [Fact]
-    public void A_server_without_a_path_has_no_arguments_for_qemu()
+    public void An_abstract_name_is_one_for_qemu_too()
     {
-        using VfioUserServer server = VfioUserServer.BindAbstract($"vfio-user-test-{Guid.NewGuid():N}");
+        string name = $"vfio-user-test-{Guid.NewGuid():N}";
+        using VfioUserServer server = VfioUserServer.BindAbstract(name);
 
-        server.Invoking(it => it.QemuArguments).Should().Throw<InvalidOperationException>().WithMessage("*@vfio-user-test*");
+        server.QemuArguments.Should().Be($$$"""-device '{"driver":"vfio-user-pci","socket":{"type":"unix","path":"{{{name}}}","abstract":true}}'""");
+    }
+
+    [Fact]
+    public void A_server_without_an_address_has_no_arguments_for_qemu()
+    {
+        (System.Net.Sockets.SafeSocketHandle ours, System.Net.Sockets.SafeSocketHandle theirs) = Protocol.Interop.SocketCalls.CreatePair();
+        using (theirs)
+        using (VfioUserServer server = VfioUserServer.FromConnected(ours))
+            server.Invoking(it => it.QemuArguments).Should().Throw<InvalidOperationException>();
+    }
+
+    [Fact]
+    public async Task A_name_after_an_at_sign_is_in_the_abstract_namespace()
+    {
+        string address = $"@vfio-user-test-{Guid.NewGuid():N}";
+        using BlankDevice device = new();
+        using CancellationTokenSource stop = new();
+
+        Task<int> program = VfioUserServer.RunConsoleAsync(address, device, cancellation: stop.Token);
+        using (Client.VfioUserClient client = Client.VfioUserClient.Connect(address))
+            client.Version.Should().NotBeNull();
+        await stop.CancelAsync();
+
+        (await program.WaitAsync(Background.Timeout)).Should().Be(0);
+    }
+
+    [Fact]
+    public async Task A_path_that_cannot_be_is_exit_code_1()
+    {
+        using BlankDevice device = new();
+
+        (await VfioUserServer.RunConsoleAsync(Path.Combine(_folder, new string('x', 200)), device)).Should().Be(1);
+        (await VfioUserServer.RunConsoleAsync(_folder, device)).Should().Be(1);
+        (await VfioUserServer.RunConsoleAsync("", device)).Should().Be(1);
+    }
+
+    [Fact]
+    public void The_path_and_its_length_are_in_the_error()
+    {
+        FluentActions.Invoking(() => VfioUserServer.Bind(new string('x', 108))).Should().Throw<ArgumentException>().WithMessage("*at most 107 bytes*xxx' has 108.*");
+        FluentActions.Invoking(() => VfioUserServer.Bind(_folder)).Should().Throw<IOException>().WithMessage($"*{_folder}*is a folder*");
     }
 }

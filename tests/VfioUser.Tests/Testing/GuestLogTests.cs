@@ -28,7 +28,7 @@ public class GuestLogTests
         guest.Bar0.Read<uint>(4);
 
         guest.Invoking(it => it.Dispose()).Should().Throw<TestGuestException>()
-            .WithMessage("BlankDevice threw, and the test did not see it: FormatException in RegionWrite at 0x0 of Bar0: bang").WithInnerException<FormatException>();
+            .WithMessage("BlankDevice threw, and the test did not see it: FormatException in RegionWrite at 0x0 of Bar0, value 0x1: bang").WithInnerException<FormatException>();
 
         guest.Dispose();
         using var next = TestGuest.Attach(_device);

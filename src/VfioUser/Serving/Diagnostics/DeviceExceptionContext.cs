@@ -29,9 +29,12 @@ public sealed class DeviceExceptionContext
     /// <summary>The name of the register at <see cref="Offset"/>, or null.</summary>
     public string? Register { get; internal init; }
 
+    /// <summary>What was written, if the code handles a write of up to 8 bytes; otherwise null.</summary>
+    public ulong? Value { get; internal init; }
+
     /// <summary>The name of the worker, if the code is a worker's; otherwise null.</summary>
     public string? Worker { get; internal init; }
 
     /// <summary>The exception and the code that threw it, in one line.</summary>
-    public override string ToString() => $"{Exception.GetType().Name} in {new DeviceCode(Callback, Region, Offset, Register, Worker)}: {Exception.Message}";
+    public override string ToString() => $"{Exception.GetType().Name} in {new DeviceCode(Callback, Region, Offset, Register, Worker, Value)}: {Exception.Message}";
 }

@@ -42,6 +42,7 @@ internal sealed record ServerRun(
                 Offset = code.Offset,
                 Register = code.Register,
                 Worker = code.Worker,
+                Value = code.Value,
             });
         }
         catch (Exception e)

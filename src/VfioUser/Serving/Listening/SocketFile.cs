@@ -35,7 +35,9 @@ internal sealed class SocketFile
     /// <exception cref="IOException">A server is listening on the path, or it is not a socket.</exception>
     public static SocketFile Create(Socket socket, string path, UnixFileMode mode, int backlog)
     {
-        _ = new UnixDomainSocketEndPoint(path);
+        int length = Encoding.UTF8.GetByteCount(path);
+        if (length > MaxPath)
+            throw new ArgumentException($"A socket's path has at most {MaxPath} bytes, and '{path}' has {length}.", nameof(path));
         // the process may change its working directory before the file is removed
         string full = Path.GetFullPath(path);
         _ = Abandoned(path, full);

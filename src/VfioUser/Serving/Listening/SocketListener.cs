@@ -24,8 +24,13 @@ internal sealed class SocketListener : IClientSource
 
     public string Address { get; }
 
+    /// <summary>Whether it is in the abstract namespace.</summary>
+    public bool IsAbstract => _file is null;
+
     public static SocketListener OnPath(string path, UnixFileMode mode)
     {
+        if (Directory.Exists(path))
+            throw new IOException($"Cannot listen on '{path}': it is a folder.");
         // the system's message would be "cannot assign requested address"
         if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder && !Directory.Exists(folder))
             throw new IOException($"Cannot listen on '{path}': there is no folder '{folder}'.");

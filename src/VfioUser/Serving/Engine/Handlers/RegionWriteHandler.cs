@@ -6,7 +6,7 @@ namespace VfioUser;
 internal sealed class RegionWriteHandler : CommandHandler
 {
     public override DeviceCode CodeOf(PciDevice device, in ReceivedMessage message) => WireFormat.TryRead(message.Payload, out RegionAccess access)
-        ? DeviceCode.At(device, DeviceCallback.RegionWrite, access.Region, (long)access.Offset)
+        ? DeviceCode.At(device, DeviceCallback.RegionWrite, access.Region, (long)access.Offset, message.Payload[RegionAccess.WireSize..])
         : DeviceCallback.RegionWrite;
 
     public override CommandOutcome Handle(Session session, in ReceivedMessage message)

@@ -23,7 +23,7 @@ internal sealed class RegionWriteMultiHandler : CommandHandler
     {
         RegionWriteMultiEntry entry = WireFormat.Read<RegionWriteMultiEntry>(message.Payload[position..]);
         ulong data = entry.Data;
-        Write(session.Device, null, AccessOf(entry), BytesOf(in data, entry));
+        Write(session.Device, null, AccessOf(entry), BytesOf(in data, entry.Count));
         session.Quiescence.Resume();
         return WriteFrom(session, message, position + RegionWriteMultiEntry.WireSize);
     }
@@ -32,6 +32,7 @@ internal sealed class RegionWriteMultiHandler : CommandHandler
     {
         PciDevice device = session.Device;
         RegionAccess access = default;
+        ulong data = 0;
         // one try for all of them: a try for each costs a nanosecond each
         try
         {
@@ -43,8 +44,8 @@ internal sealed class RegionWriteMultiHandler : CommandHandler
                 access = AccessOf(entry);
                 if (!RegionWriteHandler.CanWrite(device, access, out Region? region))
                     return RegionWriteHandler.Explain(device, access);
-                ulong data = entry.Data;
-                ReadOnlySpan<byte> bytes = BytesOf(in data, entry);
+                data = entry.Data;
+                ReadOnlySpan<byte> bytes = BytesOf(in data, entry.Count);
                 if (region is null && RegionWriteHandler.Resets(device, access, bytes))
                     return CommandOutcome.NeedsQuiesce(QuiesceReason.Reset, position);
                 RegionWriteHandler.Write(device, region, access, bytes);
@@ -52,7 +53,7 @@ internal sealed class RegionWriteMultiHandler : CommandHandler
         }
         catch (Exception e) when (e is not DeviceCodeException)
         {
-            throw Threw(device, access, e);
+            throw Threw(device, access, BytesOf(in data, access.Count), e);
         }
         return Reply(session, message, WireFormat.Read<RegionWriteMulti>(message.Payload));
     }
@@ -66,15 +67,15 @@ internal sealed class RegionWriteMultiHandler : CommandHandler
         }
         catch (Exception e) when (e is not DeviceCodeException)
         {
-            throw Threw(device, access, e);
+            throw Threw(device, access, bytes, e);
         }
     }
 
-    private static DeviceCodeException Threw(PciDevice device, in RegionAccess access, Exception exception) =>
-        new(DeviceCode.At(device, DeviceCallback.RegionWrite, access.Region, (long)access.Offset), exception);
+    private static DeviceCodeException Threw(PciDevice device, in RegionAccess access, ReadOnlySpan<byte> bytes, Exception exception) =>
+        new(DeviceCode.At(device, DeviceCallback.RegionWrite, access.Region, (long)access.Offset, bytes), exception);
 
     private static RegionAccess AccessOf(in RegionWriteMultiEntry entry) => new(entry.Offset, entry.Region, entry.Count);
 
-    private static ReadOnlySpan<byte> BytesOf(in ulong data, in RegionWriteMultiEntry entry) =>
-        MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(in data))[..(int)entry.Count];
+    private static ReadOnlySpan<byte> BytesOf(in ulong data, ulong count) =>
+        MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(in data))[..(int)count];
 }
