@@ -5,4 +5,4 @@ using Framebuffer.Cli;
 ParseResult parsed = CommandLine.Create().Parse(args);
 if (parsed.Action is ParseErrorAction error)
     error.ShowHelp = error.ShowTypoCorrections = false; // the message says enough
-return await parsed.InvokeAsync();
+return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null }); // the commands end on signals themselves

@@ -15,7 +15,7 @@ public class ConsumerTests(PackedFeed packed)
         await Run(folder, "new", "vfio-user-device", "-n", "Sum-Card", "--device", "0x4321", "--no-update-check", "--debug:custom-hive", hive);
         string device = Path.Combine(folder, "Sum-Card");
 
-        string tests = await Run(device, "test", "tests/Sum-Card.Tests", "-warnaserror");
+        string tests = await Run(device, "test", "-warnaserror");
         await Run(folder, "tool", "install", "VfioUser.Tool", "--version", packed.Version, "--tool-path", packed.PathOf("tools"));
 
         tests.Should().Contain("Passed:     5");

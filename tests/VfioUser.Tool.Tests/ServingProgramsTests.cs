@@ -10,18 +10,18 @@ public class ServingProgramsTests
     private static readonly TimeSpan Bound = TimeSpan.FromMinutes(2);
 
     [Theory]
-    [InlineData("Crc32c.dll SOCKET", false)]
-    [InlineData("Crc32c.dll SOCKET --trust-client-memory", true)]
+    [InlineData("Crc32c.dll serve SOCKET", false)]
+    [InlineData("Crc32c.dll serve SOCKET --trust-client-memory", true)]
     [InlineData("Gpio.dll serve SOCKET", false)]
     [InlineData("Gpio.dll serve SOCKET --trust-client-memory", true)]
     [InlineData("Null.dll serve SOCKET", false)]
     [InlineData("Null.dll serve SOCKET --trust-client-memory", true)]
     [InlineData("E1000.dll serve SOCKET", false)]
     [InlineData("E1000.dll serve SOCKET --trust-client-memory", true)]
-    [InlineData("Framebuffer.dll serve --socket SOCKET --url http://127.0.0.1:0", false)]
-    [InlineData("Framebuffer.dll serve --socket SOCKET --url http://127.0.0.1:0 --trust-client-memory", true)]
-    [InlineData("nvme.dll serve --socket SOCKET --size 1M", false)]
-    [InlineData("nvme.dll serve --socket SOCKET --size 1M --trust-client-memory", true)]
+    [InlineData("Framebuffer.dll serve SOCKET --url http://127.0.0.1:0", false)]
+    [InlineData("Framebuffer.dll serve SOCKET --url http://127.0.0.1:0 --trust-client-memory", true)]
+    [InlineData("nvme.dll serve SOCKET --size 1M", false)]
+    [InlineData("nvme.dll serve SOCKET --size 1M --trust-client-memory", true)]
     [InlineData("VfioUser.Tool.dll serve SOCKET DEVICE", false)]
     [InlineData("VfioUser.Tool.dll serve SOCKET DEVICE --trust-client-memory", true)]
     [InlineData("VfioUser.Tool.dll serve SOCKET DEVICE --trace", false)]
@@ -65,14 +65,7 @@ public class ServingProgramsTests
 
         public Program(string[] args)
         {
-            ProcessStartInfo start = new("dotnet", ["exec", Path.Combine(AppContext.BaseDirectory, args[0]), .. args[1..]])
-            {
-                RedirectStandardError = true,
-                RedirectStandardOutput = true,
-                RedirectStandardInput = true,
-                UseShellExecute = false,
-            };
-            _process = Process.Start(start)!;
+            _process = Process.Start(SampleProgram.Of(args[0], args[1..]))!;
             _process.OutputDataReceived += (_, _) => { };
             _process.ErrorDataReceived += (_, line) =>
             {

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 
 namespace Framebuffer.Cli;
 
@@ -23,18 +24,18 @@ internal static class CommandLine
                 result.AddError("--seconds is from 1 to 86400.");
         });
         Command demo = new("demo", "Serves a display and draws on it as a guest would.") { url, seconds };
-        demo.SetAction((parsed, stop) => Reported(() =>
+        demo.SetAction((parsed, _) => UntilSignal(stop =>
             Demo.RunAsync(parsed.GetRequiredValue(url), parsed.GetValue(seconds) is { } count ? TimeSpan.FromSeconds(count) : Timeout.InfiniteTimeSpan, stop)));
         return demo;
     }
 
     private static Command Serving()
     {
-        Option<string> socket = new("--socket", "-s") { Description = "Path of the socket that the virtual machine connects to.", Required = true };
+        Argument<string> socket = new("SOCKET") { Description = "Path of the socket that the virtual machine connects to." };
         Option<Uri> url = Url();
         Option<bool> trust = new("--trust-client-memory") { Description = "Map the machine's memory even if its file could shrink." };
         Command serve = new("serve", "Serves a display until Ctrl-C.") { socket, url, trust };
-        serve.SetAction((parsed, stop) => Reported(() =>
+        serve.SetAction((parsed, _) => UntilSignal(stop =>
             Serve.RunAsync(parsed.GetRequiredValue(socket), parsed.GetRequiredValue(url), parsed.GetValue(trust), stop)));
         return serve;
     }
@@ -59,17 +60,30 @@ internal static class CommandLine
         return null;
     }
 
-    private static async Task<int> Reported(Func<Task> run)
+    private static async Task<int> UntilSignal(Func<CancellationToken, Task> run)
     {
+        using CancellationTokenSource stop = new();
+        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
+        using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
         try
         {
-            await run();
+            await run(stop.Token);
+            return 0;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
             return 0;
         }
         catch (Exception e) when (e is IOException or SocketException)
         {
             await Console.Error.WriteLineAsync($"framebuffer: {e.Message}");
             return 1;
+        }
+
+        void End(PosixSignalContext signal)
+        {
+            signal.Cancel = true;
+            stop.Cancel();
         }
     }
 }

@@ -3,6 +3,7 @@ using System.Net.WebSockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
 namespace Framebuffer.Web;
@@ -24,6 +25,7 @@ internal sealed class ScreenServer : IAsyncDisposable
         _screen = screen;
         _host = url.Host;
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.WebHost.UseKestrelCore().UseUrls(url.ToString());
         _web = builder.Build();
         _web.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(15), KeepAliveTimeout = TimeSpan.FromSeconds(60) });
@@ -56,7 +58,7 @@ internal sealed class ScreenServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Completes when the process is asked to end.</summary>
+    /// <summary>Completes when it stops, or is cancelled.</summary>
     public Task WaitForShutdownAsync(CancellationToken cancellation) => _web.WaitForShutdownAsync(cancellation);
 
     /// <summary>Disconnects all viewers and stops listening.</summary>
@@ -127,5 +129,13 @@ internal sealed class ScreenServer : IAsyncDisposable
         byte[] page = new byte[resource.Length];
         resource.ReadExactly(page);
         return page;
+    }
+
+    /// <summary>Leaves Ctrl-C and SIGTERM to the command line.</summary>
+    private sealed class NoLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

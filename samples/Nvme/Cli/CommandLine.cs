@@ -22,7 +22,7 @@ internal static class CommandLine
 
     private static Command Serving()
     {
-        Option<string> socket = new("--socket", "-s") { Description = "Path of the socket that the virtual machine connects to.", Required = true };
+        Argument<string> socket = new("SOCKET") { Description = "Path of the socket that the virtual machine connects to." };
         Option<string[]> disk = new("--disk", "-d") { Description = "File, block device, memory:SIZE, or nbd:// or nbd+unix:// address behind a namespace; may be given several times. Without any: a disk in memory." };
         Option<long?> size = new("--size")
         {

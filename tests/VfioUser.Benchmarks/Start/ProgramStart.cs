@@ -18,7 +18,7 @@ internal static class ProgramStart
         {
             string socketPath = Path.Combine(Path.GetTempPath(), string.Create(CultureInfo.InvariantCulture, $"start-{Environment.ProcessId}-{i}"));
             long start = Stopwatch.GetTimestamp();
-            using Process server = Process.Start(new ProcessStartInfo(program, ["serve", "--socket", socketPath, "--size", "64M"])
+            using Process server = Process.Start(new ProcessStartInfo(program, ["serve", socketPath, "--size", "64M"])
             {
                 RedirectStandardOutput = true,
                 UseShellExecute = false,

@@ -19,7 +19,7 @@ internal sealed class NvmeServerProcess : IDisposable
         var start = new ProcessStartInfo("dotnet",
             [
                 "exec", "--runtimeconfig", tests + ".runtimeconfig.json", "--depsfile", tests + ".deps.json",
-                Path.Combine(AppContext.BaseDirectory, "nvme.dll"), "serve", "--socket", socketPath, .. arguments,
+                Path.Combine(AppContext.BaseDirectory, "nvme.dll"), "serve", socketPath, .. arguments,
             ])
         {
             RedirectStandardOutput = true,
