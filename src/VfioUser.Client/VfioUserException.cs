@@ -23,7 +23,13 @@ public sealed class VfioUserException : Exception
 
     /// <summary>A refused command, and the server's reason.</summary>
     public VfioUserException(Command command, Errno errno, string? reason)
-        : base(reason is null ? $"{command} failed with {errno}." : $"{command} failed with {errno}: {reason}.")
+        : this(command, errno, reason, "")
+    {
+    }
+
+    /// <summary>A refused command, the server's reason, and more for the message.</summary>
+    internal VfioUserException(Command command, Errno errno, string? reason, string more)
+        : base((reason is null ? $"{command} failed with {errno}." : $"{command} failed with {errno}: {reason}.") + more)
     {
         Command = command;
         Errno = errno;

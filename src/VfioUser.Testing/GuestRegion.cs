@@ -44,9 +44,9 @@ public sealed partial class GuestRegion
         {
             _guest.Client.ReadRegion((uint)Index, (ulong)offset, destination);
         }
-        catch (VfioUserException e) when (_guest.HasCause(e))
+        catch (VfioUserException e)
         {
-            throw _guest.WithCause(e);
+            throw _guest.Explain(e, Access(destination.Length, offset));
         }
     }
 
@@ -62,9 +62,9 @@ public sealed partial class GuestRegion
         {
             _guest.Client.WriteRegion((uint)Index, (ulong)offset, source);
         }
-        catch (VfioUserException e) when (_guest.HasCause(e))
+        catch (VfioUserException e)
         {
-            throw _guest.WithCause(e);
+            throw _guest.Explain(e, Access(source.Length, offset));
         }
     }
 
@@ -87,4 +87,7 @@ public sealed partial class GuestRegion
     /// <summary>Writes a value without waiting, as QEMU does; the device handles it before later accesses.</summary>
     public void Post<T>(long offset, T value)
         where T : unmanaged, IBinaryInteger<T>, IUnsignedNumber<T> => _guest.Client.PostRegionWrite((uint)Index, (ulong)offset, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
+
+    private string Access(int length, long offset) =>
+        $" to {length} bytes at 0x{offset:x} of {Index}{(_guest.Device.RegisterAt(Index, offset) is { Layout.Name: not null } register ? $" ({register.Name})" : "")}";
 }

@@ -11,11 +11,13 @@ internal sealed class GuestSession
     private readonly VfioUserServer _server;
     private readonly TimeSpan _timeout;
     private readonly GuestLeaks _leaks;
+    private readonly GuestLog _log;
 
     /// <exception cref="InvalidOperationException">The device is served elsewhere.</exception>
     public GuestSession(PciDevice device, TestGuestOptions options, GuestLog log, IDmaHandler memory)
     {
         _timeout = options.Timeout;
+        _log = log;
         _leaks = new GuestLeaks(device, options);
         bool byMessage = options.Memory is GuestMemoryKind.TwinSocket or GuestMemoryKind.SingleSocket;
         (SafeSocketHandle serverEnd, SafeSocketHandle clientEnd) = SocketCalls.CreatePair();
@@ -59,8 +61,9 @@ internal sealed class GuestSession
     {
         Client.Dispose();
         // wait first: the server still handles posted writes, which it would drop if it were stopped now
-        bool ended = _leaks.Await(Serving) && Serving.Wait(_timeout);
+        bool ended = _leaks.Await(Serving, () => _log.WaitsForWorkers) && Serving.Wait(_timeout);
         _server.Dispose();
-        return ended || Serving.Wait(_timeout);
+        // a worker is waited for once, and what holds memory ends with the server
+        return ended || Serving.Wait(_log.WaitsForWorkers ? TimeSpan.Zero : _timeout);
     }
 }

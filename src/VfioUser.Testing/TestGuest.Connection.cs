@@ -65,8 +65,9 @@ public sealed partial class TestGuest
         }
     }
 
-    private TestGuestException Stuck() =>
-        new(WithLog($"The guest has disconnected, but {Device.GetType().Name} still handles something after {Options.Timeout}."));
+    private TestGuestException Stuck() => new(WithLog(Device.Workers.Names is { Length: > 0 } workers
+        ? $"The guest has disconnected, and workers of {Device.GetType().Name} have not ended, as their cancellation token asks: {workers}."
+        : $"The guest has disconnected, but {Device.GetType().Name} still handles something after {Options.Timeout}."));
 
     private bool Leave()
     {

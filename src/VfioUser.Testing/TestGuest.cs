@@ -219,23 +219,24 @@ public sealed partial class TestGuest : IDisposable
             Config.Write<ushort>(ConfigRegister.Command, (ushort)(command | ConfigRegister.CommandBusMaster));
     }
 
-    /// <summary>Makes an exception of the device's code the inner exception of the command that it made fail.</summary>
+    /// <summary>Adds to a failure of the client what the device and the server know of it.</summary>
     internal void Try(Action action)
     {
         try
         {
             action();
         }
-        catch (VfioUserException e) when (HasCause(e))
+        catch (VfioUserException e)
         {
-            throw WithCause(e);
+            throw Explain(e);
         }
     }
 
-    /// <summary>Whether the device threw at the command that failed, and the test has not seen it yet.</summary>
-    internal bool HasCause(VfioUserException failure) => _log.HasCause(failure);
-
-    internal VfioUserException WithCause(VfioUserException failure) => _log.WithCause(failure);
+    /// <summary>A failure with the device's exception as the inner one, or with the server's reason and its last lines.</summary>
+    /// <param name="failure">Of the client.</param>
+    /// <param name="what">What the command did, for one that was not answered.</param>
+    internal VfioUserException Explain(VfioUserException failure, string what = "") => _log.Explain(failure,
+        $"no reply within {Options.Timeout.TotalSeconds} seconds{what}; code of {Device.GetType().Name} does not return, or the device does not quiesce");
 
     internal string WithLog(string message) => _log.WithLog(message);
 

@@ -15,8 +15,9 @@ public sealed record TestGuestOptions
     /// <summary>IOVA of the guest's first byte of memory. Not 0, so that a DMA to a forgotten address fails.</summary>
     public Iova MemoryAddress { get; init; } = new(0x1_0000_0000);
 
-    /// <summary>Timeout of everything that the guest waits for.</summary>
-    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);
+    /// <summary>Timeout of everything that the guest waits for. By default five seconds; the environment variable
+    /// <c>VFIO_USER_TEST_TIMEOUT</c> has another number of seconds, for slow machines. An hour under a debugger.</summary>
+    public TimeSpan Timeout { get; init; } = DefaultTimeout.Value;
 
     /// <summary>How long the device may hold a lease or a pin while the guest waits in <see cref="GuestRam.Unmap"/> or in Dispose: then
     /// those throw, with the stack of the call that took it. At most <see cref="Timeout"/>.</summary>
@@ -36,7 +37,7 @@ public sealed record TestGuestOptions
     public bool FailOnDeviceException { get; init; } = true;
 
     /// <summary>Whether an access to what the device does not model is an exception of the device: to an offset without register, memory or
-    /// handler, to a tag, or of ones to reserved bits.</summary>
+    /// handler, to a tag, a write of ones to reserved bits, or a write to a register that takes none.</summary>
     public bool Strict { get; init; }
 
     /// <summary>Gets each line of the server's log as it is written, for a test framework's output. Any thread, one call at a time.</summary>

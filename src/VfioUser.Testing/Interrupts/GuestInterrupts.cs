@@ -40,14 +40,14 @@ public sealed class GuestInterrupts : IReadOnlyList<GuestIrq>, IDisposable
         if (count < EnabledCount)
             Disable();
         if (count > 0)
-            _guest.Client.SetIrqEventFds((uint)Type, 0, [.. _vectors.Take(count).Select(vector => vector.EventFd.Handle)]);
+            _guest.Try(() => _guest.Client.SetIrqEventFds((uint)Type, 0, [.. _vectors.Take(count).Select(vector => vector.EventFd.Handle)]));
         EnabledCount = count;
     }
 
     /// <summary>Disables all vectors.</summary>
     public void Disable()
     {
-        _guest.Client.DisableIrqs((uint)Type);
+        _guest.Try(() => _guest.Client.DisableIrqs((uint)Type));
         EnabledCount = 0;
     }
 

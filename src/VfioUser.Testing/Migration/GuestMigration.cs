@@ -49,9 +49,9 @@ public sealed class GuestMigration
         {
             _guest.Client.WriteMigrationData(state);
         }
-        catch (VfioUserException e) when (_guest.HasCause(e))
+        catch (VfioUserException e)
         {
-            throw _guest.WithCause(e);
+            throw _guest.Explain(e);
         }
     }
 

@@ -209,7 +209,7 @@ public abstract partial class RegisterBlock
         where T : unmanaged => Make(offset, layout, name, Bind(options.OnRead, index), Bind(options.OnWrite, index));
 
     private TypedRegisterPart<T> Make<T>(long offset, RegisterLayout layout, string name, Func<T, T>? onRead, Action<RegisterWrite<T>>? onWrite)
-        where T : unmanaged => new(Aligned(offset, layout), layout, name, onRead, onWrite) { Unmodelled = layout.Reserved == 0 ? null : Unmodelled };
+        where T : unmanaged => new(Aligned(offset, layout), layout, name, onRead, onWrite) { Unmodelled = Unmodelled };
 
     private long Aligned(long offset, RegisterLayout layout)
     {

@@ -18,7 +18,7 @@ internal abstract class RegisterPart(long start, RegisterLayout layout, string n
     // as Value, without a virtual call
     private ulong Stored => Volatile.Read(ref _value);
 
-    /// <summary>Reports ones that a guest writes to reserved bits; null for a register without reserved bits.</summary>
+    /// <summary>Reports ones that a guest writes to reserved bits, and writes that do nothing.</summary>
     public UnmodelledAccesses? Unmodelled { get; init; }
 
     public void SetBits(ulong bits) => Interlocked.Or(ref _value, bits);
@@ -71,6 +71,8 @@ internal abstract class RegisterPart(long start, RegisterLayout layout, string n
             Unmodelled?.ReservedBits(this, written & Layout.Reserved);
         if (Layout.TakesWrites || hasWriteHandler)
             Merge(Layout, written, lanes);
+        else
+            Unmodelled?.ReadOnly(this);
     }
 
     public override void Reset() => ResetWith(keepSticky: false);

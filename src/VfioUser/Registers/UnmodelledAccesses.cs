@@ -42,6 +42,13 @@ internal sealed class UnmodelledAccesses
             Report($"writes ones to the reserved bits 0x{bits:x} of {register.Name}");
     }
 
+    /// <summary>A write to a register that takes none: what drivers do now and then, and so said in tests only.</summary>
+    public void ReadOnly(NamedPart register)
+    {
+        if (IsStrict)
+            Report($"writes {register.Name}, which is read-only");
+    }
+
     private static string Verb(bool write) => write ? "writes" : "reads";
 
     // checked before the text is formatted, since a guest may repeat an access any number of times

@@ -24,7 +24,8 @@ public sealed record VfioUserServerOptions
     public bool TrustClientMemory { get; init; }
 
     /// <summary>Whether a guest's access to something that the device does not model is an exception of the device instead of a log
-    /// message, for tests: to an offset without register, memory or handler, to a tag, or to reserved bits.</summary>
+    /// message, for tests: to an offset without register, memory or handler, to a tag, to reserved bits, or a write to a register that takes
+    /// none.</summary>
     public bool RefuseUnmodelledAccesses { get; init; }
 
     /// <summary>Whether clients can read names, offsets and fields of the device's registers, so that the tool <c>vfio-user</c> accesses
