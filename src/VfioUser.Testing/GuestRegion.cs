@@ -89,5 +89,5 @@ public sealed partial class GuestRegion
         where T : unmanaged, IBinaryInteger<T>, IUnsignedNumber<T> => _guest.Client.PostRegionWrite((uint)Index, (ulong)offset, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
 
     private string Access(int length, long offset) =>
-        $" to {length} bytes at 0x{offset:x} of {Index}{(_guest.Device.RegisterAt(Index, offset) is { Layout.Name: not null } register ? $" ({register.Name})" : "")}";
+        $" to {length} bytes at 0x{offset:x} of {Index}{(_guest.RegisterAt(Index, offset) is { Layout.Name: not null } register ? $" ({register.Name})" : "")}";
 }

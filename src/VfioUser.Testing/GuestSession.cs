@@ -6,7 +6,7 @@ using VfioUser.Protocol.Interop;
 namespace VfioUser.Testing;
 
 /// <summary>One connection of the guest: a server with the device at one end of a socket pair, a client at the other.</summary>
-internal sealed class GuestSession
+internal sealed class GuestSession : IGuestSession
 {
     private readonly VfioUserServer _server;
     private readonly TimeSpan _timeout;

@@ -8,7 +8,7 @@ public sealed partial class TestGuest
     /// <summary>Whether the guest is connected: neither disposed nor disconnected by a fault.</summary>
     public bool IsConnected { get; private set; } = true;
 
-    /// <summary>Disconnects if it is connected, then attaches to the same device again, with the same memory and interrupts as
+    /// <summary>Disconnects if it is connected, then attaches to the same device or server again, with the same memory and interrupts as
     /// before. Ends faults of DMA.</summary>
     /// <exception cref="TestGuestException">The device still handles something for the client that has disconnected.</exception>
     public void Reconnect()
@@ -18,7 +18,7 @@ public sealed partial class TestGuest
             throw Stuck();
         foreach (GuestRegion region in _bars.Concat(_others))
             region.Close();
-        _session = new GuestSession(Device, Options, _log, Memory);
+        _session = NewSession();
         IsConnected = true;
         Faults.BeginSession();
         Try(() => Memory.MapAgain(Client));
@@ -36,13 +36,13 @@ public sealed partial class TestGuest
             return;
         if (!Leave())
             throw Stuck();
-        if (Device.Dma.Holds?.Describe() is { } held)
-            throw new TestGuestException(WithLog($"The guest has disconnected, and {Device.GetType().Name} still holds guest memory: {held}"));
+        if (_device?.Dma.Holds?.Describe() is { } held)
+            throw new TestGuestException(WithLog($"The guest has disconnected, and {DeviceName} still holds guest memory: {held}"));
         DeviceExceptionContext[] unseen = _log.TakeUnseen();
         if (unseen.Length == 0 || !Options.FailOnDeviceException)
             return;
         string what = string.Join("; ", unseen.Select(context => context.ToString()));
-        throw new TestGuestException($"{Device.GetType().Name} threw, and the test did not see it: {what}", unseen[0].Exception);
+        throw new TestGuestException($"{DeviceName} threw, and the test did not see it: {what}", unseen[0].Exception);
     }
 
     internal void Cut(ReadOnlySpan<byte> garbage)
@@ -65,9 +65,12 @@ public sealed partial class TestGuest
         }
     }
 
-    private TestGuestException Stuck() => new(WithLog(Device.Workers.Names is { Length: > 0 } workers
-        ? $"The guest has disconnected, and workers of {Device.GetType().Name} have not ended, as their cancellation token asks: {workers}."
-        : $"The guest has disconnected, but {Device.GetType().Name} still handles something after {Options.Timeout}."));
+    private TestGuestException Stuck() => new(WithLog(_device?.Workers.Names is { Length: > 0 } workers
+        ? $"The guest has disconnected, and workers of {DeviceName} have not ended, as their cancellation token asks: {workers}."
+        : $"The guest has disconnected, but {DeviceName} still handles something after {Options.Timeout}."));
+
+    private IGuestSession NewSession() =>
+        _device is null ? new ConnectedSession(_path, Options, Memory) : new GuestSession(_device, Options, _log, Memory);
 
     private bool Leave()
     {

@@ -18,16 +18,25 @@ public sealed partial class TestGuest : IDisposable
     private readonly GuestInterrupts[] _interrupts;
     private readonly GuestRegion[] _bars;
     private readonly List<GuestRegion> _others = [];
+    private readonly PciDevice? _device;
+    private readonly string _path = "";
     private GuestRegisters? _registers;
-    private GuestSession _session;
+    private IGuestSession _session;
 
     private TestGuest(PciDevice device, TestGuestOptions options)
+        : this(device, "", options)
     {
-        Device = device;
+    }
+
+    private TestGuest(PciDevice? device, string path, TestGuestOptions options)
+    {
+        _device = device;
+        _path = path;
         Options = options;
         _log = new GuestLog(options);
         Faults = new GuestFaults(this);
-        device.Dma.Holds ??= new DmaHolds();
+        if (device is not null)
+            device.Dma.Holds ??= new DmaHolds();
         Memory = new GuestRam(options, Faults, new GuestLeaks(device, options));
         Migration = new GuestMigration(this);
         _interrupts = [];
@@ -37,7 +46,7 @@ public sealed partial class TestGuest : IDisposable
         Vga = AddRegion(RegionIndex.Vga);
         try
         {
-            _session = new GuestSession(device, options, _log, Memory);
+            _session = NewSession();
         }
         catch
         {
@@ -48,7 +57,8 @@ public sealed partial class TestGuest : IDisposable
         {
             Try(() => Memory.MapInto(Client));
             EnableBusMaster();
-            _interrupts = [.. Enum.GetValues<IrqType>().Select(type => new GuestInterrupts(this, type))];
+            uint irqs = Client.GetDeviceInfo().IrqCount;
+            _interrupts = [.. Enum.GetValues<IrqType>().Select(type => new GuestInterrupts(this, type, (uint)type < irqs))];
             if (options.EnableInterrupts)
             {
                 foreach (GuestInterrupts interrupts in _interrupts)
@@ -63,7 +73,10 @@ public sealed partial class TestGuest : IDisposable
     }
 
     /// <summary>The device under test.</summary>
-    public PciDevice Device { get; }
+    /// <exception cref="InvalidOperationException">The guest is connected to a server, which has the device.</exception>
+    public PciDevice Device => _device ?? throw new InvalidOperationException($"The guest is connected to {_path}: the device is in the server there.");
+
+    internal string DeviceName => _device?.GetType().Name ?? $"the device of {_path}";
 
     /// <summary>The options of this guest.</summary>
     public TestGuestOptions Options { get; }
@@ -77,7 +90,7 @@ public sealed partial class TestGuest : IDisposable
     /// <summary>Injects faults.</summary>
     public GuestFaults Faults { get; }
 
-    /// <summary>Migration of the device step by step. For a whole migration see <see cref="MigrateTo"/>.</summary>
+    /// <summary>Migration of the device step by step. For a whole migration see <see cref="MigrateTo(PciDevice, GuestMigrationOptions?)"/>.</summary>
     public GuestMigration Migration { get; }
 
     /// <summary>The server's log from <see cref="TestGuestOptions.LogLevel"/> on: the newest 1000 lines, oldest first. Any thread.</summary>
@@ -137,6 +150,28 @@ public sealed partial class TestGuest : IDisposable
         ArgumentNullException.ThrowIfNull(device);
         ArgumentNullException.ThrowIfNull(options);
         return new TestGuest(device, options);
+    }
+
+    /// <summary>Connects a guest to a server, of this library or another, in this process or another.</summary>
+    /// <param name="path">Of its socket; or <c>@name</c> for a name in the abstract namespace.</param>
+    /// <param name="memory">How the device accesses the guest's memory.</param>
+    /// <remarks>Members that need the object of the device throw an <see cref="InvalidOperationException"/>: <see cref="Device"/>,
+    /// <see cref="Registers"/>, <see cref="Advance"/>. The server's log, its exceptions and leaks are not seen.</remarks>
+    public static TestGuest Connect(string path, GuestMemoryKind memory = GuestMemoryKind.Mapped) =>
+        Connect(path, new TestGuestOptions { Memory = memory });
+
+    /// <summary>Connects a guest with options to a server.</summary>
+    /// <param name="path">Of its socket; or <c>@name</c> for a name in the abstract namespace.</param>
+    /// <param name="options"><see cref="TestGuestOptions.Server"/> and what else is about the server does not apply.</param>
+    /// <exception cref="IOException">No server listens there.</exception>
+    /// <exception cref="VfioUserException">The server refused, as one does that has another client.</exception>
+    /// <inheritdoc cref="Connect(string, GuestMemoryKind)"/>
+    [System.Runtime.CompilerServices.OverloadResolutionPriority(1)] // for new() { ... }
+    public static TestGuest Connect(string path, TestGuestOptions options)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(options);
+        return new TestGuest(null, path, options);
     }
 
     /// <summary>The vectors of any type.</summary>
@@ -236,7 +271,9 @@ public sealed partial class TestGuest : IDisposable
     /// <param name="failure">Of the client.</param>
     /// <param name="what">What the command did, for one that was not answered.</param>
     internal VfioUserException Explain(VfioUserException failure, string what = "") => _log.Explain(failure,
-        $"no reply within {Options.Timeout.TotalSeconds} seconds{what}; code of {Device.GetType().Name} does not return, or the device does not quiesce");
+        $"no reply within {Options.Timeout.TotalSeconds} seconds{what}; code of {DeviceName} does not return, or the device does not quiesce");
+
+    internal NamedPart? RegisterAt(RegionIndex region, long offset) => _device?.RegisterAt(region, offset);
 
     internal string WithLog(string message) => _log.WithLog(message);
 

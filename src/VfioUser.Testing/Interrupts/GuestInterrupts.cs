@@ -5,14 +5,17 @@ namespace VfioUser.Testing;
 /// <summary>The vectors of one interrupt type. All have their eventfds when the guest attaches, unless its options say otherwise.</summary>
 public sealed class GuestInterrupts : IReadOnlyList<GuestIrq>, IDisposable
 {
+    // of MSI-X, the most of all types
+    private const uint MaxVectors = 2048;
+
     private readonly TestGuest _guest;
     private readonly GuestIrq[] _vectors;
 
-    internal GuestInterrupts(TestGuest guest, IrqType type)
+    internal GuestInterrupts(TestGuest guest, IrqType type, bool exists)
     {
         _guest = guest;
         Type = type;
-        int count = (int)guest.Client.GetIrqInfo((uint)type).Count;
+        int count = exists ? (int)Math.Min(guest.Client.GetIrqInfo((uint)type).Count, MaxVectors) : 0;
         _vectors = [.. Enumerable.Range(0, count).Select(vector => type == IrqType.Intx ? new GuestIntx(guest) : new GuestIrq(guest, type, vector))];
     }
 
@@ -27,7 +30,7 @@ public sealed class GuestInterrupts : IReadOnlyList<GuestIrq>, IDisposable
 
     /// <summary>A vector, by its number from 0.</summary>
     public GuestIrq this[int index] => (uint)index < (uint)_vectors.Length ? _vectors[index]
-        : throw new ArgumentOutOfRangeException(nameof(index), index, $"{_guest.Device.GetType().Name} has {Count} {Type} vectors.");
+        : throw new ArgumentOutOfRangeException(nameof(index), index, $"{_guest.DeviceName} has {Count} {Type} vectors.");
 
     /// <summary>Enables every vector: the device gets its eventfd.</summary>
     public void Enable() => Enable(Count);

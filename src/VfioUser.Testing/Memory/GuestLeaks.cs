@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace VfioUser.Testing;
 
 /// <summary>Finds leases and pins that a device does not dispose, while the guest waits for it.</summary>
-internal sealed class GuestLeaks(PciDevice device, TestGuestOptions options)
+internal sealed class GuestLeaks(PciDevice? device, TestGuestOptions options)
 {
     private readonly TimeSpan _patience = options.LeaseTimeout < options.Timeout ? options.LeaseTimeout : options.Timeout;
 
@@ -18,7 +18,7 @@ internal sealed class GuestLeaks(PciDevice device, TestGuestOptions options)
         {
             if (Task.WaitAny([task], _patience) >= 0)
                 return true;
-            if (device.Dma.Holds?.Describe(_patience) is not null || isStuck?.Invoke() == true)
+            if (device?.Dma.Holds?.Describe(_patience) is not null || isStuck?.Invoke() == true)
                 return false;
         }
         while (Stopwatch.GetElapsedTime(start) < options.Timeout);
@@ -27,5 +27,5 @@ internal sealed class GuestLeaks(PciDevice device, TestGuestOptions options)
 
     /// <summary>An exception with all leases and pins that are held.</summary>
     public TestGuestException Told(string what) =>
-        new($"{what}, and {device.GetType().Name} still holds guest memory: {device.Dma.Holds?.Describe() ?? "none any more"}");
+        new($"{what}, and {device?.GetType().Name} still holds guest memory: {device?.Dma.Holds?.Describe() ?? "none any more"}");
 }

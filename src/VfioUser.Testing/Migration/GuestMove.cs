@@ -65,8 +65,8 @@ internal sealed class GuestMove(TestGuest source, TestGuest target, GuestMigrati
         if (source.Memory.FirstDifference(target.Memory) is { } page)
         {
             throw new TestGuestException(source.WithLog(
-                $"The page at {page} is not the same at the target: {source.Device.GetType().Name} wrote it after "
-                + $"OnStopped had returned, or {target.Device.GetType().Name} before it was started."));
+                $"The page at {page} is not the same at the target: {source.DeviceName} wrote it after "
+                + $"OnStopped had returned, or {target.DeviceName} before it was started."));
         }
     }
 }

@@ -16,9 +16,24 @@ public sealed partial class TestGuest
     public TestGuest MigrateTo(PciDevice device, GuestMigrationOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(device);
+        return MigrateTo(() => new TestGuest(device, Options with { EnableInterrupts = false }), options);
+    }
+
+    /// <summary>Migrates the guest to another server of its device, as <see cref="MigrateTo(PciDevice, GuestMigrationOptions?)"/> does.</summary>
+    /// <param name="path">Of its socket; or <c>@name</c> for a name in the abstract namespace.</param>
+    /// <param name="options">Null for the defaults.</param>
+    /// <inheritdoc cref="MigrateTo(PciDevice, GuestMigrationOptions?)"/>
+    public TestGuest MigrateTo(string path, GuestMigrationOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return MigrateTo(() => new TestGuest(null, path, Options with { EnableInterrupts = false }), options);
+    }
+
+    private TestGuest MigrateTo(Func<TestGuest> attach, GuestMigrationOptions? options)
+    {
         if (Migration.GetFlags() == Protocol.MigrationFlags.None)
-            throw new TestGuestException($"{Device.GetType().Name} cannot be migrated: its constructor does not call EnableMigration.");
-        TestGuest target = new(device, Options with { EnableInterrupts = false });
+            throw new TestGuestException($"{DeviceName} cannot be migrated: a device's constructor calls EnableMigration.");
+        TestGuest target = attach();
         try
         {
             new GuestMove(this, target, options ?? new GuestMigrationOptions()).Run();

@@ -151,7 +151,7 @@ public sealed class VirtioDriver
     }
 
     /// <summary>The guest has migrated: the driver goes on there.</summary>
-    /// <param name="guest">What <see cref="TestGuest.MigrateTo"/> has returned.</param>
+    /// <param name="guest">What <see cref="TestGuest.MigrateTo(PciDevice, GuestMigrationOptions?)"/> has returned.</param>
     public void MoveTo(TestGuest guest)
     {
         ArgumentNullException.ThrowIfNull(guest);
