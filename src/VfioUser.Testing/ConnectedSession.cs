@@ -12,6 +12,7 @@ internal sealed class ConnectedSession : IGuestSession
         DmaHandler = options.Memory is GuestMemoryKind.TwinSocket or GuestMemoryKind.SingleSocket ? memory : null,
         Timeout = options.Timeout,
         ConnectTimeout = options.Timeout,
+        Cancellation = options.Cancellation,
     });
 
     public VfioUserClient Client { get; }

@@ -49,6 +49,9 @@ public sealed record TestGuestOptions
     /// <summary>The clock of the device's timers, which <see cref="TestGuest.Advance"/> advances. Null for the one in <see cref="Server"/>.</summary>
     public FakeTimeProvider? TimeProvider { get; init; }
 
+    /// <summary>Ends what the guest waits for, of a server that it is connected to.</summary>
+    internal CancellationToken Cancellation { get; init; }
+
     /// <summary>Options of the server, except that <see cref="Memory"/> decides on the twin socket. Their logger and exception hook are
     /// called, too.</summary>
     public VfioUserServerOptions Server { get; init; } = new();

@@ -7,7 +7,7 @@ using CancellationTokenSource stop = new();
 using CancellationTokenSource outputClosed = new();
 using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
 using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
-Terminal terminal = new(Console.Out, Console.Error, Terminal.WantsColors(), stop.Token) { OutputClosed = outputClosed.Token };
+Terminal terminal = new(Console.Out, Console.Error, Terminal.WantsColors(), stop.Token) { OutputClosed = outputClosed.Token, Input = Console.IsInputRedirected ? Console.In : null };
 WatchOutput();
 return VfioUserTool.Run(args, terminal);
 

@@ -10,6 +10,9 @@ internal sealed record Terminal(TextWriter Out, TextWriter Error, bool Colors, C
     /// <summary>Cancelled when the reader of the results has ended, such as <c>head</c>.</summary>
     public CancellationToken OutputClosed { get; init; }
 
+    /// <summary>Standard input; null if it is a terminal.</summary>
+    public TextReader? Input { get; init; } = TextReader.Null;
+
     /// <summary>For a command that runs until it is ended: cancelled by Ctrl-C, and when the reader of the results has ended.</summary>
     public CancellationTokenSource UntilEnded() => CancellationTokenSource.CreateLinkedTokenSource(Stop, OutputClosed);
 

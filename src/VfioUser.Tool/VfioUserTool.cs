@@ -42,14 +42,15 @@ internal static class VfioUserTool
         }
         catch (Exception e) when (e is ToolException or VfioUserException or ProtocolException or IOException or UnauthorizedAccessException)
         {
-            terminal.Error.WriteLine($"vfio-user: {OneLine(Describe(e))}");
+            terminal.Error.WriteLine($"vfio-user: {Describe(e)}");
             return e is UsageException ? ExitCode.Usage : ExitCode.Failure;
         }
     }
 
     private static string OneLine(string text) => text.ReplaceLineEndings(" ").Replace('\t', ' ').Trim();
 
-    private static string Describe(Exception e) => e switch
+    /// <summary>A failure in a line.</summary>
+    public static string Describe(Exception e) => OneLine(e switch
     {
         VfioUserException { Command: Protocol.Command.Version, Errno: Errno.EBUSY, Reason: null } => "The server refused: another client is attached, and it serves one at a time.",
         VfioUserException { Errno: Errno.ENOTCONN } closed => $"The server disconnected before it answered {closed.Command}.",
@@ -57,6 +58,7 @@ internal static class VfioUserTool
         VfioUserException { Errno: Errno.EBADMSG } broken => $"The server's answer to {broken.Command} is inconsistent.",
         VfioUserException { Errno: not Errno.None, Reason: { } reason } explained => $"The server refused {explained.Command} with {explained.Errno}: {reason}.",
         VfioUserException { Errno: not Errno.None } refused => $"The server refused {refused.Command} with {refused.Errno}.",
+        ArgumentException { ParamName: { } name } => e.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal),
         _ => e.Message,
-    };
+    });
 }

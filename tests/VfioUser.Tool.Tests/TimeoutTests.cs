@@ -108,7 +108,8 @@ public sealed class TimeoutTests : IDisposable
 
         over.Set();
         run.ExitCode.Should().Be(1);
-        run.Error.Should().Contain("did not answer RegionWrite in time");
+        // writes are posted: on a slow machine it is the read after them that waits
+        run.Error.Should().MatchRegex("did not answer Region(Write|Read) in time");
     }
 
     [Fact]

@@ -5,11 +5,16 @@ internal sealed record ToolRun(int ExitCode, string Out, string Error)
 {
     public static ToolRun Of(params string[] args) => Of(CancellationToken.None, args);
 
-    public static ToolRun Of(CancellationToken stop, params string[] args)
+    /// <summary>A run whose standard input has a text.</summary>
+    public static ToolRun Reading(string input, params string[] args) => Run(new StringReader(input), CancellationToken.None, args);
+
+    public static ToolRun Of(CancellationToken stop, params string[] args) => Run(TextReader.Null, stop, args);
+
+    private static ToolRun Run(TextReader input, CancellationToken stop, string[] args)
     {
         using StringWriter output = new() { NewLine = "\n" };
         using StringWriter error = new() { NewLine = "\n" };
-        int exitCode = VfioUserTool.Run(args, new Terminal(output, error, Colors: false, stop));
+        int exitCode = VfioUserTool.Run(args, new Terminal(output, error, Colors: false, stop) { Input = input });
         return new ToolRun(exitCode, output.ToString(), error.ToString());
     }
 }

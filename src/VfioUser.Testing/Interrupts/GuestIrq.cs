@@ -72,11 +72,8 @@ public class GuestIrq
     /// <remarks>Only one thread may take.</remarks>
     public void WaitForNext()
     {
-        ulong next = _taken + 1;
-        if (!Came((int)next))
-            throw Failure($"did not come again: {Count} times in all, and {next - 1} were taken, within {Guest.Options.Timeout}.");
-        lock (_lock)
-            _taken = next;
+        if (!TryTakeNext(Guest.Options.Timeout))
+            throw Failure($"did not come again: {Count} times in all, and {_taken} were taken, within {Guest.Options.Timeout}.");
     }
 
     /// <summary>Makes sure that it did not come since it was last taken. Posted writes are handled first.</summary>
@@ -107,9 +104,23 @@ public class GuestIrq
         IsMasked = false;
     }
 
-    private bool Came(int count)
+    /// <summary>As <see cref="WaitForNext"/>, for another time.</summary>
+    /// <returns>False if it did not come.</returns>
+    internal bool TryTakeNext(TimeSpan within)
     {
-        long end = Environment.TickCount64 + (long)Guest.Options.Timeout.TotalMilliseconds;
+        ulong next = _taken + 1;
+        if (!Came((int)next, within))
+            return false;
+        lock (_lock)
+            _taken = next;
+        return true;
+    }
+
+    private bool Came(int count) => Came(count, Guest.Options.Timeout);
+
+    private bool Came(int count, TimeSpan within)
+    {
+        long end = Environment.TickCount64 + (long)within.TotalMilliseconds;
         while (Count < count)
         {
             long left = end - Environment.TickCount64;

@@ -7,6 +7,7 @@ using VfioUser.Tool.Irqs;
 using VfioUser.Tool.Regions;
 using VfioUser.Tool.Replaying;
 using VfioUser.Tool.Scratch;
+using VfioUser.Tool.Shell;
 using VfioUser.Tool.Tracing;
 
 namespace VfioUser.Tool.CommandLine;
@@ -27,6 +28,7 @@ internal static class Commands
         WriteCommand.Create(terminal),
         WatchCommand.Create(terminal),
         IrqCommand.Create(terminal),
+        ShellCommand.Create(terminal),
         CheckCommand.Create(terminal),
         BenchCommand.Create(terminal),
         TraceCommand.Create(terminal),

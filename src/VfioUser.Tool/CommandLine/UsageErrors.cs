@@ -39,7 +39,7 @@ internal static class UsageErrors
     private static string NoOption(Command command, string option)
     {
         string name = option.Split('=')[0];
-        string whose = command.Name == Commands.ToolName ? command.Name : $"{Commands.ToolName} {command.Name}";
+        string whose = command.Name is Commands.ToolName ? command.Name : $"{Commands.ToolName} {command.Name}";
         return $"{whose} has no option {name}{Suggest(name, command.Options.Where(other => !other.Hidden).Select(other => other.Name))}";
     }
 

@@ -10,7 +10,7 @@ internal static class RegionName
 {
     public const uint Config = 7;
 
-    private const string Forms = "bar0 to bar5, rom, config, vga, or an index";
+    public const string Forms = "bar0 to bar5, rom, config, vga, or an index";
 
     private static readonly string[] Names = ["bar0", "bar1", "bar2", "bar3", "bar4", "bar5", "rom", "config", "vga"];
 

@@ -47,7 +47,9 @@ internal static class WriteCommand
         return command;
     }
 
-    private static string WriteRegister(VfioUserClient client, RegisterTarget target, string text)
+    /// <summary>Writes a register, or a field of it by reading it first.</summary>
+    /// <returns>What was done.</returns>
+    public static string WriteRegister(VfioUserClient client, RegisterTarget target, string text)
     {
         ulong value = target.Parse(text);
         if (target.Field is null)

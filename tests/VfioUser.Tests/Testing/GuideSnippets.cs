@@ -162,4 +162,24 @@ public class GuideSnippets
         guest.Bar0.Invoking(bar => bar.Write(0x14, 1u)).Should().Throw<VfioUserException>()
             .WithInnerException<OverflowException>();
     }
+
+    [Fact]
+    public async Task A_server_elsewhere()
+    {
+        string folder = Directory.CreateTempSubdirectory("vfio-user-").FullName;
+        string path = Path.Combine(folder, "sum.sock");
+        await using (VfioUserServer server = VfioUserServer.Bind(path))
+        {
+            _ = server.RunAsync(new SumDevice());
+            using TestGuest guest = TestGuest.Connect(path, GuestMemoryKind.TwinSocket);
+            guest.StartDriver();
+            guest.Bar0.Write(0x00, guest.Place([1, 2, 3]).Value);
+            guest.Bar0.Write(0x08, 3u);
+            guest.Bar0.Write(0x14, 1u);
+
+            guest.MsiX[0].WaitForNext();
+            guest.Bar0.Read<uint>(0x0C).Should().Be(6);
+        }
+        Directory.Delete(folder, recursive: true);
+    }
 }

@@ -34,8 +34,9 @@ internal sealed class StandardErrorLogger(Func<TextWriter> output) : ILogger
     /// <summary>Type, message, and the innermost place of the code with its file.</summary>
     private static string Describe(Exception exception)
     {
-        string where = new StackTrace(exception, fNeedFileInfo: true).GetFrame(0) is not { } frame || frame.GetMethod() is not { } method ? ""
-            : string.Create(CultureInfo.InvariantCulture, $" at {method.DeclaringType?.Name}.{method.Name}{(frame.GetFileName() is { } file ? $" in {file}:{frame.GetFileLineNumber()}" : "")}");
+        StackFrame? frame = new StackTrace(exception, fNeedFileInfo: true).GetFrame(0);
+        string where = frame is null || DiagnosticMethodInfo.Create(frame) is not { } method ? ""
+            : string.Create(CultureInfo.InvariantCulture, $" at {method.DeclaringTypeName}.{method.Name}{(frame.GetFileName() is { } file ? $" in {file}:{frame.GetFileLineNumber()}" : "")}");
         return $"{exception.GetType().Name}: {exception.Message}{where}";
     }
 }
