@@ -195,7 +195,7 @@ public sealed class ScriptTests : IDisposable
     {
         using Served served = new(new Crc32cDevice());
         string page = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "tool.md"));
-        File.WriteAllText(served.PathOf("crc.vfu"), page.Split("```vfu")[1].Split("```")[0]);
+        File.WriteAllText(served.PathOf("crc.vfu"), page.Split("```text")[1].Split("```")[0]);
 
         served.Run("shell", served.PathOf("crc.vfu"), "--memory", memory).Should().Be(new ToolRun(0, "", ""));
     }
