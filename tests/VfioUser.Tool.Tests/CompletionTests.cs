@@ -36,7 +36,7 @@ public class CompletionTests
             _vfio_user
             printf '%s\n' "${COMPREPLY[@]}"
             """;
-        using Process bash = Process.Start(new ProcessStartInfo("bash", ["-c", script]) { RedirectStandardOutput = true })!;
+        using Process bash = Process.Start(new ProcessStartInfo("bash", ["-c", script]) { RedirectStandardOutput = true, UseShellExecute = false })!;
 
         bash.StandardOutput.ReadToEnd().Should().Be("--record\n");
     }

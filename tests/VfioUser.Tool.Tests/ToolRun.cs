@@ -6,11 +6,11 @@ internal sealed record ToolRun(int ExitCode, string Out, string Error)
     public static ToolRun Of(params string[] args) => Of(CancellationToken.None, args);
 
     /// <summary>A run whose standard input has a text.</summary>
-    public static ToolRun Reading(string input, params string[] args) => Run(new StringReader(input), CancellationToken.None, args);
+    public static ToolRun Reading(string input, params string[] args) => Run(args, new StringReader(input), CancellationToken.None);
 
-    public static ToolRun Of(CancellationToken stop, params string[] args) => Run(TextReader.Null, stop, args);
+    public static ToolRun Of(CancellationToken stop, params string[] args) => Run(args, TextReader.Null, stop);
 
-    private static ToolRun Run(TextReader input, CancellationToken stop, string[] args)
+    private static ToolRun Run(string[] args, TextReader input, CancellationToken stop)
     {
         using StringWriter output = new() { NewLine = "\n" };
         using StringWriter error = new() { NewLine = "\n" };

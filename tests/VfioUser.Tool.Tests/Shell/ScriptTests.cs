@@ -81,7 +81,7 @@ public sealed class ScriptTests : IDisposable
         ToolRun run = Run($"dma place b \"ac\"\n{line}");
 
         run.Error.Should().Match($"{_served.PathOf("script")}:2: {message}\n");
-        if (message != "*")
+        if (message is not "*")
             run.ExitCode.Should().Be(exitCode);
     }
 
