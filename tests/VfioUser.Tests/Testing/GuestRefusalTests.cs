@@ -60,7 +60,7 @@ public class GuestRefusalTests
     {
         using ManualResetEventSlim end = new();
         Card card = new();
-        card.AddWorkerThread("stubborn", (_, _) => end.Wait(Background.Timeout));
+        card.AddWorkerThread("stubborn", (_, _) => end.Wait(Background.Timeout, CancellationToken.None));
         TestGuest guest = TestGuest.Attach(card, new TestGuestOptions { Timeout = Background.Timeout });
         long start = Environment.TickCount64;
 
@@ -104,7 +104,7 @@ public class GuestRefusalTests
     public void A_timeout_that_is_no_time_is_refused(string text) =>
         FluentActions.Invoking(() => DefaultTimeout.Of(text)).Should().Throw<InvalidOperationException>().WithMessage($"VFIO_USER_TEST_TIMEOUT is '{text}'*");
 
-    private class Card : PciDevice
+    private sealed class Card : PciDevice
     {
         public Card()
             : base(new PciId(0x1B36, 0x0001), PciClass.Unclassified)
