@@ -80,7 +80,7 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
     }
 
     // NVM command set specification 1.0 figure 102: commands without data need not be as short as those with
-    private Status Limits(Span<byte> page)
+    private static Status Limits(Span<byte> page)
     {
         page[1] = 4 + 9; // WZSL: 65,536 blocks of 512 bytes, in pages
         return Status.Success;

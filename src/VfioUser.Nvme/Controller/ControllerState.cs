@@ -76,10 +76,7 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
 
         parts.ActivateDisks(all: true); // what is cached of them is from before the source wrote them
         lifecycle.BeginRestore(header.Enabled != 0);
-        foreach (NamespaceState space in namespaces)
-            Restore(space);
-        parts.Namespaces.TakeChangedIds();
-        parts.Namespaces.ReturnChangedIds(changed);
+        Restore(namespaces, changed);
         parts.OffersWriteCache = header.Version == OldestVersion ? parts.HasVolatileCache : header.OffersWriteCache != 0;
         parts.Interrupts.RestoreMask(header.Mask);
         parts.Features.Reset();
@@ -92,6 +89,12 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
         parts.Events.Restore(requests, events, header.Reported);
         parts.Errors.Restore(errors, header.ErrorCount);
         parts.Statistics.State = statistics;
+        Restore(completions, submissions);
+        parts.Queues.RestoreShadow(header.HasShadow == 0 ? null : new ShadowDoorbells(parts.Dma, header.Shadow, header.EventIndexes));
+    }
+
+    private void Restore(ReadOnlySpan<CompletionQueueState> completions, ReadOnlySpan<SubmissionQueueState> submissions)
+    {
         foreach (CompletionQueueState queue in completions)
             parts.Queues.Add(queue);
         foreach (SubmissionQueueState queue in submissions)
@@ -100,7 +103,14 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
             if (made.Id != 0)
                 parts.Workers.Assign(made);
         }
-        parts.Queues.RestoreShadow(header.HasShadow == 0 ? null : new ShadowDoorbells(parts.Dma, header.Shadow, header.EventIndexes));
+    }
+
+    private void Restore(NamespaceState[] namespaces, ReadOnlySpan<uint> changed)
+    {
+        foreach (NamespaceState space in namespaces)
+            Restore(space);
+        parts.Namespaces.TakeChangedIds();
+        parts.Namespaces.ReturnChangedIds(changed);
     }
 
     // Nothing is under way, and the disk is as it was: only what the driver knows of it is restored.
