@@ -21,9 +21,12 @@ public sealed record DiskHints
     /// <summary>What is deallocated in smaller pieces is not freed. NVMe 1.4 8.25.</summary>
     public int DeallocationLength { get; init; }
 
+    /// <summary>Accesses that cross a multiple of this length are slower: a stripe. Linux splits them there. NVMe 1.4 figure 245, NOIOB.</summary>
+    public int BoundaryLength { get; init; }
+
     internal void Check()
     {
-        foreach (int length in (ReadOnlySpan<int>)[BlockSize, AtomicWriteLength, PreferredWriteLength, DeallocationLength])
+        foreach (int length in (ReadOnlySpan<int>)[BlockSize, AtomicWriteLength, PreferredWriteLength, DeallocationLength, BoundaryLength])
         {
             if (length < 0 || (length & (length - 1)) != 0)
                 throw new ArgumentException($"A disk's hints are powers of two, not {length}.");

@@ -35,6 +35,12 @@ internal sealed class CommandSlot
     /// <summary>Cancelled when the answer is not wanted any more.</summary>
     public CancellationToken Cancellation => (_cancellation ??= new CancellationTokenSource()).Token;
 
+    /// <summary>Whether nobody wants the answer any more.</summary>
+    public bool IsCancelled => Volatile.Read(ref _cancellation) is { IsCancellationRequested: true };
+
+    /// <summary>The second command of a fused operation, if this is the first.</summary>
+    public CommandSlot? Second { get; set; }
+
     /// <summary>Whether the thread that fetched the command has gone on without it.</summary>
     public bool IsWaiting { get; set; }
 
@@ -43,6 +49,7 @@ internal sealed class CommandSlot
     {
         Queue = queue;
         Command = command;
+        Second = null;
         // somebody may be about to cancel the last one: it is not disposed, and has no timer to be
         if (_cancellation?.TryReset() == false)
             _cancellation = null;

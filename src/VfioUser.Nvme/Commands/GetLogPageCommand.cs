@@ -128,7 +128,7 @@ internal sealed class GetLogPageCommand(ControllerParts parts) : IAdminCommand
         }
         foreach (IoOpcode opcode in Enum.GetValues<IoOpcode>())
         {
-            uint effects = opcode is IoOpcode.Write or IoOpcode.WriteZeroes or IoOpcode.DatasetManagement ? Supported | ContentChange : Supported;
+            uint effects = opcode is IoOpcode.Write or IoOpcode.WriteZeroes or IoOpcode.DatasetManagement or IoOpcode.Copy ? Supported | ContentChange : Supported;
             BinaryPrimitives.WriteUInt32LittleEndian(page[(1024 + (int)opcode * sizeof(uint))..], effects);
         }
     }

@@ -70,9 +70,11 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
         page[512] = 0x66; // SQES: 64 bytes
         page[513] = 0x44; // CQES: 16 bytes
         Put32(page, 516, (uint)parts.Namespaces.Largest); // NN
-        Put16(page, 520, 1 << 0 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 | 1 << 7); // ONCS: compare, DSM, zeroes, select, timestamp, verify
+        Put16(page, 520, 1 << 0 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 | 1 << 7 | 1 << 8); // ONCS: compare, DSM, zeroes, select, timestamp, verify, copy
+        Put16(page, 522, 1); // FUSES: compare and write
         page[525] = (byte)(parts.OffersWriteCache ? 0b111 : 0b110); // VWC, and that a flush may be for all namespaces
         Put16(page, 526, 0); // AWUN: one block is written as a whole
+        Put16(page, 534, 1); // OCFS: copy descriptors of format 0
         Put32(page, 536, 1); // SGLS: of any length at any byte
         PutText(page.Slice(768, 256), $"nqn.2014-08.org.nvmexpress:uuid:{parts.SubsystemUuid}", '\0');
         Put16(page, 2048, 0); // the one power state takes no power
@@ -119,6 +121,10 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
         Put64(page, 8, space.BlockCount); // NCAP
         Put64(page, 16, space.BlockCount); // NUSE
         PutHints(page, space);
+        int copy = IoCommands.MaxCopy / space.BlockSize;
+        Put16(page, 74, (ushort)copy); // MSSRL
+        Put32(page, 76, (uint)copy); // MCL
+        page[80] = IoCommands.MaxCopyRanges - 1; // MSRC
         page[33] = DeallocationFeatures;
         page[99] = (byte)(space.IsReadOnly ? 1 : 0); // NSATTR: write-protected
         space.Uuid.TryWriteBytes(page[104..120], bigEndian: true, out _); // NGUID
@@ -157,6 +163,7 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
             // NAWUN, NAWUPF, NACWU, and the boundaries NABSN, NABSPF
             PutBlocks(hints.AtomicWriteLength, page, 34, 36, 38, 40, 44);
         }
+        Put16(page, 46, (ushort)Math.Min(hints.BoundaryLength / space.BlockSize, ushort.MaxValue)); // NOIOB
         if (hints.PreferredWriteLength > 0 || hints.DeallocationLength > 0)
         {
             page[24] |= Optimal;

@@ -13,8 +13,11 @@ internal sealed partial class IoCommands(ControllerParts parts)
 
     /// <summary>Whether carrying a command out may block the thread, or is about so many blocks that it takes its time.</summary>
     public bool Blocks(in Command command) => command.Nsid == AllNamespaces
-        || (IoOpcode)command.Opcode is IoOpcode.WriteZeroes or IoOpcode.DatasetManagement or IoOpcode.Verify
+        || (IoOpcode)command.Opcode is IoOpcode.WriteZeroes or IoOpcode.DatasetManagement or IoOpcode.Verify or IoOpcode.Copy
         || parts.Namespaces.Attached(command.Nsid) is { MayBlock: true };
+
+    /// <summary>The namespace of a command, or null.</summary>
+    public Namespace? SpaceOf(in Command command) => parts.Namespaces.Allocated(command.Nsid);
 
     /// <summary>Whether a command that may block probably does not.</summary>
     public bool IsFast(in Command command) => parts.Namespaces.Attached(command.Nsid) is { LatencyTracker.IsFast: true }
@@ -30,7 +33,7 @@ internal sealed partial class IoCommands(ControllerParts parts)
         ValueTask<CommandOutcome> running;
         try
         {
-            running = slot.Command.Fuse != 0 ? Ended(Status.InvalidField) : Dispatch(slot, pass);
+            running = slot.IsCancelled ? Ended(Status.AbortRequested) : slot.Command.Fuse != 0 ? Ended(Unfused(slot.Command)) : Dispatch(slot, pass);
             if (running.IsCompleted)
                 return Ended(End(slot, running.GetAwaiter().GetResult()));
         }
@@ -54,6 +57,26 @@ internal sealed partial class IoCommands(ControllerParts parts)
         }
     }
 
+    /// <summary>Takes what a command needs from the rate of its namespace.</summary>
+    /// <param name="command">The command.</param>
+    /// <param name="limiter">The rate; null if there is none.</param>
+    /// <param name="bytes">What was taken.</param>
+    /// <returns>How long it has to wait for it.</returns>
+    public TimeSpan Admit(in Command command, out RateLimiter? limiter, out long bytes)
+    {
+        (limiter, bytes) = (null, 0);
+        if (parts.Namespaces.Attached(command.Nsid) is not { Limiter: { } rate } space)
+            return TimeSpan.Zero;
+        limiter = rate;
+        bytes = (IoOpcode)command.Opcode switch
+        {
+            IoOpcode.Read or IoOpcode.Write or IoOpcode.Compare => Math.Min(LengthOf(command, space), CommandContext.MaxTransfer),
+            IoOpcode.WriteZeroes or IoOpcode.Verify => LengthOf(command, space),
+            _ => 0,
+        };
+        return rate.Take(bytes);
+    }
+
     private CommandOutcome End(CommandSlot slot, CommandOutcome outcome)
     {
         slot.Space?.End();
@@ -68,7 +91,7 @@ internal sealed partial class IoCommands(ControllerParts parts)
         Command command = slot.Command;
         IoOpcode opcode = (IoOpcode)command.Opcode;
         if (opcode is not (IoOpcode.Flush or IoOpcode.Write or IoOpcode.Read or IoOpcode.Compare or IoOpcode.WriteZeroes
-            or IoOpcode.DatasetManagement or IoOpcode.Verify))
+            or IoOpcode.DatasetManagement or IoOpcode.Verify or IoOpcode.Copy))
         {
             return Ended(Status.InvalidOpcode);
         }
@@ -77,12 +100,13 @@ internal sealed partial class IoCommands(ControllerParts parts)
         if (parts.Namespaces.Attached(command.Nsid) is not { } space)
             return Ended(parts.Namespaces.Refusal(command.Nsid));
         if (!space.TryBegin())
-            return Ended(space.IsAttached ? Status.FormatInProgress : parts.Namespaces.Refusal(command.Nsid));
+            return Ended(space.IsFusing ? CommandOutcome.Postponed : space.IsAttached ? Status.FormatInProgress : parts.Namespaces.Refusal(command.Nsid));
         slot.Space = space;
         return opcode switch
         {
             IoOpcode.Flush => Flush(space, pass),
             IoOpcode.DatasetManagement => DatasetManagement(slot, space, pass),
+            IoOpcode.Copy => Copy(slot, space, pass),
             _ => space.Contains(command.StartingLba, (ulong)command.BlockCount) ? OnBlocks(opcode, slot, space, pass) : Ended(Status.LbaOutOfRange),
         };
     }

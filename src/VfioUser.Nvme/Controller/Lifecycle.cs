@@ -46,6 +46,7 @@ internal sealed class Lifecycle(ControllerParts parts)
         {
             _resets++;
             _paused = false;
+            parts.Workers.SuspendRates(false);
             Disable();
             parts.Registers.Reset();
             parts.Features.Reset();
@@ -69,6 +70,7 @@ internal sealed class Lifecycle(ControllerParts parts)
         }
         try
         {
+            parts.Workers.SuspendRates(true);
             Drain();
         }
         catch
@@ -110,6 +112,7 @@ internal sealed class Lifecycle(ControllerParts parts)
             if (!_paused)
                 return;
             _paused = false;
+            parts.Workers.SuspendRates(false);
             if (_enabled)
             {
                 foreach (SubmissionQueue queue in parts.Queues.Submissions)

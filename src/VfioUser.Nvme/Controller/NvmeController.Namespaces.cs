@@ -21,6 +21,7 @@ public sealed partial class NvmeController
     public uint AddNamespace(NvmeNamespace space)
     {
         ArgumentNullException.ThrowIfNull(space);
+        space.RateLimit?.Check();
         lock (_adding)
         {
             Namespace added = _parts.Namespaces.Add(space.Id, id =>
@@ -36,6 +37,7 @@ public sealed partial class NvmeController
                 _parts.Namespaces.Remove(added);
                 throw;
             }
+            Limit(added, space.RateLimit);
             if (space.IsAttached)
                 _parts.Namespaces.Attach(added);
             return added.Id;
@@ -68,6 +70,20 @@ public sealed partial class NvmeController
         Namespace space = Find(id);
         return Release(space, () => _parts.Namespaces.Detach(space), abort);
     }
+
+    /// <summary>Limits how much the guest may do on a namespace in a second, from the next command on. By the clock of
+    /// <see cref="PciDevice.TimeProvider"/>. Any thread.</summary>
+    /// <param name="id">Its number.</param>
+    /// <param name="limit">Null for no limit.</param>
+    /// <exception cref="ArgumentException">There is no such namespace, or the limit cannot be.</exception>
+    public void SetRateLimit(uint id, NvmeRateLimit? limit)
+    {
+        limit?.Check();
+        Limit(Find(id), limit);
+    }
+
+    private void Limit(Namespace space, NvmeRateLimit? limit) =>
+        space.Limiter = limit is { Commands: not null } or { Bytes: not null } ? new RateLimiter(limit, _parts.Time) : null;
 
     private Namespace Find(uint id) => _parts.Namespaces.Allocated(id) ?? throw new ArgumentException($"There is no namespace {id}.", nameof(id));
 

@@ -80,6 +80,7 @@ public sealed partial class NvmeController : PciDevice
             Namespaces = new NamespaceSet(options.Namespaces),
             SubsystemUuid = Namespace.UuidOf(namespaces.Count > 0 ? DiskNames.Of(serialNumber, namespaces[0].Disk, 0) : serialNumber),
             Events = events,
+            Time = () => TimeProvider,
         };
         _lifecycle = new Lifecycle(_parts);
         _parts.Workers = new QueueWorkers(this, _parts, _lifecycle.Advance);

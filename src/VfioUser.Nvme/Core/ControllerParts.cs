@@ -46,6 +46,9 @@ internal sealed class ControllerParts
     /// <summary>Whether memory comes by message, so that the Command thread may not touch any. Command thread.</summary>
     public bool HasMessageMemory => MessageRegions > 0;
 
+    /// <summary>The clock of the device: it may change from one server to the next.</summary>
+    public required Func<TimeProvider> Time { get; init; }
+
     public Features Features { get; } = new();
 
     public ErrorLog Errors { get; } = new();

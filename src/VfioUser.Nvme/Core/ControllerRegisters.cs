@@ -6,6 +6,9 @@ internal sealed class ControllerRegisters
 {
     public const uint Version14 = 0x0001_0400;
 
+    // 127.5 seconds, in halves
+    private const uint ReadyTimeout = 255;
+
     private readonly Register<uint> _csts;
     private readonly Register<uint> _aqa;
     private readonly Register<ulong> _asq;
@@ -20,8 +23,9 @@ internal sealed class ControllerRegisters
     {
         ulong capabilities = (ulong)(options.QueueEntries - 1) // MQES
             | 1ul << 16 // CQR: queues are contiguous
-            | 255ul << 24 // TO: 127.5 seconds, the most there is: a reset waits for commands that wait for a disk
-            | 1ul << 37; // CSS: the NVM command set; pages of 4 KiB only, doorbells 4 bytes apart
+            | (ulong)ReadyTimeout << 24 // TO: the most there is: a reset waits for commands that wait for a disk
+            | 1ul << 37 // CSS: the NVM command set; pages of 4 KiB only, doorbells 4 bytes apart
+            | 1ul << 59; // CRMS: ready when the disks are, in the time that CRTO says
         bar.AddRegister<ulong>(0x00, new() { Name = "CAP", Access = RegisterAccess.ReadOnly, ResetValue = capabilities });
         bar.AddRegister<uint>(0x08, new() { Name = "VS", Access = RegisterAccess.ReadOnly, ResetValue = Version14 });
         bar.AddRegister<uint>(0x0C, new() { Name = "INTMS", Migration = RegisterMigration.Skip, OnRead = _ => interrupts().Mask, OnWrite = write => interrupts().SetMask(write.Written) });
@@ -31,6 +35,8 @@ internal sealed class ControllerRegisters
         _aqa = bar.AddRegister<uint>(0x24, new() { Name = "AQA", WriteMask = 0x0FFF_0FFF });
         _asq = bar.AddRegister<ulong>(0x28, new() { Name = "ASQ", WriteMask = ~0xFFFul });
         _acq = bar.AddRegister<ulong>(0x30, new() { Name = "ACQ", WriteMask = ~0xFFFul });
+        // of NVMe 2.0. What a stream of an older release has not needs no place in it
+        bar.AddRegister<uint>(0x68, new() { Name = "CRTO", Access = RegisterAccess.ReadOnly, ResetValue = ReadyTimeout, Migration = RegisterMigration.Skip });
         NameFields();
     }
 

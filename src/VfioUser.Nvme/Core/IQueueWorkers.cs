@@ -21,6 +21,9 @@ internal interface IQueueWorkers
     /// <summary>The same for all commands to a namespace. Any thread, outside of the guard.</summary>
     void Abort(Namespace space);
 
+    /// <summary>Lets no command wait for the rate of its namespace, or lets them wait again. Any thread.</summary>
+    void SuspendRates(bool suspended);
+
     /// <summary>The same for all commands that wait for disks. Admin thread, outside of the guard.</summary>
     void AbortAll();
 

@@ -13,7 +13,9 @@ internal sealed class Namespace
     private readonly RundownGuard _commands = new(isOpen: false);
     private readonly RundownGuard _uses = new();
     private Action<Namespace>? _sizeChanged;
+    private RateLimiter? _limiter;
     private bool _isAttached;
+    private bool _isFusing;
     private int _flushFailed;
     private int _blockSize;
     private long _blockCount;
@@ -94,6 +96,20 @@ internal sealed class Namespace
 
     public LatencyTracker LatencyTracker { get; } = new();
 
+    /// <summary>What its commands wait for; null for nothing.</summary>
+    public RateLimiter? Limiter
+    {
+        get => Volatile.Read(ref _limiter);
+        set => Volatile.Write(ref _limiter, value);
+    }
+
+    /// <summary>Whether commands cannot begin because a fused operation is alone on the namespace: they are postponed.</summary>
+    public bool IsFusing
+    {
+        get => Volatile.Read(ref _isFusing);
+        private set => Volatile.Write(ref _isFusing, value);
+    }
+
     /// <summary>Whether the driver can use it.</summary>
     public bool IsAttached => Volatile.Read(ref _isAttached);
 
@@ -129,6 +145,30 @@ internal sealed class Namespace
     {
         if (IsAttached)
             _commands.Open();
+        _exclusive.Exit();
+    }
+
+    /// <summary>As <see cref="BeginFormat"/>, for a fused operation: whoever cannot begin meanwhile is to be postponed.</summary>
+    /// <returns>False if the namespace is not attached any more: then nothing has begun.</returns>
+    public bool TryBeginFused()
+    {
+        _exclusive.Enter();
+        if (!IsAttached)
+        {
+            _exclusive.Exit();
+            return false;
+        }
+        IsFusing = true;
+        _commands.Close();
+        _commands.Wait();
+        return true;
+    }
+
+    /// <summary>Ends a fused operation. Those that were postponed are to be tried again then.</summary>
+    public void EndFused()
+    {
+        _commands.Open();
+        IsFusing = false;
         _exclusive.Exit();
     }
 

@@ -16,6 +16,9 @@ public sealed record NvmeNamespace(Disk Disk)
     /// by the driver's Namespace Attachment.</summary>
     public bool IsAttached { get; init; } = true;
 
+    /// <summary>How much the guest may do in a second; null for no limit. See <see cref="NvmeController.SetRateLimit"/>.</summary>
+    public NvmeRateLimit? RateLimit { get; init; }
+
     /// <summary>Whether the controller refuses writes, even if the disk would take them.</summary>
     public bool IsReadOnly { get; init; }
 }

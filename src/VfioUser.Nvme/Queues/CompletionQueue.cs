@@ -93,14 +93,14 @@ internal sealed class CompletionQueue
         }
     }
 
-    /// <summary>Whether there is room for one more. If there is not, the driver tells when it has taken something.</summary>
-    public bool HasRoomOrIsArmed()
+    /// <summary>Whether there is room for some more. If there is not, the driver tells when it has taken something.</summary>
+    public bool HasRoomOrIsArmed(int wanted)
     {
         for (int i = 0; i < MaxPolls; i++)
         {
             lock (_lock)
             {
-                if (HasRoom(1))
+                if (HasRoom(wanted, wanted))
                     return true;
             }
             if (IsArmed())
@@ -207,11 +207,11 @@ internal sealed class CompletionQueue
     // Under the lock, as are all below. Entries that are neither untaken nor set aside.
     private int Free => (int)((uint)Size - 1 - Distance(_head, _tail) - _reserved);
 
-    private bool HasRoom(int wanted)
+    private bool HasRoom(int wanted, int least = 1)
     {
         if (Free < wanted)
             Taken();
-        if (Free > 0)
+        if (Free >= least)
             return Free >= wanted;
         // whoever makes room from here on sees that somebody waits
         Volatile.Write(ref _starved, 1);

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace VfioUser.Nvme;
 
 /// <summary>A submission queue: a ring in guest memory that the driver fills. NVMe 1.4 4.1.</summary>
@@ -41,6 +43,9 @@ internal sealed class SubmissionQueue
     /// a queue that never had memory is the driver's mistake.</summary>
     public bool IsUnreachable => Volatile.Read(ref _isUnreachable);
 
+    /// <summary>How many commands are fetched at least, if there is room: two, when the next ones belong together.</summary>
+    public int Needed { get; private set; } = 1;
+
     public ushort Head => (ushort)Volatile.Read(ref _head);
 
     public NvmeQueueFigures Figures =>
@@ -60,7 +65,8 @@ internal sealed class SubmissionQueue
     /// <returns>What became of reading the queue; nothing was fetched unless it is done.</returns>
     public DmaResult Fetch(Span<byte> entries, out int count)
     {
-        count = Math.Min(Pending(), entries.Length / Command.WireSize);
+        int pending = Pending();
+        count = Math.Min(pending, entries.Length / Command.WireSize);
         count = Math.Min(count, Size - (int)_head);
         if (count == 0)
             return DmaResult.Done;
@@ -82,11 +88,46 @@ internal sealed class SubmissionQueue
             Volatile.Write(ref _isUnreachable, isGone);
             return InFlight.IsOpen && !isGone ? read : DmaResult.Done;
         }
+        if (pending > count && IsFirstOfTwo(entries, count) && !TryFetchSecond(entries, ref count))
+        {
+            // both or none. What is left is fetched from the first of them on
+            Abandon(1);
+            count--;
+            Needed = count == 0 ? 2 : 1;
+            if (count == 0)
+                return DmaResult.Done;
+        }
+        else
+        {
+            Needed = 1;
+        }
         Volatile.Write(ref _isUnreachable, false);
         Volatile.Write(ref _fetched, _fetched + count);
-        uint head = _head + (uint)count;
-        Volatile.Write(ref _head, head == Size ? 0 : head);
+        Volatile.Write(ref _head, (uint)((_head + count) % Size));
         return DmaResult.Done;
+    }
+
+    // The first command of a fused operation, whose second has come with it. A completion queue without room for two has it fail.
+    private bool IsFirstOfTwo(ReadOnlySpan<byte> entries, int count) =>
+        Id != 0 && Completions.Size > 2 && MemoryMarshal.Read<Command>(entries[((count - 1) * Command.WireSize)..]).Fuse == 1;
+
+    // It is at the ring's beginning, or beyond what was to be fetched.
+    private bool TryFetchSecond(Span<byte> entries, ref int count)
+    {
+        if (entries.Length < (count + 1) * Command.WireSize || Completions.Reserve(1) == 0)
+            return false;
+        uint place = (uint)((_head + count) % Size);
+        if (InFlight.TryEnter())
+        {
+            if (_dma.TryRead(new Iova(Address) + (ulong)place * Command.WireSize, entries.Slice(count * Command.WireSize, Command.WireSize)))
+            {
+                count++;
+                return true;
+            }
+            InFlight.Exit();
+        }
+        Completions.Release(1);
+        return false;
     }
 
     /// <summary>Completes a command that was fetched.</summary>

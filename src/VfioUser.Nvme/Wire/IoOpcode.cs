@@ -10,4 +10,5 @@ internal enum IoOpcode : byte
     WriteZeroes = 0x08,
     DatasetManagement = 0x09,
     Verify = 0x0C,
+    Copy = 0x19,
 }

@@ -10,6 +10,8 @@ internal enum Status : ushort
     DataTransferError = 0x004,
     InternalError = 0x006,
     AbortRequested = 0x007,
+    FailedFused = 0x009,
+    MissingFused = 0x00A,
     InvalidNamespace = 0x00B,
     CommandSequenceError = 0x00C,
     InvalidSglSegment = 0x00D,
@@ -40,6 +42,8 @@ internal enum Status : ushort
     NamespaceNotAttached = 0x11A,
     ControllerListInvalid = 0x11C,
 
+    CommandSizeLimitExceeded = 0x183,
+
     WriteFault = 0x280,
 
     /// <summary>Write Fault with Do Not Retry: a flush has failed, and would only seem to succeed another time.</summary>
@@ -59,5 +63,5 @@ internal static class StatusFields
 
     private static bool MayRetry(Status status) => status is Status.Success or Status.DataTransferError or Status.InternalError
         or Status.AbortRequested or Status.FormatInProgress or Status.NamespaceNotReady or Status.WriteFault or Status.UnrecoveredReadError
-        or Status.AbortLimitExceeded or Status.AsyncEventLimitExceeded;
+        or Status.FailedFused or Status.AbortLimitExceeded or Status.AsyncEventLimitExceeded;
 }

@@ -7,6 +7,7 @@ internal sealed class IoPool
     private readonly IoCommands _commands;
     private readonly CommandEnd _end;
     private readonly Queue<CommandSlot> _posted = new();
+    private readonly List<(CommandSlot Slot, Namespace Space)> _postponed = [];
     private int _idle;
 
     /// <param name="device">Whose threads they are.</param>
@@ -32,21 +33,74 @@ internal sealed class IoPool
         }
     }
 
+    /// <summary>Has a command carried out again that was postponed, as soon as it can begin.</summary>
+    public void Postpone(CommandSlot slot, Namespace? space)
+    {
+        lock (_gate)
+        {
+            if (space is { IsFusing: true })
+            {
+                _postponed.Add((slot, space));
+                return;
+            }
+        }
+        Post(slot);
+    }
+
+    private void EndFused(Namespace space)
+    {
+        lock (_gate)
+        {
+            space.EndFused();
+            foreach ((CommandSlot slot, Namespace other) in _postponed)
+            {
+                if (other == space)
+                    _posted.Enqueue(slot);
+            }
+            _postponed.RemoveAll(postponed => postponed.Space == space);
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    private void RunFused(CommandSlot first)
+    {
+        CommandSlot second = first.Second!;
+        (CommandOutcome outcome, CommandOutcome secondOutcome) = _commands.ExecuteFused(first, out Namespace? space); // throws nothing
+        if (space is not null)
+            EndFused(space);
+        _end.Complete(first, outcome);
+        _end.Complete(second, secondOutcome);
+    }
+
     private void Run(CancellationToken stop)
     {
         using CancellationTokenRegistration stopping = stop.UnsafeRegister(static self => ((IoPool)self!).Stop(), this);
         while (TryTake(stop) is { } slot)
         {
+            if (slot.Second is not null)
+            {
+                RunFused(slot);
+                continue;
+            }
             if (!slot.Pass.TryEnter())
             {
                 _end.Complete(slot, CommandOutcome.NoCompletion);
                 continue;
             }
             ValueTask<CommandOutcome> running = _commands.Execute(slot, slot.Pass); // throws nothing
-            if (running.IsCompleted)
-                _end.Complete(slot, running.GetAwaiter().GetResult());
-            else
+            if (!running.IsCompleted)
+            {
                 slot.CompleteLater(running);
+                continue;
+            }
+            CommandOutcome outcome = running.GetAwaiter().GetResult();
+            if (!outcome.IsPostponed)
+            {
+                _end.Complete(slot, outcome);
+                continue;
+            }
+            slot.Pass.Leave();
+            Postpone(slot, _commands.SpaceOf(slot.Command));
         }
     }
 

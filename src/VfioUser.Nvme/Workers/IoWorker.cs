@@ -18,6 +18,7 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
     private readonly IoCommands _commands;
     private readonly IoPool _pool;
     private readonly CommandSlots _slots;
+    private readonly DelayedCommands _delays;
     private readonly GuestPass _pass;
     private readonly AdaptivePolling _polling;
     private readonly byte[] _entries = new byte[MaxBurst * Command.WireSize];
@@ -30,14 +31,16 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
     /// <param name="commands">Carries them out.</param>
     /// <param name="pool">For those that block.</param>
     /// <param name="slots">For all that do not end at once.</param>
+    /// <param name="delays">For those that wait for the rate of their namespace.</param>
     /// <param name="number">From 1 on.</param>
-    public IoWorker(PciDevice device, ControllerParts parts, IoCommands commands, IoPool pool, CommandSlots slots, int number)
+    public IoWorker(PciDevice device, ControllerParts parts, IoCommands commands, IoPool pool, CommandSlots slots, DelayedCommands delays, int number)
         : base(device, $"nvme io {number}", entersWork: false)
     {
         _parts = parts;
         _commands = commands;
         _pool = pool;
         _slots = slots;
+        _delays = delays;
         _slot = slots.Take();
         _pass = new GuestPass(parts.Guest);
         _polling = new AdaptivePolling(parts.Options, parts.Doorbells.IsMapped);
@@ -144,7 +147,7 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
             {
                 queue.Tail.Arm();
                 if (queue.Pending() > 0 && !_parts.HasFailed)
-                    found |= queue.IsReachable() && queue.Completions.HasRoomOrIsArmed() && HasSlots(1);
+                    found |= queue.IsReachable() && queue.Completions.HasRoomOrIsArmed(queue.Needed) && HasSlots(queue.Needed, queue.Needed);
                 lost |= queue.IsUnreachable || queue.Tail.IsUnreachable || queue.Completions.Head.IsUnreachable;
             }
             return found || (lost && _parts.TellOfLoss());
@@ -164,9 +167,9 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
             return false;
         try
         {
-            if (_parts.HasFailed || !HasSlots(most))
+            if (_parts.HasFailed || !HasSlots(most, queue.Needed))
                 return false;
-            int burst = Math.Min(Math.Min(most, _reserved), _parts.Features.ArbitrationBurst) * Command.WireSize;
+            int burst = Math.Min(Math.Min(most, _reserved), Math.Max(_parts.Features.ArbitrationBurst, queue.Needed)) * Command.WireSize;
             DmaResult fetched = queue.Fetch(_entries.AsSpan(0, burst), out int count);
             if (!fetched)
             {
@@ -187,11 +190,11 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
     }
 
     // each command that is fetched finds a slot, should it have to wait
-    private bool HasSlots(int most)
+    private bool HasSlots(int most, int least)
     {
         if (_reserved < most)
             _reserved += _slots.Reserve(MaxBurst - _reserved);
-        return _reserved > 0;
+        return _reserved >= least;
     }
 
     private void CarryOut(SubmissionQueue queue, ReadOnlySpan<Command> commands, bool mayWait)
@@ -214,6 +217,19 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
         for (int i = 0; i < commands.Length; i++)
         {
             _slot.Begin(queue, commands[i]);
+            if (IsFused(commands[i..]))
+            {
+                left -= 2;
+                PostFused(queue, commands[i++], commands[i]);
+                continue;
+            }
+            TimeSpan wait = _commands.Admit(commands[i], out RateLimiter? limiter, out long bytes);
+            if (wait > TimeSpan.Zero && !_delays.IsSuspended)
+            {
+                left--;
+                _delays.Post(GiveSlot(), wait, limiter!, bytes);
+                continue;
+            }
             bool blocks = _commands.Blocks(commands[i]);
             if (blocks && !(mayWait && (MayWait(commands) || _commands.IsFast(commands[i]))))
             {
@@ -232,6 +248,11 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
             }
             _slot.Pass.Leave();
             CommandOutcome outcome = running.GetAwaiter().GetResult();
+            if (outcome.IsPostponed)
+            {
+                _pool.Postpone(GiveSlot(), _commands.SpaceOf(commands[i]));
+                continue;
+            }
             if (!_pass.TryEnter())
             {
                 queue.Abandon(1);
@@ -249,6 +270,22 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
         }
         if (posted > 0)
             _parts.Interrupts.Notify(queue.Completions);
+    }
+
+    private static bool IsFused(ReadOnlySpan<Command> commands) =>
+        commands.Length > 1 && commands[0].Fuse == IoCommands.FusedFirst && commands[1].Fuse == IoCommands.FusedSecond;
+
+    // the slot at hand has the first one
+    private void PostFused(SubmissionQueue queue, in Command first, in Command second)
+    {
+        TimeSpan wait = _commands.Admit(first, out RateLimiter? limiter, out long bytes);
+        CommandSlot slot = GiveSlot();
+        _slot.Begin(queue, second);
+        slot.Second = GiveSlot();
+        if (wait > TimeSpan.Zero && !_delays.IsSuspended)
+            _delays.Post(slot, wait, limiter!, bytes);
+        else
+            _pool.Post(slot);
     }
 
     // The command at hand goes on without this thread.

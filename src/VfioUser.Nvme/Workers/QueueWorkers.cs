@@ -6,6 +6,7 @@ internal sealed class QueueWorkers : IQueueWorkers
     private readonly AdminWorker _admin;
     private readonly IoWorker[] _io;
     private readonly CommandSlots _slots;
+    private readonly DelayedCommands _delays;
 
     /// <param name="device">Whose threads they are.</param>
     /// <param name="parts">The controller.</param>
@@ -17,7 +18,8 @@ internal sealed class QueueWorkers : IQueueWorkers
         int slots = parts.Options.DiskCommands + parts.Options.WorkerCount * IoWorker.MaxBurst;
         end.Slots = _slots = new CommandSlots(slots, () => new CommandSlot(parts, end.Complete), WakeIo);
         IoPool pool = new(device, commands, end, parts.Options.DiskThreads);
-        _io = [.. Enumerable.Range(1, parts.Options.WorkerCount).Select(number => new IoWorker(device, parts, commands, pool, end.Slots, number))];
+        _delays = new DelayedCommands(pool, parts.Time);
+        _io = [.. Enumerable.Range(1, parts.Options.WorkerCount).Select(number => new IoWorker(device, parts, commands, pool, end.Slots, _delays, number))];
         _admin = new AdminWorker(device, parts, advance);
     }
 
@@ -34,6 +36,8 @@ internal sealed class QueueWorkers : IQueueWorkers
     public void Abort(SubmissionQueue queue, ushort commandId) => _slots.Cancel(queue, commandId);
 
     public void Abort(Namespace space) => _slots.Cancel(space);
+
+    public void SuspendRates(bool suspended) => _delays.IsSuspended = suspended;
 
     public void AbortAll() => _slots.CancelAll();
 

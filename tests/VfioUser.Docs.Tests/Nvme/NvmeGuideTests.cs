@@ -36,6 +36,7 @@ public sealed class NvmeGuideTests : IDisposable
 
         uint id = controller.AddNamespace(new NvmeNamespace(disk));
         int count = controller.Namespaces.Count;
+        controller.SetRateLimit(id, new NvmeRateLimit { Commands = 10_000, Bytes = 200 << 20 });
         await controller.RemoveNamespaceAsync(id);
 
         count.Should().Be(1);

@@ -37,7 +37,7 @@ public class NamespaceOptionTests
     [Fact]
     public void Hints_of_a_disk_are_in_its_namespace_in_blocks_from_0()
     {
-        DiskHints hints = new() { AtomicWriteLength = 16 << 10, PreferredWriteLength = 64 << 10, DeallocationLength = 1 << 20 };
+        DiskHints hints = new() { AtomicWriteLength = 16 << 10, PreferredWriteLength = 64 << 10, DeallocationLength = 1 << 20, BoundaryLength = 256 << 10 };
         using HintedDisk disk = new(hints);
         using NvmeController controller = new([disk], new NvmeControllerOptions { BlockSize = 4096 });
         using TestGuest guest = TestGuest.Attach(controller);
@@ -49,6 +49,7 @@ public class NamespaceOptionTests
         page[24].Should().Be(1 << 1 | 1 << 4);
         ushort At(int offset) => BinaryPrimitives.ReadUInt16LittleEndian(page.AsSpan(offset));
         new[] { At(34), At(36), At(38), At(40), At(44) }.Should().AllBeEquivalentTo((ushort)3);
+        At(46).Should().Be(64, "it counts from 1");
         (At(64), At(66), At(68), At(70), At(72)).Should().Be((15, 15, 255, 255, 15));
     }
 

@@ -111,7 +111,7 @@ public class OtherCommandTests
     [InlineData((byte)0x02, 2u, 0, Status.InvalidField)] // a number that has no namespace
     [InlineData((byte)0x02, 17u, 0, Status.InvalidNamespace)]
     [InlineData((byte)0x02, 0xFFFF_FFFFu, 0, Status.InvalidNamespace)]
-    [InlineData((byte)0x02, 1u, 1, Status.InvalidField)] // fused
+    [InlineData((byte)0x02, 1u, 1, Status.MissingFused)] // fused
     [InlineData((byte)0x02, 1u, 0xC0, Status.InvalidField)] // neither PRP nor SGL
     public void Commands_that_do_not_exist_are_refused(byte opcode, uint nsid, byte flags, object status)
     {

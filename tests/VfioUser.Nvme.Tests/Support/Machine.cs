@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using Nvme.Driver;
 using VfioUser.Testing;
 
@@ -15,11 +16,11 @@ internal sealed class Machine : IDisposable
     }
 
     public Machine(IReadOnlyList<NvmeNamespace> namespaces, GuestMemoryKind memory = GuestMemoryKind.Mapped, NvmeControllerOptions? options = null,
-        bool enable = true, bool msiX = true)
+        bool enable = true, bool msiX = true, FakeTimeProvider? time = null)
     {
         _disks = [.. namespaces.Select(space => space.Disk)];
         Controller = new NvmeController(namespaces, (options ?? new NvmeControllerOptions()) with { Log = Log.Add });
-        Guest = TestGuest.Attach(Controller, new TestGuestOptions { Memory = memory, Timeout = TimeSpan.FromSeconds(60) });
+        Guest = TestGuest.Attach(Controller, new TestGuestOptions { Memory = memory, Timeout = TimeSpan.FromSeconds(60), TimeProvider = time });
         Driver = new NvmeDriver(Guest, msiX);
         if (enable)
             Driver.Enable();
