@@ -223,11 +223,9 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
                 PostFused(queue, commands[i++], commands[i]);
                 continue;
             }
-            TimeSpan wait = _commands.Admit(commands[i], out RateLimiter? limiter, out long bytes);
-            if (wait > TimeSpan.Zero && !_delays.IsSuspended)
+            if (IsDelayed(commands[i]))
             {
                 left--;
-                _delays.Post(GiveSlot(), wait, limiter!, bytes);
                 continue;
             }
             bool blocks = _commands.Blocks(commands[i]);
@@ -270,6 +268,16 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
         }
         if (posted > 0)
             _parts.Interrupts.Notify(queue.Completions);
+    }
+
+    // by the rate of its namespace
+    private bool IsDelayed(in Command command)
+    {
+        TimeSpan wait = _commands.Admit(command, out RateLimiter? limiter, out long bytes);
+        if (wait <= TimeSpan.Zero || _delays.IsSuspended)
+            return false;
+        _delays.Post(GiveSlot(), wait, limiter!, bytes);
+        return true;
     }
 
     private static bool IsFused(ReadOnlySpan<Command> commands) =>

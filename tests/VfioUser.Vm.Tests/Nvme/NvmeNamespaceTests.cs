@@ -10,7 +10,7 @@ public class NvmeNamespaceTests
 {
     private const string Second = "/dev/nvme0n2";
 
-    private static Task Wait(VirtualMachine machine, string condition) =>
+    private static Task<string> Wait(VirtualMachine machine, string condition) =>
         machine.Output($"i=0; until {condition} || [ $i = 1000 ]; do usleep 10000; i=$((i+1)); done; {condition}");
 
     [VmFact]

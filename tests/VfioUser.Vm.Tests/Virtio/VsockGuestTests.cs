@@ -71,7 +71,7 @@ public sealed class VsockGuestTests : IDisposable
         lines[1].Should().Be(lines[0]);
     }
 
-    private static Task Listen(VirtualMachine machine, int port) => machine.Output(
+    private static Task<string> Listen(VirtualMachine machine, int port) => machine.Output(
         $"(python3 -I -S /files/vsock.py listen {port} >/tmp/listen.{port} 2>&1 &); until grep -q listening /tmp/listen.{port}; do usleep 10000; done");
 
     private static async Task EchoOnce(VsockListener listener)
