@@ -16,7 +16,7 @@ public sealed class NetMutationTests
 
     [Fact]
     [Trait("Category", "Long")]
-    public void Hundred_sessions_of_wrong_buffers_hurt_nobody() => Run(sessions: 100);
+    public void Million_wrong_buffers_hurt_nobody() => Run(sessions: (1_000_000 / BuffersPerSession) + 1);
 
     private static void Run(int sessions)
     {
