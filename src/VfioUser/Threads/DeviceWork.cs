@@ -25,6 +25,10 @@ public sealed class DeviceWork
     {
     }
 
+    /// <summary>Whether the library waits until nobody is inside: whoever does a batch inside ends it early, for a client may wait for
+    /// that. Any thread; may change at once.</summary>
+    public bool IsClosing => !_count.IsOpen;
+
     /// <summary>Enters; waits while the device is quiesced.</summary>
     /// <returns>Leaves when it is disposed. Dispose it exactly once.</returns>
     /// <exception cref="OperationCanceledException">The device is no longer served.</exception>
@@ -57,8 +61,10 @@ public sealed class DeviceWork
     {
         if (!_count.Exit())
             return;
+        TaskCompletionSource? left;
         lock (_changed)
-            _left?.TrySetResult();
+            left = _left;
+        left?.TrySetResult();
     }
 
     /// <summary>Called when users may enter again; null for nothing. It must only wake a thread.</summary>
@@ -72,7 +78,8 @@ public sealed class DeviceWork
     internal void Stopped() => WakeAll();
 
     /// <summary>Admits no user any more.</summary>
-    /// <returns>Completes when no user is inside. Continuations do not run on the thread of the last user.</returns>
+    /// <returns>Completes when no user is inside, on the thread of the last one: a thread of the pool may be long in coming, and a client
+    /// waits. Let it do no more than wake another.</returns>
     internal Task Close()
     {
         _count.Close();
@@ -80,7 +87,7 @@ public sealed class DeviceWork
         {
             if (_count.IsRundown)
                 return Task.CompletedTask;
-            _left ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _left ??= new TaskCompletionSource();
             return _left.Task;
         }
     }
