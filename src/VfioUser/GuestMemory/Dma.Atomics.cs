@@ -101,7 +101,7 @@ public sealed partial class Dma
         mapped = null;
         if (address.Value % (ulong)Unsafe.SizeOf<T>() != 0)
             return new DmaResult(UnlessReachable(address.Value) ?? DmaStatus.Misaligned, address);
-        if (new Current(this).Enter(address.Value, write: true) is not { } region)
+        if (new Current(this).Hold(address.Value, write: true) is not { } region)
             return Missing(address.Value, write: true);
         DmaStatus status = region switch
         {

@@ -38,11 +38,11 @@ public sealed partial class Dma
         DmaResult result = DmaResult.Done;
         for (int done = 0; done < length && result;)
         {
-            if (readable.Enter(source.Value, write: false) is not { } one)
+            if (readable.Hold(source.Value, write: false) is not { } one)
                 return from.Missing(source.Value, write: false);
             try
             {
-                if (writable.Enter(destination.Value, write: true) is not { } other)
+                if (writable.Hold(destination.Value, write: true) is not { } other)
                     return to.Missing(destination.Value, write: true);
                 int count = other.Within(destination.Value, one.Within(source.Value, length - done));
                 try

@@ -39,7 +39,7 @@ public sealed partial class Dma
         ulong at = address.Value;
         for (ulong left = length; left > 0;)
         {
-            GuestRegion? region = regions.Enter(at, writable);
+            GuestRegion? region = regions.Hold(at, writable);
             if (region is not { IsReadable: true })
             {
                 region?.Exit();

@@ -62,7 +62,7 @@ public sealed partial class Dma
         ulong at = address;
         for (ulong left = length; left > 0;)
         {
-            if (regions.Enter(at, write) is not { } region)
+            if (regions.Hold(at, write) is not { } region)
                 return Missing(at, write);
             if (region is not MappedGuestRegion mapped || (access == DmaPinAccess.ReadWrite && !region.IsReadable))
             {

@@ -32,6 +32,12 @@ public sealed partial class Dma
     /// <remarks>Any thread. Allocates nothing.</remarks>
     public DmaRegion? Find(Iova address) => _table.Find(address.Value)?.Description;
 
+    /// <summary>Numbers the client's layout of memory: greater after each map and unmap.</summary>
+    /// <remarks>Any thread. An address that is not mapped, but was, may be so for a moment only: clients unmap and map again what they
+    /// move or split. Whoever notes the number before an access of memory that should be there can tell that from a wrong address, and try
+    /// again after <see cref="PciDevice.OnDmaMapped"/>.</remarks>
+    public long Generation => _table.Generation;
+
     /// <summary>All mapped regions. Set on the Command thread.</summary>
     internal GuestRegionTable Table
     {
@@ -163,9 +169,14 @@ public sealed partial class Dma
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public GuestRegion? Enter(ulong address, bool write) =>
-            dma._reachable.Find(address) is { } region && (write ? region.IsWritable : region.IsReadable) && region.TryEnter() ? region : null;
+            dma._reachable.Find(address) is { } region && (write ? region.IsWritable : region.IsReadable) && region.TryBeginAccess() ? region : null;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void Exit(GuestRegion region) => region.Exit();
+        public void Exit(GuestRegion region) => region.EndAccess();
+
+        /// <summary>As <see cref="Enter"/>, until <see cref="GuestRegion.Exit"/>: an unmap waits for it, however the memory is accessed.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public GuestRegion? Hold(ulong address, bool write) =>
+            dma._reachable.Find(address) is { } region && (write ? region.IsWritable : region.IsReadable) && region.TryEnter() ? region : null;
     }
 }

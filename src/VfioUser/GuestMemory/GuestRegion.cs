@@ -3,13 +3,16 @@ using System.Runtime.CompilerServices;
 namespace VfioUser;
 
 /// <summary>A DMA region with rundown protection: its memory is released once it is closed and the last user has exited.</summary>
-internal abstract class GuestRegion(DmaRegion description)
+/// <param name="description">The region as the device sees it.</param>
+/// <param name="isHeldByAccesses">Whether each access is a user; else only leases are.</param>
+internal abstract class GuestRegion(DmaRegion description, bool isHeldByAccesses = true)
 {
     private RundownCount _uses = RundownCount.Open;
     private volatile DirtyPages? _dirty;
     private LeaseSlots _leases;
     private DmaDrain? _drain;
     private volatile bool _isDrained;
+    private readonly bool _isHeldByAccesses = isHeldByAccesses;
 
     /// <summary>The region as the device sees it.</summary>
     public DmaRegion Description { get; } = description;
@@ -49,6 +52,17 @@ internal abstract class GuestRegion(DmaRegion description)
     {
         if (_uses.Exit())
             LetGo();
+    }
+
+    /// <summary>Begins an access. False once the region is closed.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryBeginAccess() => _isHeldByAccesses ? _uses.TryEnter() : _uses.IsOpen;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void EndAccess()
+    {
+        if (_isHeldByAccesses)
+            Exit();
     }
 
     /// <summary>The descriptor that is kept for it; null for none.</summary>

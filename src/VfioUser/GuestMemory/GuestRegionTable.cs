@@ -13,21 +13,25 @@ internal sealed class GuestRegionTable
 {
     private const int LeafSize = 256;
 
-    public static readonly GuestRegionTable Empty = new([], [], 0);
+    public static readonly GuestRegionTable Empty = new([], [], 0, 0);
 
     private readonly ulong[] _starts;
     private readonly Leaf[] _leaves;
 
-    private GuestRegionTable(ulong[] starts, Leaf[] leaves, int count)
+    private GuestRegionTable(ulong[] starts, Leaf[] leaves, int count, long generation)
     {
         _starts = starts;
         _leaves = leaves;
         Count = count;
+        Generation = generation;
     }
 
     private sealed record Leaf(ulong[] Starts, GuestRegion[] Regions);
 
     public int Count { get; }
+
+    /// <summary>Greater than that of the table it was made from.</summary>
+    public long Generation { get; }
 
     public IEnumerable<GuestRegion> All => _leaves.SelectMany(leaf => leaf.Regions);
 
@@ -87,13 +91,13 @@ internal sealed class GuestRegionTable
     public GuestRegionTable Add(GuestRegion region)
     {
         if (_leaves.Length == 0)
-            return new GuestRegionTable([region.Start], [new Leaf([region.Start], [region])], 1);
+            return new GuestRegionTable([region.Start], [new Leaf([region.Start], [region])], 1, Generation + 1);
         int at = Math.Max(0, LastNotAbove(_starts, region.Start));
         Leaf leaf = _leaves[at];
         int index = LastNotAbove(leaf.Starts, region.Start) + 1;
         Leaf grown = new(Inserted(leaf.Starts, index, region.Start), Inserted(leaf.Regions, index, region));
         if (grown.Starts.Length <= LeafSize)
-            return new GuestRegionTable(Replaced(_starts, at, grown.Starts[0]), Replaced(_leaves, at, grown), Count + 1);
+            return new GuestRegionTable(Replaced(_starts, at, grown.Starts[0]), Replaced(_leaves, at, grown), Count + 1, Generation + 1);
         // clients often map in ascending order: do not split a full leaf in halves then
         int half = index == leaf.Starts.Length ? LeafSize : grown.Starts.Length / 2;
         Leaf left = new(grown.Starts[..half], grown.Regions[..half]);
@@ -101,7 +105,8 @@ internal sealed class GuestRegionTable
         return new GuestRegionTable(
             Inserted(Replaced(_starts, at, left.Starts[0]), at + 1, right.Starts[0]),
             Inserted(Replaced(_leaves, at, left), at + 1, right),
-            Count + 1);
+            Count + 1,
+            Generation + 1);
     }
 
     public GuestRegionTable Remove(GuestRegion region) => RemoveBetween(region.Start, region.Last, out _);
@@ -133,7 +138,7 @@ internal sealed class GuestRegionTable
         if (removed.Length == 0)
             return this;
         Leaf[] leaves = [.. _leaves.AsSpan(0, from), .. left, .. _leaves.AsSpan(to + 1)];
-        return new GuestRegionTable([.. leaves.Select(leaf => leaf.Starts[0])], leaves, Count - removed.Length);
+        return new GuestRegionTable([.. leaves.Select(leaf => leaf.Starts[0])], leaves, Count - removed.Length, Generation + 1);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -82,18 +82,33 @@ internal sealed class DmaRig : IDmaHandler, IDisposable
 
     Errno IDmaHandler.Read(ulong address, Span<byte> destination)
     {
-        if (Find(address, destination.Length) is not { } found)
-            return Errno.ENODEV;
-        found.Memory.Slice(address - found.Address, destination.Length).CopyTo(destination);
-        return Errno.None;
+        WhenAsked?.Invoke();
+        lock (_lock)
+        {
+            if (Find(address, destination.Length) is not { } found)
+                return Errno.ENODEV;
+            found.Memory.Slice(address - found.Address, destination.Length).CopyTo(destination);
+            return Errno.None;
+        }
     }
 
     Errno IDmaHandler.Write(ulong address, ReadOnlySpan<byte> source)
     {
-        if (Find(address, source.Length) is not { } found)
-            return Errno.ENODEV;
-        source.CopyTo(found.Memory.Slice(address - found.Address, source.Length));
-        return Errno.None;
+        WhenAsked?.Invoke();
+        lock (_lock)
+        {
+            if (Find(address, source.Length) is not { } found)
+                return Errno.ENODEV;
+            source.CopyTo(found.Memory.Slice(address - found.Address, source.Length));
+            return Errno.None;
+        }
+    }
+
+    /// <summary>Answers no more messages for memory that was unmapped.</summary>
+    public void Forget(SharedMemory memory)
+    {
+        lock (_lock)
+            _byMessage.RemoveAll(region => region.Memory == memory);
     }
 
     public void Dispose()
@@ -106,18 +121,14 @@ internal sealed class DmaRig : IDmaHandler, IDisposable
 
     private (ulong Address, SharedMemory Memory)? Find(ulong address, int length)
     {
-        WhenAsked?.Invoke();
-        lock (_lock)
+        Transfers.Add(length);
+        // the newest first: it may have replaced another one
+        for (int i = _byMessage.Count - 1; i >= 0; i--)
         {
-            Transfers.Add(length);
-            // the newest first: it may have replaced another one
-            for (int i = _byMessage.Count - 1; i >= 0; i--)
-            {
-                (ulong start, SharedMemory memory) = _byMessage[i];
-                if (address >= start && address - start < memory.Length && (ulong)length <= memory.Length - (address - start))
-                    return (start, memory);
-            }
-            return null;
+            (ulong start, SharedMemory memory) = _byMessage[i];
+            if (address >= start && address - start < memory.Length && (ulong)length <= memory.Length - (address - start))
+                return (start, memory);
         }
+        return null;
     }
 }

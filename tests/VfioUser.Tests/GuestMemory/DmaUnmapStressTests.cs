@@ -37,7 +37,8 @@ public class DmaUnmapStressTests
             bool used = SpinWait.SpinUntil(() => memory.Slice(Size - 1, 1)[0] == Mark(pattern), TimeSpan.FromMilliseconds(5));
             rig.Client.UnmapDma(At, Size);
 
-            // from now on it is the guest's alone
+            // from now on it is the guest's alone; who accesses it for the device, does so no more
+            rig.Forget(memory);
             memory.Slice(0, Size).Fill(0xEE);
             rig.Dma.TryRead(new Iova(At), out byte _).Should().BeFalse();
             for (int i = 0; i < 5; i++)

@@ -168,31 +168,4 @@ public class DmaUnmapTests
         (first, second).Should().Be(((byte)0, (byte)2), "they are in the new region");
         rig.Dma.Regions.Should().ContainSingle();
     }
-
-    [Fact]
-    public async Task A_message_in_progress_holds_the_region_too()
-    {
-        foreach (GuestMemoryKind way in new[] { GuestMemoryKind.TwinSocket, GuestMemoryKind.SingleSocket })
-        {
-            using DmaRig rig = new(way);
-            rig.Map(At, 0x1000).Slice(0, 1).Fill(7);
-            using ManualResetEventSlim asked = new();
-            using ManualResetEventSlim answer = new();
-            rig.WhenAsked = () =>
-            {
-                asked.Set();
-                answer.Wait(Background.Timeout);
-            };
-
-            Task<bool> read = Background.Run<bool>(() => rig.Dma.TryRead(new Iova(At), out byte value) && value == 7);
-            asked.MustComeSoon("the client is asked for the memory");
-            Task unmap = Background.Run(() => rig.Client.UnmapDma(At, 0x1000));
-            Background.MustBecomeTrue(() => rig.Dma.Regions.Count == 0, "the unmap begins");
-            unmap.IsCompleted.Should().BeFalse();
-            answer.Set();
-
-            (await read.WaitAsync(Background.Timeout)).Should().BeTrue();
-            await unmap.WaitAsync(Background.Timeout);
-        }
-    }
 }

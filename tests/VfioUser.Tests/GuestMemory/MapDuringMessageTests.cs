@@ -27,6 +27,28 @@ public class MapDuringMessageTests
         (await read.WaitAsync(Background.Timeout)).Should().Be((byte)'h');
     }
 
+    [Theory]
+    [InlineData(GuestMemoryKind.TwinSocket)]
+    [InlineData(GuestMemoryKind.SingleSocket)]
+    public async Task Unmap_does_not_wait_for_an_access_by_message_which_the_client_answers_afterwards(GuestMemoryKind memory)
+    {
+        using ReadingDevice device = new();
+        using var guest = TestGuest.Attach(device, memory);
+        Iova place = guest.Place("here"u8);
+        long generation = device.Dma.Generation;
+        using GuestDmaFault held = guest.Faults.HoldDma();
+        Task<byte> read = device.ReadAsync(place);
+        held.WaitForHits();
+
+        guest.Client.UnmapDma(guest.Memory.Address.Value, guest.Memory.Size);
+
+        device.Dma.Generation.Should().BeGreaterThan(generation);
+        device.Dma.TryRead(place, out byte _).Should().Be(DmaStatus.NotMapped);
+        read.IsCompleted.Should().BeFalse();
+        held.Release();
+        (await read.WaitAsync(Background.Timeout)).Should().Be((byte)'h');
+    }
+
     private sealed class ReadingDevice : PciDevice
     {
         private readonly TaskCompletionSource<Iova> _place = new(TaskCreationOptions.RunContinuationsAsynchronously);
