@@ -41,7 +41,7 @@ internal static class Serve
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
         using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
         using PosixSignalRegistration resized = PosixSignalRegistration.Create(PosixSignal.SIGHUP, UpdateSizes);
-        using NvmeController controller = new(disks, options.Controller with { Log = line => Console.Error.WriteLine($"nvme: {line}") });
+        using NvmeController controller = new(disks, options.Controller);
         // logs clients and errors to standard error
         using ILoggerFactory loggers = LoggerFactory.Create(logging => logging
             .AddSimpleConsole(line => line.SingleLine = true)

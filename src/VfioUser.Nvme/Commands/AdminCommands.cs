@@ -56,7 +56,7 @@ internal sealed class AdminCommands
             if (status == Status.InternalError)
                 _parts.LogUnexpected(e);
             else
-                _parts.Options.Log?.Invoke($"{(AdminOpcode)command.Opcode} failed: {e.Message}");
+                Log.AdminCommandFailed(_parts.Logger(), ((AdminOpcode)command.Opcode).ToString(), e.Message);
             return context.Reenter(status);
         }
     }

@@ -251,7 +251,7 @@ internal sealed class Lifecycle(ControllerParts parts)
             }
             catch (Exception e)
             {
-                parts.Options.Log?.Invoke($"namespace {space.Id} was not flushed at shutdown: {e.Message}");
+                Log.ShutdownFlushFailed(parts.Logger(), space.Id, e.Message);
             }
         }
     }

@@ -81,6 +81,7 @@ public sealed partial class NvmeController : PciDevice
             SubsystemUuid = Namespace.UuidOf(namespaces.Count > 0 ? DiskNames.Of(serialNumber, namespaces[0].Disk, 0) : serialNumber),
             Events = events,
             Time = () => TimeProvider,
+            Logger = () => Logger,
         };
         _lifecycle = new Lifecycle(_parts);
         _parts.Workers = new QueueWorkers(this, _parts, _lifecycle.Advance);

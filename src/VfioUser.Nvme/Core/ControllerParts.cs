@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using System.Numerics;
 
 namespace VfioUser.Nvme;
@@ -49,6 +50,9 @@ internal sealed class ControllerParts
     /// <summary>The clock of the device: it may change from one server to the next.</summary>
     public required Func<TimeProvider> Time { get; init; }
 
+    /// <summary>The log of the device: it may change from one server to the next.</summary>
+    public required Func<ILogger> Logger { get; init; }
+
     public Features Features { get; } = new();
 
     public ErrorLog Errors { get; } = new();
@@ -92,7 +96,7 @@ internal sealed class ControllerParts
             if (HasFailed)
                 return;
             // before the guest can know
-            Options.Log?.Invoke($"controller fatal status: {reason}");
+            Log.ControllerFailed(Logger(), reason);
             Registers.SetStatus(StatusBits.Fatal);
         }
     }
@@ -191,7 +195,7 @@ internal sealed class ControllerParts
     {
         if (!space.LoseWrites())
             return;
-        Options.Log?.Invoke($"namespace {space.Id}: {failure.Message}. All later flushes fail.");
+        Log.FlushFailed(Logger(), space.Id, failure.Message);
         RaiseLostWrites();
     }
 
@@ -260,7 +264,7 @@ internal sealed class ControllerParts
     {
         long count = Interlocked.Increment(ref _unexpected);
         if (BitOperations.IsPow2(count))
-            Options.Log?.Invoke($"a command failed, the {count}. by a mistake of the disk or the controller: {exception}");
+            Log.CommandThrew(Logger(), count, exception);
     }
 
     /// <summary>Wakes all threads that serve queues.</summary>

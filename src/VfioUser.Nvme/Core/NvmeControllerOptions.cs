@@ -46,16 +46,17 @@ public sealed record NvmeControllerOptions
     public int DiskCommands { get; init; } = 256;
 
     /// <summary>
-    /// How long a thread polls for the next command of a guest that has one command at a time, before it sleeps. Takes a whole
-    /// processor while such a guest is busy, and none while it is idle.
+    /// How long a thread polls at most for the next command of a guest that has one command at a time, before it sleeps. Takes a
+    /// whole processor while such a guest is busy, and none while it is idle.
     /// </summary>
     public TimeSpan Spin { get; init; } = TimeSpan.FromMicroseconds(400);
 
+    /// <summary>Whether it polls for all of <see cref="Spin"/> each time. By default it polls for less where the guest's commands come
+    /// sooner, and not at all where they come later.</summary>
+    public bool IsSpinFixed { get; init; }
+
     /// <summary>How long a thread pauses between two polls while a guest has several commands in flight.</summary>
     public TimeSpan Pause { get; init; } = TimeSpan.FromMicroseconds(50);
-
-    /// <summary>Called with one line when the controller fails because of the guest. Any thread.</summary>
-    public Action<string>? Log { get; init; }
 
     internal int WorkerCount => Workers > 0 ? Math.Min(Workers, IoQueues) : Math.Min(IoQueues, Environment.ProcessorCount);
 

@@ -18,7 +18,7 @@ internal sealed class AdaptivePolling(NvmeControllerOptions options, bool mapped
     private readonly IdleStrategy _oneAtATime = new()
     {
         Spin = options.Spin,
-        IsSpinFixed = mapped,
+        IsSpinFixed = mapped || options.IsSpinFixed,
         PauseUntil = mapped ? PollingIntervals.PauseUntil : TimeSpan.Zero,
         Pause = options.Pause,
         LongestSleep = mapped ? PollingIntervals.LongestSleep : Timeout.InfiniteTimeSpan,
@@ -27,7 +27,7 @@ internal sealed class AdaptivePolling(NvmeControllerOptions options, bool mapped
     private readonly IdleStrategy _several = new()
     {
         Spin = options.Spin < ShortSpin ? options.Spin : ShortSpin,
-        IsSpinFixed = mapped,
+        IsSpinFixed = mapped || options.IsSpinFixed,
         PauseUntil = mapped ? PollingIntervals.PauseUntil : PauseUntil,
         Pause = options.Pause,
         LongestSleep = mapped ? PollingIntervals.LongestSleep : Timeout.InfiniteTimeSpan,

@@ -20,9 +20,8 @@ internal static class NvmeServer
             IoQueues = Queues,
             BlockSize = 4096,
             Doorbells = doorbells == NvmeDoorbells.Mapped ? NvmeDoorbellKind.Mapped : NvmeDoorbellKind.Trapped,
-            Log = Console.Error.WriteLine,
         });
-        using VfioUserServer server = VfioUserServer.Bind(path, new VfioUserServerOptions { Logger = NullLogger.Instance });
+        using VfioUserServer server = VfioUserServer.Bind(path);
         Thread serving = new(() => server.Run(controller)) { IsBackground = true };
         serving.Start();
         Console.WriteLine("ready");

@@ -50,7 +50,7 @@ public class HostileGuestTests
         queue.Submit(NewCommand.Io(IoOpcode.Flush));
 
         machine.Driver.WaitForStatus(status => (status & 2) != 0);
-        machine.Log.Should().ContainSingle().Which.Should().EndWith(", and the client refuses to access it");
+        machine.Log.Should().ContainSingle().Which.Should().EndWith(", and the client refuses to access it.");
     }
 
     [Theory]
@@ -68,7 +68,7 @@ public class HostileGuestTests
         held.Release();
         await gone.WaitAsync(TimeSpan.FromSeconds(60));
 
-        machine.Log.Should().ContainSingle().Which.Should().StartWith("controller fatal status: the client has gone, and submission queue 1");
+        machine.Log.Should().ContainSingle().Which.Should().StartWith("The controller has failed, until the guest resets it: the client has gone, and submission queue 1");
     }
 
     [Fact]

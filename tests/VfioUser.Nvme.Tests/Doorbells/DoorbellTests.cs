@@ -58,7 +58,7 @@ public class DoorbellTests
     [InlineData(GuestMemoryKind.SingleSocket)]
     public void Shadow_doorbells_ring_only_a_controller_that_sleeps(GuestMemoryKind memory)
     {
-        using Machine machine = new(memory, new NvmeControllerOptions { Spin = TimeSpan.FromSeconds(5) });
+        using Machine machine = new(memory, new NvmeControllerOptions { Spin = TimeSpan.FromSeconds(5), IsSpinFixed = true });
         machine.Driver.UseShadowDoorbells();
         int before = machine.Driver.Rings;
 

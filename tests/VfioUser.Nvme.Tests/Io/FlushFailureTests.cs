@@ -163,6 +163,6 @@ public class FlushFailureTests
         told.Result.Should().Be(0x0002_0001u, "SMART: the reliability is degraded");
         byte[] page = machine.Page(NewCommand.Admin(AdminOpcode.GetLogPage, 0xFFFF_FFFF, default, (uint)LogPageId.Smart | 127u << 16));
         (page[0] & 1 << 2).Should().Be(1 << 2);
-        machine.Log.Should().ContainSingle().Which.Should().Contain("lost what was written");
+        machine.Log.Should().ContainSingle().Which.Should().Contain("lost writes");
     }
 }

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Time.Testing;
 using Nvme.Driver;
 using VfioUser.Testing;
+using VfioUser.Tests;
 
 namespace VfioUser.Nvme.Tests.Support;
 
@@ -8,6 +9,7 @@ namespace VfioUser.Nvme.Tests.Support;
 internal sealed class Machine : IDisposable
 {
     private readonly IReadOnlyList<Disk> _disks;
+    private readonly EventLog _log = new(null, first: 220, last: 229);
 
     public Machine(GuestMemoryKind memory = GuestMemoryKind.Mapped, NvmeControllerOptions? options = null, IReadOnlyList<Disk>? disks = null,
         bool enable = true, bool msiX = true)
@@ -19,14 +21,21 @@ internal sealed class Machine : IDisposable
         bool enable = true, bool msiX = true, FakeTimeProvider? time = null)
     {
         _disks = [.. namespaces.Select(space => space.Disk)];
-        Controller = new NvmeController(namespaces, (options ?? new NvmeControllerOptions()) with { Log = Log.Add });
-        Guest = TestGuest.Attach(Controller, new TestGuestOptions { Memory = memory, Timeout = TimeSpan.FromSeconds(60), TimeProvider = time });
+        Controller = new NvmeController(namespaces, options);
+        Guest = TestGuest.Attach(Controller, new TestGuestOptions
+        {
+            Memory = memory,
+            Timeout = TimeSpan.FromSeconds(60),
+            TimeProvider = time,
+            Server = new VfioUserServerOptions { Logger = _log },
+        });
         Driver = new NvmeDriver(Guest, msiX);
         if (enable)
             Driver.Enable();
     }
 
-    public System.Collections.Concurrent.ConcurrentBag<string> Log { get; } = [];
+    /// <summary>What the controller has logged.</summary>
+    public IReadOnlyCollection<string> Log => _log.Lines;
 
     public NvmeController Controller { get; }
 

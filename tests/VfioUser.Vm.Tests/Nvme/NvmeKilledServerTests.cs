@@ -20,7 +20,7 @@ public class NvmeKilledServerTests
         string image = Path.Combine(folder.FullName, "disk.img");
         try
         {
-            using NvmeServerProcess server = await NvmeServerProcess.Start(socketPath, "--disk", image, "--size", "64M");
+            using SampleProcess server = await SampleProcess.Start("nvme", "serve", socketPath, "--disk", image, "--size", "64M");
             await using VirtualMachine machine = await NvmeGuest.Start(socketPath);
             // the second half of the disk is under load meanwhile
             await machine.Output($"fio --name=load --filename={Disk} --direct=1 --ioengine=libaio --iodepth=32 --rw=randwrite --bs=4k " +

@@ -1,5 +1,6 @@
 using VfioUser.Disks;
 using VfioUser.Nvme;
+using VfioUser.Tests;
 using VfioUser.Vm.Tests.Harness;
 
 namespace VfioUser.Vm.Tests.Nvme;
@@ -10,6 +11,7 @@ internal sealed class ServedDisk : IAsyncDisposable
     private readonly Disk _disk;
     private readonly NvmeController _controller;
     private readonly ServedDevice _served;
+    private readonly EventLog _log;
 
     /// <param name="disk">Becomes the server's.</param>
     /// <param name="options">Null for the defaults.</param>
@@ -18,20 +20,22 @@ internal sealed class ServedDisk : IAsyncDisposable
     public ServedDisk(Disk disk, NvmeControllerOptions? options = null, bool msiX = true, VfioUserServerOptions? server = null)
     {
         _disk = disk;
-        _controller = new NvmeController([disk], (options ?? new NvmeControllerOptions()) with { Log = Failures.Enqueue });
+        _controller = new NvmeController([disk], options);
         if (!msiX)
         {
             // The guest sees a null capability in its place.
             _controller.Config.AddReadHandler(_controller.Config.MsiX!.Offset, 1, (_, id) => id.Clear());
         }
 
-        _served = new ServedDevice(_controller, server);
+        server ??= new VfioUserServerOptions();
+        _log = new EventLog(server.Logger, first: 220, last: 229);
+        _served = new ServedDevice(_controller, server with { Logger = _log });
     }
 
     public string SocketPath => _served.SocketPath;
 
-    /// <summary>Why the controller failed, as often as it did.</summary>
-    public System.Collections.Concurrent.ConcurrentQueue<string> Failures { get; } = new();
+    /// <summary>Why the controller or a disk failed, as often as they did.</summary>
+    public IReadOnlyCollection<string> Failures => _log.Lines;
 
     public NvmeController Controller => _controller;
 
