@@ -191,6 +191,15 @@ public abstract class VirtioDevice : PciDevice
     }
 
     /// <inheritdoc/>
+    protected override void OnDmaMapped(DmaRegion region)
+    {
+        // a worker that has found some unmapped looks again after it has said so
+        Interlocked.MemoryBarrier();
+        foreach (VirtioQueue queue in _queues)
+            queue.MemoryMapped();
+    }
+
+    /// <inheritdoc/>
     protected override void OnStopped()
     {
         foreach (VirtioQueue queue in _queues)
@@ -267,6 +276,9 @@ public abstract class VirtioDevice : PciDevice
         Log.RingFailed(Logger, queue.Name, fault);
         NeedReset();
     }
+
+    /// <summary>Worker: a queue waits for memory that was mapped.</summary>
+    internal void RingPaused(VirtioQueue queue, string reason) => Log.RingPaused(Logger, queue.Name, reason);
 
     /// <summary>Worker: the device's own code has thrown.</summary>
     internal void HandlerFailed(VirtioQueue queue, Exception exception)

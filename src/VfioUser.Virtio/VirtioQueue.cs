@@ -28,11 +28,13 @@ public sealed class VirtioQueue
     private readonly ConcurrentQueue<VirtioChain> _completed = new();
     private readonly RundownGuard _use = new(isOpen: false); // passes of the worker, and chains that the device has
     private readonly Lock _pass = new(); // the worker's, or that of another device's thread
+    private VirtioChain? _unreturned; // completed; the ring was away
     private Ring? _ring;
     private bool _isInPass;
     private bool _wasArmed;
     private bool _isStarved;
     private bool _hasThrown;
+    private bool _hasToldOfPause;
     private int _taken;
     private int _ranges;
     private int _isWoken; // since the handler was called last
@@ -77,7 +79,7 @@ public sealed class VirtioQueue
         if (!_pass.IsHeldByCurrentThread || !_isInPass)
             throw new InvalidOperationException($"Take buffers of the queue {Name} in its own handler only; Wake has it called.");
         chain = null;
-        if (_taken == MaxChainsPerPass || _ranges > MaxRanges || _ring is not { } ring || !_use.TryEnter())
+        if (_taken == MaxChainsPerPass || _ranges > MaxRanges || _worker.IsClosing || _ring is not { } ring || !_use.TryEnter())
             return false;
         VirtioChain taken = _spare.TryPop(out VirtioChain? spare) ? spare : new VirtioChain(this, _device.Dma);
         if (!ring.TryTake(taken))
@@ -119,7 +121,7 @@ public sealed class VirtioQueue
         if (_use.TryEnter())
         {
             _pass.Enter();
-            if (_ring is { Fault: null, IsMapped: true } ring && !_hasThrown)
+            if (ServedRing is { IsMapped: true } ring)
             {
                 ring.InPlaceOnly = true;
                 Begin(ring);
@@ -175,7 +177,10 @@ public sealed class VirtioQueue
     internal void Clear()
     {
         _ring = null;
-        (_wasArmed, _hasThrown) = (false, false);
+        (_wasArmed, _hasThrown, _hasToldOfPause) = (false, false, false);
+        if (_unreturned is { } unreturned)
+            Recycle(unreturned);
+        _unreturned = null;
         while (_completed.TryDequeue(out VirtioChain? chain))
             Recycle(chain);
         _ranges = 0;
@@ -189,6 +194,16 @@ public sealed class VirtioQueue
         PostCompleted(ring);
         if (ring.TakeInterrupt())
             _device.InterruptQueue(Index);
+    }
+
+    /// <summary>Command thread: memory has been mapped.</summary>
+    internal void MemoryMapped()
+    {
+        if (_ring is not { IsPaused: true } ring)
+            return;
+        ring.IsPaused = false;
+        // for what was completed or made available meanwhile
+        _worker.Wake();
     }
 
     /// <summary>Any thread.</summary>
@@ -209,7 +224,7 @@ public sealed class VirtioQueue
         try
         {
             lock (_pass)
-                return _ring is { Fault: null } ring && !_hasThrown && Pass(ring);
+                return ServedRing is { } ring && Pass(ring);
         }
         finally
         {
@@ -226,13 +241,15 @@ public sealed class VirtioQueue
         try
         {
             lock (_pass)
-                return _ring is { Fault: null } ring && !_hasThrown && Arm(ring);
+                return ServedRing is { } ring && Arm(ring);
         }
         finally
         {
             Leave();
         }
     }
+
+    private Ring? ServedRing => _ring is { Fault: null, IsPaused: false } ring && !_hasThrown ? ring : null;
 
     private bool Arm(Ring ring)
     {
@@ -288,7 +305,7 @@ public sealed class VirtioQueue
             _isInPass = false;
         }
         Tell(ring);
-        return worked && ring.Fault is null && !_hasThrown;
+        return worked && ServedRing is not null;
     }
 
     private bool ServeAll(Ring ring)
@@ -317,14 +334,18 @@ public sealed class VirtioQueue
     private bool PostCompleted(Ring ring)
     {
         bool posted = false;
-        while (_completed.TryDequeue(out VirtioChain? chain))
+        VirtioChain? chain = _unreturned;
+        // not peeked at: then the queue would not use its memory again
+        while (chain is not null || _completed.TryDequeue(out chain))
         {
-            ring.Return(chain);
+            if (!ring.TryReturn(chain))
+                break;
             Recycle(chain);
             posted = true;
+            chain = null;
         }
-        if (posted)
-            ring.Publish();
+        _unreturned = chain;
+        ring.Publish();
         return posted;
     }
 
@@ -341,7 +362,14 @@ public sealed class VirtioQueue
     private void Report(Ring ring)
     {
         if (ring.Fault is { } fault)
+        {
             _device.RingFailed(this, fault);
+        }
+        else if (ring.IsPaused && !_hasToldOfPause)
+        {
+            _hasToldOfPause = true;
+            _device.RingPaused(this, ring.PausedFor);
+        }
     }
 
     private void Leave()

@@ -47,6 +47,21 @@ public class TransmitTests
     }
 
     [Fact]
+    public void Frames_of_a_ring_that_is_unmapped_for_a_moment_are_sent_when_it_is_back()
+    {
+        using Rig rig = new Rig().Start();
+        byte[] frame = Frames.To(Frames.Peer, 64);
+        Iova address = rig.Guest.Place(frame);
+
+        rig.Guest.Memory.Unmap();
+        rig.Transmit(Descriptors.Legacy(address, 64));
+        rig.Guest.Memory.Map();
+        rig.Settle();
+
+        rig.Cable.Frames.Should().ContainSingle().Which.Should().Equal(frame);
+    }
+
+    [Fact]
     public void A_short_frame_is_padded_with_zeros()
     {
         using Rig rig = new Rig().Start();

@@ -152,6 +152,9 @@ public sealed class NetworkCard : PciDevice, INetworkPort
     /// <inheritdoc/>
     protected override void OnStarted() => UpdateLink(); // it may have been moved to where no cable is
 
+    /// <inheritdoc/>
+    protected override void OnDmaMapped(DmaRegion region) => PostWork(); // the ring may be back that was unmapped when the guest wrote its tail
+
     private void AddWindow(Bar io)
     {
         Register<uint> address = io.AddRegister<uint>(0x00, new() { Name = "IOADDR", WriteMask = 0x1FFFF });

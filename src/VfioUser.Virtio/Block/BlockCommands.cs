@@ -115,7 +115,7 @@ internal sealed class BlockCommands(Disk disk, BlockLimits limits, Action<Except
         bool isDone = _inPlace.TryRead(OffsetOf(request.Sector), data);
         if (_mayBlock)
             _latency.Answered(begun, data.Length);
-        return new(isDone ? BlockStatus.Ok : BlockStatus.IoError);
+        return new(request.Check(isDone));
     }
 
     private ValueTask<BlockStatus> ReadThroughBuffer(BlockRequest request)
@@ -156,7 +156,7 @@ internal sealed class BlockCommands(Disk disk, BlockLimits limits, Action<Except
 
     // Gives the guest what was read.
     private static BlockStatus Return(BlockRequest request, int offset, ReadOnlyMemory<byte> read) =>
-        request.Data.TryCopyFrom(offset, read.Span) ? BlockStatus.Ok : BlockStatus.IoError;
+        request.Check(request.Data.TryCopyFrom(offset, read.Span));
 
     private ValueTask<BlockStatus> Write(BlockRequest request)
     {
@@ -167,9 +167,8 @@ internal sealed class BlockCommands(Disk disk, BlockLimits limits, Action<Except
         bool isDone = _inPlace.TryWrite(OffsetOf(request.Sector), data);
         if (_mayBlock)
             _latency.Answered(begun, data.Length);
-        if (!isDone)
-            return new(BlockStatus.IoError);
-        return WritesDurably ? Flush() : new(BlockStatus.Ok);
+        BlockStatus status = request.Check(isDone);
+        return status == BlockStatus.Ok && WritesDurably ? Flush() : new(status);
     }
 
     private ValueTask<BlockStatus> WriteThroughBuffer(BlockRequest request)
@@ -178,8 +177,8 @@ internal sealed class BlockCommands(Disk disk, BlockLimits limits, Action<Except
         if (data.Length > BlockRequest.MaxBounce)
             return WriteInPieces(request);
         Memory<byte> buffer = request.Bounce(data.Length);
-        if (!data.TryCopyTo(0, buffer.Span))
-            return new(BlockStatus.IoError);
+        if (request.Check(data.TryCopyTo(0, buffer.Span)) is not BlockStatus.Ok and var failure)
+            return new(failure);
         long begun = Stopwatch.GetTimestamp();
         ValueTask writing = WriteBytes(OffsetOf(request.Sector), buffer, request.Cancellation);
         if (!writing.IsCompletedSuccessfully)
@@ -196,8 +195,8 @@ internal sealed class BlockCommands(Disk disk, BlockLimits limits, Action<Except
         for (int done = 0; done < length; done += BlockRequest.MaxBounce)
         {
             Memory<byte> piece = request.Bounce(Math.Min(length - done, BlockRequest.MaxBounce));
-            if (!request.Data.TryCopyTo(done, piece.Span))
-                return BlockStatus.IoError;
+            if (request.Check(request.Data.TryCopyTo(done, piece.Span)) is not BlockStatus.Ok and var failure)
+                return failure;
             await WriteBytes(OffsetOf(request.Sector) + done, piece, request.Cancellation).ConfigureAwait(false);
         }
         return BlockStatus.Ok;
@@ -225,7 +224,7 @@ internal sealed class BlockCommands(Disk disk, BlockLimits limits, Action<Except
     private BlockStatus GetId(BlockRequest request)
     {
         int length = (int)Math.Min(request.DataLength, _serialNumber.Length);
-        return length > 0 && request.Chain.Writable.TryWrite(0, _serialNumber.AsSpan(0, length)) ? BlockStatus.Ok : BlockStatus.IoError;
+        return length > 0 ? request.Check(request.Chain.Writable.TryWrite(0, _serialNumber.AsSpan(0, length))) : BlockStatus.IoError;
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
@@ -235,8 +234,8 @@ internal sealed class BlockCommands(Disk disk, BlockLimits limits, Action<Except
             return BlockStatus.IoError;
         // a copy, which the driver cannot change once it has been checked
         Memory<byte> ranges = request.Bounce((int)request.DataLength);
-        if (!request.Data.TryCopyTo(0, ranges.Span))
-            return BlockStatus.IoError;
+        if (request.Check(request.Data.TryCopyTo(0, ranges.Span)) is not BlockStatus.Ok and var failure)
+            return failure;
         for (int at = 0; at < ranges.Length; at += BlockRange.Size)
         {
             BlockStatus status = Check(MemoryMarshal.Read<BlockRange>(ranges.Span[at..]), type);

@@ -14,7 +14,9 @@ internal sealed class BlockRequest
     private const int LeastBounce = 16 << 10;
 
     private readonly Action _continue;
-    private CancellationTokenSource? _cancellation;
+    private CancellationTokenSource _cancellation = new();
+    private bool _isCancelled;
+    private bool _hasHeader;
     private ValueTask<BlockStatus> _running;
     private Memory<byte> _bounce;
 
@@ -39,22 +41,46 @@ internal sealed class BlockRequest
     public GuestBuffer Data => new(IsRead ? Chain.Writable : Chain.Readable, IsRead ? 0 : BlockHeader.Size, (int)DataLength);
 
     /// <summary>Cancelled when the answer is not wanted any more.</summary>
-    public CancellationToken Cancellation => (_cancellation ??= new CancellationTokenSource()).Token;
+    public CancellationToken Cancellation => _cancellation.Token;
+
+    public bool IsCancelled => Volatile.Read(ref _isCancelled);
+
+    /// <summary>Whether the guest's memory could not be accessed.</summary>
+    public bool MissesMemory { get; private set; }
+
+    /// <summary>The layout of the guest's memory when the request was begun: <see cref="Dma.Generation"/>.</summary>
+    public long Begun { get; private set; }
+
+    /// <summary>The layout when it was last carried out.</summary>
+    public long Tried { get; private set; }
 
     private bool IsRead => Type is BlockRequestType.Read or BlockRequestType.GetId;
 
     /// <summary>Begins with a buffer of the driver's.</summary>
-    /// <returns>False if it has no header that can be read.</returns>
-    public bool TryBegin(VirtioChain chain)
+    /// <param name="chain">The buffer.</param>
+    /// <param name="generation">The layout of memory.</param>
+    public void Begin(VirtioChain chain, long generation)
     {
-        Chain = chain;
-        // somebody may be about to cancel the last one: it is not disposed, and has no timer to be
-        if (_cancellation?.TryReset() == false)
-            _cancellation = null;
+        (Chain, Begun) = (chain, generation);
+        BeginAgain(generation);
+        if (!_isCancelled)
+            return;
+        // somebody is about to cancel the last one
+        (_cancellation, _isCancelled) = (new CancellationTokenSource(), false);
+    }
+
+    /// <summary>Reads what the driver asks for, once.</summary>
+    /// <returns>False if there is no header that can be read.</returns>
+    public bool TryReadHeader()
+    {
+        if (_hasHeader)
+            return true;
         BlockHeader header = default;
-        bool isRead = chain.Readable.TryRead(0, System.Runtime.InteropServices.MemoryMarshal.AsBytes(new Span<BlockHeader>(ref header)));
+        _hasHeader = Chain.Readable.TryRead(0, System.Runtime.InteropServices.MemoryMarshal.AsBytes(new Span<BlockHeader>(ref header)));
         (Type, Sector) = (header.Type, header.Sector);
-        return isRead;
+        if (Chain.Readable.Length >= BlockHeader.Size)
+            Check(_hasHeader);
+        return _hasHeader;
     }
 
     /// <summary>Memory of ours for data: at a multiple of 4096, and never moved.</summary>
@@ -73,16 +99,34 @@ internal sealed class BlockRequest
         running.GetAwaiter().UnsafeOnCompleted(_continue);
     }
 
-    /// <summary>Tells the driver how it ended.</summary>
-    public void Complete(BlockStatus status)
+    /// <summary>Notes whether an access to the guest's memory was done.</summary>
+    /// <returns>How the request ends, for that.</returns>
+    public BlockStatus Check(bool isDone)
     {
-        VirtioChain chain = Chain;
-        long length = chain.Writable.Length;
-        Span<byte> last = [(byte)status];
-        bool isTold = length >= StatusSize && chain.Writable.TryWrite(length - StatusSize, last);
-        chain.Complete(isTold ? length : 0);
+        MissesMemory |= !isDone;
+        return isDone ? BlockStatus.Ok : BlockStatus.IoError;
     }
 
-    /// <summary>Tells the disk that the answer is not wanted. Any thread, while the request is under way.</summary>
-    public void Cancel() => _cancellation?.Cancel();
+    /// <summary>It is to be carried out once more.</summary>
+    /// <param name="generation">The layout of memory.</param>
+    public void BeginAgain(long generation) => (Tried, MissesMemory, _hasHeader) = (generation, false, false);
+
+    /// <summary>Writes how it ended, where the driver looks for it.</summary>
+    public void Tell(BlockStatus status)
+    {
+        Span<byte> last = [(byte)status];
+        if (Chain.Writable.Length >= StatusSize)
+            Check(Chain.Writable.TryWrite(Chain.Writable.Length - StatusSize, last));
+    }
+
+    /// <summary>Gives the buffer back to the driver.</summary>
+    public void Complete() => Chain.Complete(MissesMemory ? 0 : Chain.Writable.Length);
+
+    /// <summary>The answer is not wanted any more. Any thread, while the request is under way.</summary>
+    /// <returns>What has to be cancelled: it is not used again.</returns>
+    public CancellationTokenSource TakeCancellation()
+    {
+        Volatile.Write(ref _isCancelled, true);
+        return _cancellation;
+    }
 }

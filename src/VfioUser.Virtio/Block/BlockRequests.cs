@@ -1,24 +1,36 @@
 namespace VfioUser.Virtio;
 
 /// <summary>All requests that are under way, and objects for those to come.</summary>
-/// <remarks>Any thread. There are never more than entries of the queues.</remarks>
-internal sealed class BlockRequests(Action<BlockRequest, BlockStatus> ended)
+/// <remarks>
+/// <para>Any thread. There are never more than entries of the queues.</para>
+/// <para>A client that changes its layout of memory unmaps what it moves, and maps it again a moment later. A request whose memory is away
+/// when the disk answers waits for it: to fail it would tell the guest of a broken disk.</para>
+/// </remarks>
+/// <param name="dma">The guest's memory.</param>
+/// <param name="ended">Called with the status of a request that the disk has answered late.</param>
+/// <param name="again">Carries a request out once more. Does not wait.</param>
+internal sealed class BlockRequests(Dma dma, Action<BlockRequest, BlockStatus> ended, Action<BlockRequest> again)
 {
     private readonly Lock _lock = new();
     private readonly Stack<BlockRequest> _free = new();
     private readonly HashSet<BlockRequest> _underWay = [];
+    private readonly List<BlockRequest> _waiting = []; // of these, those whose memory is away
 
-    public BlockRequest Take()
+    /// <summary>Begins a request.</summary>
+    /// <param name="chain">The driver's buffer.</param>
+    public BlockRequest Begin(VirtioChain chain)
     {
         lock (_lock)
         {
             if (!_free.TryPop(out BlockRequest? request))
                 request = new BlockRequest(ended);
+            request.Begin(chain, dma.Generation);
             _underWay.Add(request);
             return request;
         }
     }
 
+    /// <summary>Ends it.</summary>
     public void Return(BlockRequest request)
     {
         lock (_lock)
@@ -28,14 +40,60 @@ internal sealed class BlockRequests(Action<BlockRequest, BlockStatus> ended)
         }
     }
 
-    /// <summary>Tells the disk that no answers are wanted any more: they are to be waited for, and some would never come.</summary>
-    /// <param name="queue">Of which queue; null for all.</param>
-    public void Cancel(VirtioQueue? queue)
+    /// <summary>Has a request whose memory was not there wait until it is, if it may have been there when the request was begun.</summary>
+    /// <returns>False if it is as wrong as it was: the driver's mistake.</returns>
+    public bool TryWait(BlockRequest request)
+    {
+        lock (_lock)
+        {
+            long generation = dma.Generation;
+            if (request.Begun == generation || request.IsCancelled)
+                return false;
+            if (request.Tried == generation)
+            {
+                _waiting.Add(request);
+                return true;
+            }
+            request.BeginAgain(generation);
+        }
+        again(request);
+        return true;
+    }
+
+    /// <summary>Memory has been mapped: those that wait are tried again.</summary>
+    public void MemoryMapped()
     {
         BlockRequest[] requests;
         lock (_lock)
-            requests = [.. _underWay.Where(request => queue is null || request.Chain?.Queue == queue)];
+        {
+            if (_waiting.Count == 0)
+                return;
+            requests = [.. _waiting];
+            _waiting.Clear();
+            foreach (BlockRequest request in requests)
+                request.BeginAgain(dma.Generation);
+        }
         foreach (BlockRequest request in requests)
-            request.Cancel();
+            again(request);
+    }
+
+    /// <summary>Tells the disk that no answers are wanted any more: they are to be waited for, and some would never come.</summary>
+    /// <param name="queue">Of which queue; null for all.</param>
+    /// <returns>Requests that waited for memory, which the caller completes.</returns>
+    public IReadOnlyList<BlockRequest> Cancel(VirtioQueue? queue)
+    {
+        BlockRequest[] waiting;
+        CancellationTokenSource[] running;
+        lock (_lock)
+        {
+            running = [.. _underWay.Where(IsOf).Select(request => request.TakeCancellation())];
+            waiting = [.. _waiting.Where(IsOf)];
+            _waiting.RemoveAll(IsOf);
+        }
+        foreach (CancellationTokenSource cancellation in running)
+            cancellation.Cancel();
+        return waiting;
+
+        bool IsOf(BlockRequest request) => queue is null || request.Chain.Queue == queue;
     }
 }

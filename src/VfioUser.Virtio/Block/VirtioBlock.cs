@@ -38,7 +38,7 @@ public sealed class VirtioBlock : VirtioDevice
     {
         (_disk, _limits) = (disk, limits);
         _commands = new BlockCommands(disk, limits, DiskFailed) { Sectors = limits.SectorsOf(disk.Size) };
-        _requests = new BlockRequests(Ended);
+        _requests = new BlockRequests(Dma, Ended, request => _threads!.Post(request));
         _config = AddConfig(limits.ConfigOf(_commands.Sectors));
         for (int i = 0; i < options.Queues; i++)
             AddQueue($"requests {i}", options.QueueSize, Serve, ownThread: true);
@@ -70,13 +70,20 @@ public sealed class VirtioBlock : VirtioDevice
     }
 
     /// <inheritdoc/>
-    protected override void OnQueueStopping(VirtioQueue queue) => _requests.Cancel(queue);
+    protected override void OnQueueStopping(VirtioQueue queue) => Cancel(queue);
+
+    /// <inheritdoc/>
+    protected override void OnDmaMapped(DmaRegion region)
+    {
+        base.OnDmaMapped(region);
+        _requests.MemoryMapped();
+    }
 
     /// <inheritdoc/>
     protected override async ValueTask<bool> OnQuiesceAsync(QuiesceReason reason, CancellationToken cancellation)
     {
         if (reason is QuiesceReason.Reset or QuiesceReason.ClientGone)
-            _requests.Cancel(queue: null);
+            Cancel(queue: null);
         bool isQuiesced = await base.OnQuiesceAsync(reason, cancellation).ConfigureAwait(false);
         // another host may be the next to read the disk
         if (isQuiesced && reason == QuiesceReason.Migration && _disk.IsActive && !_limits.IsReadOnly)
@@ -109,8 +116,8 @@ public sealed class VirtioBlock : VirtioDevice
     // Worker of the queue.
     private void Serve(VirtioChain chain)
     {
-        BlockRequest request = _requests.Take();
-        if (!request.TryBegin(chain))
+        BlockRequest request = _requests.Begin(chain);
+        if (!request.TryReadHeader())
             Ended(request, BlockStatus.IoError);
         else if (_commands.Blocks(request))
             _threads.Post(request);
@@ -121,6 +128,11 @@ public sealed class VirtioBlock : VirtioDevice
     // Throws nothing.
     private void Run(BlockRequest request)
     {
+        if (!request.TryReadHeader())
+        {
+            Ended(request, BlockStatus.IoError);
+            return;
+        }
         ValueTask<BlockStatus> running = _commands.Execute(request);
         if (running.IsCompleted)
             Ended(request, running.GetAwaiter().GetResult());
@@ -128,10 +140,26 @@ public sealed class VirtioBlock : VirtioDevice
             request.CompleteLater(running);
     }
 
+    // Any thread.
     private void Ended(BlockRequest request, BlockStatus status)
     {
-        request.Complete(status);
+        if (request.MissesMemory && _requests.TryWait(request))
+            return;
+        request.Tell(status);
+        if (!request.MissesMemory || !_requests.TryWait(request))
+            Complete(request);
+    }
+
+    private void Complete(BlockRequest request)
+    {
+        request.Complete();
         _requests.Return(request);
+    }
+
+    private void Cancel(VirtioQueue? queue)
+    {
+        foreach (BlockRequest request in _requests.Cancel(queue))
+            Complete(request);
     }
 
     private void DiskFailed(Exception exception)

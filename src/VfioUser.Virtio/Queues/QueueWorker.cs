@@ -3,7 +3,12 @@ namespace VfioUser.Virtio;
 /// <summary>The thread that serves one queue or several.</summary>
 internal sealed class QueueWorker(PciDevice device, string name) : PollingWorker(device, name)
 {
+    private static readonly IdleStrategy Adaptive = new() { Spin = TimeSpan.FromMicroseconds(100) };
+
     private readonly List<VirtioQueue> _queues = [];
+
+    /// <summary>For the next notification of a driver that has lately sent them one soon after the other.</summary>
+    protected override IdleStrategy Idle => Adaptive;
 
     /// <summary>Setup.</summary>
     public void Add(VirtioQueue queue) => _queues.Add(queue);
@@ -14,6 +19,9 @@ internal sealed class QueueWorker(PciDevice device, string name) : PollingWorker
 
     /// <summary>Leaves, after <see cref="TryEnter"/>.</summary>
     public void Exit() => Work.Exit();
+
+    /// <summary>Whether the device is to be quiesced: no more is begun.</summary>
+    public bool IsClosing => Work.IsClosing;
 
     protected override bool Poll()
     {

@@ -39,7 +39,7 @@ internal sealed class PackedRing : Ring
         {
             if (count > Size)
                 return Fail("a chain of descriptors goes round the ring");
-            if (!Read(Of(at), "the descriptor ring", out PackedDescriptor descriptor))
+            if (!Read(Of(at), RingAreas.Descriptors, out PackedDescriptor descriptor))
                 return false;
             if (++at == Size)
                 (at, wrap) = (0, !wrap);
@@ -70,27 +70,28 @@ internal sealed class PackedRing : Ring
         _putBack += chain.Slots;
     }
 
-    protected override void Use(VirtioChain chain)
+    protected override bool Use(VirtioChain chain)
     {
         Iova at = Of(_used);
         DescriptorFlags flags = (chain.Written > 0 ? DescriptorFlags.Write : 0) | (_usedWrap ? DescriptorFlags.Available | DescriptorFlags.Used : 0);
-        if (!Write(at + PackedDescriptor.LengthOffset, chain.Written, "the descriptor ring")
-            || !Write(at + PackedDescriptor.IdOffset, chain.Id, "the descriptor ring"))
+        if (!Write(at + PackedDescriptor.LengthOffset, chain.Written, RingAreas.Descriptors)
+            || !Write(at + PackedDescriptor.IdOffset, chain.Id, RingAreas.Descriptors))
         {
-            return;
+            return false;
         }
         // the flags give the descriptor to the driver
         if (_unpublished is null)
             _unpublished = (at, flags);
-        else if (!Write(at + PackedDescriptor.FlagsOffset, (ushort)flags, "the descriptor ring"))
-            return;
+        else if (!Write(at + PackedDescriptor.FlagsOffset, (ushort)flags, RingAreas.Descriptors))
+            return false;
         (_used, _usedWrap) = Move(_used, _usedWrap, chain.Slots);
         _unsignalled += chain.Slots;
+        return true;
     }
 
     protected override void PublishUsed()
     {
-        if (_unpublished is { } first && Write(first.At + PackedDescriptor.FlagsOffset, (ushort)first.Flags, "the descriptor ring"))
+        if (_unpublished is { } first && Write(first.At + PackedDescriptor.FlagsOffset, (ushort)first.Flags, RingAreas.Descriptors))
             _unpublished = null;
     }
 
@@ -100,14 +101,16 @@ internal sealed class PackedRing : Ring
             return false;
         // the driver looks at the ring after it has written what is read here
         Interlocked.MemoryBarrier();
+        if (!Read(At.Driver + EventFlagsOffset, RingAreas.Driver, out ushort flags))
+            return false;
+        bool isAtDescriptor = HasEventIndex && flags == EventsAtDescriptor;
+        ushort offsetAndWrap = 0;
+        if (isAtDescriptor && !Read(At.Driver, RingAreas.Driver, out offsetAndWrap))
+            return false;
         int since = _unsignalled;
         _unsignalled = 0;
-        if (!Read(At.Driver + EventFlagsOffset, "the driver's event suppression", out ushort flags))
-            return false;
-        if (!HasEventIndex || flags != EventsAtDescriptor)
+        if (!isAtDescriptor)
             return flags != EventsDisabled;
-        if (!Read(At.Driver, "the driver's event suppression", out ushort offsetAndWrap))
-            return false;
         int at = offsetAndWrap & ((1 << WrapBit) - 1);
         if (offsetAndWrap >> WrapBit != 0 != _usedWrap)
             at -= Size;
@@ -118,20 +121,20 @@ internal sealed class PackedRing : Ring
     {
         // what was put back is no news
         (int at, bool wrap) = Move(_next, _nextWrap, _putBack);
-        if (HasEventIndex && !Write(At.Device, (ushort)(at | (wrap ? 1 << WrapBit : 0)), "the device's event suppression"))
+        if (HasEventIndex && !Write(At.Device, (ushort)(at | (wrap ? 1 << WrapBit : 0)), RingAreas.Device))
             return false;
-        if (!Write(At.Device + EventFlagsOffset, HasEventIndex ? EventsAtDescriptor : EventsEnabled, "the device's event suppression"))
+        if (!Write(At.Device + EventFlagsOffset, HasEventIndex ? EventsAtDescriptor : EventsEnabled, RingAreas.Device))
             return false;
         // the driver makes a descriptor available before it reads what was written here
         Interlocked.MemoryBarrier();
         return IsAvailable(at, wrap);
     }
 
-    protected override void DisableNotifications() => Write(At.Device + EventFlagsOffset, EventsDisabled, "the device's event suppression");
+    protected override void DisableNotifications() => Write(At.Device + EventFlagsOffset, EventsDisabled, RingAreas.Device);
 
     // The flags are read before the rest: the driver writes them last.
     private bool IsAvailable(int at, bool wrap) =>
-        Read(Of(at) + PackedDescriptor.FlagsOffset, "the descriptor ring", out DescriptorFlags flags)
+        Read(Of(at) + PackedDescriptor.FlagsOffset, RingAreas.Descriptors, out DescriptorFlags flags)
         && (flags & DescriptorFlags.Available) != 0 == wrap
         && (flags & DescriptorFlags.Used) != 0 != wrap;
 

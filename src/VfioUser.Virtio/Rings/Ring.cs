@@ -5,8 +5,8 @@ namespace VfioUser.Virtio;
 /// <summary>The device's side of a queue in guest memory. One thread at a time.</summary>
 /// <remarks>
 /// Each value that the guest writes is read once and checked before it is used. What is wrong with the ring itself is its
-/// <see cref="Fault"/>, and nothing is taken from it any more; memory that is not there for now, such as without bus mastering or a client,
-/// is no fault.
+/// <see cref="Fault"/>, and nothing is taken from it any more. Memory that is not there for now is no fault: without bus mastering or a
+/// client, or while a client changes its layout of memory. QEMU does that while the firmware boots from the disk.
 /// </remarks>
 internal abstract class Ring
 {
@@ -16,12 +16,17 @@ internal abstract class Ring
     private readonly bool _hasIndirect;
     private byte[] _table = [];
     private int _outstanding; // entries of buffers that the device has taken and not returned
+    private RingAreas _reached; // mapped once: what is not mapped there is no mistake
+    private long _tablesReached; // the layout of memory then
+    private volatile bool _isPaused;
 
     protected Ring(Dma dma, RingAddresses at, int size, VirtioFeatures features)
     {
         Dma = dma;
         At = at;
         Size = size;
+        _tablesReached = dma.Generation;
+        _reached = IfMapped(at.Descriptors, RingAreas.Descriptors) | IfMapped(at.Driver, RingAreas.Driver) | IfMapped(at.Device, RingAreas.Device);
         HasEventIndex = (features & VirtioFeatures.EventIndex) != 0;
         _hasIndirect = (features & VirtioFeatures.IndirectDescriptors) != 0;
     }
@@ -32,6 +37,16 @@ internal abstract class Ring
 
     /// <summary>Whether the ring itself is mapped.</summary>
     public abstract bool IsMapped { get; }
+
+    /// <summary>Whether some of it is unmapped that was mapped: it is not used until memory is mapped.</summary>
+    public bool IsPaused
+    {
+        get => _isPaused;
+        set => _isPaused = value;
+    }
+
+    /// <summary>Why it is paused. Meaningful while it is.</summary>
+    public string PausedFor { get; private set; } = "";
 
     /// <summary>What the driver has done wrong; null for nothing.</summary>
     public string? Fault { get; private set; }
@@ -56,7 +71,7 @@ internal abstract class Ring
     /// <returns>False if there is none.</returns>
     public bool TryTake(VirtioChain chain)
     {
-        if (Fault is not null || !Take(chain))
+        if (Fault is not null || _isPaused || !Take(chain))
             return false;
         _outstanding += chain.Slots;
         return _outstanding <= Size || Fail($"buffers with {_outstanding} entries at once in a ring of {Size}");
@@ -74,30 +89,33 @@ internal abstract class Ring
     /// <summary>Makes all that was returned visible to the driver, at once.</summary>
     public void Publish()
     {
-        if (Fault is null)
+        if (Fault is null && !_isPaused)
             PublishUsed();
     }
 
     /// <summary>Gives a buffer back to the driver, which sees it after <see cref="Publish"/>.</summary>
-    public void Return(VirtioChain chain)
+    /// <returns>False if the ring is paused: then it has to be given back once more.</returns>
+    public bool TryReturn(VirtioChain chain)
     {
         if (Fault is not null)
-            return;
+            return true;
+        if (_isPaused || (!Use(chain) && _isPaused))
+            return false;
         _outstanding -= chain.Slots;
-        Use(chain);
+        return true;
     }
 
     /// <summary>Whether the driver wants an interrupt for what was used since it was asked last.</summary>
-    public bool TakeInterrupt() => Fault is null && IsInterruptWanted();
+    public bool TakeInterrupt() => Fault is null && !_isPaused && IsInterruptWanted();
 
     /// <summary>Has the driver notify the device of the next available buffer.</summary>
     /// <returns>Whether there is one already.</returns>
-    public bool Arm() => Fault is null && EnableNotifications();
+    public bool Arm() => Fault is null && !_isPaused && EnableNotifications();
 
     /// <summary>Tells the driver that the device polls, and needs no notification.</summary>
     public void Disarm()
     {
-        if (Fault is null)
+        if (Fault is null && !_isPaused)
             DisableNotifications();
     }
 
@@ -105,7 +123,8 @@ internal abstract class Ring
 
     protected abstract void Rewind(VirtioChain chain);
 
-    protected abstract void Use(VirtioChain chain);
+    /// <returns>False if it was not written.</returns>
+    protected abstract bool Use(VirtioChain chain);
 
     protected abstract void PublishUsed();
 
@@ -123,14 +142,43 @@ internal abstract class Ring
         return false;
     }
 
-    /// <summary>Whether an access was done; a wrong address is the driver's fault.</summary>
-    protected bool Check(DmaResult result, string what) => result || (result.IsBadAddress && Fail($"{what}: {result}"));
+    /// <summary>Reads from an area of the ring.</summary>
+    protected bool Read<T>(Iova address, RingAreas area, out T value)
+        where T : unmanaged
+    {
+        DmaResult result;
+        long generation;
+        do
+        {
+            generation = Dma.Generation;
+            result = Dma.TryRead(address, out value);
+            if (!result)
+                continue;
+            _reached |= area;
+            return true;
+        }
+        while (IsWorthAnother(result, (_reached & area) != 0, generation, area));
+        return false;
+    }
 
-    protected bool Read<T>(Iova address, string what, out T value)
-        where T : unmanaged => Check(Dma.TryRead(address, out value), what);
-
-    protected bool Write<T>(Iova address, T value, string what)
-        where T : unmanaged, System.Numerics.IBinaryInteger<T>, System.Numerics.IUnsignedNumber<T> => Check(Dma.TryWrite(address, value), what);
+    /// <summary>Writes to an area of the ring.</summary>
+    protected bool Write<T>(Iova address, T value, RingAreas area)
+        where T : unmanaged, System.Numerics.IBinaryInteger<T>, System.Numerics.IUnsignedNumber<T>
+    {
+        DmaResult result;
+        long generation;
+        do
+        {
+            generation = Dma.Generation;
+            result = Dma.TryWrite(address, value);
+            if (!result)
+                continue;
+            _reached |= area;
+            return true;
+        }
+        while (IsWorthAnother(result, (_reached & area) != 0, generation, area));
+        return false;
+    }
 
     /// <summary>Adds the memory of one descriptor.</summary>
     protected bool Add(VirtioChain chain, ulong address, uint length, DescriptorFlags flags)
@@ -161,10 +209,57 @@ internal abstract class Ring
         if (InPlaceOnly && !Dma.IsMapped(new Iova(address), length, writable: false))
             return false;
         Span<byte> bytes = _table.AsSpan(0, (int)length);
-        if (!Check(Dma.TryRead(new Iova(address), bytes), "an indirect table"))
+        if (!ReadTable(new Iova(address), bytes))
             return false;
         return inOrder ? AddAll(chain, MemoryMarshal.Cast<byte, PackedDescriptor>(bytes)) : AddLinked(chain, MemoryMarshal.Cast<byte, Descriptor>(bytes));
     }
+
+    private RingAreas IfMapped(Iova address, RingAreas area) => Dma.Find(address) is null ? RingAreas.None : area;
+
+    private bool ReadTable(Iova address, Span<byte> bytes)
+    {
+        DmaResult result;
+        long generation;
+        do
+        {
+            generation = Dma.Generation;
+            result = Dma.TryRead(address, bytes);
+            if (!result)
+                continue;
+            _tablesReached = generation;
+            return true;
+        }
+        while (IsWorthAnother(result, generation != _tablesReached, generation, RingAreas.Table));
+        return false;
+    }
+
+    // After an access that was not done. A wrong address is the driver's fault, unless it may have been unmapped since the driver gave it:
+    // then the ring is paused, or, if memory was mapped meanwhile, the access is worth another try.
+    private bool IsWorthAnother(DmaResult result, bool mayHaveBeenMapped, long generation, RingAreas area)
+    {
+        if (result.Status == DmaStatus.NotMapped && mayHaveBeenMapped)
+        {
+            PausedFor = $"{Name(area)}: {result}";
+            _isPaused = true;
+            // who maps memory looks for it afterwards
+            Interlocked.MemoryBarrier();
+            if (Dma.Generation == generation)
+                return false;
+            _isPaused = false;
+            return true;
+        }
+        if (result.IsBadAddress)
+            Fail($"{Name(area)}: {result}");
+        return false;
+    }
+
+    private static string Name(RingAreas area) => area switch
+    {
+        RingAreas.Descriptors => "the descriptors",
+        RingAreas.Driver => "the driver area",
+        RingAreas.Device => "the device area",
+        _ => "an indirect table",
+    };
 
     private bool AddLinked(VirtioChain chain, ReadOnlySpan<Descriptor> table)
     {

@@ -38,7 +38,7 @@ internal sealed class SplitRing : Ring
         if (_available == _next && !SeesMore())
             return false;
         ulong slot = (ulong)(_next & (Size - 1));
-        if (!Read(At.Driver + EntriesOffset + slot * AvailableEntryLength, "the available ring", out ushort head))
+        if (!Read(At.Driver + EntriesOffset + slot * AvailableEntryLength, RingAreas.Driver, out ushort head))
             return false;
         if (!Follow(head, chain))
             return false;
@@ -54,17 +54,19 @@ internal sealed class SplitRing : Ring
         _putBack++;
     }
 
-    protected override void Use(VirtioChain chain)
+    protected override bool Use(VirtioChain chain)
     {
         ulong slot = (ulong)(_used & (Size - 1));
         ulong entry = chain.Id | (ulong)chain.Written << 32;
-        if (Write(At.Device + EntriesOffset + slot * UsedEntryLength, entry, "the used ring"))
-            _used++;
+        if (!Write(At.Device + EntriesOffset + slot * UsedEntryLength, entry, RingAreas.Device))
+            return false;
+        _used++;
+        return true;
     }
 
     protected override void PublishUsed()
     {
-        if (_published != _used && Write(At.Device + IndexOffset, _used, "the used ring"))
+        if (_published != _used && Write(At.Device + IndexOffset, _used, RingAreas.Device))
             _published = _used;
     }
 
@@ -74,18 +76,18 @@ internal sealed class SplitRing : Ring
             return false;
         // the driver looks at the used index after it has written what is read here
         Interlocked.MemoryBarrier();
+        if (!Read(HasEventIndex ? UsedEvent : At.Driver, RingAreas.Driver, out ushort wanted))
+            return false;
         ushort before = _signalled;
         _signalled = _used;
-        if (!HasEventIndex)
-            return Read(At.Driver, "the available ring", out ushort flags) && (flags & NoInterrupt) == 0;
-        return Read(UsedEvent, "the available ring", out ushort at) && (ushort)(_used - at - 1) < (ushort)(_used - before);
+        return HasEventIndex ? (ushort)(_used - wanted - 1) < (ushort)(_used - before) : (wanted & NoInterrupt) == 0;
     }
 
     protected override bool EnableNotifications()
     {
         // what was put back is no news
         ushort at = (ushort)(_next + _putBack);
-        bool written = HasEventIndex ? Write(AvailableEvent, at, "the used ring") : Write(At.Device, (ushort)0, "the used ring");
+        bool written = HasEventIndex ? Write(AvailableEvent, at, RingAreas.Device) : Write(At.Device, (ushort)0, RingAreas.Device);
         if (!written)
             return false;
         // the driver writes its index before it reads what was written here
@@ -98,12 +100,12 @@ internal sealed class SplitRing : Ring
     {
         // with event indexes the old one stays, behind the driver's index
         if (!HasEventIndex)
-            Write(At.Device, NoNotify, "the used ring");
+            Write(At.Device, NoNotify, RingAreas.Device);
     }
 
     private bool SeesMore()
     {
-        if (!Read(At.Driver + IndexOffset, "the available ring", out ushort index) || index == _next)
+        if (!Read(At.Driver + IndexOffset, RingAreas.Driver, out ushort index) || index == _next)
             return false;
         int more = (ushort)(index - _next);
         if (more > Size)
@@ -121,7 +123,7 @@ internal sealed class SplitRing : Ring
             if (count > Size)
                 return Fail("a chain of descriptors has a loop");
             chain.Slots = count;
-            if (!Read(At.Descriptors + (ulong)index * Descriptor.Length, "the descriptor table", out Descriptor descriptor))
+            if (!Read(At.Descriptors + (ulong)index * Descriptor.Length, RingAreas.Descriptors, out Descriptor descriptor))
                 return false;
             if ((descriptor.Flags & DescriptorFlags.Indirect) != 0)
             {

@@ -1,0 +1,76 @@
+namespace VfioUser.Virtio.Tests;
+
+/// <summary>A client that changes its layout of memory unmaps what it moves, and maps it again a moment later: QEMU does it while the
+/// firmware shadows ROMs, with the disk that it boots from at work.</summary>
+public sealed class MemoryChangeTests
+{
+    public static TheoryData<Layout> AllLayouts => Layouts.All;
+
+    [Theory]
+    [MemberData(nameof(AllLayouts))]
+    public void Buffers_made_available_meanwhile_are_served_when_the_ring_is_back(Layout layout)
+    {
+        EchoDevice device = new();
+        using TestGuest guest = TestGuest.Attach(device);
+        VirtioDriver driver = VirtioDriver.Start(guest, layout.Options());
+        VirtioDriverQueue queue = driver.Queues[0];
+
+        for (byte round = 0; round < 10; round++)
+        {
+            queue.Request([1, round], 2).Should().Equal(round, 1);
+            Iova answer = guest.Memory.Allocate(2);
+            guest.Memory.Unmap();
+            ushort id = queue.Add(new VirtioPart(guest.Place([2, round]), 2, writable: false), new VirtioPart(answer, 2, writable: true));
+            queue.Notify();
+            for (int i = 0; i < 50 * round; i++) // some time for the worker
+                driver.ReadStatus().Should().BeLessThan((byte)VirtioStatus.NeedsReset);
+
+            guest.Memory.Map();
+
+            queue.Take().Id.Should().Be(id);
+            guest.Memory.Read<byte>(answer).Should().Be(round);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(AllLayouts))]
+    public void Buffers_completed_meanwhile_are_used_when_the_ring_is_back(Layout layout)
+    {
+        EchoDevice device = new() { Held = [] };
+        using TestGuest guest = TestGuest.Attach(device);
+        VirtioDriver driver = VirtioDriver.Start(guest, layout.Options());
+        for (int i = 0; i < 5; i++)
+            driver.Queues[0].Add(new VirtioPart(guest.Memory.Allocate(16), 16, writable: true));
+        driver.Queues[0].Notify();
+        VirtioChain[] chains = [.. Enumerable.Range(0, 5).Select(_ => device.Held.Take())];
+
+        guest.Memory.Unmap();
+        foreach (VirtioChain chain in chains)
+            chain.Complete(16);
+        device.Status.Should().NotHaveFlag(VirtioStatus.NeedsReset);
+        guest.Memory.Map();
+
+        for (int i = 0; i < 5; i++)
+            driver.Queues[0].Take().Written.Should().Be(16);
+    }
+
+    [Theory]
+    [MemberData(nameof(AllLayouts))]
+    public void Driver_may_reset_the_device_meanwhile(Layout layout)
+    {
+        EchoDevice device = new();
+        using TestGuest guest = TestGuest.Attach(device);
+        VirtioDriver driver = VirtioDriver.Start(guest, layout.Options());
+        driver.Queues[0].Request([1], 1);
+        guest.Memory.Unmap();
+        driver.Queues[0].Notify();
+
+        driver.Write(0x14, (byte)0);
+        // the worker may look at the queue at this moment
+        SpinWait.SpinUntil(() => driver.ReadStatus() == 0, TimeSpan.FromSeconds(60)).Should().BeTrue();
+        guest.Memory.Map();
+
+        driver.Start();
+        driver.Queues[0].Request([1, 2], 2).Should().Equal(2, 1);
+    }
+}
