@@ -14,6 +14,9 @@ internal readonly record struct Deadline
 
     public static Deadline Never => new(long.MaxValue);
 
+    /// <summary>A timestamp of <see cref="Stopwatch"/>: the largest for never.</summary>
+    public long Timestamp => _timestamp;
+
     public bool IsNever => _timestamp == long.MaxValue;
 
     /// <summary>Whether more time is left than one wait can take.</summary>

@@ -14,8 +14,29 @@ public sealed partial class VfioUserServer
     }
 
     /// <summary>As <see cref="CreatePoller(PciDevice, CancellationToken)"/>, and updates a status.</summary>
-    internal DevicePoller CreatePoller(PciDevice device, ServingStatus status, CancellationToken cancellation, VfioUserServerOptions? options = null) =>
-        Serve(device, status, mayBlock: false, static engine => new DevicePoller(engine), options ?? _options, cancellation);
+    /// <param name="device">Not served elsewhere.</param>
+    /// <param name="status">Of the run.</param>
+    /// <param name="cancellation">Stops serving.</param>
+    /// <param name="options">Null for the server's.</param>
+    /// <param name="descriptors">Creates what the poller waits for; null for an epoll set of its own.</param>
+    internal DevicePoller CreatePoller(PciDevice device, ServingStatus status, CancellationToken cancellation,
+        VfioUserServerOptions? options = null, Func<ServingEngine, PollerDescriptors>? descriptors = null) =>
+        Serve(device, status, mayBlock: false,
+            engine => PollerOf(engine, descriptors?.Invoke(engine) ?? OwnSetDescriptors.Create(engine.Clients.Listening)),
+            options ?? _options, cancellation);
+
+    private static DevicePoller PollerOf(ServingEngine engine, PollerDescriptors descriptors)
+    {
+        try
+        {
+            return new DevicePoller(engine, descriptors);
+        }
+        catch
+        {
+            descriptors.Dispose();
+            throw;
+        }
+    }
 
     // Creates the engine of a new run, and passes it to a driver.
     private T Serve<T>(PciDevice device, ServingStatus status, bool mayBlock, Func<ServingEngine, T> drive, VfioUserServerOptions options, CancellationToken cancellation)

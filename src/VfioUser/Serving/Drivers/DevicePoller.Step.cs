@@ -12,7 +12,7 @@ public sealed partial class DevicePoller
     {
         if (_engine.IsOver)
             return PollEvents.Ended;
-        _descriptors.Wakeup.Reset();
+        _descriptors.ResetWake();
         Volatile.Write(ref _processing, Environment.CurrentManagedThreadId);
         PollEvents events = PollEvents.None;
         bool more;
@@ -36,7 +36,7 @@ public sealed partial class DevicePoller
         }
         if (!_engine.IsOver)
             return events;
-        _descriptors.Wakeup.Signal();
+        _descriptors.Wake();
         return events | PollEvents.Ended;
     }
 
@@ -48,8 +48,9 @@ public sealed partial class DevicePoller
             AwaitReset();
             return;
         }
-        PollListener();
         PendingClients.Awaited clients = _engine.Pending.Await();
+        if (PollListener(clients))
+            clients = _engine.Pending.Await();
         ClientConnection? client = _engine.Client;
         _descriptors.AwaitClients(clients.Next || clients.Others);
         _descriptors.AwaitTime(Deadline.Earlier(Deadline.Earlier(clients.Due, client is null ? null : NextDeadline(client)), NextDue));
@@ -64,7 +65,7 @@ public sealed partial class DevicePoller
         // a client that is there already makes no descriptor readable
         else if (!clients.IsThere)
             return;
-        _descriptors.Wakeup.Signal();
+        _descriptors.Wake();
     }
 
     // Clients wait, whatever they send.
@@ -82,16 +83,18 @@ public sealed partial class DevicePoller
     private void WakeForWork()
     {
         if (Volatile.Read(ref _processing) != Environment.CurrentManagedThreadId)
-            _descriptors.Wakeup.Signal();
+            _descriptors.Wake();
     }
 
     // Handles clients that connect while one is attached: once per tick of the clock, since a caller that spins may step often.
-    private void PollListener()
+    private bool PollListener(in PendingClients.Awaited clients)
     {
-        if (_engine.Clients.Listening is null || Environment.TickCount64 == _lastPoll)
-            return;
+        if (_engine.Clients.Listening is null || (!_descriptors.HasNewClients && clients.Due is null) || Environment.TickCount64 == _lastPoll)
+            return false;
         _lastPoll = Environment.TickCount64;
+        _descriptors.HasNewClients = false;
         _engine.Pending.Process();
+        return true;
     }
 
     // timers of a quiesced device are not due until it is resumed

@@ -31,19 +31,20 @@ public sealed partial class DevicePoller : IDisposable
     private int _cancelled;
 
     /// <param name="engine">May not block; taken over.</param>
-    internal DevicePoller(ServingEngine engine)
+    /// <param name="descriptors">Taken over.</param>
+    internal DevicePoller(ServingEngine engine, PollerDescriptors descriptors)
     {
         _engine = engine;
-        _descriptors = new PollerDescriptors(engine.Clients.Listening);
-        engine.Wake = _descriptors.Wakeup.Signal;
+        _descriptors = descriptors;
+        engine.Wake = _descriptors.Wake;
         engine.WorkAdded = WakeForWork;
         engine.DueChanged = _ => WakeForWork();
         engine.Closing = _descriptors.Remove;
-        _stopping = engine.Run.Stopping.Register(_descriptors.Wakeup.Signal);
+        _stopping = engine.Run.Stopping.Register(_descriptors.Stop);
         engine.Begin();
         // a connected client makes no descriptor readable, nor is what the device posted before
         if (engine.Clients.Listening is null || Device.CommandWork.IsReady)
-            _descriptors.Wakeup.Signal();
+            _descriptors.Wake();
     }
 
     /// <summary>A descriptor that is readable when there is work; always the same one. Only to wait for.</summary>

@@ -7,53 +7,69 @@ using VfioUser.Protocol.Interop;
 namespace VfioUser;
 
 /// <summary>A thread that serves many devices in turn.</summary>
+/// <remarks>A turn is one round: each device that has something to do gets one step of at most so many commands, and then waits for
+/// the next round. So one that always has something to do delays the others by one step.</remarks>
 internal sealed class HostThread : IDisposable
 {
     private const int WakeupNumber = 0;
-    private const int MaxReady = 64;
+    private const int TimesNumber = 1;
+    // in a round; with more, those that were woken by a thread and not by a descriptor have more turns than the others
+    private const int MaxReady = 1024;
 
-    private readonly EpollSet _ready = new();
     private readonly Wakeup _wakeup = new();
+    private readonly ConcurrentQueue<int> _woken = new();
     private readonly ConcurrentDictionary<int, Served> _devices = new();
     private readonly int _maxCommands;
     private readonly Lock _gate = new();
     private AdaptiveSpin _spin; // of the thread
-    private int _lastNumber = WakeupNumber;
+    private int _lastNumber = TimesNumber;
+    private int _thread; // its managed ID
     private volatile bool _mayEnd;
 
-    private sealed record Served(DevicePoller Poller, TaskCompletionSource Done);
+    private sealed record Served(DevicePoller Poller, SharedSetDescriptors Descriptors, TaskCompletionSource Done);
 
     public HostThread(int number, int maxCommands, TimeSpan spin)
     {
         _maxCommands = maxCommands;
         _spin = new AdaptiveSpin(spin);
-        _ready.Add(_wakeup.Handle, Ready.Readable, WakeupNumber);
+        Set.Add(_wakeup.Handle, Ready.Readable, WakeupNumber);
+        Set.Add(Times.Handle, Ready.Readable, TimesNumber);
         string name = string.Create(CultureInfo.InvariantCulture, $"vfio-user host {number}");
         new Thread(Run) { Name = name, IsBackground = true }.Start();
     }
 
+    /// <summary>The descriptors of all its devices.</summary>
+    public EpollSet Set { get; } = new();
+
+    /// <summary>When to wake its devices.</summary>
+    public HostTimes Times { get; } = new();
+
     /// <summary>Number of devices that it serves.</summary>
     public int Count => _devices.Count;
 
-    /// <summary>Takes over a poller.</summary>
+    /// <summary>Serves a device.</summary>
+    /// <param name="create">Creates the poller, with these descriptors.</param>
     /// <returns>Completes when serving ends.</returns>
     /// <remarks>Any thread, one at a time, and not after <see cref="Dispose"/>.</remarks>
-    public Task Serve(DevicePoller poller)
+    public Task Serve(Func<Func<ServingEngine, PollerDescriptors>, DevicePoller> create)
     {
         int number = ++_lastNumber;
-        Served served = new(poller, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        SharedSetDescriptors? descriptors = null;
+        DevicePoller poller = create(engine => descriptors = new SharedSetDescriptors(this, number, engine.Clients.Listening));
+        Served served = new(poller, descriptors!, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
         _devices[number] = served;
-        try
-        {
-            _ready.Add(poller.Handle, Ready.Readable, number);
-        }
-        catch
-        {
-            _devices.TryRemove(number, out _);
-            poller.Dispose();
-            throw;
-        }
+        // what woke it before was for a number that the thread did not know yet
+        Wake(number);
         return served.Done.Task;
+    }
+
+    /// <summary>Gives a device a step in the next round. Any thread.</summary>
+    public void Wake(int number)
+    {
+        _woken.Enqueue(number);
+        // the thread itself sees it before it waits
+        if (Environment.CurrentManagedThreadId != Volatile.Read(ref _thread))
+            _wakeup.Signal();
     }
 
     /// <summary>Lets the thread end with its last device. Does not wait for it.</summary>
@@ -68,41 +84,62 @@ internal sealed class HostThread : IDisposable
 
     private void Run()
     {
-        Span<int> ready = stackalloc int[MaxReady];
+        Volatile.Write(ref _thread, Environment.CurrentManagedThreadId);
+        int[] ready = new int[MaxReady];
         while (!_mayEnd || !_devices.IsEmpty)
         {
             int count = Wait(ready);
-            foreach (int number in ready[..count])
+            // those that are woken in this round have their turn in the next one
+            int woken = _woken.Count;
+            foreach (int number in ready.AsSpan(0, count))
             {
                 if (number == WakeupNumber)
                     _wakeup.Reset();
-                else if (_devices.TryGetValue(number, out Served? served))
-                    Process(number, served);
+                else if (number == TimesNumber)
+                    Times.Expire();
+                else
+                    Process(number);
             }
+            for (; woken > 0 && _woken.TryDequeue(out int number); woken--)
+                Process(number);
         }
         // not while Dispose signals
         lock (_gate)
         {
-            _ready.Dispose();
+            Set.Dispose();
+            Times.Dispose();
             _wakeup.Dispose();
         }
     }
 
     private int Wait(Span<int> ready)
     {
+        if (!_woken.IsEmpty)
+            return Set.Wait(ready, 0);
         long start = Stopwatch.GetTimestamp();
         while (Stopwatch.GetTimestamp() - start < _spin.Length)
         {
-            int found = _ready.Wait(ready, 0);
+            int found = Set.Wait(ready, 0);
             if (found > 0)
             {
                 _spin.Found();
                 return found;
             }
         }
-        int count = _ready.Wait(ready, Timeout.Infinite);
+        int count = Set.Wait(ready, Timeout.Infinite);
         _spin.Slept(Stopwatch.GetTimestamp() - start);
         return count;
+    }
+
+    private void Process(int number)
+    {
+        bool isListening = number < 0;
+        number = Math.Abs(number);
+        if (!_devices.TryGetValue(number, out Served? served))
+            return;
+        if (isListening)
+            served.Descriptors.HasNewClients = true;
+        Process(number, served);
     }
 
     private void Process(int number, Served served)
@@ -121,7 +158,6 @@ internal sealed class HostThread : IDisposable
 
     private void Leave(int number, Served served, Exception? failure)
     {
-        _ready.Remove(served.Poller.Handle);
         served.Poller.Dispose();
         _devices.TryRemove(number, out _);
         if (failure is null)

@@ -70,7 +70,7 @@ public sealed class VfioUserHost : IDisposable, IAsyncDisposable
             ObjectDisposedException.ThrowIf(_disposed, this);
             Task serving = _options.Threads == 0 || ownThread
                 ? server.RunAsync(device, status, CancellationToken.None)
-                : LeastBusy().Serve(server.CreatePoller(device, status, CancellationToken.None));
+                : LeastBusy().Serve(descriptors => server.CreatePoller(device, status, CancellationToken.None, descriptors: descriptors));
             _devices.Add(hosted);
             hosted.Began(serving, _options.DisposeDevices, Remove);
         }
