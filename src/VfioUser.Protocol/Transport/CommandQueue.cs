@@ -10,8 +10,10 @@ internal sealed class CommandQueue(MessageChannelOptions limits)
     // a longer array is cleared or replaced when the queue is empty, since its entries keep buffers alive
     private const int Short = 64;
     private const int Long = 4096;
+    // of a client that sends one command after the other; there may be many
+    private const int First = 4;
 
-    private Entry[] _entries = new Entry[Short];
+    private Entry[] _entries = new Entry[First];
     private int _next;
     private int _last;
     private int _offset; // of the next message within the next entry

@@ -7,8 +7,9 @@ namespace VfioUser.Protocol;
 public sealed partial class MessageChannel
 {
     private const int MaxOnStack = 1024;
+    private const int FirstCalls = 4;
 
-    private readonly PendingCall?[] _calls = new PendingCall?[PendingCall.MaxConcurrent];
+    private PendingCall?[] _calls = []; // grows up to PendingCall.MaxConcurrent
     private readonly Stack<PendingCall> _freeCalls = new();
     private readonly Queue<PendingCall> _abandonedCalls = new();
     private readonly ReplyBuffers _replyBuffers = new();
@@ -207,8 +208,10 @@ public sealed partial class MessageChannel
     {
         if (_freeCalls.TryPop(out call))
             return true;
-        if (_createdCalls == _calls.Length)
+        if (_createdCalls == PendingCall.MaxConcurrent)
             return _abandonedCalls.TryDequeue(out call);
+        if (_createdCalls == _calls.Length)
+            Array.Resize(ref _calls, Math.Clamp(2 * _createdCalls, FirstCalls, PendingCall.MaxConcurrent));
         call = _calls[_createdCalls] = new PendingCall(_createdCalls, _replyBuffers);
         _createdCalls++;
         return true;
@@ -267,7 +270,8 @@ public sealed partial class MessageChannel
     private bool TryComplete(in ReceivedMessage reply)
     {
         ushort id = reply.Header.MessageId;
-        PendingCall? call = _calls[PendingCall.IndexOf(id)];
+        int index = PendingCall.IndexOf(id);
+        PendingCall? call = index < _calls.Length ? _calls[index] : null;
         bool awaited = call is { Active: true, Done: false } && call.MessageId == id;
         if (awaited && call!.Command == reply.Header.Command)
         {

@@ -20,9 +20,10 @@ namespace VfioUser;
 /// </remarks>
 public sealed partial class ConfigSpace : RegisterBlock
 {
-    private readonly byte[] _bytes = new byte[PciRegister.ExtendedSize];
-    private readonly byte[] _writeMask = new byte[PciRegister.ExtendedSize];
-    private readonly byte[] _clearMask = new byte[PciRegister.ExtendedSize];
+    // as long as the configuration space
+    private byte[] _bytes = new byte[PciRegister.ConventionalSize];
+    private byte[] _writeMask = new byte[PciRegister.ConventionalSize];
+    private byte[] _clearMask = new byte[PciRegister.ConventionalSize];
     private readonly List<ConfigHook<ConfigReadHandler>> _readHooks = [];
     private readonly List<ConfigHook<ConfigWriteHandler>> _writeHooks = [];
     private readonly List<(int Offset, int End, string Name)> _claims = [];
@@ -38,7 +39,7 @@ public sealed partial class ConfigSpace : RegisterBlock
     /// <summary>Size in bytes: 256, or 4096.</summary>
     /// <remarks>Any thread. It grows when a PCI Express or an extended capability is added, and with
     /// <see cref="Extend"/>.</remarks>
-    public int Size { get; private set; } = PciRegister.ConventionalSize;
+    public int Size => _bytes.Length;
 
     /// <summary>Whether <see cref="Seal"/> has been called.</summary>
     internal bool IsSealed => _described is not null;
@@ -50,7 +51,9 @@ public sealed partial class ConfigSpace : RegisterBlock
     public void Extend()
     {
         ThrowIfSealed();
-        Size = PciRegister.ExtendedSize;
+        Array.Resize(ref _bytes, PciRegister.ExtendedSize);
+        Array.Resize(ref _writeMask, PciRegister.ExtendedSize);
+        Array.Resize(ref _clearMask, PciRegister.ExtendedSize);
     }
 
     /// <summary>Reads a value, as it is stored.</summary>
