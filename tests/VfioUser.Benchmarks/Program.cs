@@ -20,18 +20,18 @@ switch (args)
         return Waits.RunPinned(words);
     case ["measure-waits", .. string[] words]:
         return Waits.Measure(words);
-    case ["many"]:
-        return ManyDevices.RunPinned();
-    case ["measure-many"]:
-        return ManyDevices.Measure();
+    case ["many", .. string[] words]:
+        return ManyDevices.RunPinned(words);
+    case ["measure-many", .. string[] words]:
+        return ManyDevices.Measure(words);
     case ["devices", string folder, string threads]:
         DevicesProcess.Run(folder, int.Parse(threads, System.Globalization.CultureInfo.InvariantCulture), spins: true);
         return 0;
     case ["devices", string folder, string threads, "sleeping"]:
         DevicesProcess.Run(folder, int.Parse(threads, System.Globalization.CultureInfo.InvariantCulture), spins: false);
         return 0;
-    case ["hammer", string folder, string first, string count]:
-        Hammer.Run(folder, int.Parse(first, System.Globalization.CultureInfo.InvariantCulture), int.Parse(count, System.Globalization.CultureInfo.InvariantCulture));
+    case ["hammer", string folder, string first, string count, string busy]:
+        Hammer.Run(folder, int.Parse(first, System.Globalization.CultureInfo.InvariantCulture), int.Parse(count, System.Globalization.CultureInfo.InvariantCulture), int.Parse(busy, System.Globalization.CultureInfo.InvariantCulture));
         return 0;
     case ["nvme", .. string[] doorbells]:
         return NvmeComparison.Run(doorbells);
@@ -75,7 +75,8 @@ switch (args)
               --peer NAME=COMMAND  another server of the same device beside it; {socket} in COMMAND is where it is to listen
             waits               a server that adapts its polling beside one that sleeps at once and the floor
             waits rates [SVG]   latency and processor time over the rate of register reads; draws them, too
-            many                memory, threads, descriptors and latency with 1 to 500 attached devices
+            many [WORD...]      memory, threads, descriptors and latency with up to 5,000 attached devices; words are numbers of devices,
+                                own or shared (threads)
             nvme [DOORBELLS...] the NVMe sample beside the same copies and signals; doorbells are shadow, mapped, trapped
             virtio-block [LAYOUT...] the virtio disk beside the same copies and signals; layouts are split, packed
             nvme-guest [WORD...] fio in a guest on the NVMe sample beside QEMU's own device; words are memory, file (its disk),

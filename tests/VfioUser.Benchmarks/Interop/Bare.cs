@@ -134,6 +134,16 @@ internal static unsafe partial class Bare
             throw new IOException("sched_setaffinity failed");
     }
 
+    /// <summary>Lets other processes that want the calling thread's core have it first, whether this one has a real-time priority or
+    /// none.</summary>
+    public static void StepBack()
+    {
+        int lowest = 1;
+        // only one of the two has an effect
+        _ = nice(10);
+        _ = sched_setparam(0, &lowest);
+    }
+
     public static int Raw(SafeSocketHandle socket) => (int)socket.DangerousGetHandle();
 
     [StructLayout(LayoutKind.Sequential)]
@@ -168,6 +178,12 @@ internal static unsafe partial class Bare
 
     [LibraryImport("libc")]
     private static partial int sched_setaffinity(int thread, nuint size, ulong* mask);
+
+    [LibraryImport("libc")]
+    private static partial int nice(int increment);
+
+    [LibraryImport("libc")]
+    private static partial int sched_setparam(int thread, int* priority);
 
     [LibraryImport("libc")]
     private static partial int close(int fd);
