@@ -1,0 +1,2 @@
+// A plain run has no Verilator: see tests/default.runsettings.
+[assembly: AssemblyTrait("Category", "External")]

@@ -1,0 +1,8 @@
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using Verilog.Cli;
+
+ParseResult parsed = CommandLine.Create().Parse(args);
+if (parsed.Action is ParseErrorAction error)
+    error.ShowHelp = error.ShowTypoCorrections = false; // the message says enough
+return await parsed.InvokeAsync();
