@@ -18,10 +18,10 @@ internal static class Repository
         .. Code.SelectMany(folder => Directory.GetDirectories(PathOf(folder))).SelectMany(folder => Markdown(folder, SearchOption.TopDirectoryOnly)),
     ];
 
-    /// <summary>Every C# file that is compiled somewhere.</summary>
-    public static IReadOnlyList<SourceFile> Sources() =>
+    /// <summary>Every file that is compiled somewhere, of C# or another language.</summary>
+    public static IReadOnlyList<SourceFile> Sources(string extension = "cs") =>
     [
-        .. Code.SelectMany(folder => Directory.EnumerateFiles(PathOf(folder), "*.cs", SearchOption.AllDirectories))
+        .. Code.SelectMany(folder => Directory.EnumerateFiles(PathOf(folder), $"*.{extension}", SearchOption.AllDirectories))
             .Select(Relative)
             .Where(path => !path.Contains("/obj/", StringComparison.Ordinal) && !path.Contains("/bin/", StringComparison.Ordinal))
             .Order(StringComparer.Ordinal)

@@ -1,15 +1,17 @@
 namespace VfioUser.Docs.Tests.Documents;
 
-/// <summary>C# in documents is code that is compiled, and mostly run: it stands in a test or a sample, word for word.</summary>
+/// <summary>C# and Verilog in documents is code that is compiled, and mostly run: it stands in a test or a sample, word for word.</summary>
 public class SnippetTests
 {
-    [Fact]
-    public void Every_snippet_stands_in_a_compiled_file()
+    [Theory]
+    [InlineData("csharp", "cs")]
+    [InlineData("verilog", "v")]
+    public void Every_snippet_stands_in_a_compiled_file(string language, string extension)
     {
-        IReadOnlyList<SourceFile> sources = Repository.Sources();
+        IReadOnlyList<SourceFile> sources = Repository.Sources(extension);
 
         IEnumerable<string> missing = Repository.Documents().SelectMany(document => document.Blocks)
-            .Where(block => string.Equals(block.Language, "csharp", StringComparison.Ordinal) && !sources.Any(source => source.Contains(block.Lines)))
+            .Where(block => string.Equals(block.Language, language, StringComparison.Ordinal) && !sources.Any(source => source.Contains(block.Lines)))
             .Select(block => $"{block.Path}:{block.Line}: {string.Join('\n', block.Lines)}");
 
         missing.Should().BeEmpty("snippets are copied from code that compiles");
@@ -18,7 +20,7 @@ public class SnippetTests
     [Fact]
     public void Every_block_has_a_known_language()
     {
-        string[] known = ["csharp", "sh", "console", "xml", "json", "ini", "text", "c"];
+        string[] known = ["csharp", "sh", "console", "xml", "json", "ini", "text", "c", "verilog"];
 
         IEnumerable<string> others = Repository.Documents().SelectMany(document => document.Blocks)
             .Where(block => !known.Contains(block.Language, StringComparer.Ordinal))
