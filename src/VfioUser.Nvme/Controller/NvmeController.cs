@@ -18,7 +18,6 @@ public sealed partial class NvmeController : PciDevice
     private const uint VectorTable = 0x2000;
     private const uint PendingBits = 0x3000;
     private const int LeastQueues = 2;
-    private const int MessageControl = 2; // in the MSI-X capability. PCI 3.0 6.8.2.3
 
     private readonly ControllerParts _parts;
     private readonly Lifecycle _lifecycle;
@@ -49,7 +48,6 @@ public sealed partial class NvmeController : PciDevice
         Config.AddPciExpress();
         DoorbellWrites writes = new(() => _parts!);
         Bar bar = AddBar(0, BarKind.Memory64, size: 0x4000, writes);
-        IrqVectors vectors = bar.AddMsiX(VectorTable, options.IoQueues + 1, PendingBits);
         RundownGuard guest = new(isOpen: false);
         DoorbellRegisters doorbells = new(bar, QueuesOf(options) + 1, options.Doorbells == NvmeDoorbellKind.Mapped);
         if (!doorbells.IsMapped)
@@ -57,14 +55,17 @@ public sealed partial class NvmeController : PciDevice
         AsyncEvents events = new();
         QueueSet queues = new(Dma, doorbells, QueuesOf(options), (_, _) => events.Raise(AsyncEvent.InvalidDoorbellValue),
             () => _parts!.WakeAll());
-        Intx intx = AddIntx();
-        Interrupts interrupts = new(vectors, intx, Config.MsiX!, doorbells, guest, () => queues);
-        // the heads of completion queues may have moved on the mapped page, or in guest memory
-        intx.SetResampleHandler(interrupts.Update);
+        Interrupts interrupts = new(hasCause => AddInterrupts(new()
+        {
+            Vectors = options.IoQueues + 1,
+            MsiXBar = bar,
+            MsiXOffset = VectorTable,
+            MsiX = new() { PendingOffset = PendingBits },
+            Msi = false,
+            HasCause = hasCause,
+        }), doorbells, guest, queues);
         // QEMU sends messages while it delivers INTx: a head in one of them deasserts it before the guest goes on
         doorbells.AddMessageHandler(interrupts.Update);
-        MsiXCapability msiX = Config.MsiX!;
-        Config.AddWriteHandler(msiX.Offset + MessageControl, sizeof(ushort), (_, _) => interrupts.Update());
         string serialNumber = options.SerialNumber ?? DiskNames.SerialNumberOf(namespaces.Count > 0 ? namespaces[0].Disk.Identity : Guid.NewGuid().ToString());
         _parts = new ControllerParts
         {

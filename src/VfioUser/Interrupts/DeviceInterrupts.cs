@@ -53,6 +53,9 @@ public sealed class DeviceInterrupts
         : _config.Msi is { IsEnabled: true } ? IrqType.Msi
         : _intx is null ? null : IrqType.Intx;
 
+    /// <summary>Whether INTx is asserted: a cause that the driver has not acknowledged. Any thread; may change at once.</summary>
+    public bool IsAsserted => _intx is { IsAsserted: true };
+
     /// <summary>Interrupts the guest, after a cause has been set.</summary>
     /// <param name="vector">0 to <see cref="Count"/> - 1.</param>
     /// <returns>As <see cref="Irq.Trigger"/>; by INTx, whether it is asserted then.</returns>
@@ -66,7 +69,7 @@ public sealed class DeviceInterrupts
         if (_msi is not null && _config.Msi!.EnabledVectors is > 0 and int allotted)
             return _msi[vector & (allotted - 1)].Trigger(); // a power of two
         Update();
-        return _intx is { IsAsserted: true };
+        return IsAsserted;
     }
 
     /// <summary>Asserts or deasserts INTx as <see cref="DeviceInterruptOptions.HasCause"/> requires, after the driver has acknowledged,
