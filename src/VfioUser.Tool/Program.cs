@@ -7,7 +7,7 @@ using CancellationTokenSource stop = new();
 using CancellationTokenSource outputClosed = new();
 using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
 using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
-Terminal terminal = new(Console.Out, Console.Error, Terminal.WantsColors(), stop.Token) { OutputClosed = outputClosed.Token, Input = Console.IsInputRedirected ? Console.In : null };
+Terminal terminal = new(Console.Out, Console.Error, Terminal.WantsColors(), stop.Token) { OutputClosed = outputClosed.Token, Input = Console.IsInputRedirected ? Console.In : null, IsInteractive = !Console.IsOutputRedirected };
 WatchOutput();
 return VfioUserTool.Run(args, terminal);
 

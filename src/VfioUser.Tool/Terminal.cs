@@ -13,6 +13,9 @@ internal sealed record Terminal(TextWriter Out, TextWriter Error, bool Colors, C
     /// <summary>Standard input; null if it is a terminal.</summary>
     public TextReader? Input { get; init; } = TextReader.Null;
 
+    /// <summary>Whether results go to a terminal, where a table can be refreshed.</summary>
+    public bool IsInteractive { get; init; }
+
     /// <summary>For a command that runs until it is ended: cancelled by Ctrl-C, and when the reader of the results has ended.</summary>
     public CancellationTokenSource UntilEnded() => CancellationTokenSource.CreateLinkedTokenSource(Stop, OutputClosed);
 

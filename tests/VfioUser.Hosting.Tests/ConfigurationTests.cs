@@ -18,7 +18,7 @@ public class ConfigurationTests
             ("Server:SocketMode", "0660"), ("Server:TwinSocket", "Never"), ("Server:TrustClientMemory", "true"),
             ("Server:MaxDmaMaps", "17"), ("Server:MaxDirtyBitmapMemory", "5000000000"), ("Server:DmaTimeout", "00:00:02"),
             ("Server:NegotiationTimeout", "00:01:00"), ("Server:Spin", "00:00:00.0001"), ("Server:Name", "the card"),
-            ("Server:RegisterMap", "true"));
+            ("Server:RegisterMap", "true"), ("Server:InspectionPath", "/run/card.inspect"));
 
         options.Should().BeEquivalentTo(new VfioUserDeviceOptions
         {
@@ -39,6 +39,7 @@ public class ConfigurationTests
             Spin = TimeSpan.FromMicroseconds(100),
             Name = "the card",
             RegisterMap = true,
+            InspectionPath = "/run/card.inspect",
         });
     }
 
@@ -60,6 +61,7 @@ public class ConfigurationTests
     [InlineData("Server:MaxDmaMaps", "-1", "Card:Server:MaxDmaMaps is '-1'; it can be: a number from 0.")]
     [InlineData("Server:MaxDmaMap", "5", "Card:Server:MaxDmaMap is no setting of a server*")]
     [InlineData("Server:TwinSocket", "7", "Card:Server:TwinSocket is '7'; it can be: *Never*")]
+    [InlineData("Server:InspectionPath", "", "Card:Server:InspectionPath is ''; it can be: a path, or @name*")]
     [InlineData("OwnThread", "yes", "Card:OwnThread is 'yes'; it can be: true, false.")]
     [InlineData("WhenServingFails", "panic", "Card:WhenServingFails is 'panic'; it can be: StopHost, Restart.")]
     public void A_value_that_makes_no_sense_is_named(string key, string value, string problem)

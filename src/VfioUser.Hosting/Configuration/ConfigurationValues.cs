@@ -44,6 +44,9 @@ internal static class ConfigurationValues
         return T.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out T value) ? value : throw Bad(section, key, text, "a number from 0");
     }
 
+    public static string? ReadAddress(this IConfiguration section, string key, string? otherwise) =>
+        section[key] is not "" ? section[key] ?? otherwise : throw Bad(section, key, "", "a path, or @name for an abstract socket");
+
     public static UnixFileMode ReadMode(this IConfiguration section, string key, UnixFileMode otherwise)
     {
         if (section[key] is not { } text)

@@ -15,7 +15,7 @@ internal static class DeviceSection
         nameof(VfioUserServerOptions.TrustClientMemory), nameof(VfioUserServerOptions.MaxDmaMaps),
         nameof(VfioUserServerOptions.MaxDirtyBitmapMemory), nameof(VfioUserServerOptions.DmaTimeout),
         nameof(VfioUserServerOptions.NegotiationTimeout), nameof(VfioUserServerOptions.Spin), nameof(VfioUserServerOptions.IsSpinFixed),
-        nameof(VfioUserServerOptions.Name), nameof(VfioUserServerOptions.RegisterMap),
+        nameof(VfioUserServerOptions.Name), nameof(VfioUserServerOptions.RegisterMap), nameof(VfioUserServerOptions.InspectionPath),
     ];
 
     /// <summary>Sets the options that the section has, and leaves the others.</summary>
@@ -46,6 +46,7 @@ internal static class DeviceSection
             Spin = section.Read(nameof(options.Spin), options.Spin),
             IsSpinFixed = section.Read(nameof(options.IsSpinFixed), options.IsSpinFixed),
             RegisterMap = section.Read(nameof(options.RegisterMap), options.RegisterMap),
+            InspectionPath = section.ReadAddress(nameof(options.InspectionPath), options.InspectionPath),
             Name = section[nameof(options.Name)] ?? options.Name,
         };
     }

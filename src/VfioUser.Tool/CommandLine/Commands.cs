@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using VfioUser.Tool.Benching;
 using VfioUser.Tool.Checking;
 using VfioUser.Tool.Describing;
+using VfioUser.Tool.Inspecting;
 using VfioUser.Tool.Irqs;
 using VfioUser.Tool.Regions;
 using VfioUser.Tool.Replaying;
@@ -29,6 +30,8 @@ internal static class Commands
         WatchCommand.Create(terminal),
         IrqCommand.Create(terminal),
         ShellCommand.Create(terminal),
+        InspectCommand.Create(terminal),
+        TopCommand.Create(terminal),
         CheckCommand.Create(terminal),
         BenchCommand.Create(terminal),
         TraceCommand.Create(terminal),

@@ -37,9 +37,11 @@ internal sealed class ServerArguments
     /// <summary>Adds them to a command.</summary>
     /// <param name="command">The command.</param>
     /// <param name="needed">False if the command itself checks that there is a socket.</param>
-    public static ServerArguments AddTo(Command command, bool needed = true)
+    /// <param name="socket">Description of the socket, if it is another one than that for clients.</param>
+    public static ServerArguments AddTo(Command command, bool needed = true, string? socket = null)
     {
         ServerArguments server = new(command);
+        server._socket.Description = socket ?? server._socket.Description;
         if (!needed)
             server._socket.Arity = ArgumentArity.ZeroOrOne;
         return server;

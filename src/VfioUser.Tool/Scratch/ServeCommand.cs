@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text;
 using VfioUser.Tool.CommandLine;
 using VfioUser.Tool.Decoding;
 using VfioUser.Tool.Faults;
@@ -9,6 +10,8 @@ namespace VfioUser.Tool.Scratch;
 /// <summary><c>vfio-user serve</c>: serves a device from a description, with faults on request.</summary>
 internal static class ServeCommand
 {
+    private const int LongestPath = 107;
+
     public static Command Create(Terminal terminal)
     {
         Command command = new("serve", "Serves a scratch device from a description, with faults on request");
@@ -18,12 +21,20 @@ internal static class ServeCommand
         Option<string[]> faults = new("--fault") { Description = "refuse:COMMAND:ERRNO, delay:COMMAND:TIME, no-reply:COMMAND, close:on:COMMAND, each with @N for the Nth time only; close:after:N" };
         Option<bool> trace = new("--trace") { Description = "Print all messages, as trace does" };
         Option<bool> trust = new("--trust-client-memory") { Description = "Map the client's memory even if its file could shrink, or has huge pages" };
+        Option<string?> inspection = new("--inspect") { Description = "Where inspect and top connect: a path, or @name" };
+        inspection.Validators.Add(FilePath.NotEmpty);
+        inspection.Validators.Add(result =>
+        {
+            if (result.Tokens.Any(token => Encoding.UTF8.GetByteCount(token.Value) > LongestPath))
+                result.AddError($"--inspect takes a path of at most {LongestPath} bytes.");
+        });
         command.Add(socket);
         command.Add(file);
         command.Add(example);
         command.Add(faults);
         command.Add(trace);
         command.Add(trust);
+        command.Add(inspection);
         command.Validators.Add(result =>
         {
             if (!result.GetValue(example) && (result.GetValue(socket) is null || result.GetValue(file) is null))
@@ -48,7 +59,7 @@ internal static class ServeCommand
             }
             using ScratchDevice device = new ScratchDevice(DeviceFileReader.Read(parsed.GetValue(file)!)).Checked();
             Serve(terminal, parsed.GetValue(socket)!, device, Parse(parsed.GetValue(faults)), parsed.GetValue(trace),
-                new VfioUserServerOptions { TrustClientMemory = parsed.GetValue(trust), Logger = new TerminalLogger(terminal) });
+                new VfioUserServerOptions { TrustClientMemory = parsed.GetValue(trust), InspectionPath = parsed.GetValue(inspection), Logger = new TerminalLogger(terminal) });
             return ExitCode.Success;
         });
         return command;

@@ -15,6 +15,13 @@ public abstract partial class PciDevice
         .. Config.Declared.OfType<NamedPart>().Select(part => new RegisterInfo(RegionIndex.Config, part)),
     ];
 
+    /// <summary>As <see cref="GetRegisters"/>, with each register of a bank: which one a guest addresses, only the device's code knows.</summary>
+    internal IEnumerable<RegisterInfo> StoredRegisters() =>
+        from block in (IEnumerable<RegisterBlock>)[.. _regions.OfType<Region>(), Config]
+        from part in block.Declared.OfType<NamedPart>()
+        from one in part is BankedPart banked ? (IEnumerable<NamedPart>)banked.Banks : [part]
+        select new RegisterInfo((block as Region)?.Index ?? RegionIndex.Config, one);
+
     /// <summary>How often guests accessed what the device does not model: offsets without register, memory or handler, tags, and reserved
     /// bits to which they wrote 1. Any thread.</summary>
     public long UnmodelledAccessCount => Unmodelled.Count;

@@ -3,9 +3,27 @@ using System.Runtime.CompilerServices;
 
 namespace VfioUser;
 
-/// <summary>Counts accesses to guest memory of one backing. Immutable; any thread.</summary>
+/// <summary>Counts accesses to guest memory of one backing. Any thread.</summary>
 internal sealed class DmaMeter
 {
+    private long _reads;
+    private long _writes;
+    private long _readBytes;
+    private long _writtenBytes;
+    private long _leases;
+
+    /// <summary>Whether it keeps totals itself, for inspectors.</summary>
+    public bool KeepsTotals { get; init; }
+
+    /// <summary>The totals of accesses that read.</summary>
+    public (long Operations, long Bytes) Read => (Interlocked.Read(ref _reads), Interlocked.Read(ref _readBytes));
+
+    /// <summary>The totals of accesses that wrote.</summary>
+    public (long Operations, long Bytes) Written => (Interlocked.Read(ref _writes), Interlocked.Read(ref _writtenBytes));
+
+    /// <summary>The total of leases.</summary>
+    public long Taken => Interlocked.Read(ref _leases);
+
     /// <summary>Accesses that succeeded.</summary>
     public required Counter<long> Operations { get; init; }
 
@@ -23,13 +41,15 @@ internal sealed class DmaMeter
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Accessed(bool write, int length)
     {
-        if (Operations.Enabled || Bytes.Enabled)
+        if (KeepsTotals || Operations.Enabled || Bytes.Enabled)
             Count(write, length);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Leased()
     {
+        if (KeepsTotals)
+            Interlocked.Increment(ref _leases);
         if (Leases.Enabled)
             Leases.Add(1, LeaseTags);
     }
@@ -37,6 +57,11 @@ internal sealed class DmaMeter
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void Count(bool write, int length)
     {
+        if (KeepsTotals)
+        {
+            Interlocked.Increment(ref write ? ref _writes : ref _reads);
+            Interlocked.Add(ref write ? ref _writtenBytes : ref _readBytes, length);
+        }
         KeyValuePair<string, object?>[] tags = write ? WriteTags : ReadTags;
         Operations.Add(1, tags);
         Bytes.Add(length, tags);

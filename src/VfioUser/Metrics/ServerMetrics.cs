@@ -16,21 +16,26 @@ internal sealed class ServerMetrics
     private readonly KeyValuePair<string, object?>[] _sent;
     private readonly DmaMeter[] _dma;
     private readonly IrqMeter[] _irqs;
+    private readonly ServerTotals? _totals;
     private bool _countedActive;
 
-    public ServerMetrics(ServerInstruments instruments, string device)
+    /// <param name="instruments">The instruments.</param>
+    /// <param name="device">Name of the device in tags.</param>
+    /// <param name="keepsTotals">Whether it counts without a listener, too: see <see cref="Totals"/>.</param>
+    public ServerMetrics(ServerInstruments instruments, string device, bool keepsTotals = false)
     {
         _instruments = instruments;
+        _totals = keepsTotals ? new ServerTotals(Others + 1) : null;
         _device = MetricTags.Of(MetricTags.Device, device);
         _commands = [.. Enumerable.Range(0, Others + 1).Select(number => Tags(MetricTags.Command, MetricTags.NameOf((Command)number)))];
         _received = Tags(MetricTags.IoDirection, "receive");
         _sent = Tags(MetricTags.IoDirection, "transmit");
         _dma = [.. Enum.GetValues<DmaBacking>().Select(MeterOf)];
-        _irqs = [.. Enum.GetValues<IrqType>().Select(type => new IrqMeter(instruments.Irqs, Tags(MetricTags.IrqType, MetricTags.NameOf(type))))];
+        _irqs = [.. Enum.GetValues<IrqType>().Select(type => new IrqMeter(instruments.Irqs, Tags(MetricTags.IrqType, MetricTags.NameOf(type)), keepsTotals))];
     }
 
     /// <summary>Whether commands are measured. Check it once for commands received together.</summary>
-    public bool AreCommandsMetered => _instruments.Commands.Enabled || _instruments.CommandDuration.Enabled;
+    public bool AreCommandsMetered => _totals is not null || _instruments.Commands.Enabled || _instruments.CommandDuration.Enabled;
 
     public bool AreMessagesMetered => _instruments.Io.Enabled;
 
@@ -41,6 +46,7 @@ internal sealed class ServerMetrics
     {
         for (uint type = 0; type < _irqs.Length; type++)
             device.IrqsAt(type)?.MeterWith(_irqs[type]);
+        _totals?.SessionBegan();
         _instruments.Sessions.Add(1, _device);
         // a listener that starts during a session must not count only its end
         _countedActive = _instruments.ActiveSessions.Enabled;
@@ -62,8 +68,11 @@ internal sealed class ServerMetrics
     /// <param name="began">Timestamp of its start.</param>
     public void Handled(Command command, Errno errno, long began)
     {
-        double seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
-        KeyValuePair<string, object?>[] tags = _commands[Math.Min((int)command, Others)];
+        TimeSpan took = Stopwatch.GetElapsedTime(began);
+        double seconds = took.TotalSeconds;
+        int number = Math.Min((int)command, Others);
+        _totals?.Handled(number, errno, took);
+        KeyValuePair<string, object?>[] tags = _commands[number];
         if (errno == Errno.None)
         {
             _instruments.Commands.Add(1, tags);
@@ -80,15 +89,49 @@ internal sealed class ServerMetrics
     /// <param name="size">In bytes, header included.</param>
     public void Message(bool sent, uint size) => _instruments.Io.Add(size, sent ? _sent : _received);
 
-    public void Failed(string error) => _instruments.Errors.Add(1, _device, MetricTags.Of(MetricTags.ErrorType, error));
+    public void Failed(string error)
+    {
+        _totals?.Failed(error);
+        _instruments.Errors.Add(1, _device, MetricTags.Of(MetricTags.ErrorType, error));
+    }
 
     public void DeviceThrew(DeviceCallback callback, Exception exception)
     {
+        _totals?.DeviceThrew(callback);
         if (_instruments.DeviceExceptions.Enabled)
         {
             _instruments.DeviceExceptions.Add(1, _device, MetricTags.Of(MetricTags.Callback, MetricTags.NameOf(callback)),
                 MetricTags.Of(MetricTags.ErrorType, exception.GetType().FullName ?? MetricTags.Other));
         }
+    }
+
+    /// <summary>What has been counted since the server was made, with the names of instruments and tags; empty if it keeps no totals. Any
+    /// thread.</summary>
+    public IEnumerable<CountedTotal> Totals()
+    {
+        if (_totals is null)
+            return [];
+        return
+        [
+            .. _totals.All(),
+            .. Enum.GetValues<DmaBacking>().SelectMany(backing => TotalsOf(_dma[(int)backing], MetricTags.NameOf(backing))),
+            .. Enum.GetValues<IrqType>().Select(type => new CountedTotal("vfio_user.irqs", _irqs[(int)type].Total, (MetricTags.IrqType, MetricTags.NameOf(type))))
+                .Where(total => total.Value > 0),
+        ];
+    }
+
+    private static IEnumerable<CountedTotal> TotalsOf(DmaMeter meter, string backing)
+    {
+        (string, string) ofBacking = (MetricTags.DmaBacking, backing);
+        foreach ((string direction, (long operations, long bytes)) in new[] { ("read", meter.Read), ("write", meter.Written) })
+        {
+            if (operations == 0)
+                continue;
+            yield return new CountedTotal("vfio_user.dma.operations", operations, ofBacking, (MetricTags.DmaDirection, direction));
+            yield return new CountedTotal("vfio_user.dma.bytes", bytes, ofBacking, (MetricTags.DmaDirection, direction));
+        }
+        if (meter.Taken > 0)
+            yield return new CountedTotal("vfio_user.dma.leases", meter.Taken, ofBacking);
     }
 
     private DmaMeter MeterOf(DmaBacking backing)
@@ -102,6 +145,7 @@ internal sealed class ServerMetrics
             ReadTags = [.. tags, MetricTags.Of(MetricTags.DmaDirection, "read")],
             WriteTags = [.. tags, MetricTags.Of(MetricTags.DmaDirection, "write")],
             LeaseTags = tags,
+            KeepsTotals = _totals is not null,
         };
     }
 

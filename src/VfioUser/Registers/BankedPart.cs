@@ -7,6 +7,9 @@ namespace VfioUser;
 /// <param name="bank">Returns the index of the selected bank. It may be the guest's, and so any number.</param>
 internal sealed class BankedPart(long start, RegisterPart[] banks, string name, Func<int> bank) : NamedPart(start, banks[0].Layout, name)
 {
+    /// <summary>All of them, selected or not.</summary>
+    public IReadOnlyList<RegisterPart> Banks => banks;
+
     public override ulong Value
     {
         get => Bank?.Value ?? 0;

@@ -46,6 +46,7 @@ public sealed partial class VfioUserServer
         CommandTurn? turn = mayBlock ? new CommandTurn(device.CommandWork) : null;
         ServerRun run = new(device, options, _log, status, turn, stop.Token);
         ServingEngine engine = new(run, _clients, stop, () => Free(device));
+        _inspected?.Run = run;
         try
         {
             return drive(engine);
@@ -77,6 +78,7 @@ public sealed partial class VfioUserServer
 
     private void Free(PciDevice device)
     {
+        _inspected?.Run = null;
         try
         {
             device.EndServing();

@@ -20,6 +20,8 @@ public sealed partial class VfioUserServer : IDisposable, IAsyncDisposable
     private readonly IClientSource _clients;
     private readonly VfioUserServerOptions _options;
     private readonly ServerLog _log;
+    private readonly InspectedServer? _inspected;
+    private readonly InspectionListener? _inspection;
     private readonly CancellationTokenSource _disposed = new();
     private int _running;
     private Task _run = Task.CompletedTask; // the last one, with a thread of its own
@@ -28,7 +30,23 @@ public sealed partial class VfioUserServer : IDisposable, IAsyncDisposable
     {
         _clients = clients;
         _options = options;
-        _log = new ServerLog(options.Logger, new ServerMetrics(ServerInstruments.Of(options.MeterFactory), options.Name ?? clients.Address));
+        string name = options.Name ?? clients.Address;
+        ServerMetrics metrics = new(ServerInstruments.Of(options.MeterFactory), name, keepsTotals: options.InspectionPath is not null);
+        RefusalHistory? history = options.InspectionPath is null ? null : new RefusalHistory();
+        _log = new ServerLog(options.Logger, metrics) { History = history };
+        try
+        {
+            if (options.InspectionPath is { } path)
+            {
+                _inspected = new InspectedServer(name, clients.Address, metrics, history!);
+                _inspection = InspectionListener.Start(path, options, _inspected, _log);
+            }
+        }
+        catch
+        {
+            clients.Dispose();
+            throw;
+        }
         _log.Listening(clients.Address);
     }
 
@@ -126,6 +144,7 @@ public sealed partial class VfioUserServer : IDisposable, IAsyncDisposable
     public void Dispose()
     {
         _disposed.Cancel();
+        _inspection?.Dispose();
         _clients.Dispose();
     }
 

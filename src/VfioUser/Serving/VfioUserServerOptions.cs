@@ -109,6 +109,20 @@ public sealed record VfioUserServerOptions
     /// <summary>Creates and owns the meter <see cref="VfioUserServer.MeterName"/>. Null for one shared by the whole process.</summary>
     public IMeterFactory? MeterFactory { get; init; }
 
+    /// <summary>Where inspectors connect, such as the tool's <c>inspect</c> and <c>top</c>: a path, or <c>@name</c> in the abstract namespace.
+    /// Null, the default, for no inspection. The socket only tells; <c>docs/inspection.md</c> has the format.</summary>
+    /// <remarks>While it is set, the server counts and times every command, with or without an inspector: some tens of nanoseconds each.
+    /// The mode of a socket file is <see cref="SocketMode"/>.</remarks>
+    public string? InspectionPath
+    {
+        get;
+        init => field = value is not "" ? value : throw new ArgumentException("InspectionPath is empty; null stands for no inspection.", nameof(value));
+    }
+
+    /// <summary>Called when an inspector has connected; false disconnects it. Null accepts root, and processes of the user that the server
+    /// runs as. On any thread.</summary>
+    public Func<PeerCredentials, bool>? AcceptInspector { get; init; }
+
     /// <summary>Called when code of the device has thrown, after it was logged; the session continues. On the thread that ran the
     /// code. It must not throw.</summary>
     public Action<DeviceExceptionContext>? OnDeviceException { get; init; }

@@ -38,7 +38,8 @@ public sealed class Sources
                 .Select(path => MetadataReference.CreateFromFile(path)),
             new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, optimizationLevel: OptimizationLevel.Release, nullableContextOptions: NullableContextOptions.Enable,
                 specificDiagnosticOptions: [new("VFIOUSER001", ReportDiagnostic.Suppress)])); // as Directory.Build.props
-        CSharpGeneratorDriver.Create(new AnalyzerFileReference(Metadata("Generator"), new Loader()).GetGenerators(LanguageNames.CSharp), parseOptions: ParseOptions)
+        IEnumerable<ISourceGenerator> generators = AllMetadata("Generator").SelectMany(path => new AnalyzerFileReference(path, new Loader()).GetGenerators(LanguageNames.CSharp));
+        CSharpGeneratorDriver.Create(generators, parseOptions: ParseOptions)
             .RunGeneratorsAndUpdateCompilation(compilation, out Compilation generated, out _);
         _compilation = (CSharpCompilation)generated;
     }
@@ -64,8 +65,10 @@ public sealed class Sources
 
     private static IEnumerable<string> All(string folder) => Directory.EnumerateFiles(folder, "*.cs", SearchOption.AllDirectories);
 
-    private static string Metadata(string key) =>
-        typeof(Sources).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(metadata => string.Equals(metadata.Key, key, StringComparison.Ordinal)).Value!;
+    private static string Metadata(string key) => AllMetadata(key).Single();
+
+    private static IEnumerable<string> AllMetadata(string key) => typeof(Sources).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+        .Where(metadata => string.Equals(metadata.Key, key, StringComparison.Ordinal)).Select(metadata => metadata.Value!);
 
     private sealed class Loader : IAnalyzerAssemblyLoader
     {

@@ -49,6 +49,22 @@ public sealed class MeterAllocationTests : IDisposable
         _heard.Should().Be(listening ? 6 * Times : 0);
     }
 
+    [Fact]
+    public void Commands_that_are_counted_for_inspectors_allocate_nothing()
+    {
+        ServerMetrics metrics = new(ServerInstruments.Of(_factory), "card", keepsTotals: true);
+        long began = Stopwatch.GetTimestamp();
+
+        ShouldNotAllocate(() =>
+        {
+            metrics.Handled(Command.RegionWrite, Errno.None, began);
+            metrics.Of(DmaBacking.Mapped).Accessed(write: true, 8);
+            metrics.Of(DmaBacking.Mapped).Leased();
+        });
+
+        metrics.Totals().Should().Contain(total => total.Instrument == "vfio_user.commands" && total.Value == Times);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

@@ -11,6 +11,9 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
     /// <summary>The server's metrics; errors are counted where they are logged.</summary>
     public ServerMetrics Metrics { get; } = metrics ?? new ServerMetrics(ServerInstruments.Shared, MetricTags.Other);
 
+    /// <summary>Gets what was refused, for inspectors; null for none.</summary>
+    public RefusalHistory? History { get; init; }
+
     bool IMessageTrace.IsEnabled => Metrics.AreMessagesMetered || _logger.IsEnabled(LogLevel.Trace);
 
     [LoggerMessage(1, LogLevel.Information, "Listening on {Address}.")]
@@ -28,6 +31,7 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
     public void PeerRefused(int processId, uint userId)
     {
         Metrics.Failed("peer_refused");
+        History?.Add(Command.Version, Errno.EACCES, $"AcceptPeer refuses process {processId}, user {userId}");
         LogPeerRefused(processId, userId);
     }
 
@@ -37,6 +41,7 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
     public void NegotiationFailed(Errno errno, string problem)
     {
         Metrics.Failed("negotiation_failed");
+        History?.Add(Command.Version, errno, problem);
         LogNegotiationFailed(errno, problem);
     }
 
@@ -81,8 +86,14 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
     [LoggerMessage(95, LogLevel.Information, "The guest {Access}. Reads give zeros and writes are ignored. Logged once.")]
     public partial void Unmodelled(string access);
 
-    [LoggerMessage(10, LogLevel.Debug, "{Command} (message {MessageId}, {Size} bytes) refused with {Errno}: {Reason}.")]
-    public partial void Refused(Command command, ushort messageId, uint size, Errno errno, Refusal reason);
+    [LoggerMessage(10, LogLevel.Debug, "{Command} (message {MessageId}, {Size} bytes) refused with {Errno}: {Reason}.", EventName = nameof(Refused))]
+    private partial void LogRefused(Command command, ushort messageId, uint size, Errno errno, Refusal reason);
+
+    public void Refused(Command command, ushort messageId, uint size, Errno errno, Refusal reason)
+    {
+        History?.Add(command, messageId, size, reason);
+        LogRefused(command, messageId, size, errno, reason);
+    }
 
     [LoggerMessage(11, LogLevel.Debug, "DMA region {Address} of {Length} bytes mapped; backing: {Backing}.")]
     public partial void Mapped(Iova address, ulong length, DmaBacking backing);
@@ -116,6 +127,27 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
 
     [LoggerMessage(17, LogLevel.Debug, "Dropped a reply to {Command} (message {MessageId}) that no call is waiting for.")]
     public partial void ReplyDropped(Command command, ushort messageId);
+
+    [LoggerMessage(18, LogLevel.Debug, "Inspectors connect to {Address}.")]
+    public partial void Inspectable(string address);
+
+    [LoggerMessage(19, LogLevel.Warning, "Inspector refused: process {ProcessId}, user {UserId}: {Reason}.", EventName = nameof(InspectorRefused))]
+    private partial void LogInspectorRefused(int processId, uint userId, string reason);
+
+    public void InspectorRefused(int processId, uint userId, string reason)
+    {
+        Metrics.Failed("inspector_refused");
+        LogInspectorRefused(processId, userId, reason);
+    }
+
+    [LoggerMessage(20, LogLevel.Warning, "Inspection failed, and the session is not affected: {Problem}.", EventName = nameof(InspectionFailed))]
+    private partial void LogInspectionFailed(string problem, Exception exception);
+
+    public void InspectionFailed(Exception exception)
+    {
+        Metrics.Failed("inspection_failed");
+        LogInspectionFailed(exception.Message, exception);
+    }
 
     [LoggerMessage(40, LogLevel.Information, "Migration state {From} -> {To}.")]
     public partial void MigrationStateChanged(MigrationState from, MigrationState to);
@@ -198,6 +230,7 @@ internal sealed partial class ServerLog(ILogger logger, ServerMetrics? metrics =
     public void Busy(int processId, uint userId, string reason)
     {
         Metrics.Failed("busy");
+        History?.Add(Command.Version, Errno.EBUSY, $"{reason}: process {processId}, user {userId}");
         LogBusy(processId, userId, reason);
     }
 

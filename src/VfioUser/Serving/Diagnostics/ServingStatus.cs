@@ -6,6 +6,7 @@ internal sealed class ServingStatus
     private readonly Lock _gate = new();
     private ServingState _state;
     private PeerCredentials? _peer;
+    private NegotiatedSession? _negotiated;
     private long _sessions;
     private Exception? _lastError;
     private ClientDisconnect? _lastDisconnect;
@@ -27,6 +28,16 @@ internal sealed class ServingStatus
         {
             lock (_gate)
                 return _peer;
+        }
+    }
+
+    /// <summary>What the attached client and the server agreed on; null without a session.</summary>
+    public NegotiatedSession? Negotiated
+    {
+        get
+        {
+            lock (_gate)
+                return _negotiated;
         }
     }
 
@@ -81,17 +92,17 @@ internal sealed class ServingStatus
             (_state, _peer) = (ServingState.Negotiating, peer);
     }
 
-    public void Attached()
+    public void Attached(NegotiatedSession negotiated)
     {
         lock (_gate)
-            (_state, _sessions) = (ServingState.Attached, _sessions + 1);
+            (_state, _negotiated, _sessions) = (ServingState.Attached, negotiated, _sessions + 1);
     }
 
     public void Detached(ClientDisconnect disconnect)
     {
         lock (_gate)
         {
-            (_state, _peer) = (ServingState.Listening, null);
+            (_state, _peer, _negotiated) = (ServingState.Listening, null, null);
             _lastDisconnect = disconnect;
             ClientLeft();
         }
@@ -115,7 +126,7 @@ internal sealed class ServingStatus
         lock (_gate)
         {
             _state = failure is null ? ServingState.Ended : ServingState.Failed;
-            _peer = null;
+            (_peer, _negotiated) = (null, null);
             _lastError = failure ?? _lastError;
             ClientLeft();
         }

@@ -140,7 +140,7 @@ internal sealed class ClientConnection : IDisposable
                 if (_handshake.Session is not { } begun)
                     return true;
                 _session = begun;
-                _run.Status.Attached();
+                _run.Status.Attached(_handshake.Negotiated!);
                 _run.Device.Session = new DeviceSession(_peer, Disconnect);
                 events |= PollEvents.Attached;
                 begun.Begin();

@@ -19,6 +19,9 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, PeerCrede
     /// <summary>The session; null before negotiation has succeeded.</summary>
     public Session? Session { get; private set; }
 
+    /// <summary>What was agreed on; null as <see cref="Session"/>.</summary>
+    public NegotiatedSession? Negotiated { get; private set; }
+
     /// <summary>Why negotiation failed; null if it has not, or if the client has just disconnected.</summary>
     public string? Problem { get; private set; }
 
@@ -142,6 +145,7 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, PeerCrede
             clientEnd?.Dispose();
         }
         run.Log.Negotiated(peer, reply.Version, twin is not null, proposed);
+        Negotiated = new NegotiatedSession(reply.Version, twin is not null, proposed, DateTimeOffset.UtcNow);
         return new Session(run, channel, twin, SessionLimits.Between(reply.Capabilities, proposed), _replies) { StopsAtError = StopsAtError(proposed) };
     }
 
