@@ -9,18 +9,20 @@ namespace VfioUser;
 internal sealed class TaskSignal : IDisposable
 {
     private readonly EventFd? _wake;
-    private readonly Task _signalled;
+    private readonly Task _task;
+    private readonly Task _signalled; // completes a moment after the signal
     private readonly CancellationTokenRegistration _stop;
 
     public TaskSignal(Task task, CancellationToken stopping)
     {
         _wake = TryMake();
+        _task = task;
         _signalled = task.ContinueWith(static (_, wake) => ((EventFd?)wake)?.Signal(), _wake, CancellationToken.None,
             TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         _stop = stopping.UnsafeRegister(static wake => ((EventFd?)wake)?.Signal(), _wake);
     }
 
-    public bool IsCompleted => _signalled.IsCompleted;
+    public bool IsCompleted => _task.IsCompleted;
 
     /// <summary>Readable when the task has completed or the server stops; null if the process had no free descriptor.</summary>
     public SafeHandle? Descriptor => _wake?.Handle;
