@@ -52,7 +52,7 @@ public static class VfioUserServiceCollectionExtensions
     /// <param name="name">Names the device in systemd sockets, logs, metrics and health; unique in the host.</param>
     /// <param name="configuration">The properties of <see cref="VfioUserDeviceOptions"/>, and in <c>Server</c> those of
     /// <see cref="VfioUserServerOptions"/>, modes in octal; read when the host starts. Other keys are left to the device.</param>
-    /// <inheritdoc cref="AddVfioUserDevice{T}(IServiceCollection, string, Action{VfioUserDeviceOptions})"/>
+    /// <inheritdoc cref="AddVfioUserDevice{T}(IServiceCollection, string, Action{VfioUserDeviceOptions})" path="/*[not(self::param)]"/>
     public static IServiceCollection AddVfioUserDevice<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] T>(
         this IServiceCollection services, string name, IConfiguration configuration)
         where T : PciDevice

@@ -165,7 +165,7 @@ public sealed partial class TestGuest : IDisposable
     /// <param name="options"><see cref="TestGuestOptions.Server"/> and what else is about the server does not apply.</param>
     /// <exception cref="IOException">No server listens there.</exception>
     /// <exception cref="VfioUserException">The server refused, as one does that has another client.</exception>
-    /// <inheritdoc cref="Connect(string, GuestMemoryKind)"/>
+    /// <inheritdoc cref="Connect(string, GuestMemoryKind)" path="/*[not(self::param)]"/>
     [System.Runtime.CompilerServices.OverloadResolutionPriority(1)] // for new() { ... }
     public static TestGuest Connect(string path, TestGuestOptions options)
     {

@@ -101,7 +101,7 @@ public abstract class VirtioDevice : PciDevice
     /// <param name="poll">Called after <see cref="VirtioQueue.Wake"/>, and when the driver has made buffers available after there were none;
     /// takes what it needs by <see cref="VirtioQueue.TryTake"/>, and says whether it has done anything.</param>
     /// <param name="ownThread">Whether it has a thread of its own; the others share one.</param>
-    /// <inheritdoc cref="AddQueue(string, int, Action{VirtioChain}, bool)"/>
+    /// <inheritdoc cref="AddQueue(string, int, Action{VirtioChain}, bool)" path="/*[not(self::param)]"/>
     public VirtioQueue AddQueue(string name, int maxSize, Func<VirtioQueue, bool> poll, bool ownThread = false)
     {
         ArgumentNullException.ThrowIfNull(poll);

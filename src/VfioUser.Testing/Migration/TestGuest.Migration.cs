@@ -22,7 +22,7 @@ public sealed partial class TestGuest
     /// <summary>Migrates the guest to another server of its device, as <see cref="MigrateTo(PciDevice, GuestMigrationOptions?)"/> does.</summary>
     /// <param name="path">Of its socket; or <c>@name</c> for a name in the abstract namespace.</param>
     /// <param name="options">Null for the defaults.</param>
-    /// <inheritdoc cref="MigrateTo(PciDevice, GuestMigrationOptions?)"/>
+    /// <inheritdoc cref="MigrateTo(PciDevice, GuestMigrationOptions?)" path="/*[not(self::param)]"/>
     public TestGuest MigrateTo(string path, GuestMigrationOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);

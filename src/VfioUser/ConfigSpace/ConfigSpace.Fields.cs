@@ -23,7 +23,7 @@ public sealed partial class ConfigSpace
     /// <param name="value">Bytes after a reset; at least one.</param>
     /// <param name="writeMask">Bits that a guest can write: as long as <paramref name="value"/>, or empty for none.</param>
     /// <param name="clearMask">Bits that a guest clears by writing 1: as long as <paramref name="value"/>, or empty for none.</param>
-    /// <inheritdoc cref="AddField{T}(int, T, T, T)"/>
+    /// <inheritdoc cref="AddField{T}(int, T, T, T)" path="/*[not(self::param)]"/>
     public void AddField(
         int offset, ReadOnlySpan<byte> value, ReadOnlySpan<byte> writeMask = default, ReadOnlySpan<byte> clearMask = default)
     {

@@ -59,7 +59,7 @@ public abstract partial class PciDevice
     /// <summary>Adds a thread that runs while the device is served, for work that blocks or polls.</summary>
     /// <param name="name">The thread's name, also used in logs.</param>
     /// <param name="work">As in <see cref="AddWorker"/>; the worker ends when it returns.</param>
-    /// <inheritdoc cref="AddWorker"/>
+    /// <inheritdoc cref="AddWorker" path="/*[not(self::param)]"/>
     public void AddWorkerThread(string name, Action<DeviceWork, CancellationToken> work)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);

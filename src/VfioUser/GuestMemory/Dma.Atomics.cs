@@ -45,7 +45,7 @@ public sealed partial class Dma
     /// <param name="address">A multiple of the size of <typeparamref name="T"/>.</param>
     /// <param name="bits">The bits to set.</param>
     /// <param name="before">What was there. 0 on failure.</param>
-    /// <inheritdoc cref="CompareExchange{T}"/>
+    /// <inheritdoc cref="CompareExchange{T}" path="/*[not(self::param)]"/>
     public DmaResult FetchOr<T>(Iova address, T bits, out T before)
         where T : unmanaged, IBinaryInteger<T>, IUnsignedNumber<T> => Fetch(address, bits, static (old, bits) => old | bits, out before);
 
@@ -53,7 +53,7 @@ public sealed partial class Dma
     /// <param name="address">A multiple of the size of <typeparamref name="T"/>.</param>
     /// <param name="bits">The bits to keep.</param>
     /// <param name="before">What was there. 0 on failure.</param>
-    /// <inheritdoc cref="CompareExchange{T}"/>
+    /// <inheritdoc cref="CompareExchange{T}" path="/*[not(self::param)]"/>
     public DmaResult FetchAnd<T>(Iova address, T bits, out T before)
         where T : unmanaged, IBinaryInteger<T>, IUnsignedNumber<T> => Fetch(address, bits, static (old, bits) => old & bits, out before);
 
@@ -61,7 +61,7 @@ public sealed partial class Dma
     /// <param name="address">A multiple of the size of <typeparamref name="T"/>.</param>
     /// <param name="addend">What to add.</param>
     /// <param name="before">What was there. 0 on failure.</param>
-    /// <inheritdoc cref="CompareExchange{T}"/>
+    /// <inheritdoc cref="CompareExchange{T}" path="/*[not(self::param)]"/>
     public DmaResult FetchAdd<T>(Iova address, T addend, out T before)
         where T : unmanaged, IBinaryInteger<T>, IUnsignedNumber<T> => Fetch(address, addend, static (old, addend) => unchecked(old + addend), out before);
 

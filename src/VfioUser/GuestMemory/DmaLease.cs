@@ -49,7 +49,7 @@ public readonly record struct DmaLease : IDisposable
     /// <param name="offset">First byte, relative to the lease.</param>
     /// <param name="source">What to write; length in bytes.</param>
     /// <exception cref="InvalidOperationException">The lease is not writable.</exception>
-    /// <inheritdoc cref="TryRead"/>
+    /// <inheritdoc cref="TryRead" path="/*[not(self::param)]"/>
     public DmaResult TryWrite(ulong offset, ReadOnlySpan<byte> source)
     {
         LeaseSlot slot = Enter();

@@ -57,7 +57,7 @@ public partial class Region : RegisterBlock
     /// <param name="file">Taken over.</param>
     /// <param name="fileOffset">File offset of the region's first byte; a multiple of the page size.</param>
     /// <param name="areas">As in the other overload.</param>
-    /// <inheritdoc cref="ShareMemory(ReadOnlySpan{MemoryArea})"/>
+    /// <inheritdoc cref="ShareMemory(ReadOnlySpan{MemoryArea})" path="/*[not(self::param)]"/>
     /// <exception cref="ArgumentException">The file is too short for the region, or an offset is not a multiple of the page size.</exception>
     public RegionMemory ShareMemory(SafeFileHandle file, long fileOffset, params ReadOnlySpan<MemoryArea> areas)
     {

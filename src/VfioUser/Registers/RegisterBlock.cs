@@ -42,7 +42,7 @@ public abstract partial class RegisterBlock
     /// <param name="count">How many, from 1.</param>
     /// <param name="options">Of each; its name gets the index in brackets.</param>
     /// <returns>The registers.</returns>
-    /// <inheritdoc cref="AddRegister{T}(long, RegisterAccess)"/>
+    /// <inheritdoc cref="AddRegister{T}(long, RegisterAccess)" path="/*[not(self::param)]"/>
     public RegisterArray<T> AddRegisters<T>(long offset, int count, RegisterArrayOptions<T>? options = null)
         where T : unmanaged
     {
@@ -67,7 +67,7 @@ public abstract partial class RegisterBlock
     /// <param name="register">Reads return its value, as its read handler gives it, and clear nothing. Writes call its write handler.</param>
     /// <param name="access">What the guest may do with the register at this offset.</param>
     /// <param name="name">Of the view; null to name it by its offset.</param>
-    /// <inheritdoc cref="AddRegister{T}(long, RegisterAccess)"/>
+    /// <inheritdoc cref="AddRegister{T}(long, RegisterAccess)" path="/*[not(self::param)]"/>
     public void AddView<T>(long offset, Register<T> register, RegisterAccess access, string? name = null)
         where T : unmanaged
     {
@@ -85,7 +85,7 @@ public abstract partial class RegisterBlock
     /// ignored.</param>
     /// <param name="options">Of each.</param>
     /// <returns>The registers.</returns>
-    /// <inheritdoc cref="AddRegister{T}(long, RegisterAccess)"/>
+    /// <inheritdoc cref="AddRegister{T}(long, RegisterAccess)" path="/*[not(self::param)]"/>
     public RegisterArray<T> AddBankedRegisters<T>(long offset, int count, Func<int> bank, RegisterArrayOptions<T>? options = null)
         where T : unmanaged
     {

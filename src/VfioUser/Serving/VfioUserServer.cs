@@ -135,7 +135,7 @@ public sealed partial class VfioUserServer : IDisposable, IAsyncDisposable
     /// <param name="device">Not served elsewhere.</param>
     /// <param name="options">As in <see cref="Run(PciDevice, VfioUserServerOptions, CancellationToken)"/>.</param>
     /// <param name="cancellation">Stops serving, as disposing the server does: the next call of Process reports it.</param>
-    /// <inheritdoc cref="CreatePoller(PciDevice, CancellationToken)"/>
+    /// <inheritdoc cref="CreatePoller(PciDevice, CancellationToken)" path="/*[not(self::param)]"/>
     [OverloadResolutionPriority(1)] // for new() { ... }
     public DevicePoller CreatePoller(PciDevice device, VfioUserServerOptions options, CancellationToken cancellation = default) =>
         CreatePoller(device, new ServingStatus(), cancellation, options ?? throw new ArgumentNullException(nameof(options)));
