@@ -80,7 +80,7 @@ switch (args)
             nvme [DOORBELLS...] the NVMe sample beside the same copies and signals; doorbells are shadow, mapped, trapped
             virtio-block [LAYOUT...] the virtio disk beside the same copies and signals; layouts are split, packed
             nvme-guest [WORD...] fio in a guest on the NVMe sample beside QEMU's own device; words are memory, file (its disk),
-                                shadow, mapped, trapped (doorbells), 1, 2, 4 (processors of the guest)
+                                shadow, mapped, trapped (doorbells), 1, 2, 4 (processors of the guest), strict (with an IOMMU)
             e1000-guest [WORD...] TCP between two guests on the E1000 sample beside QEMU's own card; words are a number of alternations,
                                 pingpong or stream, spin=MICROSECONDS and delay=MICROSECONDS (of interrupts for sent frames)
             virtio-net-guest [WORD...] the same for VirtioNet beside QEMU's own; the latter's backend has no offloads
