@@ -1,5 +1,6 @@
 using System.Globalization;
 using VfioUser.Protocol;
+using VfioUser.Tool.Regions;
 using VfioUser.Tool.Registers;
 
 namespace VfioUser.Tool.Decoding;
@@ -80,7 +81,7 @@ internal sealed class Fields(int dataLimit, RegisterNames? names = null)
     /// <summary>Adds what the fields of a register are, if it is read or written as a whole.</summary>
     public void Meaning(in RegionAccess access, ReadOnlySpan<byte> data)
     {
-        if ((uint)data.Length != access.Count || names?.At(access.Region, access.Offset, access.Count) is not { } register)
+        if ((uint)data.Length != access.Count || At(access.Region, access.Offset, access.Count) is not { } register)
             return;
         Span<byte> wide = stackalloc byte[sizeof(ulong)];
         wide.Clear();
@@ -93,15 +94,24 @@ internal sealed class Fields(int dataLimit, RegisterNames? names = null)
     /// there are none, or they are not known.</summary>
     public string NamesOf(uint region, ulong offset, ulong count)
     {
-        if (names is null)
-            return "";
         // one without a name is called by its offset in the map
-        MappedRegister[] some = names.At(region, offset, count) is { } whole ? [whole] : [.. names.Among(region, offset, count)];
+        MappedRegister[] some = At(region, offset, count) is { } whole ? [whole] : [.. Known(region).SelectMany(known => known.Among(region, offset, count))];
         some = [.. some.Where(register => !register.Name.StartsWith("0x", StringComparison.Ordinal)).Take(MaxNames + 1)];
         string all = string.Join(' ', some.Take(MaxNames).Select(register => offset > register.Offset
             ? string.Create(CultureInfo.InvariantCulture, $"{register.Name}+{offset - register.Offset}")
             : register.Name));
         return some.Length > MaxNames ? all + " ..." : all;
+    }
+
+    private MappedRegister? At(uint region, ulong offset, ulong count) => Known(region).Select(known => known.At(region, offset, count)).FirstOrDefault(register => register is not null);
+
+    // the header of configuration space has its names whatever the server says
+    private IEnumerable<RegisterNames> Known(uint region)
+    {
+        if (region == RegionName.Config)
+            yield return ConfigHeader.Names;
+        if (names is not null)
+            yield return names;
     }
 
     /// <summary>Reads a structure, or marks the message as malformed if it is too short.</summary>

@@ -8,6 +8,9 @@ internal sealed class RecordingReader : IDisposable
 {
     // trace records a message whole up to 16 MiB
     private const int LongestRecord = 32 << 20;
+
+    // in the year 2100, in microseconds
+    private const long LatestStart = 4_102_444_800_000_000;
     private readonly FileStream _file;
     // a pipe has no position
     private long _position;
@@ -31,8 +34,13 @@ internal sealed class RecordingReader : IDisposable
             _file.Dispose();
             throw new ToolException($"'{path}' cannot be read: {problem}.");
         }
+        // a file may say any time; the runtime's go to the year 9999
+        Start = header.StartMicroseconds is >= 0 and < LatestStart ? DateTimeOffset.UnixEpoch.AddMicroseconds(header.StartMicroseconds) : DateTimeOffset.UnixEpoch;
         IsCutOff = !Fill(new byte[header.Size - RecordingHeader.WireSize]);
     }
+
+    /// <summary>When the trace began; the start of 1970 if the file has no sensible time.</summary>
+    public DateTimeOffset Start { get; }
 
     /// <summary>Whether the last record is cut off, as after the trace was killed.</summary>
     public bool IsCutOff { get; private set; }
