@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using VfioUser.Tool.Benching;
 using VfioUser.Tool.Checking;
+using VfioUser.Tool.Comparing;
 using VfioUser.Tool.Describing;
 using VfioUser.Tool.Inspecting;
 using VfioUser.Tool.Irqs;
@@ -36,6 +37,7 @@ internal static class Commands
         BenchCommand.Create(terminal),
         TraceCommand.Create(terminal),
         ReplayCommand.Create(terminal),
+        DiffCommand.Create(terminal),
         ServeCommand.Create(terminal),
         CompletionCommand.Create(terminal),
         CompleteCommand.Create(terminal),

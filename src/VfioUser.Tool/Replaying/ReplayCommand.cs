@@ -20,7 +20,9 @@ internal static class ReplayCommand
         Option<double?> speed = new("--speed") { Description = "1 for the pace of the recording, 2 for twice that; as fast as possible without it" };
         Option<string[]> ignore = new("--ignore") { Description = "A command whose replies need not be the same" };
         Option<bool> reset = new("--reset") { Description = "Reset the device first, so that it keeps nothing of earlier clients" };
+        Option<bool> resetEach = new("--reset-each") { Description = "Reset the device before each client, so that it keeps nothing of those before, either" };
         command.Add(reset);
+        command.Add(resetEach);
         command.Add(speed);
         command.Add(ignore);
         command.Validators.Add(result =>
@@ -38,11 +40,8 @@ internal static class ReplayCommand
             using RecordingReader recording = new(parsed.GetRequiredValue(file));
             string socket = server.Socket(parsed);
             TimeSpan timeout = server.Timeout(parsed);
-            if (parsed.GetValue(reset))
-            {
-                using VfioUserClient client = server.Connect(parsed, terminal.Stop);
-                client.ResetDevice();
-            }
+            if (parsed.GetValue(reset) && !parsed.GetValue(resetEach))
+                Reset();
             Replayer replayer = new(() => Endpoints.Connect(socket, timeout, terminal.Stop), timeout, parsed.GetValue(speed), Ignored(parsed.GetValue(ignore)),
                 terminal.Out.WriteLine, terminal.Stop);
             Stopwatch time = Stopwatch.StartNew();
@@ -50,6 +49,8 @@ internal static class ReplayCommand
             foreach (List<(int, Recorded)> records in Clients(recording))
             {
                 clients++;
+                if (parsed.GetValue(resetEach))
+                    Reset();
                 replayer.Play(records);
             }
             if (recording.IsCutOff)
@@ -57,6 +58,12 @@ internal static class ReplayCommand
             terminal.Out.WriteLine($"{clients} clients, {replayer.Sent} messages sent in {time.Elapsed.TotalSeconds:f3} s; " +
                 $"{replayer.Same} replies the same, {replayer.Different} different");
             return replayer.Different == 0 ? ExitCode.Success : ExitCode.Failure;
+
+            void Reset()
+            {
+                using VfioUserClient client = server.Connect(parsed, terminal.Stop);
+                client.ResetDevice();
+            }
         });
         return command;
     }

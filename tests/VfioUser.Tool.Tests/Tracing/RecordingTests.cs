@@ -121,6 +121,35 @@ public class RecordingTests
     }
 
     [Fact]
+    public void A_device_that_is_reset_before_each_client_has_nothing_of_the_one_before()
+    {
+        string file = Path.Combine(Path.GetTempPath(), $"vfio-user-recording-{Guid.NewGuid():n}");
+        using (Traced traced = new(new Engine(), "--record", file))
+        {
+            for (int i = 0; i < 2; i++)
+            {
+                // each finds a device that was reset, which the recording of the second one does not show
+                using (VfioUserClient before = traced.ConnectPast())
+                    before.ResetDevice();
+                using (VfioUserClient client = traced.Connect(TwinSocketPolicy.Never))
+                {
+                    client.ReadRegion(0, Engine.Length, new byte[4]);
+                    client.WriteRegion(0, Engine.Length, RawClient.Bytes(4u));
+                }
+                traced.LineWith("disconnected");
+            }
+        }
+        using Served served = new(new Engine());
+
+        ToolRun first = ToolRun.Of("replay", file, served.Socket, "--reset");
+        ToolRun each = ToolRun.Of("replay", file, served.Socket, "--reset-each");
+
+        File.Delete(file);
+        first.Out.Should().StartWith("record ").And.EndWith(" 1 different\n");
+        each.Out.Should().StartWith("2 clients, ").And.EndWith(" 0 different\n");
+    }
+
+    [Fact]
     public void A_recording_that_is_read_quietly_prints_no_messages()
     {
         using Recorded recorded = new(new Engine(), TwinSocketPolicy.Never);

@@ -46,6 +46,9 @@ internal sealed class Traced : IDisposable
     public VfioUserClient Connect(TwinSocketPolicy twin = TwinSocketPolicy.Never, IDmaHandler? memory = null) =>
         VfioUserClient.Connect(Socket, new VfioUserClientOptions { TwinSocket = twin, DmaHandler = memory, Timeout = Timeout });
 
+    /// <summary>A client of the device that the trace does not see.</summary>
+    public VfioUserClient ConnectPast() => VfioUserClient.Connect(_served!.Socket, new VfioUserClientOptions { Timeout = Timeout });
+
     /// <summary>The next line with that in it; what comes before is gone.</summary>
     public string LineWith(string text)
     {
