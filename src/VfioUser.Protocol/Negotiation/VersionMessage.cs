@@ -51,11 +51,10 @@ public static class VersionMessage
     public static byte[] Format(ProtocolVersion version, Capabilities capabilities)
     {
         ArgumentNullException.ThrowIfNull(capabilities);
-        byte[] text = JsonSerializer.SerializeToUtf8Bytes(
-            new VersionJson { Capabilities = CapabilitiesMapping.ToJson(capabilities) }, VersionJsonContext.Default.VersionJson);
+        ReadOnlySpan<byte> text = VersionText.Write(CapabilitiesMapping.ToJson(capabilities));
         byte[] payload = new byte[ProtocolVersion.WireSize + text.Length + 1];
         WireFormat.Write(payload, version);
-        text.CopyTo(payload, ProtocolVersion.WireSize);
+        text.CopyTo(payload.AsSpan(ProtocolVersion.WireSize));
         return payload;
     }
 
@@ -112,14 +111,16 @@ public static class VersionMessage
         if (!Utf8.IsValid(text))
             return "the version data is not UTF-8";
 
-        VersionJson? json;
-        try
+        if (!VersionText.TryRead(text, out VersionJson? json))
         {
-            json = JsonSerializer.Deserialize(text, VersionJsonContext.Default.VersionJson);
-        }
-        catch (JsonException e)
-        {
-            return Describe(e);
+            try
+            {
+                json = JsonSerializer.Deserialize(text, VersionJsonContext.Default.VersionJson);
+            }
+            catch (JsonException e)
+            {
+                return Describe(e);
+            }
         }
 
         if (json is null)
