@@ -44,6 +44,8 @@ switch (args)
         return NvmeFile.Run(folder.FirstOrDefault());
     case ["start", string program]:
         return ProgramStart.Run(program);
+    case ["cold", .. string[] words]:
+        return ColdStarts.Run(words);
     case ["nvme-guest", .. string[] words]:
         await NvmeInGuest.Run(words);
         return 0;
@@ -86,6 +88,8 @@ switch (args)
             virtio-net-guest [WORD...] the same for VirtioNet beside QEMU's own; the latter's backend has no offloads
             nvme-file [FOLDER]  the NVMe sample on a file beside fio, which has to be installed, on that file
             start PROGRAM       a published NVMe sample: size, time until a client is attached, resident memory
+            cold [KIND...]      the first second of a served device: start, first connection, first reads; kinds are jit, r2r, aot.
+                                Publishes tests/VfioUser.ColdServer: run it in the repository's folder
             micro [ARGS...]     BenchmarkDotNet: allocations and time of the hot paths
             """);
         return args.Length == 0 ? 0 : 2;
