@@ -1,11 +1,10 @@
-using System.Diagnostics.CodeAnalysis;
-
 namespace VfioUser.Nvme;
 
 /// <summary>Commands that wait for the rate of their namespace. They take no thread.</summary>
 /// <remarks>Any thread.</remarks>
-[SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable", Justification = "A source without a timer and without a wait handle holds nothing.")]
+#pragma warning disable CA1001 // a source without a timer and a wait handle holds nothing to dispose of
 internal sealed class DelayedCommands(IoPool pool, Func<TimeProvider> clock)
+#pragma warning restore CA1001
 {
     private CancellationTokenSource _suspended = new();
 

@@ -5,7 +5,9 @@ namespace VfioUser.Virtio;
 /// <summary>A request under way: what it is, where its data is, and what becomes of it when the disk has answered.</summary>
 /// <remarks>One thread at a time: whoever carries it out, then whoever brings the disk's answer. Used again for others, so that none
 /// allocates.</remarks>
+#pragma warning disable CA1001 // a source without a timer and a wait handle holds nothing to dispose of
 internal sealed class BlockRequest
+#pragma warning restore CA1001
 {
     /// <summary>Sectors have this many bytes, whatever the size of blocks is.</summary>
     public const int SectorSize = 512;

@@ -5,7 +5,7 @@ namespace VfioUser.Tests.Serving;
 public class TaskSignalTests
 {
     [Fact]
-    public void Who_is_woken_finds_the_task_completed()
+    public void Thread_that_is_woken_finds_the_task_completed()
     {
         // the thread that completes the task may lose its processor right after the signal: it takes some tries to show
         for (int i = 0; i < 20_000; i++)
