@@ -59,8 +59,8 @@ public class HostileGuestTests
         rig.Cable.Frames.Should().BeEmpty();
         rig["TDH"].Should().Be(0);
         rig["RDH"].Should().Be(0);
-        rig["TDBA"] = rig.TransmitRing.Value;
-        rig["RDBA"] = rig.ReceiveRing.Value;
+        rig["TDBA"] = rig.TransmitRing.Address.Value;
+        rig["RDBA"] = rig.ReceiveRing.Address.Value;
         rig["TCTL"] = rig["TCTL"];
         rig.Receive(frame);
         rig.Cable.Frames.Should().ContainSingle();

@@ -201,5 +201,5 @@ public class TransmitTests
         BinaryPrimitives.WriteUInt16BigEndian(frame.AsSpan(50), sum);
     }
 
-    private static bool Done(Rig rig, uint index) => (rig.Guest.Memory.Read<uint>(rig.TransmitRing + (index * 16) + 12) & 1) != 0;
+    private static bool Done(Rig rig, uint index) => ((uint)(rig.TransmitRing[(int)index] >> 96) & 1) != 0;
 }

@@ -22,8 +22,8 @@ internal sealed class Rig : IDisposable
         Cable = new CollectingPort();
         Card.Plug(cable ?? Cable);
         Settle();
-        TransmitRing = Guest.Memory.Allocate(RingSize * 16);
-        ReceiveRing = Guest.Memory.Allocate(RingSize * 16);
+        TransmitRing = new GuestRing<UInt128>(Guest.Memory, RingSize);
+        ReceiveRing = new GuestRing<UInt128>(Guest.Memory, RingSize);
         Buffers = Guest.Memory.Allocate(RingSize * BufferSize);
     }
 
@@ -33,9 +33,9 @@ internal sealed class Rig : IDisposable
 
     public CollectingPort Cable { get; }
 
-    public Iova TransmitRing { get; }
+    public GuestRing<UInt128> TransmitRing { get; }
 
-    public Iova ReceiveRing { get; }
+    public GuestRing<UInt128> ReceiveRing { get; }
 
     public Iova Buffers { get; }
 
@@ -52,14 +52,14 @@ internal sealed class Rig : IDisposable
     public Rig Start()
     {
         this["CTRL"] = (ulong)(Control.FullDuplex | Control.SetLinkUp);
-        for (uint i = 0; i < RingSize; i++)
-            Guest.Memory.Write(ReceiveRing + (i * 16), Buffers.Value + (i * BufferSize));
-        this["RDBA"] = ReceiveRing.Value;
-        this["RDLEN"] = RingSize * 16;
+        for (int i = 0; i < RingSize; i++)
+            ReceiveRing[i] = Buffers.Value + (ulong)(i * BufferSize);
+        this["RDBA"] = ReceiveRing.Address.Value;
+        this["RDLEN"] = (ulong)ReceiveRing.Length;
         this["RDT"] = RingSize - 1;
         this["RCTL"] = (ulong)(ReceiveControl.Enable | ReceiveControl.BroadcastAccept | ReceiveControl.StripCheckSequence);
-        this["TDBA"] = TransmitRing.Value;
-        this["TDLEN"] = RingSize * 16;
+        this["TDBA"] = TransmitRing.Address.Value;
+        this["TDLEN"] = (ulong)TransmitRing.Length;
         this["TCTL"] = (ulong)(TransmitControl.Enable | TransmitControl.PadShortPackets);
         _ = this["ICR"];
         this["IMS"] = 0xFFFF;
@@ -70,14 +70,10 @@ internal sealed class Rig : IDisposable
     /// <summary>Puts descriptors into the transmit ring, and writes the tail.</summary>
     public void Transmit(params ReadOnlySpan<(ulong Low, ulong High)> descriptors)
     {
-        uint tail = (uint)this["TDT"];
+        (TransmitRing.Head, TransmitRing.Tail) = ((int)this["TDH"], (int)this["TDT"]);
         foreach ((ulong low, ulong high) in descriptors)
-        {
-            Guest.Memory.Write(TransmitRing + (tail * 16), low);
-            Guest.Memory.Write(TransmitRing + (tail * 16) + 8, high);
-            tail = (tail + 1) % RingSize;
-        }
-        this["TDT"] = tail;
+            TransmitRing.Put(new UInt128(high, low));
+        this["TDT"] = (ulong)TransmitRing.Tail;
         Settle();
     }
 
@@ -89,11 +85,16 @@ internal sealed class Rig : IDisposable
     }
 
     /// <summary>The second half of a receive descriptor: length, checksum, status, errors, tag.</summary>
-    public ulong Received(uint index) => Guest.Memory.Read<ulong>(ReceiveRing + (index * 16) + 8);
+    public ulong Received(uint index) => (ulong)(ReceiveRing[(int)index] >> 64);
 
     public byte[] ReceivedBytes(uint index) => Guest.Memory.ReadBytes(Buffers + (index * BufferSize), (int)(Received(index) & 0xFFFF));
 
-    public void MigrateTo(NetworkCard card) => Guest = Guest.MigrateTo(card);
+    public void MigrateTo(NetworkCard card)
+    {
+        Guest = Guest.MigrateTo(card);
+        TransmitRing.MoveTo(Guest.Memory);
+        ReceiveRing.MoveTo(Guest.Memory);
+    }
 
     public ushort ReadPhy(int register)
     {
