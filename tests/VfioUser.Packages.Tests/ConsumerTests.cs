@@ -24,6 +24,23 @@ public class ConsumerTests(PackedFeed packed)
     }
 
     [Fact]
+    public async Task The_template_makes_a_virtio_device_too()
+    {
+        string folder = Directory.CreateDirectory(packed.PathOf("virtio")).FullName;
+        string hive = packed.PathOf("virtio-hive");
+        await Run(folder, "new", "install", packed.PackageOf("VfioUser.Templates"), "--debug:custom-hive", hive);
+        await Run(folder, "new", "vfio-user-device", "--virtio", "-n", "Rng-Card", "--no-update-check", "--debug:custom-hive", hive);
+        string device = Path.Combine(folder, "Rng-Card");
+
+        string tests = await Run(device, "test", "-warnaserror");
+
+        tests.Should().Contain("Passed:     5");
+        Directory.EnumerateFiles(device, "*irtio*", SearchOption.AllDirectories).Where(file => !file.Contains("/bin/", StringComparison.Ordinal)
+            && !file.Contains("/obj/", StringComparison.Ordinal)).Should().BeEmpty("it is as if there were no other");
+        (await File.ReadAllTextAsync(Path.Combine(device, "README.md"))).Should().Contain("hwrng");
+    }
+
+    [Fact]
     public async Task A_service_is_published_trimmed_and_ready_to_run_without_a_warning_and_runs()
     {
         string folder = await MakeService("trimmed", "<PublishTrimmed>true</PublishTrimmed><PublishReadyToRun>true</PublishReadyToRun>");
