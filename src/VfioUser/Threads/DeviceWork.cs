@@ -67,15 +67,19 @@ public sealed class DeviceWork
         left?.TrySetResult();
     }
 
-    /// <summary>Called when users may enter again; null for nothing. It must only wake a thread.</summary>
+    /// <summary>Called when users may enter again, and when the run ends; null for nothing. It must only wake a thread.</summary>
     internal Action? Opened { get; set; }
 
     /// <summary>A run begins.</summary>
     /// <param name="stop">Cancelled when it ends; <see cref="Stopped"/> follows.</param>
     internal void Begin(CancellationToken stop) => _stop = stop;
 
-    /// <summary>The run ends: calls that wait to enter throw.</summary>
-    internal void Stopped() => WakeAll();
+    /// <summary>The run ends: calls that wait to enter throw, and a thread that sleeps is woken.</summary>
+    internal void Stopped()
+    {
+        WakeAll();
+        Opened?.Invoke();
+    }
 
     /// <summary>Admits no user any more.</summary>
     /// <returns>Completes when no user is inside, on the thread of the last one: a thread of the pool may be long in coming, and a client

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace VfioUser.Tests;
 
 public class IdleWaitTests
@@ -32,6 +34,10 @@ public class IdleWaitTests
             while (!_wait.MustSleep(Shortest, out _))
             {
             }
+            long asleep = Stopwatch.GetTimestamp();
+            while (Stopwatch.GetElapsedTime(asleep) <= Shortest.Spin)
+            {
+            }
             _wait.Worked();
         }
 
@@ -44,7 +50,6 @@ public class IdleWaitTests
         _wait.MustSleep(Long with { IsSpinFixed = true }, out _).Should().BeFalse();
     }
 
-    // no work comes as soon
     private static IdleStrategy Shortest { get; } = new() { Spin = TimeSpan.FromTicks(1) };
 
     private void SleepOnce()
