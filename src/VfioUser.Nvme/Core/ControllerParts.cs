@@ -1,5 +1,5 @@
-using Microsoft.Extensions.Logging;
 using System.Numerics;
+using Microsoft.Extensions.Logging;
 
 namespace VfioUser.Nvme;
 
