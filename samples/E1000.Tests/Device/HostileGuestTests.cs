@@ -212,11 +212,10 @@ public class HostileGuestTests
             rig.Guest.Intx.Unmask();
             rig.Guest.Intx.WaitForNext();
         }
+        // the last interrupt may be of before the last reset
+        SpinWait.SpinUntil(() => rig["GPRC"] > 0, TimeSpan.FromSeconds(60)).Should().BeTrue();
         await stop.CancelAsync();
         await sending;
-
-        rig.Settle();
-        rig["GPRC"].Should().BePositive();
     }
 
     [Fact]
