@@ -171,7 +171,7 @@ public sealed class DmaPiecesTests
     }
 
     [Fact]
-    public void A_limit_on_transfers_saves_what_the_client_would_cut_off()
+    public void An_answer_that_the_client_cuts_off_is_no_data()
     {
         using DmaSession session = new(twin: false, new VfioUserServerOptions { MaxDmaTransfer = 1 << 20, DmaTimeout = Wait.Bound });
         byte[] destination = new byte[1 << 20];
@@ -179,10 +179,10 @@ public sealed class DmaPiecesTests
         RawReply request = session.HearRead(0, 1 << 20);
         byte[] answer = Message(request, destination);
 
-        int sent = SocketCalls.Send(session.Client.Socket, answer, default, [], Libc.MsgDontWait);
+        // QEMU writes once, and what the socket has no room for is lost: with the default limit on transfers there is room
+        SocketCalls.Send(session.Client.Socket, answer.AsSpan(0, 1 << 16), default, [], Libc.MsgDontWait).Should().BePositive();
         session.Client.Dispose();
 
-        sent.Should().BePositive().And.BeLessThan(answer.Length);
         read.ShouldGive(DmaStatus.Disconnected);
     }
 
