@@ -19,6 +19,7 @@ internal sealed class BlockRequest
     private CancellationTokenSource _cancellation = new();
     private bool _isCancelled;
     private bool _hasHeader;
+    private bool _isTold;
     private ValueTask<BlockStatus> _running;
     private Memory<byte> _bounce;
 
@@ -111,18 +112,20 @@ internal sealed class BlockRequest
 
     /// <summary>It is to be carried out once more.</summary>
     /// <param name="generation">The layout of memory.</param>
-    public void BeginAgain(long generation) => (Tried, MissesMemory, _hasHeader) = (generation, false, false);
+    public void BeginAgain(long generation) => (Tried, MissesMemory, _hasHeader, _isTold) = (generation, false, false, false);
 
     /// <summary>Writes how it ended, where the driver looks for it.</summary>
     public void Tell(BlockStatus status)
     {
         Span<byte> last = [(byte)status];
-        if (Chain.Writable.Length >= StatusSize)
-            Check(Chain.Writable.TryWrite(Chain.Writable.Length - StatusSize, last));
+        if (Chain.Writable.Length < StatusSize)
+            return;
+        _isTold = Chain.Writable.TryWrite(Chain.Writable.Length - StatusSize, last);
+        Check(_isTold);
     }
 
     /// <summary>Gives the buffer back to the driver.</summary>
-    public void Complete() => Chain.Complete(MissesMemory ? 0 : Chain.Writable.Length);
+    public void Complete() => Chain.Complete(_isTold ? Chain.Writable.Length : 0);
 
     /// <summary>The answer is not wanted any more. Any thread, while the request is under way.</summary>
     /// <returns>What has to be cancelled: it is not used again.</returns>
