@@ -97,8 +97,7 @@ public class HostileGuestTests
     [InlineData(54, 0)]
     [InlineData(54, 1)]
     [InlineData(54, 0xFFFF)]
-    [InlineData(0, 1448)]
-    [InlineData(20, 1448)]
+    [InlineData(54, 31)]
     [InlineData(255, 16_200)]
     public void Segments_of_an_impossible_size_are_not_sent(int headerLength, int segmentSize)
     {

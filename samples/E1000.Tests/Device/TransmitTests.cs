@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using E1000.Device;
 using E1000.Tests.Support;
 using VfioUser;
+using VfioUser.Network;
 using VfioUser.Testing;
 
 namespace E1000.Tests.Device;
@@ -143,6 +144,31 @@ public class TransmitTests
         frames.Select(frame => frame[47]).Should().Equal(0x10, 0x10, 0x10, 0x10, 0x10, 0x10, 0x19);
         rig["TSCTC"].Should().Be(1);
         rig["GPTC"].Should().Be(7);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Cutting_is_left_to_a_port_that_can(bool isTagged)
+    {
+        CollectingPort port = new(PortOffloads.All);
+        using Rig rig = new Rig(cable: port).Start();
+        byte[] given = Frames.Tcp(Frames.Peer, 60_000);
+        TransmitCommand command = Descriptors.Whole | TransmitCommand.Segment | (isTagged ? TransmitCommand.InsertVlanTag : default);
+        if (isTagged)
+            rig["CTRL"] = (ulong)(Control.SetLinkUp | Control.VlanMode);
+
+        rig.Transmit(
+            Descriptors.Context(ContextCommand.Tcp | ContextCommand.Ipv4 | ContextCommand.Segment, segmentSize: 1448, payload: 60_000),
+            Descriptors.Data(rig.Guest.Place(given), given.Length, command, options: 3));
+
+        (byte[] frame, FrameOffload offload) = port.Sent.Should().ContainSingle().Subject;
+        frame.Should().Equal(isTagged ? Frames.Tagged(given, 0) : given);
+        offload.Segmentation.Should().Be(FrameSegmentation.TcpOverIPv4);
+        offload.SegmentSize.Should().Be(1448);
+        offload.ChecksumStart.Should().Be(isTagged ? 38 : 34);
+        rig["GPTC"].Should().Be(42, "it is as many on a cable");
+        rig["TPT"].Should().Be(42);
     }
 
     [Fact]

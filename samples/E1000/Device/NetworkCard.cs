@@ -125,25 +125,20 @@ public sealed class NetworkCard : PciDevice, INetworkPort
     /// <inheritdoc/>
     public void Send(in NetworkFrame frame)
     {
-        if (Volatile.Read(ref _cable) is null)
-            return;
-        _receiver.Waiting.Add(frame);
-        PostWork();
+        if (Volatile.Read(ref _cable) is not null)
+            _receiver.Send(frame);
     }
 
     /// <summary>The transmitter has a frame.</summary>
-    internal void Transmit(ReadOnlySpan<byte> frame)
+    /// <returns>How many frames it makes on the cable.</returns>
+    internal int Transmit(in NetworkFrame frame)
     {
-        Statistics.CountTransmitted(frame, Math.Max(frame.Length, Ethernet.MinLength) + Ethernet.CheckSequenceLength);
+        int frames = Statistics.CountTransmitted(frame);
         if (_phy.IsLoopback || _receiver.IsLoopback)
-        {
-            _receiver.Waiting.Add(new NetworkFrame(frame));
-            PostWork();
-        }
-        else if (_linkUp.Value)
-        {
-            Volatile.Read(ref _cable)?.Send(new NetworkFrame(frame));
-        }
+            frame.SendTo(_receiver);
+        else if (_linkUp.Value && Volatile.Read(ref _cable) is { } cable)
+            frame.SendTo(cable);
+        return frames;
     }
 
     /// <inheritdoc/>

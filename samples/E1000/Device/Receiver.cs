@@ -4,13 +4,14 @@ using VfioUser.Network;
 
 namespace E1000.Device;
 
-/// <summary>Puts frames that are for the guest into its buffers. Command thread, but for <see cref="Waiting"/>.</summary>
-internal sealed class Receiver
+/// <summary>Puts frames that are for the guest into its buffers. Command thread, but for <see cref="Send"/>.</summary>
+internal sealed class Receiver : INetworkPort
 {
     // frames in one go: others may send to this card without an end
     private const int Budget = 512;
 
     private readonly NetworkCard _card;
+    private readonly FrameQueue _waiting; // frames that have come and that the guest does not have
     private readonly DescriptorRing _ring;
     private readonly DelayedInterrupt _received;
     private readonly Interrupts _interrupts;
@@ -28,7 +29,7 @@ internal sealed class Receiver
     public Receiver(RegisterBlock csr, NetworkCard card, int fifoSize, Interrupts interrupts, Action resume)
     {
         (_card, _interrupts, _resume) = (card, interrupts, resume);
-        Waiting = new FrameQueue(fifoSize);
+        _waiting = new FrameQueue(fifoSize);
         Filter = new ReceiveFilter(csr);
         _checksums = new ReceiveChecksums(csr);
         _ring = new DescriptorRing(csr, 0x2800, "RD", Run);
@@ -36,23 +37,27 @@ internal sealed class Receiver
         _control = csr.AddRegister<ReceiveControl>(0x0100, new() { Name = "RCTL", WriteMask = (ReceiveControl)0x07FFFFFE, OnWrite = _ => Run() });
     }
 
-    /// <summary>Frames that have come and that the guest does not have. Any thread adds to it.</summary>
-    public FrameQueue Waiting { get; }
-
     public ReceiveFilter Filter { get; }
 
     public bool IsLoopback => (_control.Value & (ReceiveControl.LoopbackMac | ReceiveControl.LoopbackPhy)) == ReceiveControl.LoopbackMac;
 
+    /// <summary>A frame for the guest. Any thread.</summary>
+    public void Send(in NetworkFrame frame)
+    {
+        _waiting.Add(frame);
+        _resume();
+    }
+
     public void Reset()
     {
         _received.Reset();
-        Waiting.Clear();
+        _waiting.Clear();
     }
 
     /// <summary>Takes frames while there are some, and descriptors for them.</summary>
     public void Run()
     {
-        if (Waiting.Dropped - _dropped is > 0 and long lost)
+        if (_waiting.Dropped - _dropped is > 0 and long lost)
         {
             _dropped += lost;
             _card.Statistics.Count(Statistic.MPC, (uint)lost);
@@ -60,12 +65,12 @@ internal sealed class Receiver
         }
         if ((_control.Value & ReceiveControl.Enable) == 0)
         {
-            Waiting.Clear();
+            _waiting.Clear();
             return;
         }
         if (!_card.Config.IsBusMasterEnabled)
             return;
-        for (int i = 0; Waiting.TryPeek(out NetworkFrame frame); i++)
+        for (int i = 0; _waiting.TryPeek(out NetworkFrame frame); i++)
         {
             if (i == Budget)
             {
@@ -81,7 +86,7 @@ internal sealed class Receiver
                 if (!TryStore(kept, status, tag))
                     return; // for lack of descriptors: it waits
             }
-            Waiting.RemoveFirst();
+            _waiting.RemoveFirst();
         }
     }
 

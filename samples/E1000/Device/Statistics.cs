@@ -40,14 +40,24 @@ internal sealed class Statistics
         _received.Value += (uint)length;
     }
 
-    /// <inheritdoc cref="CountReceived"/>
-    public void CountTransmitted(ReadOnlySpan<byte> destination, int length)
+    /// <summary>Counts a frame, or each that it is cut into.</summary>
+    /// <returns>How many these are.</returns>
+    public int CountTransmitted(in NetworkFrame frame)
     {
-        Count(destination, length, Statistic.PTC64, Statistic.MPTC, Statistic.BPTC);
-        Count(Statistic.GPTC);
-        Count(Statistic.TPT);
-        _goodTransmitted.Value += (uint)length;
-        _transmitted.Value += (uint)length;
+        int segmentSize = frame.Offload.Segmentation == FrameSegmentation.None ? frame.Length : frame.Offload.SegmentSize;
+        int tcp = frame.Offload.ChecksumStart;
+        int header = segmentSize == frame.Length ? 0 : tcp + (frame.Head[tcp + 12] >> 4) * 4;
+        int frames = 0;
+        for (int left = frame.Length - header; left > 0; left -= segmentSize, frames++)
+        {
+            int length = Math.Max(header + Math.Min(left, segmentSize), Ethernet.MinLength) + Ethernet.CheckSequenceLength;
+            Count(frame.Head, length, Statistic.PTC64, Statistic.MPTC, Statistic.BPTC);
+            _goodTransmitted.Value += (uint)length;
+            _transmitted.Value += (uint)length;
+        }
+        Count(Statistic.GPTC, (uint)frames);
+        Count(Statistic.TPT, (uint)frames);
+        return frames;
     }
 
     private void Count(ReadOnlySpan<byte> destination, int length, Statistic firstSize, Statistic multicast, Statistic broadcast)

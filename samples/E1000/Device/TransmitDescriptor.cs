@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using VfioUser.Network;
 
 namespace E1000.Device;
 
@@ -47,6 +48,8 @@ internal readonly struct TransmitDescriptor
     public int ChecksumStart => (byte)(Upper >> 8);
 
     // data
+    public bool IsSegmented => IsData && Has(TransmitCommand.Segment);
+
     public bool InsertsIpChecksum => IsData && (Upper & 1 << 8) != 0;
 
     public bool InsertsTcpChecksum => IsData && (Upper & 1 << 9) != 0;
@@ -56,13 +59,17 @@ internal readonly struct TransmitDescriptor
 
     public ChecksumRange Tcp => new((byte)(Address >> 32), (byte)(Address >> 40), (ushort)(Address >> 48));
 
-    public bool IsTcp => Has((TransmitCommand)ContextCommand.Tcp);
-
-    public bool IsIpv4 => Has((TransmitCommand)ContextCommand.Ipv4);
-
-    public int HeaderLength => (byte)(Upper >> 8);
-
-    public int SegmentSize => (ushort)(Upper >> 16);
+    /// <summary>How the packet is cut; not at all if it is UDP, which no driver asks for. Manual 3.5.</summary>
+    public FrameOffload Offload => new()
+    {
+        NeedsChecksum = true,
+        ChecksumStart = Tcp.Start,
+        ChecksumOffset = Tcp.Offset - Tcp.Start,
+        HeaderLength = (byte)(Upper >> 8),
+        SegmentSize = (ushort)(Upper >> 16),
+        Segmentation = !Has((TransmitCommand)ContextCommand.Tcp) ? FrameSegmentation.None
+            : Has((TransmitCommand)ContextCommand.Ipv4) ? FrameSegmentation.TcpOverIPv4 : FrameSegmentation.TcpOverIPv6,
+    };
 
     private uint Type => _lower >> 20 & 0xF;
 

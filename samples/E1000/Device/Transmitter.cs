@@ -20,8 +20,7 @@ internal sealed class Transmitter
     private readonly Action _resume;
 
     // a tag's length before the frame is free, for the tag
-    private readonly byte[] _buffer = new byte[Ethernet.TagLength + Ethernet.MaxJumboLength];
-    private readonly byte[] _header = new byte[byte.MaxValue];
+    private readonly byte[] _buffer = new byte[NetworkFrame.MaxLength];
     private State _state;
     private int _cost;
 
@@ -38,9 +37,11 @@ internal sealed class Transmitter
         _control = csr.AddRegister<TransmitControl>(0x0400, new() { Name = "TCTL", OnWrite = _ => Run() });
     }
 
-    public static int MinStateSize => Marshal.SizeOf<State>() + byte.MaxValue;
+    public static int MinStateSize => Marshal.SizeOf<State>();
 
-    public static int MaxStateSize => MinStateSize + Ethernet.MaxJumboLength;
+    public static int MaxStateSize => MinStateSize + MaxLength;
+
+    private static int MaxLength => NetworkFrame.MaxLength - Ethernet.TagLength;
 
     private Span<byte> Frame => _buffer.AsSpan(Ethernet.TagLength, _state.Length);
 
@@ -53,29 +54,18 @@ internal sealed class Transmitter
     public int Save(Span<byte> destination)
     {
         MemoryMarshal.Write(destination, _state);
-        int size = Marshal.SizeOf<State>();
-        _header.CopyTo(destination[size..]);
-        Frame.CopyTo(destination[(size + _header.Length)..]);
-        return size + _header.Length + _state.Length;
+        Frame.CopyTo(destination[MinStateSize..]);
+        return MinStateSize + _state.Length;
     }
 
     public void Restore(ReadOnlySpan<byte> source)
     {
         State state = MemoryMarshal.Read<State>(source);
-        source = source[Marshal.SizeOf<State>()..];
-        bool fits = state.Length == source.Length - _header.Length && state.Length <= Ethernet.MaxJumboLength;
-        if (fits && state.Segments && !state.IsBad)
-        {
-            fits = Segmentation.IsValid(state.Context, Ethernet.MaxJumboLength)
-                && state.Length <= state.Context.HeaderLength + state.Context.SegmentSize;
-        }
-        if (!fits)
-        {
+        source = source[MinStateSize..];
+        if (state.Length != source.Length || state.Length > state.MaxLength)
             throw new InvalidDataException("The packet that is being sent is not valid.");
-        }
         _state = state;
-        source[.._header.Length].CopyTo(_header);
-        source[_header.Length..].CopyTo(Frame);
+        source.CopyTo(Frame);
     }
 
     /// <summary>Sends what is in the ring.</summary>
@@ -121,102 +111,60 @@ internal sealed class Transmitter
             return;
         }
         if (!_state.InPacket)
-            Begin(descriptor);
-        if (_state.Segments)
-            AppendSegments(descriptor);
-        else
-            Append(new Iova(descriptor.Address), descriptor.Length);
+            (_state.InPacket, _state.IsBad, _state.First, _state.Length) = (true, false, descriptor, 0);
+        Append(new Iova(descriptor.Address), descriptor.Length);
         if (!descriptor.Has(TransmitCommand.EndOfPacket))
             return;
         if (!_state.IsBad)
             End(descriptor);
-        else if (_state.Segments)
+        else if (_state.First.IsSegmented)
             _card.Statistics.Count(Statistic.TSCTFC);
         (_state.InPacket, _state.Length) = (false, 0);
     }
 
-    private void Begin(in TransmitDescriptor first)
-    {
-        _state.InPacket = true;
-        _state.First = first;
-        _state.Segments = first.IsData && first.Has(TransmitCommand.Segment);
-        _state.Context = _state.Segments ? _state.SegmentationContext : _state.ChecksumContext;
-        _state.IsBad = _state.Segments && !Segmentation.IsValid(_state.Context, Ethernet.MaxJumboLength);
-        (_state.Length, _state.SegmentCount, _state.Sent) = (0, 0, 0);
-    }
-
-    private bool Append(Iova address, int length)
+    private void Append(Iova address, int length)
     {
         int start = _state.Length;
-        if (_state.IsBad || length > Ethernet.MaxJumboLength - start)
-        {
-            _state.IsBad = true;
-            return false;
-        }
+        _state.IsBad |= length > _state.MaxLength - start;
+        if (_state.IsBad)
+            return;
         _state.Length += length;
         _state.IsBad = !_card.Dma.TryRead(address, Frame[start..]);
-        return !_state.IsBad;
-    }
-
-    private void AppendSegments(in TransmitDescriptor descriptor)
-    {
-        int headerLength = _state.Context.HeaderLength;
-        int full = headerLength + _state.Context.SegmentSize;
-        int left = descriptor.Length;
-        for (Iova address = new(descriptor.Address); left > 0 && !_state.IsBad;)
-        {
-            // a full one goes when there is more, so that the last one is known for what it is
-            if (_state.Length == full)
-                SendSegment(descriptor, isLast: false);
-            int target = _state.Length < headerLength ? headerLength : full;
-            int length = Math.Min(left, target - _state.Length);
-            if (!Append(address, length))
-                return;
-            if (_state.Length == headerLength)
-                Frame.CopyTo(_header);
-            address += (ulong)length;
-            left -= length;
-        }
-    }
-
-    private void SendSegment(in TransmitDescriptor descriptor, bool isLast)
-    {
-        int payload = _state.Length - _state.Context.HeaderLength;
-        Segmentation.Complete(Frame, _state.Context, _state.SegmentCount++, _state.Sent, isLast);
-        SendFrame(descriptor);
-        _state.Sent += (uint)payload;
-        _state.Length = _state.Context.HeaderLength;
-        _header.AsSpan(0, _state.Length).CopyTo(Frame);
     }
 
     private void End(in TransmitDescriptor last)
     {
-        if (!_state.Segments)
+        if (_state.First.IsSegmented)
         {
-            if (last.InsertsChecksum)
-                new ChecksumRange(last.ChecksumStart, last.ChecksumOffset, End: 0).Insert(Frame);
-            SendFrame(last);
+            FrameOffload offload = _state.SegmentationContext.Offload;
+            bool isValid = offload.Segmentation != FrameSegmentation.None && offload.IsValidFor(_state.Length)
+                && offload.HeaderLength + offload.SegmentSize <= Ethernet.MaxJumboLength;
+            _card.Statistics.Count(isValid ? Statistic.TSCTC : Statistic.TSCTFC);
+            if (isValid)
+                Send(last, offload);
+            return;
         }
-        else if (_state.Length >= _state.Context.HeaderLength)
-        {
-            SendSegment(last, isLast: true);
-            _card.Statistics.Count(Statistic.TSCTC);
-        }
+        if (last.InsertsChecksum)
+            new ChecksumRange(last.ChecksumStart, last.ChecksumOffset, End: 0).Insert(Frame);
+        if (_state.First.InsertsTcpChecksum)
+            _state.ChecksumContext.Tcp.Insert(Frame);
+        if (_state.First.InsertsIpChecksum)
+            _state.ChecksumContext.Ip.Insert(Frame);
+        Send(last);
     }
 
-    private void SendFrame(in TransmitDescriptor last)
+    private void Send(in TransmitDescriptor last, FrameOffload offload = default)
     {
-        if (_state.First.InsertsTcpChecksum)
-            _state.Context.Tcp.Insert(Frame);
-        if (_state.First.InsertsIpChecksum)
-            _state.Context.Ip.Insert(Frame);
         Span<byte> frame = Frame;
-        if (_card.IsVlanMode && last.Has(TransmitCommand.InsertVlanTag) && frame.Length >= Ethernet.HeaderLength)
+        if (frame.Length < Ethernet.HeaderLength)
+            return;
+        if (_card.IsVlanMode && last.Has(TransmitCommand.InsertVlanTag))
         {
             frame = _buffer.AsSpan(0, Ethernet.TagLength + frame.Length);
             frame[Ethernet.TagLength..][..Ethernet.TypeOffset].CopyTo(frame);
             BinaryPrimitives.WriteUInt16BigEndian(frame[Ethernet.TypeOffset..], _card.VlanType);
             BinaryPrimitives.WriteUInt16BigEndian(frame[(Ethernet.TypeOffset + 2)..], last.VlanTag);
+            offload = offload with { ChecksumStart = offload.ChecksumStart + (offload.NeedsChecksum ? Ethernet.TagLength : 0) };
         }
         if (frame.Length < Ethernet.MinLength && (_control.Value & TransmitControl.PadShortPackets) != 0)
         {
@@ -224,9 +172,7 @@ internal sealed class Transmitter
             _buffer.AsSpan(start + frame.Length, Ethernet.MinLength - frame.Length).Clear();
             frame = _buffer.AsSpan(start, Ethernet.MinLength);
         }
-        _cost++;
-        if (frame.Length >= Ethernet.HeaderLength)
-            _card.Transmit(frame);
+        _cost += _card.Transmit(new NetworkFrame(frame, offload));
     }
 
     /// <summary>A packet of which only some descriptors have come.</summary>
@@ -234,18 +180,15 @@ internal sealed class Transmitter
     {
         public TransmitDescriptor ChecksumContext;
         public TransmitDescriptor SegmentationContext;
-        public TransmitDescriptor Context;
         public TransmitDescriptor First;
         public int Length;
-        public uint SegmentCount;
-        public uint Sent;
-        private byte _inPacket, _segments, _isBad;
+        private byte _inPacket, _isBad;
 
         // not as bool: what a migration brings may be any byte
         public bool InPacket { readonly get => _inPacket != 0; set => _inPacket = value ? (byte)1 : (byte)0; }
 
-        public bool Segments { readonly get => _segments != 0; set => _segments = value ? (byte)1 : (byte)0; }
-
         public bool IsBad { readonly get => _isBad != 0; set => _isBad = value ? (byte)1 : (byte)0; }
+
+        public readonly int MaxLength => First.IsSegmented ? Transmitter.MaxLength : Ethernet.MaxJumboLength;
     }
 }
