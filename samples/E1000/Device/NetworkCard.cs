@@ -95,7 +95,7 @@ public sealed class NetworkCard : PciDevice, INetworkPort
         _receiver = new Receiver(_csr, this, options.ReceiveBufferSize, _interrupts, PostWork);
         _transmitter = new Transmitter(_csr, this, options.TransmitInterruptDelay, _interrupts, PostWork);
         _receiver.Filter.SetAddress(_eeprom.Address);
-        EnableMigration(Save, Restore, Eeprom.StateSize + Transmitter.MaxStateSize);
+        EnableMigration(Save, Restore, _eeprom.StateSize + Transmitter.MaxStateSize);
     }
 
     internal Statistics Statistics { get; }
@@ -230,16 +230,16 @@ public sealed class NetworkCard : PciDevice, INetworkPort
 
     private void Save(IBufferWriter<byte> writer)
     {
-        _eeprom.Save(writer.GetSpan(Eeprom.StateSize));
-        writer.Advance(Eeprom.StateSize);
+        _eeprom.Save(writer.GetSpan(_eeprom.StateSize));
+        writer.Advance(_eeprom.StateSize);
         writer.Advance(_transmitter.Save(writer.GetSpan(Transmitter.MaxStateSize)));
     }
 
     private void Restore(ReadOnlySpan<byte> state)
     {
-        if (state.Length < Eeprom.StateSize + Transmitter.MinStateSize)
+        if (state.Length < _eeprom.StateSize + Transmitter.MinStateSize)
             throw new InvalidDataException("The state is too short.");
-        _transmitter.Restore(state[Eeprom.StateSize..]);
-        _eeprom.Restore(state[..Eeprom.StateSize]);
+        _transmitter.Restore(state[_eeprom.StateSize..]);
+        _eeprom.Restore(state[.._eeprom.StateSize]);
     }
 }
