@@ -10,6 +10,9 @@ switch (args)
     case ["floor", string path]:
         FloorServer.Run(path);
         return 0;
+    case ["floor-accepts", string path]:
+        AcceptingFloor.Run(path);
+        return 0;
     case ["ours", string path, "adaptive"]:
         OurServer.Run(path, spinMicroseconds: null);
         return 0;

@@ -77,6 +77,17 @@ public sealed partial class MessageChannel : IDisposable
         }
     }
 
+    /// <summary>The socket's buffer, for another one; null if it has grown, or another thread than the Command thread may still receive
+    /// into it. Command thread, after <see cref="Dispose"/>.</summary>
+    internal byte[]? SpareBuffer
+    {
+        get
+        {
+            lock (_gate)
+                return _createdCalls == 0 && !_receiving ? _socket.SpareBuffer : null;
+        }
+    }
+
     /// <summary>Takes the next of the commands that were received together. Command thread.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryNextBuffered(out ReceivedMessage message) => _batch.TryDequeue(out message);

@@ -8,7 +8,7 @@ public sealed partial class MessageSocket
 {
     private readonly Lock _sendLock = new();
     private readonly int _descriptor; // of _socket; valid with the send lock, while not closed
-    private readonly int _whole; // bytes that a send never splits
+    private volatile int _whole; // bytes that a send never splits
     private OutputBuffer? _output;
 
     /// <summary>Whether the output buffer is not empty.</summary>
@@ -52,7 +52,7 @@ public sealed partial class MessageSocket
     }
 
     /// <summary>Enables <see cref="SendOrBuffer"/>. Call it before other threads use this socket.</summary>
-    internal void BufferOutput() => _output ??= new OutputBuffer(_whole);
+    internal void BufferOutput() => _output ??= new OutputBuffer();
 
     /// <summary>Sends messages without blocking, and buffers the rest, which is sent before any later message.</summary>
     /// <param name="messages">One or several consecutive messages.</param>
@@ -181,7 +181,7 @@ public sealed partial class MessageSocket
     {
         if (_closed)
             return Errno.ENOTCONN;
-        Errno errno = _output!.Send(_socket);
+        Errno errno = _output!.Send(_socket, _whole);
         if (errno is Errno.None or Errno.EAGAIN)
             return errno;
         // part of a message may have been sent

@@ -22,7 +22,7 @@ public sealed partial class MessageSocket : IDisposable
 
     private readonly SafeSocketHandle _socket;
     private readonly MessageSocketOptions _options;
-    private readonly ReceiveBuffer _buffer = new(FirstBufferSize, BufferSize);
+    private readonly ReceiveBuffer _buffer;
     private readonly Lock _closeLock = new();
     private readonly PendingFds _pendingFds;
     private AdaptiveSpin _spin; // of the thread that receives
@@ -34,18 +34,22 @@ public sealed partial class MessageSocket : IDisposable
     /// <param name="socket">A connected AF_UNIX stream socket; disposed with this. It is put into blocking mode.</param>
     /// <param name="options">Null for the defaults.</param>
     public MessageSocket(SafeSocketHandle socket, MessageSocketOptions? options = null)
+        : this(options ?? new MessageSocketOptions(), socket ?? throw new ArgumentNullException(nameof(socket)))
     {
-        ArgumentNullException.ThrowIfNull(socket);
+        SocketCalls.SetBlocking(socket);
+        SetBufferSizes();
+    }
+
+    private MessageSocket(MessageSocketOptions options, SafeSocketHandle socket, byte[]? spare = null)
+    {
+        _buffer = new ReceiveBuffer(FirstBufferSize, BufferSize, spare);
         _socket = socket;
         _descriptor = (int)socket.DangerousGetHandle();
-        _options = options ?? new MessageSocketOptions();
+        _options = options;
         _pendingFds = new PendingFds(_options.MaxMessageFds);
         _spin = new AdaptiveSpin(_options.Spin, _options.IsSpinFixed);
         _trace = EnabledTrace();
-        SocketCalls.SetBlocking(socket);
-        if (_options.SocketBufferSize is int size)
-            SocketCalls.SetBufferSize(socket, size);
-        _whole = SendPiece.WholeOf(SocketCalls.SendBufferSize(socket));
+        _whole = SendPiece.WholeOfAny;
     }
 
     /// <summary>The socket, to wait for, or to send to a peer. Borrowed.</summary>
@@ -57,6 +61,14 @@ public sealed partial class MessageSocket : IDisposable
         (SafeSocketHandle first, SafeSocketHandle second) = SocketCalls.CreatePair();
         return (new MessageSocket(first, options), new MessageSocket(second, options));
     }
+
+    /// <summary>Takes over a socket that was accepted just now, and is in blocking mode. <see cref="SetBufferSizes"/> is left to the
+    /// caller: the client may go at once.</summary>
+    internal static MessageSocket OfNewClient(SafeSocketHandle socket, MessageSocketOptions options, SpareBuffers spares) =>
+        new(options, socket, spares.TakeReceive());
+
+    /// <inheritdoc cref="ReceiveBuffer.Spare"/>
+    internal byte[]? SpareBuffer => _buffer.Spare;
 
     /// <summary>Receives available bytes with one <c>recvmsg</c>.</summary>
     /// <param name="wait">Whether to wait for bytes. The wait can end with <see cref="ReceiveStatus.Empty"/>
@@ -171,12 +183,22 @@ public sealed partial class MessageSocket : IDisposable
     /// <summary>Sets the timeout after which a waiting receive returns <see cref="ReceiveStatus.Empty"/>.</summary>
     public void SetReceiveTimeout(TimeSpan timeout) => SocketCalls.SetReceiveTimeout(_socket, timeout);
 
+    /// <summary>Asks the kernel for buffers as large as the options say.</summary>
+    internal void SetBufferSizes()
+    {
+        if (_options.SocketBufferSize is int size)
+            SocketCalls.SetBufferSize(_socket, size);
+        _whole = SendPiece.WholeOf(SocketCalls.SendBufferSize(_socket));
+    }
+
     /// <summary>Shuts the socket down: receives and sends in progress return. Any thread.</summary>
     public void Shutdown()
     {
-        _closed = true;
         lock (_closeLock)
         {
+            if (_closed)
+                return;
+            _closed = true;
             if (!_socket.IsClosed)
                 SocketCalls.Shutdown(_socket);
         }

@@ -6,8 +6,7 @@ namespace VfioUser.Protocol;
 
 /// <summary>Messages that the socket has not accepted yet, with the descriptors of one of them.</summary>
 /// <remarks>Any thread. Not bounded here: the owner handles no more commands while it is not empty.</remarks>
-/// <param name="whole">Bytes that a send never splits.</param>
-internal sealed class OutputBuffer(int whole) : IDisposable
+internal sealed class OutputBuffer : IDisposable
 {
     private readonly Lock _gate = new();
     private byte[] _bytes = [];
@@ -46,8 +45,10 @@ internal sealed class OutputBuffer(int whole) : IDisposable
     }
 
     /// <summary>Sends as much as possible without blocking.</summary>
+    /// <param name="socket">Where to.</param>
+    /// <param name="whole">Bytes that a send never splits.</param>
     /// <returns>None if nothing is left, EAGAIN if something is, or the errno of a failure, which clears the buffer.</returns>
-    public Errno Send(SafeSocketHandle socket)
+    public Errno Send(SafeSocketHandle socket, int whole)
     {
         lock (_gate)
         {

@@ -8,7 +8,8 @@ namespace VfioUser.Protocol;
 /// </remarks>
 /// <param name="first">Size in bytes until it is full for the first time.</param>
 /// <param name="capacity">Size in bytes afterwards.</param>
-internal sealed class ReceiveBuffer(int first, int capacity)
+/// <param name="spare">An array of the first size that nobody uses; null to allocate one.</param>
+internal sealed class ReceiveBuffer(int first, int capacity, byte[]? spare = null)
 {
     // a buffer that grew for a large message shrinks after this many consecutive receives that did not need it
     private const int ShrinkAfter = 256;
@@ -26,7 +27,7 @@ internal sealed class ReceiveBuffer(int first, int capacity)
     {
     }
 
-    public byte[] Bytes { get; private set; } = Allocate(first);
+    public byte[] Bytes { get; private set; } = spare ?? Allocate(first);
 
     public int Start { get; private set; }
 
@@ -95,6 +96,9 @@ internal sealed class ReceiveBuffer(int first, int capacity)
         Bytes = bytes;
         (Start, End, _kept, _smallInARow) = (0, unparsed, 0, 0);
     }
+
+    /// <summary>Its array, for the buffer of another socket, unless it has grown. The caller knows that nobody uses it any more.</summary>
+    public byte[]? Spare => Bytes.Length == _first ? Bytes : null;
 
     // on the pinned heap: a blocking receive would otherwise pin it for as long as the peer is silent
     private static byte[] Allocate(int size) => GC.AllocateUninitializedArray<byte>(size, pinned: true);

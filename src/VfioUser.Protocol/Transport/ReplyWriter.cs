@@ -22,7 +22,7 @@ public sealed class ReplyWriter
 
     private readonly MessageSocket _socket;
     private readonly bool _buffersOutput;
-    private byte[] _bytes = Allocate(Small);
+    private byte[] _bytes;
     private MessageHeader _request;
     private int _sent;
     private int _ended;
@@ -32,20 +32,27 @@ public sealed class ReplyWriter
 
     /// <summary>Creates a writer for <paramref name="socket"/>, which it borrows.</summary>
     public ReplyWriter(MessageSocket socket)
+        : this(socket, buffersOutput: false, spare: null)
     {
-        ArgumentNullException.ThrowIfNull(socket);
-        _socket = socket;
     }
 
     /// <summary>Creates a writer that can buffer output in the socket instead of blocking. While there is buffered output, no
     /// more commands must be handled.</summary>
-    internal ReplyWriter(MessageSocket socket, bool buffersOutput)
-        : this(socket)
+    /// <param name="socket">Borrowed.</param>
+    /// <param name="buffersOutput">Whether it does.</param>
+    /// <param name="spare">The <see cref="SpareBuffer"/> of another one, or null.</param>
+    internal ReplyWriter(MessageSocket socket, bool buffersOutput, byte[]? spare = null)
     {
+        ArgumentNullException.ThrowIfNull(socket);
+        _socket = socket;
+        _bytes = spare ?? Allocate(Small);
         _buffersOutput = buffersOutput;
         if (buffersOutput)
             socket.BufferOutput();
     }
+
+    /// <summary>Its buffer, for another writer, when this one is not used any more; null if it has grown.</summary>
+    internal byte[]? SpareBuffer => _bytes.Length == Small ? _bytes : null;
 
     /// <summary>Bytes of memory in use.</summary>
     internal int Capacity => _bytes.Length;

@@ -12,6 +12,9 @@ internal static class SendPiece
     /// <summary>Bytes that are never split, unless the socket's send buffer is less than twice as large.</summary>
     public const int Whole = 32 << 10;
 
+    /// <summary>Bytes that are never split by the smallest send buffer that Linux has, of 4,608 bytes.</summary>
+    public const int WholeOfAny = 2 << 10;
+
     // bytes of half of the buffer that the kernel itself uses
     private const int Overhead = 64;
 

@@ -34,20 +34,30 @@ internal static class Comparison
         ComparisonOptions options = ComparisonOptions.Parse(words);
         DirectoryInfo folder = Directory.CreateTempSubdirectory("vfio-user-bench-");
         List<Peer> others = [];
+        List<Peer> othersConnecting = [];
         try
         {
             using Peer floor = new(folder.FullName, "floor", ServerCore);
             using Peer ours = new(folder.FullName, "ours", ServerCore, "0");
             using Peer spinning = new(folder.FullName, "ours-spinning", ServerCore, "50");
             using Peer client = new(folder.CreateSubdirectory("client").FullName, "floor", ServerCore);
+            DirectoryInfo connecting = folder.CreateSubdirectory("connecting");
+            using Peer accepting = new Peer(connecting.FullName, "floor-accepts", ServerCore).Disconnected();
+            using Peer oursConnecting = new Peer(connecting.FullName, "ours", ServerCore, "0").Disconnected();
             foreach ((string name, string command) in options.Others)
+            {
                 others.Add(Peer.Other(command, Path.Combine(folder.FullName, name + ".sock"), ServerCore));
+                othersConnecting.Add(Peer.Other(command, Path.Combine(connecting.FullName, name + ".sock"), ServerCore).Disconnected());
+            }
             Console.WriteLine($"{(options.IsQuick ? QuickAlternations : Alternations)} alternations a row, medians; client on core {ClientCore}, servers on core {ServerCore}.");
             Console.WriteLine();
             Console.WriteLine($"| what | floor | VfioUser | ratio | target | |{string.Concat(options.Others.Select(other => $" {other.Name} | VfioUser / {other.Name} |"))}");
             Console.WriteLine($"|---|---|---|---|---|---|{string.Concat(options.Others.Select(_ => "---|---|"))}");
             bool met = true;
-            foreach (Row row in AllRows(floor, ours, spinning, client, others))
+            IEnumerable<Row> rows = new SocketRows(floor, ours, spinning, others).All()
+                .Concat(new ConnectRows(accepting, oursConnecting, othersConnecting).All())
+                .Concat(new MessageDmaRows(client).All()).Concat(new LookupRows().All()).Concat(new ApiRows().All());
+            foreach (Row row in rows)
             {
                 if (options.Filters.Count == 0 ? !(options.IsQuick && row.IsExplanation) : options.Filters.Any(word => row.Name.Contains(word, StringComparison.OrdinalIgnoreCase)))
                     met &= options.IsQuick ? IsNear(row) : Print(row, Alternations, margin: 1);
@@ -56,14 +66,11 @@ internal static class Comparison
         }
         finally
         {
-            foreach (Peer other in others)
+            foreach (Peer other in (Peer[])[.. others, .. othersConnecting])
                 other.Dispose();
             folder.Delete(recursive: true);
         }
     }
-
-    private static IEnumerable<Row> AllRows(Peer floor, Peer ours, Peer spinning, Peer client, IReadOnlyList<Peer> others) =>
-        new SocketRows(floor, ours, spinning, others).All().Concat(new MessageDmaRows(client).All()).Concat(new LookupRows().All()).Concat(new ApiRows().All());
 
     // what is slower by an optimisation less is so each time, what is slower by the machine's other work is not
     private static bool IsNear(Row row)

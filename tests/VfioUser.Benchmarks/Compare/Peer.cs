@@ -7,6 +7,7 @@ namespace VfioUser.Benchmarks;
 internal sealed class Peer : IDisposable
 {
     private readonly Process _process;
+    private readonly string _path;
     private readonly Socket _socket;
 
     /// <summary>This program, as a server of a kind.</summary>
@@ -18,6 +19,7 @@ internal sealed class Peer : IDisposable
     private Peer(string path, int core, Func<string, string[]> command)
     {
         _process = Process.Start("taskset", ["-c", core.ToString(System.Globalization.CultureInfo.InvariantCulture), .. command(path)]);
+        _path = path;
         _socket = Connect(path);
         _socket.SendBufferSize = _socket.ReceiveBufferSize = 1 << 20;
     }
@@ -42,6 +44,21 @@ internal sealed class Peer : IDisposable
     }
 
     public int Socket => Bare.Raw(_socket.SafeHandle);
+
+    /// <summary>Leaves the server to others: to each <see cref="ConnectAgain"/>, one at a time.</summary>
+    public Peer Disconnected()
+    {
+        _socket.Dispose();
+        return this;
+    }
+
+    /// <summary>A connection of its own, which the caller closes.</summary>
+    public Socket ConnectAgain()
+    {
+        Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        socket.Connect(new UnixDomainSocketEndPoint(_path));
+        return socket;
+    }
 
     public void Dispose()
     {

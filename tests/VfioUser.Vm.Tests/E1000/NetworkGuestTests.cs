@@ -36,7 +36,8 @@ public class NetworkGuestTests
         VirtualMachine machine = guests.Machines[0];
         await guests.Ping(0);
 
-        (await machine.Output("ethtool -t eth0 offline")).Should().Contain("PASS").And.NotContain("FAIL");
+        // its loopback test waits for 200 ms, which a busy machine may take longer for
+        (await machine.Output("for i in 1 2 3 4; do ethtool -t eth0 offline && break; sleep 1; done")).Should().Contain("result is PASS");
         await guests.Ping(0);
 
         guests.Unplug(0);

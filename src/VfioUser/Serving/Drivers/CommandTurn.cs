@@ -1,3 +1,6 @@
+using System.Runtime.InteropServices;
+using VfioUser.Protocol.Interop;
+
 namespace VfioUser;
 
 /// <summary>Which thread is the Command thread: the server's thread, or its <see cref="StandIn"/> while the first sleeps.</summary>
@@ -13,8 +16,15 @@ internal sealed class CommandTurn(CommandWork work)
     private const int Borrowed = 2;
     private const int Wanted = 3; // borrowed, and the owner waits for it
 
+    // milliseconds for which a client may be silent before others that come are looked after
+    private const int Soon = 50;
+
     private readonly object _returned = new();
     private int _state;
+
+    /// <summary>Called by the owner when its client has not gone at once: when it is silent, or has sent a command. Several times for
+    /// one client.</summary>
+    public Action? ClientStays { get; set; }
 
     /// <summary>Whether no thread has the turn. A thread that has it checks for work before it sleeps, or after it has returned the turn.</summary>
     public bool IsFree
@@ -34,6 +44,16 @@ internal sealed class CommandTurn(CommandWork work)
         if (!work.IsReady)
             return true;
         Wake();
+        return false;
+    }
+
+    /// <summary>Waits a moment for a new client. Called by the owner in its sleep.</summary>
+    /// <returns>False if it is silent.</returns>
+    public bool IsReadableSoon(SafeHandle client)
+    {
+        if (PollCalls.WaitReadable(client, Soon))
+            return true;
+        ClientStays?.Invoke();
         return false;
     }
 

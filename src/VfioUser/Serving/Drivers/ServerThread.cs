@@ -1,3 +1,5 @@
+using VfioUser.Protocol;
+
 namespace VfioUser;
 
 /// <summary>Drives an engine on its own thread, which sleeps in the engine's receive while a client is attached.</summary>
@@ -7,6 +9,9 @@ internal sealed class ServerThread : IDisposable
     private readonly ListenerWatch _watch;
     private readonly CommandTurn _turn;
     private readonly StandIn _standIn;
+    private EventFd? _stop; // made for the first wait for clients
+    private CancellationTokenRegistration _stopping;
+    private bool _watches; // others that come while the client is attached
     private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private ServerThread(ServingEngine engine)
@@ -14,6 +19,7 @@ internal sealed class ServerThread : IDisposable
         _engine = engine;
         _watch = new ListenerWatch(engine);
         _turn = engine.Run.Turn!;
+        _turn.ClientStays = Watch;
         _standIn = new StandIn(engine, _turn);
         engine.WorkAdded = _standIn.Wake;
         engine.DueChanged = _standIn.WakeAt;
@@ -34,6 +40,8 @@ internal sealed class ServerThread : IDisposable
     public void Dispose()
     {
         _watch.Dispose();
+        _stopping.Dispose();
+        _stop?.Dispose();
         _engine.Dispose();
         _standIn.Dispose();
     }
@@ -64,9 +72,19 @@ internal sealed class ServerThread : IDisposable
         int unlimited = int.MaxValue;
         PollEvents events = _engine.Step(ref unlimited);
         if ((events & PollEvents.Connected) != 0)
-            _watch.Begin();
+            _watches = false;
         else if (events == PollEvents.None && _engine.Client is null && _turn.TrySleep())
             Sleep();
+    }
+
+    // Not when a client connects: to wake the thread that looks after others, and that it has woken, takes longer than to answer one
+    // that only asks for the version.
+    private void Watch()
+    {
+        if (_watches)
+            return;
+        _watches = true;
+        _watch.Begin();
     }
 
     private void Sleep()
@@ -95,11 +113,21 @@ internal sealed class ServerThread : IDisposable
         }
         try
         {
-            _engine.Clients.AwaitClient(stopping);
+            _engine.Clients.AwaitClient(StopSignal(stopping));
         }
         catch (IOException e)
         {
             _engine.Pending.CannotAccept(e);
         }
+    }
+
+    private EventFd StopSignal(CancellationToken stopping)
+    {
+        if (_stop is null)
+        {
+            _stop = new EventFd();
+            _stopping = stopping.UnsafeRegister(static stop => ((EventFd)stop!).Signal(), _stop);
+        }
+        return _stop;
     }
 }

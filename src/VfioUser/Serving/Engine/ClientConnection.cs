@@ -68,7 +68,7 @@ internal sealed class ClientConnection : IDisposable
     /// <param name="wake">Called when another thread has queued work; null if no thread needs to be woken.</param>
     public static ClientConnection? TryOpen(ServerRun run, SafeSocketHandle socket, Action? wake)
     {
-        MessageSocket messages = new(socket, run.SocketOptions);
+        MessageSocket messages = MessageSocket.OfNewClient(socket, run.SocketOptions, run.Spares);
         MessageChannel channel = new(messages, new MessageChannelOptions { CallTimeout = run.Options.DmaTimeout, MaxConcurrentCalls = run.Options.MaxDmaInFlight }) { WorkQueued = wake };
         ClientConnection? connection = null;
         try
@@ -118,6 +118,7 @@ internal sealed class ClientConnection : IDisposable
         _session?.Dispose();
         _run.Device.Session = null;
         _channel.Dispose();
+        _run.Spares.Keep(_channel.SpareBuffer, _handshake.Replies.SpareBuffer);
         _run.Log.Detached(_peer.ProcessId, _peer.UserId, disconnect.Message);
         _run.Status.Detached(disconnect);
     }

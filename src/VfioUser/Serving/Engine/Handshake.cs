@@ -11,7 +11,9 @@ namespace VfioUser;
 /// <param name="peer">The client's credentials.</param>
 internal sealed class Handshake(ServerRun run, MessageChannel channel, PeerCredentials peer)
 {
-    private readonly ReplyWriter _replies = new(channel.Socket, buffersOutput: !run.MayBlock);
+
+    /// <summary>Of the connection, also after negotiation.</summary>
+    public ReplyWriter Replies { get; } = new(channel.Socket, buffersOutput: !run.MayBlock, run.Spares.TakeReply());
 
     /// <summary>When negotiation times out.</summary>
     public Deadline Deadline { get; } = Deadline.After(run.Options.NegotiationTimeout);
@@ -29,22 +31,25 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, PeerCrede
     /// <returns>False when negotiation has failed; the client got an error reply if it sent a valid header.</returns>
     public bool Step()
     {
+        if (Receive() != ReceiveStatus.Empty)
+            return Session is not null;
+        if (Deadline.Left == TimeSpan.Zero)
+        {
+            Fail(Errno.ETIMEDOUT, "the client did not propose a version in time");
+            return false;
+        }
         // wait here and not in the receive: with a client that sends byte after byte, that would never time out
         if (run.Turn is { } turn && turn.TrySleep())
             Await(turn);
-        if (Receive() != ReceiveStatus.Empty)
-            return Session is not null;
-        if (Deadline.Left > TimeSpan.Zero)
-            return true;
-        Fail(Errno.ETIMEDOUT, "the client did not propose a version in time");
-        return false;
+        return true;
     }
 
     private void Await(CommandTurn turn)
     {
         try
         {
-            PollCalls.WaitReadable(channel.Socket.Handle, (int)Math.Ceiling(Deadline.Left.TotalMilliseconds));
+            if (!turn.IsReadableSoon(channel.Socket.Handle))
+                PollCalls.WaitReadable(channel.Socket.Handle, (int)Math.Ceiling(Deadline.Left.TotalMilliseconds));
         }
         finally
         {
@@ -66,8 +71,8 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, PeerCrede
             Fail(Errno.EINVAL, e.Message);
             if (e.Header is { } header)
             {
-                _replies.Fail(header, Errno.EINVAL);
-                _replies.Flush();
+                Replies.Fail(header, Errno.EINVAL);
+                Replies.Flush();
             }
             return ReceiveStatus.Received;
         }
@@ -127,12 +132,12 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, PeerCrede
         try
         {
             byte[] payload = VersionMessage.Format(reply.Version, reply.Capabilities);
-            payload.CopyTo(_replies.Begin(request, payload.Length));
+            payload.CopyTo(Replies.Begin(request, payload.Length));
             if (clientEnd is null)
-                _replies.End(payload.Length);
+                Replies.End(payload.Length);
             else
-                _replies.End(payload.Length, [clientEnd]);
-            _replies.Flush();
+                Replies.End(payload.Length, [clientEnd]);
+            Replies.Flush();
         }
         catch
         {
@@ -146,7 +151,7 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, PeerCrede
         }
         run.Log.Negotiated(peer, reply.Version, twin is not null, proposed);
         Negotiated = new NegotiatedSession(reply.Version, twin is not null, proposed, DateTimeOffset.UtcNow);
-        return new Session(run, channel, twin, SessionLimits.Between(reply.Capabilities, proposed), _replies) { StopsAtError = StopsAtError(proposed) };
+        return new Session(run, channel, twin, SessionLimits.Between(reply.Capabilities, proposed), Replies) { StopsAtError = StopsAtError(proposed) };
     }
 
     // SPDK's host proposes no capabilities, libvfio-user's client only these two. Neither reads the payload of an error reply, so it
@@ -157,10 +162,10 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, PeerCrede
     private void Refuse(in MessageHeader request, Errno errno, string? problem)
     {
         if (request.Command == Command.Version)
-            VersionHandler.Refuse(_replies, request, errno, problem);
+            VersionHandler.Refuse(Replies, request, errno, problem);
         else
-            _replies.Fail(request, errno);
-        _replies.Flush();
+            Replies.Fail(request, errno);
+        Replies.Flush();
     }
 
     private void Fail(Errno errno, string problem)

@@ -18,6 +18,9 @@ internal sealed record ServerRun(
     /// <summary>Of each socket to the client.</summary>
     public MessageSocketOptions SocketOptions { get; } = new() { Spin = Options.Spin, IsSpinFixed = Options.IsSpinFixed, Trace = Log };
 
+    /// <summary>Of clients that have gone. Command thread.</summary>
+    public SpareBuffers Spares { get; } = new();
+
     /// <summary>A session ends because the server failed; the run continues.</summary>
     public void SessionFailed(Exception failure)
     {

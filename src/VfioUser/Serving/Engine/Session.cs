@@ -20,6 +20,7 @@ internal sealed class Session : IDisposable
     private readonly bool _mayBlock;
     private bool _metered;
     private bool _isLeaving;
+    private bool _hasCommands;
     private long _began; // start of the command being handled; 0 if it is not measured
     private long _pendingSince; // start of the pending command; 0 for none, or if it is not measured
     private Command? _command; // the one being handled
@@ -183,7 +184,10 @@ internal sealed class Session : IDisposable
         Guarded(DeviceCallback.DmaUnmapping, () =>
         {
             while (!TryLeave())
+            {
+                _run.Turn?.ClientStays?.Invoke(); // others are told that the device is in use
                 AwaitPending();
+            }
         });
         Device.Dma.ByMessage = null;
         GuestRegions.Dispose();
@@ -206,6 +210,8 @@ internal sealed class Session : IDisposable
             return _channel.ReceiveCommand(wait: false, out message);
         try
         {
+            if (!_hasCommands && !_channel.HasReceived)
+                turn.IsReadableSoon(_channel.Socket.Handle);
             return _channel.ReceiveCommand(wait: true, out message);
         }
         finally
@@ -241,6 +247,13 @@ internal sealed class Session : IDisposable
         ReceiveStatus status = IsPending ? Continue(out message) : Receive(out message);
         if (status != ReceiveStatus.Received)
             return status == ReceiveStatus.Empty;
+        if (!_hasCommands)
+        {
+            _hasCommands = true;
+            // not for a client that only asks for the version
+            _channel.Socket.SetBufferSizes();
+            _run.Turn?.ClientStays?.Invoke();
+        }
         bool handled = HandleAll(message, ref budget);
         return Replies.Flush() && (handled || IsPending);
     }

@@ -76,7 +76,9 @@ internal sealed class Unmapping(Session session, SafeHandle socket, Cancellation
             _isLeaving = true;
             DmaDrain all = session.GuestRegions.UnmapBetween(0, ulong.MaxValue, _drain);
             EndWait();
-            Keep(all);
+            _drain = all;
+            if (!all.IsDone)
+                Keep(all);
         }
         if (!_drain!.IsDone && !stopping.IsCancellationRequested)
         {

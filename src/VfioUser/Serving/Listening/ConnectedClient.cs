@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using VfioUser.Protocol.Interop;
 
 namespace VfioUser;
 
@@ -10,7 +11,13 @@ internal sealed class ConnectedClient(SafeSocketHandle socket) : IClientSource
 
     public string Address => "a connected socket";
 
-    public SafeSocketHandle? TryNext() => Interlocked.Exchange(ref _socket, null);
+    public SafeSocketHandle? TryNext()
+    {
+        SafeSocketHandle? client = Interlocked.Exchange(ref _socket, null);
+        if (client is not null)
+            SocketCalls.SetBlocking(client);
+        return client;
+    }
 
     public SafeHandle? Listening => null;
 
