@@ -43,6 +43,11 @@ switch (args)
     case ["virtio-block-server", string path]:
         VirtioServer.Run(path);
         return 0;
+    case ["nvme-many", .. string[] words]:
+        return ManyControllers.Run(words);
+    case ["nvme-many-server", string folder, string count]:
+        ManyControllers.Serve(folder, int.Parse(count, System.Globalization.CultureInfo.InvariantCulture));
+        return 0;
     case ["nvme-file", .. string[] folder]:
         return NvmeFile.Run(folder.FirstOrDefault());
     case ["start", string program]:
@@ -83,6 +88,7 @@ switch (args)
             many [WORD...]      memory, threads, descriptors and latency with up to 5,000 attached devices; words are numbers of devices,
                                 own or shared (threads)
             nvme [DOORBELLS...] the NVMe sample beside the same copies and signals; doorbells are shadow, mapped, trapped
+            nvme-many [COUNT]   36 controllers in one process, all busy: whether each gets its share
             virtio-block [LAYOUT...] the virtio disk beside the same copies and signals; layouts are split, packed
             nvme-guest [WORD...] fio in a guest on the NVMe sample beside QEMU's own device; words are memory, file (its disk),
                                 shadow, mapped, trapped (doorbells), 1, 2, 4 (processors of the guest), strict (with an IOMMU)
