@@ -23,6 +23,7 @@ internal sealed class AdminCommands
             [AdminOpcode.GetLogPage] = new GetLogPageCommand(parts),
             [AdminOpcode.Abort] = new AbortCommand(parts),
             [AdminOpcode.AsyncEventRequest] = new AsyncEventRequestCommand(parts),
+            [AdminOpcode.DeviceSelfTest] = new DeviceSelfTestCommand(parts),
             [AdminOpcode.FormatNvm] = new FormatCommand(parts),
             [AdminOpcode.NamespaceManagement] = new NamespaceManagementCommand(parts),
             [AdminOpcode.NamespaceAttachment] = new NamespaceAttachmentCommand(parts),

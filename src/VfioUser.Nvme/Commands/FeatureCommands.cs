@@ -18,6 +18,14 @@ internal sealed class FeatureCommands(ControllerParts parts)
 
     public CommandOutcome Set(in Command command, CommandContext context, out uint result)
     {
+        CommandOutcome outcome = Change(command, context, out result);
+        if (outcome.IsCompleted && !outcome.HasFailed)
+            parts.History.AddSetFeature(command);
+        return outcome;
+    }
+
+    private CommandOutcome Change(in Command command, CommandContext context, out uint result)
+    {
         result = 0;
         FeatureId id = (FeatureId)(byte)command.Dword10;
         uint value = command.Dword11;
@@ -136,6 +144,7 @@ internal sealed class FeatureCommands(ControllerParts parts)
             return status;
         if (!context.Data.TryCopyTo(0, MemoryMarshal.AsBytes(new Span<ulong>(ref timestamp))))
             return Status.DataTransferError;
+        parts.History.AddTimestamp();
         Features.Timestamp = timestamp;
         return Status.Success;
     }

@@ -22,10 +22,10 @@ internal sealed class FormatCommand(ControllerParts parts) : IAdminCommand
             return Status.InvalidField;
         if (Array.Exists(spaces, space => space.IsReadOnly))
             return Status.NamespaceWriteProtected;
-        return Format(spaces, format, context);
+        return Format(spaces, format, command.Dword10, context);
     }
 
-    private CommandOutcome Format(Namespace[] spaces, int format, CommandContext context)
+    private CommandOutcome Format(Namespace[] spaces, int format, uint dword10, CommandContext context)
     {
         context.Pass.Leave();
         foreach (Namespace space in spaces)
@@ -33,12 +33,16 @@ internal sealed class FormatCommand(ControllerParts parts) : IAdminCommand
             // removed meanwhile: then there is nothing to format
             if (!space.TryUse())
                 return context.Reenter(parts.Namespaces.Refusal(space.Id));
+            parts.History.AddFormatStart(space.Id, dword10);
+            Status status = Status.WriteFault;
             try
             {
                 Format(space, format);
+                status = Status.Success;
             }
             finally
             {
+                parts.History.AddFormatCompletion(space.Id, status);
                 space.EndUse();
             }
         }
@@ -54,6 +58,7 @@ internal sealed class FormatCommand(ControllerParts parts) : IAdminCommand
             // what was there goes even if blocks of another size leave a part of the disk out
             Wait.For(space.Disk.WriteZeroesAsync(0, space.Length, deallocate: true));
             parts.Flush(space);
+            space.Uncorrectable.Clear(0, long.MaxValue);
             changed = space.SetFormat(format);
         }
         finally

@@ -7,7 +7,6 @@ namespace VfioUser.Nvme;
 /// <summary>Get Log Page. NVMe 1.4 5.14.</summary>
 internal sealed class GetLogPageCommand(ControllerParts parts) : IAdminCommand
 {
-    public const string FirmwareRevision = "1.0";
     private const int LargestPage = 4096;
     private const uint AllNamespaces = 0xFFFF_FFFF;
     private const uint RetainEvent = 1 << 15;
@@ -18,6 +17,8 @@ internal sealed class GetLogPageCommand(ControllerParts parts) : IAdminCommand
         LogPageId id = (LogPageId)(byte)command.Dword10;
         long length = ((long)(command.Dword10 >> 16 | (command.Dword11 & 0xFFFF) << 16) + 1) * sizeof(uint);
         ulong offset = command.Dword12 | (ulong)command.Dword13 << 32;
+        if (id == LogPageId.PersistentEvents)
+            return ReturnHistory(command, context, length, offset);
         int size = SizeOf(id);
         if (size == 0)
             return Status.InvalidLogPage;
@@ -47,11 +48,43 @@ internal sealed class GetLogPageCommand(ControllerParts parts) : IAdminCommand
         return Status.DataTransferError;
     }
 
+    // What is read is the log as it was when the driver established its context. NVMe 2.0 figure 221
+    private Status ReturnHistory(in Command command, CommandContext context, long length, ulong offset)
+    {
+        const uint EstablishAndRead = 1, Release = 2; // and 0 to read
+        uint action = command.Dword10 >> 8 & 0x7F;
+        if (action > Release || offset % sizeof(uint) != 0 || length > CommandContext.MaxTransfer)
+            return Status.InvalidField;
+        if (action == Release)
+        {
+            parts.History.Release();
+            return Status.Success;
+        }
+        if ((action == EstablishAndRead) == (parts.History.Context is not null))
+            return Status.CommandSequenceError;
+        if (action == EstablishAndRead)
+            parts.History.Establish();
+        ReadOnlySpan<byte> log = parts.History.Context;
+        Status status = offset > (ulong)log.Length ? Status.InvalidField : context.Map(command, (int)length, isAdmin: true);
+        if (status == Status.Success)
+        {
+            Span<byte> data = context.Bounce((int)length).Span;
+            data.Clear();
+            log = log[(int)offset..];
+            log[..Math.Min(log.Length, data.Length)].CopyTo(data);
+            status = context.Data.TryCopyFrom(0, data) ? Status.Success : Status.DataTransferError;
+        }
+        if (status != Status.Success && action == EstablishAndRead)
+            parts.History.Release(); // the driver has none
+        return status;
+    }
+
     // 0 if there is no page of this number.
     private static int SizeOf(LogPageId id) => id switch
     {
         LogPageId.Error => ErrorLog.Entries * ErrorLogEntry.EntrySize,
         LogPageId.Smart or LogPageId.FirmwareSlot => 512,
+        LogPageId.DeviceSelfTest => SelfTests.PageSize,
         LogPageId.ChangedNamespaces or LogPageId.CommandsSupportedAndEffects => 4096,
         _ => 0,
     };
@@ -64,7 +97,7 @@ internal sealed class GetLogPageCommand(ControllerParts parts) : IAdminCommand
                 parts.Errors.Write(page);
                 break;
             case LogPageId.Smart:
-                WriteSmart(page);
+                SmartLog.Write(parts, page);
                 break;
             case LogPageId.FirmwareSlot:
                 WriteFirmwareSlot(page);
@@ -75,37 +108,17 @@ internal sealed class GetLogPageCommand(ControllerParts parts) : IAdminCommand
             case LogPageId.CommandsSupportedAndEffects:
                 WriteEffects(page);
                 break;
+            case LogPageId.DeviceSelfTest:
+                parts.SelfTests.Write(page);
+                break;
         }
-    }
-
-    // NVMe 1.4 figure 194
-    private void WriteSmart(Span<byte> page)
-    {
-        NvmeStatistics done = parts.Statistics;
-        page[0] = (byte)((parts.Features.IsTemperatureOut ? 1 << 1 : 0) | (parts.HasLostWrites ? 1 << 2 : 0));
-        BinaryPrimitives.WriteUInt16LittleEndian(page[1..], Features.Temperature);
-        page[3] = 100; // available spare, per cent
-        page[4] = 10; // its threshold
-        Put(page, 32, Units(done.BytesRead));
-        Put(page, 48, Units(done.BytesWritten));
-        Put(page, 64, done.Reads);
-        Put(page, 80, done.Writes);
-        Put(page, 112, 1); // power cycles
-        Put(page, 128, (long)(DateTimeOffset.UtcNow - done.Since).TotalHours);
-        Put(page, 160, done.MediaErrors);
-        Put(page, 176, (long)parts.Errors.Count);
-
-        // thousands of 512 bytes, rounded up
-        static long Units(long bytes) => (bytes / 512 + 999) / 1000;
-
-        static void Put(Span<byte> page, int offset, long value) => BinaryPrimitives.WriteInt64LittleEndian(page[offset..], value);
     }
 
     // NVMe 1.4 figure 197
     private static void WriteFirmwareSlot(Span<byte> page)
     {
         page[0] = 1; // slot 1 is active
-        Encoding.ASCII.GetBytes(FirmwareRevision.PadRight(8), page[8..]);
+        Encoding.ASCII.GetBytes(PersistentEventLog.FirmwareRevision.PadRight(8), page[8..]);
     }
 
     // NVMe 1.4 figure 198: admin commands first, I/O commands from byte 1024 on
@@ -128,7 +141,7 @@ internal sealed class GetLogPageCommand(ControllerParts parts) : IAdminCommand
         }
         foreach (IoOpcode opcode in Enum.GetValues<IoOpcode>())
         {
-            uint effects = opcode is IoOpcode.Write or IoOpcode.WriteZeroes or IoOpcode.DatasetManagement or IoOpcode.Copy ? Supported | ContentChange : Supported;
+            uint effects = opcode is IoOpcode.Write or IoOpcode.WriteUncorrectable or IoOpcode.WriteZeroes or IoOpcode.DatasetManagement or IoOpcode.Copy ? Supported | ContentChange : Supported;
             BinaryPrimitives.WriteUInt32LittleEndian(page[(1024 + (int)opcode * sizeof(uint))..], effects);
         }
     }

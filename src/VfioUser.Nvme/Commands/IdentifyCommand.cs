@@ -50,41 +50,47 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
         Put16(page, 2, parts.Id.SubsystemVendor);
         PutText(page[4..24], parts.SerialNumber);
         PutText(page[24..64], parts.Options.ModelNumber);
-        PutText(page[64..72], GetLogPageCommand.FirmwareRevision);
+        PutText(page[64..72], PersistentEventLog.FirmwareRevision);
         page[72] = 5; // RAB: bursts of 32
         page[77] = CommandContext.MaxTransferExponent; // MDTS
-        Put16(page, 78, ControllerParts.ControllerId);
+        Put16(page, 78, parts.ControllerId);
         Put32(page, 80, ControllerRegisters.Version14);
         Put32(page, 84, LongTime); // RTD3R
         Put32(page, 88, LongTime); // RTD3E: a shutdown flushes what the guest has left in the cache
         Put32(page, 92, 1 << 8); // OAES: namespaces that change
         page[111] = 1; // CNTRLTYPE: an I/O controller
-        Put16(page, 256, (ushort)(1 << 1 | 1 << 3 | (parts.OffersShadowDoorbells ? 1 << 8 : 0))); // OACS: format, namespaces, doorbell buffers
+        Put16(page, 256, (ushort)(1 << 1 | 1 << 3 | 1 << 4 | (parts.OffersShadowDoorbells ? 1 << 8 : 0))); // OACS: format, namespaces, self-tests, doorbell buffers
         page[258] = 3; // ACL: 4 aborts
         page[259] = AsyncEvents.MaxRequests - 1; // AERL
         page[260] = 1 << 1 | 1; // FRMW: one slot, read-only
-        page[261] = 1 << 1 | 1 << 2; // LPA: effects, offsets
+        page[261] = 1 << 1 | 1 << 2 | 1 << 4; // LPA: effects, offsets, persistent events
         page[262] = ErrorLog.Entries - 1; // ELPE
         Put16(page, 266, 343); // WCTEMP
         Put16(page, 268, 353); // CCTEMP
+        Put16(page, 316, ExtendedTestTime()); // EDSTT
+        Put32(page, 352, PersistentEventLog.SizeUnits); // PELS
         page[512] = 0x66; // SQES: 64 bytes
         page[513] = 0x44; // CQES: 16 bytes
         Put32(page, 516, (uint)parts.Namespaces.Largest); // NN
-        Put16(page, 520, 1 << 0 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 | 1 << 7 | 1 << 8); // ONCS: compare, DSM, zeroes, select, timestamp, verify, copy
+        Put16(page, 520, 1 << 0 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 | 1 << 7 | 1 << 8); // ONCS: compare, uncorrectable, DSM, zeroes, select, timestamp, verify, copy
         Put16(page, 522, 1); // FUSES: compare and write
         page[525] = (byte)(parts.OffersWriteCache ? 0b111 : 0b110); // VWC, and that a flush may be for all namespaces
         Put16(page, 526, 0); // AWUN: one block is written as a whole
         Put16(page, 534, 1); // OCFS: copy descriptors of format 0
         Put32(page, 536, 1); // SGLS: of any length at any byte
-        PutText(page.Slice(768, 256), $"nqn.2014-08.org.nvmexpress:uuid:{parts.SubsystemUuid}", '\0');
+        PutText(page.Slice(768, 256), parts.SubsystemName, '\0');
         Put16(page, 2048, 0); // the one power state takes no power
         return Status.Success;
     }
 
+    // in minutes, of a disk that is not the fastest
+    private ushort ExtendedTestTime() =>
+        (ushort)Math.Clamp(1 + parts.Namespaces.AllAttached.Sum(space => space.Length >> 30) / 16, 1, ushort.MaxValue);
+
     // NVM command set specification 1.0 figure 102: commands without data need not be as short as those with
     private static Status Limits(Span<byte> page)
     {
-        page[1] = 4 + 9; // WZSL: 65,536 blocks of 512 bytes, in pages
+        page[1] = page[2] = 4 + 9; // WZSL, WUSL: 65,536 blocks of 512 bytes, in pages
         return Status.Success;
     }
 
@@ -213,12 +219,12 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
         return space.IsAttached ? Controllers(from, page) : Status.Success;
     }
 
-    private static Status Controllers(uint from, Span<byte> page)
+    private Status Controllers(uint from, Span<byte> page)
     {
-        if (from <= ControllerParts.ControllerId)
+        if (from <= parts.ControllerId)
         {
             Put16(page, 0, 1);
-            Put16(page, 2, ControllerParts.ControllerId);
+            Put16(page, 2, parts.ControllerId);
         }
         return Status.Success;
     }

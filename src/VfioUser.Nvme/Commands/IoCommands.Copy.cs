@@ -36,6 +36,8 @@ internal sealed partial class IoCommands
         {
             if (!space.Contains(range.StartingLba, (ulong)range.BlockCount))
                 return Ended(Status.LbaOutOfRange);
+            if (space.Uncorrectable.Contains((long)range.StartingLba * space.BlockSize, (long)range.BlockCount * space.BlockSize, out _))
+                return Ended(Status.UnrecoveredReadError);
             blocks += range.BlockCount;
         }
         if (blocks * space.BlockSize > MaxCopy)
@@ -63,6 +65,7 @@ internal sealed partial class IoCommands
             await WriteDurably(slot, space, offset, data).ConfigureAwait(false);
         else
             await space.Disk.WriteAsync(offset, data, slot.Cancellation).ConfigureAwait(false);
+        space.Uncorrectable.Clear(offset, data.Length);
         return Status.Success;
     }
 }

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace VfioUser.Nvme;
 
-/// <content>Commands without data, or with data that is about blocks. NVMe 1.4 6.7, 6.8, 6.14, 6.17.</content>
+/// <content>Commands without data, or with data that is about blocks. NVMe 1.4 6.7, 6.8, 6.14, 6.16, 6.17.</content>
 internal sealed partial class IoCommands
 {
     private const int VerifyPiece = 64 << 10;
@@ -39,7 +39,16 @@ internal sealed partial class IoCommands
             .ConfigureAwait(false);
         if (space.HasVolatileCache && IsWrittenThrough(command))
             await parts.FlushAsync(space).ConfigureAwait(false);
+        space.Uncorrectable.Clear(OffsetOf(command, space), LengthOf(command, space));
         return Status.Success;
+    }
+
+    // the disk is not asked: what it has there is only not to be seen
+    private static Status WriteUncorrectable(in Command command, Namespace space)
+    {
+        if (space.IsReadOnly)
+            return Status.NamespaceWriteProtected;
+        return space.Uncorrectable.TryMark(OffsetOf(command, space), LengthOf(command, space)) ? Status.Success : Status.CapacityExceeded;
     }
 
     private async ValueTask<CommandOutcome> Verify(CommandSlot slot, Namespace space, GuestPass pass)
@@ -47,6 +56,8 @@ internal sealed partial class IoCommands
         Memory<byte> buffer = slot.Context.Bounce(VerifyPiece);
         long offset = OffsetOf(slot.Command, space);
         long end = offset + LengthOf(slot.Command, space);
+        if (space.Uncorrectable.Contains(offset, end - offset, out _))
+            return Status.UnrecoveredReadError;
         pass.Leave();
         if (space.HasVolatileCache && slot.Command.IsForceUnitAccess)
             await parts.FlushAsync(space).ConfigureAwait(false);
@@ -92,6 +103,7 @@ internal sealed partial class IoCommands
                 continue;
             await space.Disk.DeallocateAsync((long)range.StartingLba * space.BlockSize, (long)range.BlockCount * space.BlockSize, slot.Cancellation)
                 .ConfigureAwait(false);
+            space.Uncorrectable.Clear((long)range.StartingLba * space.BlockSize, (long)range.BlockCount * space.BlockSize);
         }
         if (space.HasVolatileCache && parts.WritesThrough)
             await parts.FlushAsync(space).ConfigureAwait(false);

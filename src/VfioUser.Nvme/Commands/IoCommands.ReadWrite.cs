@@ -12,6 +12,8 @@ internal sealed partial class IoCommands
         if (status != Status.Success)
             return Ended(status);
         long offset = OffsetOf(slot.Command, space);
+        if (space.Uncorrectable.Contains(offset, slot.Context.Data.Length, out _))
+            return Ended(Status.UnrecoveredReadError);
         if (space.InPlace is { } inPlace)
             return Ended(inPlace.TryRead(offset, slot.Context.Data.Buffer) ? CountRead(slot) : Status.DataTransferError);
         Memory<byte> buffer = slot.Context.Bounce(slot.Context.Data.Length);
@@ -67,7 +69,7 @@ internal sealed partial class IoCommands
         long offset = OffsetOf(slot.Command, space);
         bool durably = space.HasVolatileCache && IsWrittenThrough(slot.Command);
         if (space.InPlace is { } inPlace && !durably)
-            return Ended(inPlace.TryWrite(offset, slot.Context.Data.Buffer) ? CountWrite(slot) : Status.DataTransferError);
+            return Ended(inPlace.TryWrite(offset, slot.Context.Data.Buffer) ? Written(slot, space) : Status.DataTransferError);
         Memory<byte> buffer = slot.Context.Bounce(slot.Context.Data.Length);
         if (!slot.Context.Data.TryCopyTo(0, buffer.Span))
             return Ended(Status.DataTransferError);
@@ -76,18 +78,18 @@ internal sealed partial class IoCommands
         long begun = Stopwatch.GetTimestamp();
         ValueTask writing = durably ? WriteDurably(slot, space, offset, buffer) : space.Disk.WriteAsync(offset, buffer, slot.Cancellation);
         if (!writing.IsCompleted)
-            return WriteLater(writing, slot);
+            return WriteLater(writing, slot, space);
         writing.GetAwaiter().GetResult();
         if (!durably)
             space.LatencyTracker.Answered(begun, buffer.Length);
-        return Ended(CountWrite(slot));
+        return Ended(Written(slot, space));
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<CommandOutcome> WriteLater(ValueTask writing, CommandSlot slot)
+    private async ValueTask<CommandOutcome> WriteLater(ValueTask writing, CommandSlot slot, Namespace space)
     {
         await writing.ConfigureAwait(false);
-        return CountWrite(slot);
+        return Written(slot, space);
     }
 
     private async ValueTask WriteDurably(CommandSlot slot, Namespace space, long offset, Memory<byte> buffer)
@@ -103,8 +105,9 @@ internal sealed partial class IoCommands
         }
     }
 
-    private Status CountWrite(CommandSlot slot)
+    private Status Written(CommandSlot slot, Namespace space)
     {
+        space.Uncorrectable.Clear(OffsetOf(slot.Command, space), slot.Context.Data.Length);
         parts.Statistics.CountWrite(slot.Context.Data.Length);
         return Status.Success;
     }
@@ -115,6 +118,8 @@ internal sealed partial class IoCommands
         if (status != Status.Success)
             return Ended(status);
         int length = slot.Context.Data.Length;
+        if (space.Uncorrectable.Contains(OffsetOf(slot.Command, space), length, out _))
+            return Ended(Status.UnrecoveredReadError);
         // the guest's half and the disk's
         Memory<byte> buffer = slot.Context.Bounce(2 * length);
         if (!slot.Context.Data.TryCopyTo(0, buffer.Span[..length]))

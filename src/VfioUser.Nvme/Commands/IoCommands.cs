@@ -90,8 +90,8 @@ internal sealed partial class IoCommands(ControllerParts parts)
     {
         Command command = slot.Command;
         IoOpcode opcode = (IoOpcode)command.Opcode;
-        if (opcode is not (IoOpcode.Flush or IoOpcode.Write or IoOpcode.Read or IoOpcode.Compare or IoOpcode.WriteZeroes
-            or IoOpcode.DatasetManagement or IoOpcode.Verify or IoOpcode.Copy))
+        if (opcode is not (IoOpcode.Flush or IoOpcode.Write or IoOpcode.Read or IoOpcode.Compare or IoOpcode.WriteUncorrectable
+            or IoOpcode.WriteZeroes or IoOpcode.DatasetManagement or IoOpcode.Verify or IoOpcode.Copy))
         {
             return Ended(Status.InvalidOpcode);
         }
@@ -117,6 +117,7 @@ internal sealed partial class IoCommands(ControllerParts parts)
         IoOpcode.Write => Write(slot, space, pass),
         IoOpcode.Compare => Compare(slot, space, pass),
         IoOpcode.WriteZeroes => WriteZeroes(slot, space, pass),
+        IoOpcode.WriteUncorrectable => Ended(WriteUncorrectable(slot.Command, space)),
         _ => Verify(slot, space, pass),
     };
 

@@ -31,7 +31,7 @@ internal sealed class NamespaceAttachmentCommand(ControllerParts parts) : IAdmin
     }
 
     // there is one controller
-    private static Status ReadList(in Command command, CommandContext context)
+    private Status ReadList(in Command command, CommandContext context)
     {
         Status status = context.Map(command, ListLength, isAdmin: true);
         if (status != Status.Success)
@@ -44,7 +44,7 @@ internal sealed class NamespaceAttachmentCommand(ControllerParts parts) : IAdmin
             return Status.ControllerListInvalid;
         for (int i = 1; i <= count; i++)
         {
-            if (BinaryPrimitives.ReadUInt16LittleEndian(list[(i * sizeof(ushort))..]) != ControllerParts.ControllerId)
+            if (BinaryPrimitives.ReadUInt16LittleEndian(list[(i * sizeof(ushort))..]) != parts.ControllerId)
                 return Status.ControllerListInvalid;
         }
         return Status.Success;

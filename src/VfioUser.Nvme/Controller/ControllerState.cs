@@ -9,14 +9,19 @@ namespace VfioUser.Nvme;
 /// <code>
 /// header | feature values, u32 each | vectors without coalescing, a byte each | namespaces | counters | numbers of changed namespaces, u32
 ///        | ids of requests for events, u16 | events, u32 | error log | completion queues | submission queues
+///        | unreadable bytes of each namespace | results of self-tests | persistent events
 /// </code>
 /// </remarks>
 internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle)
 {
-    public const int MaxSize = 64 << 10;
-    private const uint FormatVersion = 4;
+    private const int MaxBase = (64 << 10) + PersistentEvents.MaxLength;
+    private const uint FormatVersion = 5;
+    private const uint WithoutLogs = 4;
     private const uint OldestVersion = 3; // all namespaces attached, with the formats that they were given
     private const ulong Page = Prp.PageSize;
+
+    /// <summary>The longest state, in bytes.</summary>
+    public static int MaxSize(NvmeControllerOptions options) => MaxBase + options.Namespaces * UncorrectableBlocks.MaxRanges * Marshal.SizeOf<BadRange>();
 
     public void Save(IBufferWriter<byte> writer)
     {
@@ -45,6 +50,10 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
         Put<ErrorLogEntry>(writer, errors);
         Put<CompletionQueueState>(writer, completions);
         Put<SubmissionQueueState>(writer, submissions);
+        foreach (Namespace space in parts.Namespaces.All)
+            PutCounted<BadRange>(writer, space.Uncorrectable.Ranges);
+        PutCounted<SelfTestEntry>(writer, parts.SelfTests.Saved);
+        PutCounted<byte>(writer, parts.History.Events.Snapshot.Bytes);
         // from here on they may be another host's
         foreach (Namespace space in parts.Namespaces.All)
             space.Disk.Inactivate();
@@ -66,6 +75,7 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
         ReadOnlySpan<ErrorLogEntry> errors = Take<ErrorLogEntry>(ref state, header.Errors);
         ReadOnlySpan<CompletionQueueState> completions = Take<CompletionQueueState>(ref state, header.CompletionQueues);
         ReadOnlySpan<SubmissionQueueState> submissions = Take<SubmissionQueueState>(ref state, header.SubmissionQueues);
+        Logs logs = header.Version <= WithoutLogs ? new Logs([.. namespaces.Select(_ => Array.Empty<BadRange>())], [], []) : TakeLogs(ref state, namespaces.Length);
         Require(state.IsEmpty, "more than there should be");
         Require(features.Length == parts.Features.Values.Length, "other features");
         Check(namespaces, changed);
@@ -73,12 +83,24 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
         Require(errors.Length <= ErrorLog.Entries && (ulong)errors.Length <= header.ErrorCount, "too many errors");
         Require(header.HasShadow == 0 || (parts.HasShadowDoorbells && header.Shadow % Page == 0 && header.EventIndexes % Page == 0), "shadow doorbells");
         Check(header.Enabled != 0, completions, submissions);
+        Require(parts.History.Events.TryRestore(logs.History), "persistent events"); // the last of the checks: it changes something
 
         parts.ActivateDisks(all: true); // what is cached of them is from before the source wrote them
         lifecycle.BeginRestore(header.Enabled != 0);
-        Restore(namespaces, changed);
+        Restore(namespaces, logs.Bad, changed);
         parts.OffersWriteCache = header.Version == OldestVersion ? parts.HasVolatileCache : header.OffersWriteCache != 0;
         parts.Interrupts.RestoreMask(header.Mask);
+        Restore(header, features, uncoalesced);
+        parts.Events.Restore(requests, events, header.Reported);
+        parts.Errors.Restore(errors, header.ErrorCount);
+        parts.SelfTests.Restore(logs.Tests);
+        parts.Statistics.State = statistics;
+        Restore(completions, submissions);
+        parts.Queues.RestoreShadow(header.HasShadow == 0 ? null : new ShadowDoorbells(parts.Dma, header.Shadow, header.EventIndexes));
+    }
+
+    private void Restore(in Header header, ReadOnlySpan<uint> features, ReadOnlySpan<byte> uncoalesced)
+    {
         parts.Features.Reset();
         parts.Features.Restore(features);
         parts.Features.UnderThreshold = header.UnderThreshold;
@@ -86,11 +108,6 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
             parts.Features.Timestamp = header.Timestamp;
         for (int vector = 0; vector < uncoalesced.Length; vector++)
             parts.Features.SetCoalescingDisabled(vector, uncoalesced[vector] != 0);
-        parts.Events.Restore(requests, events, header.Reported);
-        parts.Errors.Restore(errors, header.ErrorCount);
-        parts.Statistics.State = statistics;
-        Restore(completions, submissions);
-        parts.Queues.RestoreShadow(header.HasShadow == 0 ? null : new ShadowDoorbells(parts.Dma, header.Shadow, header.EventIndexes));
     }
 
     private void Restore(ReadOnlySpan<CompletionQueueState> completions, ReadOnlySpan<SubmissionQueueState> submissions)
@@ -105,10 +122,13 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
         }
     }
 
-    private void Restore(NamespaceState[] namespaces, ReadOnlySpan<uint> changed)
+    private void Restore(NamespaceState[] namespaces, BadRange[][] bad, ReadOnlySpan<uint> changed)
     {
-        foreach (NamespaceState space in namespaces)
-            Restore(space);
+        for (int i = 0; i < namespaces.Length; i++)
+        {
+            Restore(namespaces[i]);
+            parts.Namespaces.Allocated(namespaces[i].Id)!.Uncorrectable.Restore(bad[i]);
+        }
         parts.Namespaces.TakeChangedIds();
         parts.Namespaces.ReturnChangedIds(changed);
     }
@@ -155,6 +175,20 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
         return namespaces;
     }
 
+    private static Logs TakeLogs(ref ReadOnlySpan<byte> state, int namespaces)
+    {
+        List<BadRange[]> all = [];
+        for (int i = 0; i < namespaces; i++)
+        {
+            BadRange[] ranges = TakeCounted<BadRange>(ref state, UncorrectableBlocks.MaxRanges, "unreadable stretches");
+            foreach (BadRange range in ranges)
+                Require(range.Offset >= 0 && range.Length > 0 && range.Length <= long.MaxValue - range.Offset, "an unreadable stretch");
+            all.Add(ranges);
+        }
+        SelfTestEntry[] tests = TakeCounted<SelfTestEntry>(ref state, SelfTests.Results, "results of self-tests");
+        return new Logs([.. all], tests, TakeCounted<byte>(ref state, PersistentEvents.MaxLength, "bytes of persistent events"));
+    }
+
     private static int IndexOf(IReadOnlyList<int> formats, int blockSize)
     {
         for (int i = 0; i < formats.Count; i++)
@@ -186,6 +220,21 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
 
     private bool IsSize(int id, uint size) => size >= 2 && size <= (id == 0 ? 4096u : (uint)parts.Options.QueueEntries);
 
+    private static T[] TakeCounted<T>(ref ReadOnlySpan<byte> state, int most, string what)
+        where T : unmanaged
+    {
+        int count = Take<int>(ref state, 1)[0];
+        Require(count >= 0 && count <= most, $"{count} {what}");
+        return Take<T>(ref state, count).ToArray();
+    }
+
+    private static void PutCounted<T>(IBufferWriter<byte> writer, ReadOnlySpan<T> values)
+        where T : unmanaged
+    {
+        Put<int>(writer, [values.Length]);
+        Put(writer, values);
+    }
+
     private static void Put<T>(IBufferWriter<byte> writer, ReadOnlySpan<T> values)
         where T : unmanaged => writer.Write(MemoryMarshal.AsBytes(values));
 
@@ -204,6 +253,8 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
         if (!condition)
             throw new InvalidDataException($"The state of the NVMe controller has {what}.");
     }
+
+    private sealed record Logs(BadRange[][] Bad, SelfTestEntry[] Tests, byte[] History);
 
     [StructLayout(LayoutKind.Sequential, Pack = 1)]
     private readonly record struct NamespaceState(ulong Blocks, Guid Uuid, uint BlockSize, uint Id, uint IsAttached);

@@ -26,6 +26,8 @@ internal sealed class Lifecycle(ControllerParts parts)
                 parts.Guest.Close();
                 _enabled = false;
                 _disabling = true;
+                parts.SelfTests.ControllerReset();
+                parts.History.Release();
             }
             // one that never came up has nothing to wait for, and neither has the driver: it may enable it with the next write
             if (!configuration.Enabled && !_disabling && parts.HasFailed && _draining.Count == 0
@@ -51,6 +53,8 @@ internal sealed class Lifecycle(ControllerParts parts)
             parts.Registers.Reset();
             parts.Features.Reset();
             parts.Events.Reset();
+            parts.SelfTests.ControllerReset();
+            parts.History.Release();
         }
         parts.Workers.WakeAdmin();
     }
@@ -71,6 +75,7 @@ internal sealed class Lifecycle(ControllerParts parts)
         try
         {
             parts.Workers.SuspendRates(true);
+            parts.SelfTests.Quiesce();
             Drain();
         }
         catch
@@ -225,6 +230,7 @@ internal sealed class Lifecycle(ControllerParts parts)
         parts.Features.Reset();
         parts.Events.Reset();
         parts.OffersWriteCache = parts.HasVolatileCache;
+        parts.History.AddReset();
         _enabled = true;
         registers.Status = StatusBits.Ready;
         parts.Guest.Open();

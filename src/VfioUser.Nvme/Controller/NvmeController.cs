@@ -87,7 +87,7 @@ public sealed partial class NvmeController : PciDevice
         _lifecycle = new Lifecycle(_parts);
         _parts.Workers = new QueueWorkers(this, _parts, _lifecycle.Advance);
         ControllerState state = new(_parts, _lifecycle);
-        EnableMigration(state.Save, state.Restore, ControllerState.MaxSize);
+        EnableMigration(state.Save, state.Restore, ControllerState.MaxSize(options));
         events.Wake = _parts.Workers.WakeAdmin;
         foreach (NvmeNamespace space in namespaces)
             AddNamespace(space);

@@ -6,13 +6,12 @@ namespace VfioUser.Nvme;
 /// <summary>What a controller is made of; the parts know one another through it.</summary>
 internal sealed class ControllerParts
 {
-    /// <summary>CNTLID: there is one controller in its subsystem.</summary>
-    public const ushort ControllerId = 0;
-
     private readonly Lock _failing = new();
     private long _unexpected;
     private int _isLost;
     private bool _offersWriteCache;
+
+    public ControllerParts() => History = new PersistentEventLog(this);
 
     public required NvmeControllerOptions Options { get; init; }
 
@@ -39,6 +38,12 @@ internal sealed class ControllerParts
     /// <summary>Names the subsystem, and so this controller: it is the only one.</summary>
     public required Guid SubsystemUuid { get; init; }
 
+    /// <summary>Its NQN.</summary>
+    public string SubsystemName => $"nqn.2014-08.org.nvmexpress:uuid:{SubsystemUuid}";
+
+    /// <summary>CNTLID.</summary>
+    public ushort ControllerId { get; init; }
+
     public required AsyncEvents Events { get; init; }
 
     /// <summary>How many regions of the guest's memory come by message. Command thread.</summary>
@@ -56,6 +61,10 @@ internal sealed class ControllerParts
     public Features Features { get; } = new();
 
     public ErrorLog Errors { get; } = new();
+
+    public SelfTests SelfTests { get; } = new();
+
+    public PersistentEventLog History { get; }
 
     public NvmeStatistics Statistics { get; } = new();
 
@@ -196,6 +205,7 @@ internal sealed class ControllerParts
         if (!space.LoseWrites())
             return;
         Log.FlushFailed(Logger(), space.Id, failure.Message);
+        History.AddSmart();
         RaiseLostWrites();
     }
 

@@ -17,6 +17,7 @@ internal sealed class Namespace
     private bool _isAttached;
     private bool _isFusing;
     private int _flushFailed;
+    private int _formatCount;
     private int _blockSize;
     private long _blockCount;
 
@@ -72,6 +73,9 @@ internal sealed class Namespace
     /// <summary>Which of them it has.</summary>
     public int Format => Array.IndexOf([.. Formats], BlockSize);
 
+    /// <summary>How often it was formatted.</summary>
+    public int FormatCount => Volatile.Read(ref _formatCount);
+
     /// <summary>In bytes. A format changes it, while no command is under way.</summary>
     public int BlockSize => Volatile.Read(ref _blockSize);
 
@@ -95,6 +99,9 @@ internal sealed class Namespace
     public Guid Uuid { get; }
 
     public LatencyTracker LatencyTracker { get; } = new();
+
+    /// <summary>What a driver has made unreadable.</summary>
+    public UncorrectableBlocks Uncorrectable { get; } = new();
 
     /// <summary>What its commands wait for; null for nothing.</summary>
     public RateLimiter? Limiter
@@ -137,6 +144,7 @@ internal sealed class Namespace
     public void BeginFormat()
     {
         _exclusive.Enter();
+        Interlocked.Increment(ref _formatCount);
         _commands.Close();
         _commands.Wait();
     }

@@ -16,6 +16,7 @@ internal enum AdminOpcode : byte
     NamespaceManagement = 0x0D,
     FirmwareCommit = 0x10,
     FirmwareDownload = 0x11,
+    DeviceSelfTest = 0x14,
     NamespaceAttachment = 0x15,
     DoorbellBufferConfig = 0x7C,
     FormatNvm = 0x80,

@@ -8,4 +8,6 @@ internal enum LogPageId : byte
     FirmwareSlot = 0x03,
     ChangedNamespaces = 0x04,
     CommandsSupportedAndEffects = 0x05,
+    DeviceSelfTest = 0x06,
+    PersistentEvents = 0x0D,
 }

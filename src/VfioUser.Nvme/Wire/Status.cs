@@ -41,6 +41,7 @@ internal enum Status : ushort
     NamespaceAlreadyAttached = 0x118,
     NamespaceNotAttached = 0x11A,
     ControllerListInvalid = 0x11C,
+    SelfTestInProgress = 0x11D,
 
     CommandSizeLimitExceeded = 0x183,
 
@@ -63,5 +64,5 @@ internal static class StatusFields
 
     private static bool MayRetry(Status status) => status is Status.Success or Status.DataTransferError or Status.InternalError
         or Status.AbortRequested or Status.FormatInProgress or Status.NamespaceNotReady or Status.WriteFault or Status.UnrecoveredReadError
-        or Status.FailedFused or Status.AbortLimitExceeded or Status.AsyncEventLimitExceeded;
+        or Status.FailedFused or Status.SelfTestInProgress or Status.AbortLimitExceeded or Status.AsyncEventLimitExceeded;
 }

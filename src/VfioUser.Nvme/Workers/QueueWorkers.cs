@@ -3,6 +3,7 @@ namespace VfioUser.Nvme;
 /// <summary>All threads of a controller: one for the admin queue, some for the I/O queues, and some that wait for disks.</summary>
 internal sealed class QueueWorkers : IQueueWorkers
 {
+    private readonly ControllerParts _parts;
     private readonly AdminWorker _admin;
     private readonly IoWorker[] _io;
     private readonly CommandSlots _slots;
@@ -21,6 +22,8 @@ internal sealed class QueueWorkers : IQueueWorkers
         _delays = new DelayedCommands(pool, parts.Time);
         _io = [.. Enumerable.Range(1, parts.Options.WorkerCount).Select(number => new IoWorker(device, parts, commands, pool, end.Slots, _delays, number))];
         _admin = new AdminWorker(device, parts, advance);
+        _ = new SelfTestWorker(device, parts);
+        _parts = parts;
     }
 
     public void WakeAdmin() => _admin.Wake();
@@ -35,7 +38,11 @@ internal sealed class QueueWorkers : IQueueWorkers
 
     public void Abort(SubmissionQueue queue, ushort commandId) => _slots.Cancel(queue, commandId);
 
-    public void Abort(Namespace space) => _slots.Cancel(space);
+    public void Abort(Namespace space)
+    {
+        _slots.Cancel(space);
+        _parts.SelfTests.Release(space);
+    }
 
     public void SuspendRates(bool suspended) => _delays.IsSuspended = suspended;
 

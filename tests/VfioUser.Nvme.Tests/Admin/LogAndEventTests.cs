@@ -67,7 +67,8 @@ public class LogAndEventTests
     [InlineData(0x02, 512, 516ul, Status.InvalidField)] // behind the page's end
     [InlineData(0x03, 512, 1024ul, Status.InvalidField)]
     [InlineData(0x05, 512, 4100ul, Status.InvalidField)]
-    [InlineData(6, 512, 0ul, Status.InvalidLogPage)]
+    [InlineData(6, 564, 568ul, Status.InvalidField)]
+    [InlineData(7, 512, 0ul, Status.InvalidLogPage)] // telemetry
     [InlineData(0x70, 512, 0ul, Status.InvalidLogPage)]
     [InlineData(0x01, 512, 2ul, Status.InvalidField)]
     [InlineData(0x01, 512, 0x1_0000_0000ul, Status.InvalidField)]

@@ -70,6 +70,35 @@ public class MigrationTests
     }
 
     [Fact]
+    public void Unreadable_blocks_and_logs_move()
+    {
+        MemoryDisk disk = new(8 << 20);
+        using Machine source = new(disks: [disk]);
+        NvmeDriver.Expect(source.Driver.CreateQueue(1).Execute(NewCommand.Io(IoOpcode.WriteUncorrectable, 5)));
+        NvmeDriver.Expect(source.Admin.Execute(NewCommand.Admin(AdminOpcode.DeviceSelfTest, 1, dword10: (uint)SelfTestKind.Extended)));
+        Command test = NewCommand.Admin(AdminOpcode.GetLogPage, 0, default, (uint)LogPageId.DeviceSelfTest | (SelfTests.PageSize / 4 - 1u) << 16);
+        Command events = NewCommand.Admin(AdminOpcode.GetLogPage, 0, default, (uint)LogPageId.PersistentEvents | 1 << 8 | 1023u << 16);
+        while (source.Page(test)[0] != 0)
+            Thread.Yield();
+        byte[] tested = source.Page(test), happened = source.Page(events);
+
+        using NvmeController target = new([disk]);
+        using TestGuest guest = source.Guest.MigrateTo(target);
+        using NvmeDriver driver = NvmeDriver.Moved(source.Driver, guest);
+        byte[] Log(Command command, int length)
+        {
+            VfioUser.Iova at = guest.Memory.Allocate(4096);
+            NvmeDriver.Expect(driver.Admin.Execute(command with { Prp1 = at.Value }));
+            return guest.Memory.ReadBytes(at, length);
+        }
+
+        DriverQueue queue = driver.CreateQueue(2);
+        queue.Execute(NewCommand.Io(IoOpcode.Read, 5, 1, guest.Memory.Allocate(512))).Status.Should().Be(Status.UnrecoveredReadError);
+        Log(test, SelfTests.PageSize).Should().Equal(tested.Take(SelfTests.PageSize));
+        Log(events, 4096).Skip(512).Should().Equal(happened.Skip(512), "the events");
+    }
+
+    [Fact]
     public void Polled_queue_whose_vector_is_none_moves_too()
     {
         MemoryDisk disk = new(8 << 20);

@@ -105,7 +105,6 @@ public class OtherCommandTests
     }
 
     [Theory]
-    [InlineData((byte)0x04, 1u, 0, Status.InvalidOpcode)] // write uncorrectable
     [InlineData((byte)0x0D, 1u, 0, Status.InvalidOpcode)] // reservations
     [InlineData((byte)0x02, 0u, 0, Status.InvalidNamespace)]
     [InlineData((byte)0x02, 2u, 0, Status.InvalidField)] // a number that has no namespace
