@@ -77,7 +77,7 @@ internal sealed class ChainSink(PipeWriter writer, Action wake)
     {
         if (IsEnded)
             return;
-        ValueTask<FlushResult> flush = writer.FlushAsync();
+        ValueTask<FlushResult> flush = FlushWriter();
         if (flush.IsCompleted)
         {
             Note(flush);
@@ -85,6 +85,19 @@ internal sealed class ChainSink(PipeWriter writer, Action wake)
         }
         _flush = flush.AsTask();
         _flush.GetAwaiter().UnsafeOnCompleted(wake);
+    }
+
+    // a pipe throws the reader's exception at once, if it has it already
+    private ValueTask<FlushResult> FlushWriter()
+    {
+        try
+        {
+            return writer.FlushAsync();
+        }
+        catch (Exception e)
+        {
+            return ValueTask.FromException<FlushResult>(e);
+        }
     }
 
     private void Note(ValueTask<FlushResult> flush)

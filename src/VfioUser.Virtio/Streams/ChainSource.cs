@@ -72,7 +72,7 @@ internal sealed class ChainSource(PipeReader reader, Action wake)
         if (_read is null)
         {
             Release();
-            ValueTask<ReadResult> read = reader.ReadAsync();
+            ValueTask<ReadResult> read = Read();
             if (read.IsCompleted)
                 return Take(read);
             _read = read.AsTask();
@@ -83,6 +83,19 @@ internal sealed class ChainSource(PipeReader reader, Action wake)
         ValueTask<ReadResult> ended = new(_read);
         _read = null;
         return Take(ended);
+    }
+
+    // a pipe throws the writer's exception at once, if it has it already
+    private ValueTask<ReadResult> Read()
+    {
+        try
+        {
+            return reader.ReadAsync();
+        }
+        catch (Exception e)
+        {
+            return ValueTask.FromException<ReadResult>(e);
+        }
     }
 
     private bool Take(ValueTask<ReadResult> read)
