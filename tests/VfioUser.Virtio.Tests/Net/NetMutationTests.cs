@@ -16,7 +16,7 @@ public sealed class NetMutationTests
 
     [Fact]
     [Trait("Category", "Long")]
-    public void Half_a_million_wrong_buffers_hurt_nobody() => Run(sessions: (500_000 / BuffersPerSession) + 1);
+    public void A_quarter_of_a_million_wrong_buffers_hurt_nobody() => Run(sessions: (250_000 / BuffersPerSession) + 1);
 
     private static void Run(int sessions)
     {
