@@ -32,6 +32,9 @@ public sealed class VirtioChain
     /// <summary>The driver's name for it.</summary>
     internal ushort Id { get; set; }
 
+    /// <summary>Counts the buffers that were taken from the queue.</summary>
+    internal uint Order { get; set; }
+
     /// <summary>How many entries of the ring it takes.</summary>
     internal int Slots { get; set; }
 

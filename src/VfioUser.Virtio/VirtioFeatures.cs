@@ -23,6 +23,10 @@ public enum VirtioFeatures : ulong
     /// <summary>The packed layout of queues.</summary>
     RingPacked = 1ul << 34,
 
+    /// <summary>Buffers are given back in the order in which they were made available: a driver keeps less of them. A device that offers it
+    /// may complete them in any order; one that is done early waits for those before it.</summary>
+    InOrder = 1ul << 35,
+
     /// <summary>Memory is ordered as for hardware. Always offered.</summary>
     OrderPlatform = 1ul << 36,
 

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 
 namespace VfioUser.Virtio;
@@ -25,10 +24,9 @@ public sealed class VirtioQueue
     private readonly Action<VirtioChain>? _serve;
     private readonly Func<VirtioQueue, bool>? _poll;
     private readonly Stack<VirtioChain> _spare = new();
-    private readonly ConcurrentQueue<VirtioChain> _completed = new();
+    private readonly CompletedChains _completed = new();
     private readonly RundownGuard _use = new(isOpen: false); // passes of the worker, and chains that the device has
     private readonly Lock _pass = new(); // the worker's, or that of another device's thread
-    private VirtioChain? _unreturned; // completed; the ring was away
     private Ring? _ring;
     private bool _isInPass;
     private bool _wasArmed;
@@ -92,6 +90,7 @@ public sealed class VirtioQueue
         }
         _taken++;
         _ranges += taken.Ranges;
+        _completed.Taken(taken);
         taken.Begin();
         chain = taken;
         return true;
@@ -103,6 +102,7 @@ public sealed class VirtioQueue
         if (!chain.Abandon())
             return;
         _ring?.PutBack(chain);
+        _completed.PutBack();
         _taken--;
         Recycle(chain);
         _use.Exit();
@@ -178,10 +178,7 @@ public sealed class VirtioQueue
     {
         _ring = null;
         (_wasArmed, _hasThrown, _hasToldOfPause) = (false, false, false);
-        if (_unreturned is { } unreturned)
-            Recycle(unreturned);
-        _unreturned = null;
-        while (_completed.TryDequeue(out VirtioChain? chain))
+        while (_completed.TryDrain(out VirtioChain? chain))
             Recycle(chain);
         _ranges = 0;
     }
@@ -209,7 +206,7 @@ public sealed class VirtioQueue
     /// <summary>Any thread.</summary>
     internal void Completed(VirtioChain chain)
     {
-        _completed.Enqueue(chain);
+        _completed.Add(chain);
         Leave();
         // within a pass its end posts it
         if (!_pass.IsHeldByCurrentThread)
@@ -334,17 +331,17 @@ public sealed class VirtioQueue
     private bool PostCompleted(Ring ring)
     {
         bool posted = false;
-        VirtioChain? chain = _unreturned;
-        // not peeked at: then the queue would not use its memory again
-        while (chain is not null || _completed.TryDequeue(out chain))
+        while (_completed.TryTake(ring.IsInOrder, out VirtioChain? chain))
         {
             if (!ring.TryReturn(chain))
+            {
+                _completed.Keep(chain);
                 break;
+            }
+            _completed.Returned();
             Recycle(chain);
             posted = true;
-            chain = null;
         }
-        _unreturned = chain;
         ring.Publish();
         return posted;
     }

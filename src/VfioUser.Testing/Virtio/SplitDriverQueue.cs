@@ -6,7 +6,7 @@ internal sealed class SplitDriverQueue : VirtioDriverQueue
 {
     private const ushort NoNotify = 1;
 
-    private readonly Stack<ushort> _free;
+    private readonly Queue<ushort> _free; // used in the order of the table, as long as the device gives buffers back in order
     private readonly ushort[] _next;
     private ushort _available;
     private ushort _notified;
@@ -17,7 +17,7 @@ internal sealed class SplitDriverQueue : VirtioDriverQueue
     {
         DriverArea = Memory.Allocate((ulong)(6 + 2 * size));
         DeviceArea = Memory.Allocate((ulong)(6 + 8 * size));
-        _free = new Stack<ushort>(Enumerable.Range(0, size).Reverse().Select(static i => (ushort)i));
+        _free = new Queue<ushort>(Enumerable.Range(0, size).Select(static i => (ushort)i));
         _next = new ushort[size];
     }
 
@@ -35,7 +35,7 @@ internal sealed class SplitDriverQueue : VirtioDriverQueue
         for (int at = used.Id; at >= 0 && at < Size;)
         {
             ushort flags = Memory.Read<ushort>(Of(at) + 12);
-            _free.Push((ushort)at);
+            _free.Enqueue((ushort)at);
             at = (flags & NextFlag) != 0 ? _next[at] : -1;
         }
         return true;
@@ -47,7 +47,7 @@ internal sealed class SplitDriverQueue : VirtioDriverQueue
             throw new TestGuestException($"Queue {Index} of {Size} entries has room for {_free.Count}, and not for {parts.Length}.");
         Span<ushort> at = stackalloc ushort[parts.Length];
         for (int i = 0; i < parts.Length; i++)
-            at[i] = _free.Pop();
+            at[i] = _free.Dequeue();
         for (int i = 0; i < parts.Length; i++)
         {
             bool isLast = i == parts.Length - 1;

@@ -10,7 +10,7 @@ public sealed class VirtioConsole : VirtioDevice
     private const int PortQueueSize = 128;
     private const int ControlQueueSize = 64;
     private const ulong Offered = (ulong)(ConsoleFeatures.Size | ConsoleFeatures.MultiplePorts | ConsoleFeatures.EmergencyWrite)
-        | (ulong)VirtioFeatures.RingPacked;
+        | (ulong)(VirtioFeatures.RingPacked | VirtioFeatures.InOrder);
 
     private readonly VirtioConsolePort[] _ports;
     private readonly ConsoleControl _control;

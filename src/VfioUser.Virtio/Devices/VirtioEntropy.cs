@@ -15,7 +15,7 @@ public sealed class VirtioEntropy : VirtioDevice
 
     /// <summary>Creates the device.</summary>
     public VirtioEntropy()
-        : base(VirtioDeviceType.Entropy, queues: 1, (ulong)VirtioFeatures.RingPacked)
+        : base(VirtioDeviceType.Entropy, queues: 1, (ulong)(VirtioFeatures.RingPacked | VirtioFeatures.InOrder))
     {
         AddQueue("requests", QueueSize, Serve);
         EnableMigration();

@@ -22,7 +22,7 @@ public class VirtioInput : VirtioDevice
     /// <summary>Creates the device.</summary>
     /// <exception cref="ArgumentException">The options are not valid.</exception>
     public VirtioInput(VirtioInputOptions options)
-        : base(VirtioDeviceType.Input, queues: 2, (ulong)VirtioFeatures.RingPacked)
+        : base(VirtioDeviceType.Input, queues: 2, (ulong)(VirtioFeatures.RingPacked | VirtioFeatures.InOrder))
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Check();

@@ -51,7 +51,7 @@ public sealed class VirtioNet : VirtioDevice, INetworkPort
         : base(
             VirtioDeviceType.Network,
             QueuesOf(options ??= new()),
-            (ulong)FeaturesOf(options) | (ulong)(options.OffersPackedQueues ? VirtioFeatures.RingPacked : 0))
+            (ulong)FeaturesOf(options) | (ulong)VirtioFeatures.InOrder | (ulong)(options.OffersPackedQueues ? VirtioFeatures.RingPacked : 0))
     {
         _address = AddressOf(options);
         _filter = DefaultFilter();

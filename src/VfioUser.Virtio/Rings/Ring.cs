@@ -28,6 +28,7 @@ internal abstract class Ring
         _tablesReached = dma.Generation;
         _reached = IfMapped(at.Descriptors, RingAreas.Descriptors) | IfMapped(at.Driver, RingAreas.Driver) | IfMapped(at.Device, RingAreas.Device);
         HasEventIndex = (features & VirtioFeatures.EventIndex) != 0;
+        IsInOrder = (features & VirtioFeatures.InOrder) != 0;
         _hasIndirect = (features & VirtioFeatures.IndirectDescriptors) != 0;
     }
 
@@ -37,6 +38,9 @@ internal abstract class Ring
 
     /// <summary>Whether the ring itself is mapped.</summary>
     public abstract bool IsMapped { get; }
+
+    /// <summary>Whether the driver relies on getting its buffers back in their order.</summary>
+    public bool IsInOrder { get; }
 
     /// <summary>Whether some of it is unmapped that was mapped: it is not used until memory is mapped.</summary>
     public bool IsPaused

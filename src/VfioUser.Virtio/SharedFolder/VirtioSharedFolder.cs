@@ -25,7 +25,7 @@ public sealed class VirtioSharedFolder : VirtioDevice
     /// <exception cref="ArgumentException">The options are not valid.</exception>
     /// <exception cref="IOException">The folder cannot be opened.</exception>
     public VirtioSharedFolder(string path, VirtioSharedFolderOptions? options = null)
-        : base(VirtioDeviceType.Transport9P, queues: 1, MountTag | (ulong)VirtioFeatures.RingPacked)
+        : base(VirtioDeviceType.Transport9P, queues: 1, MountTag | (ulong)(VirtioFeatures.RingPacked | VirtioFeatures.InOrder))
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         options ??= new VirtioSharedFolderOptions();

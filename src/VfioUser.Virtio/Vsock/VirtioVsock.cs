@@ -23,7 +23,7 @@ public sealed class VirtioVsock : VirtioDevice
     /// <param name="options">Null for the defaults.</param>
     /// <exception cref="ArgumentException">The options are not valid.</exception>
     public VirtioVsock(VirtioVsockOptions? options = null)
-        : base(VirtioDeviceType.Socket, queues: 3, StreamFeature | (ulong)VirtioFeatures.RingPacked)
+        : base(VirtioDeviceType.Socket, queues: 3, StreamFeature | (ulong)(VirtioFeatures.RingPacked | VirtioFeatures.InOrder))
     {
         options ??= new VirtioVsockOptions();
         options.Check();
