@@ -12,7 +12,7 @@ namespace VfioUser.Virtio;
 /// <para>A driver that breaks a queue has that queue stopped, and the device asks to be reset: nothing else.</para>
 /// <para>VIRTIO 1.3 2, 4.1 "Virtio Over PCI Bus".</para>
 /// </remarks>
-public abstract class VirtioDevice : PciDevice
+public abstract partial class VirtioDevice : PciDevice
 {
     private const ushort Vendor = 0x1AF4;
     private const ushort FirstDevice = 0x1040;

@@ -12,6 +12,7 @@ internal static class VirtioCapabilities
     private const byte Isr = 3;
     private const byte DeviceConfig = 4;
     private const byte Access = 5;
+    private const byte SharedMemory = 8;
 
     // from the capability's first byte
     private const int BarOffset = 4;
@@ -27,6 +28,17 @@ internal static class VirtioCapabilities
         Add(config, DeviceConfig, BarLayout.DeviceConfig, BarLayout.DeviceConfigLength);
         Add(config, Notify, BarLayout.Notify, BarLayout.NotifyLength, BarLayout.NotifyStride);
         AddAccess(config, bar);
+    }
+
+    /// <summary>Adds the capability of shared memory at the beginning of a BAR, which has 64 bits of offset and length.</summary>
+    public static void AddSharedMemory(ConfigSpace config, int bar, byte id, long length)
+    {
+        Span<byte> body = stackalloc byte[22];
+        body.Clear();
+        Fill(body, SharedMemory, 0, (int)length);
+        (body[2], body[3]) = ((byte)bar, id);
+        BinaryPrimitives.WriteInt32LittleEndian(body[18..], (int)(length >> 32));
+        config.AddCapability(VendorSpecific, body);
     }
 
     private static void Add(ConfigSpace config, byte type, int offset, int length, int? multiplier = null)
