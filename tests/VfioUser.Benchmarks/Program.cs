@@ -43,6 +43,12 @@ switch (args)
     case ["virtio-block-server", string path]:
         VirtioServer.Run(path);
         return 0;
+    case ["virtio-block-server", string path, string layout, string serial]:
+        VirtioServer.Run(path, layout, serial);
+        return 0;
+    case ["virtio-guest", .. string[] words]:
+        await VirtioInGuest.Run(words);
+        return 0;
     case ["nvme-many", .. string[] words]:
         return ManyControllers.Run(words);
     case ["nvme-many-server", string folder, string count]:
@@ -90,6 +96,8 @@ switch (args)
             nvme [DOORBELLS...] the NVMe sample beside the same copies and signals; doorbells are shadow, mapped, trapped
             nvme-many [COUNT]   36 controllers in one process, all busy: whether each gets its share
             virtio-block [LAYOUT...] the virtio disk beside the same copies and signals; layouts are split, packed
+            virtio-guest [WORD...] fio in a guest on the virtio disk beside QEMU's own, and an idle server; words are packed (rings of
+                                both), 1, 2, 4 (processors of the guest)
             nvme-guest [WORD...] fio in a guest on the NVMe sample beside QEMU's own device; words are memory, file (its disk),
                                 shadow, mapped, trapped (doorbells), 1, 2, 4 (processors of the guest), strict (with an IOMMU)
             e1000-guest [WORD...] TCP between two guests on the E1000 sample beside QEMU's own card; words are a number of alternations,

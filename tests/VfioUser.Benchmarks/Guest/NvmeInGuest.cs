@@ -7,8 +7,6 @@ namespace VfioUser.Benchmarks;
 /// <summary>fio in a guest: the NVMe sample beside QEMU's own device with the same data, in turn, as a table.</summary>
 internal static class NvmeInGuest
 {
-    private const int Alternations = 5;
-    private const int Seconds = 2;
     private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(3);
 
     // a command of 128 KiB is 32 maps and 32 unmaps there, each a message
@@ -35,7 +33,7 @@ internal static class NvmeInGuest
         int processors = words.Select(word => int.TryParse(word, CultureInfo.InvariantCulture, out int one) ? one : 1).Append(1).Max();
         bool isStrict = words.Contains("strict", StringComparer.Ordinal);
         Console.WriteLine($"fio, random, direct, libaio; guest with {processors} processor(s){(isStrict ? " and a strict virtual IOMMU" : "")}; the sample's disk is {kind}, its doorbells {doorbells}; QEMU's disk is a file in memory.");
-        Console.WriteLine($"{Alternations} alternations of {Seconds} s, medians.");
+        Console.WriteLine($"{DisksInGuest.Alternations} alternations of {DisksInGuest.Seconds} s, medians.");
         Console.WriteLine();
         Console.WriteLine("| what | KiB | depth | QEMU's nvme IOPS | sample IOPS | ratio | target | |");
         Console.WriteLine("|---|---|---|---|---|---|---|---|");
@@ -66,8 +64,9 @@ internal static class NvmeInGuest
             (string sample, string qemu) = first.StartsWith("VfioUser", StringComparison.Ordinal) ? ("nvme0n1", "nvme1n1") : ("nvme1n1", "nvme0n1");
             foreach (string disk in new[] { sample, qemu })
                 await machine.Output($"dd if=/dev/zero of=/dev/{disk} bs=1M oflag=direct 2>/dev/null; true", Timeout);
+            DisksInGuest disks = new(machine, sample, qemu);
             foreach (InGuestRow row in isStrict ? Translated : Direct)
-                await Measure(machine, sample, qemu, row);
+                await disks.Measure(row);
         }
         finally
         {
@@ -76,28 +75,4 @@ internal static class NvmeInGuest
             folder.Delete(recursive: true);
         }
     }
-
-    private static async Task Measure(VirtualMachine machine, string sample, string qemu, InGuestRow row)
-    {
-        List<double> ours = [], theirs = [], ratios = [];
-        for (int i = 0; i < Alternations; i++)
-        {
-            theirs.Add(await Fio(machine, qemu, row));
-            ours.Add(await Fio(machine, sample, row));
-            ratios.Add(ours[^1] / theirs[^1]);
-        }
-        double ratio = Median(ratios);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"| {(row.Write ? "write" : "read")} | {row.BlockKiB} | {row.Depth} | {Median(theirs):N0} | {Median(ours):N0} | {ratio:F2} | ≥ {row.Target:F1} | {(ratio >= row.Target ? "met" : "missed")} |"));
-    }
-
-    private static async Task<double> Fio(VirtualMachine machine, string disk, InGuestRow row)
-    {
-        string output = await machine.Output(
-            $"fio --name=job --filename=/dev/{disk} --direct=1 --ioengine=libaio --iodepth={row.Depth} --bs={row.BlockKiB}k --rw={(row.Write ? "randwrite" : "randread")} " +
-            $"--time_based --runtime={Seconds} --minimal", Timeout);
-        return FioOutput.Iops(output, row.Write);
-    }
-
-    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 }
