@@ -12,7 +12,8 @@ internal static class BlockGuest
         programs: ["fio", "mkfs.ext4", "fsck.ext4", "blkdiscard"]);
 
     /// <summary>Boots it with the device that is served on a socket.</summary>
-    public static async Task<VirtualMachine> Start(string socketPath, MachineIommu iommu = MachineIommu.None, MachineMemory memory = MachineMemory.SealedMemfd)
+    public static async Task<VirtualMachine> Start(
+        string socketPath, MachineIommu iommu = MachineIommu.None, MachineMemory memory = MachineMemory.SealedMemfd, string kernelArguments = "")
     {
         VirtualMachine machine = await VirtualMachine.Start(new MachineOptions
         {
@@ -20,6 +21,7 @@ internal static class BlockGuest
             SocketPaths = [socketPath],
             Iommu = iommu,
             Memory = memory,
+            KernelArguments = kernelArguments,
             Arguments = ["-smp", "4"],
         });
         await machine.WaitForDisk();

@@ -57,6 +57,22 @@ public sealed class BlockGuestTests : IDisposable
     }
 
     [VmFact]
+    public async Task Linux_drives_the_disk_by_INTx_in_memory_that_can_shrink()
+    {
+        using MemoryDisk disk = new(64 << 20);
+        using VirtioBlock device = new(disk);
+        await using ServedDevice served = new(device);
+        MachineMemory memory = HugePages.Have(512 << 20) ? MachineMemory.HugePages : MachineMemory.UnsealedMemfd;
+        await using VirtualMachine machine = await BlockGuest.Start(served.SocketPath, memory: memory, kernelArguments: "pci=nomsi");
+
+        (await machine.Verify("8M")).Should().Contain("verified");
+
+        (await machine.Output("grep virtio /proc/interrupts")).Should().Contain("IO-APIC").And.NotContain("MSI");
+        (await machine.Output("dmesg")).Should().NotContainAny("nobody cared", "I/O error");
+        await machine.PowerOff();
+    }
+
+    [VmFact]
     public async Task Files_outlive_the_guest_and_the_server()
     {
         string written;
