@@ -13,10 +13,7 @@ internal static class QemuArguments
     // TCG works everywhere; where KVM is itself emulated, guests hang at boot.
     private static readonly string Accelerator = Environment.GetEnvironmentVariable("VFIO_USER_VM_ACCEL") is { Length: > 0 } name ? name : "tcg";
 
-    /// <summary>Whether machines have UEFI in place of SeaBIOS.</summary>
-    public static bool IsUefi => Firmware is not null;
-
-    // such as OVMF's
+    // such as OVMF's, in place of SeaBIOS
     private static readonly string? Firmware = Environment.GetEnvironmentVariable("VFIO_USER_VM_FIRMWARE") is { Length: > 0 } path ? path : null;
 
     public static IEnumerable<string> Of(MachineOptions options) =>
