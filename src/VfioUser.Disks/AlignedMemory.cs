@@ -14,7 +14,7 @@ internal static class AlignedMemory
     {
         byte[] bytes = GC.AllocateUninitializedArray<byte>(length + Alignment, pinned: true);
         int lead = (int)(-Marshal.UnsafeAddrOfPinnedArrayElement(bytes, 0) & (Alignment - 1));
-        return bytes.AsMemory(lead, length);
+        return MemoryMarshal.CreateFromPinnedArray(bytes, lead, length);
     }
 
     /// <summary>Whether memory lies at a multiple of a number that is a power of two.</summary>

@@ -23,7 +23,7 @@ internal static class CommandLine
     private static Command Serving()
     {
         Argument<string> socket = new("SOCKET") { Description = "Path of the socket that the virtual machine connects to." };
-        Option<string[]> disk = new("--disk", "-d") { Description = "File, block device, memory:SIZE, or nbd:// or nbd+unix:// address behind a namespace; may be given several times. Without any: a disk in memory." };
+        Option<string[]> disk = new("--disk", "-d") { Description = "File, block device, memory:SIZE, nbd:// or nbd+unix:// address, or rbd:POOL/IMAGE behind a namespace; may be given several times. Without any: a disk in memory." };
         Option<long?> size = new("--size")
         {
             Description = "Size such as 512M or 10G: of the disk in memory, or of a file that is to be made.",

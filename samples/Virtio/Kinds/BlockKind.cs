@@ -18,7 +18,7 @@ internal sealed class BlockKind : DeviceKind
     // a server of a disk may be gone for good
     private static readonly TimeSpan FlushLimit = TimeSpan.FromMinutes(1);
 
-    private readonly Option<string?> _disk = new("--disk", "-d") { Description = "File, block device, memory:SIZE, or nbd:// or nbd+unix:// address. Without it: a disk in memory." };
+    private readonly Option<string?> _disk = new("--disk", "-d") { Description = "File, block device, memory:SIZE, nbd:// or nbd+unix:// address, or rbd:POOL/IMAGE. Without it: a disk in memory." };
     private readonly Option<string?> _size = new("--size") { Description = "Size such as 512M or 10G: of the disk in memory, or of a file that is to be made." };
     private readonly Option<FileCacheMode> _cache = new("--cache")
     {

@@ -7,6 +7,7 @@ namespace VfioUser.Disks;
 /// memory:512M                                 memory: MemoryDisk
 /// nbd://host[:port]/export                    an export of an NBD server: NbdDisk
 /// nbd+unix:///export?socket=path
+/// rbd:pool/image[@snapshot][:option=value]    an image in a Ceph cluster: RbdDisk
 /// </code>
 /// </remarks>
 public sealed record DiskAddress
@@ -25,6 +26,7 @@ public sealed record DiskAddress
         File,
         Memory,
         Nbd,
+        Rbd,
     }
 
     /// <summary>Parses an address.</summary>
@@ -36,6 +38,11 @@ public sealed record DiskAddress
         {
             _ = NbdAddress.Parse(text);
             return new DiskAddress(text, Kind.Nbd);
+        }
+        if (text.StartsWith(RbdAddress.Prefix, StringComparison.Ordinal))
+        {
+            _ = RbdAddress.Parse(text);
+            return new DiskAddress(text, Kind.Rbd);
         }
         if (text.StartsWith(MemoryPrefix, StringComparison.Ordinal))
         {
@@ -61,6 +68,8 @@ public sealed record DiskAddress
                 return new MemoryDisk(_memorySize);
             case Kind.Nbd:
                 return await NbdDisk.ConnectAsync(_text, new NbdDiskOptions { IsReadOnly = options.IsReadOnly, Log = options.Log }, cancellation).ConfigureAwait(false);
+            case Kind.Rbd:
+                return await RbdDisk.OpenAsync(_text, RbdOptions(options), cancellation).ConfigureAwait(false);
             default:
                 return OpenFile(options);
         }
@@ -68,6 +77,14 @@ public sealed record DiskAddress
 
     /// <summary>As in a line of a log.</summary>
     public override string ToString() => _text;
+
+    private static RbdDiskOptions RbdOptions(DiskOptions options) => new()
+    {
+        IsReadOnly = options.IsReadOnly,
+        IsIncoming = options.IsIncoming,
+        IsCached = options.Cache is FileCacheMode.Writeback or FileCacheMode.Unsafe,
+        Log = options.Log,
+    };
 
     private FileDisk OpenFile(DiskOptions options)
     {

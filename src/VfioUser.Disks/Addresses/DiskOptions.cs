@@ -9,10 +9,11 @@ public sealed record DiskOptions
     /// <summary>Whether it is only read.</summary>
     public bool IsReadOnly { get; init; }
 
-    /// <summary>Whether another process has the file until a guest has migrated here: see <see cref="FileDiskOptions.IsIncoming"/>.</summary>
+    /// <summary>Whether another process has the file or image until a guest has migrated here: see <see cref="FileDiskOptions.IsIncoming"/>
+    /// and <see cref="RbdDiskOptions.IsIncoming"/>.</summary>
     public bool IsIncoming { get; init; }
 
-    /// <summary>How files use the page cache.</summary>
+    /// <summary>How files use the page cache. Past it, writethrough and directsync have librbd cache nothing, too.</summary>
     public FileCacheMode Cache { get; init; } = FileCacheMode.Writeback;
 
     /// <summary>Called with one line when the connection to an NBD server is lost, and when it is back. Any thread.</summary>
