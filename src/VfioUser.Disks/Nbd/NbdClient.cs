@@ -144,7 +144,7 @@ internal sealed class NbdClient : IDisposable
         int length = 0;
         lock (_lock)
         {
-            while (_connection == connection && _toSend.TryPeek(out NbdRequest? request) && connection.TryWrite(ref length, request))
+            while (_connection == connection && !connection.IsLeaving && _toSend.TryPeek(out NbdRequest? request) && connection.TryWrite(ref length, request))
             {
                 request.IsSent = true;
                 _toSend.Dequeue();
@@ -167,6 +167,8 @@ internal sealed class NbdClient : IDisposable
                     _connection = null;
                 FailCancelled();
                 _options.Log?.Invoke($"NBD server {_address.EndPoint}: {loss.Message} Connecting again.");
+                if (loss is NbdShutdownException)
+                    await Task.Delay(_options.RetryInterval, _closing.Token).ConfigureAwait(false); // it still accepts connections, maybe
                 connection = await ReconnectAsync(loss).ConfigureAwait(false);
                 Adopt(connection);
                 _options.Log?.Invoke($"NBD server {_address.EndPoint}: connected again.");
@@ -247,12 +249,24 @@ internal sealed class NbdClient : IDisposable
 
     private void End(NbdRequest request)
     {
+        bool isRefused = request.Error == NbdProtocol.Shutdown, isLast;
         lock (_lock)
-            _inFlight.Remove(request.Cookie);
-        if (request.Error == 0)
+        {
+            if (isRefused)
+                request.Restart(); // it is for the next server
+            else
+                _inFlight.Remove(request.Cookie);
+            if (isRefused && _connection is not null)
+                _connection.IsLeaving = true;
+            isLast = _connection is { IsLeaving: true } && !_inFlight.Values.Any(static other => other.IsSent);
+        }
+        if (!isRefused && request.Error == 0)
             request.Succeed();
-        else
+        else if (!isRefused)
             request.Fail(Failure(request));
+        // what this server still does must not be done after what the next one does
+        if (isLast)
+            throw new NbdShutdownException();
     }
 
     private void Free(NbdRequest request)
@@ -284,7 +298,7 @@ internal sealed class NbdClient : IDisposable
         {
             NbdProtocol.NotPermitted => DiskError.WriteProtected,
             NbdProtocol.NoSpace => DiskError.NoSpace,
-            NbdProtocol.NoMemory or NbdProtocol.Shutdown => DiskError.NotReady,
+            NbdProtocol.NoMemory => DiskError.NotReady,
             _ => DiskError.Media,
         };
         return new DiskException(error, $"NBD {request.Command} of {request.Length} bytes at {request.Offset} failed: error {request.Error}.");

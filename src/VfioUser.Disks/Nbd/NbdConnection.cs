@@ -21,6 +21,9 @@ internal sealed class NbdConnection : IDisposable
     /// <summary>Whether somebody sends. Under the client's lock.</summary>
     public bool IsSending { get; set; }
 
+    /// <summary>Whether nothing is sent any more, and its end is when all has an answer. Under the client's lock.</summary>
+    public bool IsLeaving { get; set; }
+
     /// <exception cref="IOException">There is no such server, or it does not give the export.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static async Task<NbdConnection> OpenAsync(NbdAddress address, TimeSpan timeout, CancellationToken cancellation)

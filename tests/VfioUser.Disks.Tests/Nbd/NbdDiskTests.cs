@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using VfioUser.Disks.Tests.Support;
 
 namespace VfioUser.Disks.Tests.Nbd;
@@ -116,6 +117,50 @@ public class NbdDiskTests
         after.Should().BeEquivalentTo(before, options => options.WithStrictOrdering());
         after.Select(request => request.Data).Should().BeEquivalentTo(Enumerable.Range(1, 3).Select(i => Pattern.Of(512, i)));
         server.Connections.Should().Be(3);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Server_that_shuts_down_is_left_and_what_it_did_not_do_is_for_the_next(bool structured)
+    {
+        byte[] data = Pattern.Of(4096);
+        TaskCompletionSource refusal = new();
+        ConcurrentQueue<long> later = [];
+        using ScriptedNbdServer server = new(
+            async peer =>
+            {
+                await peer.Negotiate(Size, structured: structured);
+                NbdPeer.Request first = await peer.TakeRequest(), second = await peer.TakeRequest();
+                const uint shutdown = 108;
+                await (structured ? peer.Chunk(first.Cookie, 0x8001, NbdPeer.Join(shutdown, (ushort)0)) : peer.Simple(first.Cookie, shutdown));
+                await refusal.Task;
+                await (structured ? peer.Data(second, data) : peer.Simple(second.Cookie, 0, data));
+                await ScriptedNbdServer.Forever(peer); // as nbdkit, which waits for the client to go
+            },
+            async peer =>
+            {
+                await peer.Negotiate(Size);
+                while (true)
+                {
+                    NbdPeer.Request request = await peer.TakeRequest();
+                    later.Enqueue(request.Offset);
+                    await peer.Data(request, data);
+                }
+            });
+        using NbdDisk disk = await Connect(server);
+        byte[] refused = new byte[4096], late = new byte[4096];
+
+        Task reading = disk.ReadAsync(4096, refused).AsTask(), other = disk.ReadAsync(8192, late).AsTask();
+        reading.IsCompleted.Should().BeFalse();
+        server.Connections.Should().Be(1, "the other request could be done after what the next server does");
+        refusal.SetResult();
+        await Task.WhenAll(reading, other).WaitAsync(Limit);
+
+        refused.Should().Equal(data);
+        late.Should().Equal(data);
+        server.Connections.Should().Be(2);
+        later.Should().Equal(4096);
     }
 
     public static TheoryData<string> Lies => [.. LiesByName.Keys];
@@ -268,7 +313,6 @@ public class NbdDiskTests
     [InlineData(5u, DiskError.Media)]
     [InlineData(12u, DiskError.NotReady)]
     [InlineData(28u, DiskError.NoSpace)]
-    [InlineData(108u, DiskError.NotReady)]
     [InlineData(4711u, DiskError.Media)]
     public async Task Errors_of_the_server_are_those_of_the_disk(uint error, DiskError expected)
     {
