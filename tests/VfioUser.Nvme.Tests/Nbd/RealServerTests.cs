@@ -9,6 +9,12 @@ public sealed class RealServerTests : IDisposable
     private const string Qemu = "qemu-nbd -k SOCKET -f raw -t -e 8 -x disk --discard=unmap FOLDER/disk.img";
     private const string QemuDirect = "qemu-nbd -k SOCKET -f raw -t -e 8 -x disk --cache=none FOLDER/disk.img";
 
+    private const string Kit = "nbdkit -f -U SOCKET file FOLDER/disk.img";
+    private const string KitSimple = "nbdkit -f --no-sr -U SOCKET file FOLDER/disk.img";
+    private const string KitSlow = "nbdkit -f -U SOCKET --filter=delay file FOLDER/disk.img rdelay=2ms wdelay=2ms";
+    private const string KitOfBlocks = "nbdkit -f -U SOCKET --filter=blocksize-policy file FOLDER/disk.img blocksize-minimum=4096 blocksize-preferred=16K"
+        + " blocksize-maximum=32K blocksize-error-policy=error";
+
     private readonly DirectoryInfo _folder = Directory.CreateDirectory(Path.Combine(AppContext.BaseDirectory, Path.GetRandomFileName()));
     private readonly DirectoryInfo _sockets = Directory.CreateTempSubdirectory("nbd-");
 
@@ -32,6 +38,10 @@ public sealed class RealServerTests : IDisposable
     [NbdServerTheory]
     [InlineData(Qemu)]
     [InlineData(QemuDirect)]
+    [InlineData(Kit)]
+    [InlineData(KitSimple)]
+    [InlineData(KitSlow)]
+    [InlineData(KitOfBlocks)]
     public async Task Guest_reads_what_it_wrote_zeroed_and_trimmed(string server)
     {
         string socket = Path.Combine(_sockets.FullName, "nbd.sock");
@@ -66,11 +76,14 @@ public sealed class RealServerTests : IDisposable
     }
 
     [NbdServerTheory]
-    [InlineData(Qemu)]
-    public async Task Guest_goes_on_when_its_server_was_killed_under_load_and_is_started_again(string server)
+    [InlineData(Qemu, false)]
+    [InlineData(Kit, false)]
+    [InlineData(Kit, true)]
+    public async Task Guest_goes_on_when_its_server_has_ended_under_load_and_is_started_again(string server, bool asked)
     {
         string socket = Path.Combine(_sockets.FullName, "nbd.sock");
         NbdServerProcess process = Start(server, socket);
+        List<NbdServerProcess> servers = [];
         NbdDisk disk = await process.ConnectAsync(Address(socket), new NbdDiskOptions { RetryInterval = TimeSpan.FromMilliseconds(5) });
         using Machine machine = new(options: new NvmeControllerOptions { BlockSize = 4096 }, disks: [disk]);
         DriverQueue queue = machine.Driver.CreateQueue(1, 256);
@@ -81,13 +94,18 @@ public sealed class RealServerTests : IDisposable
             for (int i = 0; i < pages.Length; i++)
                 queue.Put(NewCommand.Io(IoOpcode.Write, (ulong)(round * 200 + i), 1, pages[i]));
             queue.Ring();
-            process.Dispose(); // kill -9, with requests in flight
+            if (asked)
+                process.Stop(); // refuses what it has not done, and ends when its client leaves
+            else
+                process.Dispose(); // kill -9, with requests in flight
+            servers.Add(process);
             process = Start(server, socket);
             foreach (Iova _ in pages)
                 NvmeDriver.Expect(queue.Take());
         }
         NvmeDriver.Expect(queue.Execute(NewCommand.Io(IoOpcode.Flush)));
         process.Dispose();
+        servers.ForEach(ended => ended.Dispose());
 
         byte[] image = await File.ReadAllBytesAsync(Path.Combine(_folder.FullName, "disk.img"));
         for (int block = 0; block < 5 * 200; block++)
@@ -96,6 +114,7 @@ public sealed class RealServerTests : IDisposable
 
     [NbdServerTheory]
     [InlineData(Qemu + " --read-only")]
+    [InlineData(Kit + " -r")]
     public async Task Export_that_may_not_be_written_is_a_protected_namespace(string server)
     {
         string socket = Path.Combine(_sockets.FullName, "nbd.sock");
@@ -105,5 +124,25 @@ public sealed class RealServerTests : IDisposable
 
         queue.Execute(NewCommand.Io(IoOpcode.Write, 0, 1, machine.NewPage())).Status.Should().Be(Status.NamespaceWriteProtected);
         NvmeDriver.Expect(queue.Execute(NewCommand.Io(IoOpcode.Read, 0, 1, machine.NewPage())));
+    }
+
+    [NbdServerTheory]
+    [InlineData("EIO", (int)Status.WriteFault)]
+    [InlineData("ENOSPC", (int)Status.CapacityExceeded)]
+    [InlineData("EPERM", (int)Status.NamespaceWriteProtected)]
+    [InlineData("ENOMEM", (int)Status.NamespaceNotReady)]
+    public async Task Error_of_the_server_is_the_commands_and_others_go_on(string error, int expected)
+    {
+        string socket = Path.Combine(_sockets.FullName, "nbd.sock");
+        using NbdServerProcess process = Start($"nbdkit -f -U SOCKET --filter=error memory 16M error-pwrite={error} error-pwrite-rate=1", socket);
+        NbdDisk disk = await process.ConnectAsync(Address(socket));
+        using Machine machine = new(disks: [disk]);
+        DriverQueue queue = machine.Driver.CreateQueue(1);
+
+        for (int i = 0; i < 3; i++)
+        {
+            queue.Execute(NewCommand.Io(IoOpcode.Write, 0, 1, machine.NewPage())).Status.Should().Be((Status)expected);
+            NvmeDriver.Expect(queue.Execute(NewCommand.Io(IoOpcode.Read, 0, 1, machine.NewPage())));
+        }
     }
 }
