@@ -56,6 +56,8 @@ switch (args)
         return 0;
     case ["nvme-file", .. string[] folder]:
         return NvmeFile.Run(folder.FirstOrDefault());
+    case ["nvme-disk", string address, string engine]:
+        return NvmeDisk.Run(address, engine);
     case ["start", string program]:
         return ProgramStart.Run(program);
     case ["cold", .. string[] words]:
@@ -64,10 +66,10 @@ switch (args)
         await NvmeInGuest.Run(words);
         return 0;
     case ["nvme-server", string path, string doorbells]:
-        NvmeServer.Run(path, Enum.Parse<NvmeDoorbells>(doorbells), file: null);
+        NvmeServer.Run(path, Enum.Parse<NvmeDoorbells>(doorbells), address: null);
         return 0;
-    case ["nvme-server", string path, string doorbells, string file]:
-        NvmeServer.Run(path, Enum.Parse<NvmeDoorbells>(doorbells), file);
+    case ["nvme-server", string path, string doorbells, string address]:
+        NvmeServer.Run(path, Enum.Parse<NvmeDoorbells>(doorbells), address);
         return 0;
     case ["nvme-floor", string path]:
         NvmeFloorServer.Run(path);
@@ -104,6 +106,8 @@ switch (args)
                                 pingpong or stream, spin=MICROSECONDS and delay=MICROSECONDS (of interrupts for sent frames)
             virtio-net-guest [WORD...] the same for VirtioNet beside QEMU's own; the latter's backend has no offloads
             nvme-file [FOLDER]  the NVMe sample on a file beside fio, which has to be installed, on that file
+            nvme-disk ADDRESS ENGINE  the NVMe sample on an NBD export or an image in Ceph beside fio on one: ENGINE is what fio is told,
+                                such as '--ioengine=nbd --uri=...'
             start PROGRAM       a published NVMe sample: size, time until a client is attached, resident memory
             cold [KIND...]      the first second of a served device: start, first connection, first reads; kinds are jit, r2r, aot.
                                 Publishes tests/VfioUser.ColdServer: run it in the repository's folder

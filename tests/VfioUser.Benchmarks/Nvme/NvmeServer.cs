@@ -5,15 +5,16 @@ using VfioUser.Nvme;
 
 namespace VfioUser.Benchmarks;
 
-/// <summary>The NVMe sample with a disk in memory or in a file. Answers each line with the bytes that were allocated since the start.</summary>
+/// <summary>The NVMe sample with a disk in memory or of an address. Answers each line with the bytes that were allocated since the start.</summary>
 internal static class NvmeServer
 {
     public const int Queues = 2;
     public const long DiskSize = 64 << 20;
 
-    public static void Run(string path, NvmeDoorbells doorbells, string? file)
+    public static void Run(string path, NvmeDoorbells doorbells, string? address)
     {
-        using Disk disk = file is null ? new MemoryDisk(DiskSize) : FileDisk.Open(file, DiskSize);
+        using Disk disk = address is null ? new MemoryDisk(DiskSize)
+            : DiskAddress.Parse(address).OpenAsync(new DiskOptions { Size = DiskSize }).GetAwaiter().GetResult();
         disk.WriteAsync(0, new byte[DiskSize]).AsTask().GetAwaiter().GetResult(); // all of it is there before anything counts
         using NvmeController controller = new([disk], new NvmeControllerOptions
         {
