@@ -22,6 +22,8 @@ internal sealed class FormatCommand(ControllerParts parts) : IAdminCommand
             return Status.InvalidField;
         if (Array.Exists(spaces, space => space.IsReadOnly))
             return Status.NamespaceWriteProtected;
+        if (Array.Find(spaces, space => space.PathStatus != Status.Success) is { } lost)
+            return lost.PathStatus;
         return Format(spaces, format, command.Dword10, context);
     }
 
@@ -52,20 +54,20 @@ internal sealed class FormatCommand(ControllerParts parts) : IAdminCommand
     private void Format(Namespace space, int format)
     {
         bool changed;
-        space.BeginFormat();
+        space.Shared.BeginFormat();
         try
         {
             // what was there goes even if blocks of another size leave a part of the disk out
             Wait.For(space.Disk.WriteZeroesAsync(0, space.Length, deallocate: true));
             parts.Flush(space);
             space.Uncorrectable.Clear(0, long.MaxValue);
-            changed = space.SetFormat(format);
+            changed = space.Shared.SetFormat(format);
         }
         finally
         {
-            space.EndFormat();
+            space.Shared.EndFormat();
         }
         if (changed)
-            parts.Namespaces.Report(space.Id);
+            space.Shared.Report();
     }
 }

@@ -19,6 +19,8 @@ internal sealed class GetLogPageCommand(ControllerParts parts) : IAdminCommand
         ulong offset = command.Dword12 | (ulong)command.Dword13 << 32;
         if (id == LogPageId.PersistentEvents)
             return ReturnHistory(command, context, length, offset);
+        if (id == LogPageId.AsymmetricNamespaceAccess)
+            return ReturnAna(command, context, length, offset);
         int size = SizeOf(id);
         if (size == 0)
             return Status.InvalidLogPage;
@@ -38,14 +40,10 @@ internal sealed class GetLogPageCommand(ControllerParts parts) : IAdminCommand
         Span<byte> page = stackalloc byte[LargestPage];
         page.Clear();
         Write(id, page, changed);
-        Span<byte> data = context.Bounce((int)length).Span;
-        data.Clear(); // behind the end of a page there is nothing
-        ReadOnlySpan<byte> wanted = page[(int)offset..size];
-        wanted[..Math.Min(wanted.Length, data.Length)].CopyTo(data);
-        if (context.Data.TryCopyFrom(0, data))
-            return Status.Success;
-        parts.Namespaces.ReturnChangedIds(changed);
-        return Status.DataTransferError;
+        status = Return(context, (int)length, page[(int)offset..size]);
+        if (status != Status.Success)
+            parts.Namespaces.ReturnChangedIds(changed);
+        return status;
     }
 
     // What is read is the log as it was when the driver established its context. NVMe 2.0 figure 221
@@ -67,16 +65,35 @@ internal sealed class GetLogPageCommand(ControllerParts parts) : IAdminCommand
         ReadOnlySpan<byte> log = parts.History.Context;
         Status status = offset > (ulong)log.Length ? Status.InvalidField : context.Map(command, (int)length, isAdmin: true);
         if (status == Status.Success)
-        {
-            Span<byte> data = context.Bounce((int)length).Span;
-            data.Clear();
-            log = log[(int)offset..];
-            log[..Math.Min(log.Length, data.Length)].CopyTo(data);
-            status = context.Data.TryCopyFrom(0, data) ? Status.Success : Status.DataTransferError;
-        }
+            status = Return(context, (int)length, log[(int)offset..]);
         if (status != Status.Success && action == EstablishAndRead)
             parts.History.Release(); // the driver has none
         return status;
+    }
+
+    private Status ReturnAna(in Command command, CommandContext context, long length, ulong offset)
+    {
+        const uint GroupsOnly = 1 << 8;
+        if (!parts.Subsystem.IsShared)
+            return Status.InvalidLogPage;
+        if (offset % sizeof(uint) != 0 || length > CommandContext.MaxTransfer)
+            return Status.InvalidField;
+        Status status = context.Map(command, (int)length, isAdmin: true);
+        if (status != Status.Success)
+            return status;
+        if ((command.Dword10 & RetainEvent) == 0)
+            parts.Events.LogRead(LogPageId.AsymmetricNamespaceAccess);
+        ReadOnlySpan<byte> log = parts.Namespaces.Ana.Compose(parts.Namespaces.AllAttached, (command.Dword10 & GroupsOnly) != 0);
+        return offset > (ulong)log.Length ? Status.InvalidField : Return(context, (int)length, log[(int)offset..]);
+    }
+
+    // behind the end of a page there is nothing
+    private static Status Return(CommandContext context, int length, ReadOnlySpan<byte> log)
+    {
+        Span<byte> data = context.Bounce(length).Span;
+        data.Clear();
+        log[..Math.Min(log.Length, length)].CopyTo(data);
+        return context.Data.TryCopyFrom(0, data) ? Status.Success : Status.DataTransferError;
     }
 
     // 0 if there is no page of this number.

@@ -36,7 +36,7 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
             0x10 => List(parts.Namespaces.All, command.Nsid, page),
             0x11 => IdentifyAllocated(command.Nsid, page),
             0x12 => ControllersOf(command.Nsid, command.Dword10 >> 16, page),
-            0x13 => Controllers(command.Dword10 >> 16, page),
+            0x13 => List(parts.Subsystem.Controllers, command.Dword10 >> 16, page),
             0x1A => otherSet ? Status.InvalidField : List(parts.Namespaces.All, command.Nsid, page),
             _ => Status.InvalidField,
         };
@@ -48,16 +48,18 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
     {
         Put16(page, 0, parts.Id.Vendor);
         Put16(page, 2, parts.Id.SubsystemVendor);
-        PutText(page[4..24], parts.SerialNumber);
-        PutText(page[24..64], parts.Options.ModelNumber);
+        PutText(page[4..24], parts.Subsystem.SerialNumber);
+        PutText(page[24..64], parts.Subsystem.Options.ModelNumber);
         PutText(page[64..72], PersistentEventLog.FirmwareRevision);
         page[72] = 5; // RAB: bursts of 32
+        if (parts.Subsystem.IsShared)
+            PutSharing(page);
         page[77] = CommandContext.MaxTransferExponent; // MDTS
         Put16(page, 78, parts.ControllerId);
         Put32(page, 80, ControllerRegisters.Version14);
         Put32(page, 84, LongTime); // RTD3R
         Put32(page, 88, LongTime); // RTD3E: a shutdown flushes what the guest has left in the cache
-        Put32(page, 92, 1 << 8); // OAES: namespaces that change
+        Put32(page, 92, 1 << 8 | (parts.Subsystem.IsShared ? 1u << 11 : 0)); // OAES: namespaces that change, paths that do
         page[111] = 1; // CNTRLTYPE: an I/O controller
         Put16(page, 256, (ushort)(1 << 1 | 1 << 3 | 1 << 4 | (parts.OffersShadowDoorbells ? 1 << 8 : 0))); // OACS: format, namespaces, self-tests, doorbell buffers
         page[258] = 3; // ACL: 4 aborts
@@ -81,6 +83,18 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
         PutText(page.Slice(768, 256), parts.SubsystemName, '\0');
         Put16(page, 2048, 0); // the one power state takes no power
         return Status.Success;
+    }
+
+    // that there are other controllers, and paths of different states
+    private static void PutSharing(Span<byte> page)
+    {
+        const byte SeveralControllers = 1 << 1, ReportsAna = 1 << 3;
+        const byte AllStates = 0b1_1111, GroupIsFixed = 1 << 6;
+        page[76] = SeveralControllers | ReportsAna; // CMIC
+        page[342] = AnaGroups.TransitionTime; // ANATT
+        page[343] = AllStates | GroupIsFixed; // ANACAP
+        Put32(page, 344, AnaGroups.Count); // ANAGRPMAX
+        Put32(page, 348, AnaGroups.Count); // NANAGRPID
     }
 
     // in minutes, of a disk that is not the fastest
@@ -121,8 +135,13 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
         return Status.Success;
     }
 
-    private static void PutNamespace(Span<byte> page, Namespace space)
+    private void PutNamespace(Span<byte> page, Namespace space)
     {
+        if (parts.Subsystem.IsShared)
+        {
+            page[30] = 1; // NMIC: shared
+            Put32(page, 92, space.Shared.AnaGroup); // ANAGRPID
+        }
         Put64(page, 0, space.BlockCount); // NSZE
         Put64(page, 8, space.BlockCount); // NCAP
         Put64(page, 16, space.BlockCount); // NUSE
@@ -153,6 +172,11 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
     {
         if (parts.Namespaces.Attached(nsid) is { } space)
         {
+            if (parts.Subsystem.IsShared)
+            {
+                page[1] = 1; // NMIC: shared
+                Put32(page, 4, space.Shared.AnaGroup); // ANAGRPID
+            }
             page[8] = (byte)(space.IsReadOnly ? 1 : 0); // NSATTR: write-protected
             page[14] = 1; // NSTAT: ready
         }
@@ -216,16 +240,16 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
     {
         if (parts.Namespaces.Allocated(nsid) is not { } space)
             return parts.Namespaces.Refusal(nsid);
-        return space.IsAttached ? Controllers(from, page) : Status.Success;
+        return List(parts.Subsystem.ControllersOf(space.Id), from, page);
     }
 
-    private Status Controllers(uint from, Span<byte> page)
+    private static Status List(ushort[] controllers, uint from, Span<byte> page)
     {
-        if (from <= parts.ControllerId)
-        {
-            Put16(page, 0, 1);
-            Put16(page, 2, parts.ControllerId);
-        }
+        const int Most = PageSize / sizeof(ushort) - 1;
+        ushort[] ids = [.. controllers.Where(id => id >= from).Take(Most)];
+        Put16(page, 0, (ushort)ids.Length);
+        for (int i = 0; i < ids.Length; i++)
+            Put16(page, (i + 1) * sizeof(ushort), ids[i]);
         return Status.Success;
     }
 

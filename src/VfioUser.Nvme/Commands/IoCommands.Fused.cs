@@ -10,7 +10,7 @@ internal sealed partial class IoCommands
     /// <summary>Carries a fused operation out: two commands that came one after the other in one queue. Throws nothing. On a thread that may
     /// wait, which it does for all commands to the namespace that have begun; those that come meanwhile are postponed.</summary>
     /// <param name="first">Has the second.</param>
-    /// <param name="space">The namespace, when others were postponed: they are to be tried again. Null otherwise.</param>
+    /// <param name="space">The namespace, if it is still alone on it: <see cref="SharedNamespace.EndFused"/>. Null otherwise.</param>
     /// <returns>Outcomes of the first and the second.</returns>
     public (CommandOutcome First, CommandOutcome Second) ExecuteFused(CommandSlot first, out Namespace? space)
     {
@@ -30,10 +30,14 @@ internal sealed partial class IoCommands
             {
                 outcome = parts.Namespaces.Refusal(first.Command.Nsid);
             }
+            else if (found.PathStatus != Status.Success)
+            {
+                outcome = found.PathStatus;
+            }
             else
             {
                 LeaveBoth(first, second);
-                if (found.TryBeginFused())
+                if (found.Shared.TryBeginFused(found))
                 {
                     space = found;
                     outcome = Carry(first, found, Compare);

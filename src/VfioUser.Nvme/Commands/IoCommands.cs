@@ -99,8 +99,10 @@ internal sealed partial class IoCommands(ControllerParts parts)
             return FlushAll(pass);
         if (parts.Namespaces.Attached(command.Nsid) is not { } space)
             return Ended(parts.Namespaces.Refusal(command.Nsid));
+        if (space.PathStatus is not Status.Success and Status path)
+            return Ended(path);
         if (!space.TryBegin())
-            return Ended(space.IsFusing ? CommandOutcome.Postponed : space.IsAttached ? Status.FormatInProgress : parts.Namespaces.Refusal(command.Nsid));
+            return Ended(Unbegun(space));
         slot.Space = space;
         return opcode switch
         {
@@ -109,6 +111,14 @@ internal sealed partial class IoCommands(ControllerParts parts)
             IoOpcode.Copy => Copy(slot, space, pass),
             _ => space.Contains(command.StartingLba, (ulong)command.BlockCount) ? OnBlocks(opcode, slot, space, pass) : Ended(Status.LbaOutOfRange),
         };
+    }
+
+    // what kept it from beginning may be over by now: then it is tried again
+    private CommandOutcome Unbegun(Namespace space)
+    {
+        if (!space.IsAttached)
+            return parts.Namespaces.Refusal(space.Id);
+        return space.Shared.IsFormatting ? Status.FormatInProgress : CommandOutcome.Postponed;
     }
 
     private ValueTask<CommandOutcome> OnBlocks(IoOpcode opcode, CommandSlot slot, Namespace space, GuestPass pass) => opcode switch

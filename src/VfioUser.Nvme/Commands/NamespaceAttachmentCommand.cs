@@ -22,16 +22,33 @@ internal sealed class NamespaceAttachmentCommand(ControllerParts parts) : IAdmin
             return Status.InvalidField;
         if (parts.Namespaces.Allocated(command.Nsid) is not { } space)
             return parts.Namespaces.Refusal(command.Nsid);
-        Status status = ReadList(command, context);
+        List<NamespaceSet> controllers = [];
+        Status status = ReadList(command, context, controllers);
         if (status != Status.Success)
             return status;
         context.Pass.Leave(); // what has begun may wait for its disk
-        bool done = selected == Selected.Attach ? parts.Namespaces.Attach(space) : parts.Namespaces.Detach(space);
-        return context.Reenter(done ? Status.Success : selected == Selected.Attach ? Status.NamespaceAlreadyAttached : Status.NamespaceNotAttached);
+        return context.Reenter(Change(selected, space.Id, controllers));
     }
 
-    // there is one controller
-    private Status ReadList(in Command command, CommandContext context)
+    // all of them or, if one cannot be, none
+    private static Status Change(Selected selected, uint nsid, List<NamespaceSet> controllers)
+    {
+        bool attach = selected == Selected.Attach;
+        if (controllers.Exists(set => set.Allocated(nsid) is not { } view || view.IsAttached == attach))
+            return attach ? Status.NamespaceAlreadyAttached : Status.NamespaceNotAttached;
+        foreach (NamespaceSet set in controllers)
+        {
+            if (set.Allocated(nsid) is not { } view)
+                continue; // removed meanwhile
+            if (attach)
+                set.Attach(view);
+            else
+                set.Detach(view);
+        }
+        return Status.Success;
+    }
+
+    private Status ReadList(in Command command, CommandContext context, List<NamespaceSet> controllers)
     {
         Status status = context.Map(command, ListLength, isAdmin: true);
         if (status != Status.Success)
@@ -44,8 +61,10 @@ internal sealed class NamespaceAttachmentCommand(ControllerParts parts) : IAdmin
             return Status.ControllerListInvalid;
         for (int i = 1; i <= count; i++)
         {
-            if (BinaryPrimitives.ReadUInt16LittleEndian(list[(i * sizeof(ushort))..]) != parts.ControllerId)
+            if (parts.Subsystem.Find(BinaryPrimitives.ReadUInt16LittleEndian(list[(i * sizeof(ushort))..])) is not { } set)
                 return Status.ControllerListInvalid;
+            if (!controllers.Contains(set))
+                controllers.Add(set);
         }
         return Status.Success;
     }

@@ -9,7 +9,7 @@ namespace VfioUser.Nvme;
 /// <code>
 /// header | feature values, u32 each | vectors without coalescing, a byte each | namespaces | counters | numbers of changed namespaces, u32
 ///        | ids of requests for events, u16 | events, u32 | error log | completion queues | submission queues
-///        | unreadable bytes of each namespace | results of self-tests | persistent events
+///        | unreadable bytes of each namespace | results of self-tests | persistent events | id of the controller, u16
 /// </code>
 /// </remarks>
 internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle)
@@ -21,7 +21,7 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
     private const ulong Page = Prp.PageSize;
 
     /// <summary>The longest state, in bytes.</summary>
-    public static int MaxSize(NvmeControllerOptions options) => MaxBase + options.Namespaces * UncorrectableBlocks.MaxRanges * Marshal.SizeOf<BadRange>();
+    public static int MaxSize(int namespaces) => MaxBase + namespaces * UncorrectableBlocks.MaxRanges * Marshal.SizeOf<BadRange>();
 
     public void Save(IBufferWriter<byte> writer)
     {
@@ -54,9 +54,9 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
             PutCounted<BadRange>(writer, space.Uncorrectable.Ranges);
         PutCounted<SelfTestEntry>(writer, parts.SelfTests.Saved);
         PutCounted<byte>(writer, parts.History.Events.Snapshot.Bytes);
+        Put<ushort>(writer, [parts.ControllerId]);
         // from here on they may be another host's
-        foreach (Namespace space in parts.Namespaces.All)
-            space.Disk.Inactivate();
+        parts.Subsystem.ReleaseDisks(parts.Namespaces);
     }
 
     /// <exception cref="InvalidDataException">It is not the state of such a controller.</exception>
@@ -137,7 +137,7 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
     private void Restore(in NamespaceState state)
     {
         Namespace space = parts.Namespaces.Allocated(state.Id)!;
-        space.SetFormat(IndexOf(space.Formats, (int)state.BlockSize));
+        space.Shared.SetFormat(IndexOf(space.Formats, (int)state.BlockSize));
         if (state.IsAttached != 0)
             parts.Namespaces.Attach(space);
         else
@@ -175,7 +175,7 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
         return namespaces;
     }
 
-    private static Logs TakeLogs(ref ReadOnlySpan<byte> state, int namespaces)
+    private Logs TakeLogs(ref ReadOnlySpan<byte> state, int namespaces)
     {
         List<BadRange[]> all = [];
         for (int i = 0; i < namespaces; i++)
@@ -186,7 +186,10 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
             all.Add(ranges);
         }
         SelfTestEntry[] tests = TakeCounted<SelfTestEntry>(ref state, SelfTests.Results, "results of self-tests");
-        return new Logs([.. all], tests, TakeCounted<byte>(ref state, PersistentEvents.MaxLength, "bytes of persistent events"));
+        byte[] history = TakeCounted<byte>(ref state, PersistentEvents.MaxLength, "bytes of persistent events");
+        ushort id = Take<ushort>(ref state, 1)[0];
+        Require(id == parts.ControllerId, $"controller id {id}, and not {parts.ControllerId}");
+        return new Logs([.. all], tests, history);
     }
 
     private static int IndexOf(IReadOnlyList<int> formats, int blockSize)

@@ -138,6 +138,7 @@ internal sealed class Lifecycle(ControllerParts parts)
         {
             Disable();
             _draining.Clear(); // nothing is in flight
+            parts.Namespaces.UsesDisks = true;
             _enabled = enabled;
         }
     }
@@ -245,6 +246,7 @@ internal sealed class Lifecycle(ControllerParts parts)
         _draining.AddRange(parts.Queues.RemoveAll());
         parts.Interrupts.Reset();
         _enabled = _disabling = false;
+        parts.Namespaces.UsesDisks = false;
     }
 
     private void FlushAll()

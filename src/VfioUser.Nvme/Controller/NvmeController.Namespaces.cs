@@ -3,13 +3,11 @@ namespace VfioUser.Nvme;
 /// <content>Namespaces that come and go while the guest runs.</content>
 public sealed partial class NvmeController
 {
-    private static readonly TimeSpan AbortInterval = TimeSpan.FromMilliseconds(50);
-
     /// <summary>The namespaces as they are now, by number. Any thread.</summary>
     public IReadOnlyList<NvmeNamespaceInfo> Namespaces =>
         [.. _parts.Namespaces.All.Select(space => new NvmeNamespaceInfo(space.Id, space.IsAttached, space.BlockSize, space.Length))];
 
-    /// <summary>Adds a namespace. If it is attached, a driver that asks for such events is told (Namespace Attribute Changed): Linux has the
+    /// <summary>Adds a namespace; one of a subsystem, too, to this controller alone. If it is attached, a driver that asks for such events is told (Namespace Attribute Changed): Linux has the
     /// disk a moment later. Any thread.</summary>
     /// <param name="space">Its disk stays the caller's, who disposes it after <see cref="RemoveNamespaceAsync"/> or after the controller.</param>
     /// <returns>Its number.</returns>
@@ -20,31 +18,10 @@ public sealed partial class NvmeController
     /// <exception cref="IOException">Another process has the disk.</exception>
     public uint AddNamespace(NvmeNamespace space)
     {
-        ArgumentNullException.ThrowIfNull(space);
-        space.RateLimit?.Check();
-        lock (_adding)
-        {
-            Namespace added = _parts.Namespaces.Add(space.Id, id =>
-                new Namespace(id, space, _parts.Options.BlockSize, DiskNames.Of(_parts.SerialNumber, space.Disk, _parts.Namespaces.All)));
-            try
-            {
-                // before the driver can use it; one that is enabled from now on does the same
-                if (_lifecycle.IsEnabled && !space.Disk.IsActive)
-                    space.Disk.Activate();
-            }
-            catch
-            {
-                _parts.Namespaces.Remove(added);
-                throw;
-            }
-            Limit(added, space.RateLimit);
-            if (space.IsAttached)
-                _parts.Namespaces.Attach(added);
-            return added.Id;
-        }
+        return _parts.Subsystem.Add(space, _parts.Namespaces).Id;
     }
 
-    /// <summary>Removes a namespace. The driver is told at once; new commands to it fail, and those that have begun come to their end.
+    /// <summary>Removes a namespace, from all controllers of the subsystem. The driver is told at once; new commands to it fail, and those that have begun come to their end.
     /// Nothing uses the disk any more when the task is complete. What the guest wrote and did not flush is as the disk has it:
     /// <see cref="Disk.FlushAsync"/> before you dispose it. Any thread.</summary>
     /// <param name="id">Its number.</param>
@@ -54,8 +31,8 @@ public sealed partial class NvmeController
     /// <exception cref="ArgumentException">There is no such namespace.</exception>
     public Task RemoveNamespaceAsync(uint id, CancellationToken abort = default)
     {
-        Namespace space = Find(id);
-        return Release(space, () => _parts.Namespaces.Remove(space), abort);
+        Find(id);
+        return NamespaceRelease.Remove(_parts.Subsystem, id, abort);
     }
 
     /// <summary>Attaches a namespace to the controller: the driver sees it. Does nothing if it is attached. Any thread. NVMe 1.4 5.19.</summary>
@@ -68,7 +45,7 @@ public sealed partial class NvmeController
     public Task DetachNamespaceAsync(uint id, CancellationToken abort = default)
     {
         Namespace space = Find(id);
-        return Release(space, () => _parts.Namespaces.Detach(space), abort);
+        return NamespaceRelease.Release(() => _parts.Namespaces.Detach(space), [space], abort);
     }
 
     /// <summary>Limits how much the guest may do on a namespace in a second, from the next command on. By the clock of
@@ -79,27 +56,26 @@ public sealed partial class NvmeController
     public void SetRateLimit(uint id, NvmeRateLimit? limit)
     {
         limit?.Check();
-        Limit(Find(id), limit);
+        Find(id).Shared.Limit(limit, () => _parts.Subsystem.Time);
     }
 
-    private void Limit(Namespace space, NvmeRateLimit? limit) =>
-        space.Limiter = limit is { Commands: not null } or { Bytes: not null } ? new RateLimiter(limit, _parts.Time) : null;
+    /// <summary>Sets how well this controller gets at a group of namespaces. A driver that asks for such events is told (Asymmetric Namespace
+    /// Access Change); Linux sends its commands to another controller of the subsystem then. Commands that have begun go on. Any
+    /// thread. NVMe 2.0 8.1.</summary>
+    /// <param name="group">From 1 to 16: <see cref="NvmeNamespace.AnaGroup"/>.</param>
+    /// <param name="state">At first all are <see cref="NvmeAnaState.Optimized"/>. Resets do not change it, and migrations do not carry it.</param>
+    /// <exception cref="ArgumentException">There is no such group, or no such state.</exception>
+    /// <exception cref="InvalidOperationException">The controller is not one of an <see cref="NvmeSubsystem"/>.</exception>
+    public void SetAnaState(uint group, NvmeAnaState state)
+    {
+        if (!AnaGroups.IsValid(group))
+            throw new ArgumentException($"An ANA group has a number from 1 to {AnaGroups.Count}, not {group}.", nameof(group));
+        if (!Enum.IsDefined(state))
+            throw new ArgumentException($"There is no ANA state {(int)state}.", nameof(state));
+        if (!_parts.Subsystem.IsShared)
+            throw new InvalidOperationException("A controller that is alone has no paths to tell apart: it needs an NvmeSubsystem.");
+        _parts.SetAnaState(group, state);
+    }
 
     private Namespace Find(uint id) => _parts.Namespaces.Allocated(id) ?? throw new ArgumentException($"There is no namespace {id}.", nameof(id));
-
-    // on a thread that may wait for disks
-    private async Task Release(Namespace space, Func<bool> release, CancellationToken abort)
-    {
-        Task<bool> released = Task.Run(release, CancellationToken.None);
-        TaskCompletionSource aborted = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        using (abort.UnsafeRegister(static aborted => ((TaskCompletionSource)aborted!).TrySetResult(), aborted))
-            await Task.WhenAny(released, aborted.Task).ConfigureAwait(false);
-        // again, for a command that was about to call its disk the first time
-        while (!released.IsCompleted)
-        {
-            _parts.Workers.Abort(space);
-            await Task.WhenAny(released, Task.Delay(AbortInterval, CancellationToken.None)).ConfigureAwait(false);
-        }
-        await released.ConfigureAwait(false);
-    }
 }

@@ -21,7 +21,7 @@ public sealed partial class NvmeController : PciDevice
 
     private readonly ControllerParts _parts;
     private readonly Lifecycle _lifecycle;
-    private readonly Lock _adding = new();
+    private readonly bool _isAlone;
 
     /// <param name="disks">A namespace each, from number 1 on. The caller owns them and disposes them after the controller.</param>
     /// <param name="options">Null for the defaults.</param>
@@ -31,19 +31,31 @@ public sealed partial class NvmeController : PciDevice
     {
     }
 
-    /// <summary>A controller.</summary>
+    /// <summary>A controller, alone in its subsystem.</summary>
     /// <param name="namespaces">From number 1 on, unless they say; there may be none, and <see cref="AddNamespace"/> adds others. The caller
     /// owns their disks and disposes them after the controller.</param>
     /// <param name="options">Null for the defaults.</param>
     /// <exception cref="ArgumentException">A disk cannot be one of such blocks, or there are more than there can be, or two of a number.</exception>
     public NvmeController(IReadOnlyList<NvmeNamespace> namespaces, NvmeControllerOptions? options = null)
+        : this(Alone(namespaces, options), options, isAlone: true)
+    {
+    }
+
+    /// <summary>A controller of a subsystem, with its namespaces.</summary>
+    /// <param name="subsystem">Is disposed after the controller.</param>
+    /// <param name="options">Null for the defaults. Serial number, model number, block size and number of namespaces are the subsystem's.</param>
+    /// <exception cref="ArgumentException">The subsystem has a controller of this id already.</exception>
+    public NvmeController(NvmeSubsystem subsystem, NvmeControllerOptions? options = null)
+        : this(StateOf(subsystem), options, isAlone: false)
+    {
+    }
+
+    private NvmeController(Subsystem subsystem, NvmeControllerOptions? options, bool isAlone)
         : base(new PciId(Vendor: 0x1B36, Device: 0x00F2, SubsystemVendor: 0x1B36, Subsystem: 0x00F2), PciClass.MassStorageNvme)
     {
-        ArgumentNullException.ThrowIfNull(namespaces);
         options ??= new NvmeControllerOptions();
         options.Check();
-        if (namespaces.Count > options.Namespaces)
-            throw new ArgumentException($"The controller has room for {options.Namespaces} namespaces, not {namespaces.Count}.", nameof(namespaces));
+        _isAlone = isAlone;
         Config.AddPowerManagement();
         Config.AddPciExpress();
         DoorbellWrites writes = new(() => _parts!);
@@ -66,20 +78,19 @@ public sealed partial class NvmeController : PciDevice
         }), doorbells, guest, queues);
         // QEMU sends messages while it delivers INTx: a head in one of them deasserts it before the guest goes on
         doorbells.AddMessageHandler(interrupts.Update);
-        string serialNumber = options.SerialNumber ?? DiskNames.SerialNumberOf(namespaces.Count > 0 ? namespaces[0].Disk.Identity : Guid.NewGuid().ToString());
+        NamespaceSet namespaces = new(subsystem.Options.Namespaces);
         _parts = new ControllerParts
         {
             Options = options,
             Id = Id,
-            SerialNumber = serialNumber,
             Dma = Dma,
             Guest = guest,
             Registers = new ControllerRegisters(bar, options, () => _lifecycle!.ConfigurationWritten(), () => interrupts),
             Doorbells = doorbells,
             Interrupts = interrupts,
             Queues = queues,
-            Namespaces = new NamespaceSet(options.Namespaces),
-            SubsystemUuid = Namespace.UuidOf(namespaces.Count > 0 ? DiskNames.Of(serialNumber, namespaces[0].Disk, 0) : serialNumber),
+            Namespaces = namespaces,
+            Subsystem = subsystem,
             Events = events,
             Time = () => TimeProvider,
             Logger = () => Logger,
@@ -87,12 +98,12 @@ public sealed partial class NvmeController : PciDevice
         _lifecycle = new Lifecycle(_parts);
         _parts.Workers = new QueueWorkers(this, _parts, _lifecycle.Advance);
         ControllerState state = new(_parts, _lifecycle);
-        EnableMigration(state.Save, state.Restore, ControllerState.MaxSize(options));
+        EnableMigration(state.Save, state.Restore, ControllerState.MaxSize(subsystem.Options.Namespaces));
         events.Wake = _parts.Workers.WakeAdmin;
-        foreach (NvmeNamespace space in namespaces)
-            AddNamespace(space);
-        _parts.Namespaces.TakeChangedIds(); // there was no driver to see it
-        _parts.Namespaces.Changed = _parts.NamespacesChanged;
+        namespaces.LostWrites = _parts.RaiseLostWrites;
+        _parts.ControllerId = subsystem.Join(options.ControllerId, namespaces, _parts.Time);
+        namespaces.TakeChangedIds(); // there was no driver to see it
+        namespaces.Changed = _parts.NamespacesChanged;
     }
 
     /// <summary>Counters of the controller. Any thread.</summary>
@@ -120,15 +131,36 @@ public sealed partial class NvmeController : PciDevice
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        foreach (Namespace space in _parts.Namespaces.All)
-            space.Close(() => { });
+        _parts.Subsystem.Leave(_parts.Namespaces);
+        if (_isAlone)
+            _parts.Subsystem.Close();
         base.Dispose(disposing);
     }
 
     // EDK2's driver makes two queues without asking how many there are
     private static int QueuesOf(NvmeControllerOptions options) => Math.Max(options.IoQueues, LeastQueues);
 
-    private static NvmeNamespace[] WithDefaults(IReadOnlyList<Disk> disks)
+    private static Subsystem Alone(IReadOnlyList<NvmeNamespace> namespaces, NvmeControllerOptions? options)
+    {
+        ArgumentNullException.ThrowIfNull(namespaces);
+        options ??= new NvmeControllerOptions();
+        options.Check();
+        return Subsystem.Of(namespaces, new NvmeSubsystemOptions
+        {
+            SerialNumber = options.SerialNumber,
+            ModelNumber = options.ModelNumber,
+            BlockSize = options.BlockSize,
+            Namespaces = options.Namespaces,
+        }, isShared: false);
+    }
+
+    private static Subsystem StateOf(NvmeSubsystem subsystem)
+    {
+        ArgumentNullException.ThrowIfNull(subsystem);
+        return subsystem.State;
+    }
+
+    internal static NvmeNamespace[] WithDefaults(IReadOnlyList<Disk> disks)
     {
         ArgumentNullException.ThrowIfNull(disks);
         return [.. disks.Select(disk => new NvmeNamespace(disk))];

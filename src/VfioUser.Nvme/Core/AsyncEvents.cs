@@ -13,7 +13,7 @@ internal sealed class AsyncEvents
     private readonly Lock _lock = new();
     private readonly List<ushort> _requests = new(MaxRequests);
     private readonly List<AsyncEvent> _events = new(MaxEvents);
-    private uint _reported; // types whose log the driver has not read yet, a bit each
+    private uint _reported; // log pages of events that the driver has not read yet, a bit each
 
     /// <summary>Called when there may be something to deliver.</summary>
     public Action Wake { get; set; } = () => { };
@@ -38,7 +38,7 @@ internal sealed class AsyncEvents
         }
     }
 
-    /// <summary>Types whose log the driver has not read yet, a bit each.</summary>
+    /// <summary>Log pages of events that the driver has not read yet, a bit each.</summary>
     public uint Reported
     {
         get
@@ -72,7 +72,7 @@ internal sealed class AsyncEvents
     {
         lock (_lock)
         {
-            if ((_reported & 1u << happened.Type) != 0 || _events.Contains(happened) || _events.Count == MaxEvents)
+            if ((_reported & BitOf(happened.LogPage)) != 0 || _events.Contains(happened) || _events.Count == MaxEvents)
                 return;
             _events.Add(happened);
         }
@@ -82,21 +82,25 @@ internal sealed class AsyncEvents
     /// <summary>The driver has read a log page, and wants to hear of such events again.</summary>
     public void LogRead(LogPageId page)
     {
-        int type = page switch
-        {
-            LogPageId.Error => AsyncEvent.ErrorType,
-            LogPageId.Smart => AsyncEvent.SmartType,
-            LogPageId.ChangedNamespaces => AsyncEvent.NoticeType,
-            _ => -1,
-        };
-        if (type < 0)
+        uint bit = BitOf(page);
+        if (bit == 0)
             return;
         lock (_lock)
         {
-            _reported &= ~(1u << type);
-            _events.RemoveAll(waiting => waiting.Type == type);
+            _reported &= ~bit;
+            _events.RemoveAll(waiting => waiting.LogPage == page);
         }
     }
+
+    // Events of one type have different pages, and none is to hide another that the driver does not read of.
+    private static uint BitOf(LogPageId page) => page switch
+    {
+        LogPageId.Error => 1 << 0,
+        LogPageId.Smart => 1 << 1,
+        LogPageId.ChangedNamespaces => 1 << 2,
+        LogPageId.AsymmetricNamespaceAccess => 1 << 3,
+        _ => 0,
+    };
 
     /// <summary>Completes requests with events. Admin thread, inside the guard.</summary>
     /// <returns>Whether there was one.</returns>
@@ -138,8 +142,8 @@ internal sealed class AsyncEvents
             if (_requests.Count == 0 || _events.Count == 0)
                 return false;
             AsyncEvent first = happened = _events[0];
-            _reported |= 1u << first.Type;
-            _events.RemoveAll(waiting => waiting.Type == first.Type);
+            _reported |= BitOf(first.LogPage);
+            _events.RemoveAll(waiting => waiting.LogPage == first.LogPage);
             id = _requests[0];
             _requests.RemoveAt(0);
             return true;
@@ -152,7 +156,7 @@ internal sealed class AsyncEvents
     /// <summary>Goes on with what was saved.</summary>
     /// <param name="requests">Ids of requests.</param>
     /// <param name="events">Events that no request has been there for, as they are told.</param>
-    /// <param name="reported">Types whose log the driver has not read yet, a bit each.</param>
+    /// <param name="reported">Log pages that the driver has not read yet, a bit each.</param>
     public void Restore(ReadOnlySpan<ushort> requests, ReadOnlySpan<uint> events, uint reported)
     {
         lock (_lock)
@@ -185,6 +189,8 @@ internal readonly record struct AsyncEvent(int Type, int Information, LogPageId 
     public static AsyncEvent Reliability => new(SmartType, 0x00, LogPageId.Smart);
 
     public static AsyncEvent TemperatureThreshold => new(SmartType, 0x01, LogPageId.Smart);
+
+    public static AsyncEvent AnaChange => new(NoticeType, 0x03, LogPageId.AsymmetricNamespaceAccess);
 
     public static AsyncEvent NamespaceAttributeChanged => new(NoticeType, 0x00, LogPageId.ChangedNamespaces);
 }

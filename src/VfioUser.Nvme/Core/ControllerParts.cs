@@ -17,8 +17,6 @@ internal sealed class ControllerParts
 
     public required PciId Id { get; init; }
 
-    public required string SerialNumber { get; init; }
-
     public required Dma Dma { get; init; }
 
     /// <summary>The right to touch the guest: its memory, its interrupts. A reset closes it and waits for those inside, who wait
@@ -35,14 +33,14 @@ internal sealed class ControllerParts
 
     public required NamespaceSet Namespaces { get; init; }
 
-    /// <summary>Names the subsystem, and so this controller: it is the only one.</summary>
-    public required Guid SubsystemUuid { get; init; }
+    /// <summary>Whose namespaces it has.</summary>
+    public required Subsystem Subsystem { get; init; }
 
-    /// <summary>Its NQN.</summary>
-    public string SubsystemName => $"nqn.2014-08.org.nvmexpress:uuid:{SubsystemUuid}";
+    /// <summary>The subsystem's NQN.</summary>
+    public string SubsystemName => $"nqn.2014-08.org.nvmexpress:uuid:{Subsystem.Uuid}";
 
     /// <summary>CNTLID.</summary>
-    public ushort ControllerId { get; init; }
+    public ushort ControllerId { get; set; }
 
     public required AsyncEvents Events { get; init; }
 
@@ -202,11 +200,11 @@ internal sealed class ControllerParts
     /// <summary>A flush of a namespace has failed.</summary>
     public void LoseWrites(Namespace space, FlushFailedException failure)
     {
-        if (!space.LoseWrites())
+        if (!space.Shared.LoseWrites())
             return;
         Log.FlushFailed(Logger(), space.Id, failure.Message);
         History.AddSmart();
-        RaiseLostWrites();
+        Subsystem.LoseWrites();
     }
 
     private async ValueTask FlushAsync(Namespace space, ValueTask flushing)
@@ -231,6 +229,7 @@ internal sealed class ControllerParts
     /// <exception cref="IOException">Another process has one: none is taken.</exception>
     public void ActivateDisks(bool all = false)
     {
+        Namespaces.UsesDisks = true;
         // none is removed meanwhile
         Namespace[] spaces = [.. Namespaces.All.Where(space => space.TryUse())];
         Disk[] others = [.. spaces.Select(space => space.Disk).Where(disk => !disk.IsActive)];
@@ -241,6 +240,7 @@ internal sealed class ControllerParts
         }
         catch
         {
+            Namespaces.UsesDisks = false;
             foreach (Disk disk in others.Where(disk => disk.IsActive))
                 disk.Inactivate();
             throw;
@@ -267,6 +267,17 @@ internal sealed class ControllerParts
     {
         if (Features.ReportsNamespaces)
             Events.Raise(AsyncEvent.NamespaceAttributeChanged);
+    }
+
+    /// <summary>Sets the state of the paths to a group of namespaces. Any thread.</summary>
+    public void SetAnaState(uint group, NvmeAnaState state)
+    {
+        if (!Namespaces.Ana.Set(group, state))
+            return;
+        foreach (Namespace space in Namespaces.All.Where(space => space.Shared.AnaGroup == group))
+            space.PathStatus = Namespaces.Ana.StatusOf(group);
+        if (Features.ReportsAna)
+            Events.Raise(AsyncEvent.AnaChange);
     }
 
     /// <summary>Logs an exception that no disk should throw. Not each: the guest can repeat the command that it came of.</summary>

@@ -17,7 +17,7 @@ internal static class DiskNames
     public static string Of(string serialNumber, Disk disk, int copy) => $"{serialNumber}/{disk.Identity}/{copy}";
 
     /// <summary>A name of the disk that no namespace has.</summary>
-    public static string Of(string serialNumber, Disk disk, IEnumerable<Namespace> others)
+    public static string Of(string serialNumber, Disk disk, IEnumerable<SharedNamespace> others)
     {
         HashSet<string> taken = [.. others.Select(other => other.Name)];
         int copy = 0;

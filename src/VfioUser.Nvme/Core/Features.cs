@@ -9,6 +9,7 @@ internal sealed class Features
     private const ushort DefaultThreshold = 343;
     private const uint WarningBits = 0x1F;
     private const uint NamespaceNotices = 1 << 8;
+    private const uint AnaNotices = 1 << 11;
 
     private readonly uint[] _values = new uint[(int)FeatureId.AsyncEventConfiguration + 1];
     private readonly bool[] _uncoalesced = new bool[NvmeControllerOptions.MaxIoQueues + 1];
@@ -42,6 +43,9 @@ internal sealed class Features
     /// <summary>Whether the driver has enabled an event for a namespace that has changed.</summary>
     public bool ReportsNamespaces => (this[FeatureId.AsyncEventConfiguration] & NamespaceNotices) != 0;
 
+    /// <summary>Whether the driver has enabled an event for a path whose state has changed.</summary>
+    public bool ReportsAna => (this[FeatureId.AsyncEventConfiguration] & AnaNotices) != 0;
+
     /// <summary>The lower threshold, in kelvins.</summary>
     public ushort UnderThreshold { get; set; }
 
@@ -74,7 +78,7 @@ internal sealed class Features
         FeatureId.TemperatureThreshold => 0xFFFF,
         FeatureId.ErrorRecovery => 0xFFFF,
         FeatureId.InterruptCoalescing => 0xFFFF,
-        FeatureId.AsyncEventConfiguration => WarningBits | NamespaceNotices,
+        FeatureId.AsyncEventConfiguration => WarningBits | NamespaceNotices | AnaNotices,
         _ => 1,
     };
 

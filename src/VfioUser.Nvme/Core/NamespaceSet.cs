@@ -8,9 +8,29 @@ internal sealed class NamespaceSet(int largest)
     private readonly Lock _lock = new();
     private readonly Namespace?[] _all = new Namespace?[largest];
     private readonly bool[] _changed = new bool[largest];
+    private bool _usesDisks;
 
     /// <summary>Called when the driver is to look at its namespaces again. Set once, before there is a driver.</summary>
     public Action Changed { get; set; } = () => { };
+
+    /// <summary>Called when commands can begin that were postponed. Set once, as the two below.</summary>
+    public Action<Namespace> Resumed { get; set; } = _ => { };
+
+    /// <summary>Called when no answer to commands to a namespace is wanted any more.</summary>
+    public Action<Namespace> Abort { get; set; } = _ => { };
+
+    /// <summary>Called when a disk has lost writes.</summary>
+    public Action LostWrites { get; set; } = () => { };
+
+    /// <summary>Whether the controller has taken the disks, which others may have, too.</summary>
+    public bool UsesDisks
+    {
+        get => Volatile.Read(ref _usesDisks);
+        set => Volatile.Write(ref _usesDisks, value);
+    }
+
+    /// <summary>The states of its paths to groups of namespaces.</summary>
+    public AnaGroups Ana { get; } = new();
 
     /// <summary>The largest number that one can have.</summary>
     public int Largest => _all.Length;
@@ -43,24 +63,31 @@ internal sealed class NamespaceSet(int largest)
     /// <summary>How a command ends whose namespace is not attached.</summary>
     public Status Refusal(uint id) => IsValid(id) ? Status.InvalidField : Status.InvalidNamespace;
 
-    /// <summary>Makes a namespace and adds it.</summary>
-    /// <param name="wanted">Its number; null for the lowest that is free, and of which the driver knows that it is.</param>
-    /// <param name="create">Makes it, with its number.</param>
-    /// <exception cref="ArgumentException">There is no such number, or it is taken.</exception>
-    /// <exception cref="InvalidOperationException">All are taken.</exception>
-    public Namespace Add(uint? wanted, Func<uint, Namespace> create)
+    /// <summary>Whether a number would be taken by the driver for what it had before, of which it has not read yet that it has gone.</summary>
+    public bool IsPending(uint id)
     {
         lock (_lock)
+            return _changed[id - 1];
+    }
+
+    /// <summary>There is a namespace, of the subsystem.</summary>
+    public void Add(SharedNamespace shared)
+    {
+        Namespace space = shared.AddView(this);
+        Volatile.Write(ref _all[shared.Id - 1], space);
+        space.PathStatus = Ana.StatusOf(shared.AnaGroup); // it may have changed before the namespace could be found
+    }
+
+    /// <summary>There is none any more.</summary>
+    public void Remove(uint id) => Volatile.Write(ref _all[id - 1], null);
+
+    /// <summary>The controller goes: its namespaces stay the subsystem's.</summary>
+    public void RemoveAll()
+    {
+        foreach (Namespace space in All)
         {
-            uint id = wanted ?? FreeId();
-            if (!IsValid(id))
-                throw new ArgumentException($"A namespace has a number from 1 to {Largest}, not {id}.");
-            if (_all[id - 1] is not null)
-                throw new ArgumentException($"There is a namespace {id} already.");
-            Namespace space = create(id);
-            Volatile.Write(ref _all[id - 1], space);
-            space.Open(SizeChanged);
-            return space;
+            space.Shared.RemoveView(space);
+            Remove(space.Id);
         }
     }
 
@@ -68,7 +95,7 @@ internal sealed class NamespaceSet(int largest)
     /// <returns>False if it is attached already, or removed.</returns>
     public bool Attach(Namespace space)
     {
-        if (!space.Attach())
+        if (!space.Shared.Attach(space))
             return false;
         Report(space.Id);
         return true;
@@ -77,18 +104,7 @@ internal sealed class NamespaceSet(int largest)
     /// <summary>Takes a namespace away from the driver, which hears of it at once. Returns when the commands that have begun are over:
     /// not inside the guard.</summary>
     /// <returns>False if it is not attached.</returns>
-    public bool Detach(Namespace space) => space.Detach(() => Report(space.Id));
-
-    /// <summary>As <see cref="Detach"/>, and nothing uses its disk any more.</summary>
-    /// <returns>False if it is removed already.</returns>
-    public bool Remove(Namespace space)
-    {
-        if (!space.Close(() => Report(space.Id)))
-            return false;
-        lock (_lock)
-            Volatile.Write(ref _all[space.Id - 1], null);
-        return true;
-    }
+    public bool Detach(Namespace space) => space.Shared.Detach(space, () => Report(space.Id));
 
     /// <summary>A namespace is not as it was: the driver is told, and finds its number in the log.</summary>
     public void Report(uint id)
@@ -127,25 +143,5 @@ internal sealed class NamespaceSet(int largest)
             foreach (uint id in ids)
                 _changed[id - 1] = true;
         }
-    }
-
-    private void SizeChanged(Namespace space)
-    {
-        if (space.IsAttached)
-            Report(space.Id);
-    }
-
-    // A driver that has not read yet that a disk has gone would take another one of its number for the same.
-    private uint FreeId()
-    {
-        int free = Array.FindIndex(_all, space => space is null);
-        if (free < 0)
-            throw new InvalidOperationException($"The controller has as many namespaces as it can have, {Largest}.");
-        for (int i = free; i < _all.Length; i++)
-        {
-            if (_all[i] is null && !_changed[i])
-                return (uint)i + 1;
-        }
-        return (uint)free + 1;
     }
 }

@@ -9,8 +9,16 @@ public sealed record NvmeControllerOptions
     /// <summary>Most namespaces that a controller can have.</summary>
     public const int MaxNamespaces = 1024;
 
+    // those above are reserved
+    private const ushort MaxControllerId = 0xFFEF;
+
+    /// <summary>CNTLID. Controllers of one subsystem have different ones, in whatever processes they are. Null for the lowest that none of the
+    /// subsystem in this process has: 0 for one alone.</summary>
+    public ushort? ControllerId { get; init; }
+
     /// <summary>Serial number, by which the guest tells controllers apart; up to 20 ASCII characters. Null for one that follows
-    /// from the first disk.</summary>
+    /// from the first disk. In a subsystem, this, the model number, block size and <see cref="Namespaces"/> are those of
+    /// <see cref="NvmeSubsystemOptions"/>.</summary>
     public string? SerialNumber { get; init; }
 
     /// <summary>Model number; up to 40 ASCII characters.</summary>
@@ -72,6 +80,8 @@ public sealed record NvmeControllerOptions
             throw new ArgumentException($"A controller has room for 1 to {MaxNamespaces} namespaces, not {Namespaces}.");
         if (SerialNumber?.Length > 20 || ModelNumber.Length > 40)
             throw new ArgumentException("A serial number has at most 20 characters, a model number 40.");
+        if (ControllerId > MaxControllerId)
+            throw new ArgumentException($"The id of a controller is up to {MaxControllerId}, not {ControllerId}.");
         if (DiskThreads is < 1 or > 256)
             throw new ArgumentException($"There are 1 to 256 threads for disks, not {DiskThreads}.");
         if (DiskCommands is < 1 or > 65_536)

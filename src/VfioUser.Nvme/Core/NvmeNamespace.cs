@@ -19,6 +19,16 @@ public sealed record NvmeNamespace(Disk Disk)
     /// <summary>How much the guest may do in a second; null for no limit. See <see cref="NvmeController.SetRateLimit"/>.</summary>
     public NvmeRateLimit? RateLimit { get; init; }
 
+    /// <summary>Its ANA group, from 1 to 16: <see cref="NvmeController.SetAnaState"/> is about all namespaces of a group.</summary>
+    public uint AnaGroup { get; init; } = 1;
+
     /// <summary>Whether the controller refuses writes, even if the disk would take them.</summary>
     public bool IsReadOnly { get; init; }
+
+    internal void Check()
+    {
+        RateLimit?.Check();
+        if (!AnaGroups.IsValid(AnaGroup))
+            throw new ArgumentException($"An ANA group has a number from 1 to {AnaGroups.Count}, not {AnaGroup}.");
+    }
 }

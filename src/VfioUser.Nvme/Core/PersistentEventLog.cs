@@ -111,8 +111,8 @@ internal sealed class PersistentEventLog(ControllerParts parts)
         BinaryPrimitives.WriteInt64LittleEndian(header[44..], 1); // power cycles
         BinaryPrimitives.WriteUInt16LittleEndian(header[52..], parts.Id.Vendor);
         BinaryPrimitives.WriteUInt16LittleEndian(header[54..], parts.Id.SubsystemVendor);
-        PutText(header[56..76], parts.SerialNumber, ' ');
-        PutText(header[76..116], parts.Options.ModelNumber, ' ');
+        PutText(header[56..76], parts.Subsystem.SerialNumber, ' ');
+        PutText(header[76..116], parts.Subsystem.Options.ModelNumber, ' ');
         PutText(header[116..372], parts.SubsystemName, '\0');
         BinaryPrimitives.WriteUInt16LittleEndian(header[372..], generation);
         foreach (PersistentEventType type in Enum.GetValues<PersistentEventType>())

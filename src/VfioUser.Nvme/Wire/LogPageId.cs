@@ -9,5 +9,6 @@ internal enum LogPageId : byte
     ChangedNamespaces = 0x04,
     CommandsSupportedAndEffects = 0x05,
     DeviceSelfTest = 0x06,
+    AsymmetricNamespaceAccess = 0x0C,
     PersistentEvents = 0x0D,
 }

@@ -47,6 +47,10 @@ internal enum Status : ushort
 
     WriteFault = 0x280,
 
+    AnaPersistentLoss = 0x301,
+    AnaInaccessible = 0x302,
+    AnaTransition = 0x303,
+
     /// <summary>Write Fault with Do Not Retry: a flush has failed, and would only seem to succeed another time.</summary>
     FlushFailed = 0x4280,
     UnrecoveredReadError = 0x281,
@@ -64,5 +68,5 @@ internal static class StatusFields
 
     private static bool MayRetry(Status status) => status is Status.Success or Status.DataTransferError or Status.InternalError
         or Status.AbortRequested or Status.FormatInProgress or Status.NamespaceNotReady or Status.WriteFault or Status.UnrecoveredReadError
-        or Status.FailedFused or Status.SelfTestInProgress or Status.AbortLimitExceeded or Status.AsyncEventLimitExceeded;
+        or Status.FailedFused or Status.AnaPersistentLoss or Status.AnaInaccessible or Status.AnaTransition or Status.SelfTestInProgress or Status.AbortLimitExceeded or Status.AsyncEventLimitExceeded;
 }

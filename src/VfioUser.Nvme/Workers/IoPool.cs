@@ -38,7 +38,7 @@ internal sealed class IoPool
     {
         lock (_gate)
         {
-            if (space is { IsFusing: true })
+            if (space is { IsHeld: true })
             {
                 _postponed.Add((slot, space));
                 return;
@@ -47,11 +47,11 @@ internal sealed class IoPool
         Post(slot);
     }
 
-    private void EndFused(Namespace space)
+    /// <summary>Commands to a namespace can begin that were postponed. Any thread.</summary>
+    public void Resume(Namespace space)
     {
         lock (_gate)
         {
-            space.EndFused();
             foreach ((CommandSlot slot, Namespace other) in _postponed)
             {
                 if (other == space)
@@ -66,8 +66,7 @@ internal sealed class IoPool
     {
         CommandSlot second = first.Second!;
         (CommandOutcome outcome, CommandOutcome secondOutcome) = _commands.ExecuteFused(first, out Namespace? space); // throws nothing
-        if (space is not null)
-            EndFused(space);
+        space?.Shared.EndFused();
         _end.Complete(first, outcome);
         _end.Complete(second, secondOutcome);
     }

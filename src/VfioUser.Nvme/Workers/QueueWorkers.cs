@@ -19,6 +19,8 @@ internal sealed class QueueWorkers : IQueueWorkers
         int slots = parts.Options.DiskCommands + parts.Options.WorkerCount * IoWorker.MaxBurst;
         end.Slots = _slots = new CommandSlots(slots, () => new CommandSlot(parts, end.Complete), WakeIo);
         IoPool pool = new(device, commands, end, parts.Options.DiskThreads);
+        parts.Namespaces.Resumed = pool.Resume;
+        parts.Namespaces.Abort = Abort;
         _delays = new DelayedCommands(pool, parts.Time);
         _io = [.. Enumerable.Range(1, parts.Options.WorkerCount).Select(number => new IoWorker(device, parts, commands, pool, end.Slots, _delays, number))];
         _admin = new AdminWorker(device, parts, advance);

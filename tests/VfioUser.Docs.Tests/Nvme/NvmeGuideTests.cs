@@ -43,6 +43,20 @@ public sealed class NvmeGuideTests : IDisposable
         controller.Namespaces.Should().BeEmpty();
     }
 
+    [Fact]
+    public void Controllers_share_their_namespaces()
+    {
+        using MemoryDisk disk = new(1 << 20);
+
+        using NvmeSubsystem subsystem = new([disk]);
+        using NvmeController first = new(subsystem);
+        using NvmeController second = new(subsystem, new NvmeControllerOptions { ControllerId = 7 });
+        second.SetAnaState(group: 1, NvmeAnaState.Inaccessible);
+
+        subsystem.Controllers.Should().Equal(0, 7);
+        first.Namespaces.Should().Equal(second.Namespaces);
+    }
+
     private static void Serve(string[] args)
     {
         using FileDisk disk = FileDisk.Open(args[1], size: 10L << 30);

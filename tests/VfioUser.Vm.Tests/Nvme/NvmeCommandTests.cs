@@ -42,6 +42,36 @@ public class NvmeCommandTests(NvmeMachine shared) : IClassFixture<NvmeMachine>
     }
 
     [VmFact]
+    public async Task Unreadable_block_fails_a_self_test_until_it_is_written()
+    {
+        VirtualMachine machine = await shared.Start();
+        const string Wait = "i=0; while nvme self-test-log /dev/nvme0 | grep -Eq 'Current operation *: 0x[12]' && [ $i -lt 1000 ]; do usleep 10000; i=$((i+1)); done";
+
+        await machine.Output($"nvme write-uncor {Disk} -s 40000 -c 0");
+        CommandResult read = await machine.Run($"dd if={Disk} of=/dev/null bs=512 skip=40000 count=1 iflag=direct");
+        await machine.Output("nvme device-self-test /dev/nvme0 -n 0xffffffff -s 2");
+        string failed = await machine.Output($"{Wait}; nvme self-test-log /dev/nvme0");
+        await machine.Output($"dd if=/dev/zero of={Disk} bs=512 seek=40000 count=1 oflag=direct 2>/dev/null");
+        await machine.Output("nvme device-self-test /dev/nvme0 -n 0xffffffff -s 1");
+        string passed = await machine.Output($"{Wait}; nvme self-test-log /dev/nvme0");
+
+        read.ExitCode.Should().NotBe(0);
+        failed.Should().MatchRegex(@"(?s)Result\[0\].*?Operation Result *: 0x7.*?Failing LBA *: (0x9c40|40000)\b");
+        passed.Should().MatchRegex(@"(?s)Result\[0\].*?Operation Result *: 0(x0)?\b");
+    }
+
+    [VmFact]
+    public async Task Persistent_events_have_a_reset_and_a_format()
+    {
+        VirtualMachine machine = await shared.Start();
+        await machine.Output($"nvme format {Disk} --force");
+
+        string log = await machine.Output("nvme persistent-event-log /dev/nvme0 -a 1 && nvme persistent-event-log /dev/nvme0 -a 2 >/dev/null");
+
+        log.Should().Contain("Power-on or Reset Event").And.Contain("Format NVM Completion Event").And.Contain("SMART/Health Log Snapshot Event");
+    }
+
+    [VmFact]
     public async Task Fio_finds_what_it_wrote_with_4_jobs_of_depth_32()
     {
         VirtualMachine machine = await shared.Start();
