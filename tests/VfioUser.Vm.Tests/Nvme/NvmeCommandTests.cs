@@ -66,7 +66,7 @@ public class NvmeCommandTests(NvmeMachine shared) : IClassFixture<NvmeMachine>
         VirtualMachine machine = await shared.Start();
         await machine.Output($"nvme format {Disk} --force");
 
-        string log = await machine.Output("nvme persistent-event-log /dev/nvme0 -a 1 && nvme persistent-event-log /dev/nvme0 -a 2 >/dev/null");
+        string log = await machine.Output("nvme persistent-event-log /dev/nvme0 -a 1 && nvme persistent-event-log /dev/nvme0 -a 0 && nvme persistent-event-log /dev/nvme0 -a 2 >/dev/null");
 
         log.Should().Contain("Power-on or Reset Event").And.Contain("Format NVM Completion Event").And.Contain("SMART/Health Log Snapshot Event");
     }
