@@ -74,6 +74,7 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
         page[512] = 0x66; // SQES: 64 bytes
         page[513] = 0x44; // CQES: 16 bytes
         Put32(page, 516, (uint)parts.Namespaces.Largest); // NN
+        Put32(page, 540, (uint)parts.Namespaces.Largest); // MNAN: Linux takes no controller with paths of different states that has none
         Put16(page, 520, 1 << 0 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 | 1 << 7 | 1 << 8); // ONCS: compare, uncorrectable, DSM, zeroes, select, timestamp, verify, copy
         Put16(page, 522, 1); // FUSES: compare and write
         page[525] = (byte)(parts.OffersWriteCache ? 0b111 : 0b110); // VWC, and that a flush may be for all namespaces

@@ -40,7 +40,7 @@ internal static class CephCluster
 
     public static async Task Run(string program, string[] arguments)
     {
-        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
+        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { UseShellExecute = false, RedirectStandardError = true })!;
         string errors = await process.StandardError.ReadToEndAsync().WaitAsync(Limit);
         await process.WaitForExitAsync().WaitAsync(Limit);
         if (process.ExitCode != 0)

@@ -184,8 +184,8 @@ public sealed class RbdDiskTests
     private static void Fails(Func<ValueTask> access, DiskError error) =>
         FluentActions.Invoking(() => Wait.For(access())).Should().Throw<DiskException>().Which.Error.Should().Be(error);
 
-    private static Task Refused(string address, string message) =>
-        FluentActions.Awaiting(() => RbdDisk.OpenAsync(address).WaitAsync(CephCluster.Limit)).Should().ThrowAsync<IOException>().WithMessage(message);
+    private static async Task Refused(string address, string message) =>
+        await FluentActions.Awaiting(() => RbdDisk.OpenAsync(address).WaitAsync(CephCluster.Limit)).Should().ThrowAsync<IOException>().WithMessage(message);
 
     private static async Task<byte[]> Export(string image)
     {

@@ -23,7 +23,7 @@ internal sealed class NbdServerProcess : IDisposable
     {
         File.Delete(socket);
         string command = $"{program} {arguments.Replace("SOCKET", socket, StringComparison.Ordinal)} >/dev/null & echo $!; wait";
-        Process shell = Process.Start(new ProcessStartInfo("sh", ["-c", command]) { RedirectStandardOutput = true })!;
+        Process shell = Process.Start(new ProcessStartInfo("sh", ["-c", command]) { UseShellExecute = false, RedirectStandardOutput = true })!;
         return new NbdServerProcess(shell, int.Parse(shell.StandardOutput.ReadLine()!, CultureInfo.InvariantCulture));
     }
 
@@ -62,7 +62,11 @@ internal sealed class NbdServerProcess : IDisposable
     // a server that has just ended is not an error
     private void Signal(string signal)
     {
-        using Process kill = Process.Start(new ProcessStartInfo("kill", [$"-{signal}", _server.ToString(CultureInfo.InvariantCulture)]) { RedirectStandardError = true })!;
+        using Process kill = Process.Start(new ProcessStartInfo("kill", [$"-{signal}", _server.ToString(CultureInfo.InvariantCulture)])
+        {
+            UseShellExecute = false,
+            RedirectStandardError = true,
+        })!;
         kill.WaitForExit();
     }
 }
