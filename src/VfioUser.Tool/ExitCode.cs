@@ -11,6 +11,12 @@ internal static class ExitCode
     /// <summary>The command line is invalid.</summary>
     public const int Usage = 2;
 
+    /// <summary>Of <c>vm</c>, whose other codes are those of the command in the guest: its time was up. As of <c>timeout</c>.</summary>
+    public const int TimeIsUp = 124;
+
+    /// <summary>Of <c>vm</c>: there is no guest, or it has ended before the command.</summary>
+    public const int NoGuest = 125;
+
     /// <summary>Ctrl-C before there was a result.</summary>
     public const int Interrupted = 130;
 }

@@ -8,7 +8,7 @@ internal static class Lspci
     private static readonly Lazy<string[]?> Found = new(Find);
 
     /// <summary>Why there is none and what to do about it; null if there is one.</summary>
-    public static string? Missing => Found.Value is null ? "no lspci: install pciutils, or run tests/VfioUser.Vm.Tests/vm/get-vm" : null;
+    public static string? Missing => Found.Value is null ? "no lspci: install pciutils, or run src/VfioUser.Testing.Linux/vm/get-vm" : null;
 
     /// <summary>Whether tests without it fail (as in CI) or are skipped; it comes with the VM.</summary>
     public static bool IsRequired => Environment.GetEnvironmentVariable("VFIO_USER_VM_REQUIRED") is "1" or "true";

@@ -6,6 +6,7 @@ using VfioUser.Tool.Comparing;
 using VfioUser.Tool.Describing;
 using VfioUser.Tool.Inspecting;
 using VfioUser.Tool.Irqs;
+using VfioUser.Tool.Machines;
 using VfioUser.Tool.Regions;
 using VfioUser.Tool.Replaying;
 using VfioUser.Tool.Scratch;
@@ -31,6 +32,7 @@ internal static class Commands
         WatchCommand.Create(terminal),
         IrqCommand.Create(terminal),
         ShellCommand.Create(terminal),
+        VmCommand.Create(terminal),
         InspectCommand.Create(terminal),
         TopCommand.Create(terminal),
         CheckCommand.Create(terminal),

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 
-namespace VfioUser.Vm.Tests.Harness;
+namespace VfioUser.Testing.Linux;
 
 /// <summary>The command line of a guest.</summary>
 internal static class QemuArguments
@@ -19,12 +19,13 @@ internal static class QemuArguments
     public static IEnumerable<string> Of(MachineOptions options) =>
     [
         "-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none",
-        "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
+        "-chardev", $"stdio,id=console,signal=off{(options.HasTerminal ? ",mux=on" : "")}", "-serial", "chardev:console",
+        .. options.HasTerminal ? new[] { "-mon", "chardev=console" } : [],
         "-machine", $"q35,accel={Accelerator},memory-backend=ram{(options.Iommu == MachineIommu.None ? "" : ",kernel-irqchip=split")}",
-        "-cpu", "max", "-m", string.Create(CultureInfo.InvariantCulture, $"size={options.MemorySize}M,slots=4,maxmem=2G"),
+        "-cpu", "max", "-m", string.Create(CultureInfo.InvariantCulture, $"size={options.MemorySize}M,slots=4,maxmem={Math.Max(2, options.MemorySize / 1024 + 1)}G"),
         "-object", MemoryObject(options.Memory, "ram", options.MemorySize).ToJsonString(),
         .. Firmware is null ? [] : new[] { "-bios", Firmware },
-        .. options.Guest is null ? [] : new[] { "-kernel", VmFolder.Kernel, "-initrd", options.Guest.Build(), "-append", KernelCommandLine(options) },
+        .. options.Guest is null ? [] : new[] { "-kernel", options.Kernel ?? options.Folder.Kernel, "-initrd", options.Guest.Build(options.Folder), "-append", KernelCommandLine(options) },
         // before the devices that it is for
         .. options.Iommu == MachineIommu.None ? [] : new[] { "-device", "intel-iommu,intremap=on,caching-mode=on" },
         .. options.SocketPaths.SelectMany(path => new[] { "-device", Device(path, options.WaitsForWrites).ToJsonString() }),
@@ -83,12 +84,14 @@ internal static class QemuArguments
     }
 
     /// <summary>The device that is served on a socket, as QEMU's command line and its monitor take it.</summary>
-    /// <param name="socketPath">Where it is served.</param>
+    /// <param name="socketPath">Where it is served: a path, or <c>@name</c>.</param>
     /// <param name="waitsForWrites">Whether QEMU waits for the reply to each write.</param>
     public static JsonObject Device(string socketPath, bool waitsForWrites) => new()
     {
         ["driver"] = "vfio-user-pci",
-        ["socket"] = new JsonObject { ["type"] = "unix", ["path"] = socketPath },
+        ["socket"] = socketPath is ['@', .. string name]
+            ? new JsonObject { ["type"] = "unix", ["path"] = name, ["abstract"] = true }
+            : new JsonObject { ["type"] = "unix", ["path"] = Path.GetFullPath(socketPath) },
         ["x-no-posted-writes"] = waitsForWrites,
     };
 }

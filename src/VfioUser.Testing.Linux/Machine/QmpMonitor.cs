@@ -2,7 +2,7 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
 
-namespace VfioUser.Vm.Tests.Harness;
+namespace VfioUser.Testing.Linux;
 
 /// <summary>QEMU's monitor: commands, their answers, and events.</summary>
 /// <remarks>One caller at a time.</remarks>

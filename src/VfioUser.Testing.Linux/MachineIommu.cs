@@ -1,4 +1,4 @@
-namespace VfioUser.Vm.Tests.Harness;
+namespace VfioUser.Testing.Linux;
 
 /// <summary>Whether a machine has an IOMMU (Intel's, with caching mode), and what its Linux does with it.</summary>
 public enum MachineIommu

@@ -1,16 +1,31 @@
-namespace VfioUser.Vm.Tests.Harness;
+namespace VfioUser.Testing.Linux;
 
 /// <summary>What a machine is started with. Immutable.</summary>
 internal sealed record MachineOptions
 {
+    private readonly GuestFolder? _folder;
+
+    /// <summary>Where QEMU and the kernel are from; that which is installed, unless it is set.</summary>
+    public GuestFolder Folder
+    {
+        get => _folder ?? GuestFolder.Installed;
+        init => _folder = value;
+    }
+
     /// <summary>What QEMU loads; null where the firmware finds it on a disk.</summary>
     public Initramfs? Guest { get; init; }
+
+    /// <summary>A kernel in place of the folder's; null for that one.</summary>
+    public string? Kernel { get; init; }
 
     /// <summary>Of the vfio-user devices that it has from the beginning.</summary>
     public IReadOnlyList<string> SocketPaths { get; init; } = [];
 
     /// <summary>Where its monitor listens; null for none.</summary>
     public string? QmpPath { get; init; }
+
+    /// <summary>Whether QEMU's console is a terminal, with Ctrl-A X and QEMU's other keys, and not a pipe.</summary>
+    public bool HasTerminal { get; init; }
 
     /// <summary>Whether QEMU waits for the reply to each of the guest's writes to a BAR.</summary>
     public bool WaitsForWrites { get; init; }

@@ -1,4 +1,4 @@
-namespace VfioUser.Vm.Tests.Harness;
+namespace VfioUser.Testing.Linux;
 
 /// <summary>What the memory of a machine is made of, and with that whether servers can map it.</summary>
 public enum MachineMemory
