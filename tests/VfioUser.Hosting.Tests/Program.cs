@@ -9,6 +9,11 @@ internal static class Program
 {
     public static async Task Main(string[] names)
     {
+        if (names is [ThermometerProgram.Word, .. string[] thermometers])
+        {
+            ThermometerProgram.Run(thermometers);
+            return;
+        }
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(settings: null);
         builder.Services.AddSystemd();
         builder.Services.AddSingleton<Wiring>();

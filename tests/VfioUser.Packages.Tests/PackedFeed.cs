@@ -7,7 +7,7 @@ namespace VfioUser.Packages.Tests;
 public sealed class PackedFeed : IAsyncLifetime
 {
     public static readonly string[] Libraries =
-        ["VfioUser.Protocol", "VfioUser", "VfioUser.Client", "VfioUser.Testing", "VfioUser.Testing.Linux", "VfioUser.Hosting", "VfioUser.Disks", "VfioUser.Nvme", "VfioUser.Network", "VfioUser.Virtio"];
+        ["VfioUser.Protocol", "VfioUser", "VfioUser.Client", "VfioUser.Testing", "VfioUser.Testing.Linux", "VfioUser.Testing.Hosting", "VfioUser.Hosting", "VfioUser.Disks", "VfioUser.Nvme", "VfioUser.Network", "VfioUser.Virtio"];
 
     public static readonly string[] All = [.. Libraries, "VfioUser.Tool", "VfioUser.Templates"];
 

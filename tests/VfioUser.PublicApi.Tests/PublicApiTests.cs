@@ -22,6 +22,7 @@ public class PublicApiTests
     [InlineData("VfioUser")]
     [InlineData("VfioUser.Client")]
     [InlineData("VfioUser.Testing")]
+    [InlineData("VfioUser.Testing.Hosting")]
     [InlineData("VfioUser.Testing.Linux")]
     [InlineData("VfioUser.Hosting")]
     [InlineData("VfioUser.Disks")]
