@@ -11,6 +11,7 @@ namespace VfioUser;
 /// <param name="peer">The client's credentials.</param>
 internal sealed class Handshake(ServerRun run, MessageChannel channel, PeerCredentials peer)
 {
+    private bool _hasWaited;
 
     /// <summary>Of the connection, also after negotiation.</summary>
     public ReplyWriter Replies { get; } = new(channel.Socket, buffersOutput: !run.MayBlock, run.Spares.TakeReply());
@@ -48,11 +49,15 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, PeerCrede
     {
         try
         {
-            if (!turn.IsReadableSoon(channel.Socket.Handle))
+            // one that sends byte after byte stays, too
+            if (_hasWaited)
+                turn.ClientStays?.Invoke();
+            if (_hasWaited || !turn.IsReadableSoon(channel.Socket.Handle))
                 PollCalls.WaitReadable(channel.Socket.Handle, (int)Math.Ceiling(Deadline.Left.TotalMilliseconds));
         }
         finally
         {
+            _hasWaited = true;
             turn.Wake();
         }
     }

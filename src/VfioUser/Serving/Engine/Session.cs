@@ -210,14 +210,26 @@ internal sealed class Session : IDisposable
             return _channel.ReceiveCommand(wait: false, out message);
         try
         {
-            if (!_hasCommands && !_channel.HasReceived)
-                turn.IsReadableSoon(_channel.Socket.Handle);
+            if (!_hasCommands && TryReceiveFirst(turn, out message) is var first and not ReceiveStatus.Empty)
+                return first;
             return _channel.ReceiveCommand(wait: true, out message);
         }
         finally
         {
             turn.Wake();
         }
+    }
+
+    // Empty when the client stays: it is silent, or has sent a part of a command.
+    private ReceiveStatus TryReceiveFirst(CommandTurn turn, out ReceivedMessage message)
+    {
+        message = default;
+        if (!_channel.HasReceived && !turn.IsReadableSoon(_channel.Socket.Handle))
+            return ReceiveStatus.Empty;
+        ReceiveStatus status = _channel.ReceiveCommand(wait: false, out message);
+        if (status == ReceiveStatus.Empty)
+            turn.ClientStays?.Invoke();
+        return status;
     }
 
     private ReceiveStatus Continue(out ReceivedMessage message)

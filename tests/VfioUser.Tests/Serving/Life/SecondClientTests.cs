@@ -59,6 +59,32 @@ public sealed class SecondClientTests
     [Theory]
     [InlineData(ServedBy.OwnThread)]
     [InlineData(ServedBy.Poller)]
+    public void A_client_that_has_sent_a_part_of_a_message_keeps_no_other_waiting(ServedBy by)
+    {
+        using Served served = Served.Start(by, new ProbeDevice());
+        using RawClient first = served.Attach();
+        first.SayBytes([1, 0, 9, 0, 32]);
+        using RawClient second = served.Connect();
+
+        ShouldBeTurnedAway(second);
+    }
+
+    [Theory]
+    [InlineData(ServedBy.OwnThread)]
+    [InlineData(ServedBy.Poller)]
+    public void A_client_that_has_sent_a_part_of_its_proposal_keeps_no_other_waiting(ServedBy by)
+    {
+        using Served served = Served.Start(by, new ProbeDevice());
+        using RawClient first = served.Connect();
+        first.SayBytes([1, 0, 1, 0, 32]);
+        using RawClient second = served.Connect();
+
+        ShouldBeTurnedAway(second);
+    }
+
+    [Theory]
+    [InlineData(ServedBy.OwnThread)]
+    [InlineData(ServedBy.Poller)]
     public void A_client_that_connects_while_the_device_is_busy_gets_EBUSY(ServedBy by)
     {
         using ManualResetEventSlim goOn = new();
