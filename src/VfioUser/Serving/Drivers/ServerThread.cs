@@ -1,5 +1,3 @@
-using VfioUser.Protocol;
-
 namespace VfioUser;
 
 /// <summary>Drives an engine on its own thread, which sleeps in the engine's receive while a client is attached.</summary>
@@ -9,8 +7,6 @@ internal sealed class ServerThread : IDisposable
     private readonly ListenerWatch _watch;
     private readonly CommandTurn _turn;
     private readonly StandIn _standIn;
-    private EventFd? _stop; // made for the first wait for clients
-    private CancellationTokenRegistration _stopping;
     private bool _watches; // others that come while the client is attached
     private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -40,8 +36,6 @@ internal sealed class ServerThread : IDisposable
     public void Dispose()
     {
         _watch.Dispose();
-        _stopping.Dispose();
-        _stop?.Dispose();
         _engine.Dispose();
         _standIn.Dispose();
     }
@@ -113,21 +107,11 @@ internal sealed class ServerThread : IDisposable
         }
         try
         {
-            _engine.Clients.AwaitClient(StopSignal(stopping));
+            _engine.Clients.AwaitClient(stopping);
         }
         catch (IOException e)
         {
             _engine.Pending.CannotAccept(e);
         }
-    }
-
-    private EventFd StopSignal(CancellationToken stopping)
-    {
-        if (_stop is null)
-        {
-            _stop = new EventFd();
-            _stopping = stopping.UnsafeRegister(static stop => ((EventFd)stop!).Signal(), _stop);
-        }
-        return _stop;
     }
 }

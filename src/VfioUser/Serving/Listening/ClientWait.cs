@@ -27,20 +27,10 @@ internal static class ClientWait
     /// <exception cref="IOException">The process has no free descriptor for the wait.</exception>
     public static void AwaitClient(this IClientSource clients, CancellationToken stopping)
     {
-        if (clients.Listening is null)
+        if (clients.Listening is not { } listening)
             return;
         using EventFd stop = new();
         using CancellationTokenRegistration registration = stopping.UnsafeRegister(static stop => ((EventFd)stop!).Signal(), stop);
-        clients.AwaitClient(stop);
-    }
-
-    /// <summary>Waits until a client may be there, or the server stops.</summary>
-    /// <param name="clients">Where it may come from.</param>
-    /// <param name="stop">Signalled when the server stops.</param>
-    public static void AwaitClient(this IClientSource clients, EventFd stop)
-    {
-        if (clients.Listening is not { } listening)
-            return;
         try
         {
             PollCalls.WaitForEither(stop.Handle, listening, Timeout.Infinite);
