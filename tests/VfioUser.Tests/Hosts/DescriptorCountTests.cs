@@ -13,9 +13,11 @@ public sealed class DescriptorCountTests
     {
         using VfioUserHost host = new(new VfioUserHostOptions { Threads = threads });
         using RawClient first = Attach(host); // also opens what devices share
+        first.ShouldBeServed();
         OpenFds before = OpenFds.Now();
 
         using RawClient client = Attach(host);
+        client.ShouldBeServed();
 
         before.More().Where(target => !target.StartsWith("/memfd:", StringComparison.Ordinal)) // the device's own memory
             .Should().HaveCount(documented + 1, "the client's end is in this process, too");

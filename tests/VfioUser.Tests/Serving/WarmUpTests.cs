@@ -48,6 +48,7 @@ public sealed class WarmUpTests
         using ProbeDevice device = new();
         using Served served = Served.Start(ServedBy.OwnThread, device);
         using RawClient client = served.Attach();
+        client.ShouldBeServed(); // it has attached by then
         int before = device.Diary.Count;
 
         VfioUserServer.WarmUp();

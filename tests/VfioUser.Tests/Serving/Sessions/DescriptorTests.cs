@@ -150,6 +150,7 @@ public sealed class DescriptorTests : IDisposable
         using RawClient client = served.Attach();
         IrqSet set = new(20, (IrqSetFlags)0x24, 2, 0, 16);
         DmaMap map = new(32, DmaMapFlags.Readable, 0, 0x1000, 0x1000);
+        client.ShouldBeServed(); // what a client that stays needs is there
         OpenFds before = OpenFds.Now();
         for (int i = 0; i < 50; i++)
         {
