@@ -76,8 +76,7 @@ public static class VersionMessage
     }
 
     /// <summary>The JSON of a message with these capabilities, for the log.</summary>
-    internal static string TextOf(Capabilities capabilities) =>
-        JsonSerializer.Serialize(CapabilitiesMapping.ToJson(capabilities), VersionJsonContext.Default.CapabilitiesJson);
+    internal static string TextOf(Capabilities capabilities) => VersionText.Describe(CapabilitiesMapping.ToJson(capabilities));
 
     /// <summary>The reason in a refusal's payload; null if there is none, or none that is safe to show.</summary>
     internal static string? ReasonOf(ReadOnlySpan<byte> payload)

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
+using System.Text;
 using System.Text.Json;
 
 namespace VfioUser.Protocol;
@@ -7,8 +8,8 @@ namespace VfioUser.Protocol;
 /// <summary>The JSON text of a version message, read and written key by key.</summary>
 /// <remarks>
 /// The first client of a process waits for this code, and the serializer's is generic: even a program that was compiled ahead compiles
-/// hundreds of its methods then. What is not exactly as known clients send it is left to the serializer, which is strict, and says what is
-/// wrong.
+/// hundreds of its methods then. It loads an assembly, too, which fails for good if the process has no free descriptor. What is not
+/// exactly as known clients send it is left to the serializer, which is strict, and says what is wrong.
 /// </remarks>
 internal static class VersionText
 {
@@ -36,7 +37,26 @@ internal static class VersionText
         ArrayBufferWriter<byte> text = new(256);
         using Utf8JsonWriter writer = new(text);
         writer.WriteStartObject();
-        writer.WriteStartObject("capabilities"u8);
+        writer.WritePropertyName("capabilities"u8);
+        Write(writer, capabilities);
+        writer.WriteEndObject();
+        writer.Flush();
+        return text.WrittenSpan;
+    }
+
+    /// <summary>Only the object with the keys that are not null, for people.</summary>
+    public static string Describe(CapabilitiesJson capabilities)
+    {
+        ArrayBufferWriter<byte> text = new(256);
+        using Utf8JsonWriter writer = new(text);
+        Write(writer, capabilities);
+        writer.Flush();
+        return Encoding.UTF8.GetString(text.WrittenSpan);
+    }
+
+    private static void Write(Utf8JsonWriter writer, CapabilitiesJson capabilities)
+    {
+        writer.WriteStartObject();
         if (capabilities.MaxMsgFds is { } fds)
             writer.WriteNumber("max_msg_fds"u8, fds);
         if (capabilities.MaxDataXferSize is { } transfer)
@@ -52,9 +72,6 @@ internal static class VersionText
         if (capabilities.Migration is { } migration)
             Write(writer, migration);
         writer.WriteEndObject();
-        writer.WriteEndObject();
-        writer.Flush();
-        return text.WrittenSpan;
     }
 
     private static void Write(Utf8JsonWriter writer, TwinSocketJson twin)
