@@ -187,9 +187,12 @@ public sealed partial class MessageChannel : IDisposable
     /// <remarks>Call it when the Command thread no longer uses the channel.</remarks>
     public void Dispose()
     {
-        Shutdown();
         lock (_gate)
         {
+            _closed = true;
+            Monitor.PulseAll(_gate);
+            if (_receiving)
+                _socket.Shutdown();
             while (_receiving)
                 Wait(Timeout.InfiniteTimeSpan);
             _queue.DisposeFds();

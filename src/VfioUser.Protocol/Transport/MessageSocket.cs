@@ -29,6 +29,7 @@ public sealed partial class MessageSocket : IDisposable
     private IMessageTrace? _trace; // null while it is not enabled
     private long _parsed;
     private volatile bool _closed;
+    private bool _ended; // by the peer
 
     /// <summary>Takes over a connected socket.</summary>
     /// <param name="socket">A connected AF_UNIX stream socket; disposed with this. It is put into blocking mode.</param>
@@ -95,7 +96,7 @@ public sealed partial class MessageSocket : IDisposable
             : SocketCalls.Receive(_socket, free, flags, ref fds, out truncated);
 
         if (received <= 0)
-            return Ended((Errno)(-received));
+            return End((Errno)(-received));
         int older = _buffer.End - _buffer.Start;
         _buffer.Received(received);
         if (fds is not null || truncated)
@@ -208,12 +209,19 @@ public sealed partial class MessageSocket : IDisposable
     /// <remarks>Call it when no receive is in progress; <see cref="Shutdown"/> ends one.</remarks>
     public void Dispose()
     {
-        Shutdown();
-        lock (_sendLock)
+        // nobody waits in a call if the peer has gone and nobody sends
+        bool mine = _ended && _sendLock.TryEnter();
+        if (!mine)
         {
-            lock (_closeLock)
-                _socket.Dispose();
+            Shutdown();
+            _sendLock.Enter();
         }
+        lock (_closeLock)
+        {
+            _closed = true;
+            _socket.Dispose();
+        }
+        _sendLock.Exit();
         _output?.Dispose();
         _pendingFds.Dispose();
     }
@@ -252,10 +260,13 @@ public sealed partial class MessageSocket : IDisposable
 
     private IMessageTrace? EnabledTrace() => _options.Trace is { IsEnabled: true } trace ? trace : null;
 
-    private static ReceiveStatus Ended(Errno errno) => errno switch
+    private ReceiveStatus End(Errno errno)
     {
-        Errno.EAGAIN => ReceiveStatus.Empty,
-        Errno.None or Errno.ECONNRESET or Errno.ENOTCONN or Errno.EPIPE => ReceiveStatus.Closed,
-        _ => throw Libc.Failure("recvmsg", errno),
-    };
+        if (errno == Errno.EAGAIN)
+            return ReceiveStatus.Empty;
+        if (errno is not (Errno.None or Errno.ECONNRESET or Errno.ENOTCONN or Errno.EPIPE))
+            throw Libc.Failure("recvmsg", errno);
+        _ended = true;
+        return ReceiveStatus.Closed;
+    }
 }

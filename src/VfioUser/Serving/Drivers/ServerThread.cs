@@ -7,6 +7,7 @@ internal sealed class ServerThread : IDisposable
     private readonly ListenerWatch _watch;
     private readonly CommandTurn _turn;
     private readonly StandIn _standIn;
+    private StopSignal? _stop; // from the first wait for a client until one stays
     private bool _watches; // others that come while the client is attached
     private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -15,7 +16,7 @@ internal sealed class ServerThread : IDisposable
         _engine = engine;
         _watch = new ListenerWatch(engine);
         _turn = engine.Run.Turn!;
-        _turn.ClientStays = Watch;
+        _turn.ClientStays = ClientStays;
         _standIn = new StandIn(engine, _turn);
         engine.WorkAdded = _standIn.Wake;
         engine.DueChanged = _standIn.WakeAt;
@@ -36,6 +37,7 @@ internal sealed class ServerThread : IDisposable
     public void Dispose()
     {
         _watch.Dispose();
+        _stop?.Dispose();
         _engine.Dispose();
         _standIn.Dispose();
     }
@@ -73,10 +75,12 @@ internal sealed class ServerThread : IDisposable
 
     // Not when a client connects: to wake the thread that looks after others, and that it has woken, takes longer than to answer one
     // that only asks for the version.
-    private void Watch()
+    private void ClientStays()
     {
         if (_watches)
             return;
+        _stop?.Dispose();
+        _stop = null;
         _watches = true;
         _watch.Begin();
     }
@@ -107,7 +111,7 @@ internal sealed class ServerThread : IDisposable
         }
         try
         {
-            _engine.Clients.AwaitClient(stopping);
+            _engine.Clients.AwaitClient(_stop ??= new StopSignal(stopping));
         }
         catch (IOException e)
         {

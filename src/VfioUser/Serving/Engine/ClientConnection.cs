@@ -24,7 +24,7 @@ internal sealed class ClientConnection : IDisposable
         _peer = peer;
         _run = run;
         _channel = channel;
-        _stopping = run.Stopping.Register(channel.Shutdown);
+        _stopping = run.Stopping.UnsafeRegister(static channel => ((MessageChannel)channel!).Shutdown(), channel);
         _handshake = new Handshake(run, channel, peer);
     }
 

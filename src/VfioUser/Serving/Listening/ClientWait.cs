@@ -27,10 +27,17 @@ internal static class ClientWait
     /// <exception cref="IOException">The process has no free descriptor for the wait.</exception>
     public static void AwaitClient(this IClientSource clients, CancellationToken stopping)
     {
+        if (clients.Listening is null)
+            return;
+        using StopSignal stop = new(stopping);
+        clients.AwaitClient(stop);
+    }
+
+    /// <summary>Waits until a client may be there, or the server stops.</summary>
+    public static void AwaitClient(this IClientSource clients, StopSignal stop)
+    {
         if (clients.Listening is not { } listening)
             return;
-        using EventFd stop = new();
-        using CancellationTokenRegistration registration = stopping.UnsafeRegister(static stop => ((EventFd)stop!).Signal(), stop);
         try
         {
             PollCalls.WaitForEither(stop.Handle, listening, Timeout.Infinite);
