@@ -23,6 +23,7 @@ internal sealed class NbdClient : IDisposable
     private Exception? _end;
     private ulong _cookie;
     private int _reconnects;
+    private NbdUnflushedWrites _unflushed;
 
     /// <param name="address">For the next connections.</param>
     /// <param name="options">When to make them.</param>
@@ -40,9 +41,6 @@ internal sealed class NbdClient : IDisposable
 
     /// <summary>What the server says of the export.</summary>
     public NbdExport Export => Volatile.Read(ref _export);
-
-    /// <summary>How often the connection was lost and made again.</summary>
-    public int Reconnects => Volatile.Read(ref _reconnects);
 
     /// <summary>Sends a request, and ends with the server's answer to it.</summary>
     /// <exception cref="DiskException">The server has failed, or is gone.</exception>
@@ -75,6 +73,18 @@ internal sealed class NbdClient : IDisposable
         if (idle is not null)
             _ = SendAsync(idle); // here, until the socket is full
         return answer;
+    }
+
+    /// <summary>Sends a flush. One at a time.</summary>
+    /// <returns>False if the server that has answered it is not the one that had answered all writes before it.</returns>
+    /// <exception cref="DiskException">The server has failed, or is gone.</exception>
+    public async ValueTask<bool> FlushAsync()
+    {
+        lock (_lock)
+            _unflushed.BeginFlush();
+        await RequestAsync(NbdCommand.Flush, 0, 0, 0).ConfigureAwait(false);
+        lock (_lock)
+            return !_unflushed.AreLost;
     }
 
     private NbdRequest NewRequest()
@@ -256,6 +266,11 @@ internal sealed class NbdClient : IDisposable
                 request.Restart(); // it is for the next server
             else
                 _inFlight.Remove(request.Cookie);
+            // before whoever waits knows: a flush of theirs is to cover it
+            if (!isRefused && request is { Error: 0, Command: NbdCommand.Flush })
+                _unflushed.EndFlush(_reconnects);
+            else if (!isRefused && request is { Error: 0, IsVolatileWrite: true })
+                _unflushed.Add(_reconnects);
             if (isRefused && _connection is not null)
                 _connection.IsLeaving = true;
             isLast = _connection is { IsLeaving: true } && !_inFlight.Values.Any(static other => other.IsSent);

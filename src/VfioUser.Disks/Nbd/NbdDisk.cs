@@ -11,11 +11,8 @@ public sealed class NbdDisk : Disk
     // what a request without data may be about: any server takes it
     private const long LongestRange = 1L << 30;
 
-    private const int Clean = -1;
-
     private readonly NbdDiskOptions _options;
     private readonly NbdClient _client;
-    private int _writtenAt = Clean; // number of the connection on which something was written that is not flushed
 
     private NbdDisk(NbdAddress address, string identity, NbdDiskOptions options, NbdConnection connection)
     {
@@ -105,9 +102,7 @@ public sealed class NbdDisk : Disk
     {
         if (!HasVolatileCache || IsReadOnly)
             return;
-        int written = Interlocked.Exchange(ref _writtenAt, Clean);
-        await _client.RequestAsync(NbdCommand.Flush, 0, 0, 0).ConfigureAwait(false);
-        if (_options.ServerMayLoseWrites && written != Clean && written != _client.Reconnects)
+        if (!await _client.FlushAsync().ConfigureAwait(false) && _options.ServerMayLoseWrites)
             throw new IOException("The NBD server was away, and may have lost what it had not flushed.");
     }
 
@@ -124,8 +119,6 @@ public sealed class NbdDisk : Disk
         ThrowIfReadOnly();
         if (source.Length > _client.Export.MaxPayload)
             return WriteInPieces(offset, source, flags, cancellation);
-        if (flags == 0)
-            MarkWritten();
         return _client.RequestAsync(NbdCommand.Write, flags, offset, source.Length, source: source, cancellation: cancellation);
     }
 
@@ -135,18 +128,10 @@ public sealed class NbdDisk : Disk
         while (length > 0)
         {
             long count = Math.Min(length, LongestRange);
-            MarkWritten();
             await _client.RequestAsync(command, flags, offset, count, cancellation: cancellation).ConfigureAwait(false);
             offset += count;
             length -= count;
         }
-    }
-
-    // before it is sent: a server that is lost after that may have it or not
-    private void MarkWritten()
-    {
-        if (_options.ServerMayLoseWrites)
-            Interlocked.CompareExchange(ref _writtenAt, _client.Reconnects, Clean);
     }
 
     private void ThrowIfReadOnly()

@@ -25,6 +25,9 @@ internal sealed class NbdRequest(Action<NbdRequest> ended, Action<object?> cance
     /// <summary>Whether it has been copied to be sent, on the connection that there is now.</summary>
     public bool IsSent { get; set; }
 
+    /// <summary>Whether it changes bytes, and is not durable when it is answered.</summary>
+    public bool IsVolatileWrite => Command is NbdCommand.Write or NbdCommand.Trim or NbdCommand.WriteZeroes && (_flags & NbdProtocol.ForceUnitAccess) == 0;
+
     /// <summary>Whether its answer is not wanted any more.</summary>
     public bool IsCancelled { get; set; }
 

@@ -507,4 +507,58 @@ public class NbdDiskTests
         else
             await flushing.Should().NotThrowAsync();
     }
+    [Fact]
+    public async Task Write_that_is_answered_after_a_flush_had_begun_is_not_of_that_flush()
+    {
+        TaskCompletionSource flushed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource written = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        using ScriptedNbdServer server = new(
+            async peer =>
+            {
+                await peer.Negotiate(Size);
+                NbdPeer.Request write = await peer.TakeRequest();
+                await peer.Simple((await peer.TakeRequest()).Cookie); // the flush
+                await flushed.Task;
+                await peer.Simple(write.Cookie);
+                await written.Task; // and its power is lost
+            },
+            async peer =>
+            {
+                await peer.Negotiate(Size);
+                while (true)
+                    await peer.Simple((await peer.TakeRequest()).Cookie);
+            });
+        using NbdDisk disk = await Connect(server, Quick with { ServerMayLoseWrites = true });
+
+        Task writing = disk.WriteAsync(0, new byte[512]).AsTask();
+        await disk.FlushAsync().AsTask().WaitAsync(Limit);
+        flushed.SetResult();
+        await writing.WaitAsync(Limit);
+        written.SetResult();
+        SpinWait.SpinUntil(() => server.Connections == 2, Limit).Should().BeTrue();
+
+        await FluentActions.Awaiting(() => disk.FlushAsync().AsTask().WaitAsync(Limit)).Should().ThrowAsync<FlushFailedException>();
+    }
+
+    [Fact]
+    public async Task Write_that_is_answered_by_the_server_that_came_back_is_not_lost()
+    {
+        using ScriptedNbdServer server = new(
+            async peer =>
+            {
+                await peer.Negotiate(Size);
+                await peer.TakeRequest(); // has no answer
+            },
+            async peer =>
+            {
+                await peer.Negotiate(Size);
+                while (true)
+                    await peer.Simple((await peer.TakeRequest()).Cookie);
+            });
+        using NbdDisk disk = await Connect(server, Quick with { ServerMayLoseWrites = true });
+
+        await disk.WriteAsync(0, new byte[512]).AsTask().WaitAsync(Limit);
+
+        await FluentActions.Awaiting(() => disk.FlushAsync().AsTask().WaitAsync(Limit)).Should().NotThrowAsync();
+    }
 }
