@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using VfioUser.Tool.Decoding;
 using VfioUser.Tool.Recording;
 using VfioUser.Tool.Tracing;
 
@@ -19,6 +20,9 @@ internal sealed class PcapngWriter : ITraceSink, IDisposable
 
     private const byte FrameVersion = 1;
 
+    // a kind of frame that recordings do not have
+    private const RecordKind Names = (RecordKind)5;
+
     // types of blocks
     private const uint SectionHeader = 0x0A0D0D0A;
     private const uint InterfaceDescription = 1;
@@ -30,13 +34,16 @@ internal sealed class PcapngWriter : ITraceSink, IDisposable
 
     private readonly FileStream _file;
     private readonly long _start;
+    private TraceNames? _names; // until they are written
     private byte[] _block = new byte[4096];
 
     /// <param name="path">Replaced if it is there.</param>
     /// <param name="start">When the trace began.</param>
+    /// <param name="names">Written before the first frame after they are known; null for none.</param>
     /// <exception cref="IOException">The file cannot be created.</exception>
-    public PcapngWriter(string path, DateTimeOffset start)
+    public PcapngWriter(string path, DateTimeOffset start, TraceNames? names = null)
     {
+        _names = names;
         _start = (start - DateTimeOffset.UnixEpoch).Ticks * TimeSpan.NanosecondsPerTick;
         _file = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.Read, bufferSize: 0);
         Span<byte> body = stackalloc byte[24];
@@ -65,6 +72,12 @@ internal sealed class PcapngWriter : ITraceSink, IDisposable
 
     private void Write(RecordKind kind, Way way, int client, TimeSpan time, IReadOnlyList<FdFacts> fds, ReadOnlySpan<byte> bytes)
     {
+        if (_names?.Current is { } names)
+        {
+            _names = null;
+            foreach (byte[] lines in NameLines.Of(names, LongestFrame - FrameHeaderSize))
+                Write(Names, Way.ToServer, client: 0, time, [], lines);
+        }
         int length = FrameHeaderSize + fds.Count * RecordedFd.WireSize + bytes.Length;
         int captured = Math.Min(length, LongestFrame);
         Span<byte> body = Begin(EnhancedPacket, PacketHeaderSize + captured);

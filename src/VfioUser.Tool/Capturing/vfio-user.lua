@@ -4,7 +4,7 @@
 
 local proto = Proto("vfio_user", "vfio-user")
 
-local KIND = { [1] = "connected", [2] = "message", [3] = "no whole message", [4] = "disconnected" }
+local KIND = { [1] = "connected", [2] = "message", [3] = "no whole message", [4] = "disconnected", [5] = "names of registers" }
 local FD_KIND = { [0] = "other", [1] = "memory", [2] = "eventfd", [3] = "socket", [4] = "file" }
 local TYPE = { [0] = "command", [1] = "reply" }
 local COMMAND = {
@@ -55,6 +55,9 @@ local f = {
   count = ProtoField.uint64("vfio_user.count", "Count"),
   value = ProtoField.uint64("vfio_user.value", "Value", base.HEX),
   data = ProtoField.bytes("vfio_user.data", "Data"),
+  register = ProtoField.string("vfio_user.register", "Register"),
+  register_fields = ProtoField.string("vfio_user.register.fields", "Fields"),
+  names = ProtoField.string("vfio_user.names", "Names"),
   address = ProtoField.uint64("vfio_user.address", "Address", base.HEX),
   length = ProtoField.uint64("vfio_user.length", "Size", base.HEX),
   regions = ProtoField.uint32("vfio_user.regions", "Number of regions"),
@@ -79,9 +82,8 @@ proto.experts = { malformed }
 -- commands without a reply yet by client, socket, direction and id; and pairs of frames. Filled in the first pass
 local open, reply_of, command_of = {}, {}, {}
 
-function proto.init()
-  open, reply_of, command_of = {}, {}, {}
-end
+-- registers by region and offset, as the capture names them
+local registers = {}
 
 local function name(names, number)
   return names[number] or tostring(number)
@@ -174,11 +176,89 @@ payload[8] = function(tree, rest, reply)
   return string.format(" %s, vectors from %d, %d of them", name(IRQ, rest:range(8, 4):le_uint()), rest:range(12, 4):le_uint(), rest:range(16, 4):le_uint())
 end
 
+-- a line for each register: region, offset, width, name; and after it one for each of its fields: nothing, first bit, width, name, and
+-- names of values as NAME=VALUE; with tabs between
+local function learn_registers(text)
+  local register
+  for line in text:gmatch("[^\n]+") do
+    local words = {}
+    for word in (line .. "\t"):gmatch("([^\t]*)\t") do words[#words + 1] = word end
+    if words[1] ~= "" then
+      local region = tonumber(words[1])
+      register = { width = tonumber(words[3]), name = words[4], fields = {} }
+      registers[region] = registers[region] or {}
+      local offset = tonumber(words[2])
+      registers[region][offset] = registers[region][offset] or register -- the first one: those of every PCI device
+    elseif register then
+      local field = { bit = tonumber(words[2]), width = tonumber(words[3]), name = words[4], members = {} }
+      for i = 5, #words do
+        local member, number = words[i]:match("^(.*)=(%d+)$")
+        if member then field.members[number] = member end
+      end
+      table.insert(register.fields, field)
+    end
+  end
+end
+
+local CONFIG = [[@CONFIG@]]
+
+function proto.init()
+  open, reply_of, command_of, registers = {}, {}, {}, {}
+  learn_registers(CONFIG)
+end
+
+-- the names of the registers that these bytes are of, and the register if they are all of one
+local function registers_at(region, offset, count)
+  local among = registers[region]
+  if not among or count > 8 then return nil end
+  if among[offset] and among[offset].width == count then return among[offset].name, among[offset] end
+  local found = {}
+  for back = 1, 7 do
+    local before = among[offset - back]
+    if before and before.width > back then
+      found[1] = string.format("%s+%d", before.name, back)
+      break
+    end
+  end
+  for at = offset, offset + count - 1 do
+    if among[at] then found[#found + 1] = among[at].name end
+  end
+  return #found > 0 and table.concat(found, " ") or nil
+end
+
+-- the fields that are not 0, or whose values have names
+local function fields_of(register, data)
+  local value = data:len() == 8 and data:le_uint64() or UInt64(data:le_uint())
+  local words = {}
+  for _, field in ipairs(register.fields) do
+    local number = tostring(value:rshift(field.bit):band(UInt64.max():rshift(64 - field.width)))
+    if field.members[number] then
+      words[#words + 1] = field.name .. "=" .. field.members[number]
+    elseif number ~= "0" then
+      words[#words + 1] = field.width == 1 and field.name or field.name .. "=" .. number
+    end
+  end
+  return table.concat(words, " ")
+end
+
+-- adds what the capture says of these registers; returns it for the Info column
+local function named(tree, region, offset, count, data)
+  local names, register = registers_at(region, offset:tonumber(), count)
+  if not names then return "" end
+  tree:add(f.register, names):set_generated()
+  local fields = register and data and data:len() == count and fields_of(register, data) or ""
+  if fields == "" then return " " .. names end
+  tree:add(f.register_fields, fields):set_generated()
+  return string.format(" %s (%s)", names, fields)
+end
+
 local function access(tree, rest)
   local data = structure(tree, rest, { f.offset, 8 }, { f.region, 4 }, { f.count, 4 })
   if data == nil then return nil end
-  local text = string.format(" %s+%s, %d bytes", name(REGION, rest:range(8, 4):le_uint()), hex(rest:range(0, 8)), rest:range(12, 4):le_uint())
-  return data and text .. value(tree, data) or text
+  local region, count = rest:range(8, 4):le_uint(), rest:range(12, 4):le_uint()
+  local text = string.format(" %s+%s, %d bytes", name(REGION, region), hex(rest:range(0, 8)), count)
+  if data then text = text .. value(tree, data) end
+  return text .. named(tree, region, rest:range(0, 8):le_uint64(), count, data)
 end
 payload[9], payload[10] = access, access
 
@@ -198,6 +278,11 @@ payload[15] = function(tree, rest, reply)
   if entries == nil then return nil end
   local text = string.format(" %s writes", decimal(rest:range(0, 8)))
   while entries and not reply do
+    if entries:len() >= 24 then
+      local count = entries:range(12, 4):le_uint()
+      local data = count >= 1 and count <= 8 and entries:range(16, count) or nil
+      text = text .. named(tree, entries:range(8, 4):le_uint(), entries:range(0, 8):le_uint64(), count, data)
+    end
     entries = structure(tree, entries, { f.offset, 8 }, { f.region, 4 }, { f.count, 4 }, { f.value, 8 })
     if entries == nil then return nil end
   end
@@ -318,6 +403,13 @@ function proto.dissector(buffer, pinfo, root)
     if at < buffer:len() then tree:add(f.data, buffer(at)) end
     tree:add_proto_expert_info(malformed, "Bytes that are no whole message")
     info = "no whole message"
+  elseif kind == 5 then
+    if at < buffer:len() then
+      local text = buffer(at):string()
+      if not pinfo.visited then learn_registers(text) end
+      tree:add(f.names, buffer(at), text)
+    end
+    info = name(KIND, kind)
   else
     info = string.format("client %d %s", frame.client, name(KIND, kind))
   end

@@ -52,7 +52,7 @@ internal static class TraceCommand
             if (parsed.GetValue(read) is { } file)
                 return Read(terminal, file, sinks, parsed.GetValue(pcapng));
             using RecordingWriter? recording = parsed.GetValue(record) is { } path ? new RecordingWriter(path) : null;
-            using PcapngWriter? capture = parsed.GetValue(pcapng) is { } other ? new PcapngWriter(other, DateTimeOffset.UtcNow) : null;
+            using PcapngWriter? capture = parsed.GetValue(pcapng) is { } other ? new PcapngWriter(other, DateTimeOffset.UtcNow, registers) : null;
             sinks.AddRange(new ITraceSink?[] { recording, capture }.OfType<ITraceSink>());
             return Trace(terminal, parsed.GetValue(listen)!, parsed.GetValue(server)!, TimeSpan.FromSeconds(parsed.GetValue(timeout)), parsed.GetValue(json),
                 registers, new TraceOutput(sinks));

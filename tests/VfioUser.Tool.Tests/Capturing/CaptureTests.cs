@@ -1,8 +1,12 @@
 using System.Buffers.Binary;
+using System.Text;
 using VfioUser.Client;
 using VfioUser.Protocol;
 using VfioUser.Tool.Capturing;
+using VfioUser.Tool.Decoding;
 using VfioUser.Tool.Recording;
+using VfioUser.Tool.Registers;
+using VfioUser.Tool.Tests.Registers;
 using VfioUser.Tool.Tests.Tracing;
 using VfioUser.Tool.Tracing;
 
@@ -111,6 +115,64 @@ public sealed class CaptureTests : IDisposable
             "5\tThe header has another size than the message",
             "6\tThe payload is shorter than its structure",
             "\tBytes that are no whole message");
+    }
+
+    [TsharkFact]
+    public async Task Tshark_names_registers_and_fields()
+    {
+        using (Traced traced = new(new NamedCard(), new VfioUserServerOptions { RegisterMap = true }, "--names", "--pcapng", Capture))
+        {
+            using (VfioUserClient client = traced.Connect())
+            {
+                client.WriteRegion(0, 0, [0x81, 3, 0, 0]);
+                client.ReadRegion(0, 0, new byte[4]);
+                client.ReadRegion(0, 1, new byte[1]);
+                client.ReadRegion(0, 8, new byte[8]);
+                client.ReadRegion(0, 0x90, new byte[4]); // without a name
+                client.WriteRegion(7, 4, [6, 0]);
+                client.Call(Command.RegionWriteMulti, [.. RawClient.Bytes(2ul), .. RawClient.Bytes(new RegionAccess(0, 0, 4)), .. RawClient.Bytes(0x41ul),
+                    .. RawClient.Bytes(new RegionAccess(0x40, 0, 8)), .. RawClient.Bytes(0x1000ul)]).Dispose();
+            }
+            traced.LineWith("disconnected");
+            traced.Stop().Wait();
+        }
+
+        string[] accesses = await Tshark.Fields(Capture, "vfio_user.command == 9 || vfio_user.command == 10 || vfio_user.command == 15", "vfio_user.type",
+            "vfio_user.register", "vfio_user.register.fields");
+        string[] written = await Tshark.Fields(Capture, "vfio_user.register.fields contains \"Gbps1\" && vfio_user.command == 10", "_ws.col.Info");
+
+        accesses.Should().Equal(
+            "0\tCTRL\tEN SPEED=Gbps1 COUNT=3",
+            "1\tCTRL\t",
+            "0\tCTRL\t",
+            "1\tCTRL\tEN SPEED=Gbps1 COUNT=3",
+            "0\tCTRL+1\t",
+            "1\tCTRL+1\t",
+            "0\tSTATUS ICR\t",
+            "1\tSTATUS ICR\t",
+            "0\t\t",
+            "1\t\t",
+            "0\tCommand\tMemorySpace BusMaster",
+            "1\tCommand\t",
+            "0\tCTRL,RX.BASE\tEN SPEED=Mbps100",
+            "1\t\t");
+        written.Should().ContainSingle().Which.Should().EndWith(" bar0+0x0, 4 bytes = 0x00000381 CTRL (EN SPEED=Gbps1 COUNT=3)");
+    }
+
+    [Fact]
+    public void Many_names_take_several_frames()
+    {
+        TraceNames names = new();
+        MappedRegister[] registers = [.. Enumerable.Range(0, 20_000).Select(i => new MappedRegister($"REGISTER_{i:d8}", 0, (ulong)i * 4, 4, "rw", null, 0, 0, 0, 0, null))];
+        names.ReadOnce(() => new RegisterNames(new MapDocument(RegisterMap.Version, registers, 0)));
+        using (PcapngWriter writer = new(Capture, DateTimeOffset.UnixEpoch, names))
+            writer.Connected(1, default);
+
+        (ulong, int Length, byte[] Bytes)[] frames = Frames(Capture);
+
+        frames[..^1].Should().HaveCountGreaterThan(1).And.OnlyContain(frame => frame.Length == frame.Bytes.Length && frame.Bytes[1] == 5);
+        string.Concat(frames[..^1].Select(frame => Encoding.UTF8.GetString(frame.Bytes.AsSpan(PcapngWriter.FrameHeaderSize)))).Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Should().HaveCount(registers.Length).And.HaveElementAt(19_999, "0\t79996\t4\tREGISTER_00019999");
     }
 
     [Fact]
