@@ -10,8 +10,12 @@ namespace VfioUser.Virtio;
 /// </remarks>
 public sealed class VirtioChain
 {
+    private const int Free = 0;
+    private const int Taken = 1;
+    private const int Abandoned = 2;
+
     private readonly VirtioQueue _queue;
-    private int _isTaken;
+    private int _state;
 
     internal VirtioChain(VirtioQueue queue, Dma dma)
     {
@@ -48,24 +52,32 @@ public sealed class VirtioChain
     /// <param name="written">How many bytes from the beginning of <see cref="Writable"/> were written: 0 to its length.</param>
     /// <exception cref="InvalidOperationException">It was given back before.</exception>
     /// <exception cref="ArgumentOutOfRangeException">There is not as much memory to write.</exception>
-    /// <remarks>Any thread; does not block. Dispose pins of the memory first. If the driver has reset the device meanwhile, nothing happens.
-    /// VIRTIO 1.3 2.7.8, 2.8.6.</remarks>
+    /// <remarks>Any thread; does not block. Dispose pins of the memory first. If the driver has reset the device meanwhile, or the handler
+    /// that took the buffer has thrown, nothing happens. VIRTIO 1.3 2.7.8, 2.8.6.</remarks>
     public void Complete(long written = 0)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(written);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(written, Writable.Length);
-        if (Interlocked.Exchange(ref _isTaken, 0) == 0)
+        if (Interlocked.CompareExchange(ref _state, Free, Taken) is not Taken and var state)
+        {
+            if (state == Abandoned)
+                return;
             throw new InvalidOperationException("The chain was completed before.");
+        }
         Written = (uint)written;
         _queue.Completed(this);
     }
 
     /// <summary>It has a new buffer.</summary>
-    internal void Begin() => Volatile.Write(ref _isTaken, 1);
+    internal void Begin() => Volatile.Write(ref _state, Taken);
 
-    /// <summary>It has none any more, without an answer.</summary>
+    /// <summary>Its buffer is left in the ring.</summary>
     /// <returns>Whether it had one.</returns>
-    internal bool Abandon() => Interlocked.Exchange(ref _isTaken, 0) != 0;
+    internal bool TryPutBack() => Interlocked.CompareExchange(ref _state, Free, Taken) == Taken;
+
+    /// <summary>Nobody answers its buffer: the handler that has taken it has thrown. It has no other buffer from now on.</summary>
+    /// <returns>Whether it had one.</returns>
+    internal bool Abandon() => Interlocked.CompareExchange(ref _state, Abandoned, Taken) == Taken;
 
     internal void Clear()
     {

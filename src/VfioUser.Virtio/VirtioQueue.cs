@@ -25,6 +25,7 @@ public sealed class VirtioQueue
     private readonly Func<VirtioQueue, bool>? _poll;
     private readonly Stack<VirtioChain> _spare = new();
     private readonly CompletedChains _completed = new();
+    private readonly List<VirtioChain> _takenInPass = [];
     private readonly RundownGuard _use = new(isOpen: false); // passes of the worker, and chains that the device has
     private readonly Lock _pass = new(); // the worker's, or that of another device's thread
     private Ring? _ring;
@@ -92,6 +93,7 @@ public sealed class VirtioQueue
         _ranges += taken.Ranges;
         _completed.Taken(taken);
         taken.Begin();
+        _takenInPass.Add(taken);
         chain = taken;
         return true;
     }
@@ -99,7 +101,7 @@ public sealed class VirtioQueue
     /// <summary>Leaves the buffer that was taken last, to be taken again: in the same pass, the later ones first.</summary>
     internal void PutBack(VirtioChain chain)
     {
-        if (!chain.Abandon())
+        if (!chain.TryPutBack())
             return;
         _ring?.PutBack(chain);
         _completed.PutBack();
@@ -132,6 +134,19 @@ public sealed class VirtioQueue
         }
         _worker.Exit();
         return false;
+    }
+
+    /// <summary>In a pass: the handler, or the other thread, has thrown. The queue is not served any more, and does not wait for buffers that
+    /// were taken in this pass: whoever has thrown may have lost them.</summary>
+    internal void FailPass(Exception exception)
+    {
+        _hasThrown = true;
+        foreach (VirtioChain chain in _takenInPass)
+        {
+            if (chain.Abandon())
+                Leave();
+        }
+        _device.HandlerFailed(this, exception);
     }
 
     /// <summary>Ends a pass that another thread has begun. What was completed in it is told to the driver.</summary>
@@ -269,6 +284,7 @@ public sealed class VirtioQueue
             ring.Disarm();
         }
         (_taken, _isInPass, _isStarved) = (0, true, false);
+        _takenInPass.Clear();
     }
 
     private void Tell(Ring ring)
@@ -294,8 +310,7 @@ public sealed class VirtioQueue
         }
         catch (Exception e)
         {
-            _hasThrown = true;
-            _device.HandlerFailed(this, e);
+            FailPass(e);
         }
         finally
         {
@@ -311,16 +326,7 @@ public sealed class VirtioQueue
         while (TryTake(out VirtioChain? chain))
         {
             worked = true;
-            try
-            {
-                _serve!(chain);
-            }
-            catch
-            {
-                if (chain.Abandon())
-                    Leave();
-                throw;
-            }
+            _serve!(chain);
             // a handler that takes long does not hold up what came before
             if (PostCompleted(ring) && Environment.TickCount64 != _passBegan && ring.TakeInterrupt())
                 _device.InterruptQueue(Index);

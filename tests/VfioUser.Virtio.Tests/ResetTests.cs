@@ -89,6 +89,33 @@ public sealed class ResetTests
         guest.Bar0.Read<byte>(0x14).Should().Be(0);
     }
 
+    [Theory]
+    [MemberData(nameof(AllLayouts))]
+    public void Reset_does_not_wait_for_a_buffer_whose_handler_has_thrown(Layout layout)
+    {
+        EchoDevice device = new() { Held = [], Throws = new InvalidOperationException("broken") };
+        using TestGuest guest = TestGuest.Attach(device, new TestGuestOptions { FailOnDeviceException = false });
+        VirtioDriver driver = VirtioDriver.Start(guest, layout.Options());
+        driver.Queues[1].Add(new VirtioPart(guest.Memory.Allocate(4), 4, writable: true));
+        driver.Queues[1].Notify();
+        device.Tell([9]);
+        driver.Interrupts[0].WaitFor(1);
+        driver.ReadNeedsReset().Should().BeTrue();
+        VirtioChain lost = device.Held.Take();
+        SpinWait.SpinUntil(() => guest.AcceptDeviceExceptions().Count > 0, TimeSpan.FromSeconds(30)).Should().BeTrue();
+        device.Throws = null;
+
+        driver.Write(0x14, (byte)0);
+
+        SpinWait.SpinUntil(() => driver.ReadStatus() == 0, TimeSpan.FromSeconds(30)).Should().BeTrue();
+        lost.Complete(1);
+        driver.Start();
+        driver.Queues[1].Add(new VirtioPart(guest.Memory.Allocate(4), 4, writable: true));
+        driver.Queues[1].Notify();
+        driver.Queues[1].Take().Written.Should().Be(1, "the message is sent to the next driver");
+        driver.Queues[1].TryTake(out _).Should().BeFalse();
+    }
+
     [Fact]
     public void Driver_comes_back_fifty_times()
     {

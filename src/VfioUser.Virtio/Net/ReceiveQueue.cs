@@ -43,10 +43,15 @@ internal sealed class ReceiveQueue(VirtioNet device, int capacity)
         bool isPass = _waiting.IsEmpty && Queue.TryBeginPass();
         if (isPass)
         {
-            bool isDone;
+            bool isDone = true;
             try
             {
                 isDone = _waiting.IsEmpty && TryStore(Queue, frame, inPlaceOnly: true);
+            }
+            catch (Exception e)
+            {
+                // the sender's thread, which has no part in it
+                Queue.FailPass(e);
             }
             finally
             {
@@ -73,7 +78,11 @@ internal sealed class ReceiveQueue(VirtioNet device, int capacity)
     }
 
     /// <summary>Command thread, when the queue is not in use.</summary>
-    public void Clear() => _waiting.Clear();
+    public void Clear()
+    {
+        _waiting.Clear();
+        _taken.Clear();
+    }
 
     /// <returns>False if it has to wait for buffers, or is for the worker.</returns>
     private bool TryStore(VirtioQueue queue, in NetworkFrame frame, bool inPlaceOnly)

@@ -22,6 +22,7 @@ internal sealed class EchoDevice : VirtioDevice
     /// <summary>Chains are kept here in place of an answer.</summary>
     public BlockingCollection<VirtioChain>? Held { get; set; }
 
+    /// <summary>By the handlers of both queues, with a buffer in the hand.</summary>
     public Exception? Throws { get; set; }
 
     public int DriversGone { get; private set; }
@@ -63,6 +64,11 @@ internal sealed class EchoDevice : VirtioDevice
         while (_messages.TryPeek(out byte[]? message) && queue.TryTake(out VirtioChain? chain))
         {
             worked = true;
+            if (Throws is { } exception)
+            {
+                Held?.Add(chain);
+                throw exception;
+            }
             _ = _messages.TryDequeue(out _);
             chain.Complete(chain.Writable.TryWrite(0, message) ? message.Length : 0);
         }
