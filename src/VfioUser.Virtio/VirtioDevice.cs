@@ -322,8 +322,17 @@ public abstract partial class VirtioDevice : PciDevice
         _ => PciClass.Other,
     };
 
+    /// <summary>The same, whose handler may run on the Command thread.</summary>
+    /// <param name="name">Used in logs.</param>
+    /// <param name="maxSize">Most entries: a power of two, up to 32768.</param>
+    /// <param name="serve">Called for each buffer.</param>
+    /// <param name="ownThread">Whether it has a thread of its own.</param>
+    /// <param name="servesNotifications">See <see cref="VirtioQueue.ServesNotifications"/>.</param>
+    internal VirtioQueue AddQueue(string name, int maxSize, Action<VirtioChain> serve, bool ownThread, bool servesNotifications) =>
+        Add(name, maxSize, serve, poll: null, ownThread, servesNotifications: servesNotifications);
+
     private VirtioQueue Add(string name, int maxSize, Action<VirtioChain>? serve, Func<VirtioQueue, bool>? poll, bool ownThread,
-        int maxChainsPerPass = VirtioQueue.UsualChainsPerPass)
+        int maxChainsPerPass = VirtioQueue.UsualChainsPerPass, bool servesNotifications = false)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         ArgumentOutOfRangeException.ThrowIfLessThan(maxSize, 1);
@@ -333,7 +342,11 @@ public abstract partial class VirtioDevice : PciDevice
         if (_queues.Count == _queueCount)
             throw new InvalidOperationException($"The device was created with {_queueCount} queues, and has them.");
         QueueWorker worker = ownThread ? new QueueWorker(this, $"virtio {name}") : _sharedWorker ??= new QueueWorker(this, "virtio queues");
-        VirtioQueue queue = new(this, worker, _queues.Count, name, maxSize, serve, poll) { MaxChainsPerPass = maxChainsPerPass };
+        VirtioQueue queue = new(this, worker, _queues.Count, name, maxSize, serve, poll)
+        {
+            MaxChainsPerPass = maxChainsPerPass,
+            ServesNotifications = servesNotifications,
+        };
         worker.Add(queue);
         _queues.Add(queue);
         _common.SetMaxSize(queue);
@@ -380,7 +393,7 @@ public abstract partial class VirtioDevice : PciDevice
         {
             long queue = (offset - BarLayout.Notify) / BarLayout.NotifyStride;
             if (queue < _queues.Count)
-                _queues[(int)queue].Wake();
+                _queues[(int)queue].Notified();
         }
         else if (offset is >= BarLayout.DeviceConfig and < BarLayout.DeviceConfig + BarLayout.DeviceConfigLength)
         {

@@ -13,6 +13,12 @@ public sealed class VirtioQueue
     // then the driver is told, and other queues have their turn
     internal const int UsualChainsPerPass = 64;
 
+    // many are better served by the worker in one go, with one interrupt
+    private const int FewChains = 2;
+
+    // of such a buffer, in bytes
+    private const int MaxQuickLength = 256 << 10;
+
     // of all buffers that the device has: more wait in the ring, as indirect tables could have a thousand each
     private const int MaxRanges = 1 << 16;
 
@@ -54,6 +60,10 @@ public sealed class VirtioQueue
 
     /// <summary>Most entries; the driver may choose fewer.</summary>
     public int MaxSize { get; }
+
+    /// <summary>Whether few buffers may be served on the Command thread when the driver notifies the device of them and the worker sleeps,
+    /// as waking it takes longer. The handler then waits for nothing.</summary>
+    internal bool ServesNotifications { get; init; }
 
     /// <summary>How many buffers one pass takes at most.</summary>
     internal int MaxChainsPerPass { get; init; } = UsualChainsPerPass;
@@ -161,6 +171,9 @@ public sealed class VirtioQueue
         _worker.Exit();
     }
 
+    /// <summary>Worker: whether the driver had more than one buffer with the device in the last pass.</summary>
+    internal bool HadSeveral => _taken > 1 || _use.Users > 1;
+
     /// <summary>Whether the worker or the device's own code uses it.</summary>
     internal bool IsIdle => _use.Users == 0;
 
@@ -221,11 +234,22 @@ public sealed class VirtioQueue
     /// <summary>Any thread.</summary>
     internal void Completed(VirtioChain chain)
     {
-        _completed.Add(chain);
-        Leave();
         // within a pass its end posts it
-        if (!_pass.IsHeldByCurrentThread)
+        bool isInPass = _pass.IsHeldByCurrentThread;
+        if (isInPass)
+            _completed.AddInPass(chain);
+        else
+            _completed.Add(chain);
+        Leave();
+        if (!isInPass)
             _worker.Wake();
+    }
+
+    /// <summary>Command thread: the driver has notified the device of buffers.</summary>
+    internal void Notified()
+    {
+        if (!ServesNotifications || !_worker.IsAsleep || _worker.MayPoll() || !TryServeFew())
+            Wake();
     }
 
     /// <summary>Worker: serves what there is.</summary>
@@ -236,7 +260,7 @@ public sealed class VirtioQueue
         try
         {
             lock (_pass)
-                return ServedRing is { } ring && Pass(ring);
+                return ServedRing is { } ring && Pass(ring, MaxChainsPerPass);
         }
         finally
         {
@@ -258,6 +282,54 @@ public sealed class VirtioQueue
         finally
         {
             Leave();
+        }
+    }
+
+    // Command thread: it waits for no other thread, and not for the client.
+    private bool TryServeFew()
+    {
+        if (!_worker.TryEnter())
+            return false;
+        try
+        {
+            if (!_use.TryEnter())
+                return false;
+            try
+            {
+                return _pass.TryEnter() && ServeFew();
+            }
+            finally
+            {
+                Leave();
+            }
+        }
+        finally
+        {
+            _worker.Exit();
+        }
+    }
+
+    // in a pass, which it ends
+    private bool ServeFew()
+    {
+        try
+        {
+            if (ServedRing is not { IsMapped: true } ring)
+                return false;
+            if (ring.HasMoreThan(FewChains))
+            {
+                Report(ring);
+                return false;
+            }
+            ring.InPlaceOnly = true;
+            Pass(ring, FewChains);
+            ring.InPlaceOnly = false;
+            // one that was put back is for the worker
+            return ServedRing is not null && !ring.HasMoreThan(0) && !Arm(ring);
+        }
+        finally
+        {
+            _pass.Exit();
         }
     }
 
@@ -295,7 +367,8 @@ public sealed class VirtioQueue
         Report(ring);
     }
 
-    private bool Pass(Ring ring)
+    // at most so many buffers of a queue of requests
+    private bool Pass(Ring ring, int most)
     {
         Begin(ring);
         _passBegan = Environment.TickCount64;
@@ -304,7 +377,7 @@ public sealed class VirtioQueue
         try
         {
             if (_serve is not null)
-                worked |= ServeAll(ring);
+                worked |= ServeAll(ring, most);
             else
                 worked |= _poll!(this);
         }
@@ -320,19 +393,31 @@ public sealed class VirtioQueue
         return worked && ServedRing is not null;
     }
 
-    private bool ServeAll(Ring ring)
+    private bool ServeAll(Ring ring, int most)
     {
         bool worked = false;
-        while (TryTake(out VirtioChain? chain))
+        while (_taken < most && TryTake(out VirtioChain? chain))
         {
+            if (ring.InPlaceOnly && !IsQuick(chain))
+            {
+                PutBack(chain);
+                break;
+            }
             worked = true;
             _serve!(chain);
             // a handler that takes long does not hold up what came before
-            if (PostCompleted(ring) && Environment.TickCount64 != _passBegan && ring.TakeInterrupt())
+            if (Environment.TickCount64 == _passBegan)
+                continue;
+            _passBegan = Environment.TickCount64;
+            if (PostCompleted(ring) && ring.TakeInterrupt())
                 _device.InterruptQueue(Index);
         }
         return worked;
     }
+
+    // what is not mapped may be a message to a client that waits
+    private static bool IsQuick(VirtioChain chain) => chain.Readable.Length + chain.Writable.Length <= MaxQuickLength
+        && chain.Readable.IsMapped(writable: false) && chain.Writable.IsMapped(writable: true);
 
     private bool PostCompleted(Ring ring)
     {

@@ -23,8 +23,19 @@ internal sealed class BlockRequest
     private ValueTask<BlockStatus> _running;
     private Memory<byte> _bounce;
 
+    /// <param name="requests">Those of its queue.</param>
     /// <param name="ended">Called with the status of a request that had to wait.</param>
-    public BlockRequest(Action<BlockRequest, BlockStatus> ended) => _continue = () => ended(this, _running.GetAwaiter().GetResult());
+    public BlockRequest(BlockRequests requests, Action<BlockRequest, BlockStatus> ended)
+    {
+        Requests = requests;
+        _continue = () => ended(this, _running.GetAwaiter().GetResult());
+    }
+
+    /// <summary>Those of its queue, one of which it is.</summary>
+    public BlockRequests Requests { get; }
+
+    /// <summary>Whether it has a buffer. Under the lock of <see cref="Requests"/>.</summary>
+    public bool IsUnderWay { get; set; }
 
     /// <summary>The longest piece of data that is copied at one time, in bytes.</summary>
     public const int MaxBounce = 128 << 10;
@@ -64,7 +75,7 @@ internal sealed class BlockRequest
     /// <param name="generation">The layout of memory.</param>
     public void Begin(VirtioChain chain, long generation)
     {
-        (Chain, Begun) = (chain, generation);
+        (Chain, Begun, IsUnderWay) = (chain, generation, true);
         BeginAgain(generation);
         if (!_isCancelled)
             return;

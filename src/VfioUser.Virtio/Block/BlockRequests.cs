@@ -1,8 +1,8 @@
 namespace VfioUser.Virtio;
 
-/// <summary>All requests that are under way, and objects for those to come.</summary>
+/// <summary>The requests of a queue that are under way, and objects for those to come.</summary>
 /// <remarks>
-/// <para>Any thread. There are never more than entries of the queues.</para>
+/// <para>Any thread. There are never more than entries of the queue.</para>
 /// <para>A client that changes its layout of memory unmaps what it moves, and maps it again a moment later. A request whose memory is away
 /// when the disk answers waits for it: to fail it would tell the guest of a broken disk.</para>
 /// </remarks>
@@ -13,7 +13,7 @@ internal sealed class BlockRequests(Dma dma, Action<BlockRequest, BlockStatus> e
 {
     private readonly Lock _lock = new();
     private readonly Stack<BlockRequest> _free = new();
-    private readonly HashSet<BlockRequest> _underWay = [];
+    private readonly List<BlockRequest> _all = [];
     private readonly List<BlockRequest> _waiting = []; // of these, those whose memory is away
 
     /// <summary>Begins a request.</summary>
@@ -23,9 +23,8 @@ internal sealed class BlockRequests(Dma dma, Action<BlockRequest, BlockStatus> e
         lock (_lock)
         {
             if (!_free.TryPop(out BlockRequest? request))
-                request = new BlockRequest(ended);
+                _all.Add(request = new BlockRequest(this, ended));
             request.Begin(chain, dma.Generation);
-            _underWay.Add(request);
             return request;
         }
     }
@@ -35,7 +34,7 @@ internal sealed class BlockRequests(Dma dma, Action<BlockRequest, BlockStatus> e
     {
         lock (_lock)
         {
-            _underWay.Remove(request);
+            request.IsUnderWay = false;
             _free.Push(request);
         }
     }
@@ -78,22 +77,19 @@ internal sealed class BlockRequests(Dma dma, Action<BlockRequest, BlockStatus> e
     }
 
     /// <summary>Tells the disk that no answers are wanted any more: they are to be waited for, and some would never come.</summary>
-    /// <param name="queue">Of which queue; null for all.</param>
     /// <returns>Requests that waited for memory, which the caller completes.</returns>
-    public IReadOnlyList<BlockRequest> Cancel(VirtioQueue? queue)
+    public IReadOnlyList<BlockRequest> Cancel()
     {
         BlockRequest[] waiting;
         CancellationTokenSource[] running;
         lock (_lock)
         {
-            running = [.. _underWay.Where(IsOf).Select(request => request.TakeCancellation())];
-            waiting = [.. _waiting.Where(IsOf)];
-            _waiting.RemoveAll(IsOf);
+            running = [.. _all.Where(static request => request.IsUnderWay).Select(static request => request.TakeCancellation())];
+            waiting = [.. _waiting];
+            _waiting.Clear();
         }
         foreach (CancellationTokenSource cancellation in running)
             cancellation.Cancel();
         return waiting;
-
-        bool IsOf(BlockRequest request) => queue is null || request.Chain.Queue == queue;
     }
 }

@@ -17,7 +17,7 @@ public sealed class VirtioBlock : VirtioDevice
     private readonly Disk _disk;
     private readonly BlockLimits _limits;
     private readonly BlockCommands _commands;
-    private readonly BlockRequests _requests;
+    private readonly BlockRequests[] _requests; // of each queue
     private readonly DiskThreads _threads;
     private readonly VirtioConfig<BlockConfig> _config;
     private readonly Lock _configLock = new();
@@ -38,10 +38,10 @@ public sealed class VirtioBlock : VirtioDevice
     {
         (_disk, _limits) = (disk, limits);
         _commands = new BlockCommands(disk, limits, DiskFailed) { Sectors = limits.SectorsOf(disk.Size) };
-        _requests = new BlockRequests(Dma, Ended, request => _threads!.Post(request));
+        _requests = [.. Enumerable.Range(0, options.Queues).Select(_ => new BlockRequests(Dma, Ended, request => _threads!.Post(request)))];
         _config = AddConfig(limits.ConfigOf(_commands.Sectors));
         for (int i = 0; i < options.Queues; i++)
-            AddQueue($"requests {i}", options.QueueSize, Serve, ownThread: true);
+            AddQueue($"requests {i}", options.QueueSize, Serve, ownThread: true, servesNotifications: !disk.MayBlock);
         _threads = new DiskThreads(this, options.DiskThreads, Run);
         EnableMigration(Save, Restore);
         disk.SizeChanged += DiskChanged;
@@ -70,20 +70,21 @@ public sealed class VirtioBlock : VirtioDevice
     }
 
     /// <inheritdoc/>
-    protected override void OnQueueStopping(VirtioQueue queue) => Cancel(queue);
+    protected override void OnQueueStopping(VirtioQueue queue) => Cancel(RequestsOf(queue));
 
     /// <inheritdoc/>
     protected override void OnDmaMapped(DmaRegion region)
     {
         base.OnDmaMapped(region);
-        _requests.MemoryMapped();
+        foreach (BlockRequests requests in _requests)
+            requests.MemoryMapped();
     }
 
     /// <inheritdoc/>
     protected override async ValueTask<bool> OnQuiesceAsync(QuiesceReason reason, CancellationToken cancellation)
     {
         if (reason is QuiesceReason.Reset or QuiesceReason.ClientGone)
-            Cancel(queue: null);
+            Array.ForEach(_requests, Cancel);
         bool isQuiesced = await base.OnQuiesceAsync(reason, cancellation).ConfigureAwait(false);
         // another host may be the next to read the disk
         if (isQuiesced && reason == QuiesceReason.Migration && _disk.IsActive && !_limits.IsReadOnly)
@@ -113,10 +114,10 @@ public sealed class VirtioBlock : VirtioDevice
         base.Dispose(disposing);
     }
 
-    // Worker of the queue.
+    // Worker of the queue; or the Command thread, of a disk that does not block.
     private void Serve(VirtioChain chain)
     {
-        BlockRequest request = _requests.Begin(chain);
+        BlockRequest request = RequestsOf(chain.Queue).Begin(chain);
         if (!request.TryReadHeader())
             Ended(request, BlockStatus.IoError);
         else if (_commands.Blocks(request))
@@ -143,22 +144,24 @@ public sealed class VirtioBlock : VirtioDevice
     // Any thread.
     private void Ended(BlockRequest request, BlockStatus status)
     {
-        if (request.MissesMemory && _requests.TryWait(request))
+        if (request.MissesMemory && request.Requests.TryWait(request))
             return;
         request.Tell(status);
-        if (!request.MissesMemory || !_requests.TryWait(request))
+        if (!request.MissesMemory || !request.Requests.TryWait(request))
             Complete(request);
     }
 
-    private void Complete(BlockRequest request)
+    private static void Complete(BlockRequest request)
     {
         request.Complete();
-        _requests.Return(request);
+        request.Requests.Return(request);
     }
 
-    private void Cancel(VirtioQueue? queue)
+    private BlockRequests RequestsOf(VirtioQueue queue) => _requests[queue.Index];
+
+    private void Cancel(BlockRequests requests)
     {
-        foreach (BlockRequest request in _requests.Cancel(queue))
+        foreach (BlockRequest request in requests.Cancel())
             Complete(request);
     }
 

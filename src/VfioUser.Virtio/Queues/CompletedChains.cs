@@ -8,6 +8,7 @@ namespace VfioUser.Virtio;
 internal sealed class CompletedChains
 {
     private readonly ConcurrentQueue<VirtioChain> _completed = new();
+    private readonly Queue<VirtioChain> _inPass = new(); // those that were completed within it
     private readonly Dictionary<uint, VirtioChain> _early = []; // before others that were taken before them
     private VirtioChain? _unreturned; // the ring was away
     private uint _taken;
@@ -18,6 +19,9 @@ internal sealed class CompletedChains
 
     /// <summary>Any thread: the device has completed it.</summary>
     public void Add(VirtioChain chain) => _completed.Enqueue(chain);
+
+    /// <summary>The same in a pass, for less.</summary>
+    public void AddInPass(VirtioChain chain) => _inPass.Enqueue(chain);
 
     /// <summary>It was taken from the ring.</summary>
     public void Taken(VirtioChain chain) => chain.Order = _taken++;
@@ -33,13 +37,13 @@ internal sealed class CompletedChains
         chain = _unreturned;
         _unreturned = null;
         // not peeked at: then the queue would not use its memory again
-        if (chain is not null || (!inOrder && _completed.TryDequeue(out chain)))
+        if (chain is not null || (!inOrder && TryDequeue(out chain)))
             return true;
         if (!inOrder)
             return false;
         if (_early.Count > 0 && _early.Remove(_returned, out chain))
             return true;
-        while (_completed.TryDequeue(out chain))
+        while (TryDequeue(out chain))
         {
             if (chain.Order == _returned)
                 return true;
@@ -59,11 +63,13 @@ internal sealed class CompletedChains
     {
         chain = _unreturned;
         _unreturned = null;
-        if (chain is not null || _completed.TryDequeue(out chain))
+        if (chain is not null || TryDequeue(out chain))
             return true;
         (_taken, _returned) = (0, 0);
         foreach (uint order in _early.Keys)
             return _early.Remove(order, out chain);
         return false;
     }
+
+    private bool TryDequeue([NotNullWhen(true)] out VirtioChain? chain) => _inPass.TryDequeue(out chain) || _completed.TryDequeue(out chain);
 }

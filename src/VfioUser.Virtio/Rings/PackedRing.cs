@@ -29,6 +29,13 @@ internal sealed class PackedRing : Ring
 
     public override RingState State => new((ushort)_next, (ushort)_used, _nextWrap, _usedWrap);
 
+    // a buffer may have several descriptors: then there are fewer
+    public override bool HasMoreThan(int count)
+    {
+        (int at, bool wrap) = Move(_next, _nextWrap, count);
+        return Size > count && IsAvailable(at, wrap);
+    }
+
     protected override bool Take(VirtioChain chain)
     {
         if (!IsAvailable(_next, _nextWrap))

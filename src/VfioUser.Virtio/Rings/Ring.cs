@@ -81,6 +81,9 @@ internal abstract class Ring
         return _outstanding <= Size || Fail($"buffers with {_outstanding} entries at once in a ring of {Size}");
     }
 
+    /// <summary>Whether there may be more buffers to take than a few.</summary>
+    public abstract bool HasMoreThan(int count);
+
     /// <summary>Leaves the buffer that was taken last to be taken again.</summary>
     public void PutBack(VirtioChain chain)
     {

@@ -29,6 +29,12 @@ internal sealed class SplitRing : Ring
 
     public override RingState State => new(_next, _used, NextWrap: true, UsedWrap: true);
 
+    public override bool HasMoreThan(int count)
+    {
+        _ = SeesMore();
+        return (ushort)(_available - _next) > count;
+    }
+
     private Iova UsedEvent => At.Driver + EntriesOffset + (ulong)(AvailableEntryLength * Size);
 
     private Iova AvailableEvent => At.Device + EntriesOffset + (ulong)(UsedEntryLength * Size);

@@ -18,7 +18,8 @@ internal static class VirtioInGuest
         new(Write: true, BlockKiB: 4, Depth: 32, Target: 1.1),
     ];
 
-    /// <param name="words"><c>packed</c> for packed rings on both sides; a number of processors.</param>
+    /// <param name="words"><c>packed</c> for packed rings on both sides; a number of processors; <c>depth1</c> and <c>depth32</c> for these
+    /// rows only.</param>
     public static async Task Run(string[] words)
     {
         bool isPacked = words.Contains("packed", StringComparer.Ordinal);
@@ -51,9 +52,11 @@ internal static class VirtioInGuest
             foreach (string disk in new[] { ours, qemu })
                 await machine.Output($"dd if=/dev/zero of=/dev/{disk} bs=1M oflag=direct 2>/dev/null; true", Timeout);
             DisksInGuest disks = new(machine, ours, qemu);
-            foreach (InGuestRow row in Rows)
+            InGuestRow[] named = [.. Rows.Where(row => words.Contains(string.Create(CultureInfo.InvariantCulture, $"depth{row.Depth}"), StringComparer.Ordinal))];
+            foreach (InGuestRow row in named.Length > 0 ? named : Rows)
                 await disks.Measure(row);
-            await MeasureIdle(server);
+            if (named.Length == 0)
+                await MeasureIdle(server);
         }
         finally
         {
