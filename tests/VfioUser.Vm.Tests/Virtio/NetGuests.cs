@@ -10,6 +10,7 @@ namespace VfioUser.Vm.Tests.Virtio;
 internal sealed class NetGuests : IAsyncDisposable
 {
     private const int MemorySize = 320;
+    private const int MaxPiece = 64; // MiB, which have room in a guest
 
     private static readonly TimeSpan TransferTimeout = TimeSpan.FromMinutes(10);
 
@@ -67,16 +68,17 @@ internal sealed class NetGuests : IAsyncDisposable
     public Task WaitForCarrier(int guest, bool isUp) =>
         _machines[guest].Output($"until [ \"$(cat /sys/class/net/eth0/carrier)\" = {(isUp ? 1 : 0)} ]; do usleep 100000; done");
 
-    /// <summary>Sends random data by TCP, and compares what arrives.</summary>
+    /// <summary>Sends random data by TCP, several times if it is much, and compares what arrives.</summary>
     public async Task Transfer(int from, int mebibytes)
     {
         VirtualMachine sender = _machines[from];
         VirtualMachine receiver = _machines[1 - from];
-        await sender.Output(string.Create(CultureInfo.InvariantCulture, $"dd if=/dev/urandom of=/tmp/data bs=1M count={mebibytes} 2>/dev/null"), TransferTimeout);
+        await sender.Output(string.Create(CultureInfo.InvariantCulture, $"dd if=/dev/urandom of=/tmp/data bs=1M count={Math.Min(mebibytes, MaxPiece)} 2>/dev/null"), TransferTimeout);
+        string all = string.Create(CultureInfo.InvariantCulture, $"for i in $(seq {(mebibytes - 1) / MaxPiece + 1}); do cat /tmp/data; done");
         // with an input that never ends: nc would end the connection with it
         Task<string> received = receiver.Output("rm -f /tmp/in; mkfifo /tmp/in; nc -l -p 5000 <>/tmp/in | md5sum", TransferTimeout);
-        await sender.Output($"until nc {IpOf(1 - from)} 5000 </tmp/data; do usleep 200000; done", TransferTimeout);
-        (await received).Should().Be(await sender.Output("md5sum </tmp/data", TransferTimeout));
+        await sender.Output($"until ({all}) | nc {IpOf(1 - from)} 5000; do usleep 200000; done", TransferTimeout);
+        (await received).Should().Be(await sender.Output($"({all}) | md5sum", TransferTimeout));
     }
 
     /// <summary>Switches both off; neither kernel has complained.</summary>
