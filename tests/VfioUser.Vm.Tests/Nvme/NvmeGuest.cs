@@ -24,4 +24,9 @@ internal static class NvmeGuest
 
     /// <summary>Waits until the driver has found the disk, which it does in the background.</summary>
     public static Task WaitForDisk(this VirtualMachine machine) => machine.Output($"until [ -b {Disk} ]; do usleep 10000; done");
+
+    /// <summary>The same for a disk of several controllers, which has the number of the one that Linux was ready with first.</summary>
+    /// <returns>Its path.</returns>
+    public static async Task<string> WaitForSharedDisk(this VirtualMachine machine) =>
+        (await machine.Output("until ls /dev/nvme[0-9]n1 2>/dev/null; do usleep 10000; done")).Trim();
 }
