@@ -38,6 +38,9 @@ internal sealed class CommandSlot
     /// <summary>Whether nobody wants the answer any more.</summary>
     public bool IsCancelled => Volatile.Read(ref _cancellation) is { IsCancellationRequested: true };
 
+    /// <summary>Whether that is because the host was preempted.</summary>
+    public bool IsPreempted { get; private set; }
+
     /// <summary>The second command of a fused operation, if this is the first.</summary>
     public CommandSlot? Second { get; set; }
 
@@ -50,6 +53,7 @@ internal sealed class CommandSlot
         Queue = queue;
         Command = command;
         Second = null;
+        IsPreempted = false;
         // somebody may be about to cancel the last one: it is not disposed, and has no timer to be
         if (_cancellation?.TryReset() == false)
             _cancellation = null;
@@ -64,4 +68,11 @@ internal sealed class CommandSlot
 
     /// <summary>Tells the disk that the answer is not wanted. Any thread, while the command is under way.</summary>
     public void Cancel() => _cancellation?.Cancel();
+
+    /// <summary>The same, because the host was preempted.</summary>
+    public void Preempt()
+    {
+        IsPreempted = true;
+        Cancel();
+    }
 }

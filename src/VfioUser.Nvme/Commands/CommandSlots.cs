@@ -62,11 +62,21 @@ internal sealed class CommandSlots(int count, Func<CommandSlot> create, Action w
     /// <summary>The same for all commands to a namespace.</summary>
     public void Cancel(Namespace space)
     {
-        CommandSlot[] waiting;
-        lock (_lock)
-            waiting = [.. _all.Where(slot => slot.IsWaiting && slot.Space == space)];
-        foreach (CommandSlot slot in waiting)
+        foreach (CommandSlot slot in Waiting(space))
             slot.Cancel();
+    }
+
+    /// <summary>The same, because their host was preempted.</summary>
+    public void Preempt(Namespace space)
+    {
+        foreach (CommandSlot slot in Waiting(space))
+            slot.Preempt();
+    }
+
+    private CommandSlot[] Waiting(Namespace space)
+    {
+        lock (_lock)
+            return [.. _all.Where(slot => slot.IsWaiting && slot.Space == space)];
     }
 
     /// <summary>The command in a slot has ended.</summary>

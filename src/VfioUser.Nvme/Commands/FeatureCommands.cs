@@ -7,10 +7,13 @@ internal sealed class FeatureCommands(ControllerParts parts)
 {
     private const uint Save = 1u << 31;
     private const uint Changeable = 1 << 2;
+    private const uint NamespaceSpecific = 1 << 1;
     private const int SelectCurrent = 0;
     private const int SelectSupported = 3;
     private const uint AllSensors = 0xF;
     private const uint DeallocatedError = 1 << 16; // DULBE
+
+    private readonly ReservationFeatures _reservations = new(parts);
 
     private Features Features => parts.Features;
 
@@ -33,6 +36,8 @@ internal sealed class FeatureCommands(ControllerParts parts)
             return Status.InvalidField;
         if ((command.Dword10 & Save) != 0)
             return Status.FeatureNotSaveable;
+        if (ReservationFeatures.Has(id))
+            return _reservations.Set(id, command, context);
         switch (id)
         {
             case FeatureId.NumberOfQueues:
@@ -67,11 +72,13 @@ internal sealed class FeatureCommands(ControllerParts parts)
             return Status.InvalidField;
         if (select == SelectSupported)
         {
-            result = Changeable;
+            result = Changeable | (ReservationFeatures.IsOfNamespace(id) ? NamespaceSpecific : 0);
             return Status.Success;
         }
         // nothing is saved, so what was saved is what is there at first
         bool current = select == SelectCurrent;
+        if (ReservationFeatures.Has(id))
+            return _reservations.Get(id, command, context, current, out result);
         switch (id)
         {
             case FeatureId.NumberOfQueues:
@@ -96,6 +103,7 @@ internal sealed class FeatureCommands(ControllerParts parts)
     private bool IsSupported(FeatureId id) => id switch
     {
         FeatureId.VolatileWriteCache => parts.OffersWriteCache,
+        FeatureId.HostIdentifier or FeatureId.ReservationNotificationMask or FeatureId.ReservationPersistence => parts.Subsystem.IsShared,
         FeatureId.TemperatureThreshold or FeatureId.NumberOfQueues or FeatureId.InterruptVectorConfiguration or FeatureId.Timestamp => true,
         _ => Features.IsPlain(id),
     };

@@ -24,6 +24,8 @@ internal sealed class FormatCommand(ControllerParts parts) : IAdminCommand
             return Status.NamespaceWriteProtected;
         if (Array.Find(spaces, space => space.PathStatus != Status.Success) is { } lost)
             return lost.PathStatus;
+        if (Array.Exists(spaces, space => space.IsReserved(writes: true)))
+            return Status.ReservationConflict;
         return Format(spaces, format, command.Dword10, context);
     }
 

@@ -21,6 +21,8 @@ internal sealed class GetLogPageCommand(ControllerParts parts) : IAdminCommand
             return ReturnHistory(command, context, length, offset);
         if (id == LogPageId.AsymmetricNamespaceAccess)
             return ReturnAna(command, context, length, offset);
+        if (id == LogPageId.ReservationNotification)
+            return ReturnNotice(command, context, length, offset);
         int size = SizeOf(id);
         if (size == 0)
             return Status.InvalidLogPage;
@@ -85,6 +87,41 @@ internal sealed class GetLogPageCommand(ControllerParts parts) : IAdminCommand
             parts.Events.LogRead(LogPageId.AsymmetricNamespaceAccess);
         ReadOnlySpan<byte> log = parts.Namespaces.Ana.Compose(parts.Namespaces.AllAttached, (command.Dword10 & GroupsOnly) != 0);
         return offset > (ulong)log.Length ? Status.InvalidField : Return(context, (int)length, log[(int)offset..]);
+    }
+
+    // Each read takes the oldest notice. NVMe 2.0 figure 234
+    private Status ReturnNotice(in Command command, CommandContext context, long length, ulong offset)
+    {
+        const int Size = 64;
+        if (!parts.Subsystem.IsShared)
+            return Status.InvalidLogPage;
+        if (offset % sizeof(uint) != 0 || offset > Size || length > CommandContext.MaxTransfer)
+            return Status.InvalidField;
+        Status status = context.Map(command, (int)length, isAdmin: true);
+        if (status != Status.Success)
+            return status;
+        Span<byte> page = stackalloc byte[Size];
+        page.Clear();
+        SavedNotice? oldest = parts.Namespaces.Notices.Peek(out int more);
+        if (oldest is { } notice)
+        {
+            BinaryPrimitives.WriteUInt64LittleEndian(page, notice.Count);
+            page[8] = (byte)notice.Kind;
+            page[9] = (byte)more;
+            BinaryPrimitives.WriteUInt32LittleEndian(page[12..], notice.Nsid);
+        }
+        status = Return(context, (int)length, page[(int)offset..]);
+        if (status != Status.Success)
+            return status;
+        if (oldest is { } read && offset + (ulong)length >= Size)
+            parts.Namespaces.Notices.Remove(read);
+        if ((command.Dword10 & RetainEvent) == 0)
+        {
+            parts.Events.LogRead(LogPageId.ReservationNotification);
+            if (!parts.Namespaces.Notices.IsEmpty)
+                parts.ReservationNoticed(); // of the others, for which it was not told
+        }
+        return status;
     }
 
     // behind the end of a page there is nothing
@@ -159,7 +196,8 @@ internal sealed class GetLogPageCommand(ControllerParts parts) : IAdminCommand
         foreach (IoOpcode opcode in Enum.GetValues<IoOpcode>())
         {
             uint effects = opcode is IoOpcode.Write or IoOpcode.WriteUncorrectable or IoOpcode.WriteZeroes or IoOpcode.DatasetManagement or IoOpcode.Copy ? Supported | ContentChange : Supported;
-            BinaryPrimitives.WriteUInt32LittleEndian(page[(1024 + (int)opcode * sizeof(uint))..], effects);
+            bool absent = IoCommands.IsOfReservations(opcode) && !parts.Subsystem.IsShared;
+            BinaryPrimitives.WriteUInt32LittleEndian(page[(1024 + (int)opcode * sizeof(uint))..], absent ? 0 : effects);
         }
     }
 }

@@ -75,7 +75,7 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
         page[513] = 0x44; // CQES: 16 bytes
         Put32(page, 516, (uint)parts.Namespaces.Largest); // NN
         Put32(page, 540, (uint)parts.Namespaces.Largest); // MNAN: Linux takes no controller with paths of different states that has none
-        Put16(page, 520, 1 << 0 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 | 1 << 7 | 1 << 8); // ONCS: compare, uncorrectable, DSM, zeroes, select, timestamp, verify, copy
+        Put16(page, 520, (ushort)(1 << 0 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | (parts.Subsystem.IsShared ? 1 << 5 : 0) | 1 << 6 | 1 << 7 | 1 << 8)); // ONCS: compare, uncorrectable, DSM, zeroes, select, reservations, timestamp, verify, copy
         Put16(page, 522, 1); // FUSES: compare and write
         page[525] = (byte)(parts.OffersWriteCache ? 0b111 : 0b110); // VWC, and that a flush may be for all namespaces
         Put16(page, 526, 0); // AWUN: one block is written as a whole
@@ -92,6 +92,8 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
         const byte SeveralControllers = 1 << 1, ReportsAna = 1 << 3;
         const byte AllStates = 0b1_1111, GroupIsFixed = 1 << 6;
         page[76] = SeveralControllers | ReportsAna; // CMIC
+        const uint LongHostIdentifiers = 1, HostIsRequired = 1 << 18;
+        Put32(page, 96, LongHostIdentifiers | HostIsRequired); // CTRATT: of 128 bits; reservations need one
         page[342] = AnaGroups.TransitionTime; // ANATT
         page[343] = AllStates | GroupIsFixed; // ANACAP
         Put32(page, 344, AnaGroups.Count); // ANAGRPMAX
@@ -141,6 +143,7 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
         if (parts.Subsystem.IsShared)
         {
             page[30] = 1; // NMIC: shared
+            page[31] = ReservationsOf(space); // RESCAP
             Put32(page, 92, space.Shared.AnaGroup); // ANAGRPID
         }
         Put64(page, 0, space.BlockCount); // NSZE
@@ -156,6 +159,9 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
         space.Uuid.TryWriteBytes(page[104..120], bigEndian: true, out _); // NGUID
         PutFormats(page, space.Formats, space.Format);
     }
+
+    // all types, and that an existing key is ignored as since version 1.3
+    private static byte ReservationsOf(Namespace space) => (byte)(0xFE | (space.Shared.Reservations.CanPersist ? 1 : 0));
 
     private static void PutFormats(Span<byte> page, IReadOnlyList<int> blockSizes, int current)
     {
@@ -176,6 +182,7 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
             if (parts.Subsystem.IsShared)
             {
                 page[1] = 1; // NMIC: shared
+                page[2] = ReservationsOf(space); // RESCAP
                 Put32(page, 4, space.Shared.AnaGroup); // ANAGRPID
             }
             page[8] = (byte)(space.IsReadOnly ? 1 : 0); // NSATTR: write-protected

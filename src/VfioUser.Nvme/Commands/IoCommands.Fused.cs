@@ -40,7 +40,7 @@ internal sealed partial class IoCommands
                 if (found.Shared.TryBeginFused(found))
                 {
                     space = found;
-                    outcome = Carry(first, found, Compare);
+                    outcome = found.IsReserved(writes: true) ? Status.ReservationConflict : Carry(first, found, Compare);
                     if (!outcome.IsCompleted || outcome.HasFailed)
                         secondOutcome = outcome.IsCompleted ? Status.FailedFused : CommandOutcome.NoCompletion;
                     else

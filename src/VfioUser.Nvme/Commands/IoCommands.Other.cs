@@ -19,6 +19,8 @@ internal sealed partial class IoCommands
     private async ValueTask<CommandOutcome> FlushAll(GuestPass pass)
     {
         pass.Leave();
+        if (parts.Namespaces.AllAttached.Any(space => space.IsReserved(writes: true)))
+            return Status.ReservationConflict;
         foreach (Namespace space in parts.Namespaces.AllAttached)
             await parts.FlushAsync(space).ConfigureAwait(false);
         return Status.Success;

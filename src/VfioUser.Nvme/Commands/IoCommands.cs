@@ -14,6 +14,7 @@ internal sealed partial class IoCommands(ControllerParts parts)
     /// <summary>Whether carrying a command out may block the thread, or is about so many blocks that it takes its time.</summary>
     public bool Blocks(in Command command) => command.Nsid == AllNamespaces
         || (IoOpcode)command.Opcode is IoOpcode.WriteZeroes or IoOpcode.DatasetManagement or IoOpcode.Verify or IoOpcode.Copy
+        || IsOfReservations((IoOpcode)command.Opcode)
         || parts.Namespaces.Attached(command.Nsid) is { MayBlock: true };
 
     /// <summary>The namespace of a command, or null.</summary>
@@ -65,7 +66,8 @@ internal sealed partial class IoCommands(ControllerParts parts)
     public TimeSpan Admit(in Command command, out RateLimiter? limiter, out long bytes)
     {
         (limiter, bytes) = (null, 0);
-        if (parts.Namespaces.Attached(command.Nsid) is not { Limiter: { } rate } space)
+        // a host that has the rate taken up must not keep others from taking the namespace away
+        if (parts.Namespaces.Attached(command.Nsid) is not { Limiter: { } rate } space || IsOfReservations((IoOpcode)command.Opcode))
             return TimeSpan.Zero;
         limiter = rate;
         bytes = (IoOpcode)command.Opcode switch
@@ -81,6 +83,8 @@ internal sealed partial class IoCommands(ControllerParts parts)
     {
         slot.Space?.End();
         slot.Space = null;
+        if (slot.IsPreempted && outcome is { IsCompleted: true, Status: Status.AbortRequested })
+            outcome = Status.AbortedByPreempt;
         if (outcome.HasFailed)
             parts.Errors.Add(slot.Queue.Id, slot.Command, outcome.Status, slot.Command.StartingLba);
         return outcome;
@@ -91,7 +95,8 @@ internal sealed partial class IoCommands(ControllerParts parts)
         Command command = slot.Command;
         IoOpcode opcode = (IoOpcode)command.Opcode;
         if (opcode is not (IoOpcode.Flush or IoOpcode.Write or IoOpcode.Read or IoOpcode.Compare or IoOpcode.WriteUncorrectable
-            or IoOpcode.WriteZeroes or IoOpcode.DatasetManagement or IoOpcode.Verify or IoOpcode.Copy))
+            or IoOpcode.WriteZeroes or IoOpcode.DatasetManagement or IoOpcode.Verify or IoOpcode.Copy)
+            && !(parts.Subsystem.IsShared && IsOfReservations(opcode)))
         {
             return Ended(Status.InvalidOpcode);
         }
@@ -101,9 +106,14 @@ internal sealed partial class IoCommands(ControllerParts parts)
             return Ended(parts.Namespaces.Refusal(command.Nsid));
         if (space.PathStatus is not Status.Success and Status path)
             return Ended(path);
+        if (IsOfReservations(opcode))
+            return Reserve(opcode, slot, space, pass);
         if (!space.TryBegin())
             return Ended(Unbegun(space));
         slot.Space = space;
+        // not before: whoever preempts the host waits for what has begun
+        if (space.IsReserved(Writes(opcode)))
+            return Ended(Status.ReservationConflict);
         return opcode switch
         {
             IoOpcode.Flush => Flush(space, pass),

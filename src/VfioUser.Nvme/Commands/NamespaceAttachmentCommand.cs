@@ -22,6 +22,8 @@ internal sealed class NamespaceAttachmentCommand(ControllerParts parts) : IAdmin
             return Status.InvalidField;
         if (parts.Namespaces.Allocated(command.Nsid) is not { } space)
             return parts.Namespaces.Refusal(command.Nsid);
+        if (space.IsReserved(writes: true))
+            return Status.ReservationConflict;
         List<NamespaceSet> controllers = [];
         Status status = ReadList(command, context, controllers);
         if (status != Status.Success)

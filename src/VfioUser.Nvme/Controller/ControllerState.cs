@@ -10,18 +10,20 @@ namespace VfioUser.Nvme;
 /// header | feature values, u32 each | vectors without coalescing, a byte each | namespaces | counters | numbers of changed namespaces, u32
 ///        | ids of requests for events, u16 | events, u32 | error log | completion queues | submission queues
 ///        | unreadable bytes of each namespace | results of self-tests | persistent events | id of the controller, u16
+///        | the host: bytes of its identifier, u32, and 16 of them | count of notices, u64 | notices | of each namespace: masked notices, u32, and reservations
 /// </code>
 /// </remarks>
 internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle)
 {
     private const int MaxBase = (64 << 10) + PersistentEvents.MaxLength;
-    private const uint FormatVersion = 5;
+    private const uint FormatVersion = 6;
+    private const uint WithoutReservations = 5;
     private const uint WithoutLogs = 4;
     private const uint OldestVersion = 3; // all namespaces attached, with the formats that they were given
     private const ulong Page = Prp.PageSize;
 
     /// <summary>The longest state, in bytes.</summary>
-    public static int MaxSize(int namespaces) => MaxBase + namespaces * UncorrectableBlocks.MaxRanges * Marshal.SizeOf<BadRange>();
+    public static int MaxSize(int namespaces) => MaxBase + namespaces * (UncorrectableBlocks.MaxRanges * Marshal.SizeOf<BadRange>() + SavedReservations.MaxLength);
 
     public void Save(IBufferWriter<byte> writer)
     {
@@ -55,6 +57,7 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
         PutCounted<SelfTestEntry>(writer, parts.SelfTests.Saved);
         PutCounted<byte>(writer, parts.History.Events.Snapshot.Bytes);
         Put<ushort>(writer, [parts.ControllerId]);
+        SaveReservations(writer);
         // from here on they may be another host's
         parts.Subsystem.ReleaseDisks(parts.Namespaces);
     }
@@ -76,6 +79,7 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
         ReadOnlySpan<CompletionQueueState> completions = Take<CompletionQueueState>(ref state, header.CompletionQueues);
         ReadOnlySpan<SubmissionQueueState> submissions = Take<SubmissionQueueState>(ref state, header.SubmissionQueues);
         Logs logs = header.Version <= WithoutLogs ? new Logs([.. namespaces.Select(_ => Array.Empty<BadRange>())], [], []) : TakeLogs(ref state, namespaces.Length);
+        Reserved? reserved = header.Version <= WithoutReservations ? null : TakeReservations(ref state, namespaces);
         Require(state.IsEmpty, "more than there should be");
         Require(features.Length == parts.Features.Values.Length, "other features");
         Check(namespaces, changed);
@@ -88,6 +92,7 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
         parts.ActivateDisks(all: true); // what is cached of them is from before the source wrote them
         lifecycle.BeginRestore(header.Enabled != 0);
         Restore(namespaces, logs.Bad, changed);
+        Restore(namespaces, reserved);
         parts.OffersWriteCache = header.Version == OldestVersion ? parts.HasVolatileCache : header.OffersWriteCache != 0;
         parts.Interrupts.RestoreMask(header.Mask);
         Restore(header, features, uncoalesced);
@@ -192,6 +197,56 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
         return new Logs([.. all], tests, history);
     }
 
+    private void SaveReservations(IBufferWriter<byte> writer)
+    {
+        HostIdentifier? host = parts.Namespaces.Host;
+        (SavedNotice[] notices, ulong count) = parts.Namespaces.Notices.Saved;
+        Put<uint>(writer, [(uint)(host?.Length ?? 0)]);
+        Put<UInt128>(writer, [host?.Value ?? 0]);
+        Put<ulong>(writer, [count]);
+        PutCounted<SavedNotice>(writer, notices);
+        foreach (Namespace space in parts.Namespaces.All)
+        {
+            Put<uint>(writer, [space.NoticeMask]);
+            PutCounted<byte>(writer, SavedReservations.Write(space.Shared.Reservations.State));
+        }
+    }
+
+    private Reserved TakeReservations(ref ReadOnlySpan<byte> state, NamespaceState[] namespaces)
+    {
+        uint length = Take<uint>(ref state, 1)[0];
+        UInt128 value = Take<UInt128>(ref state, 1)[0];
+        Require(length is 0 or 8 or 16 && (length == 0) == (value == 0) && (length != 8 || value <= ulong.MaxValue), "a host identifier");
+        ulong count = Take<ulong>(ref state, 1)[0];
+        SavedNotice[] notices = TakeCounted<SavedNotice>(ref state, ReservationNotices.Most, "notices of reservations");
+        Require(Array.TrueForAll(notices, notice => notice.IsValid && parts.Namespaces.IsValid(notice.Nsid)), "a notice of a reservation");
+        List<(uint Mask, ReservationState State)> spaces = [];
+        foreach (NamespaceState space in namespaces)
+        {
+            uint mask = Take<uint>(ref state, 1)[0];
+            ReservationState? saved = SavedReservations.Read(TakeCounted<byte>(ref state, SavedReservations.MaxLength, "bytes of reservations"));
+            Require(saved is not null, $"reservations of namespace {space.Id}");
+            Require(parts.Namespaces.Allocated(space.Id)?.Shared.Reservations.CanRestore(saved!) != false,
+                $"reservations of namespace {space.Id} that outlast the program, and there is no file for them here");
+            spaces.Add((mask, saved!));
+        }
+        return new Reserved(length == 0 ? null : new HostIdentifier(value, length == 16), count, notices, [.. spaces]);
+    }
+
+    private void Restore(NamespaceState[] namespaces, Reserved? reserved)
+    {
+        if (reserved is null)
+            return;
+        for (int i = 0; i < namespaces.Length; i++)
+        {
+            Namespace space = parts.Namespaces.Allocated(namespaces[i].Id)!;
+            space.NoticeMask = reserved.Spaces[i].Mask;
+            space.Shared.Reservations.Restore(reserved.Spaces[i].State);
+        }
+        parts.Namespaces.Host = reserved.Host;
+        parts.Namespaces.Notices.Restore(reserved.Notices, reserved.NoticeCount);
+    }
+
     private static int IndexOf(IReadOnlyList<int> formats, int blockSize)
     {
         for (int i = 0; i < formats.Count; i++)
@@ -256,6 +311,8 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
         if (!condition)
             throw new InvalidDataException($"The state of the NVMe controller has {what}.");
     }
+
+    private sealed record Reserved(HostIdentifier? Host, ulong NoticeCount, SavedNotice[] Notices, (uint Mask, ReservationState State)[] Spaces);
 
     private sealed record Logs(BadRange[][] Bad, SelfTestEntry[] Tests, byte[] History);
 

@@ -245,6 +245,7 @@ internal sealed class Lifecycle(ControllerParts parts)
         parts.Workers.RemoveAll();
         _draining.AddRange(parts.Queues.RemoveAll());
         parts.Interrupts.Reset();
+        parts.Namespaces.ResetHost();
         _enabled = _disabling = false;
         parts.Namespaces.UsesDisks = false;
     }

@@ -13,11 +13,21 @@ internal static class NamespaceRelease
         return Release(() => subsystem.Remove(shared), shared.Views, abort);
     }
 
+    /// <summary>Waits for the commands of some controllers that have begun, and aborts them: their host was preempted.</summary>
+    public static Task Preempt(SharedNamespace shared, IReadOnlyList<Namespace> views) => Release(() =>
+    {
+        shared.Drain(views);
+        return true;
+    }, views, static view => view.Set.Preempt(view), new CancellationToken(canceled: true));
+
     /// <summary>Releases some views of it.</summary>
     /// <param name="release">Waits.</param>
     /// <param name="views">Whose commands are aborted.</param>
     /// <param name="abort">Cancelled if their disk is not to be waited for.</param>
-    public static async Task Release(Func<bool> release, IReadOnlyList<Namespace> views, CancellationToken abort)
+    public static Task Release(Func<bool> release, IReadOnlyList<Namespace> views, CancellationToken abort) =>
+        Release(release, views, static view => view.Set.Abort(view), abort);
+
+    private static async Task Release(Func<bool> release, IReadOnlyList<Namespace> views, Action<Namespace> cancel, CancellationToken abort)
     {
         Task<bool> released = Task.Run(release, CancellationToken.None);
         TaskCompletionSource aborted = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -27,7 +37,7 @@ internal static class NamespaceRelease
         while (!released.IsCompleted)
         {
             foreach (Namespace view in views)
-                view.Set.Abort(view);
+                cancel(view);
             await Task.WhenAny(released, Task.Delay(AbortInterval, CancellationToken.None)).ConfigureAwait(false);
         }
         await released.ConfigureAwait(false);

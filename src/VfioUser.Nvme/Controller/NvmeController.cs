@@ -101,6 +101,7 @@ public sealed partial class NvmeController : PciDevice
         EnableMigration(state.Save, state.Restore, ControllerState.MaxSize(subsystem.Options.Namespaces));
         events.Wake = _parts.Workers.WakeAdmin;
         namespaces.LostWrites = _parts.RaiseLostWrites;
+        namespaces.Noticed = _parts.ReservationNoticed;
         _parts.ControllerId = subsystem.Join(options.ControllerId, namespaces, _parts.Time);
         namespaces.TakeChangedIds(); // there was no driver to see it
         namespaces.Changed = _parts.NamespacesChanged;

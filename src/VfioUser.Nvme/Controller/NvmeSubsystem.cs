@@ -24,6 +24,7 @@ public sealed class NvmeSubsystem : IDisposable
     /// subsystem.</param>
     /// <param name="options">Null for the defaults.</param>
     /// <exception cref="ArgumentException">A disk cannot be one of such blocks, or there are more than there can be, or two of a number.</exception>
+    /// <exception cref="IOException">A file of reservations cannot be read.</exception>
     public NvmeSubsystem(IReadOnlyList<NvmeNamespace> namespaces, NvmeSubsystemOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(namespaces);
@@ -42,7 +43,7 @@ public sealed class NvmeSubsystem : IDisposable
     /// <returns>Its number.</returns>
     /// <exception cref="ArgumentException">The disk cannot be one of such blocks, or there is no such number, or it is taken.</exception>
     /// <exception cref="InvalidOperationException">There are as many as there can be.</exception>
-    /// <exception cref="IOException">Another process has the disk.</exception>
+    /// <exception cref="IOException">Another process has the disk, or the file of its reservations cannot be read.</exception>
     public uint AddNamespace(NvmeNamespace space) => State.Add(space, only: null).Id;
 
     /// <summary>Removes a namespace from all controllers.</summary>

@@ -99,6 +99,7 @@ internal sealed class AsyncEvents
         LogPageId.Smart => 1 << 1,
         LogPageId.ChangedNamespaces => 1 << 2,
         LogPageId.AsymmetricNamespaceAccess => 1 << 3,
+        LogPageId.ReservationNotification => 1 << 4,
         _ => 0,
     };
 
@@ -177,6 +178,7 @@ internal readonly record struct AsyncEvent(int Type, int Information, LogPageId 
     public const int ErrorType = 0;
     public const int SmartType = 1;
     public const int NoticeType = 2;
+    public const int IoCommandSetType = 6;
 
     public uint Result => (uint)(Type | Information << 8 | (int)LogPage << 16);
 
@@ -191,6 +193,8 @@ internal readonly record struct AsyncEvent(int Type, int Information, LogPageId 
     public static AsyncEvent TemperatureThreshold => new(SmartType, 0x01, LogPageId.Smart);
 
     public static AsyncEvent AnaChange => new(NoticeType, 0x03, LogPageId.AsymmetricNamespaceAccess);
+
+    public static AsyncEvent ReservationNotice => new(IoCommandSetType, 0x00, LogPageId.ReservationNotification);
 
     public static AsyncEvent NamespaceAttributeChanged => new(NoticeType, 0x00, LogPageId.ChangedNamespaces);
 }

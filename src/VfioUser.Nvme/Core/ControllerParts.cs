@@ -237,6 +237,8 @@ internal sealed class ControllerParts
         {
             foreach (Disk disk in all ? spaces.Select(space => space.Disk) : others)
                 disk.Activate();
+            foreach (Namespace space in spaces.Where(space => others.Contains(space.Disk)))
+                space.Shared.Reservations.Reload();
         }
         catch
         {
@@ -268,6 +270,9 @@ internal sealed class ControllerParts
         if (Features.ReportsNamespaces)
             Events.Raise(AsyncEvent.NamespaceAttributeChanged);
     }
+
+    /// <summary>There is a notice of a reservation that the driver has not read. Any thread.</summary>
+    public void ReservationNoticed() => Events.Raise(AsyncEvent.ReservationNotice);
 
     /// <summary>Sets the state of the paths to a group of namespaces. Any thread.</summary>
     public void SetAnaState(uint group, NvmeAnaState state)

@@ -18,4 +18,7 @@ internal static partial class Log
 
     [LoggerMessage(224, LogLevel.Error, "A command has failed, the {Count}. since the start, by a mistake in the code of the disk or of the controller.")]
     public static partial void CommandThrew(ILogger logger, long count, Exception exception);
+
+    [LoggerMessage(225, LogLevel.Error, "A command of reservations has failed, since its outcome cannot be kept: {Reason}")]
+    public static partial void ReservationsNotKept(ILogger logger, string reason);
 }

@@ -7,6 +7,7 @@ internal sealed class Namespace(SharedNamespace shared, NamespaceSet set)
 {
     private readonly RundownGuard _commands = new(isOpen: false);
     private bool _isAttached;
+    private uint _noticeMask;
     private int _pathStatus = (int)set.Ana.StatusOf(shared.AnaGroup);
 
     public SharedNamespace Shared { get; } = shared;
@@ -76,6 +77,16 @@ internal sealed class Namespace(SharedNamespace shared, NamespaceSet set)
         get => (Status)Volatile.Read(ref _pathStatus);
         set => Volatile.Write(ref _pathStatus, (int)value);
     }
+
+    /// <summary>Which notices of reservations the driver does not want, a bit each.</summary>
+    public uint NoticeMask
+    {
+        get => Volatile.Read(ref _noticeMask);
+        set => Volatile.Write(ref _noticeMask, value);
+    }
+
+    /// <summary>Whether a reservation of another host keeps the controller's commands from the blocks.</summary>
+    public bool IsReserved(bool writes) => !Shared.Reservations.State.Allows(Set.Host, writes);
 
     /// <summary>Begins a command. False while the namespace is being formatted or held, and when it is not attached.</summary>
     public bool TryBegin() => _commands.TryEnter();

@@ -9,6 +9,7 @@ internal sealed class NamespaceSet(int largest)
     private readonly Namespace?[] _all = new Namespace?[largest];
     private readonly bool[] _changed = new bool[largest];
     private bool _usesDisks;
+    private HostIdentifier? _host;
 
     /// <summary>Called when the driver is to look at its namespaces again. Set once, before there is a driver.</summary>
     public Action Changed { get; set; } = () => { };
@@ -19,6 +20,12 @@ internal sealed class NamespaceSet(int largest)
     /// <summary>Called when no answer to commands to a namespace is wanted any more.</summary>
     public Action<Namespace> Abort { get; set; } = _ => { };
 
+    /// <summary>The same, because their host was preempted.</summary>
+    public Action<Namespace> Preempt { get; set; } = _ => { };
+
+    /// <summary>Called when there is a notice of a reservation.</summary>
+    public Action Noticed { get; set; } = () => { };
+
     /// <summary>Called when a disk has lost writes.</summary>
     public Action LostWrites { get; set; } = () => { };
 
@@ -28,6 +35,16 @@ internal sealed class NamespaceSet(int largest)
         get => Volatile.Read(ref _usesDisks);
         set => Volatile.Write(ref _usesDisks, value);
     }
+
+    /// <summary>Whose controller it is; null if the driver has not said.</summary>
+    public HostIdentifier? Host
+    {
+        get => Volatile.Read(ref _host);
+        set => Volatile.Write(ref _host, value);
+    }
+
+    /// <summary>What the driver has not read yet of reservations.</summary>
+    public ReservationNotices Notices { get; } = new();
 
     /// <summary>The states of its paths to groups of namespaces.</summary>
     public AnaGroups Ana { get; } = new();
@@ -112,6 +129,22 @@ internal sealed class NamespaceSet(int largest)
         lock (_lock)
             _changed[id - 1] = true;
         Changed();
+    }
+
+    /// <summary>Something has happened to a reservation.</summary>
+    public void Notice(ReservationNoticeKind kind, uint nsid)
+    {
+        Notices.Add(kind, nsid);
+        Noticed();
+    }
+
+    /// <summary>The controller was reset: nobody has said whose it is, nor what it wants to hear of.</summary>
+    public void ResetHost()
+    {
+        Host = null;
+        Notices.Reset();
+        foreach (Namespace space in All)
+            space.NoticeMask = 0;
     }
 
     /// <summary>Numbers of what has changed since the driver read it last.</summary>

@@ -25,6 +25,11 @@ public sealed record NvmeNamespace(Disk Disk)
     /// <summary>Whether the controller refuses writes, even if the disk would take them.</summary>
     public bool IsReadOnly { get; init; }
 
+    /// <summary>The file that keeps reservations while there is no program, if a driver wants it (Persist Through Power Loss). It is
+    /// made when it is needed, has 16 KiB, and belongs to this disk alone. Null if reservations end with the program: a driver that wants more is refused. In an
+    /// <see cref="NvmeSubsystem"/> only.</summary>
+    public string? ReservationPath { get; init; }
+
     internal void Check()
     {
         RateLimit?.Check();

@@ -25,6 +25,7 @@ internal sealed class SharedNamespace
     /// <param name="blockSize">In bytes, if the options do not say.</param>
     /// <param name="name">Tells it from all other disks.</param>
     /// <exception cref="ArgumentException">The disk cannot be one of such blocks.</exception>
+    /// <exception cref="IOException">The file of its reservations cannot be read.</exception>
     public SharedNamespace(uint id, NvmeNamespace options, int blockSize, string name)
     {
         Disk disk = options.Disk;
@@ -49,6 +50,7 @@ internal sealed class SharedNamespace
         AnaGroup = options.AnaGroup;
         Name = name;
         Uuid = UuidOf(name);
+        Reservations = new Reservations(options.ReservationPath is { } path ? new ReservationFile(path, Uuid) : null, Notify);
     }
 
     public uint Id { get; }
@@ -108,6 +110,9 @@ internal sealed class SharedNamespace
 
     /// <summary>What a driver has made unreadable.</summary>
     public UncorrectableBlocks Uncorrectable { get; } = new();
+
+    /// <summary>Which hosts may use it.</summary>
+    public Reservations Reservations { get; }
 
     /// <summary>What its commands wait for; null for nothing.</summary>
     public RateLimiter? Limiter
@@ -180,6 +185,24 @@ internal sealed class SharedNamespace
         Volatile.Write(ref _isFusing, false);
         _exclusive.Exit();
         foreach (Namespace view in views)
+            view.Set.Resumed(view);
+    }
+
+    /// <summary>Waits for the commands of some controllers that have begun; those that come meanwhile are postponed.</summary>
+    public void Drain(IReadOnlyList<Namespace> views)
+    {
+        lock (_exclusive)
+        {
+            Volatile.Write(ref _isFusing, true);
+            foreach (Namespace view in views)
+                view.Close();
+            foreach (Namespace view in views)
+                view.Wait();
+            foreach (Namespace view in views)
+                view.Open();
+            Volatile.Write(ref _isFusing, false);
+        }
+        foreach (Namespace view in _views)
             view.Set.Resumed(view);
     }
 
@@ -317,6 +340,18 @@ internal sealed class SharedNamespace
         {
             if (view.IsAttached)
                 view.Set.Report(Id);
+        }
+    }
+
+    private void Notify(IReadOnlyList<ReservationNotice> notices)
+    {
+        foreach (ReservationNotice notice in notices)
+        {
+            foreach (Namespace view in Views)
+            {
+                if (view.IsAttached && view.Set.Host == notice.Host && (view.NoticeMask >> (int)notice.Kind & 1) == 0)
+                    view.Set.Notice(notice.Kind, Id);
+            }
         }
     }
 

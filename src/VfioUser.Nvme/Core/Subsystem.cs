@@ -77,6 +77,29 @@ internal sealed class Subsystem(NvmeSubsystemOptions options, bool isShared)
             return _controllers.Find(other => other.Id == controller).Set;
     }
 
+    /// <summary>A driver says whose controller it has.</summary>
+    /// <returns>False if others of the subsystem have identifiers of another length.</returns>
+    public bool TrySetHost(NamespaceSet set, HostIdentifier host)
+    {
+        lock (_lock)
+        {
+            if (_controllers.Exists(other => other.Set != set && other.Set.Host is { } known && known.IsExtended != host.IsExtended)
+                || Array.Exists(_all, space => space?.Reservations.State.Registrants is [var first, ..] && first.Host.IsExtended != host.IsExtended))
+            {
+                return false;
+            }
+            set.Host = host;
+            return true;
+        }
+    }
+
+    /// <summary>Ids of the controllers of a host, in order.</summary>
+    public ushort[] ControllersOf(HostIdentifier host)
+    {
+        lock (_lock)
+            return [.. _controllers.Where(controller => controller.Set.Host == host).Select(controller => controller.Id).Order()];
+    }
+
     /// <summary>A controller comes, with all namespaces attached that are to be.</summary>
     /// <param name="wanted">Its id; null for the lowest that is free.</param>
     /// <param name="set">Its namespaces.</param>
@@ -125,6 +148,8 @@ internal sealed class Subsystem(NvmeSubsystemOptions options, bool isShared)
     {
         ArgumentNullException.ThrowIfNull(space);
         space.Check();
+        if (space.ReservationPath is not null && !IsShared)
+            throw new ArgumentException("A controller that is alone has no reservations: they need an NvmeSubsystem.");
         lock (_adding)
         {
             uint id = space.Id ?? FreeId();

@@ -14,4 +14,7 @@ internal enum FeatureId : byte
     WriteAtomicity = 0x0A,
     AsyncEventConfiguration = 0x0B,
     Timestamp = 0x0E,
+    HostIdentifier = 0x81,
+    ReservationNotificationMask = 0x82,
+    ReservationPersistence = 0x83,
 }

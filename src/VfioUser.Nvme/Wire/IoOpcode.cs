@@ -11,5 +11,9 @@ internal enum IoOpcode : byte
     WriteZeroes = 0x08,
     DatasetManagement = 0x09,
     Verify = 0x0C,
+    ReservationRegister = 0x0D,
+    ReservationReport = 0x0E,
+    ReservationAcquire = 0x11,
+    ReservationRelease = 0x15,
     Copy = 0x19,
 }

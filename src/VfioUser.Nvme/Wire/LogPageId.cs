@@ -11,4 +11,5 @@ internal enum LogPageId : byte
     DeviceSelfTest = 0x06,
     AsymmetricNamespaceAccess = 0x0C,
     PersistentEvents = 0x0D,
+    ReservationNotification = 0x80,
 }

@@ -21,6 +21,7 @@ internal sealed class QueueWorkers : IQueueWorkers
         IoPool pool = new(device, commands, end, parts.Options.DiskThreads);
         parts.Namespaces.Resumed = pool.Resume;
         parts.Namespaces.Abort = Abort;
+        parts.Namespaces.Preempt = _slots.Preempt;
         _delays = new DelayedCommands(pool, parts.Time);
         _io = [.. Enumerable.Range(1, parts.Options.WorkerCount).Select(number => new IoWorker(device, parts, commands, pool, end.Slots, _delays, number))];
         _admin = new AdminWorker(device, parts, advance);

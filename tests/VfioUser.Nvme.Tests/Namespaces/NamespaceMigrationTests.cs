@@ -76,4 +76,23 @@ public class NamespaceMigrationTests
         target.Statistics.Writes.Should().Be(11);
         guest.Bar0.Read<uint>(0x1C).Should().Be(1u, "it is ready");
     }
+
+    [Fact]
+    public void State_of_a_release_without_reservations_is_restored()
+    {
+        // Of the second controller of a subsystem with two namespaces; block 50 of the first cannot be read; error recovery is 42.
+        string golden = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Controller", "Golden", "state5.hex")).ReplaceLineEndings("");
+        using MemoryDisk first = new(1 << 20, "golden 1"), second = new(2 << 20, "golden 2");
+        using NvmeSubsystem subsystem = new([new NvmeNamespace(first), new NvmeNamespace(second) { BlockSize = 4096 }], new NvmeSubsystemOptions { SerialNumber = "GOLDEN" });
+        using NvmeController one = new(subsystem), target = new(subsystem);
+        using TestGuest guest = TestGuest.Attach(target);
+
+        guest.Migration.Restore(Convert.FromHexString(golden));
+
+        target.Queues.Select(queue => (queue.Id, queue.Entries)).Should().Equal((0, 32), (1, 8));
+        target.Statistics.Writes.Should().Be(11);
+        subsystem.State.Allocated(1)!.Uncorrectable.Ranges.Should().Equal(new BadRange(50 * 512, 512));
+        subsystem.State.Allocated(1)!.Reservations.State.Registrants.Should().BeEmpty();
+        guest.Bar0.Read<uint>(0x1C).Should().Be(1u, "it is ready");
+    }
 }
