@@ -1,4 +1,5 @@
 using FluentAssertions;
+using VfioUser.Tests;
 using VfioUser.Tests.Ceph;
 using VfioUser.Vm.Tests.Harness;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using FluentAssertions;
+using VfioUser.Tests;
 using VfioUser.Vm.Tests.Harness;
 
 namespace VfioUser.Vm.Tests.Nvme;

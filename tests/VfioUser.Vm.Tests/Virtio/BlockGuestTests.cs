@@ -3,6 +3,7 @@ using System.Globalization;
 using FluentAssertions;
 using VfioUser.Disks;
 using VfioUser.Virtio;
+using VfioUser.Tests;
 using VfioUser.Vm.Tests.Harness;
 
 namespace VfioUser.Vm.Tests.Virtio;

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace VfioUser.Vm.Tests.Harness;
+namespace VfioUser.Tests;
 
 /// <summary>A sample that serves a device, in a process of its own: it can be killed.</summary>
 internal sealed class SampleProcess : IDisposable
