@@ -22,7 +22,11 @@ internal static class CommandLine
 
     private static Command Serving()
     {
-        Argument<string> socket = new("SOCKET") { Description = "Path of the socket that the virtual machine connects to." };
+        Argument<string[]> sockets = new("SOCKET")
+        {
+            Description = "Path of the socket that the virtual machine connects to. Several are controllers that share the disks: paths of one guest, or of guests in a cluster.",
+            Arity = ArgumentArity.OneOrMore,
+        };
         Option<string[]> disk = new("--disk", "-d") { Description = "File, block device, memory:SIZE, nbd:// or nbd+unix:// address, or rbd:POOL/IMAGE behind a namespace; may be given several times. Without any: a disk in memory." };
         Option<long?> size = new("--size")
         {
@@ -65,17 +69,22 @@ internal static class CommandLine
         Option<bool> readOnly = new("--read-only") { Description = "Refuse writes." };
         Option<bool> incoming = new("--incoming") { Description = "Another host serves the disks until its guest has migrated here." };
         Option<bool> trust = new("--trust-client-memory") { Description = "Map the machine's memory even if its file could shrink, or has huge pages: for SPDK's host, say." };
+        Option<string?> reservations = new("--reservations")
+        {
+            Description = "Folder in which reservations are kept, a file for each disk, if a guest wants them to outlast this program.",
+        };
         Option<bool> noView = new("--no-view") { Description = "Show no rates and queues; as when standard output is no terminal." };
 
-        Command serve = new("serve", "Serves disks on a socket until Ctrl-C.") { socket, disk, size, cache, queues, doorbells, blockSize, serial, spin, pause, noShadow, readOnly, incoming, trust, noView };
+        Command serve = new("serve", "Serves disks on a socket until Ctrl-C.") { sockets, disk, size, cache, queues, doorbells, blockSize, serial, spin, pause, noShadow, readOnly, incoming, trust, reservations, noView };
         serve.SetAction((parsed, _) => Serve.Run(new ServeOptions(
-            parsed.GetRequiredValue(socket),
+            parsed.GetRequiredValue(sockets),
             parsed.GetValue(disk) ?? [],
             parsed.GetValue(size),
             parsed.GetValue(cache),
             parsed.GetValue(readOnly),
             parsed.GetValue(incoming),
             parsed.GetValue(trust),
+            parsed.GetValue(reservations),
             !parsed.GetValue(noView) && !Console.IsOutputRedirected,
             new NvmeControllerOptions
             {

@@ -41,22 +41,22 @@ internal static class Serve
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
         using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
         using PosixSignalRegistration resized = PosixSignalRegistration.Create(PosixSignal.SIGHUP, UpdateSizes);
-        using NvmeController controller = new(disks, options.Controller);
+        using Controllers controllers = new(disks, options);
         // logs clients and errors to standard error
         using ILoggerFactory loggers = LoggerFactory.Create(logging => logging
             .AddSimpleConsole(line => line.SingleLine = true)
             .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
-        using VfioUserServer server = VfioUserServer.Bind(options.Socket,
-            new() { TrustClientMemory = options.TrustClientMemory, Logger = loggers.CreateLogger("nvme") });
-        Console.WriteLine($"{disks.Count} namespace{(disks.Count == 1 ? "" : "s")}, {string.Join(", ", disks.Select(disk => ByteSize.Format(disk.Size)))}, on {options.Socket}. QEMU 10.1 or newer attaches it with");
-        Console.WriteLine($"  {server.QemuArguments}");
+        controllers.Bind(options.Sockets, new() { TrustClientMemory = options.TrustClientMemory, Logger = loggers.CreateLogger("nvme") });
+        Console.WriteLine($"{disks.Count} namespace{(disks.Count == 1 ? "" : "s")}, {string.Join(", ", disks.Select(disk => ByteSize.Format(disk.Size)))}, on {string.Join(" and ", options.Sockets)}. QEMU 10.1 or newer attaches it with");
+        foreach (VfioUserServer server in controllers.Servers)
+            Console.WriteLine($"  {server.QemuArguments}");
         Console.WriteLine("and a guest whose memory is shared: -object memory-backend-memfd,id=ram,size=1G,share=on -machine q35,memory-backend=ram");
         Console.WriteLine("Ctrl-C ends it.");
         try
         {
-            Task serving = server.RunAsync(controller, stop.Token);
-            if (options.View)
-                await WithView(serving, controller);
+            Task serving = controllers.RunAsync(stop);
+            if (options.View && controllers.Only is { } only)
+                await WithView(serving, only);
             else
                 await serving;
         }
