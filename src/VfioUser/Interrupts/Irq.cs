@@ -9,7 +9,9 @@ namespace VfioUser;
 /// </remarks>
 public class Irq
 {
-    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(10);
+    // longer than the 100 ms after which a lock stops letting other threads overtake a waiting one: a device that triggers all the time
+    // would keep this one waiting
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(250);
 
     private readonly Lock _lock = new();
     private readonly bool _autoMask;
