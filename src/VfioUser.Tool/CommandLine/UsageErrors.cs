@@ -26,8 +26,13 @@ internal static class UsageErrors
             return NoOption(command, option);
         if (parsed.Errors.Count == 0)
             return null;
-        return parsed.UnmatchedTokens is [var extra, ..] ? $"'{extra}' is one argument too many." : parsed.Errors[0].Message;
+        if (parsed.UnmatchedTokens is [var extra, ..])
+            return $"'{extra}' is one argument too many.";
+        return Missing(parsed) is { } missing ? $"{Commands.ToolName} {command.Name} needs {missing.HelpName ?? missing.Name}." : parsed.Errors[0].Message;
     }
+
+    private static Argument? Missing(ParseResult parsed) => parsed.CommandResult.Command.Arguments
+        .FirstOrDefault(argument => argument.Arity.MinimumNumberOfValues > (parsed.GetResult(argument)?.Tokens.Count ?? 0));
 
     private static string? UnknownOption(ParseResult parsed) => parsed.Tokens
         .TakeWhile(token => token.Type != TokenType.DoubleDash)
