@@ -49,6 +49,12 @@ switch (args)
     case ["virtio-guest", .. string[] words]:
         await VirtioInGuest.Run(words);
         return 0;
+    case ["boot-guest"]:
+        await BootInGuest.Run();
+        return 0;
+    case ["boot-server", string gpio, string nvme, string wait]:
+        BootServer.Run(gpio, nvme, string.Equals(wait, "sleeping", StringComparison.Ordinal));
+        return 0;
     case ["nvme-many", .. string[] words]:
         return ManyControllers.Run(words);
     case ["nvme-many-server", string folder, string count]:
@@ -93,6 +99,7 @@ switch (args)
               --peer NAME=COMMAND  another server of the same device beside it; {socket} in COMMAND is where it is to listen
             waits               a server that adapts its polling beside one that sleeps at once and the floor
             waits rates [SVG]   latency and processor time over the rate of register reads; draws them, too
+            boot-guest          a guest's boot with GPIO and NVMe: time, and processor time of the server, with and without polling
             many [WORD...]      memory, threads, descriptors and latency with up to 5,000 attached devices; words are numbers of devices,
                                 own or shared (threads)
             nvme [DOORBELLS...] the NVMe sample beside the same copies and signals; doorbells are shadow, mapped, trapped
