@@ -54,6 +54,10 @@ public sealed partial class MessageChannel : IDisposable
     /// it before there are such threads.</summary>
     internal Action<MessageHeader, Command?>? UnmatchedReply { get; set; }
 
+    /// <summary>Where the ends of large commands belong; null to receive them as a whole. Asked while a Command thread waits. Set it before
+    /// there are other threads.</summary>
+    internal IPayloadPlacement? Placement { get; set; }
+
     /// <summary>Why the stream cannot be read any more; null while it can, and after a regular end.</summary>
     internal Exception? Fault
     {
@@ -133,7 +137,7 @@ public sealed partial class MessageChannel : IDisposable
                         return ReceiveStatus.Empty;
                     Wait(Timeout.InfiniteTimeSpan);
                 }
-                else if (ReceiveOnce(wait) == ReceiveStatus.Empty && (returnsOnTimeout || !wait))
+                else if (ReceiveOnce(wait, wait ? Placement : null) == ReceiveStatus.Empty && (returnsOnTimeout || !wait))
                 {
                     return ReceiveStatus.Empty;
                 }
@@ -202,16 +206,20 @@ public sealed partial class MessageChannel : IDisposable
     }
 
     // Holding _gate, which it releases for the receive itself. The thread is the leader meanwhile.
-    private ReceiveStatus ReceiveOnce(bool wait)
+    private ReceiveStatus ReceiveOnce(bool wait, IPayloadPlacement? placement = null)
     {
         bool mayReuse = !_commandInUse && _queue.IsEmpty;
         _receiving = true;
         Monitor.Exit(_gate);
-        ReceiveStatus status;
+        ReceiveStatus status = ReceiveStatus.Empty;
+        ReceivedMessage placed = default;
         Exception? failure = null;
         try
         {
-            status = _socket.Receive(wait, mayReuse);
+            if (placement is not null)
+                status = _socket.ReceiveInPlace(placement, mayReuse, out placed);
+            if (status == ReceiveStatus.Empty)
+                status = _socket.Receive(wait, mayReuse);
         }
         catch (IOException e)
         {
@@ -225,7 +233,9 @@ public sealed partial class MessageChannel : IDisposable
             if (_gateWaiters > 0)
                 Monitor.PulseAll(_gate);
         }
-        if (status == ReceiveStatus.Received)
+        if (!placed.Payload.IsEmpty)
+            Enqueue(placed);
+        else if (status == ReceiveStatus.Received)
             failure = ParseAll();
         else if (status == ReceiveStatus.Closed)
             _closed = true;
@@ -233,6 +243,12 @@ public sealed partial class MessageChannel : IDisposable
         if (_closed || _fault is not null)
             Monitor.PulseAll(_gate);
         return status;
+    }
+
+    private void Enqueue(in ReceivedMessage message)
+    {
+        _queue.Enqueue(message);
+        _socket.KeepParsed();
     }
 
     private void Wait(TimeSpan timeout)
@@ -263,10 +279,8 @@ public sealed partial class MessageChannel : IDisposable
                 }
                 if (!_socket.TryParse(out ReceivedMessage message))
                     break;
-                if (message.Header.IsReply && TryComplete(message))
-                    continue;
-                _queue.Enqueue(message);
-                _socket.KeepParsed();
+                if (!message.Header.IsReply || !TryComplete(message))
+                    Enqueue(message);
             }
         }
         catch (ProtocolException e)

@@ -12,7 +12,15 @@ internal sealed class MemoryPart(RegionMemory memory, MemoryArea area) : RegionP
     public override void Write(long offset, ReadOnlySpan<byte> source)
     {
         source.CopyTo(memory.Span(Start + offset, source.Length));
+        Changed(Start + offset, source.Length);
+    }
+
+    /// <summary>Bytes were written by message.</summary>
+    /// <param name="offset">Of the first byte, relative to the region.</param>
+    /// <param name="length">In bytes.</param>
+    public void Changed(long offset, int length)
+    {
         Written?.Invoke();
-        memory.Written?.Invoke(Start + offset, source.Length);
+        memory.Written?.Invoke(offset, length);
     }
 }

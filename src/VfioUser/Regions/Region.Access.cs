@@ -112,6 +112,17 @@ public partial class Region
         return isMemory;
     }
 
+    /// <summary>The memory that a guest's write would go to, if nothing else takes part: what writes there calls <see cref="Written"/>.
+    /// Any thread; the range was checked against <see cref="Size"/>.</summary>
+    internal Span<byte> MemoryFor(long offset, int length)
+    {
+        bool isMemory = _interceptor is null && _ioEventFds is null && Find(offset, out long until) is MemoryPart && length <= until - offset;
+        return isMemory ? _memory!.Span(offset, length) : default;
+    }
+
+    /// <summary>A guest has written to <see cref="MemoryFor"/>. Command thread.</summary>
+    internal void Written(long offset, int length) => ((MemoryPart)Find(offset, out _)!).Changed(offset, length);
+
     /// <summary>A guest writes. Command thread; the range was checked against <see cref="Size"/>.</summary>
     internal void GuestWrite(long offset, ReadOnlySpan<byte> source)
     {

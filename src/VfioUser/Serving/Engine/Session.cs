@@ -38,6 +38,8 @@ internal sealed class Session : IDisposable
         _options = options;
         _mayBlock = run.MayBlock;
         _refusals = new Refusals(device, log);
+        LargeWrites = new LargeWrites(this);
+        channel.Placement = LargeWrites;
         DmaTrouble trouble = new(log, options.DmaTimeout);
         channel.UnmatchedReply = trouble.Unmatched;
         twin?.UnmatchedReply = trouble.Unmatched;
@@ -70,6 +72,8 @@ internal sealed class Session : IDisposable
     public ReplyWriter Replies { get; }
 
     public GuestRegions GuestRegions { get; }
+
+    public LargeWrites LargeWrites { get; }
 
     /// <summary>Access to guest memory by DMA_READ and DMA_WRITE messages.</summary>
     public DmaChannel DmaMessages { get; }

@@ -121,6 +121,9 @@ internal sealed class RawClient : IDisposable
     public void ShouldBeServed() =>
         Ask(Command.DeviceGetInfo, new DeviceInfo(DeviceInfo.WireSize, 0, 0, 0)).ShouldBeGranted<DeviceInfo>();
 
+    /// <summary>Waits until the server has read all that was said.</summary>
+    public void ShouldBeRead() => SpinWait.SpinUntil(() => Unread.Of(_socket) == 0, Wait.Bound).Should().BeTrue("the server should have read");
+
     /// <summary>Says no more, but still listens.</summary>
     public void StopTalking()
     {

@@ -16,6 +16,11 @@ internal sealed class RegionWriteHandler : CommandHandler
         ReadOnlySpan<byte> data = message.Payload[RegionAccess.WireSize..];
         if (access.Count > (uint)session.Limits.MaxTransferToReceive)
             return RegionBounds.TooMany(access, session.Limits.MaxTransferToReceive);
+        if (data.IsEmpty && session.LargeWrites.Take(access))
+        {
+            session.Device.RegionAt(access.Region)!.Written((long)access.Offset, (int)access.Count);
+            return Answer(session, message, access);
+        }
         if (access.Count != data.Length)
             return Refusal.Invalid("count {0} does not match the {1} bytes of data", access.Count, (ulong)data.Length);
         if (!CanWrite(session.Device, access, out Region? region))
