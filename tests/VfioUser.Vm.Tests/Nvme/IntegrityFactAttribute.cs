@@ -1,4 +1,3 @@
-using Xunit.Abstractions;
 using Xunit.Sdk;
 
 namespace VfioUser.Vm.Tests.Nvme;
@@ -7,10 +6,3 @@ namespace VfioUser.Vm.Tests.Nvme;
 [AttributeUsage(AttributeTargets.Method)]
 [XunitTestCaseDiscoverer("VfioUser.Vm.Tests.Nvme.IntegrityDiscoverer", "VfioUser.Vm.Tests")]
 internal sealed class IntegrityFactAttribute : FactAttribute;
-
-/// <summary>Finds the tests if they are asked for.</summary>
-public sealed class IntegrityDiscoverer(IMessageSink sink) : FactDiscoverer(sink)
-{
-    public override IEnumerable<IXunitTestCase> Discover(ITestFrameworkDiscoveryOptions discoveryOptions, ITestMethod testMethod, IAttributeInfo factAttribute) =>
-        NvmeIntegrityTests.Minutes is null ? [] : base.Discover(discoveryOptions, testMethod, factAttribute);
-}
