@@ -17,7 +17,7 @@ public class SavedReservationTests
     };
 
     [Fact]
-    public void What_is_written_is_read()
+    public void Written_state_is_read_back()
     {
         ReservationState state = Valid;
 

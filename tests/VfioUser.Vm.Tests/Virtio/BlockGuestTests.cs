@@ -2,8 +2,8 @@ using System.Diagnostics;
 using System.Globalization;
 using FluentAssertions;
 using VfioUser.Disks;
-using VfioUser.Virtio;
 using VfioUser.Tests;
+using VfioUser.Virtio;
 using VfioUser.Vm.Tests.Harness;
 
 namespace VfioUser.Vm.Tests.Virtio;
