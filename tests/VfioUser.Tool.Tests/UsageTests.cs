@@ -11,7 +11,7 @@ public class UsageTests
     [InlineData("vfio-user watch has no option --tmeout; did you mean --timeout? See vfio-user watch --help.", "watch", "/nowhere", "bar0", "--tmeout=4")]
     [InlineData("vfio-user has no option --frobnicate. See vfio-user --help.", "--frobnicate")]
     [InlineData("'three' is one argument too many. See vfio-user info --help.", "info", "/nowhere", "three")]
-    [InlineData("vfio-user completion needs bash|fish|zsh. See vfio-user completion --help.", "completion")]
+    [InlineData("vfio-user completion needs SHELL. See vfio-user completion --help.", "completion")]
     [InlineData("vfio-user read needs REGION. See vfio-user read --help.", "read", "/nowhere")]
     public void An_unknown_word_is_named_with_the_nearest_one(string message, params string[] args)
     {
