@@ -24,6 +24,7 @@ internal sealed class MountedFile : IDisposable
     /// <summary>Whether this machine can mount it.</summary>
     public static string? Missing =>
         !File.Exists("/dev/fuse") ? "there is no /dev/fuse"
+        : Environment.GetEnvironmentVariable("VFIO_USER_FUSE_MISSING") is not null ? "this machine does not let it mount"
         : !IsInstalled("nbdfuse") || !IsInstalled("fusermount3") ? "nbdfuse or fusermount3 is not installed"
         : null;
 
