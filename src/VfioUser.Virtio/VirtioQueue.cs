@@ -88,7 +88,13 @@ public sealed class VirtioQueue
         if (!_pass.IsHeldByCurrentThread || !_isInPass)
             throw new InvalidOperationException($"Take buffers of the queue {Name} in its own handler only; Wake has it called.");
         chain = null;
-        if (_taken == MaxChainsPerPass || _ranges > MaxRanges || _worker.IsClosing || _ring is not { } ring || !_use.TryEnter())
+        if (_worker.IsClosing)
+        {
+            // there may be more, of which the driver does not notify the device: the worker looks again before it sleeps
+            _isStarved = true;
+            return false;
+        }
+        if (_taken == MaxChainsPerPass || _ranges > MaxRanges || _ring is not { } ring || !_use.TryEnter())
             return false;
         VirtioChain taken = _spare.TryPop(out VirtioChain? spare) ? spare : new VirtioChain(this, _device.Dma);
         if (!ring.TryTake(taken))
@@ -324,7 +330,8 @@ public sealed class VirtioQueue
             ring.InPlaceOnly = true;
             Pass(ring, FewChains);
             ring.InPlaceOnly = false;
-            // one that was put back is for the worker
+            // one that was put back is for the worker, and so is one that comes before the driver is asked to notify
+            _isStarved = true;
             return ServedRing is not null && !ring.HasMoreThan(0) && !Arm(ring);
         }
         finally

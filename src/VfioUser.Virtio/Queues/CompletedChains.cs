@@ -10,12 +10,12 @@ internal sealed class CompletedChains
     private readonly ConcurrentQueue<VirtioChain> _completed = new();
     private readonly Queue<VirtioChain> _inPass = new(); // those that were completed within it
     private readonly Dictionary<uint, VirtioChain> _early = []; // before others that were taken before them
-    private VirtioChain? _unreturned; // the ring was away
+    private volatile VirtioChain? _unreturned; // the ring was away
     private uint _taken;
     private uint _returned;
 
-    /// <summary>Whether there is nothing new. Any thread.</summary>
-    public bool IsEmpty => _completed.IsEmpty;
+    /// <summary>Whether there is nothing to return. Any thread.</summary>
+    public bool IsEmpty => _completed.IsEmpty && _unreturned is null;
 
     /// <summary>Any thread: the device has completed it.</summary>
     public void Add(VirtioChain chain) => _completed.Enqueue(chain);
