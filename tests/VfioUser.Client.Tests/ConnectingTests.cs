@@ -29,6 +29,19 @@ public sealed class ConnectingTests : IDisposable
     }
 
     [Fact]
+    public void Connecting_where_no_server_listens_says_what_is_there()
+    {
+        string folder = Path.GetDirectoryName(_path)!;
+        string file = typeof(ConnectingTests).Assembly.Location;
+
+        Action toFolder = () => VfioUserClient.Connect(folder);
+        Action toFile = () => VfioUserClient.Connect(file);
+
+        toFolder.Should().Throw<IOException>().WithMessage($"Cannot connect to '{folder}': it is a folder, not a socket.");
+        toFile.Should().Throw<IOException>().WithMessage($"Cannot connect to '{file}': no server listens there.");
+    }
+
+    [Fact]
     public async Task A_client_that_waits_for_a_full_queue_connects_when_there_is_room()
     {
         FillQueue();

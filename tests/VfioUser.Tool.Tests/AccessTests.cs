@@ -98,14 +98,18 @@ public class AccessTests
         device[0].Should().Be(0);
     }
 
-    [Fact]
-    public void A_refusal_is_printed_with_the_servers_reason()
+    [Theory]
+    [InlineData("bar0 has 0x1000 bytes: 4 at 0x1000 do not lie in it.", "read", "bar0", "0x1000")]
+    [InlineData("bar0 has 0x1000 bytes: 4 at 0xffe do not lie in it.", "write", "bar0", "0xffe", "1")]
+    [InlineData("The device has no bar5; the command 'info' lists its regions.", "read", "bar5", "0")]
+    [InlineData("The device has no bar5; the command 'info' lists its regions.", "write", "bar5", "0", "1")]
+    public void A_refused_access_says_what_the_device_has(string message, params string[] args)
     {
         using Served served = new(new Everything());
 
-        ToolRun run = served.Run("read", "bar0", "0x1000");
+        ToolRun run = served.Run(args[0], args[1..]);
 
         run.ExitCode.Should().Be(1);
-        run.Error.Should().Be("vfio-user: The server refused RegionRead with EINVAL.\n");
+        run.Error.Should().Be($"vfio-user: {message}\n");
     }
 }

@@ -49,7 +49,7 @@ internal static unsafe partial class ConnectCalls
                     return socket;
                 }
                 if (errno is not (QueueFull or (int)Errno.EINTR))
-                    throw Failure(address, errno, errno == NoSuchFile ? "no such file" : Marshal.GetPInvokeErrorMessage(errno));
+                    throw Failure(address, errno, Explain(address, errno));
                 if (errno == QueueFull && left <= TimeSpan.Zero)
                     throw Failure(address, errno, $"its queue is full, and nobody was accepted within {timeout.TotalSeconds} seconds");
             }
@@ -75,6 +75,14 @@ internal static unsafe partial class ConnectCalls
         // a path ends with a NUL; an abstract name ends where the address ends
         return PathOffset + length + (isAbstract ? 0 : 1);
     }
+
+    private static string Explain(string address, int errno) => errno switch
+    {
+        NoSuchFile => "no such file",
+        (int)Errno.ECONNREFUSED when Directory.Exists(address) => "it is a folder, not a socket",
+        (int)Errno.ECONNREFUSED => "no server listens there",
+        _ => Marshal.GetPInvokeErrorMessage(errno),
+    };
 
     private static IOException Failure(string address, int errno, string why) => new($"Cannot connect to '{address}': {why}.", errno);
 

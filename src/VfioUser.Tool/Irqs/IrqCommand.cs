@@ -38,7 +38,9 @@ internal static class IrqCommand
             using VfioUserClient client = server.Connect(parsed, end.Token);
             uint index = parsed.GetValue(irq);
             IrqInfo info = client.GetIrqInfo(index);
-            if (info.Count is 0 or > MaxVectors)
+            if (info.Count == 0)
+                throw new ToolException($"The device has no {IrqName.Of(index)}; the command 'info' lists its interrupts.");
+            if (info.Count > MaxVectors)
                 throw new ToolException($"The device has {info.Count} vectors of {IrqName.Of(index)}; 1 to {MaxVectors} can be waited for.");
             using IrqVectors vectors = new(client, index, info.Count, end.Token);
             if (parsed.GetValue(unmask) && (info.Flags & IrqInfoFlags.Maskable) == 0)

@@ -1,4 +1,5 @@
 using VfioUser.Client;
+using VfioUser.Protocol;
 
 namespace VfioUser.Tool.Regions;
 
@@ -14,7 +15,15 @@ internal static class RegionTransfer
         while (!destination.IsEmpty)
         {
             int count = Math.Min(destination.Length, inPieces ? Piece(offset) : most);
-            client.ReadRegion(region, offset, destination[..count]);
+            try
+            {
+                client.ReadRegion(region, offset, destination[..count]);
+            }
+            catch (VfioUserException e) when (e.Errno == Errno.EINVAL)
+            {
+                ThrowIfOutside(client, region, offset, count);
+                throw;
+            }
             destination = destination[count..];
             offset += (uint)count;
         }
@@ -27,10 +36,37 @@ internal static class RegionTransfer
         while (!source.IsEmpty)
         {
             int count = Math.Min(source.Length, inPieces ? Piece(offset) : most);
-            client.WriteRegion(region, offset, source[..count]);
+            try
+            {
+                client.WriteRegion(region, offset, source[..count]);
+            }
+            catch (VfioUserException e) when (e.Errno == Errno.EINVAL)
+            {
+                ThrowIfOutside(client, region, offset, count);
+                throw;
+            }
             source = source[count..];
             offset += (uint)count;
         }
+    }
+
+    // the reply has no reason, but the region may say it
+    private static void ThrowIfOutside(VfioUserClient client, uint region, ulong offset, int count)
+    {
+        ulong size;
+        try
+        {
+            using ClientRegion about = client.GetRegionInfo(region);
+            size = about.Size;
+        }
+        catch (VfioUserException)
+        {
+            return; // then the refusal itself is what is known
+        }
+        if (size == 0)
+            throw new ToolException($"The device has no {RegionName.Of(region)}; the command 'info' lists its regions.");
+        if (offset > size || (uint)count > size - offset)
+            throw new ToolException($"{RegionName.Of(region)} has 0x{size:x} bytes: {count} at 0x{offset:x} do not lie in it.");
     }
 
     private static bool InPieces(uint region, int length) => region == RegionName.Config && length > sizeof(ulong);

@@ -123,7 +123,7 @@ public sealed partial class ConfigSpace
         if (!BitOperations.IsPow2(bar.Size) || bar.Size < min || bar.Size > max)
         {
             throw new ArgumentException(
-                $"BAR {index} cannot have 0x{bar.Size:X} bytes: a {bar.Kind} BAR has a power of two, from {range}.", parameter);
+                $"BAR {index} cannot have 0x{bar.Size:X} bytes: one of kind {bar.Kind} has a power of two, from {range}.", parameter);
         }
     }
 

@@ -21,7 +21,11 @@ public sealed class IrqVectors : IReadOnlyList<Irq>
     public int Count => _vectors.Length;
 
     /// <summary>A vector, by its number from 0.</summary>
-    public Irq this[int index] => _vectors[index];
+    /// <exception cref="ArgumentOutOfRangeException">The device has no such vector.</exception>
+    public Irq this[int index] => (uint)index < (uint)_vectors.Length ? _vectors[index] : throw NoVector(index);
+
+    private ArgumentOutOfRangeException NoVector(int index) =>
+        new(nameof(index), index, $"The device has {Count} {(Count == 1 ? "vector" : "vectors")} of {Type}, counted from 0.");
 
     internal IrqInfoFlags Flags => Type switch
     {

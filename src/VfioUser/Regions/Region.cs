@@ -87,7 +87,7 @@ public partial class Region : RegisterBlock
             : null;
         if (other is not null)
         {
-            throw new ArgumentException($"The {what} of {Index} overlaps what is declared from 0x{other.Start:x} to 0x{other.End - 1:x}. " +
+            throw new ArgumentException($"The {what} of {Index} overlaps {Describe(other)}, from 0x{other.Start:x} to 0x{other.End - 1:x}. " +
                 "Give it another offset.");
         }
         if (part is NamedPart named && !_names.Add(named.Name))
@@ -95,6 +95,16 @@ public partial class Region : RegisterBlock
         _parts.Insert(at, part);
         _decoded = null;
     }
+
+    private static string Describe(RegionPart part) => part switch
+    {
+        NamedPart { Name: [not '0', ..] name } => $"the register {name}",
+        NamedPart => "a register", // one without a name has its offset for one
+        MemoryPart => "shared memory",
+        VectorTablePart => "the MSI-X table",
+        PendingBitsPart => "the MSI-X pending bits",
+        _ => "what is declared",
+    };
 
     /// <summary>The device is disposed.</summary>
     internal void Dispose()

@@ -91,6 +91,16 @@ public class IrqTriggerTests
         eventFd.Take().Should().Be(0);
     }
 
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(3)]
+    public void Vector_that_is_not_there_is_named(int vector)
+    {
+        using IrqDevice device = new();
+
+        device.Invoking(it => it.MsiX[vector]).Should().Throw<ArgumentOutOfRangeException>().WithMessage("The device has 3 vectors of MsiX, counted from 0.*");
+    }
+
     [Fact]
     public async Task Triggers_from_many_threads_are_all_counted()
     {

@@ -65,6 +65,19 @@ public class RegionMisuseTests
     }
 
     [Fact]
+    public void Overlapped_part_is_named_by_its_kind()
+    {
+        Bar bar = _device.AddBar(0, BarKind.Memory32, 0x4000);
+        bar.AddRegister<uint>(0, new() { Name = "CTRL" });
+        bar.AddRegister<uint>(4);
+        bar.ShareMemory(new MemoryArea(0x1000, 0x1000));
+        bar.AddMsiX(0x2000, 2, 0x3000);
+
+        foreach ((long offset, string what) in new[] { (0L, "the register CTRL, from 0x0 to 0x3"), (4L, "a register,"), (0x1800L, "shared memory,"), (0x2008L, "the MSI-X table,"), (0x3000L, "the MSI-X pending bits,") })
+            bar.Invoking(it => it.AddRegister<uint>(offset)).Should().Throw<ArgumentException>().WithMessage($"*overlaps {what}*");
+    }
+
+    [Fact]
     public void Overlapping_parts_are_refused_and_both_named()
     {
         Bar bar = _device.AddBar(0, BarKind.Memory32, 0x1000);

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using System.Text;
 using VfioUser.Protocol;
 using VfioUser.Protocol.Interop;
 
@@ -9,6 +10,7 @@ namespace VfioUser;
 internal sealed class SocketListener : IClientSource
 {
     private const int Backlog = 16;
+    private const int MaxNameBytes = 107;
 
     private readonly SafeSocketHandle _socket;
     private SocketFile? _file;
@@ -56,6 +58,9 @@ internal sealed class SocketListener : IClientSource
 
     public static SocketListener OnAbstractName(string name)
     {
+        int bytes = Encoding.UTF8.GetByteCount(name);
+        if (bytes > MaxNameBytes)
+            throw new ArgumentException($"An abstract name has at most {MaxNameBytes} bytes, and '{name}' has {bytes}.", nameof(name));
         using Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
