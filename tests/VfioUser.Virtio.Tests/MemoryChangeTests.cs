@@ -1,9 +1,13 @@
+using VfioUser.Protocol;
+
 namespace VfioUser.Virtio.Tests;
 
 /// <summary>A client that changes its layout of memory unmaps what it moves, and maps it again a moment later: QEMU does it while the
 /// firmware shadows ROMs, with the disk that it boots from at work.</summary>
 public sealed class MemoryChangeTests
 {
+    private const ulong Elsewhere = 0x40_0000_0000;
+
     public static TheoryData<Layout> AllLayouts => Layouts.All;
 
     [Theory]
@@ -72,5 +76,41 @@ public sealed class MemoryChangeTests
 
         driver.Start();
         driver.Queues[0].Request([1, 2], 2).Should().Equal(2, 1);
+    }
+
+    /// <summary>Behind a strict IOMMU each request is mapped and unmapped, and each unmap quiesces the device, whatever the worker does at that
+    /// moment. The driver does not notify it, as it has not been asked to since the worker began to look.</summary>
+    [Theory]
+    [MemberData(nameof(AllLayouts))]
+    public async Task Buffer_that_is_seen_while_the_device_is_quiesced_is_looked_for_again_before_a_sleep(Layout layout)
+    {
+        using EchoDevice device = new();
+        using TestGuest guest = TestGuest.Attach(device);
+        VirtioDriver driver = VirtioDriver.Start(guest, layout.Options());
+        using SharedMemory other = SharedMemory.Create(4096);
+        guest.Client.MapDma(Elsewhere, 4096, other.File);
+        driver.Queues[0].Request([1], 1);
+
+        device.Events.TryBeginPass().Should().BeTrue(); // the unmap waits for its end
+        device.Echo.TryBeginPass().Should().BeTrue();
+        // the first one is put back, and looked for by whoever has put it back
+        ushort[] ids = [.. Enumerable.Range(0, 2).Select(_ => driver.Queues[0].Add(new VirtioPart(guest.Memory.Allocate(2), 2, writable: true)))];
+        Task unmap = Task.Run(() => guest.Client.UnmapDma(Elsewhere, 4096));
+        SpinWait.SpinUntil(() => !TakesAndPutsBack(device.Echo), TimeSpan.FromSeconds(60)).Should().BeTrue();
+        device.Echo.EndPass();
+        bool looksAgain = device.Echo.Arm();
+        device.Events.EndPass();
+
+        looksAgain.Should().BeTrue();
+        await unmap;
+        ids.Select(_ => driver.Queues[0].Take().Id).Should().Equal(ids);
+    }
+
+    private static bool TakesAndPutsBack(VirtioQueue queue)
+    {
+        if (!queue.TryTake(out VirtioChain? chain))
+            return false;
+        queue.PutBack(chain);
+        return true;
     }
 }

@@ -6,16 +6,19 @@ namespace VfioUser.Virtio.Tests;
 internal sealed class EchoDevice : VirtioDevice
 {
     private readonly ConcurrentQueue<byte[]> _messages = new();
-    private readonly VirtioQueue _events;
 
     public EchoDevice(ulong features = (ulong)VirtioFeatures.RingPacked)
         : base((VirtioDeviceType)42, queues: 2, features)
     {
-        AddQueue("echo", 256, Serve, ownThread: true);
-        _events = AddQueue("events", 64, Send);
+        Echo = AddQueue("echo", 256, Serve, ownThread: true);
+        Events = AddQueue("events", 64, Send);
         Config = AddConfig(new EchoConfig { Generation = 1 });
         EnableMigration();
     }
+
+    public VirtioQueue Echo { get; }
+
+    public VirtioQueue Events { get; }
 
     public new VirtioConfig<EchoConfig> Config { get; }
 
@@ -30,7 +33,7 @@ internal sealed class EchoDevice : VirtioDevice
     public void Tell(byte[] message)
     {
         _messages.Enqueue(message);
-        _events.Wake();
+        Events.Wake();
     }
 
     public static void Answer(VirtioChain chain)
