@@ -47,7 +47,7 @@ public sealed record VfioUserServerOptions
     /// <summary>Most bytes of a dirty bitmap in one reply, and so of memory for a reply; from 8 to
     /// <see cref="ProtocolLimits.MaxBitmapSize"/>, the default. Negotiated as <c>migration.max_bitmap_size</c>: clients request
     /// longer bitmaps in pieces, and cannot unmap a range with a bitmap that is longer.</summary>
-    public int MaxBitmapSize { get; init; } = ProtocolLimits.MaxBitmapSize;
+    public int MaxBitmapSize { get; init => field = InRange(sizeof(ulong), ProtocolLimits.MaxBitmapSize, value); } = ProtocolLimits.MaxBitmapSize;
 
     /// <summary>Timeout for a client's reply to DMA_READ or DMA_WRITE; then the access fails. Above 0.</summary>
     public TimeSpan DmaTimeout { get; init => field = Above0(value); } = TimeSpan.FromSeconds(5);
@@ -57,26 +57,14 @@ public sealed record VfioUserServerOptions
     /// access is split. By default 32,768, which a UNIX socket accepts as a whole or not at all: QEMU replies
     /// with one non-blocking write, and loses what the socket does not accept.
     /// </summary>
-    public int MaxDmaTransfer
-    {
-        get;
-        init => field = value is >= 1 and <= ProtocolLimits.MaxDataTransferSize
-            ? value
-            : throw new ArgumentOutOfRangeException(nameof(value), value, $"The range is 1 to {ProtocolLimits.MaxDataTransferSize} bytes.");
-    } = 32 << 10;
+    public int MaxDmaTransfer { get; init => field = InRange(1, ProtocolLimits.MaxDataTransferSize, value); } = 32 << 10;
 
     /// <summary>
     /// Most DMA_READ and DMA_WRITE messages in flight, from 1 to 256; others wait. By default 4, whose replies fit together into
     /// the default buffer of a client's socket. Set it to 1 for clients that cannot receive a second message before they have
     /// replied to the first.
     /// </summary>
-    public int MaxDmaInFlight
-    {
-        get;
-        init => field = value is >= 1 and <= PendingCall.MaxConcurrent
-            ? value
-            : throw new ArgumentOutOfRangeException(nameof(value), value, $"The range is 1 to {PendingCall.MaxConcurrent}.");
-    } = 4;
+    public int MaxDmaInFlight { get; init => field = InRange(1, PendingCall.MaxConcurrent, value); } = 4;
 
     /// <summary>Timeout for a client from the connection to the end of negotiation. Above 0.</summary>
     public TimeSpan NegotiationTimeout { get; init => field = Above0(value); } = TimeSpan.FromSeconds(10);
@@ -101,7 +89,7 @@ public sealed record VfioUserServerOptions
 
     /// <summary>The log of the server; level Trace has a line for each message. By default warnings and errors go to standard error, a
     /// line each; <c>NullLogger.Instance</c> drops them.</summary>
-    public ILogger Logger { get; init; } = StandardErrorLogger.Instance;
+    public ILogger Logger { get; init => field = value ?? throw new ArgumentNullException(nameof(Logger)); } = StandardErrorLogger.Instance;
 
     /// <summary>Name of the device in metrics, the tag <c>vfio_user.device</c>. Null for the server's address.</summary>
     public string? Name { get; init; }
@@ -129,6 +117,9 @@ public sealed record VfioUserServerOptions
 
     private static T AtLeast<T>(T least, T value, [CallerMemberName] string name = "")
         where T : IComparable<T> => value.CompareTo(least) >= 0 ? value : throw new ArgumentOutOfRangeException(name, value, $"{name} is at least {least}.");
+
+    private static int InRange(int least, int most, int value, [CallerMemberName] string name = "") =>
+        value >= least && value <= most ? value : throw new ArgumentOutOfRangeException(name, value, $"{name} is {least} to {most}.");
 
     private static TimeSpan Above0(TimeSpan value, [CallerMemberName] string name = "") =>
         value > TimeSpan.Zero ? value : throw new ArgumentOutOfRangeException(name, value, $"{name} is a time above 0.");

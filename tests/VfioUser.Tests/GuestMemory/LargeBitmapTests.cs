@@ -50,7 +50,7 @@ public class LargeBitmapTests
     [InlineData(ProtocolLimits.MaxBitmapSize, 1ul << 20, 1 << 20)]
     [InlineData(1 << 20, 256ul << 20, 1 << 20)]
     [InlineData(64 << 10, 256ul << 20, 64 << 10)]
-    [InlineData(int.MaxValue, ulong.MaxValue, ProtocolLimits.MaxBitmapSize)]
+    [InlineData(ProtocolLimits.MaxBitmapSize, ulong.MaxValue, ProtocolLimits.MaxBitmapSize)]
     public void The_limit_is_the_smaller_of_what_both_say(int server, ulong? client, int expected)
     {
         using DmaRig rig = new(server: new VfioUserServerOptions { MaxBitmapSize = server },

@@ -9,6 +9,10 @@ public class ServerOptionsTests
         Refused(() => new VfioUserServerOptions { NegotiationTimeout = TimeSpan.Zero }, "NegotiationTimeout");
         Refused(() => new VfioUserServerOptions { MaxDmaMaps = -1 }, "MaxDmaMaps");
         Refused(() => new VfioUserServerOptions { MaxDirtyBitmapMemory = -1 }, "MaxDirtyBitmapMemory");
+        Refused(() => new VfioUserServerOptions { MaxBitmapSize = -1 }, "MaxBitmapSize");
+        Refused(() => new VfioUserServerOptions { MaxBitmapSize = int.MaxValue }, "MaxBitmapSize");
+        Refused(() => new VfioUserServerOptions { MaxDmaTransfer = 0 }, "MaxDmaTransfer");
+        Refused(() => new VfioUserServerOptions { MaxDmaInFlight = 257 }, "MaxDmaInFlight");
         Refused(() => new VfioUserServerOptions { Spin = TimeSpan.FromTicks(-1) }, "Spin");
     }
 

@@ -111,7 +111,7 @@ internal sealed class Handshake(ServerRun run, MessageChannel channel, PeerCrede
     private static MigrationCapability? MigrationOf(ServerRun run) => run.Device.Migration is null ? null : new MigrationCapability
     {
         PageSize = ProtocolLimits.PageSize,
-        MaxBitmapSize = (ulong)Math.Clamp(run.Options.MaxBitmapSize, sizeof(ulong), ProtocolLimits.MaxBitmapSize),
+        MaxBitmapSize = (ulong)run.Options.MaxBitmapSize,
     };
 
     private static Errno Check(in ReceivedMessage message, out ProtocolVersion version, out Capabilities proposed, out string? problem)
