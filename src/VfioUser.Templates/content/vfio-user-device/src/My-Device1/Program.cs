@@ -5,7 +5,7 @@ using VfioUser;
 // maps guest memory even if the client could truncate its file, for trusted clients
 const string TrustClientMemory = "--trust-client-memory";
 bool trust = args.Contains(TrustClientMemory);
-if (args.Where(arg => !arg.Equals(TrustClientMemory, StringComparison.Ordinal)).ToArray() is not [string socket])
+if (args.Where(arg => !arg.Equals(TrustClientMemory, StringComparison.Ordinal)).ToArray() is not [string socket] || socket.StartsWith('-'))
 {
     Console.Error.WriteLine($"usage: My-Device1 SOCKET [{TrustClientMemory}]");
     return 2;
