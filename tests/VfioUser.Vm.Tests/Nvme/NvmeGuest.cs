@@ -19,9 +19,9 @@ internal static class NvmeGuest
         return machine;
     }
 
-    /// <summary>Boots it with the controllers that are served at two places.</summary>
-    public static Task<VirtualMachine> Start(ServedPath first, ServedPath second) =>
-        VirtualMachine.Start(Options(first.SocketPath) with { SocketPaths = [first.SocketPath, second.SocketPath] });
+    /// <summary>Boots it with the controllers that are served on two sockets.</summary>
+    public static Task<VirtualMachine> Start(string first, string second) =>
+        VirtualMachine.Start(Options(first) with { SocketPaths = [first, second] });
 
     /// <summary>The machine that <see cref="Start"/> boots.</summary>
     public static MachineOptions Options(string socketPath) => new() { Guest = Initramfs, SocketPaths = [socketPath], Arguments = ["-smp", "2"] };

@@ -14,7 +14,7 @@ public class NvmeMultipathTests
         using MemoryDisk disk = new(64 << 20);
         using NvmeSubsystem subsystem = new([disk]);
         await using ServedPath first = new(subsystem), second = new(subsystem);
-        await using VirtualMachine machine = await NvmeGuest.Start(first, second);
+        await using VirtualMachine machine = await NvmeGuest.Start(first.SocketPath, second.SocketPath);
         string path = await machine.WaitForSharedDisk();
         await machine.Output("i=0; until [ $(ls -d /sys/class/nvme-subsystem/nvme-subsys?/nvme?c?n1 /sys/class/nvme-subsystem/nvme-subsys?/nvme?/nvme?c?n1 2>/dev/null | wc -l) -ge 2 ] || [ $i = 1000 ]; do usleep 10000; i=$((i+1)); done");
         string disks = await machine.Output("ls /sys/class/block | grep nvme");

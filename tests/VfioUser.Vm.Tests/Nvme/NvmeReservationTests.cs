@@ -16,7 +16,7 @@ public class NvmeReservationTests
         using MemoryDisk disk = new(16 << 20);
         using NvmeSubsystem subsystem = new([disk]);
         await using ServedPath first = new(subsystem), second = new(subsystem);
-        await using VirtualMachine machine = await NvmeGuest.Start(first, second);
+        await using VirtualMachine machine = await NvmeGuest.Start(first.SocketPath, second.SocketPath);
         await machine.WaitForSharedDisk();
         // each ends with how nvme ended
         Task<string> Nvme(string arguments) => machine.Output($"nvme {arguments} 2>&1; echo \"exit $?\"");
