@@ -13,7 +13,7 @@ internal static class Comparison
     // how much worse than its target a row may be in CI, where machines are busy; and how often it may try
     private const int QuickAlternations = 7;
     private const double QuickMargin = 1.5;
-    private const int QuickTries = 3;
+    private const int QuickTries = 6;
 
     /// <summary>Starts itself again, pinned to the client's core.</summary>
     public static int RunPinned(string[] words)
