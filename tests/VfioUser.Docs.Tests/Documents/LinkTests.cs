@@ -22,6 +22,18 @@ public partial class LinkTests
     }
 
     [Fact]
+    public void No_heading_stands_twice_in_a_document()
+    {
+        IEnumerable<string> twice =
+            from document in Repository.Documents()
+            from anchor in document.Anchors.CountBy(anchor => anchor, StringComparer.Ordinal)
+            where anchor.Value > 1
+            select $"{document.Path}: #{anchor.Key}";
+
+        twice.Should().BeEmpty("a link leads to the first, and the second is a part that was pasted twice");
+    }
+
+    [Fact]
     public void Every_path_that_is_named_exists()
     {
         IEnumerable<string> missing =
