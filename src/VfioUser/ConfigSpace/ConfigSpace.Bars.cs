@@ -41,18 +41,18 @@ public sealed partial class ConfigSpace
     public uint RomAddress => Read<uint>(PciRegister.ExpansionRom) & PciRegister.RomAddressMask;
 
     /// <summary>Declares a BAR: type bits and the address bits that a guest can write, from which it learns the size. Setup.</summary>
-    internal void SetBar(int index, BarKind kind, long size)
+    internal void SetBar(int number, BarKind kind, long size)
     {
         ThrowIfSealed();
         var bar = new BarSlot(kind, size);
-        CheckIndex(index, nameof(index));
-        CheckSize(index, bar, nameof(size));
-        CheckFree(index, bar);
+        CheckIndex(number, nameof(number));
+        CheckSize(number, bar, nameof(size));
+        CheckFree(number, bar);
 
-        _bars[index] = bar;
+        _bars[number] = bar;
         if (bar.Is64)
-            _bars[index + 1] = bar with { IsUpperHalf = true };
-        DefineBar(BarOffset(index), kind, size);
+            _bars[number + 1] = bar with { IsUpperHalf = true };
+        DefineBar(BarOffset(number), kind, size);
     }
 
     /// <summary>Gives a declared BAR another size, and no address. Command thread, or setup.</summary>
@@ -106,7 +106,7 @@ public sealed partial class ConfigSpace
 
     private static int BarOffset(int index) => PciRegister.Bar0 + (index * sizeof(uint));
 
-    private static void CheckIndex(int index, string parameter)
+    private static void CheckIndex(int index, string? parameter)
     {
         if (index is < 0 or >= PciRegister.BarCount)
             throw new ArgumentOutOfRangeException(parameter, index, "A device has BAR 0 to BAR 5.");
@@ -127,25 +127,25 @@ public sealed partial class ConfigSpace
         }
     }
 
-    private void CheckFree(int index, BarSlot bar)
+    private void CheckFree(int number, BarSlot bar)
     {
-        if (bar.Is64 && index == PciRegister.BarCount - 1)
-            throw new ArgumentException("A 64-bit BAR takes two registers: put it at 0 to 4.", nameof(index));
+        if (bar.Is64 && number == PciRegister.BarCount - 1)
+            throw new ArgumentException("A 64-bit BAR takes two registers: put it at 0 to 4.", nameof(number));
 
-        for (int i = index; i <= index + (bar.Is64 ? 1 : 0); i++)
+        for (int i = number; i <= number + (bar.Is64 ? 1 : 0); i++)
         {
             if (_bars[i] is not { } taken)
                 continue;
             throw new ArgumentException(
                 taken.IsUpperHalf
-                    ? $"BAR {i} is the upper half of the 64-bit BAR {i - 1}: use another index."
-                    : $"BAR {i} is declared already: use another index" +
-                      (i > index ? $", since the 64-bit BAR {index} needs BAR {i} too." : "."),
-                nameof(index));
+                    ? $"BAR {i} is the upper half of the 64-bit BAR {i - 1}: use another number."
+                    : $"BAR {i} is declared already: use another number" +
+                      (i > number ? $", since the 64-bit BAR {number} needs BAR {i} too." : "."),
+                nameof(number));
         }
     }
 
-    private BarSlot DeclaredBar(int index, string parameter)
+    private BarSlot DeclaredBar(int index, string? parameter)
     {
         CheckIndex(index, parameter);
         if (_bars[index] is { IsUpperHalf: false } bar)

@@ -39,11 +39,11 @@ public sealed partial class ConfigSpace
     /// <summary>Adds MSI with 64-bit addresses.</summary>
     /// <param name="vectors">How many the device can use: 1, 2, 4, 8, 16 or 32. The guest may allot fewer.</param>
     /// <param name="perVectorMask">Whether a guest can mask each vector; costs 8 bytes.</param>
-    /// <param name="offset">Multiple of 4 from 0x40; null for the first free one.</param>
+    /// <param name="capabilityOffset">Multiple of 4 from 0x40; null for the first free one.</param>
     /// <exception cref="ArgumentException">The offset is in use or not possible, or so is the number of vectors.</exception>
     /// <exception cref="InvalidOperationException">There is one already, no offset is free, or the device is being served.</exception>
     /// <remarks>Setup. 16 or 24 bytes. PCI 3.0 6.8.1.</remarks>
-    internal MsiCapability AddMsi(int vectors = 1, bool perVectorMask = false, int? offset = null)
+    internal MsiCapability AddMsi(int vectors = 1, bool perVectorMask = false, int? capabilityOffset = null)
     {
         RefuseSecond(Msi, "MSI");
         if (!BitOperations.IsPow2(vectors) || vectors > MsiCapability.MaxVectors)
@@ -52,7 +52,7 @@ public sealed partial class ConfigSpace
                 "MSI has 1, 2, 4, 8, 16 or 32 vectors: round up, or use MSI-X for more.");
         }
 
-        int at = Place(PciRegister.CapabilityMsi, MsiCapability.Length(perVectorMask), offset, "the MSI capability");
+        int at = Place(PciRegister.CapabilityMsi, MsiCapability.Length(perVectorMask), capabilityOffset, "the MSI capability", nameof(capabilityOffset));
         return Msi = new MsiCapability(this, at, vectors, perVectorMask);
     }
 
@@ -62,28 +62,29 @@ public sealed partial class ConfigSpace
     /// <param name="tableOffset">Multiple of 8, in bytes.</param>
     /// <param name="pbaBar">Declared memory BAR that holds the pending bits, 8 bytes for each 64 vectors.</param>
     /// <param name="pbaOffset">Multiple of 8, in bytes.</param>
-    /// <param name="offset">Multiple of 4 from 0x40 to 0xF4; null for the first free one.</param>
+    /// <param name="capabilityOffset">Multiple of 4 from 0x40 to 0xF4; null for the first free one.</param>
     /// <exception cref="ArgumentException">The offset is in use or not possible, or the table or the pending bits do not fit.</exception>
     /// <exception cref="InvalidOperationException">There is one already, no offset is free, or the device is being served.</exception>
-    /// <remarks>Setup. 12 bytes. PCI 3.0 6.8.2.</remarks>
+    /// <remarks>Setup. 12 bytes. Messages name no parameter: authors write those of <see cref="Bar.AddMsiX(long, int, long?)"/> or of
+    /// <see cref="MsiXOptions"/>. PCI 3.0 6.8.2.</remarks>
     internal MsiXCapability AddMsiX(
-        int vectors, int tableBar, long tableOffset, int pbaBar, long pbaOffset, int? offset = null)
+        int vectors, int tableBar, long tableOffset, int pbaBar, long pbaOffset, int? capabilityOffset = null)
     {
         RefuseSecond(MsiX, "MSI-X");
         if (vectors is < 1 or > MsiXCapability.MaxVectors)
             throw new ArgumentOutOfRangeException(nameof(vectors), vectors, "MSI-X has 1 to 2048 vectors.");
 
         long tableSize = MsiXCapability.TableSize(vectors), pbaSize = MsiXCapability.PbaSize(vectors);
-        CheckInBar(tableBar, tableOffset, tableSize, "MSI-X table", nameof(tableBar), nameof(tableOffset));
-        CheckInBar(pbaBar, pbaOffset, pbaSize, "MSI-X pending bit array", nameof(pbaBar), nameof(pbaOffset));
+        CheckInBar(tableBar, tableOffset, tableSize, "MSI-X table");
+        CheckInBar(pbaBar, pbaOffset, pbaSize, "MSI-X pending bit array");
         if (tableBar == pbaBar && tableOffset < pbaOffset + pbaSize && pbaOffset < tableOffset + tableSize)
         {
             throw new ArgumentException(
                 $"The MSI-X table has 0x{tableSize:X} bytes at 0x{tableOffset:X} and overlaps the pending bits at " +
-                $"0x{pbaOffset:X}: move one of them.", nameof(pbaOffset));
+                $"0x{pbaOffset:X}: move one of them.");
         }
 
-        int at = Place(PciRegister.CapabilityMsiX, MsiXCapability.Length, offset, "the MSI-X capability");
+        int at = Place(PciRegister.CapabilityMsiX, MsiXCapability.Length, capabilityOffset, "the MSI-X capability", parameter: null);
         return MsiX = new MsiXCapability(
             this, at, vectors, (uint)tableOffset | (uint)tableBar, (uint)pbaOffset | (uint)pbaBar);
     }
@@ -162,18 +163,18 @@ public sealed partial class ConfigSpace
             throw new ArgumentException($"The capability would have {size} bytes, but there is only room for {room}.", parameter);
     }
 
-    private void CheckInBar(int index, long offset, long size, string name, string barParameter, string offsetParameter)
+    private void CheckInBar(int index, long offset, long size, string name)
     {
-        BarSlot bar = DeclaredBar(index, barParameter);
+        BarSlot bar = DeclaredBar(index, null);
         if (bar.Kind == BarKind.Io)
-            throw new ArgumentException($"BAR {index} is I/O space: the {name} must be in a memory BAR.", barParameter);
+            throw new ArgumentException($"BAR {index} is I/O space: the {name} must be in a memory BAR.");
         if (offset % 8 != 0)
-            throw new ArgumentException($"Offset 0x{offset:X} of the {name} is not a multiple of 8.", offsetParameter);
+            throw new ArgumentException($"Offset 0x{offset:X} of the {name} is not a multiple of 8.");
         if (offset < 0 || offset > uint.MaxValue || offset + size > bar.Size)
         {
             throw new ArgumentException(
                 $"The {name} has 0x{size:X} bytes at 0x{offset:X} and goes beyond the 0x{bar.Size:X} bytes of BAR {index}: " +
-                "make the BAR larger, or have fewer vectors.", offsetParameter);
+                "make the BAR larger, or have fewer vectors.");
         }
     }
 }

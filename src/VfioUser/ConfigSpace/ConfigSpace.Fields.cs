@@ -125,7 +125,7 @@ public sealed partial class ConfigSpace
         ThrowIfOutside(offset, length);
     }
 
-    private void Claim(int offset, int end, string name, string parameter)
+    private void Claim(int offset, int end, string name, string? parameter)
     {
         if (Claimant(offset, end) is { } taken)
         {

@@ -25,10 +25,15 @@ public sealed partial class ConfigSpace
     public int? FindExtendedCapability(ushort id, int after = 0) => Find(_extendedCapabilities, id, after);
 
     /// <summary>Finds room for a capability, writes its header and links it as the last one.</summary>
-    private int Place(byte id, int size, int? offset, string name)
+    /// <param name="id">Capability ID.</param>
+    /// <param name="size">In bytes.</param>
+    /// <param name="offset">Where; null for the first free place.</param>
+    /// <param name="name">Of the capability, in messages.</param>
+    /// <param name="parameter">What the author calls the offset; null if it is no parameter of the method that he called.</param>
+    private int Place(byte id, int size, int? offset, string name, string? parameter = "offset")
     {
         ThrowIfSealed();
-        int at = Reserve(size, offset, name, PciRegister.HeaderSize, PciRegister.ConventionalSize);
+        int at = Reserve(size, offset, name, PciRegister.HeaderSize, PciRegister.ConventionalSize, parameter);
 
         // only this bit: the device may have set others of the status register
         SetBits(PciRegister.Status, (byte)PciRegister.StatusCapabilitiesList, 0xFF);
@@ -54,7 +59,7 @@ public sealed partial class ConfigSpace
             }
         }
 
-        int at = Reserve(size, offset, name, PciRegister.ConventionalSize, PciRegister.ExtendedSize);
+        int at = Reserve(size, offset, name, PciRegister.ConventionalSize, PciRegister.ExtendedSize, nameof(offset));
         Extend();
 
         Define(at, id | ((uint)version << 16));
@@ -68,14 +73,14 @@ public sealed partial class ConfigSpace
         return at;
     }
 
-    private int Reserve(int size, int? offset, string name, int start, int end)
+    private int Reserve(int size, int? offset, string name, int start, int end, string? parameter)
     {
         // The padding belongs to the capability, so that no field can be put in it.
         int length = (size + CapabilityAlignment - 1) & -CapabilityAlignment;
         if (offset is { } given)
         {
-            CheckPosition(given, length, name, start, end);
-            Claim(given, given + length, name, nameof(offset));
+            CheckPosition(given, length, name, start, end, parameter);
+            Claim(given, given + length, name, parameter);
             return given;
         }
 
@@ -83,7 +88,7 @@ public sealed partial class ConfigSpace
         {
             if (Claimant(at, at + length) is not null)
                 continue;
-            Claim(at, at + length, name, nameof(offset));
+            Claim(at, at + length, name, parameter);
             return at;
         }
 
@@ -92,20 +97,20 @@ public sealed partial class ConfigSpace
             "add fewer or smaller capabilities, or place those with a given offset closer together.");
     }
 
-    private static void CheckPosition(int offset, int length, string name, int start, int end)
+    private static void CheckPosition(int offset, int length, string name, int start, int end, string? parameter)
     {
         if (offset % CapabilityAlignment != 0)
         {
             throw new ArgumentException(
                 $"Offset 0x{offset:X} of {name} is not a multiple of 4: use 0x{offset & -CapabilityAlignment:X} or the next.",
-                nameof(offset));
+                parameter);
         }
 
         if (offset < start || offset > end - length)
         {
             throw new ArgumentException(
                 $"{name} with its {length} bytes does not fit at 0x{offset:X}: place it from 0x{start:X} to " +
-                $"0x{end - length:X}, or leave the offset out.", nameof(offset));
+                $"0x{end - length:X}, or leave the offset out.", parameter);
         }
     }
 

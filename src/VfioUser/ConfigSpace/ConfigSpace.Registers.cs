@@ -59,12 +59,12 @@ public sealed partial class ConfigSpace
         if (part.Start < 0 || part.Length > Size || part.Start > Size - part.Length)
             throw new ArgumentException($"The {what} does not fit into the {Size} bytes of configuration space. Call Extend first to have 4096.");
         (int start, int end) = ((int)part.Start, (int)part.End);
-        if (_registers.Exists(other => other.Start < part.End && part.Start < other.End))
-            throw new ArgumentException($"The {what} overlaps another register.");
+        if (_registers.Find(other => other.Start < part.End && part.Start < other.End) is { } taken)
+            throw new ArgumentException($"The {what} overlaps {Region.Describe(taken)}, from 0x{taken.Start:x} to 0x{taken.End - 1:x}. Give it another offset.");
         if (_registers.Exists(other => string.Equals(other.Name, register.Name, StringComparison.Ordinal)))
             throw new ArgumentException($"The configuration space has a register {register.Name} already.");
         if (!_blocks.Exists(block => start >= block.Offset && end <= block.End))
-            Claim(start, end, $"the {what}", nameof(part));
+            Claim(start, end, $"the {what}", null);
         int at = _registers.FindIndex(other => other.Start > part.Start);
         _registers.Insert(at < 0 ? _registers.Count : at, register);
     }

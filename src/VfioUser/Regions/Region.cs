@@ -96,10 +96,13 @@ public partial class Region : RegisterBlock
         _decoded = null;
     }
 
-    private static string Describe(RegionPart part) => part switch
+    /// <summary>What it is, in a sentence about another part that overlaps it.</summary>
+    internal static string Describe(RegionPart part) => part switch
     {
-        NamedPart { Name: [not '0', ..] name } => $"the register {name}",
-        NamedPart => "a register", // one without a name has its offset for one
+        NamedPart { Layout.Name: not null } named => $"the {named.Words}",
+        NamedPart named => $"a {named.Layout.Kind}", // one without a name has its offset for one
+        TagPart tag => $"the tag {tag.Name}",
+        ConstantPart => "a constant",
         MemoryPart => "shared memory",
         VectorTablePart => "the MSI-X table",
         PendingBitsPart => "the MSI-X pending bits",

@@ -16,6 +16,9 @@ internal abstract class NamedPart(long start, RegisterLayout layout, string name
 
     public override bool IsOptional => Layout.Migration == RegisterMigration.Optional;
 
+    /// <summary>What it is in a sentence about an offset, without an article.</summary>
+    public string Words => Layout.Name is null ? $"{Layout.Kind} at {Name}" : $"{Layout.Kind} {Name}";
+
     /// <summary>The stored value.</summary>
     public abstract ulong Value { get; set; }
 

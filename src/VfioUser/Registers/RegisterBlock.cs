@@ -31,10 +31,7 @@ public abstract partial class RegisterBlock
         where T : unmanaged
     {
         ArgumentNullException.ThrowIfNull(options);
-        RegisterLayout layout = RegisterLayout.Of(options, CheckSetup);
-        RegisterPart part = Make(offset, layout, NameOf(options.Name, offset), options.OnRead, options.OnWrite);
-        Add(part, WordsFor(part));
-        return new Register<T>(part);
+        return AddRegister(offset, options, RegisterLayout.Of(options, CheckSetup));
     }
 
     /// <summary>Adds registers that are alike, at equal distances.</summary>
@@ -57,7 +54,7 @@ public abstract partial class RegisterBlock
             parts[i] = Make(at, layout, options, i, NameOf(options.Name is { } name ? $"{name}[{i}]" : null, at));
         }
         foreach (RegisterPart part in parts)
-            Add(part, WordsFor(part));
+            Add(part, part.Words);
         return new RegisterArray<T>(parts);
     }
 
@@ -72,7 +69,7 @@ public abstract partial class RegisterBlock
         where T : unmanaged
     {
         ArgumentNullException.ThrowIfNull(register);
-        RegisterLayout layout = RegisterLayout.Of(new RegisterOptions<T> { Access = access, Name = name }, CheckSetup);
+        RegisterLayout layout = RegisterLayout.Of(new RegisterOptions<T> { Access = access, Name = name }, CheckSetup, "view");
         ViewPart part = new(Aligned(offset, layout), layout, NameOf(name, offset), register.Part);
         Add(part, $"view {part.Name} of {register.Name}");
     }
@@ -95,7 +92,7 @@ public abstract partial class RegisterBlock
         RegisterLayout layout = RegisterLayout.Of(options, CheckSetup);
         string name = NameOf(options.Name, offset);
         RegisterPart[] parts = [.. Enumerable.Range(0, count).Select(i => Make(offset, layout, options, i, $"{name}[{i}]"))];
-        Add(new BankedPart(parts[0].Start, parts, name, bank), $"register {name}");
+        Add(new BankedPart(parts[0].Start, parts, name, bank), $"{layout.Kind} {name}");
         return new RegisterArray<T>(parts);
     }
 
@@ -119,7 +116,7 @@ public abstract partial class RegisterBlock
         where T : unmanaged
     {
         ArgumentNullException.ThrowIfNull(ring);
-        AddRegister(offset, new RegisterOptions<T>
+        RegisterOptions<T> options = new()
         {
             Name = name,
             Access = RegisterAccess.WriteOnly,
@@ -127,7 +124,8 @@ public abstract partial class RegisterBlock
             Migration = Unsafe.SizeOf<T>() == sizeof(ulong) ? RegisterMigration.Required : RegisterMigration.Skip,
             WaitForAllBytes = Unsafe.SizeOf<T>() == sizeof(ulong),
             OnWrite = write => ring(write.New),
-        });
+        };
+        AddRegister(offset, options, RegisterLayout.Of(options, CheckSetup, "doorbell"));
     }
 
     /// <summary>Adds bytes that never change, such as a list of capabilities.</summary>
@@ -209,7 +207,18 @@ public abstract partial class RegisterBlock
         where T : unmanaged => Make(offset, layout, name, Bind(options.OnRead, index), Bind(options.OnWrite, index));
 
     private TypedRegisterPart<T> Make<T>(long offset, RegisterLayout layout, string name, Func<T, T>? onRead, Action<RegisterWrite<T>>? onWrite)
-        where T : unmanaged => new(Aligned(offset, layout), layout, name, onRead, onWrite) { Unmodelled = Unmodelled };
+        where T : unmanaged
+    {
+        return new(Aligned(offset, layout), layout, name, onRead, onWrite) { Unmodelled = Unmodelled };
+    }
+
+    private Register<T> AddRegister<T>(long offset, RegisterOptions<T> options, RegisterLayout layout)
+        where T : unmanaged
+    {
+        RegisterPart part = Make(offset, layout, NameOf(options.Name, offset), options.OnRead, options.OnWrite);
+        Add(part, part.Words);
+        return new Register<T>(part);
+    }
 
     private long Aligned(long offset, RegisterLayout layout)
     {
@@ -217,11 +226,9 @@ public abstract partial class RegisterBlock
         // many devices have 64-bit registers at multiples of 4
         long alignment = Math.Min(layout.Width, sizeof(uint));
         if (absolute % alignment != 0)
-            throw new ArgumentException($"A register of {layout.Width} bytes lies at a multiple of {alignment}, 0x{absolute:x} is none.", nameof(offset));
+            throw new ArgumentException($"A {layout.Kind} of {layout.Width} bytes lies at a multiple of {alignment}, 0x{absolute:x} is none.", nameof(offset));
         return absolute;
     }
-
-    private static string WordsFor(NamedPart part) => part.Layout.Name is null ? $"register at {part.Name}" : $"register {part.Name}";
 
     private string NameOf(string? name, long offset) => Prefix + (name ?? $"0x{Absolute(offset):x}");
 }

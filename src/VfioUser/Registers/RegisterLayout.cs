@@ -18,6 +18,12 @@ internal sealed class RegisterLayout
 
     public string? Name { get; private init; }
 
+    /// <summary>What its author calls it: a register, a doorbell or a view.</summary>
+    public string Kind { get; private init; } = "register";
+
+    /// <summary>Kind and name, as in a sentence.</summary>
+    public string Words => Name is null ? $"the {Kind}" : $"the {Kind} {Name}";
+
     public string? Description { get; private init; }
 
     /// <summary>In bytes.</summary>
@@ -60,13 +66,14 @@ internal sealed class RegisterLayout
 
     /// <param name="definition">As it was declared.</param>
     /// <param name="throwIfServed">Throws if the device is being served.</param>
+    /// <param name="kind">What its author calls it.</param>
     /// <exception cref="ArgumentException">It contradicts itself.</exception>
-    public static RegisterLayout Of<T>(RegisterDefinition<T> definition, Action throwIfServed)
+    public static RegisterLayout Of<T>(RegisterDefinition<T> definition, Action throwIfServed, string kind = "register")
         where T : unmanaged
     {
         RegisterBits.CheckRegisterType(typeof(T));
-        if (definition.Name is { } name && (name.Length == 0 || name.Any(char.IsWhiteSpace)))
-            throw new ArgumentException($"A register's name has no white space: \"{name}\" does.");
+        if (definition.Name is { } name)
+            CheckName(kind, name);
         ulong oneToClear = RegisterBits.Of(definition.WriteOneToClear);
         ulong oneToSet = RegisterBits.Of(definition.WriteOneToSet);
         ulong readToClear = RegisterBits.Of(definition.ReadToClear);
@@ -74,10 +81,11 @@ internal sealed class RegisterLayout
         ulong reserved = RegisterBits.Of(definition.Reserved);
         ulong twice = (oneToClear & oneToSet) | ((oneToClear | oneToSet | selfClearing | readToClear) & reserved) | (oneToClear & selfClearing);
         if (twice != 0)
-            throw new ArgumentException($"The bits 0x{twice:x} of {definition.Name ?? "the register"} are in two masks that contradict each other.");
+            throw new ArgumentException($"The bits 0x{twice:x} of {definition.Name ?? $"the {kind}"} are in two masks that contradict each other.");
         RegisterLayout layout = new(Unsafe.SizeOf<T>(), throwIfServed)
         {
             Name = definition.Name,
+            Kind = kind,
             Description = definition.Description,
             ResetValue = RegisterBits.Of(definition.ResetValue),
             OneToClear = oneToClear,
@@ -97,13 +105,20 @@ internal sealed class RegisterLayout
         return layout;
     }
 
+    /// <exception cref="ArgumentException">It is empty, or has white space.</exception>
+    public static void CheckName(string kind, string name)
+    {
+        if (name.Length == 0 || name.Any(char.IsWhiteSpace))
+            throw new ArgumentException($"A {kind} cannot have the name \"{name}\": a name is not empty, and has no white space.");
+    }
+
     public void AddField<TValue>(int bit, int width, string name, RegisterAccess? access)
         where TValue : unmanaged
     {
         _throwIfServed();
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
         if (bit < 0 || width < 1 || bit > (8 * Width) - width)
-            throw new ArgumentException($"The field {name} does not fit: {Name ?? "the register"} has bits 0 to {(8 * Width) - 1}.");
+            throw new ArgumentException($"The field {name} does not fit: {Name ?? $"the {Kind}"} has bits 0 to {(8 * Width) - 1}.");
         int room = typeof(TValue) == typeof(bool) ? 1 : 8 * Unsafe.SizeOf<TValue>();
         if (width > room)
             throw new ArgumentException($"The field {name} has {width} bits, and a {typeof(TValue).Name} {room}.");

@@ -78,6 +78,47 @@ public class RegionMisuseTests
     }
 
     [Fact]
+    public void Doorbells_views_tags_and_constants_are_called_so()
+    {
+        Bar bar = _device.AddBar(0, BarKind.Memory32, 0x1000);
+        bar.AddDoorbell(0x00, () => { }, "BELL");
+        bar.AddDoorbell(0x04, () => { });
+        bar.AddView(0x08, bar.AddRegister<uint>(0x20, new() { Name = "MASK" }), RegisterAccess.WriteOneToClear, "MASKC");
+        bar.AddTag(0x0C, 4, "EEPROM");
+        bar.AddConstant(0x10, [1, 2, 3, 4]);
+
+        foreach ((long offset, string what) in new[] { (0x00L, "the doorbell BELL,"), (0x04L, "a doorbell,"), (0x08L, "the view MASKC,"), (0x0CL, "the tag EEPROM,"), (0x10L, "a constant,") })
+            bar.Invoking(it => it.AddDoorbell(offset, () => { }, "NEXT")).Should().Throw<ArgumentException>().WithMessage($"The doorbell NEXT of Bar0 overlaps {what}*");
+        bar.Invoking(it => it.AddDoorbell(0x42, () => { })).Should().Throw<ArgumentException>().WithMessage("A doorbell of 4 bytes*0x42*");
+        bar.Invoking(it => it.AddDoorbell(0x1000, () => { })).Should().Throw<ArgumentException>().WithMessage("The doorbell at 0x1000 does not fit*");
+        bar.Invoking(it => it.AddDoorbell(0x80, () => { }, "my bell")).Should().Throw<ArgumentException>().WithMessage("A doorbell*my bell*");
+    }
+
+    [Fact]
+    public void Messages_name_the_parameters_that_their_author_wrote()
+    {
+        Bar bar = _device.AddBar(0, BarKind.Memory32, 0x1000);
+
+        foreach ((Action add, string? parameter) in new (Action, string?)[]
+        {
+            (() => _device.AddBar(6, BarKind.Memory32, 0x1000), "number"),
+            (() => _device.AddBar(5, BarKind.Memory64, 0x1000), "number"),
+            (() => _device.AddBar(0, BarKind.Memory32, 0x1000), "number"),
+            (() => _device.AddBar(1, BarKind.Memory32, 0x1001), "size"),
+            (() => _device.AddMsi(1, capabilityOffset: 0x41), "capabilityOffset"),
+            (() => bar.AddMsiX(4, vectors: 1), null),
+            (() => bar.AddMsiX(0x1000, vectors: 1), null),
+            (() => bar.AddMsiX(0, vectors: 1, pendingOffset: 0x1000), null),
+            (() => bar.AddMsiX(0, vectors: 2, pendingOffset: 0x10), null),
+            (() => bar.AddMsiX(0, vectors: 1, new() { CapabilityOffset = 0x41 }), null),
+            (() => _device.Config.AddRegister<uint>(0x10), null),
+        })
+        {
+            add.Should().Throw<ArgumentException>().Which.ParamName.Should().Be(parameter);
+        }
+    }
+
+    [Fact]
     public void Overlapping_parts_are_refused_and_both_named()
     {
         Bar bar = _device.AddBar(0, BarKind.Memory32, 0x1000);
