@@ -49,8 +49,9 @@ public sealed partial class ConfigSpace
     /// <param name="features">What the guest can enable.</param>
     /// <param name="offset">0x100 for the first extended capability, else a multiple of 4 above; null for the first free one.</param>
     /// <exception cref="ArgumentException">A feature is none, or the offset is in use or impossible.</exception>
-    /// <exception cref="InvalidOperationException">There is one already, no offset is free, or the device is being served.</exception>
-    /// <remarks>Setup. 8 bytes. The library forwards nothing between functions, so nothing is controlled: the guest learns that it may
+    /// <exception cref="InvalidOperationException">There is one already, there is no PCI Express capability, no offset is free, or the
+    /// device is being served.</exception>
+    /// <remarks>Setup, after <see cref="AddPciExpress"/>. 8 bytes. The library forwards nothing between functions, so nothing is controlled: the guest learns that it may
     /// put the function into an IOMMU group of its own. PCI Express 6.0 7.7.11.</remarks>
     public AcsCapability AddAcs(AcsFeatures features, int? offset = null)
     {
@@ -67,8 +68,9 @@ public sealed partial class ConfigSpace
     /// <param name="globalInvalidate">Whether one invalidation may be for all address spaces.</param>
     /// <param name="offset">0x100 for the first extended capability, else a multiple of 4 above; null for the first free one.</param>
     /// <exception cref="ArgumentException">The offset is in use or not possible, or the depth is.</exception>
-    /// <exception cref="InvalidOperationException">There is one already, no offset is free, or the device is being served.</exception>
-    /// <remarks>Setup. 8 bytes. vfio-user has no message to translate an address or to invalidate a translation: <see cref="PciDevice.Dma"/>
+    /// <exception cref="InvalidOperationException">There is one already, there is no PCI Express capability, no offset is free, or the
+    /// device is being served.</exception>
+    /// <remarks>Setup, after <see cref="AddPciExpress"/>. 8 bytes. vfio-user has no message to translate an address or to invalidate a translation: <see cref="PciDevice.Dma"/>
     /// takes the addresses that the client maps, whatever the guest enables here. PCI Express 6.0 10.5.1.</remarks>
     public AtsCapability AddAts(int invalidateQueueDepth = 32, bool globalInvalidate = false, int? offset = null)
     {
@@ -115,5 +117,8 @@ public sealed partial class ConfigSpace
     }
 
     private PciExpressCapability NeedPciExpress(string name) =>
-        PciExpress ?? throw new InvalidOperationException($"{name} belongs to PCI Express: call AddPciExpress first.");
+        PciExpress ?? throw NoPciExpress(name);
+
+    private static InvalidOperationException NoPciExpress(string name) =>
+        new($"{name} belongs to PCI Express, and no guest looks for it without: call AddPciExpress first.");
 }

@@ -48,6 +48,7 @@ public sealed partial class ConfigSpace
     private int PlaceExtended(ushort id, byte version, int size, int? offset, string name)
     {
         ThrowIfSealed();
+        ThrowIfConventional(name);
         if (_extendedCapabilities.Count == 0)
         {
             offset ??= PciRegister.ConventionalSize;
@@ -71,6 +72,13 @@ public sealed partial class ConfigSpace
 
         _extendedCapabilities.Add((id, at));
         return at;
+    }
+
+    // A guest reads beyond 0x100 only if there is one of these two, which the device may have added as raw bytes.
+    private void ThrowIfConventional(string name)
+    {
+        if (FindCapability(PciRegister.CapabilityPciExpress) is null && FindCapability(PciRegister.CapabilityPciX) is null)
+            throw NoPciExpress(name);
     }
 
     private int Reserve(int size, int? offset, string name, int start, int end, string? parameter)

@@ -37,8 +37,9 @@ public sealed partial class ConfigSpace
     /// <param name="offset">Multiple of 4 from 0x100; null for the first free one. The first one lies at 0x100.</param>
     /// <returns>As <see cref="AddCapabilityBlock"/>.</returns>
     /// <exception cref="ArgumentException">The offset is in use or not possible.</exception>
-    /// <exception cref="InvalidOperationException">No offset is free, or the device is being served.</exception>
-    /// <remarks>Setup. PCI Express 7.9.</remarks>
+    /// <exception cref="InvalidOperationException">There is no PCI Express capability, no offset is free, or the device is being
+    /// served.</exception>
+    /// <remarks>Setup, after <see cref="AddPciExpress"/>. PCI Express 7.9.</remarks>
     public RegisterBlock AddExtendedCapabilityBlock(ushort id, byte version, int size, string name, int? offset = null)
     {
         const int HeaderSize = 4;

@@ -54,6 +54,7 @@ internal static class PciRegister
 
     public const byte CapabilityPowerManagement = 0x01;
     public const byte CapabilityMsi = 0x05;
+    public const byte CapabilityPciX = 0x07;
     public const byte CapabilityVendorSpecific = 0x09;
     public const byte CapabilityPciExpress = 0x10;
     public const byte CapabilityMsiX = 0x11;

@@ -6,8 +6,9 @@ public abstract partial class PciDevice
     /// <summary>Lets the guest choose the size of BARs.</summary>
     /// <param name="bars">1 to 6, each once.</param>
     /// <exception cref="ArgumentException">A BAR belongs to another device, is named twice, or cannot have these sizes.</exception>
-    /// <exception cref="InvalidOperationException">There are resizable BARs already, or the device is being served.</exception>
-    /// <remarks>Setup. The regions keep their size, the largest. QEMU shows its guest the initial size only.
+    /// <exception cref="InvalidOperationException">There are resizable BARs already, there is no PCI Express capability, or the device is
+    /// being served.</exception>
+    /// <remarks>Setup, after <see cref="ConfigSpace.AddPciExpress"/>. The regions keep their size, the largest. QEMU shows its guest the initial size only.
     /// PCI Express 6.0 7.8.6.</remarks>
     public ResizableBarCapability AddResizableBars(params ReadOnlySpan<ResizableBar> bars)
     {

@@ -9,8 +9,45 @@ public class ConfigExpressExtensionTests
     private readonly ConfigSpace _config = NewConfig();
 
     [Fact]
+    public void Extended_capabilities_are_refused_without_pci_express()
+    {
+        BlankDevice device = new();
+        Bar bar = device.AddBar(0, BarKind.Memory64, 4 << 20);
+
+        foreach (Action add in new Action[]
+        {
+            () => device.Config.AddDeviceSerialNumber(1),
+            () => device.Config.AddAer(),
+            () => device.Config.AddAcs(AcsFeatures.RequestRedirect),
+            () => device.Config.AddAts(),
+            () => device.Config.AddLtr(),
+            () => device.AddResizableBars(new ResizableBar(bar)),
+            () => device.AddSriov(new SriovOptions { TotalVirtualFunctions = 1, DeviceId = 1, Bars = [new(0, BarKind.Memory64, size: 0x4000)] }),
+            () => device.Config.AddExtendedVendorSpecific(1, 0, [1]),
+            () => device.Config.AddExtendedCapability(0x18, 1, [1]),
+            () => device.Config.AddExtendedCapabilityBlock(0x18, 1, 8, "LTR"),
+        })
+        {
+            add.Should().Throw<InvalidOperationException>().WithMessage("*belongs to PCI Express*call AddPciExpress first*");
+        }
+        device.Config.Size.Should().Be(256);
+    }
+
+    [Theory]
+    [InlineData(0x07, 6)] // PCI-X, mode 2
+    [InlineData(0x10, 58)] // PCI Express
+    public void Extended_capabilities_follow_one_that_was_added_as_bytes(byte id, int length)
+    {
+        BlankDevice device = new();
+        device.Config.AddCapability(id, new byte[length]);
+
+        device.Config.AddDeviceSerialNumber(1).Offset.Should().Be(0x100);
+    }
+
+    [Fact]
     public void Access_control_has_what_was_declared_and_shows_what_the_guest_enables()
     {
+        _config.AddPciExpress();
         AcsCapability acs = _config.AddAcs(AcsFeatures.RequestRedirect | AcsFeatures.DirectTranslatedP2P);
 
         _config.Guest(0x106, ushort.MaxValue);
@@ -24,6 +61,7 @@ public class ConfigExpressExtensionTests
     [Fact]
     public void Address_translation_shows_its_unit_and_whether_it_is_enabled()
     {
+        _config.AddPciExpress();
         AtsCapability ats = _config.AddAts(invalidateQueueDepth: 32, globalInvalidate: true);
         _config.GuestBytes(0x100, 8).Should().Equal(0x0F, 0x00, 0x01, 0x00, 0x60, 0x00, 0x00, 0x00);
         ats.IsEnabled.Should().BeFalse();

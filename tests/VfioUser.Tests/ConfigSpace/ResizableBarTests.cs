@@ -86,9 +86,13 @@ public class ResizableBarTests
     [Fact]
     public void Several_bars_have_an_entry_each()
     {
-        BlankDevice device = new(it => it.AddResizableBars(
-            new ResizableBar(it.AddBar(0, BarKind.Memory64Prefetchable, 1L << 50)),
-            new ResizableBar(it.AddBar(4, BarKind.Memory32, 2 * MiB)) { SmallestSize = 2 * MiB }));
+        BlankDevice device = new(it =>
+        {
+            it.Config.AddPciExpress();
+            it.AddResizableBars(
+                new ResizableBar(it.AddBar(0, BarKind.Memory64Prefetchable, 1L << 50)),
+                new ResizableBar(it.AddBar(4, BarKind.Memory32, 2 * MiB)) { SmallestSize = 2 * MiB });
+        });
 
         device.Config.Guest<uint>(0x104).Should().Be(0xFFFF_FFF0u);
         device.Config.Guest<uint>(0x108).Should().Be(0x0007_1E40u, "1 PiB, and sizes from 256 TiB on");
@@ -119,6 +123,7 @@ public class ResizableBarTests
     {
         BlankDevice device = new(it =>
         {
+            it.Config.AddPciExpress();
             _bar = it.AddBar(2, BarKind.Memory32Prefetchable, 32 * MiB);
             _resizable = it.AddResizableBars(new ResizableBar(_bar) { SmallestSize = 4 * MiB, InitialSize = 8 * MiB, OnResize = _resized.Add });
             it.EnableMigration();

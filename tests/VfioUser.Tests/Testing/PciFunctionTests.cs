@@ -17,6 +17,7 @@ public class PciFunctionTests
         device.AddMsi(4);
         control.AddMsiX(0x800, 3);
         device.Config.AddVendorSpecific("abc"u8);
+        device.Config.AddPciExpress();
         device.Config.AddDeviceSerialNumber(0x1122_3344_5566_7788);
     });
 
@@ -32,11 +33,11 @@ public class PciFunctionTests
         (function.SubsystemVendorId, function.SubsystemId).Should().Be((_device.Id.SubsystemVendor, _device.Id.Subsystem));
         function.Class.Should().Be(PciClass.ProcessingAccelerator);
         function.Capabilities.Select(capability => (capability.Id, capability.IsExtended))
-            .Should().Equal((0x05, false), (0x11, false), (0x09, false), (0x03, true));
+            .Should().Equal((0x05, false), (0x11, false), (0x09, false), (0x10, false), (0x03, true));
         function.FindCapability(0x09)!.Read<byte>(3).Should().Be((byte)'a');
         function.FindExtendedCapability(0x0003)!.Read<ulong>(4).Should().Be(0x1122_3344_5566_7788);
         function.FindExtendedCapability(0x0003)!.Version.Should().Be(1);
-        function.FindCapability(0x10).Should().BeNull();
+        function.FindCapability(0x01).Should().BeNull();
         function.Bars.Select(bar => (bar.Index, bar.Kind, bar.Size)).Should().Equal(
             (RegionIndex.Bar0, BarKind.Memory64Prefetchable, 0x20000L),
             (RegionIndex.Bar2, BarKind.Memory32, 0x1000L),
@@ -144,7 +145,11 @@ public class PciFunctionTests
     [InlineData(0x800, "*to 0x800, where there is none*")]
     public void An_extended_capability_list_that_leaves_its_space_is_reported(int next, string message)
     {
-        BlankDevice device = new(it => it.Config.AddDeviceSerialNumber(1));
+        BlankDevice device = new(it =>
+        {
+            it.Config.AddPciExpress();
+            it.Config.AddDeviceSerialNumber(1);
+        });
         device.Config.Write(0x102, (ushort)(next << 4 | 1));
         using var guest = TestGuest.Attach(device);
 
