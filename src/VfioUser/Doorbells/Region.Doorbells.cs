@@ -45,6 +45,8 @@ public partial class Region
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         options ??= new DoorbellPageOptions();
         Device.ThrowIfServed();
+        if (!IsWritable)
+            throw new ArgumentException($"{Index} is read-only: no write of a guest rings a doorbell.");
         int stride = options.StrideOf(width);
         if (offset % width != 0 || stride < width || stride % width != 0)
             throw new ArgumentException($"Doorbells take {width} bytes, at multiples of {width}.", nameof(offset));

@@ -23,8 +23,12 @@ public sealed class DeviceInterrupts
 
     internal DeviceInterrupts(PciDevice device, DeviceInterruptOptions options)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(options.Vectors, 1, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Vectors, MsiXCapability.MaxVectors, nameof(options));
+        if (options.Vectors is < 1 or > MsiXCapability.MaxVectors)
+            throw new ArgumentOutOfRangeException(nameof(options), options.Vectors, $"Vectors is 1 to {MsiXCapability.MaxVectors}.");
+        if (options.MsiXBar is null && (options.MsiXOffset != 0 || options.MsiX != new MsiXOptions()))
+            throw new ArgumentException("MsiXOffset and MsiX have no effect without MsiXBar, the BAR of the table.", nameof(options));
+        if (options.MsiPerVectorMask && !options.Msi)
+            throw new ArgumentException("MsiPerVectorMask has no effect without Msi.", nameof(options));
         if (options.MsiXBar is null && !options.Msi && options.HasCause is null)
             throw new ArgumentException("No interrupt at all: set MsiXBar, Msi or HasCause.", nameof(options));
         if (options.MsiXBar is { } bar && bar.Device != device)

@@ -79,8 +79,12 @@ public partial class Region : RegisterBlock
     internal override void Add(RegionPart part, string what)
     {
         Device.ThrowIfServed();
-        if (part.Start < 0 || part.Length <= 0 || part.Length > Size || part.Start > Size - part.Length)
+        if (part.Length <= 0)
+            throw new ArgumentException($"The {what} has {part.Length} bytes: it needs one at least.");
+        if (part.Start < 0 || part.Length > Size || part.Start > Size - part.Length)
             throw new ArgumentException($"The {what} does not fit into {Index}, which has {Size} bytes.");
+        if (!IsWritable && part is NamedPart { HasWriteHandler: true })
+            throw new ArgumentException($"{Index} is read-only: no write of a guest reaches the {what}.");
         int at = IndexOf(part.Start);
         RegionPart? other = at > 0 && _parts[at - 1].End > part.Start ? _parts[at - 1]
             : at < _parts.Count && _parts[at].Start < part.End ? _parts[at]
@@ -140,7 +144,7 @@ public partial class Region : RegisterBlock
             Device.ThrowIfServed();
             if (_memory is not null)
                 throw new InvalidOperationException($"{Index} shares memory already. Share all areas in one call.");
-            RegionMemory shared = new(Device, memory, areas.IsEmpty ? [new MemoryArea(0, Size)] : areas.ToArray());
+            RegionMemory shared = new(this, memory, areas.IsEmpty ? [new MemoryArea(0, Size)] : areas.ToArray());
             foreach (MemoryArea area in shared.Areas)
             {
                 if (area.Offset % Environment.SystemPageSize != 0 || area.Length % Environment.SystemPageSize != 0)
@@ -151,6 +155,8 @@ public partial class Region : RegisterBlock
             }
             foreach (MemoryArea area in shared.Areas)
                 Add(new MemoryPart(shared, area), $"shared memory at 0x{area.Offset:x}");
+            if (Handler is not null && shared.Areas.Sum(area => area.Length) == Size)
+                throw new ArgumentException($"The handler of {Index} has no effect: all of {Index} is shared memory. Name areas, or leave the handler out.", nameof(areas));
             _memory = shared;
             return shared;
         }

@@ -9,13 +9,13 @@ namespace VfioUser;
 /// </remarks>
 public sealed class RegionMemory
 {
-    private readonly PciDevice _device;
+    private readonly Region _region;
     private readonly SharedMemory _memory;
     private MemoryMigration _migration;
 
-    internal RegionMemory(PciDevice device, SharedMemory memory, MemoryArea[] areas)
+    internal RegionMemory(Region region, SharedMemory memory, MemoryArea[] areas)
     {
-        _device = device;
+        _region = region;
         _memory = memory;
         Areas = areas;
     }
@@ -31,7 +31,7 @@ public sealed class RegionMemory
         get => _migration;
         set
         {
-            _device.ThrowIfServed();
+            _region.Device.ThrowIfServed();
             _migration = value;
         }
     }
@@ -51,7 +51,7 @@ public sealed class RegionMemory
     /// <summary>Adds a handler for writes that come as messages, although the client could have mapped the memory.</summary>
     /// <param name="handler">Gets the offset of the first byte, relative to the region, and the length in bytes. The memory has
     /// the new bytes.</param>
-    /// <exception cref="InvalidOperationException">The device is being served.</exception>
+    /// <exception cref="InvalidOperationException">The region is read-only, so that no guest writes, or the device is being served.</exception>
     /// <remarks>
     /// Setup. The handler runs on the Command thread, before the reply. A write through a mapping calls nothing. QEMU without KVM
     /// sends messages while it delivers INTx: a driver that acknowledges in this memory has done so when the handler runs, so the
@@ -60,7 +60,9 @@ public sealed class RegionMemory
     public void AddWriteHandler(Action<long, int> handler)
     {
         ArgumentNullException.ThrowIfNull(handler);
-        _device.ThrowIfServed();
+        _region.Device.ThrowIfServed();
+        if (!_region.IsWritable)
+            throw new InvalidOperationException($"{_region.Index} is read-only: no write of a guest reaches the handler.");
         Written += handler;
     }
 }

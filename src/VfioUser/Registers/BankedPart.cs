@@ -10,6 +10,8 @@ internal sealed class BankedPart(long start, RegisterPart[] banks, string name, 
     /// <summary>All of them, selected or not.</summary>
     public IReadOnlyList<RegisterPart> Banks => banks;
 
+    public override bool HasWriteHandler => banks[0].HasWriteHandler;
+
     public override ulong Value
     {
         get => Bank?.Value ?? 0;

@@ -19,6 +19,9 @@ internal abstract class NamedPart(long start, RegisterLayout layout, string name
     /// <summary>What it is in a sentence about an offset, without an article.</summary>
     public string Words => Layout.Name is null ? $"{Layout.Kind} at {Name}" : $"{Layout.Kind} {Name}";
 
+    /// <summary>Whether code of the device is to run when a guest has written it.</summary>
+    public virtual bool HasWriteHandler => false;
+
     /// <summary>The stored value.</summary>
     public abstract ulong Value { get; set; }
 

@@ -150,7 +150,8 @@ public abstract partial class RegisterBlock
     /// <param name="name">Without white space.</param>
     public RegisterBlock AddBlock(long offset, string name)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        ArgumentNullException.ThrowIfNull(name);
+        RegisterLayout.CheckName("block", name);
         return new NestedBlock(this, offset, $"{Prefix}{name}.");
     }
 
@@ -209,6 +210,7 @@ public abstract partial class RegisterBlock
     private TypedRegisterPart<T> Make<T>(long offset, RegisterLayout layout, string name, Func<T, T>? onRead, Action<RegisterWrite<T>>? onWrite)
         where T : unmanaged
     {
+        layout.CheckHandlers(onRead is not null, onWrite is not null);
         return new(Aligned(offset, layout), layout, name, onRead, onWrite) { Unmodelled = Unmodelled };
     }
 

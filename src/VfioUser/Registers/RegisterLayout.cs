@@ -99,6 +99,7 @@ internal sealed class RegisterLayout
             Since = definition.Since,
             WaitForAllBytes = definition.WaitForAllBytes,
         };
+        layout.CheckEffect(definition.Access, RegisterBits.Of(definition.WriteMask));
         ulong named = oneToClear | oneToSet | readToClear | selfClearing | reserved;
         layout.Allow(definition.Access, RegisterBits.Of(definition.WriteMask) & ~named);
         layout.AddNamesOf(typeof(T));
@@ -110,6 +111,16 @@ internal sealed class RegisterLayout
     {
         if (name.Length == 0 || name.Any(char.IsWhiteSpace))
             throw new ArgumentException($"A {kind} cannot have the name \"{name}\": a name is not empty, and has no white space.");
+    }
+
+    /// <summary>Refuses handlers that would never have an effect.</summary>
+    /// <exception cref="ArgumentException">There is one.</exception>
+    public void CheckHandlers(bool hasReadHandler, bool hasWriteHandler)
+    {
+        if (hasReadHandler && ReadsZero == All)
+            throw new ArgumentException($"OnRead of {Words} has no effect: it is WriteOnly, so a guest reads zeros.");
+        if (WaitForAllBytes && !hasWriteHandler)
+            throw new ArgumentException($"WaitForAllBytes of {Words} has no effect: there is no OnWrite, which it is about.");
     }
 
     public void AddField<TValue>(int bit, int width, string name, RegisterAccess? access)
@@ -161,6 +172,14 @@ internal sealed class RegisterLayout
         text.Append(CultureInfo.InvariantCulture, $"0x{value.ToString(string.Create(CultureInfo.InvariantCulture, $"x{2 * Width}"), CultureInfo.InvariantCulture)}");
         string fields = string.Join(' ', _fields.Select(field => field.Describe(value)).Where(words => words.Length > 0));
         return fields.Length == 0 ? text.ToString() : text.Append(CultureInfo.InvariantCulture, $" ({fields})").ToString();
+    }
+
+    private void CheckEffect(RegisterAccess access, ulong writeMask)
+    {
+        if (access is RegisterAccess.ReadOnly && (writeMask & All) != All)
+            throw new ArgumentException($"WriteMask of {Words} has no effect: Access is ReadOnly, so a guest writes no bit.");
+        if (Since < 1)
+            throw new ArgumentException($"Since of {Words} is {Since}: versions are counted from 1.");
     }
 
     private void Allow(RegisterAccess access, ulong mask)

@@ -9,6 +9,8 @@ internal abstract class RegisterPart(long start, RegisterLayout layout, string n
     private ulong _pieces; // with WaitForAllBytes: ones in the bytes that were written, until all are
     private ulong _before; // the value before the first of them
 
+    public override bool HasWriteHandler => hasWriteHandler;
+
     public override ulong Value
     {
         get => Stored;

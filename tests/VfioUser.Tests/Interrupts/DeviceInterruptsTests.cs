@@ -114,10 +114,13 @@ public class DeviceInterruptsTests
         foreach (DeviceInterruptOptions wrong in (DeviceInterruptOptions[])
         [
             new() { Msi = false }, new() { Vectors = 0 }, new() { Vectors = 2049 }, new() { MsiXBar = other },
+            new() { MsiXOffset = 0x800 }, new() { MsiX = new() { PendingOffset = 0x800 } }, new() { Msi = false, MsiPerVectorMask = true, HasCause = () => false },
         ])
         {
             device.Invoking(it => it.AddInterrupts(wrong)).Should().Throw<ArgumentException>();
         }
+        device.Invoking(it => it.AddInterrupts(new() { MsiXOffset = 0x800 })).Should().Throw<ArgumentException>().WithMessage("*no effect without MsiXBar*");
+        device.Invoking(it => it.AddInterrupts(new() { Vectors = 0 })).Should().Throw<ArgumentException>().WithMessage("Vectors is 1 to 2048*");
         _card.Invoking(card => card.Interrupts.Trigger(5)).Should().Throw<ArgumentOutOfRangeException>();
         _card.Invoking(card => card.Interrupts.Trigger(-1)).Should().Throw<ArgumentOutOfRangeException>();
         _card.Invoking(card => card.AddIntx()).Should().Throw<InvalidOperationException>();
