@@ -54,7 +54,7 @@ internal sealed class DeviceSockets : IPostConfigureOptions<VfioUserDeviceOption
             if (_paths.TryGetValue(device, out string? path))
                 return path;
             string names = string.Join(", ", _paths.Keys.Order(StringComparer.Ordinal).Select(name => $"'{name}'"));
-            throw new ArgumentException($"The program serves no device '{device}': there are {names}.", nameof(device));
+            throw new ArgumentException($"The program serves no device '{device}': there {(_paths.Count == 0 ? "is none" : $"are {names}")}.", nameof(device));
         }
     }
 

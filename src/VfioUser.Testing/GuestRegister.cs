@@ -63,5 +63,5 @@ public sealed class GuestRegister
 
     private RegisterFieldInfo FieldOf(string name) =>
         Info.Fields.FirstOrDefault(field => string.Equals(field.Name, name, StringComparison.Ordinal))
-        ?? throw new ArgumentException($"{Info.Name} has no field {name}. It has: {string.Join(", ", Info.Fields.Select(field => field.Name))}.", nameof(name));
+        ?? throw new ArgumentException($"{Info.Name} has no field {name}. It has: {(Info.Fields.Count == 0 ? "none" : string.Join(", ", Info.Fields.Select(field => field.Name)))}.", nameof(name));
 }

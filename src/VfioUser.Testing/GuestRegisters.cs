@@ -21,7 +21,7 @@ public sealed class GuestRegisters
             return found.Length switch
             {
                 1 => found[0],
-                0 => throw new ArgumentException($"The device has no register {name}. It has: {string.Join(", ", _registers.Select(register => register.Info.Name))}.", nameof(name)),
+                0 => throw new ArgumentException($"The device has no register {name}. It has: {(_registers.Count == 0 ? "none" : string.Join(", ", _registers.Select(register => register.Info.Name)))}.", nameof(name)),
                 _ => throw new ArgumentException($"Several regions have a register {name}: {string.Join(", ", found.Select(register => register.Info.Region))}.", nameof(name)),
             };
         }

@@ -126,6 +126,22 @@ public class RegisterFieldTests
         register.Invoking(r => r.AddField<byte>(0, 9, "W")).Should().Throw<ArgumentException>();
     }
 
+    [Fact]
+    public void Names_that_are_not_there_are_answered_with_those_that_are()
+    {
+        using TestGuest guest = Attach(bar =>
+        {
+            bar.AddRegister<uint>(0, new() { Name = "DATA" });
+            bar.AddRegister<uint>(4, new() { Name = "CMD" }).AddFlag(0, "GO");
+        });
+        using TestGuest none = TestGuest.Attach(new BlankDevice());
+
+        guest.Invoking(it => it.Registers["CTL"]).Should().Throw<ArgumentException>().WithMessage("The device has no register CTL. It has: DATA, CMD.*");
+        guest.Invoking(it => it.Registers["CMD"].Read("EN")).Should().Throw<ArgumentException>().WithMessage("CMD has no field EN. It has: GO.*");
+        guest.Invoking(it => it.Registers["DATA"].Read("EN")).Should().Throw<ArgumentException>().WithMessage("DATA has no field EN. It has: none.*");
+        none.Invoking(it => it.Registers["CTL"]).Should().Throw<ArgumentException>().WithMessage("The device has no register CTL. It has: none.*");
+    }
+
     private static TestGuest Attach(Action<Bar> declare) =>
         TestGuest.Attach(new BlankDevice(device => declare(device.AddBar(0, BarKind.Memory32, 0x1000))));
 }
