@@ -19,11 +19,15 @@ internal static class TopCommand
         command.Add(interval);
         command.Add(count);
         command.Add(timeout);
-        command.Validators.Add(result =>
+        // not of the command, for which an option that was not given is 0 yet
+        interval.Validators.Add(result =>
         {
-            if (result.GetValue(interval) is not (> 0 and <= LongestInterval))
+            if (result.GetValueOrDefault<double>() is not (> 0 and <= LongestInterval))
                 result.AddError("--interval takes seconds above 0, a day at most.");
-            if (result.GetValue(count) == 0)
+        });
+        count.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<ulong?>() == 0)
                 result.AddError("--count takes a number from 1.");
         });
         command.SetAction(parsed =>

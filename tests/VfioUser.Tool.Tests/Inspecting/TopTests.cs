@@ -38,6 +38,30 @@ public sealed class TopTests
     }
 
     [Fact]
+    public void Options_have_defaults()
+    {
+        string address = $"@vfio-user-test-{Guid.NewGuid():N}";
+        using Served served = new(new NamedCard(), new VfioUserServerOptions { InspectionPath = address });
+
+        ToolRun run = ToolRun.Of("top", address);
+
+        run.Error.Should().BeEmpty();
+        run.Out.Split('\n').Should().HaveCount(3, "a header, a row and the end");
+    }
+
+    [Theory]
+    [InlineData("--interval", "0")]
+    [InlineData("--interval", "86401")]
+    [InlineData("--count", "0")]
+    public void Numbers_that_cannot_be_are_refused(string option, string value)
+    {
+        ToolRun run = ToolRun.Of("top", "@nobody", option, value);
+
+        run.ExitCode.Should().Be(2);
+        run.Error.Should().Contain($"{option} takes");
+    }
+
+    [Fact]
     public void No_server_at_all_is_a_failure() => ToolRun.Of("top", $"@vfio-user-test-{Guid.NewGuid():N}", "--interval", "0.01").ExitCode.Should().Be(1);
 
     [Fact]
