@@ -103,6 +103,8 @@ public class AccessTests
     [InlineData("bar0 has 0x1000 bytes: 4 at 0xffe do not lie in it.", "write", "bar0", "0xffe", "1")]
     [InlineData("The device has no bar5; the command 'info' lists its regions.", "read", "bar5", "0")]
     [InlineData("The device has no bar5; the command 'info' lists its regions.", "write", "bar5", "0", "1")]
+    [InlineData("The device has no bar5; the command 'info' lists its regions.", "watch", "bar5")]
+    [InlineData("bar0 has 0x1000 bytes: 1 at 0x1000 do not lie in it.", "watch", "bar0", "--offset", "0x1000")]
     public void A_refused_access_says_what_the_device_has(string message, params string[] args)
     {
         using Served served = new(new Everything());
@@ -111,5 +113,22 @@ public class AccessTests
 
         run.ExitCode.Should().Be(1);
         run.Error.Should().Be($"vfio-user: {message}\n");
+    }
+
+    [Fact]
+    public void A_write_to_a_read_only_region_says_that_it_is_one()
+    {
+        using Served served = new(new WithRom());
+
+        ToolRun run = served.Run("write", "rom", "0", "1");
+
+        run.ExitCode.Should().Be(1);
+        run.Error.Should().Be("vfio-user: rom is read-only.\n");
+    }
+
+    private sealed class WithRom : PciDevice
+    {
+        public WithRom()
+            : base(new PciId(0x1234, 0x567A), PciClass.ProcessingAccelerator) => AddRom("ROM"u8);
     }
 }

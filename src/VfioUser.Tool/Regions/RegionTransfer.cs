@@ -21,7 +21,7 @@ internal static class RegionTransfer
             }
             catch (VfioUserException e) when (e.Errno == Errno.EINVAL)
             {
-                ThrowIfOutside(client, region, offset, count);
+                ThrowIfImpossible(client, region, offset, (uint)count, RegionFlags.Read);
                 throw;
             }
             destination = destination[count..];
@@ -40,9 +40,9 @@ internal static class RegionTransfer
             {
                 client.WriteRegion(region, offset, source[..count]);
             }
-            catch (VfioUserException e) when (e.Errno == Errno.EINVAL)
+            catch (VfioUserException e) when (e.Errno is Errno.EINVAL or Errno.EPERM)
             {
-                ThrowIfOutside(client, region, offset, count);
+                ThrowIfImpossible(client, region, offset, (uint)count, RegionFlags.Write);
                 throw;
             }
             source = source[count..];
@@ -50,14 +50,21 @@ internal static class RegionTransfer
         }
     }
 
-    // the reply has no reason, but the region may say it
-    private static void ThrowIfOutside(VfioUserClient client, uint region, ulong offset, int count)
+    /// <summary>Says why an access was refused, if the region tells: the reply has no reason.</summary>
+    /// <param name="client">Connected.</param>
+    /// <param name="region">Its index.</param>
+    /// <param name="offset">First byte.</param>
+    /// <param name="count">In bytes.</param>
+    /// <param name="access">Read or Write.</param>
+    /// <exception cref="ToolException">It tells.</exception>
+    public static void ThrowIfImpossible(VfioUserClient client, uint region, ulong offset, uint count, RegionFlags access)
     {
         ulong size;
+        RegionFlags flags;
         try
         {
             using ClientRegion about = client.GetRegionInfo(region);
-            size = about.Size;
+            (size, flags) = (about.Size, about.Info.Flags);
         }
         catch (VfioUserException)
         {
@@ -65,8 +72,10 @@ internal static class RegionTransfer
         }
         if (size == 0)
             throw new ToolException($"The device has no {RegionName.Of(region)}; the command 'info' lists its regions.");
-        if (offset > size || (uint)count > size - offset)
+        if (offset > size || count > size - offset)
             throw new ToolException($"{RegionName.Of(region)} has 0x{size:x} bytes: {count} at 0x{offset:x} do not lie in it.");
+        if ((flags & access) == 0)
+            throw new ToolException($"{RegionName.Of(region)} is {(access == RegionFlags.Write ? "read-only" : "write-only")}.");
     }
 
     private static bool InPieces(uint region, int length) => region == RegionName.Config && length > sizeof(ulong);

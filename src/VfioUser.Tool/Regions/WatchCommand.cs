@@ -2,6 +2,7 @@ using System.CommandLine;
 using VfioUser.Client;
 using VfioUser.Tool.CommandLine;
 using VfioUser.Tool.Registers;
+using RegionFlags = VfioUser.Protocol.RegionFlags;
 
 namespace VfioUser.Tool.Regions;
 
@@ -58,6 +59,8 @@ internal static class WatchCommand
     private static int Length(VfioUserClient client, uint index, ulong start, ulong? asked)
     {
         ulong bytes = asked ?? Rest(client, index, start);
+        if (bytes == 0)
+            RegionTransfer.ThrowIfImpossible(client, index, start, count: 1, RegionFlags.Read);
         return bytes is 0 or > MaxLength ? throw new ToolException($"A length of {bytes} bytes cannot be watched; 1 to {MaxLength} can.") : (int)bytes;
     }
 

@@ -96,7 +96,7 @@ internal abstract class Target
         {
             Span<byte> wide = stackalloc byte[sizeof(ulong)];
             wide.Clear();
-            session.Client.ReadRegion(region, offset, wide[..width]);
+            RegionTransfer.Read(session.Client, region, offset, wide[..width]);
             return WireFormat.Read<ulong>(wide);
         }
 
@@ -114,7 +114,7 @@ internal abstract class Target
             ulong value = Parse(text);
             Span<byte> wide = stackalloc byte[sizeof(ulong)];
             WireFormat.Write(wide, value);
-            session.Client.WriteRegion(region, offset, wide[..width]);
+            RegionTransfer.Write(session.Client, region, offset, wide[..width]);
             return $"{Name}: {Describe(value)} written";
         }
 
