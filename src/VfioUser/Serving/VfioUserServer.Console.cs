@@ -60,7 +60,8 @@ public sealed partial class VfioUserServer
         }
     }
 
-    private static VfioUserServer Listen(string address, VfioUserServerOptions options)
+    /// <exception cref="IOException">Nobody can listen there, in words for the user of the program.</exception>
+    internal static VfioUserServer Listen(string address, VfioUserServerOptions options)
     {
         try
         {
@@ -68,8 +69,8 @@ public sealed partial class VfioUserServer
         }
         catch (ArgumentException e)
         {
-            // what the user of the program gave is empty or too long
-            throw new IOException(e.Message, e);
+            // what the user of the program gave is empty or too long, and a parameter of ours says nothing to him
+            throw new IOException(e.Message.Replace($" (Parameter '{e.ParamName}')", "", StringComparison.Ordinal), e);
         }
     }
 

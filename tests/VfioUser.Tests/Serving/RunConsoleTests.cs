@@ -81,6 +81,8 @@ public sealed class RunConsoleTests : IDisposable
         (await VfioUserServer.RunConsoleAsync(Path.Combine(_folder, new string('x', 200)), device)).Should().Be(1);
         (await VfioUserServer.RunConsoleAsync(_folder, device)).Should().Be(1);
         (await VfioUserServer.RunConsoleAsync("", device)).Should().Be(1);
+        FluentActions.Invoking(() => VfioUserServer.Listen(new string('x', 108), new())).Should().Throw<IOException>()
+            .WithMessage("A socket's path has at most 107 bytes, and 'xxx*xxx' has 108.");
     }
 
     [Fact]
