@@ -5,15 +5,20 @@ using VfioUser.Tool;
 
 using CancellationTokenSource stop = new();
 using CancellationTokenSource outputClosed = new();
+Terminal terminal = new(Console.Out, Console.Error, Terminal.WantsColors(), stop.Token) { OutputClosed = outputClosed.Token, Input = Console.IsInputRedirected ? Console.In : null, IsInteractive = !Console.IsOutputRedirected };
 using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
 using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
-Terminal terminal = new(Console.Out, Console.Error, Terminal.WantsColors(), stop.Token) { OutputClosed = outputClosed.Token, Input = Console.IsInputRedirected ? Console.In : null, IsInteractive = !Console.IsOutputRedirected };
 WatchOutput();
 return VfioUserTool.Run(args, terminal);
 
 // the first signal requests the command to end; a second one ends the process at once
 void End(PosixSignalContext signal)
 {
+    if (signal.Signal == PosixSignal.SIGINT && terminal.Foreground.TryInterrupt())
+    {
+        signal.Cancel = true;
+        return;
+    }
     signal.Cancel = !stop.IsCancellationRequested;
     stop.Cancel();
 }

@@ -16,6 +16,9 @@ internal sealed record Terminal(TextWriter Out, TextWriter Error, bool Colors, C
     /// <summary>Whether results go to a terminal, where a table can be refreshed.</summary>
     public bool IsInteractive { get; init; }
 
+    /// <summary>What Ctrl-C ends in place of the tool: a command at a prompt.</summary>
+    public ForegroundCommand Foreground { get; } = new();
+
     /// <summary>For a command that runs until it is ended: cancelled by Ctrl-C, and when the reader of the results has ended.</summary>
     public CancellationTokenSource UntilEnded() => CancellationTokenSource.CreateLinkedTokenSource(Stop, OutputClosed);
 

@@ -32,10 +32,10 @@ internal static class LineRun
         {
             return new Failure(verb is null ? e.Message : $"{e.Message} Usage: {verb.Usage}", ExitCode.Usage);
         }
-        catch (Exception) when (session.Terminal.Stop.IsCancellationRequested)
+        catch (Exception) when (session.Stop.IsCancellationRequested)
         {
             // after Ctrl-C any failure is a consequence of it
-            throw new OperationCanceledException(session.Terminal.Stop);
+            throw new OperationCanceledException(session.Stop);
         }
         catch (Exception e) when (e is ToolException or VfioUserException or ProtocolException or TestGuestException or IOException
             or UnauthorizedAccessException or ArgumentException or InvalidOperationException)

@@ -11,9 +11,32 @@ internal static class Prompt
         while (!session.IsOver && !session.Terminal.Stop.IsCancellationRequested && editor.ReadLine("vfio-user> ") is { } line)
         {
             history.Add(line);
-            if (LineRun.Try(session, line) is { } failure)
-                session.Terminal.Error.WriteLine(session.Terminal.Red(failure.Message));
+            RunLine(session, line);
         }
         return ExitCode.Success;
+    }
+
+    /// <summary>Runs a line, and prints why it failed. Ctrl-C ends the line, and a second one the tool.</summary>
+    /// <exception cref="OperationCanceledException">The tool ends.</exception>
+    public static void RunLine(ShellSession session, string line)
+    {
+        string? problem = session.Terminal.Foreground.Run(stop =>
+        {
+            session.Stop = stop;
+            try
+            {
+                return LineRun.Try(session, line)?.Message;
+            }
+            catch (OperationCanceledException) when (!session.Terminal.Stop.IsCancellationRequested)
+            {
+                return "Interrupted.";
+            }
+            finally
+            {
+                session.Stop = session.Terminal.Stop;
+            }
+        }, session.Terminal.Stop);
+        if (problem is not null)
+            session.Terminal.Error.WriteLine(session.Terminal.Red(problem));
     }
 }

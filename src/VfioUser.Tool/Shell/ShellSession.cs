@@ -22,10 +22,14 @@ internal sealed class ShellSession : IDisposable
     {
         (_socket, _kind, _memorySize, _timeout) = (socket, memory.Kind, memory.Size, timeout);
         Terminal = terminal;
+        Stop = terminal.Stop;
         _guest = Connect();
     }
 
     public Terminal Terminal { get; }
+
+    /// <summary>Ends the command that runs: at a prompt the command only, else the tool.</summary>
+    public CancellationToken Stop { get; set; }
 
     public TestGuest Guest => _guest;
 

@@ -1,3 +1,5 @@
+using VfioUser.Tool.Shell;
+
 namespace VfioUser.Tool.Tests.Shell;
 
 public sealed class ScriptTests : IDisposable
@@ -174,6 +176,23 @@ public sealed class ScriptTests : IDisposable
             """).Should().Be(new ToolRun(0, "", ""));
 
         File.ReadAllBytes(file).Should().Equal(0, 0xFF, (byte)'"', (byte)'\\', 0x0A, 0xBB, 1, 0, 2, 0);
+    }
+
+    [Fact]
+    public async Task Ctrl_c_ends_a_command_at_the_prompt_and_leaves_the_shell()
+    {
+        using StringWriter error = new();
+        Terminal terminal = new(TextWriter.Null, error, Colors: false, CancellationToken.None);
+        using ShellSession session = new(_served.Socket, ShellMemory.Of("mapped", ShellMemory.DefaultSize), TimeSpan.FromMinutes(5), terminal);
+        Prompt.RunLine(session, "set kept 7");
+        terminal.Foreground.TryInterrupt().Should().BeFalse("no command runs, and the tool is to end");
+
+        Task waiting = Task.Run(() => Prompt.RunLine(session, "irq wait msix 1"));
+        SpinWait.SpinUntil(terminal.Foreground.TryInterrupt, TimeSpan.FromMinutes(1)).Should().BeTrue();
+        await waiting.WaitAsync(TimeSpan.FromMinutes(1));
+        Prompt.RunLine(session, "expect LENGTH == $kept");
+
+        error.ToString().Should().Be($"Interrupted.{Environment.NewLine}expected LENGTH == $kept, and it is 0x00000000{Environment.NewLine}");
     }
 
     [Fact]

@@ -53,7 +53,7 @@ internal static class IrqVerbs
         long start = Stopwatch.GetTimestamp();
         while (!vector.TryTakeNext(Min(Slice, limit - Stopwatch.GetElapsedTime(start))))
         {
-            session.Terminal.Stop.ThrowIfCancellationRequested();
+            session.Stop.ThrowIfCancellationRequested();
             if (Stopwatch.GetElapsedTime(start) >= limit)
                 throw new ToolException($"{IrqName.Of((uint)vector.Type)} {vector.Vector} did not come within {limit.TotalSeconds.ToString(CultureInfo.InvariantCulture)} seconds; it has come {vector.Count} times in all");
         }
@@ -64,8 +64,8 @@ internal static class IrqVerbs
         GuestInterrupts type = TakeType(session, words);
         TimeSpan time = ShellSession.TakeLimit(words, "for", TimeSpan.Zero);
         words.End();
-        if (time > TimeSpan.Zero && session.Terminal.Stop.WaitHandle.WaitOne(time))
-            throw new OperationCanceledException(session.Terminal.Stop);
+        if (time > TimeSpan.Zero && session.Stop.WaitHandle.WaitOne(time))
+            throw new OperationCanceledException(session.Stop);
         type.ExpectNone();
     }
 

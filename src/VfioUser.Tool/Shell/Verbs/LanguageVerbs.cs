@@ -55,8 +55,8 @@ internal static class LanguageVerbs
         string text = words.Take("SECONDS");
         words.End();
         TimeSpan time = ShellSession.TakeLimit(Words.Of($"for {text}"), "for", TimeSpan.Zero);
-        if (session.Terminal.Stop.WaitHandle.WaitOne(time))
-            throw new OperationCanceledException(session.Terminal.Stop);
+        if (session.Stop.WaitHandle.WaitOne(time))
+            throw new OperationCanceledException(session.Stop);
     }
 
     private static void Help(ShellSession session, Words words)

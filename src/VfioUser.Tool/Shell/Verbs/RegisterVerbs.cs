@@ -109,7 +109,7 @@ internal static class RegisterVerbs
 
     private static void Pause(ShellSession session, TimeSpan time)
     {
-        if (session.Terminal.Stop.WaitHandle.WaitOne(time))
-            throw new OperationCanceledException(session.Terminal.Stop);
+        if (session.Stop.WaitHandle.WaitOne(time))
+            throw new OperationCanceledException(session.Stop);
     }
 }
