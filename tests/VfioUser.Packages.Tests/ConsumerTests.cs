@@ -23,6 +23,23 @@ public class ConsumerTests(PackedFeed packed)
         info.Should().Contain("1b36:4321");
     }
 
+    [Theory]
+    [InlineData("--vendor 0xZZ", "--vendor 0xZZ is no PCI id: write 0x and four hexadecimal digits, such as 0x1234")]
+    [InlineData("--device 0x12345", "--device 0x12345 is no PCI id: write 0x and four hexadecimal digits, such as 0x1234")]
+    [InlineData("--virtio --device 0x1041", "--vendor and --device are for devices without --virtio: virtio devices have ids of their own")]
+    public async Task An_id_that_cannot_be_is_the_only_error_of_the_templates_device(string options, string message)
+    {
+        string folder = Directory.CreateDirectory(packed.PathOf($"wrong-{Guid.NewGuid():N}")).FullName;
+        string hive = Path.Combine(folder, "hive");
+        await Run(folder, "new", "install", packed.PackageOf("VfioUser.Templates"), "--debug:custom-hive", hive);
+        await Run(folder, ["new", "vfio-user-device", "-n", "Wrong", .. options.Split(' '), "--no-update-check", "--debug:custom-hive", hive]);
+
+        (int exitCode, string said) = await Dotnet.TryRun(Dotnet.Host, Path.Combine(folder, "Wrong"), packed.Environment, "build", "src/Wrong");
+
+        exitCode.Should().NotBe(0);
+        said.Split('\n').Where(line => line.Contains("): error ", StringComparison.Ordinal)).Should().NotBeEmpty().And.OnlyContain(line => line.Contains(message, StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task The_template_makes_a_virtio_device_too()
     {

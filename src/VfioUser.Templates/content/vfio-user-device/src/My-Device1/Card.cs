@@ -1,5 +1,11 @@
 using VfioUser;
 
+#if (vendorIsWrong)
+#error --vendor GIVEN-VENDOR is no PCI id: write 0x and four hexadecimal digits, such as 0x1234
+#endif
+#if (deviceIsWrong)
+#error --device GIVEN-DEVICE is no PCI id: write 0x and four hexadecimal digits, such as 0x1234
+#endif
 namespace My_Device1;
 
 /// <summary>Adds up bytes: the driver writes IOVA and LENGTH, rings DOORBELL, waits for MSI-X 0, reads SUM and FAULT.</summary>
@@ -17,11 +23,11 @@ public sealed class Card : PciDevice
     {
         Bar bar0 = AddBar(0, BarKind.Memory32, size: 0x1000);
         Irq done = bar0.AddMsiX(offset: 0x800, vectors: 1)[0];
-        _iova = bar0.AddRegister<ulong>(offset: 0x00);
-        _length = bar0.AddRegister<uint>(offset: 0x08);
-        _sum = bar0.AddRegister<uint>(offset: 0x0C, RegisterAccess.ReadOnly);
-        _fault = bar0.AddRegister<uint>(offset: 0x10, RegisterAccess.ReadOnly);
-        bar0.AddDoorbell(offset: 0x14, ring: () =>
+        _iova = bar0.AddRegister<ulong>(offset: 0x00, new() { Name = "IOVA" });
+        _length = bar0.AddRegister<uint>(offset: 0x08, new() { Name = "LENGTH" });
+        _sum = bar0.AddRegister<uint>(offset: 0x0C, new() { Name = "SUM", Access = RegisterAccess.ReadOnly });
+        _fault = bar0.AddRegister<uint>(offset: 0x10, new() { Name = "FAULT", Access = RegisterAccess.ReadOnly });
+        bar0.AddDoorbell(offset: 0x14, name: "DOORBELL", ring: () =>
         {
             AddUp();
             done.Trigger();

@@ -1,5 +1,8 @@
 using VfioUser.Virtio;
 
+#if (idOfVirtio)
+#error --vendor and --device are for devices without --virtio: virtio devices have ids of their own
+#endif
 namespace My_Device1;
 
 /// <summary>A source of entropy, whose bytes are this program's: Linux shows them as /dev/hwrng, with the driver that it has.</summary>
