@@ -19,6 +19,9 @@ internal static class Models
     private static readonly Lazy<string> Unruly = new(() =>
         Build("Cosimulation/build-model", "Verilog.Tests/artifacts/unruly.so", "unruly", Path.Combine(Samples, "Verilog.Tests/rtl/unruly.v")));
 
+    private static readonly Lazy<string> Adder = new(() =>
+        Build("Cosimulation/build-model", "Verilog.Tests/artifacts/adder.so", "adder", Path.Combine(Samples, "Verilog.Tests/rtl/adder.v")));
+
     public static bool IsRequired => Environment.GetEnvironmentVariable("VFIO_USER_VERILATOR_REQUIRED") is "1" or "true";
 
     /// <summary>Why no model can be built, in one line; null if one can.</summary>
@@ -32,6 +35,9 @@ internal static class Models
 
     /// <summary>One that misbehaves: <c>rtl/unruly.v</c>.</summary>
     public static VerilatedModel LoadUnruly() => VerilatedModel.Load(Unruly.Value);
+
+    /// <summary>One without a DMA master, about which Verilator warns: <c>rtl/adder.v</c>.</summary>
+    public static VerilatedModel LoadAdder() => VerilatedModel.Load(Adder.Value);
 
     private static bool IsOnPath(string tool) =>
         (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, tool)));
