@@ -1,9 +1,11 @@
 using System.Diagnostics;
+using System.Runtime.Versioning;
 using FluentAssertions;
 
 namespace VfioUser.Vm.Tests.Guests;
 
 /// <summary>The scripts that fetch and build a guest, where something is missing.</summary>
+[SupportedOSPlatform("linux")]
 public sealed class ScriptsTests : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("guest-scripts-");
@@ -20,17 +22,29 @@ public sealed class ScriptsTests : IDisposable
         foreach (string program in new[] { "bash", "readlink", "dirname", "uname" })
             File.CreateSymbolicLink(Path.Combine(PathOf("bin"), program), Path.Combine("/usr/bin", program));
 
-        using Process process = Process.Start(new ProcessStartInfo("/usr/bin/bash", [scripts.PathOf("get-vm"), PathOf("none")])
-        {
-            RedirectStandardError = true,
-            UseShellExecute = false,
-            Environment = { ["PATH"] = PathOf("bin") },
-        })!;
-        string error = await process.StandardError.ReadToEndAsync();
-        await process.WaitForExitAsync();
+        (int exitCode, string error) = await GetVm(scripts, PathOf("bin"));
 
         error.Should().Be("get-vm: needs a Debian-like host: no apt-get\n");
-        process.ExitCode.Should().Be(1);
+        exitCode.Should().Be(1);
+    }
+
+    [Fact]
+    public async Task Package_that_does_not_exist_is_asked_for_once()
+    {
+        Scripts scripts = Scripts.In(PathOf("cache"));
+        string aptGet = Path.Combine(Directory.CreateDirectory(PathOf("bin")).FullName, "apt-get");
+        await File.WriteAllTextAsync(aptGet, """
+            #!/usr/bin/bash
+            [[ " $* " != *" update "* ]] || exit 0
+            echo 'E: Unable to locate package nothing'
+            exit 100
+            """);
+        File.SetUnixFileMode(aptGet, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+
+        (int exitCode, string error) = await GetVm(scripts, $"{PathOf("bin")}:{Environment.GetEnvironmentVariable("PATH")}");
+
+        error.Should().Contain("get-vm: E: Unable to locate package nothing\n").And.NotContain("attempt");
+        exitCode.Should().Be(1);
     }
 
     [Fact]
@@ -53,5 +67,18 @@ public sealed class ScriptsTests : IDisposable
 
         File.GetLastWriteTimeUtc(first).Should().Be(written);
         Directory.GetDirectories(PathOf("cache/scripts")).Should().ContainSingle();
+    }
+
+    private async Task<(int ExitCode, string Error)> GetVm(Scripts scripts, string path)
+    {
+        using Process process = Process.Start(new ProcessStartInfo("/usr/bin/bash", [scripts.PathOf("get-vm"), PathOf("none")])
+        {
+            RedirectStandardError = true,
+            UseShellExecute = false,
+            Environment = { ["PATH"] = path },
+        })!;
+        string error = await process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return (process.ExitCode, error);
     }
 }
