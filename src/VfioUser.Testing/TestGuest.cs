@@ -76,6 +76,9 @@ public sealed partial class TestGuest : IDisposable
     /// <exception cref="InvalidOperationException">The guest is connected to a server, which has the device.</exception>
     public PciDevice Device => _device ?? throw new InvalidOperationException($"The guest is connected to {_path}: the device is in the server there.");
 
+    /// <summary>Null if it is in a server elsewhere.</summary>
+    internal PciDevice? DeviceHere => _device;
+
     internal string DeviceName => _device?.GetType().Name ?? $"the device of {_path}";
 
     /// <summary>The options of this guest.</summary>

@@ -60,7 +60,7 @@ public class GuestIrq
     public void WaitFor(int count)
     {
         if (!Came(count))
-            throw Failure($"came {Count} times and not {count} within {Guest.Options.Timeout}.");
+            throw Failure($"came {Count} times and not {count} within {Guest.Options.Timeout}.{Hint}");
     }
 
     /// <summary>As <see cref="WaitFor(int)"/>, on another thread, so that the test can go on meanwhile.</summary>
@@ -73,7 +73,7 @@ public class GuestIrq
     public void WaitForNext()
     {
         if (!TryTakeNext(Guest.Options.Timeout))
-            throw Failure($"did not come again: {Count} times in all, and {_taken} were taken, within {Guest.Options.Timeout}.");
+            throw Failure($"did not come again: {Count} times in all, and {_taken} were taken, within {Guest.Options.Timeout}.{Hint}");
     }
 
     /// <summary>Makes sure that it did not come since it was last taken. Posted writes are handled first.</summary>
@@ -129,6 +129,13 @@ public class GuestIrq
         }
         return true;
     }
+
+    // a device whose driver chooses the kind of interrupts triggers those that are enabled
+    private string Hint => (Type, Guest.DeviceHere?.Config) switch
+    {
+        (IrqType.MsiX, { MsiX.IsEnabled: false }) or (IrqType.Msi, { Msi.IsEnabled: false }) => $" The driver has not enabled {Type}: StartDriver does.",
+        _ => "",
+    };
 
     private TestGuestException Failure(string what) => new(Guest.WithLog($"{Type} vector {Vector} {what}"));
 

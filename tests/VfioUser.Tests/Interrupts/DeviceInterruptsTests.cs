@@ -43,6 +43,18 @@ public class DeviceInterruptsTests
             guest.Msi[i].Count.Should().Be(expected[i]);
     }
 
+    [Theory]
+    [InlineData(IrqType.MsiX)]
+    [InlineData(IrqType.Msi)]
+    public void Test_that_waits_for_a_kind_that_is_not_enabled_is_told_so(IrqType type)
+    {
+        using TestGuest guest = TestGuest.Attach(_card, new TestGuestOptions { Timeout = TimeSpan.FromMilliseconds(50), LeaseTimeout = TimeSpan.FromMilliseconds(50) });
+        _card.Finish(0);
+
+        guest.Interrupts(type)[0].Invoking(it => it.WaitForNext()).Should().Throw<TestGuestException>().WithMessage($"*The driver has not enabled {type}: StartDriver does.*");
+        guest.Interrupts(type)[0].Invoking(it => it.WaitFor(1)).Should().Throw<TestGuestException>().WithMessage("*StartDriver*");
+    }
+
     [Fact]
     public void Intx_follows_the_cause()
     {
