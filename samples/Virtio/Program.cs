@@ -17,5 +17,5 @@ DeviceKind[] kinds =
 
 ParseResult parsed = CommandLine.Create(kinds).Parse(args);
 if (parsed.Action is ParseErrorAction error)
-    (error.ShowHelp, error.ShowTypoCorrections) = (args is [], false); // otherwise the message says enough
+    (error.ShowHelp, error.ShowTypoCorrections) = (parsed.CommandResult.Command.Subcommands.Count > 0, false); // else the message says enough
 return await parsed.InvokeAsync();
