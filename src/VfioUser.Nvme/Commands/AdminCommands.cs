@@ -27,6 +27,7 @@ internal sealed class AdminCommands
             [AdminOpcode.FormatNvm] = new FormatCommand(parts),
             [AdminOpcode.NamespaceManagement] = new NamespaceManagementCommand(parts),
             [AdminOpcode.NamespaceAttachment] = new NamespaceAttachmentCommand(parts),
+            [AdminOpcode.KeepAlive] = new KeepAliveCommand(parts),
         };
         if (parts.HasShadowDoorbells)
             _commands[AdminOpcode.DoorbellBufferConfig] = new DoorbellBufferConfigCommand(parts);

@@ -14,7 +14,7 @@ internal sealed class CreateCompletionQueueCommand(ControllerParts parts) : IAdm
             return Status.InvalidQueueId;
         if (QueueCommands.Problem(parts, command, size) is { } problem)
             return problem;
-        if (interrupts && vector >= (parts.Interrupts.UsesIntx ? 1 : parts.Interrupts.Vectors))
+        if (interrupts && vector >= parts.Interrupts.Vectors) // with INTx it may be any of them: MSI-X may be enabled later
             return Status.InvalidInterruptVector;
         parts.Queues.Add(new CompletionQueueState(command.Prp1, id, vector, size, 0, 0, Phase: 1, (byte)(interrupts ? 1 : 0), 0));
         return Status.Success;

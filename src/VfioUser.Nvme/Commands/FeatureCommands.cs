@@ -11,6 +11,7 @@ internal sealed class FeatureCommands(ControllerParts parts)
     private const int SelectCurrent = 0;
     private const int SelectSupported = 3;
     private const uint AllSensors = 0xF;
+    private const int HostBehaviorLength = 512;
     private const uint DeallocatedError = 1 << 16; // DULBE
 
     private readonly ReservationFeatures _reservations = new(parts);
@@ -54,6 +55,11 @@ internal sealed class FeatureCommands(ControllerParts parts)
                 return Status.InvalidField;
             case FeatureId.Timestamp:
                 return SetTimestamp(command, context);
+            case FeatureId.KeepAliveTimer:
+                parts.KeepAlive.Set(value);
+                return Status.Success;
+            case FeatureId.HostBehaviorSupport:
+                return SetHostBehavior(command, context);
         }
         Features[id] = value & Features.MaskOf(id);
         if (id == FeatureId.VolatileWriteCache && !Features.WriteCacheEnabled)
@@ -95,6 +101,11 @@ internal sealed class FeatureCommands(ControllerParts parts)
             case FeatureId.Timestamp:
                 ulong timestamp = current ? Features.Timestamp : 0;
                 return context.Return(command, MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(in timestamp)));
+            case FeatureId.KeepAliveTimer:
+                result = current ? parts.KeepAlive.Milliseconds : 0;
+                return Status.Success;
+            case FeatureId.HostBehaviorSupport:
+                return GetHostBehavior(command, context, current);
         }
         result = current ? Features[id] : Features.Default(id);
         return Status.Success;
@@ -104,7 +115,8 @@ internal sealed class FeatureCommands(ControllerParts parts)
     {
         FeatureId.VolatileWriteCache => parts.OffersWriteCache,
         FeatureId.HostIdentifier or FeatureId.ReservationNotificationMask or FeatureId.ReservationPersistence => parts.Subsystem.IsShared,
-        FeatureId.TemperatureThreshold or FeatureId.NumberOfQueues or FeatureId.InterruptVectorConfiguration or FeatureId.Timestamp => true,
+        FeatureId.TemperatureThreshold or FeatureId.NumberOfQueues or FeatureId.InterruptVectorConfiguration or FeatureId.Timestamp
+            or FeatureId.KeepAliveTimer or FeatureId.HostBehaviorSupport => true,
         _ => Features.IsPlain(id),
     };
 
@@ -155,6 +167,29 @@ internal sealed class FeatureCommands(ControllerParts parts)
         parts.History.AddTimestamp();
         Features.Timestamp = timestamp;
         return Status.Success;
+    }
+
+    // there is nothing to retry later, so it changes nothing whether the driver could
+    private Status SetHostBehavior(in Command command, CommandContext context)
+    {
+        Status status = context.Map(command, HostBehaviorLength, isAdmin: true);
+        if (status != Status.Success)
+            return status;
+        Span<byte> behavior = stackalloc byte[HostBehaviorLength];
+        if (!context.Data.TryCopyTo(0, behavior))
+            return Status.DataTransferError;
+        if (behavior[0] > 1)
+            return Status.InvalidField;
+        Features.RetriesAsTold = behavior[0] != 0;
+        return Status.Success;
+    }
+
+    private CommandOutcome GetHostBehavior(in Command command, CommandContext context, bool current)
+    {
+        Span<byte> behavior = stackalloc byte[HostBehaviorLength];
+        behavior.Clear();
+        behavior[0] = (byte)(current && Features.RetriesAsTold ? 1 : 0); // ACRE
+        return context.Return(command, behavior);
     }
 
     // what is in the cache when it is switched off must not be lost any more

@@ -70,6 +70,7 @@ internal sealed class IdentifyCommand(ControllerParts parts) : IAdminCommand
         Put16(page, 266, 343); // WCTEMP
         Put16(page, 268, 353); // CCTEMP
         Put16(page, 316, ExtendedTestTime()); // EDSTT
+        Put16(page, 320, KeepAlive.Granularity); // KAS
         Put32(page, 352, PersistentEventLog.SizeUnits); // PELS
         page[512] = 0x66; // SQES: 64 bytes
         page[513] = 0x44; // CQES: 16 bytes

@@ -11,12 +11,14 @@ namespace VfioUser.Nvme;
 ///        | ids of requests for events, u16 | events, u32 | error log | completion queues | submission queues
 ///        | unreadable bytes of each namespace | results of self-tests | persistent events | id of the controller, u16
 ///        | the host: bytes of its identifier, u32, and 16 of them | count of notices, u64 | notices | of each namespace: masked notices, u32, and reservations
+///        | the Keep Alive Timer, u32 in ms | whether the host retries as told, u32
 /// </code>
 /// </remarks>
 internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle)
 {
     private const int MaxBase = (64 << 10) + PersistentEvents.MaxLength;
-    private const uint FormatVersion = 6;
+    private const uint FormatVersion = 7;
+    private const uint WithoutKeepAlive = 6;
     private const uint WithoutReservations = 5;
     private const uint WithoutLogs = 4;
     private const uint OldestVersion = 3; // all namespaces attached, with the formats that they were given
@@ -58,6 +60,7 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
         PutCounted<byte>(writer, parts.History.Events.Snapshot.Bytes);
         Put<ushort>(writer, [parts.ControllerId]);
         SaveReservations(writer);
+        Put<uint>(writer, [parts.KeepAlive.Milliseconds, parts.Features.RetriesAsTold ? 1u : 0]);
         // from here on they may be another host's
         parts.Subsystem.ReleaseDisks(parts.Namespaces);
     }
@@ -80,6 +83,7 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
         ReadOnlySpan<SubmissionQueueState> submissions = Take<SubmissionQueueState>(ref state, header.SubmissionQueues);
         Logs logs = header.Version <= WithoutLogs ? new Logs([.. namespaces.Select(_ => Array.Empty<BadRange>())], [], []) : TakeLogs(ref state, namespaces.Length);
         Reserved? reserved = header.Version <= WithoutReservations ? null : TakeReservations(ref state, namespaces);
+        ReadOnlySpan<uint> host = header.Version <= WithoutKeepAlive ? [0, 0] : Take<uint>(ref state, 2);
         Require(state.IsEmpty, "more than there should be");
         Require(features.Length == parts.Features.Values.Length, "other features");
         Check(namespaces, changed);
@@ -96,6 +100,8 @@ internal sealed class ControllerState(ControllerParts parts, Lifecycle lifecycle
         parts.OffersWriteCache = header.Version == OldestVersion ? parts.HasVolatileCache : header.OffersWriteCache != 0;
         parts.Interrupts.RestoreMask(header.Mask);
         Restore(header, features, uncoalesced);
+        parts.KeepAlive.Restore(host[0]);
+        parts.Features.RetriesAsTold = host[1] != 0;
         parts.Events.Restore(requests, events, header.Reported);
         parts.Errors.Restore(errors, header.ErrorCount);
         parts.SelfTests.Restore(logs.Tests);

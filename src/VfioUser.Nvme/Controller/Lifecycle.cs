@@ -26,6 +26,7 @@ internal sealed class Lifecycle(ControllerParts parts)
                 parts.Guest.Close();
                 _enabled = false;
                 _disabling = true;
+                parts.KeepAlive.Reset();
                 parts.SelfTests.ControllerReset();
                 parts.History.Release();
             }
@@ -52,6 +53,7 @@ internal sealed class Lifecycle(ControllerParts parts)
             Disable();
             parts.Registers.Reset();
             parts.Features.Reset();
+            parts.KeepAlive.Reset();
             parts.Events.Reset();
             parts.SelfTests.ControllerReset();
             parts.History.Release();

@@ -95,10 +95,12 @@ public sealed partial class NvmeController : PciDevice
             Time = () => TimeProvider,
             Logger = () => Logger,
         };
+        _parts.KeepAlive.UseTimer(AddTimer(_parts.KeepAlive.Expired));
         _lifecycle = new Lifecycle(_parts);
         _parts.Workers = new QueueWorkers(this, _parts, _lifecycle.Advance);
         ControllerState state = new(_parts, _lifecycle);
-        EnableMigration(state.Save, state.Restore, ControllerState.MaxSize(subsystem.Options.Namespaces));
+        // version 2 has a timer
+        EnableMigration(state.Save, state.Restore, ControllerState.MaxSize(subsystem.Options.Namespaces), new() { Version = 2 });
         events.Wake = _parts.Workers.WakeAdmin;
         namespaces.LostWrites = _parts.RaiseLostWrites;
         namespaces.Noticed = _parts.ReservationNoticed;

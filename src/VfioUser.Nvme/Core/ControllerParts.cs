@@ -11,7 +11,7 @@ internal sealed class ControllerParts
     private int _isLost;
     private bool _offersWriteCache;
 
-    public ControllerParts() => History = new PersistentEventLog(this);
+    public ControllerParts() => (History, KeepAlive) = (new PersistentEventLog(this), new KeepAlive(this));
 
     public required NvmeControllerOptions Options { get; init; }
 
@@ -63,6 +63,8 @@ internal sealed class ControllerParts
     public SelfTests SelfTests { get; } = new();
 
     public PersistentEventLog History { get; }
+
+    public KeepAlive KeepAlive { get; }
 
     public NvmeStatistics Statistics { get; } = new();
 

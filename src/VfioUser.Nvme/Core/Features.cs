@@ -49,6 +49,9 @@ internal sealed class Features
     /// <summary>The lower threshold, in kelvins.</summary>
     public ushort UnderThreshold { get; set; }
 
+    /// <summary>Whether the driver understands when a completion says how long to wait before another attempt; none does. ACRE.</summary>
+    public bool RetriesAsTold { get; set; }
+
     /// <summary>The values, to be saved.</summary>
     public ReadOnlySpan<uint> Values => _values;
 
@@ -109,6 +112,7 @@ internal sealed class Features
             _values[id] = Default((FeatureId)id);
         Array.Clear(_uncoalesced);
         UnderThreshold = 0;
+        RetriesAsTold = false;
         (_timestamp, _timestampSetAt, _timestampSet) = (0, Environment.TickCount64, false);
     }
 }

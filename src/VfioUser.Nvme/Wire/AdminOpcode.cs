@@ -18,6 +18,7 @@ internal enum AdminOpcode : byte
     FirmwareDownload = 0x11,
     DeviceSelfTest = 0x14,
     NamespaceAttachment = 0x15,
+    KeepAlive = 0x18,
     DoorbellBufferConfig = 0x7C,
     FormatNvm = 0x80,
 }

@@ -14,6 +14,8 @@ internal enum FeatureId : byte
     WriteAtomicity = 0x0A,
     AsyncEventConfiguration = 0x0B,
     Timestamp = 0x0E,
+    KeepAliveTimer = 0x0F,
+    HostBehaviorSupport = 0x16,
     HostIdentifier = 0x81,
     ReservationNotificationMask = 0x82,
     ReservationPersistence = 0x83,

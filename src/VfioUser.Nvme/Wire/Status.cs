@@ -19,6 +19,7 @@ internal enum Status : ushort
     DataSglLengthInvalid = 0x00F,
     SglTypeInvalid = 0x011,
     InvalidPrpOffset = 0x013,
+    KeepAliveTimeoutExpired = 0x014,
     OperationDenied = 0x015,
     HostIdInconsistentFormat = 0x018,
     AbortedByPreempt = 0x01B,

@@ -73,4 +73,33 @@ public class FeatureTests
         (got & 0xFFFF_FFFF_FFFF).Should().BeInRange(now, now + 600_000);
         (got >> 49 & 7).Should().Be(1, "the host has set it");
     }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void Host_behavior_is_read_back_until_a_reset(byte retries)
+    {
+        using Machine machine = new();
+        byte[] behavior = new byte[512];
+        (behavior[0], behavior[100]) = (retries, 7);
+
+        NvmeDriver.Expect(machine.Admin.Execute(NewCommand.Admin(AdminOpcode.SetFeatures, 0, machine.Guest.Place(behavior), 0x16)));
+        byte[] got = machine.Page(NewCommand.Admin(AdminOpcode.GetFeatures, dword10: 0x16));
+        machine.Driver.Disable();
+        machine.Driver.Enable();
+        byte[] afterReset = machine.Page(NewCommand.Admin(AdminOpcode.GetFeatures, dword10: 0x16));
+
+        got[..512].Should().StartWith([retries, 0]).And.OnlyContain(value => value == 0 || value == retries, "what is reserved stays 0");
+        afterReset.Should().OnlyContain(value => value == 0);
+    }
+
+    [Fact]
+    public void Host_behavior_that_is_not_defined_is_refused()
+    {
+        using Machine machine = new();
+        byte[] behavior = new byte[512];
+        behavior[0] = 2;
+
+        machine.Admin.Execute(NewCommand.Admin(AdminOpcode.SetFeatures, 0, machine.Guest.Place(behavior), 0x16)).Status.Should().Be(Status.InvalidField);
+    }
 }

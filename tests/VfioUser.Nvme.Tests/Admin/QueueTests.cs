@@ -30,6 +30,24 @@ public class QueueTests
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Vector_may_be_any_that_there_is_even_while_the_pin_is_used(bool msiX)
+    {
+        using Machine machine = new(msiX: msiX);
+        Iova completions = machine.NewPage();
+
+        Completion created = machine.Admin.Execute(NewCommand.Admin(AdminOpcode.CreateCompletionQueue, 0, completions, 1 | 63 << 16, Contiguous | 2 | 4 << 16));
+        NvmeDriver.Expect(machine.Admin.Execute(NewCommand.Admin(AdminOpcode.CreateSubmissionQueue, 0, machine.NewPage(), 1 | 63 << 16, Contiguous | 1 << 16)));
+        machine.Driver.IrqOf(4).Take();
+        machine.Driver.RingTail(1, 1); // a command of zeros: a flush of no namespace
+
+        created.Status.Should().Be(Status.Success);
+        machine.Driver.IrqOf(4).WaitForNext();
+        machine.Guest.Memory.Read<uint>(completions + 12).Should().NotBe(0);
+    }
+
+    [Theory]
     [InlineData(0, 63, 1, Status.InvalidQueueId)]
     [InlineData(5, 63, 1, Status.InvalidQueueId)]
     [InlineData(1, 63, 1, Status.InvalidQueueId)]
