@@ -19,20 +19,31 @@ public abstract partial class PciDevice
         {
             ThrowIfServed();
             _requiresBusMaster = value;
-            ApplyBusMaster();
+            Dma.MayMaster = MayMaster;
         }
     }
 
     /// <summary>Whether the device may access guest memory and send interrupt messages. Any thread.</summary>
     internal bool MayMaster => !_requiresBusMaster || Config.IsBusMasterEnabled;
 
-    // Command thread, and setup
+    /// <summary>Called when bus mastering was enabled: accesses to guest memory that failed as <see cref="DmaStatus.BusMasterOff"/> may be
+    /// tried again. Not called for devices that do not require it.</summary>
+    /// <remarks>Command thread, or that on which the device sets the bit itself. A guest may disable it while the device is at work, and
+    /// enable it again, without a reset. PCI 3.0 6.2.2.</remarks>
+    protected virtual void OnBusMasterEnabled()
+    {
+    }
+
+    // Command thread
     private void ApplyBusMaster()
     {
+        bool wasAllowed = Dma.MayMaster;
         Dma.MayMaster = MayMaster;
         if (!MayMaster)
             return;
         _irqs[(int)IrqType.Msi]?.RetryDelivery();
         _irqs[(int)IrqType.MsiX]?.RetryDelivery();
+        if (!wasAllowed)
+            OnBusMasterEnabled();
     }
 }

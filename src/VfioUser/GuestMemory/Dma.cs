@@ -20,6 +20,7 @@ public sealed partial class Dma
     private volatile bool _mayMaster;
     private IGuestMemoryObserver? _observer;
     private int _toldOfBusMaster;
+    private long _busMasterChanges;
 
     internal Dma() => SeveralSlots = new LeaseSlotPool(this);
 
@@ -32,11 +33,11 @@ public sealed partial class Dma
     /// <remarks>Any thread. Allocates nothing.</remarks>
     public DmaRegion? Find(Iova address) => _table.Find(address.Value)?.Description;
 
-    /// <summary>Numbers the client's layout of memory: greater after each map and unmap.</summary>
+    /// <summary>Numbers what the device can reach: greater after each map and unmap, and after bus mastering was enabled or disabled.</summary>
     /// <remarks>Any thread. An address that is not mapped, but was, may be so for a moment only: clients unmap and map again what they
     /// move or split. Whoever notes the number before an access of memory that should be there can tell that from a wrong address, and try
-    /// again after <see cref="PciDevice.OnDmaMapped"/>.</remarks>
-    public long Generation => _table.Generation;
+    /// again after <see cref="PciDevice.OnDmaMapped"/> and <see cref="PciDevice.OnBusMasterEnabled"/>.</remarks>
+    public long Generation => _table.Generation + Interlocked.Read(ref _busMasterChanges);
 
     /// <summary>All mapped regions. Set on the Command thread.</summary>
     internal GuestRegionTable Table
@@ -55,8 +56,11 @@ public sealed partial class Dma
         get => _mayMaster;
         set
         {
+            if (_mayMaster == value)
+                return;
             _mayMaster = value;
             _reachable = value ? _table : GuestRegionTable.Empty;
+            Interlocked.Increment(ref _busMasterChanges);
             Volatile.Write(ref _toldOfBusMaster, 0);
         }
     }

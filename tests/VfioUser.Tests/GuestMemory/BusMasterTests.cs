@@ -74,6 +74,27 @@ public class BusMasterTests
         value.Should().Be(5);
     }
 
+    [Fact]
+    public void Device_is_told_when_memory_can_be_reached_again_and_each_change_has_a_number()
+    {
+        CountingDevice device = new();
+        using TestGuest guest = TestGuest.Attach(device, new() { EnableBusMaster = false });
+        PciFunction function = guest.Enumerate();
+        device.Address = guest.Place([5]);
+        long before = device.Dma.Generation;
+
+        function.SetCommand(PciCommands.BusMaster);
+        function.SetCommand(PciCommands.BusMaster);
+        device.Read.Should().Equal(5);
+        device.Dma.Generation.Should().Be(before + 1);
+        function.ClearCommand(PciCommands.BusMaster);
+        device.Dma.Generation.Should().Be(before + 2);
+        function.SetCommand(PciCommands.BusMaster);
+
+        device.Read.Should().Equal(5, 5);
+        device.Dma.Generation.Should().Be(before + 3);
+    }
+
     [Theory, InlineData(true), InlineData(false)]
     public void Migration_restores_bus_mastering(bool isBusMaster)
     {
@@ -166,5 +187,19 @@ public class BusMasterTests
         guest.Config.Write(0x04, BusMaster);
 
         guest.MsiX[0].Count.Should().Be(0);
+    }
+
+    private sealed class CountingDevice() : PciDevice(new PciId(0x1B36, 0x00F0), PciClass.Other)
+    {
+        public Iova Address { get; set; }
+
+        /// <summary>What was at <see cref="Address"/> each time.</summary>
+        public List<byte> Read { get; } = [];
+
+        protected override void OnBusMasterEnabled()
+        {
+            if (Dma.TryRead(Address, out byte value))
+                Read.Add(value);
+        }
     }
 }
