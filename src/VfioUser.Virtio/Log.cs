@@ -16,7 +16,7 @@ internal static partial class Log
     [LoggerMessage(203, LogLevel.Warning, "No program of the host can be accepted on {Path}, which is tried again: {Reason}.")]
     public static partial void HostSocketFailed(ILogger logger, string path, string reason);
 
-    [LoggerMessage(204, LogLevel.Information, "The queue {Queue} waits until its memory is mapped again: {Reason}.")]
+    [LoggerMessage(204, LogLevel.Information, "The queue {Queue} waits until its memory can be reached again: {Reason}.")]
     public static partial void RingPaused(ILogger logger, string queue, string reason);
 
     [LoggerMessage(210, LogLevel.Error, "The disk {Disk} has lost writes: {Reason} All later flushes fail.")]

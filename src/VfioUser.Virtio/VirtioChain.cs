@@ -42,6 +42,9 @@ public sealed class VirtioChain
     /// <summary>How many entries of the ring it takes.</summary>
     internal int Slots { get; set; }
 
+    /// <summary>What could be reached before it was taken: <see cref="Dma.Generation"/>.</summary>
+    internal long Generation { get; set; }
+
     /// <summary>How many ranges of memory it has.</summary>
     internal int Ranges => Readable.Count + Writable.Count;
 

@@ -191,12 +191,25 @@ public abstract partial class VirtioDevice : PciDevice
     }
 
     /// <inheritdoc/>
-    protected override void OnDmaMapped(DmaRegion region)
+    protected override void OnDmaMapped(DmaRegion region) => MemoryIsBack();
+
+    /// <inheritdoc/>
+    protected override void OnBusMasterEnabled()
     {
-        // a worker that has found some unmapped looks again after it has said so
+        MemoryIsBack();
+        // a message that was sent just before is lost where the client disables bus mastering first and tells the device then, as QEMU does
+        foreach (VirtioQueue queue in _queues.Where(static queue => queue.IsRunning))
+            InterruptQueue(queue.Index);
+        InterruptConfig();
+    }
+
+    /// <summary>Command thread: more memory can be reached than before.</summary>
+    internal virtual void MemoryIsBack()
+    {
+        // a worker that has missed some looks again after it has said so
         Interlocked.MemoryBarrier();
         foreach (VirtioQueue queue in _queues)
-            queue.MemoryMapped();
+            queue.MemoryIsBack();
     }
 
     /// <inheritdoc/>

@@ -97,6 +97,7 @@ public sealed partial class VirtioQueue
         if (_taken == MaxChainsPerPass || _ranges > MaxRanges || _ring is not { } ring || !_use.TryEnter())
             return false;
         VirtioChain taken = _spare.TryPop(out VirtioChain? spare) ? spare : new VirtioChain(this, _device.Dma);
+        taken.Generation = _device.Dma.Generation;
         if (!ring.TryTake(taken))
         {
             taken.Clear();
@@ -227,8 +228,8 @@ public sealed partial class VirtioQueue
             _device.InterruptQueue(Index);
     }
 
-    /// <summary>Command thread: memory has been mapped.</summary>
-    internal void MemoryMapped()
+    /// <summary>Command thread: more memory can be reached than before.</summary>
+    internal void MemoryIsBack()
     {
         if (_ring is not { IsPaused: true } ring)
             return;

@@ -58,6 +58,54 @@ public sealed class MemoryChangeTests
             driver.Queues[0].Take().Written.Should().Be(16);
     }
 
+    /// <summary>blktests' block/011 switches bus mastering off and on under load.</summary>
+    [Theory]
+    [MemberData(nameof(AllLayouts))]
+    public void Buffers_wait_while_bus_mastering_is_off(Layout layout)
+    {
+        EchoDevice device = new() { Held = [] };
+        using TestGuest guest = TestGuest.Attach(device);
+        VirtioDriver driver = VirtioDriver.Start(guest, layout.Options());
+        VirtioDriverQueue queue = driver.Queues[0];
+
+        for (int round = 0; round < 10; round++)
+        {
+            ushort first = queue.Add(new VirtioPart(guest.Memory.Allocate(16), 16, writable: true));
+            queue.Notify();
+            VirtioChain chain = device.Held.Take();
+            driver.Function.ClearCommand(PciCommands.BusMaster);
+            chain.Complete(16);
+            ushort second = queue.Add(new VirtioPart(guest.Memory.Allocate(8), 8, writable: true));
+            queue.Notify();
+            for (int i = 0; i < 50 * round; i++) // some time for the worker
+                driver.ReadStatus().Should().BeLessThan((byte)VirtioStatus.NeedsReset);
+            queue.TryTake(out _).Should().BeFalse();
+
+            driver.Function.SetCommand(PciCommands.BusMaster);
+
+            VirtioUsed used = queue.Take();
+            (used.Id, used.Written).Should().Be((first, 16));
+            device.Held.Take().Complete(8);
+            used = queue.Take();
+            (used.Id, used.Written).Should().Be((second, 8));
+        }
+    }
+
+    [Fact]
+    public void Driver_is_interrupted_when_bus_mastering_is_back_for_messages_that_the_client_has_dropped()
+    {
+        using TestGuest guest = TestGuest.Attach(new EchoDevice());
+        VirtioDriver driver = VirtioDriver.Start(guest);
+        driver.Queues[0].Request([1], 1);
+        driver.Function.ClearCommand(PciCommands.BusMaster);
+        int[] seen = [driver.Interrupts[0].Count, driver.Interrupts[1].Count];
+
+        driver.Function.SetCommand(PciCommands.BusMaster);
+
+        driver.Interrupts[0].WaitFor(seen[0] + 1);
+        driver.Interrupts[1].WaitFor(seen[1] + 1);
+    }
+
     [Theory]
     [MemberData(nameof(AllLayouts))]
     public void Driver_may_reset_the_device_meanwhile(Layout layout)

@@ -62,21 +62,20 @@ internal sealed class BlockRequest
     /// <summary>Whether the guest's memory could not be accessed.</summary>
     public bool MissesMemory { get; private set; }
 
-    /// <summary>The layout of the guest's memory when the request was begun: <see cref="Dma.Generation"/>.</summary>
+    /// <summary>What could be reached of the guest's memory when the request was taken: <see cref="Dma.Generation"/>.</summary>
     public long Begun { get; private set; }
 
-    /// <summary>The layout when it was last carried out.</summary>
+    /// <summary>The same when it was last carried out.</summary>
     public long Tried { get; private set; }
 
     private bool IsRead => Type is BlockRequestType.Read or BlockRequestType.GetId;
 
     /// <summary>Begins with a buffer of the driver's.</summary>
     /// <param name="chain">The buffer.</param>
-    /// <param name="generation">The layout of memory.</param>
-    public void Begin(VirtioChain chain, long generation)
+    public void Begin(VirtioChain chain)
     {
-        (Chain, Begun, IsUnderWay) = (chain, generation, true);
-        BeginAgain(generation);
+        (Chain, Begun, IsUnderWay) = (chain, chain.Generation, true);
+        BeginAgain(Begun);
         if (!_isCancelled)
             return;
         // somebody is about to cancel the last one
@@ -122,7 +121,7 @@ internal sealed class BlockRequest
     }
 
     /// <summary>It is to be carried out once more.</summary>
-    /// <param name="generation">The layout of memory.</param>
+    /// <param name="generation">What can be reached now.</param>
     public void BeginAgain(long generation) => (Tried, MissesMemory, _hasHeader, _isTold) = (generation, false, false, false);
 
     /// <summary>Writes how it ended, where the driver looks for it.</summary>

@@ -4,7 +4,8 @@ namespace VfioUser.Virtio;
 /// <remarks>
 /// <para>Any thread. There are never more than entries of the queue.</para>
 /// <para>A client that changes its layout of memory unmaps what it moves, and maps it again a moment later. A request whose memory is away
-/// when the disk answers waits for it: to fail it would tell the guest of a broken disk.</para>
+/// when the disk answers waits for it: to fail it would tell the guest of a broken disk. So does one during which the guest disables bus
+/// mastering.</para>
 /// </remarks>
 /// <param name="dma">The guest's memory.</param>
 /// <param name="ended">Called with the status of a request that the disk has answered late.</param>
@@ -24,7 +25,7 @@ internal sealed class BlockRequests(Dma dma, Action<BlockRequest, BlockStatus> e
         {
             if (!_free.TryPop(out BlockRequest? request))
                 _all.Add(request = new BlockRequest(this, ended));
-            request.Begin(chain, dma.Generation);
+            request.Begin(chain);
             return request;
         }
     }
@@ -59,8 +60,8 @@ internal sealed class BlockRequests(Dma dma, Action<BlockRequest, BlockStatus> e
         return true;
     }
 
-    /// <summary>Memory has been mapped: those that wait are tried again.</summary>
-    public void MemoryMapped()
+    /// <summary>More memory can be reached than before: those that wait are tried again.</summary>
+    public void MemoryIsBack()
     {
         BlockRequest[] requests;
         lock (_lock)

@@ -72,12 +72,11 @@ public sealed class VirtioBlock : VirtioDevice
     /// <inheritdoc/>
     protected override void OnQueueStopping(VirtioQueue queue) => Cancel(RequestsOf(queue));
 
-    /// <inheritdoc/>
-    protected override void OnDmaMapped(DmaRegion region)
+    internal override void MemoryIsBack()
     {
-        base.OnDmaMapped(region);
+        base.MemoryIsBack();
         foreach (BlockRequests requests in _requests)
-            requests.MemoryMapped();
+            requests.MemoryIsBack();
     }
 
     /// <inheritdoc/>

@@ -42,7 +42,7 @@ internal abstract class Ring
     /// <summary>Whether the driver relies on getting its buffers back in their order.</summary>
     public bool IsInOrder { get; }
 
-    /// <summary>Whether some of it is unmapped that was mapped: it is not used until memory is mapped.</summary>
+    /// <summary>Whether some of it is unmapped that was mapped, or bus mastering is off: it is not used until that changes.</summary>
     public bool IsPaused
     {
         get => _isPaused;
@@ -241,14 +241,14 @@ internal abstract class Ring
     }
 
     // After an access that was not done. A wrong address is the driver's fault, unless it may have been unmapped since the driver gave it:
-    // then the ring is paused, or, if memory was mapped meanwhile, the access is worth another try.
+    // then the ring is paused, or, if memory was mapped meanwhile, the access is worth another try. So it is without bus mastering.
     private bool IsWorthAnother(DmaResult result, bool mayHaveBeenMapped, long generation, RingAreas area)
     {
-        if (result.Status == DmaStatus.NotMapped && mayHaveBeenMapped)
+        if (result.Status == DmaStatus.BusMasterOff || (result.Status == DmaStatus.NotMapped && mayHaveBeenMapped))
         {
             PausedFor = $"{Name(area)}: {result}";
             _isPaused = true;
-            // who maps memory looks for it afterwards
+            // who maps memory, or enables bus mastering, looks for it afterwards
             Interlocked.MemoryBarrier();
             if (Dma.Generation == generation)
                 return false;

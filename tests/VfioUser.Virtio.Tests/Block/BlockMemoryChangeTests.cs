@@ -36,6 +36,34 @@ public sealed class BlockMemoryChangeTests
         guest.Read(1024, length).Should().Equal(pattern);
     }
 
+    [Theory]
+    [InlineData(false, 512)]
+    [InlineData(true, 512)]
+    [InlineData(true, 256 << 10)] // in pieces
+    public void Requests_end_well_although_bus_mastering_is_off_when_the_disk_answers(bool blocks, int length)
+    {
+        using ScriptedDisk disk = new(1 << 20, blocks) { Before = static (_, _, _) => Task.CompletedTask };
+        using BlockGuest guest = new(disk);
+        PciFunction function = guest.Driver.Function;
+        byte[] pattern = BlockGuest.Pattern(length);
+        guest.Write(0, pattern);
+        disk.Before = Hold;
+        (PendingRequest read, Iova data) = PostRead(guest, length);
+        TaskCompletionSource held = _held.Take();
+
+        function.ClearCommand(PciCommands.BusMaster);
+        disk.Before = static (_, _, _) => Task.CompletedTask;
+        held.SetResult();
+        PendingRequest write = guest.Post(BlockRequestType.Write, 1024, pattern);
+        function.SetCommand(PciCommands.BusMaster);
+
+        new[] { guest.Queue.Take().Id, guest.Queue.Take().Id }.Should().BeEquivalentTo([read.Id, write.Id]);
+        guest.StatusOf(write).Should().Be(BlockStatus.Ok);
+        guest.StatusOf(read).Should().Be(BlockStatus.Ok);
+        Bytes(guest, data, length).Should().Equal(pattern);
+        guest.Read(1024, length).Should().Equal(pattern);
+    }
+
     [Fact]
     public void Requests_whose_memory_does_not_come_back_end_with_the_reset()
     {
