@@ -59,8 +59,13 @@ internal sealed class ControlQueue(VirtioNet device)
         },
         CommandClass.Vlan => SetVlan(command, data),
         CommandClass.Announce => command == 0 && device.Has(NetFeatures.GuestAnnounce) && device.AcknowledgeAnnounce(),
-        CommandClass.MultiQueue => command == 0 && device.Has(NetFeatures.MultiQueue) && data.Length == sizeof(ushort)
-            && device.UsePairs(BinaryPrimitives.ReadUInt16LittleEndian(data)),
+        CommandClass.MultiQueue => command switch
+        {
+            0 => device.Has(NetFeatures.MultiQueue) && data.Length == sizeof(ushort) && device.UsePairs(BinaryPrimitives.ReadUInt16LittleEndian(data)),
+            1 => device.Has(NetFeatures.Rss) && device.UseRss(data),
+            2 => device.Has(NetFeatures.HashReport) && device.UseHashes(data),
+            _ => false,
+        },
         CommandClass.GuestOffloads => command == 0 && device.Has(NetFeatures.ControlGuestOffloads) && data.Length == sizeof(ulong)
             && device.UseOffloads((NetFeatures)BinaryPrimitives.ReadUInt64LittleEndian(data)),
         _ => false,

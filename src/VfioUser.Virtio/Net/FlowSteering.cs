@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
-using VfioUser.Network;
 
 namespace VfioUser.Virtio;
 
@@ -9,10 +8,6 @@ namespace VfioUser.Virtio;
 internal sealed class FlowSteering
 {
     private const int Entries = 256;
-    private const int Ipv6Header = 40;
-    private const byte Tcp = 6;
-    private const byte Udp = 17;
-    private const ushort FragmentBits = 0x3FFF;
 
     // the pair and one; 0 for a flow in which the guest has not sent
     private readonly byte[] _pairs = new byte[Entries];
@@ -31,18 +26,10 @@ internal sealed class FlowSteering
     // the same for both directions; 0 for what is not IP
     private static uint HashOf(ReadOnlySpan<byte> head)
     {
-        ushort type = Ethernet.TypeOf(head, out int offset);
-        ReadOnlySpan<byte> ip = head[offset..];
-        if (type == Ethernet.IPv4 && ip.Length >= 20)
-        {
-            uint sum = Words(ip[12..20]);
-            int header = (ip[0] & 0xF) * 4;
-            bool isWhole = (BinaryPrimitives.ReadUInt16BigEndian(ip[6..]) & FragmentBits) == 0;
-            return Mix(isWhole && ip[9] is Tcp or Udp && ip.Length >= header + 4 ? sum ^ Ports(ip[header..]) : sum);
-        }
-        if (type == Ethernet.IPv6 && ip.Length >= Ipv6Header + 4)
-            return Mix(ip[6] is Tcp or Udp ? Words(ip[8..40]) ^ Ports(ip[Ipv6Header..]) : Words(ip[8..40]));
-        return 0;
+        if (!IpFlow.TryRead(head, out IpFlow flow))
+            return 0;
+        uint sum = Words(flow.Addresses);
+        return Mix(flow.Ports.IsEmpty ? sum : sum ^ Ports(flow.Ports));
     }
 
     private static uint Words(ReadOnlySpan<byte> bytes)

@@ -6,7 +6,8 @@ namespace VfioUser.Virtio;
 internal static class NetFeatureRules
 {
     private const NetFeatures NeedControlQueue = NetFeatures.ControlGuestOffloads | NetFeatures.ControlReceive | NetFeatures.ControlVlan
-        | NetFeatures.ControlReceiveExtra | NetFeatures.GuestAnnounce | NetFeatures.MultiQueue | NetFeatures.ControlMac;
+        | NetFeatures.ControlReceiveExtra | NetFeatures.GuestAnnounce | NetFeatures.MultiQueue | NetFeatures.ControlMac
+        | NetFeatures.HashReport | NetFeatures.Rss;
 
     public static bool Has(this NetFeatures features, NetFeatures bit) => (features & bit) != 0;
 

@@ -26,5 +26,7 @@ internal enum NetFeatures : ulong
     GuestAnnounce = 1ul << 21,
     MultiQueue = 1ul << 22,
     ControlMac = 1ul << 23,
+    HashReport = 1ul << 57,
+    Rss = 1ul << 60,
     SpeedDuplex = 1ul << 63,
 }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Numerics;
 using VfioUser.Network;
 
 namespace VfioUser.Virtio;
@@ -8,13 +9,11 @@ namespace VfioUser.Virtio;
 /// <remarks>VIRTIO 1.3 5.1.6.3 "Setting Up Receive Buffers", 5.1.6.4 "Processing of Incoming Packets".</remarks>
 internal sealed class ReceiveQueue(VirtioNet device, int capacity)
 {
-    /// <summary>Of the header before each frame.</summary>
-    public const int HeaderLength = 12;
-
     /// <summary>So many buffers a frame may take.</summary>
     public const int MaxBuffers = 1024;
 
     private const int BuffersOffset = 10;
+    private const int HashOffset = 12;
     private const int FramesPerPass = 64;
 
     private readonly FrameQueue _waiting = new(capacity);
@@ -87,7 +86,7 @@ internal sealed class ReceiveQueue(VirtioNet device, int capacity)
     /// <returns>False if it has to wait for buffers, or is for the worker.</returns>
     private bool TryStore(VirtioQueue queue, in NetworkFrame frame, bool inPlaceOnly)
     {
-        int needed = HeaderLength + frame.Length;
+        int needed = device.HeaderLength + frame.Length;
         long room = 0;
         int slots = 0;
         do
@@ -102,7 +101,7 @@ internal sealed class ReceiveQueue(VirtioNet device, int capacity)
         }
         while (room < needed && device.IsMergeable && _taken.Count < MaxBuffers);
 
-        if (room < needed || _taken[0].Writable.Length < HeaderLength || (frame.Offload.Required & ~device.Offloads) != 0)
+        if (room < needed || _taken[0].Writable.Length < device.HeaderLength || (frame.Offload.Required & ~device.Offloads) != 0)
             return PutBack() && Drop();
         bool isStored = Write(frame);
         _taken.Clear();
@@ -111,13 +110,17 @@ internal sealed class ReceiveQueue(VirtioNet device, int capacity)
 
     private bool Write(in NetworkFrame frame)
     {
-        Span<byte> header = stackalloc byte[HeaderLength];
+        int headerLength = device.HeaderLength;
+        Span<byte> header = stackalloc byte[VirtioNet.MaxHeaderLength];
+        header = header[..headerLength];
         bool tellsValid = (device.Offloads & PortOffloads.Checksum) != 0;
         OffloadHeader.Write(header, tellsValid ? frame.Offload : frame.Offload with { IsChecksumValid = false });
         BinaryPrimitives.WriteUInt16LittleEndian(header[BuffersOffset..], (ushort)_taken.Count);
+        if (headerLength > HashOffset)
+            WriteHash(header[HashOffset..], frame.Head);
         bool isWritten = _taken[0].Writable.TryWrite(0, header);
         int done = 0;
-        for (int i = 0, skip = HeaderLength; i < _taken.Count; i++, skip = 0)
+        for (int i = 0, skip = headerLength; i < _taken.Count; i++, skip = 0)
         {
             DmaList buffer = _taken[i].Writable;
             int count = (int)Math.Min(buffer.Length - skip, frame.Length - done);
@@ -131,6 +134,15 @@ internal sealed class ReceiveQueue(VirtioNet device, int capacity)
         Volatile.Write(ref _frames, _frames + 1);
         Volatile.Write(ref _bytes, _bytes + frame.Length);
         return true;
+    }
+
+    // value, then what it is of; the rest is zero
+    private void WriteHash(Span<byte> report, ReadOnlySpan<byte> head)
+    {
+        uint hash = 0;
+        HashTypes type = device.Rss?.HashOf(head, out hash) ?? HashTypes.None;
+        BinaryPrimitives.WriteUInt32LittleEndian(report, hash);
+        BinaryPrimitives.WriteUInt16LittleEndian(report[4..], (ushort)(BitOperations.Log2((uint)type << 1)));
     }
 
     private bool PutBack()

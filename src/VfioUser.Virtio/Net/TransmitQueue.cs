@@ -6,12 +6,10 @@ namespace VfioUser.Virtio;
 /// <remarks>On the queue's worker. VIRTIO 1.3 5.1.6.2 "Packet Transmission".</remarks>
 internal sealed class TransmitQueue(VirtioNet device, int pair)
 {
-    private const int HeaderLength = ReceiveQueue.HeaderLength;
-
     // what is longer stays in the guest's memory; it is all headers that anybody looks at
     private const int HeadLength = 256;
 
-    private readonly byte[] _head = new byte[HeaderLength + HeadLength];
+    private readonly byte[] _head = new byte[VirtioNet.MaxHeaderLength + HeadLength];
     private byte[]? _whole; // for frames in memory that is not mapped
     private long _frames;
     private long _bytes;
@@ -54,13 +52,14 @@ internal sealed class TransmitQueue(VirtioNet device, int pair)
     /// <returns>Length of the frame; 0 if there is none.</returns>
     private int Send(DmaList buffer)
     {
-        long length = buffer.Length - HeaderLength;
+        int header = device.HeaderLength;
+        long length = buffer.Length - header;
         if (length is < NetworkFrame.MinLength or > NetworkFrame.MaxLength || device.Cable is not { } cable)
             return 0;
-        Span<byte> bytes = _head;
+        Span<byte> bytes = _head.AsSpan(0, header + HeadLength);
         if (buffer.Length < bytes.Length || !buffer.IsMapped(writable: false))
         {
-            Span<byte> room = buffer.Length <= bytes.Length ? bytes : _whole ??= new byte[HeaderLength + NetworkFrame.MaxLength];
+            Span<byte> room = buffer.Length <= bytes.Length ? bytes : _whole ??= new byte[VirtioNet.MaxHeaderLength + NetworkFrame.MaxLength];
             bytes = room[..(int)buffer.Length];
         }
         if (!buffer.TryRead(0, bytes) || !OffloadHeader.TryRead(bytes, out FrameOffload offload))
@@ -69,7 +68,7 @@ internal sealed class TransmitQueue(VirtioNet device, int pair)
         offload = offload with { IsChecksumValid = false };
         if ((offload.Required & ~device.SendOffloads) != 0 || !offload.IsValidFor((int)length))
             return 0;
-        ReadOnlySpan<byte> head = bytes[HeaderLength..];
+        ReadOnlySpan<byte> head = bytes[header..];
         device.Sent(head, pair);
         NetworkFrame frame = head.Length == length
             ? new NetworkFrame(head, offload)

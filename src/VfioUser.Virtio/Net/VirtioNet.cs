@@ -16,6 +16,10 @@ public sealed class VirtioNet : VirtioDevice, INetworkPort
 {
     private const int MaxPairs = 64;
     private const int MinQueueSize = 64;
+    private const int HeaderLengthWithoutHash = 12;
+
+    /// <summary>Of the longest header before a frame.</summary>
+    internal const int MaxHeaderLength = 20;
 
     // of a device whose driver does not use several pairs
     private const int ControlOfOnePair = 2;
@@ -41,7 +45,9 @@ public sealed class VirtioNet : VirtioDevice, INetworkPort
     private int _pairs = 1;
     private NetFeatures _features;
     private NetFeatures _received; // those of the bits for receiving that the driver wants now
+    private RssSettings? _rss;
     private NetState? _restored;
+    private RssState? _restoredRss;
     private bool _hasMoved;
 
     /// <summary>Creates a device without a cable.</summary>
@@ -66,6 +72,7 @@ public sealed class VirtioNet : VirtioDevice, INetworkPort
             AddQueue($"transmit {pair}", options.QueueSize, Poll, ownThread: _pairCount > 1);
         }
         AddQueue("control", MinQueueSize, Poll);
+        bool hashes = options.OffersRss || options.OffersHashReports;
         _config = AddConfig(new NetConfig
         {
             Mac = _address,
@@ -73,8 +80,13 @@ public sealed class VirtioNet : VirtioDevice, INetworkPort
             Mtu = (ushort)(options.Mtu ?? 0),
             Speed = (uint)options.Speed,
             Duplex = NetConfig.FullDuplex,
+            RssMaxKeySize = hashes ? (byte)ToeplitzHash.MaxKeyLength : (byte)0,
+            RssMaxIndirection = options.OffersRss ? (ushort)RssSettings.MaxTable : (ushort)0,
+            HashTypes = hashes ? (uint)HashTypes.Supported : 0,
         });
         AddState("virtio.net", () => NetState.Of(Filter, _pairs, (ulong)_received), state => _restored = state);
+        if (hashes)
+            AddState("virtio.net.rss", () => RssState.Of(Rss), state => _restoredRss = state);
         EnableMigration();
     }
 
@@ -154,13 +166,24 @@ public sealed class VirtioNet : VirtioDevice, INetworkPort
         if (!ReceivesFrames || Cable is null || !Filter.Accepts(frame.Head))
             return;
         int pairs = Volatile.Read(ref _pairs);
-        _receive[pairs == 1 ? 0 : _steering.PairFor(frame.Head, pairs)].Receive(frame);
+        int pair = Rss is { HasTable: true } rss ? rss.PairFor(frame.Head) : pairs == 1 ? 0 : _steering.PairFor(frame.Head, pairs);
+        _receive[pair].Receive(frame);
     }
 
     /// <summary>Where frames go; null without a link.</summary>
     internal INetworkPort? Cable { get; private set; }
 
     internal bool IsMergeable => Has(NetFeatures.MergeableBuffers);
+
+    /// <summary>Of the header before each frame.</summary>
+    internal int HeaderLength => Has(NetFeatures.HashReport) ? MaxHeaderLength : HeaderLengthWithoutHash;
+
+    /// <summary>What received frames are hashed with; null if the driver has said nothing. Any thread.</summary>
+    internal RssSettings? Rss
+    {
+        get => Volatile.Read(ref _rss);
+        private set => Volatile.Write(ref _rss, value);
+    }
 
     /// <summary>What the driver may leave to the device.</summary>
     internal PortOffloads SendOffloads => _features.Sent();
@@ -195,8 +218,13 @@ public sealed class VirtioNet : VirtioDevice, INetworkPort
         if (pairs < 1 || pairs > _pairCount)
             return false;
         Volatile.Write(ref _pairs, pairs);
+        Rss = Rss?.WithoutTable();
         return true;
     }
+
+    internal bool UseRss(ReadOnlySpan<byte> settings) => Use(RssSettings.WithTable(settings, _pairCount));
+
+    internal bool UseHashes(ReadOnlySpan<byte> settings) => Use(RssSettings.Hashes(settings));
 
     internal bool UseOffloads(NetFeatures offloads)
     {
@@ -229,6 +257,7 @@ public sealed class VirtioNet : VirtioDevice, INetworkPort
     protected override void OnDriverGone()
     {
         (_features, _received, _pairs) = (NetFeatures.None, NetFeatures.None, 1);
+        Rss = null;
         foreach (ReceiveQueue queue in _receive)
             queue.Clear();
         _steering.Clear();
@@ -249,7 +278,9 @@ public sealed class VirtioNet : VirtioDevice, INetworkPort
             UseAddress(filter.Address);
             Filter = filter;
         }
-        _restored = null;
+        if (_restoredRss?.ToSettings(_pairCount) is { } rss)
+            Use(rss);
+        (_restored, _restoredRss) = (null, null);
         _hasMoved = true;
         base.OnRestored();
     }
@@ -261,6 +292,16 @@ public sealed class VirtioNet : VirtioDevice, INetworkPort
         if (_hasMoved)
             Announce();
         _hasMoved = false;
+    }
+
+    private bool Use(RssSettings? rss)
+    {
+        if (rss is null)
+            return false;
+        if (rss.HasTable)
+            Volatile.Write(ref _pairs, rss.TransmitQueues);
+        Rss = rss;
+        return true;
     }
 
     private bool ReceivesFrames => (Status & VirtioStatus.DriverOk) != 0;
@@ -301,12 +342,15 @@ public sealed class VirtioNet : VirtioDevice, INetworkPort
             throw new ArgumentException($"A queue of {options.QueueSize} entries: take {MinQueueSize} or more.", nameof(options));
         if (options.Mtu is < 68 or > ushort.MaxValue)
             throw new ArgumentException($"An MTU of {options.Mtu}: take 68 to {ushort.MaxValue}.", nameof(options));
+        if (options.OffersRss && options.QueuePairs == 1)
+            throw new ArgumentException($"{nameof(options.OffersRss)} with one pair of queues: take several {nameof(options.QueuePairs)}.", nameof(options));
         return 2 * options.QueuePairs + 1;
     }
 
     private static NetFeatures FeaturesOf(VirtioNetOptions options)
     {
-        NetFeatures features = Always | (options.QueuePairs > 1 ? NetFeatures.MultiQueue : 0) | (options.Mtu is null ? 0 : NetFeatures.Mtu);
+        NetFeatures features = Always | (options.QueuePairs > 1 ? NetFeatures.MultiQueue : 0) | (options.Mtu is null ? 0 : NetFeatures.Mtu)
+            | (options.OffersRss ? NetFeatures.Rss : 0) | (options.OffersHashReports ? NetFeatures.HashReport : 0);
         if ((options.Offloads & PortOffloads.Checksum) == 0)
             return features;
         features |= NetFeatures.Checksum | NetFeatures.GuestChecksum | NetFeatures.ControlGuestOffloads;

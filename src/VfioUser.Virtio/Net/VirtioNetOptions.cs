@@ -28,6 +28,13 @@ public sealed record VirtioNetOptions
     /// <summary>Whether the driver may choose the packed layout of queues.</summary>
     public bool OffersPackedQueues { get; init; } = true;
 
+    /// <summary>Whether the driver may say which queue a frame is received in, by a hash of its addresses and ports (RSS). With it Linux does;
+    /// without it a flow is received where the guest has sent in it last. Takes several <see cref="QueuePairs"/>.</summary>
+    public bool OffersRss { get; init; }
+
+    /// <summary>Whether the driver may have the hash of each frame that it receives, in a header of 20 bytes in place of 12.</summary>
+    public bool OffersHashReports { get; init; }
+
     /// <summary>How many bytes of frames wait for each receive queue while the guest has no room for them; what is more is lost.</summary>
     public int ReceiveBufferSize { get; init; } = 1 << 20;
 }

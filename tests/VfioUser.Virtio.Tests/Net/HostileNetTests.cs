@@ -162,7 +162,7 @@ public sealed class HostileNetTests
         NetworkSwitch middle = new();
         CollectingPort plain = new();
         middle.Connect(plain);
-        using NetGuest guest = new(seed == 1 ? Layout.SplitIndirect : Layout.PackedIndirect, options: new() { Address = NetGuest.Own, QueuePairs = 2 });
+        using NetGuest guest = new(seed == 1 ? Layout.SplitIndirect : Layout.PackedIndirect, options: new() { Address = NetGuest.Own, QueuePairs = 2, OffersRss = seed == 2, OffersHashReports = seed == 2 });
         guest.Device.Plug(middle.Connect(guest.Device));
         byte[] command = new byte[24];
         for (int i = 0; i < 1000; i++)

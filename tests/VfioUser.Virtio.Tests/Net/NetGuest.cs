@@ -7,9 +7,10 @@ namespace VfioUser.Virtio.Tests;
 internal sealed class NetGuest : IDisposable
 {
     public const int HeaderLength = 12;
-    public const ulong AllFeatures = (1ul << 24) - 1 | 1ul << 63;
+    public const ulong AllFeatures = (1ul << 24) - 1 | 1ul << 57 | 1ul << 60 | 1ul << 63;
 
     private readonly Dictionary<(int Queue, ushort Id), (Iova Address, int Length)> _buffers = [];
+    private readonly int _headerLength; // longer with hashes
 
     public NetGuest(Layout layout = Layout.PackedWithEvents, GuestMemoryKind memory = GuestMemoryKind.Mapped, ulong features = AllFeatures,
         VirtioNetOptions? options = null, int queueSize = 64)
@@ -18,6 +19,7 @@ internal sealed class NetGuest : IDisposable
         Guest = TestGuest.Attach(Device, new TestGuestOptions { Memory = memory, MemorySize = 32 << 20, Timeout = TimeSpan.FromSeconds(60) });
         VirtioDriverOptions driver = layout.Options(queueSize);
         Driver = VirtioDriver.Start(Guest, driver with { Features = driver.Features | features });
+        _headerLength = Device.HeaderLength;
         Device.Plug(Cable);
     }
 
@@ -47,16 +49,16 @@ internal sealed class NetGuest : IDisposable
     public (byte[] Header, byte[] Frame) Receive(int queue = 0)
     {
         byte[] all = TakeBuffer(queue);
-        byte[] header = all[..HeaderLength];
+        byte[] header = all[.._headerLength];
         for (int left = BitConverter.ToUInt16(header, 10) - 1; left > 0; left--)
             all = [.. all, .. TakeBuffer(queue)];
-        return (header, all[HeaderLength..]);
+        return (header, all[_headerLength..]);
     }
 
     /// <summary>Sends a frame, and waits until the device has it.</summary>
     public void Send(byte[] frame, byte[]? header = null, int queue = 1)
     {
-        byte[] bytes = [.. header ?? new byte[HeaderLength], .. frame];
+        byte[] bytes = [.. header ?? new byte[_headerLength], .. frame];
         Iova address = Guest.Place(bytes);
         int middle = bytes.Length / 2;
         Driver.Queues[queue].Add(new VirtioPart(address, middle, writable: false), new VirtioPart(address + (ulong)middle, bytes.Length - middle, writable: false));

@@ -1,3 +1,4 @@
+using System.Globalization;
 using E1000.Device;
 using FluentAssertions;
 using VfioUser.Network;
@@ -78,6 +79,28 @@ public class NetGuestTests
     }
 
     [VmFact]
+    public async Task Ethtool_sets_key_table_and_fields_of_receive_side_scaling()
+    {
+        const string key = "6d:5a:56:da:25:5b:0e:c2:41:67:25:3d:43:a3:8f:b0:d0:ca:2b:cb:ae:7b:30:b4:77:cb:2d:a3:80:30:f2:0c:6a:42:b7:3b:be:ac:01:fa";
+        VirtioNet[] devices = Devices(2, new() { QueuePairs = 2, OffersRss = true, OffersHashReports = true });
+        await using NetGuests guests = await NetGuests.Start(devices, ["virtio_net"], processors: 2);
+        VirtualMachine machine = guests.Machines[0];
+        (await machine.Output("ethtool -x eth0")).Should().Contain("with 2 RX ring(s)").And.Contain("toeplitz: on");
+        await guests.Transfer(from: 1, 4);
+
+        await machine.Output($"ethtool -K eth0 rxhash on && ethtool -X eth0 hkey {key} weight 0 1 && ethtool -N eth0 rx-flow-hash udp4 sd");
+        int before = await InterruptsOf(machine, "input.1");
+        await guests.Ping(0);
+
+        (await InterruptsOf(machine, "input.1")).Should().BeGreaterThan(before);
+        (await machine.Output("ethtool -x eth0")).Should().Contain(key).And.MatchRegex(@"\b120:(\s+1){8}\b");
+        (await machine.Output("ethtool -n eth0 rx-flow-hash udp4")).Should().NotContain("L4");
+        await guests.Transfer(from: 1, 4);
+        await guests.Transfer(from: 0, 4);
+        await guests.PowerOff();
+    }
+
+    [VmFact]
     public async Task Guest_with_virtio_net_and_one_with_e1000_share_a_switch()
     {
         NetworkSwitch middle = new();
@@ -95,6 +118,9 @@ public class NetGuestTests
         virtio.Statistics.BytesSent.Should().BeGreaterThan(1600 * virtio.Statistics.FramesSent, "the guest leaves segments to be cut, and the switch cuts them");
         await guests.PowerOff();
     }
+
+    private static async Task<int> InterruptsOf(VirtualMachine machine, string queue) => int.Parse(
+        await machine.Output($"awk '/virtio[0-9]*-{queue}$/ {{ print $2 + $3 }}' /proc/interrupts"), CultureInfo.InvariantCulture);
 
     private static VirtioNet[] Devices(int count, VirtioNetOptions options)
     {
