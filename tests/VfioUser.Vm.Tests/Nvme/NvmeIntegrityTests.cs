@@ -13,10 +13,12 @@ public sealed class NvmeIntegrityTests(ITestOutputHelper output) : IDisposable
     private const string Disk = NvmeGuest.Disk;
     private const string Fio = "fio --direct=1 --ioengine=libaio --thread --verify=crc32c --verify_fatal=1 --verify_backlog=256 --minimal";
 
+    private const string Requested = "VFIO_USER_VM_INTEGRITY"; // by vm/integrity, and for how many minutes each
+
     private readonly DirectoryInfo _folder = Directory.CreateDirectory(Path.Combine(AppContext.BaseDirectory, Path.GetRandomFileName()));
 
     /// <summary>For how long each part runs; null for not at all.</summary>
-    public static double? Minutes => Environment.GetEnvironmentVariable("VFIO_USER_VM_INTEGRITY") is { Length: > 0 } minutes
+    public static double? Minutes => Environment.GetEnvironmentVariable(Requested) is { Length: > 0 } minutes
         ? double.Parse(minutes, CultureInfo.InvariantCulture) : null;
 
     private static int Seconds => (int)(60 * Minutes!.Value);
@@ -25,30 +27,30 @@ public sealed class NvmeIntegrityTests(ITestOutputHelper output) : IDisposable
 
     public void Dispose() => _folder.Delete(recursive: true);
 
-    [IntegrityFact]
+    [RequestedFact(Requested)]
     public Task Blocks_of_512_bytes_hold_mixed_writes_zeroes_and_trims() => MixedAsync(512);
 
-    [IntegrityFact]
+    [RequestedFact(Requested)]
     public Task Blocks_of_4096_bytes_hold_mixed_writes_zeroes_and_trims() => MixedAsync(4096);
 
-    [IntegrityFact]
+    [RequestedFact(Requested)]
     public Task Ext4_holds_while_the_controller_is_reset_every_two_seconds() =>
         FileSystemAsync("mkfs.ext4 -q -F DISK", "ext4", "umount /mnt && fsck.ext4 -fn DISK");
 
-    [IntegrityFact]
+    [RequestedFact(Requested)]
     public Task Xfs_holds_while_the_controller_is_reset_every_two_seconds() =>
         FileSystemAsync("mkfs.xfs -q -f DISK", "xfs", "umount /mnt && xfs_repair -n DISK");
 
-    [IntegrityFact]
+    [RequestedFact(Requested)]
     public Task Btrfs_holds_while_the_controller_is_reset_every_two_seconds() =>
         FileSystemAsync("mkfs.btrfs -q -f DISK", "btrfs", "btrfs scrub start -B /mnt && umount /mnt && btrfs check DISK");
 
-    [IntegrityFact]
+    [RequestedFact(Requested)]
     public Task Encrypted_ext4_holds_while_the_controller_is_reset_every_two_seconds() =>
         FileSystemAsync("head -c 64 /dev/urandom >/key && cryptsetup open --type plain --cipher aes-xts-plain64 --key-size 512 --key-file /key --allow-discards " +
             "/dev/nvme0n1 crypt && mkfs.ext4 -q -F DISK", "ext4", "umount /mnt && fsck.ext4 -fn DISK && cryptsetup close crypt", "/dev/mapper/crypt");
 
-    [IntegrityFact]
+    [RequestedFact(Requested)]
     public async Task Data_outlasts_an_unbound_driver_under_load()
     {
         await using ServedDisk served = NewDisk(512);
@@ -68,7 +70,7 @@ public sealed class NvmeIntegrityTests(ITestOutputHelper output) : IDisposable
         await EndAsync(guest, served);
     }
 
-    [IntegrityFact]
+    [RequestedFact(Requested)]
     public async Task Data_is_right_while_processors_come_and_go()
     {
         await using ServedDisk served = NewDisk(512);
