@@ -2,21 +2,16 @@ using VfioUser;
 
 namespace E1000.Device;
 
-/// <summary>
-/// An interrupt that waits for more to happen: until nothing has happened for one time, until another has passed since the first, until
-/// enough has happened, or until the guest is interrupted for something else. RDTR and RADV for receiving, TIDV and TADV for
-/// transmitting. Command thread.
-/// </summary>
+/// <summary>The registers of a cause that waits for more to happen: RDTR and RADV for receiving, TIDV and TADV for transmitting. Command
+/// thread.</summary>
 internal sealed class DelayedInterrupt
 {
     private const uint Flush = 1u << 31;
 
     private readonly Register<uint> _quiet, _atMost; // 1.024 us
-    private readonly DeviceTimer _quietTimer, _atMostTimer;
-    private readonly Interrupts _interrupts;
+    private readonly InterruptCoalescer _coalescer;
     private readonly InterruptCauses _cause;
     private readonly TimeSpan _shortest;
-    private uint _times;
 
     /// <param name="csr">The registers of the card.</param>
     /// <param name="offset">Of the first of its registers.</param>
@@ -28,60 +23,32 @@ internal sealed class DelayedInterrupt
     public DelayedInterrupt(RegisterBlock csr, long offset, (string Quiet, string AtMost) names, PciDevice card, Interrupts interrupts,
         InterruptCauses cause, TimeSpan shortest = default)
     {
-        (_interrupts, _cause, _shortest) = (interrupts, cause, shortest);
-        _quietTimer = card.AddTimer(Raise);
-        _atMostTimer = card.AddTimer(Raise);
+        (_cause, _shortest) = (cause, shortest);
+        _coalescer = new InterruptCoalescer(card, () => interrupts.Raise(cause));
         _quiet = csr.AddRegister<uint>(offset, new() { Name = names.Quiet, WriteMask = 0xFFFF, SelfClearing = Flush, OnWrite = QuietWritten });
         _atMost = csr.AddRegister<uint>(offset + 0xC, new() { Name = names.AtMost, WriteMask = 0xFFFF });
         interrupts.Add(this);
     }
 
     /// <param name="times">How often.</param>
-    /// <param name="enough">How often it may happen before the guest is told.</param>
-    public void Happened(uint times = 1, uint enough = uint.MaxValue)
-    {
-        _times += times;
-        if (_quiet.Value == 0 || _times >= enough)
-        {
-            Raise();
-            return;
-        }
-        _quietTimer.Start(TimeOf(_quiet));
-        if (_atMost.Value != 0 && !_atMostTimer.IsRunning)
-            _atMostTimer.Start(TimeOf(_atMost));
-    }
+    /// <param name="enough">How often it may happen before the guest is told; 0 for any.</param>
+    public void Happened(int times = 1, int enough = 0) =>
+        _coalescer.Add(times, new() { Delay = TimeOf(_quiet), MaxDelay = TimeOf(_atMost), MaxEvents = enough });
 
     /// <summary>Ends the waiting, and returns what waited.</summary>
-    public InterruptCauses Take()
-    {
-        if (!_quietTimer.IsRunning)
-            return 0;
-        Reset();
-        return _cause;
-    }
+    public InterruptCauses Take() => _coalescer.TakePending() ? _cause : 0;
 
-    public void Reset()
-    {
-        _times = 0;
-        _quietTimer.Stop();
-        _atMostTimer.Stop();
-    }
+    public void Reset() => _coalescer.Reset();
 
     private TimeSpan TimeOf(Register<uint> register)
     {
         TimeSpan time = TimeSpan.FromTicks(register.Value * 1024L / TimeSpan.NanosecondsPerTick);
-        return time > _shortest ? time : _shortest;
+        return time == TimeSpan.Zero || time > _shortest ? time : _shortest;
     }
 
     private void QuietWritten(RegisterWrite<uint> write)
     {
-        if (write.Has(Flush) && _quietTimer.IsRunning)
-            Raise();
-    }
-
-    private void Raise()
-    {
-        Reset();
-        _interrupts.Raise(_cause);
+        if (write.Has(Flush))
+            _coalescer.Flush();
     }
 }

@@ -7,19 +7,16 @@ internal sealed class Interrupts
 {
     private const InterruptCauses All = (InterruptCauses)0x1FFFF;
 
-    private readonly PciDevice _card;
     private readonly Register<InterruptCauses> _causes, _mask;
     private readonly Register<uint> _interval; // 256 ns
     private readonly Intx _intx;
-    private readonly DeviceTimer _throttle;
+    private readonly InterruptThrottle _throttle;
     private readonly List<DelayedInterrupt> _delayed = [];
-    private long? _lastAssertion;
 
     public Interrupts(RegisterBlock csr, PciDevice card)
     {
-        _card = card;
         _intx = card.AddIntx();
-        _throttle = card.AddTimer(Update);
+        _throttle = new InterruptThrottle(card, Update);
         _causes = csr.AddRegister<InterruptCauses>(0x00C0, new()
         {
             Name = "ICR",
@@ -46,8 +43,7 @@ internal sealed class Interrupts
     /// <summary>The registers are reset: so is what follows from them.</summary>
     public void Reset()
     {
-        _throttle.Stop();
-        _lastAssertion = null;
+        _throttle.Reset();
         Update();
     }
 
@@ -65,27 +61,11 @@ internal sealed class Interrupts
             if (_intx.IsAsserted)
                 _intx.Deassert();
         }
-        else if (!_intx.IsAsserted && !_throttle.IsRunning)
+        else if (!_intx.IsAsserted && _throttle.TryPass(TimeSpan.FromTicks(_interval.Value * 256 / TimeSpan.NanosecondsPerTick)))
         {
-            AssertInTime();
+            foreach (DelayedInterrupt delayed in _delayed)
+                _causes.SetBits(delayed.Take());
+            _intx.Assert();
         }
-    }
-
-    private void AssertInTime()
-    {
-        if (_interval.Value != 0)
-        {
-            // the timer runs only while there is something that waits for it: it costs more than a look at the clock
-            TimeSpan interval = TimeSpan.FromTicks(_interval.Value * 256 / TimeSpan.NanosecondsPerTick);
-            if (_lastAssertion is { } last && _card.TimeProvider.GetElapsedTime(last) is var elapsed && elapsed >= TimeSpan.Zero && elapsed < interval)
-            {
-                _throttle.Start(interval - elapsed);
-                return;
-            }
-            _lastAssertion = _card.TimeProvider.GetTimestamp();
-        }
-        foreach (DelayedInterrupt delayed in _delayed)
-            _causes.SetBits(delayed.Take());
-        _intx.Assert();
     }
 }

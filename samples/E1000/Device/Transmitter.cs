@@ -73,7 +73,7 @@ internal sealed class Transmitter
     {
         if ((_control.Value & TransmitControl.Enable) == 0 || !_card.Config.IsBusMasterEnabled || _ring.Ready == 0)
             return;
-        uint written = 0;
+        int written = 0;
         bool isDelayed = true;
         bool isReadable = true;
         for (_cost = 0; _cost < Budget && _ring.Ready > 0; _cost++)
@@ -91,7 +91,7 @@ internal sealed class Transmitter
             isDelayed &= descriptor.Has(TransmitCommand.DelayInterrupt);
         }
         if (written > 0 && isDelayed)
-            _written.Happened(written, enough: _ring.Count / 2); // the driver is to have some back before it has none
+            _written.Happened(written, enough: (int)_ring.Count / 2); // the driver is to have some back before it has none
         else if (written > 0)
             _interrupts.Raise(InterruptCauses.TransmitDescriptorWritten);
         if (_ring.Ready == 0)

@@ -72,4 +72,19 @@ public class InterruptGuideTests
 
         guest.Intx.ReadIsAsserted().Should().BeFalse();
     }
+
+    [Fact]
+    public void Frames_are_told_of_together_and_not_too_often()
+    {
+        Coalesced device = new();
+        using var guest = TestGuest.Attach(device);
+        guest.Bar0.Write<ushort>(0x00, ushort.MaxValue);
+        guest.Bar0.Write<ushort>(0x04, 3);
+
+        for (int i = 0; i < 3; i++)
+            device.Receive();
+
+        guest.MsiX[0].WaitFor(1);
+        guest.MsiX[0].Count.Should().Be(1);
+    }
 }
