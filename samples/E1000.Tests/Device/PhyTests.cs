@@ -61,10 +61,10 @@ public class PhyTests
     {
         using Rig rig = new Rig().Start();
 
-        rig.WritePhy(0, (ushort)PhyControl.PowerDown);
+        rig.WritePhy(0, (ushort)MiiControl.PowerDown);
         (rig["STATUS"] & LinkUp).Should().Be(0);
 
-        rig.WritePhy(0, (ushort)PhyControl.AutoNegotiation);
+        rig.WritePhy(0, (ushort)MiiControl.AutoNegotiation);
         (rig["STATUS"] & LinkUp).Should().Be(LinkUp);
     }
 
@@ -75,7 +75,7 @@ public class PhyTests
         rig.WritePhy(16, 0x1234);
         rig.ReadPhy(16).Should().Be(0x1234);
 
-        rig.WritePhy(0, (ushort)PhyControl.Reset);
+        rig.WritePhy(0, (ushort)MiiControl.Reset);
 
         rig.ReadPhy(16).Should().Be(0x0360);
         rig.ReadPhy(0).Should().Be(0x1140);
@@ -98,7 +98,7 @@ public class PhyTests
     {
         using Rig rig = new Rig().Start();
         rig.Card.Unplug();
-        rig.WritePhy(0, (ushort)(PhyControl.Loopback | PhyControl.FullDuplex));
+        rig.WritePhy(0, (ushort)(MiiControl.Loopback | MiiControl.FullDuplex));
         byte[] frame = Frames.To(Frames.Broadcast, 64);
 
         rig.Transmit(Descriptors.Legacy(rig.Guest.Place(frame), frame.Length));

@@ -14,8 +14,8 @@ public class ResetTests
         rig => rig["EECD"] = (ulong)(EepromControl.Request | EepromControl.ChipSelect),
         rig => rig["EECD"] = (ulong)(EepromControl.Request | EepromControl.ChipSelect | EepromControl.DataIn),
         rig => rig["EECD"] = (ulong)(EepromControl.Request | EepromControl.ChipSelect | EepromControl.DataIn | EepromControl.Clock),
-        rig => rig.WritePhy(0, (ushort)PhyControl.Loopback),
-        rig => rig.WritePhy(0, (ushort)(PhyControl.Loopback | PhyControl.PowerDown)),
+        rig => rig.WritePhy(0, (ushort)MiiControl.Loopback),
+        rig => rig.WritePhy(0, (ushort)(MiiControl.Loopback | MiiControl.PowerDown)),
         rig => rig["RA[0]"] = 1ul << 63 | 0x112233445566,
         rig => rig["TIDV"] = 2000,
         rig => rig["RDTR"] = 2000,
@@ -67,7 +67,7 @@ public class ResetTests
         rig.Guest.Intx.ExpectNone();
         rig.Cable.Frames.Should().HaveCount(sent, "nothing goes on after a reset");
 
-        rig.WritePhy(0, (ushort)PhyControl.Reset);
+        rig.WritePhy(0, (ushort)MiiControl.Reset);
         rig.Start();
         byte[] frame = Frames.To(Rig.Own, 333);
         rig.Receive(frame);

@@ -91,7 +91,7 @@ public sealed class NetworkCard : PciDevice, INetworkPort
         _interrupts = new Interrupts(_csr, this);
         Statistics = new Statistics(_csr);
         _eeprom = new Eeprom(_csr, Pci, options.Address);
-        _phy = new Phy(_csr, AddDeviceRegion(DeviceRegion.VendorType(Pci.Vendor), subtype: 1, Phy.RegionSize), _interrupts, UpdateLink);
+        _phy = new Phy(_csr, this, _interrupts, UpdateLink);
         _receiver = new Receiver(_csr, this, options.ReceiveBufferSize, _interrupts, PostWork);
         _transmitter = new Transmitter(_csr, this, options.TransmitInterruptDelay, _interrupts, PostWork);
         _receiver.Filter.SetAddress(_eeprom.Address);
@@ -185,6 +185,7 @@ public sealed class NetworkCard : PciDevice, INetworkPort
         else if (write.Sets(Control.PhyReset))
         {
             _phy.Reset();
+            UpdateLink();
         }
         else if (write.Changes(Control.SetLinkUp))
         {
@@ -205,9 +206,7 @@ public sealed class NetworkCard : PciDevice, INetworkPort
 
     private void UpdateLink()
     {
-        bool phyUp = _phy.IsPowered && (Volatile.Read(ref _cable) is not null || _phy.IsLoopback);
-        _phy.SetLink(phyUp);
-        bool up = phyUp && (_control.Value & Control.SetLinkUp) != 0;
+        bool up = _phy.UpdateLink(Volatile.Read(ref _cable) is not null) && (_control.Value & Control.SetLinkUp) != 0;
         if (_linkUp.Value == up)
             return;
         _linkUp.Value = up;

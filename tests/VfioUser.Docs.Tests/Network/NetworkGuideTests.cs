@@ -1,4 +1,6 @@
+using Microsoft.Extensions.Time.Testing;
 using VfioUser.Network;
+using VfioUser.Testing;
 
 namespace VfioUser.Docs.Tests.Network;
 
@@ -20,6 +22,23 @@ public sealed class NetworkGuideTests : IDisposable
 
         station.Bytes.Should().Be(60);
         new FileInfo(path).Length.Should().Be(24 + 16 + 60);
+    }
+
+    [Fact]
+    public void Driver_slows_its_link_down_through_the_management_register()
+    {
+        PhyCard card = new();
+        using var guest = TestGuest.Attach(card, new() { TimeProvider = new FakeTimeProvider() });
+        card.Plug();
+        guest.Advance(TimeSpan.Zero);
+        guest.Registers["STATUS"].Read().Should().Be(3);
+
+        guest.Registers["MDIO"].Write(1 << 21 | 9 << 16);
+        guest.Registers["MDIO"].Write(1 << 21 | 0 << 16 | 0x1200);
+
+        guest.Registers["STATUS"].Read().Should().Be(1);
+        guest.Registers["MDIO"].Write(16 << 16);
+        guest.Registers["MDIO"].Read().Should().Be(16 << 16 | 0x0360);
     }
 
     private static FrameCounter Record(string path, byte[] frame, FrameCounter other)
