@@ -136,7 +136,7 @@ public class HostileGuestTests
         rig.Transmit(Descriptors.Legacy(data, 0), Descriptors.Legacy(rig.Guest.Place(frame), 99)); // the first ends what was begun
 
         rig.Cable.Frames[^1].Should().Equal(frame);
-        rig.Cable.Frames.Should().OnlyContain(sent => sent.Length <= Ethernet.MaxJumboLength + Ethernet.TagLength);
+        rig.Cable.Frames.Should().OnlyContain(sent => sent.Length <= NetworkCard.MaxFrameLength + Ethernet.VlanTagLength);
     }
 
     [Theory]

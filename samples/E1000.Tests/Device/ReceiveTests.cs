@@ -200,6 +200,25 @@ public class ReceiveTests
         (rig.Received(0) >> 48).Should().Be(0x2005);
     }
 
+    // 16 bytes are the shortest that have the tag, and 18 the shortest that have a type behind it
+    [Theory]
+    [InlineData(14)]
+    [InlineData(17)]
+    public void A_frame_that_ends_in_its_tag_is_passed_on_as_it_is(int length)
+    {
+        using Rig rig = new Rig().Start();
+        rig["CTRL"] = (ulong)(Control.SetLinkUp | Control.VlanMode);
+        rig["RCTL"] = rig["RCTL"] | (ulong)ReceiveControl.VlanFilter;
+        byte[] frame = Frames.Tagged(Frames.To(Rig.Own), 0)[..length];
+        byte[] next = Frames.To(Rig.Own);
+
+        rig.Receive(frame);
+        rig.Receive(next);
+
+        rig.ReceivedBytes(0).Should().Equal(frame);
+        rig.ReceivedBytes(1).Should().Equal(next);
+    }
+
     [Theory]
     [InlineData(-1, (int)(ReceiveStatus.TcpChecksumChecked | ReceiveStatus.IpChecksumChecked))]
     [InlineData(60, (int)(ReceiveStatus.TcpChecksumChecked | ReceiveStatus.IpChecksumChecked | ReceiveStatus.TcpChecksumError))]

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using VfioUser.Network;
 
 namespace E1000.Device;
@@ -10,12 +9,5 @@ namespace E1000.Device;
 internal readonly record struct ChecksumRange(int Start, int Offset, int End)
 {
     /// <summary>Puts the checksum into a frame, unless the guest named bytes that are not in it.</summary>
-    public void Insert(Span<byte> frame)
-    {
-        int end = End == 0 ? frame.Length : Math.Min(End + 1, frame.Length);
-        if (Start >= end || Offset + sizeof(ushort) > frame.Length)
-            return;
-        ushort sum = InternetChecksum.Sum(frame[Start..end]);
-        BinaryPrimitives.WriteUInt16BigEndian(frame[Offset..], InternetChecksum.Finish(sum));
-    }
+    public void Insert(Span<byte> frame) => InternetChecksum.TryInsert(frame, Start, End == 0 ? frame.Length : End + 1, Offset);
 }

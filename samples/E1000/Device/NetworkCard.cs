@@ -19,6 +19,9 @@ namespace E1000.Device;
 /// </remarks>
 public sealed class NetworkCard : PciDevice, INetworkPort
 {
+    /// <summary>The longest frame that it sends or receives, without check sequence.</summary>
+    internal const int MaxFrameLength = 16_380;
+
     private static readonly PciId Pci = new(Vendor: 0x8086, Device: 0x100E, SubsystemVendor: 0x8086, Subsystem: 0x001E, Revision: 2);
 
     // registers that the guest writes and reads, and that change nothing here
@@ -59,16 +62,15 @@ public sealed class NetworkCard : PciDevice, INetworkPort
     private readonly Phy _phy;
     private readonly Receiver _receiver;
     private readonly Transmitter _transmitter;
-    private readonly Action _work;
+    private readonly DevicePost _work;
     private INetworkPort? _cable;
-    private int _workPosted;
 
     /// <param name="options">Null for the defaults.</param>
     public NetworkCard(NetworkCardOptions? options = null)
         : base(Pci, PciClass.NetworkEthernet)
     {
         options ??= new NetworkCardOptions();
-        _work = Work;
+        _work = AddPost(Work);
         _csr = AddBar(0, BarKind.Memory32, size: 0x20000);
         AddWindow(AddBar(2, BarKind.Io, size: 0x40));
 
@@ -92,8 +94,8 @@ public sealed class NetworkCard : PciDevice, INetworkPort
         Statistics = new Statistics(_csr);
         _eeprom = new Eeprom(_csr, Pci, options.Address);
         _phy = new Phy(_csr, this, _interrupts, UpdateLink);
-        _receiver = new Receiver(_csr, this, options.ReceiveBufferSize, _interrupts, PostWork);
-        _transmitter = new Transmitter(_csr, this, options.TransmitInterruptDelay, _interrupts, PostWork);
+        _receiver = new Receiver(_csr, this, options.ReceiveBufferSize, _interrupts, _work.Post);
+        _transmitter = new Transmitter(_csr, this, options.TransmitInterruptDelay, _interrupts, _work.Post);
         _receiver.Filter.SetAddress(_eeprom.Address);
         EnableMigration(Save, Restore, _eeprom.StateSize + Transmitter.MaxStateSize);
     }
@@ -129,6 +131,17 @@ public sealed class NetworkCard : PciDevice, INetworkPort
             _receiver.Send(frame);
     }
 
+    /// <summary>Declares the registers of a ring.</summary>
+    /// <param name="offset">Of the first one.</param>
+    /// <param name="prefix">Of their names: RD or TD.</param>
+    /// <param name="tailWritten">Called when there may be more descriptors.</param>
+    internal DescriptorRing AddRing(long offset, string prefix, Action tailWritten) => new(
+        descriptorSize: 16,
+        _csr.AddRegister<ulong>(offset, new() { Name = $"{prefix}BA", WriteMask = ~0xFul }),
+        _csr.AddRegister<uint>(offset + 0x08, new() { Name = $"{prefix}LEN", WriteMask = 0xFFF80 }),
+        _csr.AddRegister<uint>(offset + 0x10, new() { Name = $"{prefix}H", WriteMask = 0xFFFF }),
+        _csr.AddRegister<uint>(offset + 0x18, new() { Name = $"{prefix}T", WriteMask = 0xFFFF, OnWrite = _ => tailWritten() }));
+
     /// <summary>The transmitter has a frame.</summary>
     /// <returns>How many frames it makes on the cable.</returns>
     internal int Transmit(in NetworkFrame frame)
@@ -148,7 +161,7 @@ public sealed class NetworkCard : PciDevice, INetworkPort
     protected override void OnStarted() => UpdateLink(); // it may have been moved to where no cable is
 
     /// <inheritdoc/>
-    protected override void OnDmaMapped(DmaRegion region) => PostWork(); // the ring may be back that was unmapped when the guest wrote its tail
+    protected override void OnDmaMapped(DmaRegion region) => _work.Post(); // the ring may be back that was unmapped when the guest wrote its tail
 
     private void AddWindow(Bar io)
     {
@@ -213,16 +226,8 @@ public sealed class NetworkCard : PciDevice, INetworkPort
         _interrupts.Raise(InterruptCauses.LinkStatusChange);
     }
 
-    // a post for all that is to be done, however many frames come
-    private void PostWork()
-    {
-        if (Interlocked.Exchange(ref _workPosted, 1) == 0)
-            Post(_work);
-    }
-
     private void Work()
     {
-        Volatile.Write(ref _workPosted, 0);
         _receiver.Run();
         _transmitter.Run();
     }

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using VfioUser;
 using VfioUser.Network;
 
@@ -18,7 +17,7 @@ internal sealed class Receiver : INetworkPort
     private readonly ReceiveChecksums _checksums;
     private readonly Register<ReceiveControl> _control;
     private readonly Action _resume;
-    private readonly byte[] _buffer = new byte[Ethernet.MaxJumboLength + Ethernet.CheckSequenceLength];
+    private readonly FrameBuffer _frame = new(NetworkCard.MaxFrameLength + Ethernet.CheckSequenceLength);
     private long _dropped;
 
     /// <param name="csr">The registers of the card.</param>
@@ -32,7 +31,7 @@ internal sealed class Receiver : INetworkPort
         _waiting = new FrameQueue(fifoSize);
         Filter = new ReceiveFilter(csr);
         _checksums = new ReceiveChecksums(csr);
-        _ring = new DescriptorRing(csr, 0x2800, "RD", Run);
+        _ring = card.AddRing(0x2800, "RD", Run);
         _received = new DelayedInterrupt(csr, 0x2820, ("RDTR", "RADV"), card, interrupts, InterruptCauses.ReceiveTimer);
         _control = csr.AddRegister<ReceiveControl>(0x0100, new() { Name = "RCTL", WriteMask = (ReceiveControl)0x07FFFFFE, OnWrite = _ => Run() });
     }
@@ -77,13 +76,13 @@ internal sealed class Receiver : INetworkPort
                 _resume();
                 return;
             }
-            ReceiveStatus status = default;
-            ushort tag = 0;
-            int kept = frame.Length;
-            if (kept <= Ethernet.MaxJumboLength && frame.TryCopyTo(0, _buffer.AsSpan(0, kept)) && Takes(_buffer.AsSpan(0, kept), out status))
+            bool isCopied = frame.Length <= NetworkCard.MaxFrameLength && _frame.TryCopyFrom(frame);
+            if (isCopied && Takes(_frame.Bytes, out ReceiveStatus status))
             {
-                status |= TakeTag(ref kept, out tag);
-                if (!TryStore(kept, status, tag))
+                ushort tag = 0;
+                if (_card.IsVlanMode && _frame.TryRemoveVlanTag(_card.VlanType, out tag))
+                    status |= ReceiveStatus.VlanPacket;
+                if (!TryStore(status, tag))
                     return; // for lack of descriptors: it waits
             }
             _waiting.RemoveFirst();
@@ -94,12 +93,12 @@ internal sealed class Receiver : INetworkPort
     {
         ReceiveControl control = _control.Value;
         status = default;
-        bool isTagged = Ethernet.TypeOf(frame) == _card.VlanType;
+        bool isTagged = Ethernet.TryGetVlanTag(frame, _card.VlanType, out ushort tag);
         if (!Filter.Accepts(control, frame, out bool isExact))
             return false;
-        if (isTagged && (control & ReceiveControl.VlanFilter) != 0 && !Filter.AcceptsVlan(TagOf(frame) & 0xFFF))
+        if (isTagged && (control & ReceiveControl.VlanFilter) != 0 && !Filter.AcceptsVlan(tag & 0xFFF))
             return false;
-        if (frame.Length > Ethernet.MaxLength && (control & (ReceiveControl.LongPackets | ReceiveControl.StoreBadPackets)) == 0)
+        if (frame.Length > Ethernet.MaxLength + Ethernet.VlanTagLength && (control & (ReceiveControl.LongPackets | ReceiveControl.StoreBadPackets)) == 0)
         {
             _card.Statistics.Count(Statistic.ROC);
             return false;
@@ -109,44 +108,29 @@ internal sealed class Receiver : INetworkPort
         return true;
     }
 
-    private ReceiveStatus TakeTag(ref int length, out ushort tag)
-    {
-        tag = 0;
-        if (!_card.IsVlanMode || Ethernet.TypeOf(_buffer) != _card.VlanType)
-            return 0;
-        tag = TagOf(_buffer);
-        _buffer.AsSpan((Ethernet.TypeOffset + Ethernet.TagLength)..length).CopyTo(_buffer.AsSpan(Ethernet.TypeOffset));
-        length -= Ethernet.TagLength;
-        return ReceiveStatus.VlanPacket;
-    }
-
     /// <returns>False if the ring has too few descriptors for it.</returns>
-    private bool TryStore(int length, ReceiveStatus status, ushort tag)
+    private bool TryStore(ReceiveStatus status, ushort tag)
     {
-        Span<byte> frame = _buffer.AsSpan(0, length);
-        status |= _checksums.Check(frame);
-        ushort sum = _checksums.Sum(frame);
+        status |= _checksums.Check(_frame.Bytes);
+        ushort sum = _checksums.Sum(_frame.Bytes);
+        int length = _frame.Length + Ethernet.CheckSequenceLength;
         if ((_control.Value & ReceiveControl.StripCheckSequence) == 0)
-        {
-            // nobody checks it: it is zero
-            frame = _buffer.AsSpan(0, length + Ethernet.CheckSequenceLength);
-            frame[length..].Clear();
-        }
+            _frame.TryPad(length); // nobody checks it: it is zero
         int bufferSize = BufferSize;
-        uint needed = (uint)((frame.Length + bufferSize - 1) / bufferSize);
+        int needed = (_frame.Length + bufferSize - 1) / bufferSize;
         if (needed > _ring.Ready)
         {
             _card.Statistics.Count(Statistic.RNBC);
             return false;
         }
-        for (Span<byte> rest = frame; rest.Length > 0;)
+        for (Span<byte> rest = _frame.Bytes; rest.Length > 0;)
         {
             Span<byte> part = rest[..Math.Min(bufferSize, rest.Length)];
             rest = rest[part.Length..];
             if (!TryWrite(part, sum, rest.Length > 0 ? ReceiveStatus.Done : ReceiveStatus.Done | ReceiveStatus.EndOfPacket | status, tag))
                 return true; // the guest's descriptor or buffer is no memory: the frame is lost
         }
-        _card.Statistics.CountReceived(frame, length + Ethernet.CheckSequenceLength);
+        _card.Statistics.CountReceived(_frame.Bytes, length);
         if (_ring.Ready <= _ring.Count >> (1 + ((int)_control.Value >> 8 & 3)))
             _interrupts.Raise(InterruptCauses.ReceiveDescriptorsLow);
         _received.Happened();
@@ -174,6 +158,4 @@ internal sealed class Receiver : INetworkPort
             return (_control.Value & ReceiveControl.BufferSizeExtension) != 0 && size < 2048 ? size * 16 : size;
         }
     }
-
-    private static ushort TagOf(ReadOnlySpan<byte> frame) => BinaryPrimitives.ReadUInt16BigEndian(frame[(Ethernet.TypeOffset + 2)..]);
 }

@@ -44,13 +44,10 @@ internal sealed class Statistics
     /// <returns>How many these are.</returns>
     public int CountTransmitted(in NetworkFrame frame)
     {
-        int segmentSize = frame.Offload.Segmentation == FrameSegmentation.None ? frame.Length : frame.Offload.SegmentSize;
-        int tcp = frame.Offload.ChecksumStart;
-        int header = segmentSize == frame.Length ? 0 : tcp + (frame.Head[tcp + 12] >> 4) * 4;
-        int frames = 0;
-        for (int left = frame.Length - header; left > 0; left -= segmentSize, frames++)
+        int frames = frame.SegmentCount;
+        for (int i = 0; i < frames; i++)
         {
-            int length = Math.Max(header + Math.Min(left, segmentSize), Ethernet.MinLength) + Ethernet.CheckSequenceLength;
+            int length = Math.Max(frame.GetSegmentLength(i), Ethernet.MinLength) + Ethernet.CheckSequenceLength;
             Count(frame.Head, length, Statistic.PTC64, Statistic.MPTC, Statistic.BPTC);
             _goodTransmitted.Value += (uint)length;
             _transmitted.Value += (uint)length;

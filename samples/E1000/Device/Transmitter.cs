@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using VfioUser;
 using VfioUser.Network;
@@ -19,8 +18,7 @@ internal sealed class Transmitter
     private readonly Register<TransmitControl> _control;
     private readonly Action _resume;
 
-    // a tag's length before the frame is free, for the tag
-    private readonly byte[] _buffer = new byte[NetworkFrame.MaxLength];
+    private readonly FrameBuffer _frame = new(MaxLength);
     private State _state;
     private int _cost;
 
@@ -32,7 +30,7 @@ internal sealed class Transmitter
     public Transmitter(RegisterBlock csr, NetworkCard card, TimeSpan delay, Interrupts interrupts, Action resume)
     {
         (_card, _interrupts, _resume) = (card, interrupts, resume);
-        _ring = new DescriptorRing(csr, 0x3800, "TD", Run);
+        _ring = card.AddRing(0x3800, "TD", Run);
         _written = new DelayedInterrupt(csr, 0x3820, ("TIDV", "TADV"), card, interrupts, InterruptCauses.TransmitDescriptorWritten, delay);
         _control = csr.AddRegister<TransmitControl>(0x0400, new() { Name = "TCTL", OnWrite = _ => Run() });
     }
@@ -41,31 +39,31 @@ internal sealed class Transmitter
 
     public static int MaxStateSize => MinStateSize + MaxLength;
 
-    private static int MaxLength => NetworkFrame.MaxLength - Ethernet.TagLength;
-
-    private Span<byte> Frame => _buffer.AsSpan(Ethernet.TagLength, _state.Length);
+    private static int MaxLength => NetworkFrame.MaxLength - Ethernet.VlanTagLength;
 
     public void Reset()
     {
         _written.Reset();
         _state = default;
+        _frame.Clear();
     }
 
     public int Save(Span<byte> destination)
     {
         MemoryMarshal.Write(destination, _state);
-        Frame.CopyTo(destination[MinStateSize..]);
-        return MinStateSize + _state.Length;
+        _frame.Bytes.CopyTo(destination[MinStateSize..]);
+        return MinStateSize + _frame.Length;
     }
 
     public void Restore(ReadOnlySpan<byte> source)
     {
         State state = MemoryMarshal.Read<State>(source);
         source = source[MinStateSize..];
-        if (state.Length != source.Length || state.Length > state.MaxLength)
+        if (source.Length > (state.InPacket ? state.MaxLength : 0))
             throw new InvalidDataException("The packet that is being sent is not valid.");
         _state = state;
-        source.CopyTo(Frame);
+        _frame.Clear();
+        _frame.TryAppend(source);
     }
 
     /// <summary>Sends what is in the ring.</summary>
@@ -91,7 +89,7 @@ internal sealed class Transmitter
             isDelayed &= descriptor.Has(TransmitCommand.DelayInterrupt);
         }
         if (written > 0 && isDelayed)
-            _written.Happened(written, enough: (int)_ring.Count / 2); // the driver is to have some back before it has none
+            _written.Happened(written, enough: _ring.Count / 2); // the driver is to have some back before it has none
         else if (written > 0)
             _interrupts.Raise(InterruptCauses.TransmitDescriptorWritten);
         if (_ring.Ready == 0)
@@ -111,25 +109,17 @@ internal sealed class Transmitter
             return;
         }
         if (!_state.InPacket)
-            (_state.InPacket, _state.IsBad, _state.First, _state.Length) = (true, false, descriptor, 0);
-        Append(new Iova(descriptor.Address), descriptor.Length);
+            (_state.InPacket, _state.IsBad, _state.First) = (true, false, descriptor);
+        _state.IsBad = _state.IsBad || descriptor.Length > _state.MaxLength - _frame.Length
+            || !_frame.TryAppend(_card.Dma, new Iova(descriptor.Address), descriptor.Length);
         if (!descriptor.Has(TransmitCommand.EndOfPacket))
             return;
         if (!_state.IsBad)
             End(descriptor);
         else if (_state.First.IsSegmented)
             _card.Statistics.Count(Statistic.TSCTFC);
-        (_state.InPacket, _state.Length) = (false, 0);
-    }
-
-    private void Append(Iova address, int length)
-    {
-        int start = _state.Length;
-        _state.IsBad |= length > _state.MaxLength - start;
-        if (_state.IsBad)
-            return;
-        _state.Length += length;
-        _state.IsBad = !_card.Dma.TryRead(address, Frame[start..]);
+        _state.InPacket = false;
+        _frame.Clear();
     }
 
     private void End(in TransmitDescriptor last)
@@ -137,51 +127,38 @@ internal sealed class Transmitter
         if (_state.First.IsSegmented)
         {
             FrameOffload offload = _state.SegmentationContext.Offload;
-            bool isValid = offload.Segmentation != FrameSegmentation.None && offload.IsValidFor(_state.Length)
-                && offload.HeaderLength + offload.SegmentSize <= Ethernet.MaxJumboLength;
+            bool isValid = offload.Segmentation != FrameSegmentation.None && offload.IsValidFor(_frame.Length)
+                && offload.HeaderLength + offload.SegmentSize <= NetworkCard.MaxFrameLength;
             _card.Statistics.Count(isValid ? Statistic.TSCTC : Statistic.TSCTFC);
-            if (isValid)
-                Send(last, offload);
-            return;
+            if (!isValid)
+                return;
+            _frame.Offload = offload;
         }
-        if (last.InsertsChecksum)
-            new ChecksumRange(last.ChecksumStart, last.ChecksumOffset, End: 0).Insert(Frame);
-        if (_state.First.InsertsTcpChecksum)
-            _state.ChecksumContext.Tcp.Insert(Frame);
-        if (_state.First.InsertsIpChecksum)
-            _state.ChecksumContext.Ip.Insert(Frame);
-        Send(last);
-    }
-
-    private void Send(in TransmitDescriptor last, FrameOffload offload = default)
-    {
-        Span<byte> frame = Frame;
-        if (frame.Length < Ethernet.HeaderLength)
+        else
+        {
+            if (last.InsertsChecksum)
+                new ChecksumRange(last.ChecksumStart, last.ChecksumOffset, End: 0).Insert(_frame.Bytes);
+            if (_state.First.InsertsTcpChecksum)
+                _state.ChecksumContext.Tcp.Insert(_frame.Bytes);
+            if (_state.First.InsertsIpChecksum)
+                _state.ChecksumContext.Ip.Insert(_frame.Bytes);
+        }
+        if (_frame.Length < Ethernet.HeaderLength)
             return;
         if (_card.IsVlanMode && last.Has(TransmitCommand.InsertVlanTag))
-        {
-            frame = _buffer.AsSpan(0, Ethernet.TagLength + frame.Length);
-            frame[Ethernet.TagLength..][..Ethernet.TypeOffset].CopyTo(frame);
-            BinaryPrimitives.WriteUInt16BigEndian(frame[Ethernet.TypeOffset..], _card.VlanType);
-            BinaryPrimitives.WriteUInt16BigEndian(frame[(Ethernet.TypeOffset + 2)..], last.VlanTag);
-            offload = offload with { ChecksumStart = offload.ChecksumStart + (offload.NeedsChecksum ? Ethernet.TagLength : 0) };
-        }
-        if (frame.Length < Ethernet.MinLength && (_control.Value & TransmitControl.PadShortPackets) != 0)
-        {
-            int start = frame.Length == _state.Length ? Ethernet.TagLength : 0;
-            _buffer.AsSpan(start + frame.Length, Ethernet.MinLength - frame.Length).Clear();
-            frame = _buffer.AsSpan(start, Ethernet.MinLength);
-        }
-        _cost += _card.Transmit(new NetworkFrame(frame, offload));
+            _frame.TryInsertVlanTag(_card.VlanType, last.VlanTag);
+        if ((_control.Value & TransmitControl.PadShortPackets) != 0)
+            _frame.TryPad(Ethernet.MinLength);
+        if (_frame.TryGetFrame(out NetworkFrame frame))
+            _cost += _card.Transmit(frame);
     }
 
-    /// <summary>A packet of which only some descriptors have come.</summary>
+    /// <summary>A packet of which only some descriptors have come, beside its data.</summary>
     private struct State
     {
         public TransmitDescriptor ChecksumContext;
         public TransmitDescriptor SegmentationContext;
         public TransmitDescriptor First;
-        public int Length;
         private byte _inPacket, _isBad;
 
         // not as bool: what a migration brings may be any byte
@@ -189,6 +166,6 @@ internal sealed class Transmitter
 
         public bool IsBad { readonly get => _isBad != 0; set => _isBad = value ? (byte)1 : (byte)0; }
 
-        public readonly int MaxLength => First.IsSegmented ? Transmitter.MaxLength : Ethernet.MaxJumboLength;
+        public readonly int MaxLength => First.IsSegmented ? Transmitter.MaxLength : NetworkCard.MaxFrameLength;
     }
 }

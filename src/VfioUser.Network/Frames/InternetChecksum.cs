@@ -31,6 +31,22 @@ public static class InternetChecksum
     /// <summary>What goes into the field for a sum. Zero would mean that there is no checksum, and is written as all ones.</summary>
     public static ushort Finish(ushort sum) => sum == ushort.MaxValue ? sum : (ushort)~sum;
 
+    /// <summary>Puts the checksum of some bytes of a frame into it, as a driver has asked for that leaves this to its device.</summary>
+    /// <param name="frame">All of it.</param>
+    /// <param name="start">First byte that it is of.</param>
+    /// <param name="end">The byte after the last one that it is of; anything beyond the frame for its end.</param>
+    /// <param name="offset">Where it goes, relative to the frame. What is there, such as the sum of a pseudo header, counts if it is one of
+    /// the bytes.</param>
+    /// <returns>False, with the frame as it was, if these are no bytes of the frame.</returns>
+    public static bool TryInsert(Span<byte> frame, int start, int end, int offset)
+    {
+        end = Math.Min(end, frame.Length);
+        if (start < 0 || start >= end || offset < 0 || offset > frame.Length - sizeof(ushort))
+            return false;
+        BinaryPrimitives.WriteUInt16BigEndian(frame[offset..], Finish(Sum(frame[start..end])));
+        return true;
+    }
+
     private static ushort Fold(ulong sum)
     {
         while (sum > ushort.MaxValue)

@@ -12,10 +12,12 @@ public readonly ref struct NetworkFrame
     public const int MinLength = Ethernet.HeaderLength;
 
     /// <summary>The longest one: a header, a VLAN tag, and as much as the length of an IP packet can say.</summary>
-    public const int MaxLength = Ethernet.HeaderLength + Ethernet.TagLength + ushort.MaxValue;
+    public const int MaxLength = Ethernet.HeaderLength + Ethernet.VlanTagLength + ushort.MaxValue;
 
     /// <summary>How many bytes of a frame are in <see cref="Head"/> at least, or all: its headers up to the transport's.</summary>
     public const int MinHeadLength = 128;
+
+    private const int TcpDataOffset = 12;
 
     private readonly DmaList? _rest;
     private readonly long _offset;
@@ -61,6 +63,18 @@ public readonly ref struct NetworkFrame
     /// <summary>What is left to do.</summary>
     public FrameOffload Offload { get; }
 
+    /// <summary>How many frames it is on a cable: the segments that it is to be cut into, or 1. 0 if a frame to be cut has no payload.</summary>
+    public int SegmentCount
+    {
+        get
+        {
+            if (Offload.Segmentation == FrameSegmentation.None)
+                return 1;
+            int payload = Length - HeadersLength;
+            return payload <= 0 ? 0 : (payload + Offload.SegmentSize - 1) / Offload.SegmentSize;
+        }
+    }
+
     /// <summary>Copies a part of it into this process's memory.</summary>
     /// <param name="offset">First byte.</param>
     /// <param name="destination">Filled, or cleared when the guest's memory is gone.</param>
@@ -93,6 +107,19 @@ public readonly ref struct NetworkFrame
             : _rest!.TryCopyTo(_offset + offset + fromHead - Head.Length, destination, destinationOffset + fromHead, length - fromHead);
     }
 
+    /// <summary>How long one of the frames is that it is on a cable, in bytes.</summary>
+    /// <param name="index">From 0 to <see cref="SegmentCount"/> - 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">It is not one of them.</exception>
+    public int GetSegmentLength(int index)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(index);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, SegmentCount);
+        if (Offload.Segmentation == FrameSegmentation.None)
+            return Length;
+        int headers = HeadersLength;
+        return headers + Math.Min(Offload.SegmentSize, Length - headers - (index * Offload.SegmentSize));
+    }
+
     /// <summary>Sends it to a port. What it leaves to do and the port cannot is done before: its checksum is put in, and it is cut into
     /// segments.</summary>
     /// <remarks>Any thread. Allocates nothing.</remarks>
@@ -103,6 +130,16 @@ public readonly ref struct NetworkFrame
             port.Send(this);
         else
             SoftwareOffload.Send(this, port);
+    }
+
+    // of a frame to be cut, up to TCP's; all of it if the memory is gone that has them
+    private int HeadersLength
+    {
+        get
+        {
+            Span<byte> dataOffset = stackalloc byte[1];
+            return TryCopyTo(Offload.ChecksumStart + TcpDataOffset, dataOffset) ? Offload.ChecksumStart + ((dataOffset[0] >> 4) * sizeof(uint)) : Length;
+        }
     }
 
     private void Check()

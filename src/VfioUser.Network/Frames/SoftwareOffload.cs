@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Buffers.Binary;
 
 namespace VfioUser.Network;
 
@@ -28,8 +27,7 @@ internal static class SoftwareOffload
 
     private static void SendWhole(Span<byte> frame, in FrameOffload offload, INetworkPort port)
     {
-        Span<byte> summed = frame[offload.ChecksumStart..];
-        BinaryPrimitives.WriteUInt16BigEndian(summed[offload.ChecksumOffset..], InternetChecksum.Finish(InternetChecksum.Sum(summed)));
+        InternetChecksum.TryInsert(frame, offload.ChecksumStart, frame.Length, offload.ChecksumStart + offload.ChecksumOffset);
         port.Send(new NetworkFrame(frame));
     }
 }

@@ -58,8 +58,8 @@ internal sealed record ReceiveFilter
 
     private bool AcceptsVlan(ReadOnlySpan<byte> head)
     {
-        if (BinaryPrimitives.ReadUInt16BigEndian(head[Ethernet.TypeOffset..]) != Ethernet.Tag
-            || head.Length < Ethernet.HeaderLength + Ethernet.TagLength)
+        if (BinaryPrimitives.ReadUInt16BigEndian(head[Ethernet.TypeOffset..]) != Ethernet.VlanTag
+            || head.Length < Ethernet.HeaderLength + Ethernet.VlanTagLength)
         {
             return true;
         }

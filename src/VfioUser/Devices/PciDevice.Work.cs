@@ -19,6 +19,18 @@ public abstract partial class PciDevice
         CommandWork.Post(action, untilReset);
     }
 
+    /// <summary>Adds an action to post for work that is in a queue: frames that have come, a ring that has more than one run should
+    /// take.</summary>
+    /// <param name="action">Called on the Command thread after each <see cref="DevicePost.Post"/>, once for all who asked before it began. It
+    /// takes what there is. An exception is logged and passed to <see cref="VfioUserServerOptions.OnDeviceException"/>.</param>
+    /// <returns>What posts it.</returns>
+    /// <remarks>Any thread. A reset of the device leaves it queued.</remarks>
+    public DevicePost AddPost(Action action)
+    {
+        ArgumentNullException.ThrowIfNull(action);
+        return new DevicePost(CommandWork, action);
+    }
+
     /// <summary>The clock of the device's timers, for times that need no timer: <see cref="VfioUserServerOptions.TimeProvider"/> of the
     /// server that serves the device, or served it last; before that the system's.</summary>
     /// <remarks>Any thread. Unlike timers it does not stand still while migration has stopped the device, and a timestamp of it means

@@ -41,6 +41,31 @@ public sealed class NetworkGuideTests : IDisposable
         guest.Registers["MDIO"].Read().Should().Be(16 << 16 | 0x0360);
     }
 
+    [Fact]
+    public void Frames_of_a_ring_are_sent_in_pieces_of_work()
+    {
+        FrameCounter cable = new();
+        using var guest = TestGuest.Attach(new TransmitCard(cable), new() { TimeProvider = new FakeTimeProvider() });
+        guest.StartDriver(PciIrqTypes.None);
+        GuestRing<UInt128> ring = new(guest.Memory, 256);
+        Iova frame = guest.Place(new byte[40]);
+        guest.Registers["TDBA"].Write(ring.Address.Value);
+        guest.Registers["TDLEN"].Write((ulong)ring.Length);
+
+        // the last descriptor of a frame has its tag
+        for (int i = 0; i < 100; i++)
+        {
+            ring.Put(new UInt128(20, frame.Value));
+            ring.Put(new UInt128(20 | 5ul << 16 | 1ul << 48, frame.Value + 20));
+        }
+
+        guest.Registers["TDT"].Write((ulong)ring.Tail);
+        guest.Advance(TimeSpan.Zero);
+
+        cable.Bytes.Should().Be(100 * 60);
+        guest.Registers["TDH"].Read().Should().Be(200);
+    }
+
     private static FrameCounter Record(string path, byte[] frame, FrameCounter other)
     {
         NetworkSwitch middle = new();
