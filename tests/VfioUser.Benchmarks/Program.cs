@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Running;
 using VfioUser.Benchmarks;
+using VfioUser.Disks;
 
 switch (args)
 {
@@ -63,7 +64,9 @@ switch (args)
     case ["nvme-file", .. string[] folder]:
         return NvmeFile.Run(folder.FirstOrDefault());
     case ["nvme-disk", string address, string engine]:
-        return NvmeDisk.Run(address, engine);
+        return NvmeDisk.Run(address, engine, FileCacheMode.Writeback);
+    case ["nvme-disk", string address, string engine, string cache]:
+        return NvmeDisk.Run(address, engine, Enum.Parse<FileCacheMode>(cache, ignoreCase: true));
     case ["start", string program]:
         return ProgramStart.Run(program);
     case ["cold", .. string[] words]:
@@ -76,6 +79,9 @@ switch (args)
         return 0;
     case ["nvme-server", string path, string doorbells, string address]:
         NvmeServer.Run(path, Enum.Parse<NvmeDoorbells>(doorbells), address);
+        return 0;
+    case ["nvme-server", string path, string doorbells, string address, string cache]:
+        NvmeServer.Run(path, Enum.Parse<NvmeDoorbells>(doorbells), address, Enum.Parse<FileCacheMode>(cache));
         return 0;
     case ["nvme-floor", string path]:
         NvmeFloorServer.Run(path);
@@ -113,8 +119,8 @@ switch (args)
                                 pingpong or stream, spin=MICROSECONDS and delay=MICROSECONDS (of interrupts for sent frames)
             virtio-net-guest [WORD...] the same for VirtioNet beside QEMU's own; the latter's backend has no offloads
             nvme-file [FOLDER]  the NVMe sample on a file beside fio, which has to be installed, on that file
-            nvme-disk ADDRESS ENGINE  the NVMe sample on an NBD export or an image in Ceph beside fio on one: ENGINE is what fio is told,
-                                such as '--ioengine=nbd --uri=...'
+            nvme-disk ADDRESS ENGINE [CACHE]  the NVMe sample on a file, an NBD export or an image in Ceph beside fio on one: ENGINE is what
+                                fio is told, such as '--ioengine=nbd --uri=...'; CACHE is how a file is cached, such as none (O_DIRECT)
             start PROGRAM       a published NVMe sample: size, time until a client is attached, resident memory
             cold [KIND...]      the first second of a served device: start, first connection, first reads; kinds are jit, r2r, aot.
                                 Publishes tests/VfioUser.ColdServer: run it in the repository's folder

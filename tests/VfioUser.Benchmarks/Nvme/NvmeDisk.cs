@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using VfioUser.Disks;
 
 namespace VfioUser.Benchmarks;
 
@@ -11,7 +12,8 @@ internal static class NvmeDisk
 
     /// <param name="address">Of the sample's disk, which is overwritten.</param>
     /// <param name="engine">What fio is told: its engine and the disk, which may be another one of the same kind.</param>
-    public static int Run(string address, string engine)
+    /// <param name="cache">Of the sample's disk.</param>
+    public static int Run(string address, string engine, FileCacheMode cache)
     {
         string socketPath = Path.Combine(Path.GetTempPath(), $"nvme-disk-{Environment.ProcessId}.sock");
         Console.WriteLine($"{Alternations} alternations of {Time.TotalSeconds} s, medians; 4 KiB random within {NvmeServer.DiskSize >> 20} MiB.");
@@ -21,7 +23,7 @@ internal static class NvmeDisk
         bool met = true;
         try
         {
-            using Child server = new("0,1", ["nvme-server", socketPath, nameof(NvmeDoorbells.Shadow), address]);
+            using Child server = new("0,1", ["nvme-server", socketPath, nameof(NvmeDoorbells.Shadow), address, cache.ToString()]);
             server.Hear();
             using NvmeClient client = new(socketPath, NvmeDoorbells.Shadow);
             Fio(engine, write: true, depth: 16, "--rw=write --bs=1M"); // all of its disk is there, too

@@ -11,10 +11,10 @@ internal static class NvmeServer
     public const int Queues = 2;
     public const long DiskSize = 64 << 20;
 
-    public static void Run(string path, NvmeDoorbells doorbells, string? address)
+    public static void Run(string path, NvmeDoorbells doorbells, string? address, FileCacheMode cache = FileCacheMode.Writeback)
     {
         using Disk disk = address is null ? new MemoryDisk(DiskSize)
-            : DiskAddress.Parse(address).OpenAsync(new DiskOptions { Size = DiskSize }).GetAwaiter().GetResult();
+            : DiskAddress.Parse(address).OpenAsync(new DiskOptions { Size = DiskSize, Cache = cache }).GetAwaiter().GetResult();
         disk.WriteAsync(0, new byte[DiskSize]).AsTask().GetAwaiter().GetResult(); // all of it is there before anything counts
         using NvmeController controller = new([disk], new NvmeControllerOptions
         {
