@@ -16,6 +16,7 @@ internal static class NvmeServer
         using Disk disk = address is null ? new MemoryDisk(DiskSize)
             : DiskAddress.Parse(address).OpenAsync(new DiskOptions { Size = DiskSize, Cache = cache }).GetAwaiter().GetResult();
         disk.WriteAsync(0, new byte[DiskSize]).AsTask().GetAwaiter().GetResult(); // all of it is there before anything counts
+        disk.FlushAsync().AsTask().GetAwaiter().GetResult(); // Ceph's cache writes through until the first one, which any guest's driver sends
         using NvmeController controller = new([disk], new NvmeControllerOptions
         {
             IoQueues = Queues,
