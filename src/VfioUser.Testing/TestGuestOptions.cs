@@ -20,8 +20,9 @@ public sealed record TestGuestOptions
     public TimeSpan Timeout { get; init; } = DefaultTimeout.Value;
 
     /// <summary>How long the device may hold a lease or a pin while the guest waits in <see cref="GuestRam.Unmap"/> or in Dispose: then
-    /// those throw, with the stack of the call that took it. At most <see cref="Timeout"/>.</summary>
-    public TimeSpan LeaseTimeout { get; init; } = TimeSpan.FromSeconds(1);
+    /// those throw, with the stack of the call that took it. So do they when a worker has not ended by then. At most <see cref="Timeout"/>. By
+    /// default one second, or a fifth of what <c>VFIO_USER_TEST_TIMEOUT</c> says.</summary>
+    public TimeSpan LeaseTimeout { get; init; } = DefaultTimeout.Value / 5;
 
     /// <summary>Whether every vector of every type has an eventfd from the start, regardless of the configuration space.
     /// False for a machine at boot: then <see cref="TestGuest.StartDriver"/> enables interrupts.</summary>

@@ -97,6 +97,10 @@ public class GuestRefusalTests
     public void The_environment_has_another_timeout(string? text, double seconds) =>
         DefaultTimeout.Of(text).Should().Be(TimeSpan.FromSeconds(seconds));
 
+    [Fact]
+    public void Patience_with_leases_and_workers_is_a_fifth_of_the_timeout_on_a_slow_machine_too() =>
+        new TestGuestOptions().LeaseTimeout.Should().Be(DefaultTimeout.Value / 5);
+
     [Theory]
     [InlineData("long")]
     [InlineData("-1")]
