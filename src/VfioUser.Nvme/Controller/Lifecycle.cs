@@ -231,6 +231,7 @@ internal sealed class Lifecycle(ControllerParts parts)
             registers.AdminCompletionQueue, 0, 0, registers.AdminCompletionQueueSize, 0, 0, Phase: 1, InterruptsEnabled: 1, 0));
         parts.Queues.Add(new SubmissionQueueState(registers.AdminSubmissionQueue, 0, 0, registers.AdminSubmissionQueueSize, 0, 0), completions);
         parts.Features.Reset();
+        parts.KeepAlive.Reset(); // the last command before the reset may have set it after the guest had cleared CC.EN
         parts.Events.Reset();
         parts.OffersWriteCache = parts.HasVolatileCache;
         parts.History.AddReset();

@@ -47,7 +47,7 @@ internal sealed class KeepAlive(ControllerParts parts)
     /// <summary>The driver has been silent. Command thread.</summary>
     public void Expired()
     {
-        if (Milliseconds is not (> 0 and uint milliseconds) || parts.HasFailed)
+        if (Milliseconds is not (> 0 and uint milliseconds) || !parts.Registers.IsReady || parts.HasFailed)
             return; // a reset came first
         parts.Errors.Add(0, default, Status.KeepAliveTimeoutExpired);
         parts.Fail($"the driver has sent no Keep Alive for {milliseconds} ms");

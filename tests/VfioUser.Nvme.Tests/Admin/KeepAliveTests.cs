@@ -80,6 +80,25 @@ public class KeepAliveTests
     }
 
     [Fact]
+    public void Command_that_is_under_way_during_a_reset_sets_no_time_for_the_next_driver()
+    {
+        using Machine machine = NewMachine();
+        for (int i = 0; i < 200; i++)
+        {
+            // as many as there is room for, so that one is under way
+            for (int j = 1; j < machine.Admin.Entries; j++)
+                machine.Admin.Put(NewCommand.Admin(AdminOpcode.SetFeatures, dword10: Timer, dword11: 1_000));
+            machine.Admin.Ring();
+            machine.Driver.Disable();
+            machine.Driver.Enable();
+
+            GetTimer(machine.Driver).Should().Be(0, "it is reset {0}", i);
+        }
+        machine.Guest.Advance(TimeSpan.FromSeconds(10));
+        machine.Driver.HasFailed.Should().BeFalse();
+    }
+
+    [Fact]
     public void Time_goes_on_at_the_target_of_a_migration()
     {
         FakeTimeProvider time = new();
