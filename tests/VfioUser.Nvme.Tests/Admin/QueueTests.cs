@@ -32,7 +32,7 @@ public class QueueTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void Vector_may_be_any_that_there_is_even_while_the_pin_is_used(bool msiX)
+    public void Vector_may_be_any_that_there_is_even_while_INTx_is_used(bool msiX)
     {
         using Machine machine = new(msiX: msiX);
         Iova completions = machine.NewPage();

@@ -98,7 +98,7 @@ public class GuestRefusalTests
         DefaultTimeout.Of(text).Should().Be(TimeSpan.FromSeconds(seconds));
 
     [Fact]
-    public void Patience_with_leases_and_workers_is_a_fifth_of_the_timeout_on_a_slow_machine_too() =>
+    public void Timeout_of_leases_and_workers_is_a_fifth_of_the_other_on_a_slow_machine_too() =>
         new TestGuestOptions().LeaseTimeout.Should().Be(DefaultTimeout.Value / 5);
 
     [Theory]
