@@ -28,6 +28,9 @@ internal sealed class CommandSlot
     /// <summary>The namespace where it counts as under way; null before, and for commands of several.</summary>
     public Namespace? Space { get; set; }
 
+    /// <summary>The namespace that the fused operation has for itself of which this is a half; null before, and for others.</summary>
+    public Namespace? FusedSpace { get; set; }
+
     /// <summary>The right to touch the guest that this command has for itself: for what comes after a wait, when the thread that
     /// carried it out uses its own for others.</summary>
     public GuestPass Pass => Context.Pass;

@@ -76,7 +76,7 @@ internal sealed class CommandSlots(int count, Func<CommandSlot> create, Action w
     private CommandSlot[] Waiting(Namespace space)
     {
         lock (_lock)
-            return [.. _all.Where(slot => slot.IsWaiting && slot.Space == space)];
+            return [.. _all.Where(slot => slot.IsWaiting && (slot.Space == space || slot.FusedSpace == space))];
     }
 
     /// <summary>The command in a slot has ended.</summary>

@@ -39,7 +39,7 @@ internal sealed partial class IoCommands
                 LeaveBoth(first, second);
                 if (found.Shared.TryBeginFused(found))
                 {
-                    space = found;
+                    first.FusedSpace = second.FusedSpace = space = found;
                     outcome = found.IsReserved(writes: true) ? Status.ReservationConflict : Carry(first, found, Compare);
                     if (!outcome.IsCompleted || outcome.HasFailed)
                         secondOutcome = outcome.IsCompleted ? Status.FailedFused : CommandOutcome.NoCompletion;

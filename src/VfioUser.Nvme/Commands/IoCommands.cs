@@ -82,7 +82,7 @@ internal sealed partial class IoCommands(ControllerParts parts)
     private CommandOutcome End(CommandSlot slot, CommandOutcome outcome)
     {
         slot.Space?.End();
-        slot.Space = null;
+        (slot.Space, slot.FusedSpace) = (null, null);
         if (slot.IsPreempted && outcome is { IsCompleted: true, Status: Status.AbortRequested })
             outcome = Status.AbortedByPreempt;
         if (outcome.HasFailed)

@@ -268,6 +268,61 @@ public class ReservationTests
         shared[1].Report(second).Registrants.Should().Equal(((ushort)1, true, (UInt128)2, Registered));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Preempt_and_abort_ends_the_half_of_a_fused_operation_that_waits_for_the_disk(bool writes)
+    {
+        using LaterDisk disk = new(1 << 20);
+        using SharedDisks shared = new([new NvmeNamespace(disk)]);
+        DriverQueue first = shared[0].QueueOf(1), second = shared[1].QueueOf(2);
+        shared[0].Register(first, Holder).Should().Be(Status.Success);
+        shared[1].Register(second, Registered).Should().Be(Status.Success);
+        shared[0].Acquire(first, Holder, ReservationType.WriteExclusive).Should().Be(Status.Success);
+        first.PutAs(1, NewCommand.Io(IoOpcode.Compare, 0, 1, shared[0].Place(new byte[512])) with { Flags = 1 });
+        first.PutAs(2, NewCommand.Io(IoOpcode.Write, 0, 1, shared[0].Place(Machine.Pattern(512))) with { Flags = 2 });
+        first.Ring();
+        LaterDisk.Request compare = disk.Take();
+        if (writes)
+        {
+            compare.Answer();
+            disk.Take(); // and it never answers
+        }
+
+        shared[1].Preempt(second, Registered, Holder, ReservationType.WriteExclusive, abort: true).Should().Be(Status.Success);
+
+        Completion[] halves = [.. new[] { first.Take(), first.Take() }.OrderBy(half => half.CommandId)];
+        halves.Select(half => half.Status).Should().Equal(writes ? [Status.Success, Status.AbortedByPreempt] : [Status.AbortedByPreempt, Status.FailedFused]);
+        first.Execute(NewCommand.Io(IoOpcode.Write, 0, 1, shared[0].NewPage())).Status.Should().Be(Status.ReservationConflict);
+        Iova page = shared[1].NewPage();
+        second.Put(NewCommand.Io(IoOpcode.Read, 0, 1, page));
+        second.Ring();
+        disk.Take().Answer();
+        NvmeDriver.Expect(second.Take());
+        shared[1].Read(page, 512).Should().Equal(new byte[512], "nothing was written");
+    }
+
+    [Fact]
+    public void Fused_operation_that_waits_for_commands_of_others_ends_when_its_host_is_preempted()
+    {
+        using LaterDisk disk = new(1 << 20);
+        using SharedDisks shared = new([new NvmeNamespace(disk)]);
+        DriverQueue first = shared[0].QueueOf(1), second = shared[1].QueueOf(2);
+        shared[0].Register(first, Holder).Should().Be(Status.Success);
+        shared[1].Register(second, Registered).Should().Be(Status.Success);
+        shared[0].Acquire(first, Holder, ReservationType.WriteExclusiveRegistrantsOnly).Should().Be(Status.Success);
+        first.Put(NewCommand.Io(IoOpcode.Read, 0, 1, shared[0].NewPage()));
+        first.Put(NewCommand.Io(IoOpcode.Compare, 0, 1, shared[0].NewPage()) with { Flags = 1 });
+        first.Put(NewCommand.Io(IoOpcode.Write, 0, 1, shared[0].NewPage()) with { Flags = 2 });
+        first.Ring();
+        disk.Take(); // the read, which is never answered
+
+        shared[1].Preempt(second, Registered, Holder, ReservationType.WriteExclusive, abort: true).Should().Be(Status.Success);
+
+        Status[] ends = [first.Take().Status, first.Take().Status, first.Take().Status];
+        ends.Should().Contain(Status.AbortedByPreempt).And.Contain(Status.FailedFused);
+    }
+
     [Fact]
     public void Hosts_that_preempt_each_other_under_load_end_with_one_holder()
     {
