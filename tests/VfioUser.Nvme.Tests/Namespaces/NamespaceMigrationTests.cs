@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using Nvme.Driver;
 using VfioUser.Client;
 using VfioUser.Nvme.Tests.Support;
@@ -94,5 +95,40 @@ public class NamespaceMigrationTests
         subsystem.State.Allocated(1)!.Uncorrectable.Ranges.Should().Equal(new BadRange(50 * 512, 512));
         subsystem.State.Allocated(1)!.Reservations.State.Registrants.Should().BeEmpty();
         guest.Bar0.Read<uint>(0x1C).Should().Be(1u, "it is ready");
+    }
+
+    [Theory]
+    [InlineData(6, false)] // a release without the Keep Alive Timer
+    [InlineData(7, true)] // of 5 s; the host retries as told
+    public void State_of_a_release_with_reservations_is_restored(int version, bool keepsAlive)
+    {
+        // As the one before, of host 7, which holds a reservation of the first namespace and wants no notice of a release there; host 8, of the
+        // other controller, has preempted it in the second one, and it has not read the notice.
+        string golden = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Controller", "Golden", $"state{version}.hex")).ReplaceLineEndings("");
+        using MemoryDisk first = new(1 << 20, "golden 1"), second = new(2 << 20, "golden 2");
+        using NvmeSubsystem subsystem = new([new NvmeNamespace(first), new NvmeNamespace(second) { BlockSize = 4096 }], new NvmeSubsystemOptions { SerialNumber = "GOLDEN" });
+        using NvmeController one = new(subsystem), target = new(subsystem);
+        using TestGuest guest = TestGuest.Attach(target, new TestGuestOptions { TimeProvider = new FakeTimeProvider() });
+
+        guest.Migration.Restore(Convert.FromHexString(golden));
+
+        target.Queues.Select(queue => (queue.Id, queue.Entries)).Should().Equal((0, 32), (1, 8));
+        target.Statistics.Writes.Should().Be(11);
+        HostIdentifier seven = new(7, IsExtended: true), eight = new(8, IsExtended: true);
+        SharedNamespace[] spaces = [subsystem.State.Allocated(1)!, subsystem.State.Allocated(2)!];
+        ReservationState[] states = [.. spaces.Select(space => space.Reservations.State)];
+        spaces[0].Uncorrectable.Ranges.Should().Equal(new BadRange(50 * 512, 512));
+        states.Select(state => (state.Type, state.Holder)).Should().Equal(
+            (ReservationType.WriteExclusiveRegistrantsOnly, seven), (ReservationType.None, null));
+        states[0].Registrants.Should().Equal(new Registrant(seven, 0xA), new Registrant(eight, 0xB));
+        states[1].Registrants.Should().Equal(new Registrant(eight, 0xB));
+        Namespace view = spaces[0].Views[1];
+        view.NoticeMask.Should().Be(1 << (int)ReservationNoticeKind.ReservationReleased);
+        view.Set.Host.Should().Be(seven);
+        view.Set.Notices.Saved.Should().BeEquivalentTo((new[] { new SavedNotice(1, 2, (uint)ReservationNoticeKind.RegistrationPreempted) }, 1ul));
+        bool wasReady = guest.Bar0.Read<uint>(0x1C) == 1;
+        guest.Advance(TimeSpan.FromSeconds(10));
+        bool hasFailed = guest.Bar0.Read<uint>(0x1C) == 3;
+        (wasReady, hasFailed).Should().Be((true, keepsAlive));
     }
 }
