@@ -44,10 +44,12 @@ public sealed class DiskSuiteTests(ITestOutputHelper output) : IDisposable
     private async Task RunAsync(string suite, int disks, string tests)
     {
         string archive = Of(suite, "");
-        await using LinuxGuest guest = await StartAsync(archive, disks);
+        string list = Path.Combine(_folder.FullName, "suite-tests"); // the console cuts a line of more than 4 KiB
+        await File.WriteAllTextAsync(list, Of("VFIO_USER_VM_SUITE_TESTS", tests));
+        await using LinuxGuest guest = await StartAsync(archive, list, disks);
 
         CommandResult result = await guest.RunAsync(
-            $"bash /files/disk-suites.sh {Path.GetFileNameWithoutExtension(archive)} {(int)(Limit.TotalSeconds * 0.9)} {Of("VFIO_USER_VM_SUITE_TESTS", tests)}", Limit);
+            $"bash /files/disk-suites.sh {Path.GetFileNameWithoutExtension(archive)} {(int)(Limit.TotalSeconds * 0.9)} $(cat /files/{Path.GetFileName(list)})", Limit);
         CommandResult kernel = await guest.RunAsync("dmesg | grep -iE 'I/O error|blocked for more|BUG|WARNING|virtio|aborted' | tail -n 30; true");
 
         output.WriteLine(result.Output);
@@ -56,7 +58,7 @@ public sealed class DiskSuiteTests(ITestOutputHelper output) : IDisposable
         await guest.PowerOffAsync();
     }
 
-    private async Task<LinuxGuest> StartAsync(string archive, int disks)
+    private async Task<LinuxGuest> StartAsync(string archive, string list, int disks)
     {
         string[] images = [.. Enumerable.Range(0, disks).Select(disk => Path.Combine(_folder.FullName, $"disk{disk}.img"))];
         List<string> arguments = ["-smp", "2"];
@@ -79,7 +81,7 @@ public sealed class DiskSuiteTests(ITestOutputHelper output) : IDisposable
             Sockets = sockets,
             Modules = ["virtio_blk", "ext4", "crc32c_generic", "loop", "dm-flakey", "dm-log-writes", "dm-snapshot", "dm-thin-pool", "dm-zero", "dm-delay", "bfq", "kyber-iosched"],
             Programs = Packages,
-            Files = [archive, Path.Combine(AppContext.BaseDirectory, "vm", "disk-suites.sh")],
+            Files = [archive, list, Path.Combine(AppContext.BaseDirectory, "vm", "disk-suites.sh")],
             QemuArguments = arguments,
             MemorySize = 2048,
             CommandTimeout = Limit,
