@@ -17,9 +17,9 @@ public sealed class DiskSuiteTests(ITestOutputHelper output) : IDisposable
     // what the suites call, most of which busybox has in a shorter form
     private static readonly string[] Packages =
     [
-        "bash", "coreutils", "findutils", "grep", "sed", "gawk", "diffutils", "util-linux", "mount", "bsdextrautils", "libc-bin", "hostname",
-        "procps", "psmisc", "e2fsprogs", "xfsprogs", "fio", "attr", "acl", "bc", "perl-base", "dmsetup", "pciutils", "kmod", "tar", "ncurses-bin",
-        "libaio1t64", "liburing2", "libacl1", "libgdbm6t64", "libcap2-bin",
+        "bash", "coreutils", "findutils", "grep", "sed", "gawk", "diffutils", "util-linux", "mount", "umount", "losetup", "swapon", "swapoff",
+        "bsdextrautils", "libc-bin", "hostname", "procps", "psmisc", "e2fsprogs", "xfsprogs", "fio", "attr", "acl", "bc", "perl-base", "dmsetup",
+        "pciutils", "kmod", "tar", "ncurses-bin", "libaio1t64", "liburing2", "libacl1", "libgdbm6t64", "libcap2-bin",
     ];
 
     private readonly DirectoryInfo _folder = Directory.CreateDirectory(Path.Combine(AppContext.BaseDirectory, Path.GetRandomFileName()));

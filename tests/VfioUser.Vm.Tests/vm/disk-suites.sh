@@ -4,6 +4,7 @@
 #        disk-suites.sh xfstests SECONDS ARGUMENT...      of its check, on ext4 on /dev/vda and /dev/vdb
 suite=$1 seconds=$2; shift 2
 hash -r
+dmesg -n 1 # the kernel's messages are read afterwards, and stand in nobody's line
 ln -sf gawk /bin/awk
 ln -sf kmod /bin/modprobe
 printf '#!/bin/sh\nexit 0\n' >/bin/udevadm; chmod +x /bin/udevadm # there is no udev, and nothing to settle
