@@ -60,7 +60,7 @@ internal static class NvmeDisk
 
     private static double Fio(string engine, bool write, int depth, string more)
     {
-        string words = $"--name=job --thread {engine} --iodepth={depth} --size={NvmeServer.DiskSize} {more} --minimal";
+        string words = $"--name=job --thread --norandommap {engine} --iodepth={depth} --size={NvmeServer.DiskSize} {more} --minimal";
         using Process fio = Process.Start(new ProcessStartInfo("fio", words) { RedirectStandardOutput = true, UseShellExecute = false })!;
         string output = fio.StandardOutput.ReadToEnd();
         fio.WaitForExit();
