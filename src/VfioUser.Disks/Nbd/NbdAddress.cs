@@ -36,12 +36,6 @@ internal sealed record NbdAddress(EndPoint EndPoint, string Export)
         }
     }
 
-    public Socket NewSocket() => EndPoint switch
-    {
-        UnixDomainSocketEndPoint => new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified),
-        _ => new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true },
-    };
-
     private static string? SocketOf(Uri uri) => uri.Query.TrimStart('?').Split('&')
         .Where(part => part.StartsWith("socket=", StringComparison.Ordinal)).Select(part => Uri.UnescapeDataString(part["socket=".Length..])).FirstOrDefault();
 }

@@ -4,7 +4,7 @@ namespace VfioUser.Disks;
 
 /// <summary>Requests to an NBD server, in flight on one connection at a time: a new one when that is lost, on which what had no answer
 /// is sent again.</summary>
-/// <remarks>Any thread. Reads, writes, zeros, trims and flushes may all be done twice.</remarks>
+/// <remarks>Any thread, and one of its own, which receives. Reads, writes, zeros, trims and flushes may all be done twice.</remarks>
 internal sealed class NbdClient : IDisposable
 {
     private const int MostDelays = 50;
@@ -13,11 +13,11 @@ internal sealed class NbdClient : IDisposable
     private readonly NbdAddress _address;
     private readonly NbdDiskOptions _options;
     private readonly Action _resized;
-    private readonly SortedDictionary<ulong, NbdRequest> _inFlight = [];
+    private readonly Dictionary<ulong, NbdRequest> _inFlight = [];
     private readonly Queue<NbdRequest> _toSend = new();
     private readonly Stack<NbdRequest> _free = new();
     private readonly CancellationTokenSource _closing = new();
-    private readonly Task _running;
+    private readonly Thread _receiver;
     private NbdConnection? _connection;
     private NbdExport _export;
     private Exception? _end;
@@ -36,23 +36,33 @@ internal sealed class NbdClient : IDisposable
         _resized = resized;
         _connection = first;
         _export = first.Export;
-        _running = Task.Run(() => RunAsync(first));
+        first.OnRoom(() => Send(first));
+        _receiver = new Thread(() => Run(first)) { IsBackground = true, Name = "nbd" };
+        _receiver.Start();
     }
 
     /// <summary>What the server says of the export.</summary>
     public NbdExport Export => Volatile.Read(ref _export);
 
     /// <summary>Sends a request, and ends with the server's answer to it.</summary>
+    /// <param name="command">What.</param>
+    /// <param name="flags">How.</param>
+    /// <param name="offset">In bytes.</param>
+    /// <param name="length">In bytes.</param>
+    /// <param name="destination">Of a read.</param>
+    /// <param name="source">Of a write.</param>
+    /// <param name="isInline">Whether whoever waits may go on on the thread that receives: then it must wait for nothing, and <see cref="Submit"/> is
+    /// what sends the request.</param>
+    /// <param name="cancellation">The answer is not wanted any more.</param>
     /// <exception cref="DiskException">The server has failed, or is gone.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled. If the server might still answer, its connection is made again, for
     /// the memory is the caller's from then on.</exception>
     public ValueTask RequestAsync(NbdCommand command, ushort flags, long offset, long length, Memory<byte> destination = default, ReadOnlyMemory<byte> source = default,
-        CancellationToken cancellation = default)
+        bool isInline = false, CancellationToken cancellation = default)
     {
         NbdRequest request = NewRequest();
-        request.Begin(Interlocked.Increment(ref _cookie), command, flags, offset, length, destination, source);
+        request.Begin(Interlocked.Increment(ref _cookie), command, flags, offset, length, destination, source, isInline);
         request.Watch(cancellation);
-        NbdConnection? idle = null;
         ValueTask answer;
         lock (_lock)
         {
@@ -64,15 +74,24 @@ internal sealed class NbdClient : IDisposable
             }
             _inFlight.Add(request.Cookie, request);
             _toSend.Enqueue(request);
-            if (_connection is { IsSending: false } connection)
-            {
-                connection.IsSending = true;
-                idle = connection;
-            }
         }
-        if (idle is not null)
-            _ = SendAsync(idle); // here, until the socket is full
+        if (!isInline)
+            Submit();
         return answer;
+    }
+
+    /// <summary>Sends what is to be sent: here, until the socket is full.</summary>
+    public void Submit()
+    {
+        NbdConnection connection;
+        lock (_lock)
+        {
+            if (_toSend.Count == 0 || _connection is not { IsSending: false } idle)
+                return;
+            idle.IsSending = true;
+            connection = idle;
+        }
+        Send(connection);
     }
 
     /// <summary>Sends a flush. One at a time.</summary>
@@ -99,17 +118,17 @@ internal sealed class NbdClient : IDisposable
 
     private void Cancel(object? request)
     {
-        NbdConnection? connection;
         lock (_lock)
         {
             ((NbdRequest)request!).IsCancelled = true;
-            connection = _connection;
+            // whoever receives ends then, and fails what is cancelled
+            if (_connection is { } connection)
+            {
+                connection.Abort();
+                return;
+            }
         }
-        // whoever receives ends then, and fails what is cancelled
-        if (connection is not null)
-            connection.Dispose();
-        else
-            FailCancelled();
+        FailCancelled();
     }
 
     // While there is no connection: nobody uses the memory of what waits.
@@ -131,55 +150,65 @@ internal sealed class NbdClient : IDisposable
     public void Dispose()
     {
         _closing.Cancel();
-        _running.GetAwaiter().GetResult(); // it throws nothing, and uses the callers' memory until it ends
+        Abort(null);
+        _receiver.Join(); // it uses the callers' memory until it ends
         _closing.Dispose();
     }
 
     // Throws nothing: whoever receives finds out that the connection has ended.
-    private async Task SendAsync(NbdConnection connection)
+    private void Send(NbdConnection connection)
     {
         try
         {
-            while (TakeBatch(connection) is var length and > 0)
-                await connection.SendAsync(length, _closing.Token).ConfigureAwait(false);
+            while (connection.TrySend() && TakeBatch(connection))
+            {
+            }
         }
-        catch (Exception e) when (e is SocketException or IOException or ObjectDisposedException or OperationCanceledException)
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
-            connection.Dispose();
+            Abort(connection);
         }
     }
 
-    private int TakeBatch(NbdConnection connection)
+    // null for the one that there is
+    private void Abort(NbdConnection? connection)
     {
-        int length = 0;
         lock (_lock)
         {
-            while (_connection == connection && !connection.IsLeaving && _toSend.TryPeek(out NbdRequest? request) && connection.TryWrite(ref length, request))
+            if (_connection is { } current && (connection ?? current) == current)
+                current.Abort();
+        }
+    }
+
+    private bool TakeBatch(NbdConnection connection)
+    {
+        lock (_lock)
+        {
+            connection.IsSending = false;
+            while (_connection == connection && !connection.IsLeaving && _toSend.TryPeek(out NbdRequest? request) && connection.TryWrite(request))
             {
+                connection.IsSending = true;
                 request.IsSent = true;
                 _toSend.Dequeue();
             }
-            connection.IsSending = length > 0;
+            return connection.IsSending;
         }
-        return length;
     }
 
-    private async Task RunAsync(NbdConnection connection)
+    private void Run(NbdConnection connection)
     {
         Exception end;
         try
         {
             while (true)
             {
-                Exception loss = await ReceiveAsync(connection).ConfigureAwait(false);
-                connection.Dispose();
-                lock (_lock)
-                    _connection = null;
+                Exception loss = Receive(connection);
+                Leave(connection);
                 FailCancelled();
                 _options.Log?.Invoke($"NBD server {_address.EndPoint}: {loss.Message} Connecting again.");
                 if (loss is NbdShutdownException)
-                    await Task.Delay(_options.RetryInterval, _closing.Token).ConfigureAwait(false); // it still accepts connections, maybe
-                connection = await ReconnectAsync(loss).ConfigureAwait(false);
+                    Delay(_options.RetryInterval); // it still accepts connections, maybe
+                connection = Reconnect(loss);
                 Adopt(connection);
                 _options.Log?.Invoke($"NBD server {_address.EndPoint}: connected again.");
             }
@@ -188,27 +217,38 @@ internal sealed class NbdClient : IDisposable
         {
             end = e; // told to all who wait, and to those who come
         }
-        lock (_lock)
-            _connection = null;
-        connection.Dispose();
+        Leave(connection);
         FailAll(end);
     }
 
+    private void Leave(NbdConnection connection)
+    {
+        lock (_lock)
+            _connection = null;
+        connection.Dispose();
+    }
+
     // Returns why the connection has ended.
-    private async Task<Exception> ReceiveAsync(NbdConnection connection)
+    private Exception Receive(NbdConnection connection)
     {
         try
         {
-            await new NbdReplies(connection, Find, End, _closing.Token).RunAsync().ConfigureAwait(false);
+            new NbdReplies(connection, Find, End).Run();
             throw new InvalidOperationException("Receiving does not end without a reason.");
         }
-        catch (Exception e) when (e is SocketException or IOException or ObjectDisposedException && !_closing.IsCancellationRequested)
+        catch (Exception e) when (e is SocketException or IOException && !_closing.IsCancellationRequested)
         {
             return e;
         }
     }
 
-    private async Task<NbdConnection> ReconnectAsync(Exception loss)
+    private void Delay(TimeSpan delay)
+    {
+        _closing.Token.WaitHandle.WaitOne(delay);
+        _closing.Token.ThrowIfCancellationRequested();
+    }
+
+    private NbdConnection Reconnect(Exception loss)
     {
         long begun = Environment.TickCount64;
         TimeSpan delay = _options.RetryInterval;
@@ -216,14 +256,14 @@ internal sealed class NbdClient : IDisposable
         {
             try
             {
-                return await NbdConnection.OpenAsync(_address, _options.ConnectTimeout, _closing.Token).ConfigureAwait(false);
+                return NbdConnection.Open(_address, _options.ConnectTimeout, _closing.Token);
             }
             catch (IOException e)
             {
                 if (_options.GiveUpAfter != Timeout.InfiniteTimeSpan && Environment.TickCount64 - begun >= _options.GiveUpAfter.TotalMilliseconds)
                     throw new IOException($"{loss.Message} {e.Message}", e);
             }
-            await Task.Delay(delay, _closing.Token).ConfigureAwait(false);
+            Delay(delay);
             delay = TimeSpan.FromTicks(Math.Min(delay.Ticks * 2, _options.RetryInterval.Ticks * MostDelays));
         }
     }
@@ -238,7 +278,7 @@ internal sealed class NbdClient : IDisposable
             Volatile.Write(ref _export, connection.Export);
             _reconnects++;
             _toSend.Clear();
-            foreach (NbdRequest request in _inFlight.Values)
+            foreach (NbdRequest request in _inFlight.Values.OrderBy(request => request.Cookie))
             {
                 request.Restart();
                 _toSend.Enqueue(request);
@@ -248,7 +288,8 @@ internal sealed class NbdClient : IDisposable
         }
         if (isResized)
             _resized();
-        _ = SendAsync(connection);
+        connection.OnRoom(() => Send(connection));
+        Send(connection);
     }
 
     private NbdRequest? Find(ulong cookie)

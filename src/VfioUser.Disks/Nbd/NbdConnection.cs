@@ -9,10 +9,12 @@ internal sealed class NbdConnection : IDisposable
     // requests that are sent together, but for one that is longer
     private const int Batch = 64 << 10;
 
-    private readonly Socket _socket;
+    private readonly NbdSocket _socket;
     private byte[] _out = new byte[Batch];
+    private int _length; // of the requests that are sent
+    private int _sent;
 
-    private NbdConnection(Socket socket, NbdReader reader, NbdExport export) => (_socket, Reader, Export) = (socket, reader, export);
+    private NbdConnection(NbdSocket socket, NbdReader reader, NbdExport export) => (_socket, Reader, Export) = (socket, reader, export);
 
     public NbdReader Reader { get; }
 
@@ -24,57 +26,76 @@ internal sealed class NbdConnection : IDisposable
     /// <summary>Whether nothing is sent any more, and its end is when all has an answer. Under the client's lock.</summary>
     public bool IsLeaving { get; set; }
 
+    /// <summary>Connects. Blocks its thread until then.</summary>
     /// <exception cref="IOException">There is no such server, or it does not give the export.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public static async Task<NbdConnection> OpenAsync(NbdAddress address, TimeSpan timeout, CancellationToken cancellation)
+    public static NbdConnection Open(NbdAddress address, TimeSpan timeout, CancellationToken cancellation)
     {
-        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        limit.CancelAfter(timeout);
-        Socket socket = address.NewSocket();
+        long deadline = timeout == Timeout.InfiniteTimeSpan ? long.MaxValue : Environment.TickCount64 + (long)timeout.TotalMilliseconds;
         try
         {
-            await socket.ConnectAsync(address.EndPoint, limit.Token).ConfigureAwait(false);
-            if (socket.ProtocolType == ProtocolType.Tcp)
-                socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true); // a server that is gone for good says nothing
-            NbdReader reader = new(socket);
-            NbdExport export = await new NbdHandshake(socket, reader, limit.Token).RunAsync(address.Export).ConfigureAwait(false);
-            return new NbdConnection(socket, reader, export);
+            NbdSocket socket = NbdSocket.Connect(address.EndPoint, deadline, cancellation);
+            try
+            {
+                using CancellationTokenRegistration ending = cancellation.UnsafeRegister(static socket => ((NbdSocket)socket!).Abort(), socket);
+                NbdReader reader = new(socket);
+                NbdExport export = new NbdHandshake(socket, reader).Run(address.Export);
+                socket.HasNoDeadline();
+                return new NbdConnection(socket, reader, export);
+            }
+            catch
+            {
+                socket.Dispose();
+                cancellation.ThrowIfCancellationRequested();
+                throw;
+            }
         }
-        catch (Exception e)
+        catch (SocketException e)
         {
-            socket.Dispose();
-            if (e is SocketException)
-                throw new IOException($"The NBD server at {address.EndPoint} cannot be reached: {e.Message}", e);
-            if (e is OperationCanceledException && !cancellation.IsCancellationRequested)
-                throw new IOException($"The NBD server at {address.EndPoint} does not answer within {timeout}.", e);
-            throw;
+            throw new IOException($"The NBD server at {address.EndPoint} cannot be reached: {e.Message}", e);
+        }
+        catch (TimeoutException e)
+        {
+            throw new IOException($"The NBD server at {address.EndPoint} does not answer within {timeout}.", e);
         }
     }
 
-    /// <summary>Copies a request to what is sent next.</summary>
-    /// <param name="length">What is there already, in bytes; the length with it after the call.</param>
+    /// <summary>Has something called, on the thread that receives, when the rest of a batch can be sent. It throws nothing.</summary>
+    public void OnRoom(Action send) => _socket.HasRoom = send;
+
+    /// <summary>Copies a request to what is sent next. Not before all of the last batch is sent.</summary>
     /// <param name="request">Its data may change after this.</param>
     /// <returns>False if there is no room for it.</returns>
-    public bool TryWrite(ref int length, NbdRequest request)
+    public bool TryWrite(NbdRequest request)
     {
-        int needed = length + request.MessageLength;
+        if (_sent == _length)
+            (_sent, _length) = (0, 0);
+        int needed = _length + request.MessageLength;
         if (needed > _out.Length)
         {
-            if (length > 0)
+            if (_length > 0)
                 return false;
             _out = new byte[needed];
         }
-        request.Write(_out.AsSpan(length..needed));
-        length = needed;
+        request.Write(_out.AsSpan(_length..needed));
+        _length = needed;
         return true;
     }
 
     /// <summary>Sends what was copied.</summary>
-    public async ValueTask SendAsync(int length, CancellationToken cancellation)
+    /// <returns>False if there is no room for the rest yet: it is whoever is called then who sends it.</returns>
+    /// <exception cref="SocketException">The connection has failed.</exception>
+    public bool TrySend()
     {
-        for (int sent = 0; sent < length;)
-            sent += await _socket.SendAsync(_out.AsMemory(sent..length), SocketFlags.None, cancellation).ConfigureAwait(false);
+        _sent += _socket.TrySend(_out.AsSpan(_sent.._length));
+        if (_sent == _length)
+            return true;
+        _socket.CallWhenThereIsRoom();
+        return false;
     }
+
+    /// <summary>Has whoever receives end. Any thread, until it is disposed.</summary>
+    public void Abort() => _socket.Abort();
 
     public void Dispose() => _socket.Dispose();
 }

@@ -58,7 +58,7 @@ public sealed class NbdDisk : Disk
         ArgumentNullException.ThrowIfNull(address);
         options ??= new NbdDiskOptions();
         NbdAddress parsed = NbdAddress.Parse(address);
-        NbdConnection connection = await NbdConnection.OpenAsync(parsed, options.ConnectTimeout, cancellation).ConfigureAwait(false);
+        NbdConnection connection = await Task.Run(() => NbdConnection.Open(parsed, options.ConnectTimeout, cancellation), cancellation).ConfigureAwait(false);
         try
         {
             if (connection.Export.Size == 0)
@@ -82,6 +82,16 @@ public sealed class NbdDisk : Disk
     /// <inheritdoc/>
     public override ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> source, CancellationToken cancellation = default) =>
         WriteAsync(offset, source, 0, cancellation);
+
+    internal override ValueTask ReadInlineAsync(long offset, Memory<byte> destination, CancellationToken cancellation) =>
+        destination.Length <= _client.Export.MaxPayload
+            ? _client.RequestAsync(NbdCommand.Read, 0, offset, destination.Length, destination, isInline: true, cancellation: cancellation)
+            : ReadInPieces(offset, destination, cancellation);
+
+    internal override ValueTask WriteInlineAsync(long offset, ReadOnlyMemory<byte> source, CancellationToken cancellation) =>
+        WriteAsync(offset, source, 0, cancellation, isInline: true);
+
+    internal override void Submit() => _client.Submit();
 
     /// <inheritdoc/>
     public override ValueTask WriteDurablyAsync(long offset, ReadOnlyMemory<byte> source, CancellationToken cancellation = default) =>
@@ -114,12 +124,12 @@ public sealed class NbdDisk : Disk
         base.Dispose(disposing);
     }
 
-    private ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> source, ushort flags, CancellationToken cancellation)
+    private ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> source, ushort flags, CancellationToken cancellation, bool isInline = false)
     {
         ThrowIfReadOnly();
         if (source.Length > _client.Export.MaxPayload)
             return WriteInPieces(offset, source, flags, cancellation);
-        return _client.RequestAsync(NbdCommand.Write, flags, offset, source.Length, source: source, cancellation: cancellation);
+        return _client.RequestAsync(NbdCommand.Write, flags, offset, source.Length, source: source, isInline: isInline, cancellation: cancellation);
     }
 
     private async ValueTask OnRangeAsync(NbdCommand command, ushort flags, long offset, long length, CancellationToken cancellation)

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Net.Sockets;
 using System.Text;
 using static VfioUser.Disks.NbdProtocol;
 
@@ -7,32 +6,31 @@ namespace VfioUser.Disks;
 
 /// <summary>Fixed newstyle negotiation: from a connected socket to an export.</summary>
 /// <remarks>Each length that the server says is bounded, and so is the number of its replies.</remarks>
-internal sealed class NbdHandshake(Socket socket, NbdReader reader, CancellationToken cancellation)
+internal sealed class NbdHandshake(NbdSocket socket, NbdReader reader)
 {
     private const int LongestReply = 16 << 10;
     private const int MostReplies = 64;
 
     /// <exception cref="NbdRefusedException">The server does not give the export.</exception>
     /// <exception cref="NbdProtocolException">It is no NBD server, or one of the old style.</exception>
-    public async Task<NbdExport> RunAsync(string name)
+    public NbdExport Run(string name)
     {
-        if (await reader.UInt64Async(cancellation).ConfigureAwait(false) != ServerMagic || await reader.UInt64Async(cancellation).ConfigureAwait(false) != OptionMagic)
+        if (reader.UInt64() != ServerMagic || reader.UInt64() != OptionMagic)
             throw new NbdProtocolException("It is no NBD server, or one without newstyle negotiation.");
-        ushort flags = await reader.UInt16Async(cancellation).ConfigureAwait(false);
+        ushort flags = reader.UInt16();
         if ((flags & FixedNewstyle) == 0)
             throw new NbdProtocolException("The NBD server has no fixed newstyle negotiation.");
         byte[] mine = new byte[sizeof(uint)];
         BinaryPrimitives.WriteUInt32BigEndian(mine, (uint)(flags & (FixedNewstyle | NoZeroes)));
-        await SendAsync(mine).ConfigureAwait(false);
+        socket.Send(mine);
 
-        await SendOptionAsync(OptionStructuredReply, []).ConfigureAwait(false);
-        bool structured = (await ReplyAsync(OptionStructuredReply).ConfigureAwait(false)).Type == ReplyAck;
-        return await GoAsync(name, structured).ConfigureAwait(false)
-            ?? await ExportNameAsync(name, structured, hasZeroes: (flags & NoZeroes) == 0).ConfigureAwait(false);
+        SendOption(OptionStructuredReply, []);
+        bool structured = Reply(OptionStructuredReply).Type == ReplyAck;
+        return Go(name, structured) ?? ExportName(name, structured, hasZeroes: (flags & NoZeroes) == 0);
     }
 
     // null: the server does not know the option
-    private async Task<NbdExport?> GoAsync(string name, bool structured)
+    private NbdExport? Go(string name, bool structured)
     {
         byte[] bytes = Encoding.UTF8.GetBytes(name);
         byte[] data = new byte[sizeof(uint) + bytes.Length + 2 * sizeof(ushort)];
@@ -40,12 +38,12 @@ internal sealed class NbdHandshake(Socket socket, NbdReader reader, Cancellation
         bytes.CopyTo(data, sizeof(uint));
         BinaryPrimitives.WriteUInt16BigEndian(data.AsSpan(sizeof(uint) + bytes.Length), 1);
         BinaryPrimitives.WriteUInt16BigEndian(data.AsSpan(sizeof(uint) + bytes.Length + sizeof(ushort)), InfoBlockSize);
-        await SendOptionAsync(OptionGo, data).ConfigureAwait(false);
+        SendOption(OptionGo, data);
         (ulong Size, ushort Flags)? export = null;
         (uint, uint, uint)? blocks = null;
         for (int i = 0; i < MostReplies; i++)
         {
-            (uint type, byte[] reply) = await ReplyAsync(OptionGo).ConfigureAwait(false);
+            (uint type, byte[] reply) = Reply(OptionGo);
             switch (type)
             {
                 case ReplyInfo when reply.Length >= sizeof(ushort):
@@ -83,42 +81,36 @@ internal sealed class NbdHandshake(Socket socket, NbdReader reader, Cancellation
     }
 
     // an older server closes the connection if it has no such export
-    private async Task<NbdExport> ExportNameAsync(string name, bool structured, bool hasZeroes)
+    private NbdExport ExportName(string name, bool structured, bool hasZeroes)
     {
-        await SendOptionAsync(OptionExportName, Encoding.UTF8.GetBytes(name)).ConfigureAwait(false);
-        ulong size = await reader.UInt64Async(cancellation).ConfigureAwait(false);
-        ushort flags = await reader.UInt16Async(cancellation).ConfigureAwait(false);
+        SendOption(OptionExportName, Encoding.UTF8.GetBytes(name));
+        ulong size = reader.UInt64();
+        ushort flags = reader.UInt16();
         if (hasZeroes)
-            await reader.TakeAsync(124, cancellation).ConfigureAwait(false);
+            reader.Take(124);
         return NbdExport.Create(size, flags, structured, blocks: null);
     }
 
-    private async Task<(uint Type, byte[] Data)> ReplyAsync(uint option)
+    private (uint Type, byte[] Data) Reply(uint option)
     {
-        if (await reader.UInt64Async(cancellation).ConfigureAwait(false) != OptionReplyMagic)
+        if (reader.UInt64() != OptionReplyMagic)
             throw new NbdProtocolException("The NBD server's answer does not begin as one.");
-        uint about = await reader.UInt32Async(cancellation).ConfigureAwait(false);
-        uint type = await reader.UInt32Async(cancellation).ConfigureAwait(false);
-        uint length = await reader.UInt32Async(cancellation).ConfigureAwait(false);
+        uint about = reader.UInt32();
+        uint type = reader.UInt32();
+        uint length = reader.UInt32();
         if (about != option || length > LongestReply)
             throw new NbdProtocolException($"The NBD server answers option {option} with {length} bytes about option {about}.");
-        return (type, (await reader.TakeAsync((int)length, cancellation).ConfigureAwait(false)).ToArray());
+        return (type, reader.Take((int)length).ToArray());
     }
 
-    private ValueTask SendOptionAsync(uint option, byte[] data)
+    private void SendOption(uint option, byte[] data)
     {
         byte[] message = new byte[16 + data.Length];
         BinaryPrimitives.WriteUInt64BigEndian(message, OptionMagic);
         BinaryPrimitives.WriteUInt32BigEndian(message.AsSpan(8), option);
         BinaryPrimitives.WriteUInt32BigEndian(message.AsSpan(12), (uint)data.Length);
         data.CopyTo(message, 16);
-        return SendAsync(message);
-    }
-
-    private async ValueTask SendAsync(ReadOnlyMemory<byte> message)
-    {
-        while (!message.IsEmpty)
-            message = message[await socket.SendAsync(message, SocketFlags.None, cancellation).ConfigureAwait(false)..];
+        socket.Send(message);
     }
 
     // for people; what is in it is the server's, so no more of it than a line

@@ -6,8 +6,7 @@ namespace VfioUser.Disks;
 /// <summary>A request, from when it is made until whoever waits for it has the answer. Used again for others.</summary>
 internal sealed class NbdRequest(Action<NbdRequest> ended, Action<object?> cancelled) : IValueTaskSource
 {
-    // the answer is used by other threads than the one that receives: it has the next ones to receive
-    private ManualResetValueTaskSourceCore<bool> _core = new() { RunContinuationsAsynchronously = true };
+    private ManualResetValueTaskSourceCore<bool> _core;
     private CancellationTokenRegistration _cancellation;
 
     public ulong Cookie { get; private set; }
@@ -45,8 +44,17 @@ internal sealed class NbdRequest(Action<NbdRequest> ended, Action<object?> cance
     private ReadOnlyMemory<byte> _source;
     private ushort _flags;
 
-    public void Begin(ulong cookie, NbdCommand command, ushort flags, long offset, long length, Memory<byte> destination, ReadOnlyMemory<byte> source)
+    /// <param name="cookie">Its number.</param>
+    /// <param name="command">What.</param>
+    /// <param name="flags">How.</param>
+    /// <param name="offset">In bytes.</param>
+    /// <param name="length">In bytes.</param>
+    /// <param name="destination">Of a read.</param>
+    /// <param name="source">Of a write.</param>
+    /// <param name="isInline">Whether a success may be used on the thread that receives, which has the next ones to receive.</param>
+    public void Begin(ulong cookie, NbdCommand command, ushort flags, long offset, long length, Memory<byte> destination, ReadOnlyMemory<byte> source, bool isInline)
     {
+        _core.RunContinuationsAsynchronously = !isInline;
         (Cookie, Command, _flags, Offset, Length, Destination, _source) = (cookie, command, flags, offset, length, destination, source);
         IsCancelled = false;
         Restart();
@@ -72,7 +80,12 @@ internal sealed class NbdRequest(Action<NbdRequest> ended, Action<object?> cance
 
     public void Succeed() => _core.SetResult(true);
 
-    public void Fail(Exception exception) => _core.SetException(exception);
+    /// <summary>Fails it, for whoever waits on another thread: this one may be the one that cancels, or have more to fail.</summary>
+    public void Fail(Exception exception)
+    {
+        _core.RunContinuationsAsynchronously = true;
+        _core.SetException(exception);
+    }
 
     void IValueTaskSource.GetResult(short token)
     {

@@ -75,6 +75,7 @@ internal sealed partial class IoCommands
         ValueTask<CommandOutcome> running = command(slot, space, slot.Pass);
         if (running.IsCompleted)
             return running.GetAwaiter().GetResult();
+        space.Disk.Submit();
         slot.Pass.Leave(); // while it waits for its disk
         return running.AsTask().GetAwaiter().GetResult();
     }

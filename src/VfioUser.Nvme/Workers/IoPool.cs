@@ -89,7 +89,9 @@ internal sealed class IoPool
             ValueTask<CommandOutcome> running = _commands.Execute(slot, slot.Pass); // throws nothing
             if (!running.IsCompleted)
             {
+                Disk? disk = slot.Space?.Disk; // null if it has answered by now
                 slot.CompleteLater(running);
+                disk?.Submit();
                 continue;
             }
             CommandOutcome outcome = running.GetAwaiter().GetResult();

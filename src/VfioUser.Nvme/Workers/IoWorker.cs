@@ -25,6 +25,7 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
     private volatile SubmissionQueue[] _queues = [];
     private CommandSlot _slot; // of the command at hand
     private int _reserved; // slots for the next ones
+    private Disk? _asked; // has something to begin
 
     /// <param name="device">Whose thread it is.</param>
     /// <param name="parts">The controller.</param>
@@ -208,7 +209,17 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
         {
             if (left > 0)
                 queue.Abandon(left); // the controller was reset meanwhile
+            Asked(null);
         }
+    }
+
+    // What was asked of one disk in a row is begun together. Null if the disk has answered by now.
+    private void Asked(Disk? disk)
+    {
+        if (_asked == disk)
+            return;
+        _asked?.Submit();
+        _asked = disk;
     }
 
     private void CarryOut(SubmissionQueue queue, ReadOnlySpan<Command> commands, bool mayWait, ref int left)
@@ -239,6 +250,7 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
             left--;
             if (!running.IsCompleted)
             {
+                Asked(_slot.Space?.Disk);
                 GiveSlot().CompleteLater(running);
                 if (!_pass.TryEnter())
                     return;

@@ -72,6 +72,42 @@ internal static unsafe class PollCalls
         }
     }
 
+    /// <summary>Waits until a socket can be received from, or sent to if that is asked for, or another descriptor can be read.</summary>
+    /// <param name="socket">An error or the end of it counts as something to be received.</param>
+    /// <param name="sends">Whether to wait for room to send, too.</param>
+    /// <param name="wake">Ends the wait when it can be read.</param>
+    /// <param name="timeoutMilliseconds">-1 to wait for ever.</param>
+    /// <returns>None on timeout.</returns>
+    public static SocketReadiness WaitForSocket(SafeHandle socket, bool sends, SafeHandle wake, int timeoutMilliseconds)
+    {
+        bool socketAdded = false;
+        bool wakeAdded = false;
+        try
+        {
+            socket.DangerousAddRef(ref socketAdded);
+            wake.DangerousAddRef(ref wakeAdded);
+            Libc.PollFd* fds = stackalloc Libc.PollFd[2];
+            fds[0] = new Libc.PollFd { Fd = (int)socket.DangerousGetHandle(), Events = (short)(Libc.PollIn | (sends ? Libc.PollOut : 0)) };
+            fds[1] = new Libc.PollFd { Fd = (int)wake.DangerousGetHandle(), Events = Libc.PollIn };
+            // SAFETY: two pollfds on this stack.
+            while (Libc.Poll(fds, 2, timeoutMilliseconds) < 0)
+            {
+                if (Libc.LastErrno != Errno.EINTR)
+                    throw Libc.Failure("poll");
+            }
+            return ((fds[0].Revents & ~Libc.PollOut) != 0 ? SocketReadiness.Receive : SocketReadiness.None)
+                | ((fds[0].Revents & Libc.PollOut) != 0 ? SocketReadiness.Send : SocketReadiness.None)
+                | (fds[1].Revents != 0 ? SocketReadiness.Wake : SocketReadiness.None);
+        }
+        finally
+        {
+            if (wakeAdded)
+                wake.DangerousRelease();
+            if (socketAdded)
+                socket.DangerousRelease();
+        }
+    }
+
     /// <summary>Whether the peer of a socket has closed it, or it was shut down here. A peer that shut down only its sending has not.</summary>
     public static bool HasHungUp(SafeHandle socket) => (Poll(socket, 0, 0) & Libc.PollHup) != 0;
 

@@ -40,6 +40,10 @@ internal sealed class NbdPeer(Stream stream)
         return bytes;
     }
 
+    /// <summary>Takes what is there, or what comes next.</summary>
+    /// <returns>Its bytes, if they are few.</returns>
+    public async Task<int> Receive() => await stream.ReadAsync(new byte[4096]);
+
     public Task Greet() => Send(Join(0x4E42_444D_4147_4943ul, 0x4948_4156_454F_5054ul, (ushort)3));
 
     public async Task<(uint Option, byte[] Data)> TakeOption()

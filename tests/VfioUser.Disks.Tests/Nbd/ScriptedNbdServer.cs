@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 
 namespace VfioUser.Disks.Tests.Nbd;
@@ -6,20 +7,33 @@ namespace VfioUser.Disks.Tests.Nbd;
 internal sealed class ScriptedNbdServer : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("nbd-");
-    private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+    private readonly Socket _listener;
     private readonly Func<NbdPeer, Task>[] _scripts;
     private readonly List<Socket> _clients = [];
     private int _connections;
 
     public ScriptedNbdServer(params Func<NbdPeer, Task>[] scripts)
+        : this(null, scripts)
+    {
+    }
+
+    // null for a UNIX socket
+    private ScriptedNbdServer(string? host, Func<NbdPeer, Task>[] scripts)
     {
         _scripts = scripts;
         string path = Path.Combine(_folder.FullName, "nbd.sock");
-        _listener.Bind(new UnixDomainSocketEndPoint(path));
+        EndPoint endPoint = host is null ? new UnixDomainSocketEndPoint(path) : new IPEndPoint(IPAddress.Loopback, 0);
+        _listener = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Unspecified);
+        _listener.Bind(endPoint);
         _listener.Listen();
-        Address = $"nbd+unix:///disk?socket={path}";
+        Address = host is null ? $"nbd+unix:///disk?socket={path}" : $"nbd://{host}:{((IPEndPoint)_listener.LocalEndPoint!).Port}/disk";
         _ = Accept();
     }
+
+    /// <summary>A server on a TCP port.</summary>
+    /// <param name="host">As in its address.</param>
+    /// <param name="scripts">One for each connection.</param>
+    public static ScriptedNbdServer OverTcp(string host, params Func<NbdPeer, Task>[] scripts) => new(host, scripts);
 
     public string Address { get; }
 
