@@ -82,6 +82,10 @@ public abstract class Disk : IDisposable
     /// <param name="cancellation">As of <see cref="ReadAsync"/>; whether the bytes are written is open then.</param>
     public abstract ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> source, CancellationToken cancellation = default);
 
+    /// <summary>Of a disk that <see cref="MayBlock"/>: whether inline calls and <see cref="Submit"/> wait for no device.</summary>
+    /// <param name="writes">Of which calls.</param>
+    internal virtual bool IsAsynchronous(bool writes) => false;
+
     /// <summary>As <see cref="ReadAsync"/>, for a caller that goes on on whatever thread brings the answer, and waits for nothing there:
     /// it saves a hand-over between threads. Nothing need be done before <see cref="Submit"/>.</summary>
     internal virtual ValueTask ReadInlineAsync(long offset, Memory<byte> destination, CancellationToken cancellation) =>

@@ -14,6 +14,7 @@ public sealed partial class FileDisk : Disk, IInPlaceDisk
     private readonly bool _isRegular;
     private readonly FileCacheMode _cache;
     private readonly int _alignment; // of offsets, lengths and memory; 1 through the page cache
+    private readonly DirectFile? _direct; // null through the page cache
     private long _size;
     private volatile bool _noHoles;
     private volatile bool _isActive;
@@ -29,6 +30,7 @@ public sealed partial class FileDisk : Disk, IInPlaceDisk
         _isActive = !options.IsIncoming || IsReadOnly;
         _alignment = _cache is FileCacheMode.None or FileCacheMode.DirectSync ? OpenDirect() : 1;
         Hints = _alignment == 1 ? DiskHints.None : new DiskHints { BlockSize = _alignment };
+        _direct = _alignment == 1 ? null : DirectFile.TryCreate(file, Finish);
     }
 
     /// <inheritdoc/>
@@ -157,6 +159,8 @@ public sealed partial class FileDisk : Disk, IInPlaceDisk
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
+        if (disposing)
+            _direct?.Dispose();
         _file.Dispose();
         base.Dispose(disposing);
     }

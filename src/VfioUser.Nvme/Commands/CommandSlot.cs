@@ -50,6 +50,10 @@ internal sealed class CommandSlot
     /// <summary>Whether the thread that fetched the command has gone on without it.</summary>
     public bool IsWaiting { get; set; }
 
+    /// <summary>Whether its disk may go on with the command on the thread that brings its answer, and begins with it when it is told to
+    /// submit. Otherwise the thread that carries it out may be blocked.</summary>
+    public bool IsInline { get; set; }
+
     /// <summary>Begins with a command.</summary>
     public void Begin(SubmissionQueue queue, in Command command)
     {
@@ -57,6 +61,7 @@ internal sealed class CommandSlot
         Command = command;
         Second = null;
         IsPreempted = false;
+        IsInline = false;
         // somebody may be about to cancel the last one: it is not disposed, and has no timer to be
         if (_cancellation?.TryReset() == false)
             _cancellation = null;

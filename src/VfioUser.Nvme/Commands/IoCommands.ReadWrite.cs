@@ -6,9 +6,6 @@ namespace VfioUser.Nvme;
 /// <content>Read, Write, Compare: commands with data. NVMe 1.4 6.6, 6.9, 6.15.</content>
 internal sealed partial class IoCommands
 {
-    // a disk's thread may serve others: a client whose memory is accessed by messages must not keep it
-    private bool MayGoOnInline => !parts.HasMessageMemory;
-
     private ValueTask<CommandOutcome> Read(CommandSlot slot, Namespace space, GuestPass pass)
     {
         Status status = MapBlocks(slot, space);
@@ -25,7 +22,7 @@ internal sealed partial class IoCommands
         if (space.HasVolatileCache && slot.Command.IsForceUnitAccess)
             return ReadForced(slot, space, offset, buffer);
         long begun = Stopwatch.GetTimestamp();
-        ValueTask reading = MayGoOnInline ? space.Disk.ReadInlineAsync(offset, buffer, slot.Cancellation)
+        ValueTask reading = slot.IsInline ? space.Disk.ReadInlineAsync(offset, buffer, slot.Cancellation)
             : space.Disk.ReadAsync(offset, buffer, slot.Cancellation);
         if (!reading.IsCompleted)
             return ReadLater(reading, slot, buffer);
@@ -81,7 +78,7 @@ internal sealed partial class IoCommands
             pass.Leave();
         long begun = Stopwatch.GetTimestamp();
         ValueTask writing = durably ? WriteDurably(slot, space, offset, buffer)
-            : MayGoOnInline ? space.Disk.WriteInlineAsync(offset, buffer, slot.Cancellation)
+            : slot.IsInline ? space.Disk.WriteInlineAsync(offset, buffer, slot.Cancellation)
             : space.Disk.WriteAsync(offset, buffer, slot.Cancellation);
         if (!writing.IsCompleted)
             return WriteLater(writing, slot, space);

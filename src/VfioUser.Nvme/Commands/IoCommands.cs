@@ -25,6 +25,20 @@ internal sealed partial class IoCommands(ControllerParts parts)
         && !command.IsForceUnitAccess
         && ((IoOpcode)command.Opcode is IoOpcode.Read || ((IoOpcode)command.Opcode is IoOpcode.Write && !parts.WritesThrough));
 
+    /// <summary>Whether a command that may block is carried out by its disk while the thread goes on with others.</summary>
+    public bool IsInline(in Command command)
+    {
+        // a disk's thread may serve others: a client whose memory is accessed by messages must not keep it
+        if (parts.HasMessageMemory || command.IsForceUnitAccess || parts.Namespaces.Attached(command.Nsid) is not { } space)
+            return false;
+        return (IoOpcode)command.Opcode switch
+        {
+            IoOpcode.Read => space.Disk.IsAsynchronous(writes: false),
+            IoOpcode.Write => !parts.WritesThrough && space.Disk.IsAsynchronous(writes: true),
+            _ => false,
+        };
+    }
+
     /// <summary>Carries a command out. Throws nothing, now or later: an exception of a disk is a status.</summary>
     /// <param name="slot">Has the command.</param>
     /// <param name="pass">This thread's, inside the guard; outside if the disk took its time and the controller was reset.</param>

@@ -26,6 +26,7 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
     private CommandSlot _slot; // of the command at hand
     private int _reserved; // slots for the next ones
     private Disk? _asked; // has something to begin
+    private volatile bool _leavesToDisk; // what blocks other threads
 
     /// <param name="device">Whose thread it is.</param>
     /// <param name="parts">The controller.</param>
@@ -73,7 +74,7 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
     /// thread meanwhile, as QEMU does for the reply to an unmap, would answer for its memory only afterwards.</remarks>
     public void DoorbellWritten(SubmissionQueue queue)
     {
-        if (_parts.HasMessageMemory || !IsAsleep || !_serving.TryEnter())
+        if (_parts.HasMessageMemory || _leavesToDisk || !IsAsleep || !_serving.TryEnter())
         {
             Wake();
             return;
@@ -218,6 +219,8 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
     {
         if (_asked == disk)
             return;
+        if (_asked is { MayBlock: true })
+            _pass.Leave();
         _asked?.Submit();
         _asked = disk;
     }
@@ -240,7 +243,7 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
                 continue;
             }
             bool blocks = _commands.Blocks(commands[i]);
-            if (blocks && !(mayWait && (MayWait(commands) || _commands.IsFast(commands[i]))))
+            if (!MayCarryOut(commands, i, blocks, mayWait))
             {
                 left--;
                 _pool.Post(GiveSlot());
@@ -280,6 +283,17 @@ internal sealed class IoWorker : PollingWorker, IQueueWorker
         }
         if (posted > 0)
             _parts.Interrupts.Notify(queue.Completions);
+    }
+
+    // Whether this thread carries out the command at hand, itself or by its disk.
+    private bool MayCarryOut(ReadOnlySpan<Command> commands, int i, bool blocks, bool mayWait)
+    {
+        bool isInline = blocks ? _commands.IsInline(commands[i]) : !_parts.HasMessageMemory;
+        bool isAlone = blocks && MayWait(commands);
+        // this thread wakes from a command alone by itself: the disk's would be one more
+        _slot.IsInline = isInline && !isAlone;
+        _leavesToDisk = blocks && _slot.IsInline;
+        return !blocks || (mayWait && (isInline || isAlone || _commands.IsFast(commands[i])));
     }
 
     // by the rate of its namespace

@@ -30,14 +30,11 @@ public sealed class NbdReceiverTests
     {
         using ScriptedNbdServer server = new(AnswerAll);
         using NbdDisk disk = await NbdDisk.ConnectAsync(server.Address);
-        TaskCompletionSource<string?> thread = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        ValueTask writing = disk.WriteInlineAsync(0, new byte[512], default);
-        writing.ConfigureAwait(false).GetAwaiter().UnsafeOnCompleted(() => thread.SetResult(Thread.CurrentThread.Name));
+        Task<Continuation> answer = Continuation.Of(disk.WriteInlineAsync(0, new byte[512], default));
 
         disk.Submit();
 
-        (await thread.Task.WaitAsync(Limit)).Should().Be("nbd");
-        writing.GetAwaiter().GetResult();
+        (await answer.WaitAsync(Limit)).Thread.Name.Should().Be("nbd");
     }
 
     [Fact]

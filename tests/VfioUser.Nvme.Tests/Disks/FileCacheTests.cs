@@ -38,6 +38,50 @@ public sealed class FileCacheTests : IDisposable
         (machine.Page(NewCommand.Identify(1, default))[525] & 1).Should().Be(isVolatile ? 1 : 0);
     }
 
+    [Theory]
+    [InlineData(FileCacheMode.None)]
+    [InlineData(FileCacheMode.DirectSync)]
+    public void Commands_past_the_page_cache_are_under_way_together_and_read_what_was_written(FileCacheMode cache)
+    {
+        const int Count = 200;
+        using Machine machine = Serve(cache);
+        DriverQueue queue = machine.Driver.CreateQueue(1, 256);
+        Iova[] written = [.. Enumerable.Range(0, Count).Select(i => machine.Guest.Place(Machine.Pattern(4096, i)))];
+        Iova[] read = [.. written.Select(_ => machine.NewPage())];
+
+        foreach ((IoOpcode opcode, Iova[] pages) in new[] { (IoOpcode.Write, written), (IoOpcode.Read, read) })
+        {
+            for (int i = 0; i < Count; i++)
+                queue.Put(NewCommand.Io(opcode, (ulong)i, 1, pages[i]));
+            queue.Ring();
+            foreach (Iova _ in pages)
+                NvmeDriver.Expect(queue.Take());
+        }
+
+        for (int i = 0; i < Count; i++)
+            machine.Read(read[i], 4096).Should().Equal(Machine.Pattern(4096, i), "it is block {0}", i);
+    }
+
+    [Fact]
+    public void Controller_is_reset_while_the_kernel_has_accesses_under_way()
+    {
+        using Machine machine = Serve(FileCacheMode.None);
+        for (int round = 0; round < 10; round++)
+        {
+            DriverQueue queue = machine.Driver.CreateQueue(1, 256);
+            Iova page = machine.Guest.Place(Machine.Pattern(4096, round));
+            for (int i = 0; i < 200; i++)
+                queue.Put(NewCommand.Io(IoOpcode.Write, (ulong)i, 1, page));
+            queue.Ring();
+
+            machine.Driver.Disable();
+            machine.Driver.Enable();
+        }
+
+        DriverQueue last = machine.Driver.CreateQueue(1);
+        NvmeDriver.Expect(last.Execute(NewCommand.Io(IoOpcode.Read, 0, 1, machine.NewPage())));
+    }
+
     [Fact]
     public void Growth_is_told_and_the_new_blocks_can_be_written()
     {
