@@ -35,7 +35,7 @@ internal sealed class NbdSocket : IDisposable
         if (endPoint is not DnsEndPoint name)
             return ConnectTo(endPoint, deadline, cancellation);
         SocketException? failure = null;
-        foreach (IPAddress address in Dns.GetHostAddresses(name.Host))
+        foreach (IPAddress address in Resolve(name.Host, deadline, cancellation))
         {
             try
             {
@@ -63,7 +63,9 @@ internal sealed class NbdSocket : IDisposable
     {
         while (true)
         {
-            if (!_mayHaveMore)
+            if (_mayHaveMore)
+                ThrowIfAborted();
+            else
                 WaitToReceive();
             int count = _socket.Receive(destination, SocketFlags.None, out SocketError error);
             _mayHaveMore = error == SocketError.Success && count == destination.Length;
@@ -127,6 +129,21 @@ internal sealed class NbdSocket : IDisposable
     {
         _socket.Dispose();
         _wake.Dispose();
+    }
+
+    private static IPAddress[] Resolve(string host, long deadline, CancellationToken cancellation)
+    {
+        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        if (deadline != long.MaxValue)
+            limit.CancelAfter(TimeSpan.FromMilliseconds(Math.Max(deadline - Environment.TickCount64, 0)));
+        try
+        {
+            return Dns.GetHostAddressesAsync(host, limit.Token).GetAwaiter().GetResult();
+        }
+        catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
+        {
+            throw new TimeoutException($"No name server answers where {host} is.", e);
+        }
     }
 
     private static NbdSocket ConnectTo(EndPoint endPoint, long deadline, CancellationToken cancellation)
