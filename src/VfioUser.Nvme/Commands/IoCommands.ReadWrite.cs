@@ -35,6 +35,8 @@ internal sealed partial class IoCommands
     private async ValueTask<CommandOutcome> ReadLater(ValueTask reading, CommandSlot slot, Memory<byte> buffer)
     {
         await reading.ConfigureAwait(false);
+        if (MustLeaveThread)
+            await Task.Yield();
         return Return(slot, buffer, slot.Pass);
     }
 
@@ -43,6 +45,8 @@ internal sealed partial class IoCommands
     {
         await parts.FlushAsync(space).ConfigureAwait(false);
         await space.Disk.ReadAsync(offset, buffer, slot.Cancellation).ConfigureAwait(false);
+        if (MustLeaveThread)
+            await Task.Yield();
         return Return(slot, buffer, slot.Pass);
     }
 

@@ -28,7 +28,7 @@ internal sealed partial class IoCommands(ControllerParts parts)
     /// <summary>Whether a command that may block is carried out by its disk while the thread goes on with others.</summary>
     public bool IsInline(in Command command)
     {
-        // a disk's thread may serve others: a client whose memory is accessed by messages must not keep it
+        // what the answer is for would have to leave the disk's thread
         if (parts.HasMessageMemory || command.IsForceUnitAccess || parts.Namespaces.Attached(command.Nsid) is not { } space)
             return false;
         return (IoOpcode)command.Opcode switch
@@ -62,15 +62,22 @@ internal sealed partial class IoCommands(ControllerParts parts)
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<CommandOutcome> Await(ValueTask<CommandOutcome> running, CommandSlot slot)
     {
+        CommandOutcome outcome;
         try
         {
-            return End(slot, await running.ConfigureAwait(false));
+            outcome = await running.ConfigureAwait(false);
         }
         catch (Exception e)
         {
-            return End(slot, StatusOf(slot.Command, e));
+            outcome = StatusOf(slot.Command, e);
         }
+        if (MustLeaveThread)
+            await Task.Yield();
+        return End(slot, outcome);
     }
+
+    // A disk's thread may bring the answers of other guests, so it waits for no client: where memory is accessed by messages, the pool does.
+    private bool MustLeaveThread => parts.HasMessageMemory && !Thread.CurrentThread.IsThreadPoolThread;
 
     /// <summary>Takes what a command needs from the rate of its namespace.</summary>
     /// <param name="command">The command.</param>

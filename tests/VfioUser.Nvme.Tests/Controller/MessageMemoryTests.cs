@@ -39,6 +39,32 @@ public class MessageMemoryTests
     }
 
     [Theory]
+    [InlineData(nameof(IoOpcode.Read), 0)]
+    [InlineData(nameof(IoOpcode.Read), 1 << 30)]
+    [InlineData(nameof(IoOpcode.Write), 0)]
+    [InlineData(nameof(IoOpcode.Compare), 0)]
+    public void Thread_that_brings_the_answer_of_a_disk_does_not_wait_for_the_client(string opcode, uint forceUnitAccess)
+    {
+        using LaterDisk disk = new(1 << 20);
+        using Machine machine = new(GuestMemoryKind.SingleSocket, disks: [disk]);
+        DriverQueue queue = machine.Driver.CreateQueue(1);
+        queue.Submit(NewCommand.Io(Enum.Parse<IoOpcode>(opcode), 0, 1, machine.NewPage()) with { Dword12 = forceUnitAccess });
+        if (forceUnitAccess != 0)
+            disk.Take().Answer(); // the flush before
+        LaterDisk.Request request = disk.Take();
+        using GuestDmaFault held = machine.Guest.Faults.HoldDma(count: int.MaxValue);
+        Thread answering = new(request.Answer);
+
+        answering.Start();
+        held.WaitForHits();
+
+        answering.Join(TimeSpan.FromSeconds(10)).Should().BeTrue("it may have the answers of other guests");
+        held.Release();
+        NvmeDriver.Expect(queue.Take());
+        answering.Join();
+    }
+
+    [Theory]
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(3)]
